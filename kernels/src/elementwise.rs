@@ -1,0 +1,186 @@
+//! Loops in which every number is computed by itself
+//!
+//! A loop of more than [`CHUNK`] numbers is cut into pieces that threads share. Since no number depends on
+//! another, the cut can't be seen in the result.
+
+use crate::Scalar;
+use crate::dispatch::multiversion;
+use crate::team::for_each_chunk;
+
+/// Numbers a piece: 16 Ki take some microseconds, many times what handing out a piece costs
+pub(crate) const CHUNK: usize = 1 << 14;
+
+/// `x ← max(x, 0)`, in place; NaN stays NaN, so that a diverged net is seen as one
+///
+/// Source: Nair and Hinton, *Rectified Linear Units Improve Restricted Boltzmann Machines* (2010).
+pub fn relu<T: Scalar>(x: &mut [T]) {
+    for_each_chunk(x, CHUNK, |_, x| relu_piece(x));
+}
+multiversion! {
+    fn relu_piece<T>(x: &mut [T]) {
+        for x in x {
+            *x = if *x < T::ZERO { T::ZERO } else { *x };
+        }
+    }
+}
+
+/// `dy ← dy · [y > 0]`, in place, where `y = max(x, 0)`: afterwards it holds ∂L/∂x
+///
+/// At the kink, x = 0, the derivative is taken as 0.
+///
+/// # Panics
+/// If the lengths differ.
+#[track_caller]
+pub fn relu_backward<T: Scalar>(dy: &mut [T], y: &[T]) {
+    same_len("relu_backward", dy.len(), y.len());
+    for_each_chunk(dy, CHUNK, |i, dy| relu_backward_piece(dy, &y[i * CHUNK..][..dy.len()]));
+}
+multiversion! {
+    fn relu_backward_piece<T>(dy: &mut [T], y: &[T]) {
+        for (dy, &y) in dy.iter_mut().zip(y) {
+            *dy = if y > T::ZERO { *dy } else { T::ZERO };
+        }
+    }
+}
+
+/// `x ← 1 / (1 + e⁻ˣ)`, in place
+///
+/// For x far below 0 the exponential is infinite and the result 0, as it should be.
+pub fn sigmoid<T: Scalar>(x: &mut [T]) {
+    for_each_chunk(x, CHUNK, |_, x| sigmoid_piece(x));
+}
+multiversion! {
+    fn sigmoid_piece<T>(x: &mut [T]) {
+        for x in x {
+            *x = T::ONE / (T::ONE + (-*x).exp());
+        }
+    }
+}
+
+/// `dy ← dy · y (1 − y)`, in place, where `y = 1 / (1 + e⁻ˣ)`: afterwards it holds ∂L/∂x
+///
+/// # Panics
+/// If the lengths differ.
+#[track_caller]
+pub fn sigmoid_backward<T: Scalar>(dy: &mut [T], y: &[T]) {
+    same_len("sigmoid_backward", dy.len(), y.len());
+    for_each_chunk(dy, CHUNK, |i, dy| sigmoid_backward_piece(dy, &y[i * CHUNK..][..dy.len()]));
+}
+multiversion! {
+    fn sigmoid_backward_piece<T>(dy: &mut [T], y: &[T]) {
+        for (dy, &y) in dy.iter_mut().zip(y) {
+            *dy *= y * (T::ONE - y);
+        }
+    }
+}
+
+/// `y[i, j] ← b[j]`: every row of `y` becomes `b`
+///
+/// # Panics
+/// If `b` is empty and `y` is not, or `b.len()` does not divide `y.len()`.
+#[track_caller]
+pub fn fill_rows<T: Scalar>(y: &mut [T], b: &[T]) {
+    assert!(
+        y.is_empty() || (!b.is_empty() && y.len() % b.len() == 0),
+        "fill_rows: {} into {}",
+        b.len(),
+        y.len()
+    );
+    let cols = b.len().max(1);
+    for_each_chunk(y, CHUNK.next_multiple_of(cols), |_, y| {
+        y.chunks_exact_mut(cols).for_each(|row| row.copy_from_slice(b));
+    });
+}
+
+/// `out ← bytes / 255`, correctly rounded: pixels become numbers in [0, 1]
+///
+/// # Panics
+/// If the lengths differ.
+#[track_caller]
+pub fn scale_bytes<T: Scalar>(bytes: &[u8], out: &mut [T]) {
+    same_len("scale_bytes", out.len(), bytes.len());
+    scale_bytes_piece(bytes, out);
+}
+multiversion! {
+    fn scale_bytes_piece<T>(bytes: &[u8], out: &mut [T]) {
+        for (out, &byte) in out.iter_mut().zip(bytes) {
+            *out = T::pixel(byte);
+        }
+    }
+}
+
+#[track_caller]
+pub(crate) fn same_len(kernel: &str, written: usize, read: usize) {
+    assert!(written == read, "{kernel}: {written} numbers written, {read} read");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lengths around a vector, a piece and several pieces
+    const LENGTHS: [usize; 8] = [0, 1, 15, 17, 1000, CHUNK - 1, CHUNK + 1, 3 * CHUNK + 5];
+
+    fn wave(len: usize, scale: f64) -> Vec<f64> {
+        (0..len).map(|i| ((i * 37 % 101) as f64 - 50.0) * scale).collect()
+    }
+
+    #[test]
+    fn relu_cuts_below_zero_and_its_gradient_is_zero_there() {
+        for len in LENGTHS {
+            let x = wave(len, 0.1);
+            let mut y = x.clone();
+            relu(&mut y);
+            assert!(y.iter().zip(&x).all(|(y, x)| *y == x.max(0.0)));
+            let mut dy = wave(len, 0.3);
+            let before = dy.clone();
+            relu_backward(&mut dy, &y);
+            for i in 0..len {
+                assert_eq!(dy[i], if x[i] > 0.0 { before[i] } else { 0.0 });
+            }
+        }
+    }
+
+    #[test]
+    fn relu_lets_nan_through() {
+        let mut x = [f32::NAN, -1.0];
+        relu(&mut x);
+        assert!(x[0].is_nan() && x[1] == 0.0);
+    }
+
+    #[test]
+    fn sigmoid_and_its_gradient_follow_the_formula() {
+        for len in LENGTHS {
+            let x = wave(len, 0.8);
+            let mut y = x.clone();
+            sigmoid(&mut y);
+            let mut dy = vec![1.0; len];
+            sigmoid_backward(&mut dy, &y);
+            for i in 0..len {
+                let s = 1.0 / (1.0 + (-x[i]).exp());
+                // Three operations and an exp of 2 ulp.
+                assert!((y[i] - s).abs() <= 8.0 * f64::EPSILON * s, "sigmoid({})", x[i]);
+                assert_eq!(dy[i], y[i] * (1.0 - y[i]));
+            }
+        }
+        let mut ends = [f32::NEG_INFINITY, -200.0, 200.0, f32::INFINITY];
+        sigmoid(&mut ends);
+        assert_eq!(ends, [0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn fill_rows_repeats_the_row() {
+        let b: Vec<f32> = (0..7).map(|j| j as f32).collect();
+        for rows in [0, 1, 3, 5000] {
+            let mut y = vec![f32::NAN; rows * 7];
+            fill_rows(&mut y, &b);
+            assert!(y.chunks(7).all(|row| row == b));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "relu_backward: 3 numbers written, 2 read")]
+    fn different_lengths_panic() {
+        relu_backward(&mut [1.0f32; 3], &[1.0; 2]);
+    }
+}

@@ -1,0 +1,85 @@
+//! Borrowed matrices: a slice, its shape and its strides
+
+/// A borrowed matrix, row-major or its transpose
+///
+/// Its fields are private to this file: a `View` is built only over exactly `rows · cols` numbers, and
+/// [`View::t`] only swaps shape and strides, so no index inside the shape leaves the slice.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+impl<'a, T> View<'a, T> {
+    /// A row-major `rows × cols` matrix over `data`
+    ///
+    /// # Panics
+    /// If `data` does not hold exactly `rows · cols` numbers.
+    #[track_caller]
+    pub fn new(data: &'a [T], rows: usize, cols: usize) -> Self {
+        check(data.len(), rows, cols);
+        Self { data, rows, cols, row_stride: cols, col_stride: 1 }
+    }
+
+    /// The transpose, without moving a number
+    #[must_use]
+    pub fn t(self) -> Self {
+        Self {
+            data: self.data,
+            rows: self.cols,
+            cols: self.rows,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+        }
+    }
+
+    /// Rows and columns
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    pub(crate) fn strides(&self) -> (usize, usize) {
+        (self.row_stride, self.col_stride)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const T {
+        self.data.as_ptr()
+    }
+}
+
+/// A row-major matrix, borrowed for writing
+#[derive(Debug)]
+pub struct ViewMut<'a, T> {
+    data: &'a mut [T],
+    rows: usize,
+    cols: usize,
+}
+
+impl<'a, T> ViewMut<'a, T> {
+    /// A row-major `rows × cols` matrix over `data`
+    ///
+    /// # Panics
+    /// If `data` does not hold exactly `rows · cols` numbers.
+    #[track_caller]
+    pub fn new(data: &'a mut [T], rows: usize, cols: usize) -> Self {
+        check(data.len(), rows, cols);
+        Self { data, rows, cols }
+    }
+
+    /// Rows and columns
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
+        self.data.as_mut_ptr()
+    }
+}
+
+#[track_caller]
+fn check(len: usize, rows: usize, cols: usize) {
+    assert!(rows.checked_mul(cols) == Some(len), "{len} numbers can't be a {rows}×{cols} matrix");
+}
