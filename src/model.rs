@@ -1,0 +1,174 @@
+//! The multi-layer perceptron: linear layers, an activation between each two, and what flows between them
+
+use chainrule_kernels::{Scalar, team};
+
+use crate::init;
+use crate::layers::{Activation, Linear};
+use crate::matrix::Matrix;
+use crate::rng::{Purpose, Random};
+
+/// `Linear → activation → Linear → … → Linear`: logits of each row; no hidden layer is softmax regression
+#[derive(Clone, Debug)]
+pub struct Mlp<T> {
+    layers: Vec<Linear<T>>,
+    activation: Activation,
+}
+
+/// What flows through a model for one batch: allocated once, reused by every batch
+///
+/// `flow[0]` is the input X. `flow[l]` is the output of linear layer l after its activation; the last is the
+/// logits. `grads[l]` is ∂L/∂flow[l + 1]: the input has none, and the logits' is made in their own place.
+#[derive(Debug)]
+pub struct Workspace<T> {
+    flow: Vec<Matrix<T>>,
+    grads: Vec<Matrix<T>>,
+}
+
+impl<T: Scalar> Workspace<T> {
+    /// The input, batch × features, for writing
+    pub fn input_mut(&mut self) -> &mut Matrix<T> {
+        &mut self.flow[0]
+    }
+
+    /// The logits, batch × classes; for the loss, which makes them probabilities and then gradients in place
+    pub fn output_mut(&mut self) -> &mut Matrix<T> {
+        let last = self.flow.len() - 1;
+        &mut self.flow[last]
+    }
+
+    /// The outputs of the hidden layers, after the activation
+    pub fn hidden(&self) -> &[Matrix<T>] {
+        &self.flow[1..self.flow.len() - 1]
+    }
+
+    /// Makes room for a batch of so many rows; allocates only beyond the most there ever were
+    pub fn set_rows(&mut self, rows: usize) {
+        self.flow.iter_mut().chain(&mut self.grads).for_each(|x| x.set_rows(rows));
+    }
+}
+
+impl<T: Scalar> Mlp<T> {
+    /// A net `features → hidden_dims → classes` with the start weights of `seed` (see [`init::weights`]), biases 0
+    pub fn new(
+        features: usize,
+        hidden_dims: &[usize],
+        classes: usize,
+        activation: Activation,
+        seed: u64,
+    ) -> Self {
+        let mut random = Random::new(seed, Purpose::StartWeights);
+        let dims: Vec<usize> = [&[features], hidden_dims, &[classes]].concat();
+        let layer = |pair: &[usize]| Linear::new(init::weights(pair[0], pair[1], activation, &mut random));
+        Self { layers: dims.windows(2).map(layer).collect(), activation }
+    }
+
+    /// A net of the given layers
+    ///
+    /// # Panics
+    /// If there is none, or their shapes don't chain.
+    pub fn from_layers(layers: Vec<Linear<T>>, activation: Activation) -> Self {
+        assert!(!layers.is_empty(), "a model without layers");
+        for pair in layers.windows(2) {
+            assert!(
+                pair[0].w.cols() == pair[1].w.rows(),
+                "{:?} before {:?}",
+                pair[0].w.shape(),
+                pair[1].w.shape()
+            );
+        }
+        Self { layers, activation }
+    }
+
+    /// The linear layers, first to last
+    pub fn layers(&self) -> &[Linear<T>] {
+        &self.layers
+    }
+
+    /// The linear layers, for writing
+    pub fn layers_mut(&mut self) -> &mut [Linear<T>] {
+        &mut self.layers
+    }
+
+    /// What stands between the linear layers
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// Widths from the features over the hidden layers to the classes
+    pub fn dims(&self) -> Vec<usize> {
+        let first = self.layers[0].w.rows();
+        std::iter::once(first).chain(self.layers.iter().map(|layer| layer.w.cols())).collect()
+    }
+
+    /// How many numbers are trained
+    pub fn parameter_count(&self) -> usize {
+        self.layers.iter().map(|layer| layer.w.data().len() + layer.b.len()).sum()
+    }
+
+    /// Every parameter tensor with its gradient: weights and bias of each layer, first to last
+    pub fn parameters_mut(&mut self) -> impl Iterator<Item = (&mut [T], &[T])> {
+        self.layers
+            .iter_mut()
+            .flat_map(|Linear { w, b, dw, db }| [(w.data_mut(), dw.data()), (&mut b[..], &db[..])])
+    }
+
+    /// Takes over the parameters of a net of the same shape, without allocating
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn copy_parameters(&mut self, other: &Self) {
+        assert!(self.dims() == other.dims(), "parameters of {:?} into {:?}", other.dims(), self.dims());
+        for (to, from) in self.layers.iter_mut().zip(&other.layers) {
+            to.w.data_mut().copy_from_slice(from.w.data());
+            to.b.copy_from_slice(&from.b);
+        }
+    }
+
+    /// Room for batches of up to `rows` rows, forward and backward
+    pub fn workspace(&self, rows: usize) -> Workspace<T> {
+        let matrices = |dims: &[usize]| dims.iter().map(|&cols| Matrix::zeros(rows, cols)).collect();
+        let dims = self.dims();
+        Workspace { flow: matrices(&dims), grads: matrices(&dims[1..dims.len() - 1]) }
+    }
+
+    /// Room for forward passes of up to `rows` rows
+    pub fn forward_workspace(&self, rows: usize) -> Workspace<T> {
+        let flow = self.dims().iter().map(|&cols| Matrix::zeros(rows, cols)).collect();
+        Workspace { flow, grads: Vec::new() }
+    }
+
+    /// From the input in `ws` to the logits in `ws`
+    pub fn forward(&self, ws: &mut Workspace<T>) {
+        let last = self.layers.len() - 1;
+        for (l, layer) in self.layers.iter().enumerate() {
+            let (before, after) = ws.flow.split_at_mut(l + 1);
+            layer.forward(&before[l], &mut after[0]);
+            if l < last {
+                self.activation.forward(&mut after[0]);
+            }
+        }
+    }
+
+    /// From ∂L/∂logits, which stands in the logits' place, to the gradients of all parameters, last layer first
+    ///
+    /// # Panics
+    /// If `ws` was made by [`Self::forward_workspace`] and the net has hidden layers.
+    pub fn backward(&mut self, ws: &mut Workspace<T>) {
+        let last = self.layers.len() - 1;
+        for (l, layer) in self.layers.iter_mut().enumerate().rev() {
+            let (before, after) = ws.grads.split_at_mut(l);
+            let dy = if l == last { &ws.flow[last + 1] } else { &after[0] };
+            let mut dx = before.last_mut();
+            layer.backward(&ws.flow[l], dy, dx.as_deref_mut());
+            if let Some(dx) = dx {
+                self.activation.backward(&ws.flow[l], dx);
+            }
+        }
+    }
+}
+
+/// Runs `body` with the pool's threads standing by, so that many small kernels in a row cost little
+pub fn with_team<R: Send>(body: impl FnOnce() -> R + Send) -> R {
+    team::scope(body)
+}

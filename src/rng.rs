@@ -1,0 +1,78 @@
+//! The random stream: ChaCha8, so that every number has a place that can be stored and found again
+//!
+//! One seed gives many independent streams, one a purpose and epoch. What is drawn in one never moves
+//! another, so that resuming needs only the epoch's number.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// What a stream is for; each has numbers of its own
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Start weights of all layers, in order
+    StartWeights,
+    /// The permutation of one epoch, counted from 1
+    Shuffle {
+        /// The epoch
+        epoch: u32,
+    },
+    /// Inputs for gradient checks and the choice of what they look at
+    GradientCheck,
+}
+
+/// A stream of random numbers
+#[derive(Clone, Debug)]
+pub struct Random(ChaCha8Rng);
+
+impl Random {
+    /// The stream of `seed` for `purpose`, from its beginning
+    pub fn new(seed: u64, purpose: Purpose) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        let mut rng = ChaCha8Rng::from_seed(key);
+        rng.set_stream(match purpose {
+            Purpose::StartWeights => 0,
+            Purpose::Shuffle { epoch } => 1 << 32 | u64::from(epoch),
+            Purpose::GradientCheck => 2 << 32,
+        });
+        Self(rng)
+    }
+
+    /// Uniform in [0, 1): a multiple of 2⁻⁵³
+    pub fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Uniform in [−limit, limit)
+    pub fn symmetric(&mut self, limit: f64) -> f64 {
+        (2.0 * self.unit() - 1.0) * limit
+    }
+
+    /// Uniform among 0..n, each exactly as likely
+    ///
+    /// Source: Lemire, *Fast Random Integer Generation in an Interval* (2019).
+    ///
+    /// # Panics
+    /// If n is 0.
+    pub fn below(&mut self, n: u32) -> u32 {
+        assert!(n > 0, "no number below 0");
+        loop {
+            let product = u64::from(self.0.next_u32()) * u64::from(n);
+            // The low half tells where in its interval the number fell; the first 2³² mod n are one too many.
+            if product as u32 >= n.wrapping_neg() % n {
+                return (product >> 32) as u32;
+            }
+        }
+    }
+
+    /// Every order of `items` equally likely (Fisher and Yates, from the last to the first)
+    ///
+    /// # Panics
+    /// If there are more than 2³² items.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            let n = u32::try_from(last + 1).unwrap_or_else(|_| panic!("{} items to shuffle", items.len()));
+            items.swap(last, self.below(n) as usize);
+        }
+    }
+}
