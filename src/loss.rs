@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn huge_logits_give_a_finite_loss_and_gradient() {
-        let mut z = Matrix::from_vec(vec![3e38f32, -3e38, 0.0, -3e38, 3e38, 0.0], 2, 3);
+        let mut z = Matrix::from_slice(&[3e38f32, -3e38, 0.0, -3e38, 3e38, 0.0], 2, 3);
         let sum = SoftmaxCrossEntropy::default().forward(&mut z, &[0, 0]);
         approx::assert_relative_eq!(sum.loss, 6e38, max_relative = 1e-6);
         SoftmaxCrossEntropy::backward(&mut z, &[0, 0]);
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_small_loss_beside_large_logits_keeps_its_digits() {
-        let mut z = Matrix::from_vec(vec![1000.0f32, 988.0], 1, 2);
+        let mut z = Matrix::from_slice(&[1000.0f32, 988.0], 1, 2);
         let sum = SoftmaxCrossEntropy::default().forward(&mut z, &[0]);
         // ln(1 + e⁻¹²), of which f32 rounds 1 + e⁻¹² to half a unit, 6e-8
         approx::assert_abs_diff_eq!(sum.loss, (-12f64).exp().ln_1p(), epsilon = 1e-7);
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn logits_that_are_not_finite_are_not_hidden() {
         for bad in [f32::NAN, f32::INFINITY] {
-            let mut z = Matrix::from_vec(vec![0.0, bad], 1, 2);
+            let mut z = Matrix::from_slice(&[0.0, bad], 1, 2);
             assert!(!SoftmaxCrossEntropy::default().forward(&mut z, &[0]).loss.is_finite());
         }
     }

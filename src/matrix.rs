@@ -3,24 +3,47 @@
 use chainrule_kernels as kernels;
 use kernels::{Scalar, View, ViewMut};
 
+/// Bytes that a matrix's first number is aligned to: a cache line. Rows whose length is a multiple of it then
+/// share no line, and threads that write neighbouring columns don't pull lines from each other's caches.
+const ALIGNMENT: usize = 64;
+
 /// A row-major `rows × cols` matrix of `f32` or `f64`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Matrix<T> {
-    data: Vec<T>,
+    /// The numbers, behind as many others as the alignment takes
+    buffer: Vec<T>,
+    start: usize,
     rows: usize,
     cols: usize,
+}
+
+impl<T: Scalar> Clone for Matrix<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::zeros(self.rows, self.cols);
+        copy.data_mut().copy_from_slice(self.data());
+        copy
+    }
+}
+
+impl<T: Scalar> PartialEq for Matrix<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape() == other.shape() && self.data() == other.data()
+    }
 }
 
 impl<T: Scalar> Matrix<T> {
     /// All numbers 0
     pub fn zeros(rows: usize, cols: usize) -> Self {
-        Self { data: vec![T::ZERO; rows * cols], rows, cols }
+        let mut matrix = Self { buffer: Vec::new(), start: 0, rows: 0, cols };
+        matrix.set_rows(rows);
+        matrix
     }
 
     /// `f(i, j)` in row i and column j
     pub fn from_fn(rows: usize, cols: usize, mut f: impl FnMut(usize, usize) -> T) -> Self {
-        let data = (0..rows * cols).map(|at| f(at / cols, at % cols)).collect();
-        Self { data, rows, cols }
+        let mut matrix = Self::zeros(rows, cols);
+        matrix.data_mut().iter_mut().enumerate().for_each(|(at, x)| *x = f(at / cols, at % cols));
+        matrix
     }
 
     /// The numbers of `data`, row after row
@@ -28,9 +51,11 @@ impl<T: Scalar> Matrix<T> {
     /// # Panics
     /// If `data` does not hold exactly `rows · cols` numbers.
     #[track_caller]
-    pub fn from_vec(data: Vec<T>, rows: usize, cols: usize) -> Self {
+    pub fn from_slice(data: &[T], rows: usize, cols: usize) -> Self {
         assert!(rows.checked_mul(cols) == Some(data.len()), "{} numbers can't be {rows}×{cols}", data.len());
-        Self { data, rows, cols }
+        let mut matrix = Self::zeros(rows, cols);
+        matrix.data_mut().copy_from_slice(data);
+        matrix
     }
 
     /// How many rows
@@ -50,12 +75,12 @@ impl<T: Scalar> Matrix<T> {
 
     /// All numbers, row after row
     pub fn data(&self) -> &[T] {
-        &self.data
+        &self.buffer[self.start..][..self.rows * self.cols]
     }
 
     /// All numbers, row after row, for writing
     pub fn data_mut(&mut self) -> &mut [T] {
-        &mut self.data
+        &mut self.buffer[self.start..][..self.rows * self.cols]
     }
 
     /// One row
@@ -64,18 +89,23 @@ impl<T: Scalar> Matrix<T> {
     /// If there is no row `i`.
     #[track_caller]
     pub fn row(&self, i: usize) -> &[T] {
-        &self.data[i * self.cols..][..self.cols]
+        &self.data()[i * self.cols..][..self.cols]
     }
 
     /// Makes it have `rows` rows, whose content is unspecified; allocates only beyond the most it ever had
     pub fn set_rows(&mut self, rows: usize) {
-        self.data.resize(rows * self.cols, T::ZERO);
+        let len = rows * self.cols;
+        if self.start + len > self.buffer.len() {
+            self.buffer = vec![T::ZERO; len + ALIGNMENT / T::BYTES - 1];
+            // Where the machine can't say, the numbers just start unaligned.
+            self.start = self.buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT / T::BYTES - 1);
+        }
         self.rows = rows;
     }
 
     /// The matrix as it lies
     pub fn view(&self) -> View<'_, T> {
-        View::new(&self.data, self.rows, self.cols)
+        View::new(self.data(), self.rows, self.cols)
     }
 
     /// Its transpose, without moving a number
@@ -85,7 +115,8 @@ impl<T: Scalar> Matrix<T> {
 
     /// The matrix as it lies, for writing
     pub fn view_mut(&mut self) -> ViewMut<'_, T> {
-        ViewMut::new(&mut self.data, self.rows, self.cols)
+        let (rows, cols) = self.shape();
+        ViewMut::new(self.data_mut(), rows, cols)
     }
 
     /// Every row becomes `b`
@@ -95,7 +126,7 @@ impl<T: Scalar> Matrix<T> {
     #[track_caller]
     pub fn fill_rows(&mut self, b: &[T]) {
         assert!(b.len() == self.cols, "a row of {} into {:?}", b.len(), self.shape());
-        kernels::fill_rows(&mut self.data, b);
+        kernels::fill_rows(self.data_mut(), b);
     }
 
     /// `out[j] ← Σᵢ self[i, j]`
@@ -105,7 +136,7 @@ impl<T: Scalar> Matrix<T> {
     #[track_caller]
     pub fn sum_rows(&self, out: &mut [T]) {
         assert!(out.len() == self.cols, "sums of {:?} into {}", self.shape(), out.len());
-        kernels::sum_rows(&self.data, out);
+        kernels::sum_rows(self.data(), out);
     }
 }
 
@@ -121,6 +152,16 @@ mod tests {
         assert_eq!((x.shape(), x.data().len()), ((5, 3), 15));
         x.set_rows(8);
         assert_eq!((x.shape(), x.data().as_ptr()), ((8, 3), at));
+    }
+
+    #[test]
+    fn numbers_start_on_a_cache_line_also_in_a_copy() {
+        for rows in [1, 3, 100] {
+            let x = Matrix::<f64>::zeros(rows, 7);
+            for data in [x.data(), x.clone().data()] {
+                assert_eq!(data.as_ptr().align_offset(ALIGNMENT), 0);
+            }
+        }
     }
 
     #[test]

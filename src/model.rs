@@ -8,10 +8,21 @@ use crate::matrix::Matrix;
 use crate::rng::{Purpose, Random};
 
 /// `Linear → activation → Linear → … → Linear`: logits of each row; no hidden layer is softmax regression
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Mlp<T> {
     layers: Vec<Linear<T>>,
     activation: Activation,
+}
+
+/// A parameter tensor and its gradient
+#[derive(Debug)]
+pub struct Parameter<'a, T> {
+    /// The numbers that are trained, row after row
+    pub w: &'a mut [T],
+    /// ∂L/∂w
+    pub g: &'a [T],
+    /// How many there are in a row
+    pub cols: usize,
 }
 
 /// What flows through a model for one batch: allocated once, reused by every batch
@@ -22,6 +33,8 @@ pub struct Mlp<T> {
 pub struct Workspace<T> {
     flow: Vec<Matrix<T>>,
     grads: Vec<Matrix<T>>,
+    /// For the partial sums of products
+    scratch: Vec<T>,
 }
 
 impl<T: Scalar> Workspace<T> {
@@ -106,36 +119,24 @@ impl<T: Scalar> Mlp<T> {
     }
 
     /// Every parameter tensor with its gradient: weights and bias of each layer, first to last
-    pub fn parameters_mut(&mut self) -> impl Iterator<Item = (&mut [T], &[T])> {
-        self.layers
-            .iter_mut()
-            .flat_map(|Linear { w, b, dw, db }| [(w.data_mut(), dw.data()), (&mut b[..], &db[..])])
-    }
-
-    /// Takes over the parameters of a net of the same shape, without allocating
-    ///
-    /// # Panics
-    /// If the shapes differ.
-    #[track_caller]
-    pub fn copy_parameters(&mut self, other: &Self) {
-        assert!(self.dims() == other.dims(), "parameters of {:?} into {:?}", other.dims(), self.dims());
-        for (to, from) in self.layers.iter_mut().zip(&other.layers) {
-            to.w.data_mut().copy_from_slice(from.w.data());
-            to.b.copy_from_slice(&from.b);
-        }
+    pub fn parameters_mut(&mut self) -> impl Iterator<Item = Parameter<'_, T>> {
+        self.layers.iter_mut().flat_map(|Linear { w, b, dw, db }| {
+            let cols = b.len();
+            [Parameter { w: w.data_mut(), g: dw.data(), cols }, Parameter { w: b, g: db, cols }]
+        })
     }
 
     /// Room for batches of up to `rows` rows, forward and backward
     pub fn workspace(&self, rows: usize) -> Workspace<T> {
         let matrices = |dims: &[usize]| dims.iter().map(|&cols| Matrix::zeros(rows, cols)).collect();
         let dims = self.dims();
-        Workspace { flow: matrices(&dims), grads: matrices(&dims[1..dims.len() - 1]) }
+        Workspace { flow: matrices(&dims), grads: matrices(&dims[1..dims.len() - 1]), scratch: Vec::new() }
     }
 
     /// Room for forward passes of up to `rows` rows
     pub fn forward_workspace(&self, rows: usize) -> Workspace<T> {
         let flow = self.dims().iter().map(|&cols| Matrix::zeros(rows, cols)).collect();
-        Workspace { flow, grads: Vec::new() }
+        Workspace { flow, grads: Vec::new(), scratch: Vec::new() }
     }
 
     /// From the input in `ws` to the logits in `ws`
@@ -143,7 +144,7 @@ impl<T: Scalar> Mlp<T> {
         let last = self.layers.len() - 1;
         for (l, layer) in self.layers.iter().enumerate() {
             let (before, after) = ws.flow.split_at_mut(l + 1);
-            layer.forward(&before[l], &mut after[0]);
+            layer.forward(&before[l], &mut after[0], &mut ws.scratch);
             if l < last {
                 self.activation.forward(&mut after[0]);
             }
@@ -160,7 +161,7 @@ impl<T: Scalar> Mlp<T> {
             let (before, after) = ws.grads.split_at_mut(l);
             let dy = if l == last { &ws.flow[last + 1] } else { &after[0] };
             let mut dx = before.last_mut();
-            layer.backward(&ws.flow[l], dy, dx.as_deref_mut());
+            layer.backward(&ws.flow[l], dy, dx.as_deref_mut(), &mut ws.scratch);
             if let Some(dx) = dx {
                 self.activation.backward(&ws.flow[l], dx);
             }

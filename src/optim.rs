@@ -2,7 +2,8 @@
 
 use chainrule_kernels::{self as kernels, Scalar};
 
-use crate::model::Mlp;
+use crate::matrix::Matrix;
+use crate::model::{Mlp, Parameter};
 
 /// `v ← μ v + (g + λ w); w ← w − η v` for every parameter, weights and biases alike
 ///
@@ -11,20 +12,20 @@ use crate::model::Mlp;
 ///
 /// Source: Sutskever, Martens, Dahl, Hinton, *On the importance of initialization and momentum in deep
 /// learning* (2013).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Sgd<T> {
     eta: T,
     mu: T,
     lambda: T,
     /// One a tensor, in the order of [`Mlp::parameters_mut`]; empty when μ = 0
-    velocities: Vec<Vec<T>>,
+    velocities: Vec<Matrix<T>>,
 }
 
 impl<T: Scalar> Sgd<T> {
     /// For the parameters of `model`, with learning rate η ≥ 0, momentum 0 ≤ μ < 1 and weight decay λ ≥ 0
     pub fn new(model: &mut Mlp<T>, learning_rate: f64, momentum: f64, weight_decay: f64) -> Self {
         let velocities = match momentum > 0.0 {
-            true => model.parameters_mut().map(|(w, _)| vec![T::ZERO; w.len()]).collect(),
+            true => model.parameters_mut().map(|p| Matrix::zeros(p.w.len() / p.cols, p.cols)).collect(),
             false => Vec::new(),
         };
         let [eta, mu, lambda] = [learning_rate, momentum, weight_decay].map(T::from_f64);
@@ -34,12 +35,12 @@ impl<T: Scalar> Sgd<T> {
     /// One update by the gradients that `model` holds
     pub fn step(&mut self, model: &mut Mlp<T>) {
         if self.velocities.is_empty() {
-            for (w, g) in model.parameters_mut() {
-                kernels::sgd_plain(w, g, self.eta, self.lambda);
+            for Parameter { w, g, cols } in model.parameters_mut() {
+                kernels::sgd_plain(w, g, cols, self.eta, self.lambda);
             }
         }
-        for ((w, g), v) in model.parameters_mut().zip(&mut self.velocities) {
-            kernels::sgd_momentum(w, v, g, self.eta, self.mu, self.lambda);
+        for (Parameter { w, g, cols }, v) in model.parameters_mut().zip(&mut self.velocities) {
+            kernels::sgd_momentum(w, v.data_mut(), g, cols, self.eta, self.mu, self.lambda);
         }
     }
 

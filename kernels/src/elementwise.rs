@@ -3,8 +3,11 @@
 //! A loop of more than [`CHUNK`] numbers is cut into pieces that threads share. Since no number depends on
 //! another, the cut can't be seen in the result.
 
+use std::ops::Range;
+
 use crate::Scalar;
 use crate::dispatch::multiversion;
+use crate::strip::{Strip, for_each_block};
 use crate::team::for_each_chunk;
 
 /// Numbers a piece: 16 Ki take some microseconds, many times what handing out a piece costs
@@ -92,19 +95,25 @@ pub fn fill_rows<T: Scalar>(y: &mut [T], b: &[T]) {
     });
 }
 
-/// `out ← bytes / 255`, correctly rounded: pixels become numbers in [0, 1]
+/// `out[i, :] ← bytes[rows[i], :] / 255`, correctly rounded: pixels of chosen images become numbers in [0, 1]
+///
+/// `bytes` and `out` are row-major with `cols` columns. Cut by columns as the first layer's product cuts its
+/// sums ([`blocks`](crate::blocks)): who multiplies a block has gathered it.
 ///
 /// # Panics
-/// If the lengths differ.
+/// If `out` is not `rows.len()` rows of `cols`, or a row is beyond `bytes`.
 #[track_caller]
-pub fn scale_bytes<T: Scalar>(bytes: &[u8], out: &mut [T]) {
-    same_len("scale_bytes", out.len(), bytes.len());
-    scale_bytes_piece(bytes, out);
+pub fn scale_rows<T: Scalar>(bytes: &[u8], rows: &[u32], out: &mut [T], cols: usize) {
+    same_len("scale_rows", out.len(), rows.len() * cols);
+    for_each_block([out], cols, |columns, [out]| scale_block(bytes, rows, out, columns, cols));
 }
 multiversion! {
-    fn scale_bytes_piece<T>(bytes: &[u8], out: &mut [T]) {
-        for (out, &byte) in out.iter_mut().zip(bytes) {
-            *out = T::pixel(byte);
+    fn scale_block<T>(bytes: &[u8], rows: &[u32], out: Strip<'_, T>, columns: Range<usize>, cols: usize) {
+        for (out, &row) in out.into_rows().zip(rows) {
+            let bytes = &bytes[row as usize * cols..][..cols][columns.clone()];
+            for (out, &byte) in out.iter_mut().zip(bytes) {
+                *out = T::pixel(byte);
+            }
         }
     }
 }
@@ -175,6 +184,20 @@ mod tests {
             let mut y = vec![f32::NAN; rows * 7];
             fill_rows(&mut y, &b);
             assert!(y.chunks(7).all(|row| row == b));
+        }
+    }
+
+    #[test]
+    fn chosen_rows_of_bytes_are_scaled() {
+        for cols in [1, 15, 300, 784] {
+            let bytes: Vec<u8> = (0..5 * cols).map(|at| (at * 7 % 256) as u8).collect();
+            let rows = [3, 0, 3, 4];
+            let mut out = vec![f32::NAN; rows.len() * cols];
+            scale_rows(&bytes, &rows, &mut out, cols);
+            for (i, row) in rows.into_iter().enumerate() {
+                let want = bytes[row as usize * cols..][..cols].iter().map(|&byte| f32::from(byte) / 255.0);
+                assert!(out[i * cols..][..cols].iter().copied().eq(want));
+            }
         }
     }
 

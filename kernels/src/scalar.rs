@@ -1,9 +1,11 @@
 //! The two number types that the kernels work on
 
 use std::fmt::{Debug, Display};
-use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Range, Sub};
 
-use crate::exp;
+#[cfg(target_arch = "x86_64")]
+use crate::tile::{self, Operands};
+use crate::{SimdLevel, View, exp, simd_level};
 
 mod sealed {
     pub trait Sealed {}
@@ -79,10 +81,28 @@ pub trait Scalar:
         c: *mut Self,
         c_strides: (isize, isize),
     );
+
+    /// Rows `rows` and columns `cols` of `C ← 1 biasᵀ + A B`, of A's columns and B's rows only `depth`, by the tiles of this processor's [`SimdLevel`]
+    ///
+    /// # Safety
+    /// B's columns are one apart; `c` points to as many rows as A has and columns as B has, in one piece, valid
+    /// for writing; `rows` and `cols` lie inside that, `depth` inside A's columns, and nobody else touches this part of C meanwhile; `bias`
+    /// has a number a column; [`simd_level`] is not `Portable`.
+    #[doc(hidden)]
+    #[expect(clippy::too_many_arguments, reason = "three operands and the part of each")]
+    unsafe fn tiles(
+        a: View<'_, Self>,
+        b: View<'_, Self>,
+        depth: Range<usize>,
+        bias: Option<&[Self]>,
+        c: *mut Self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+    );
 }
 
 macro_rules! scalar {
-    ($t:ident, $exp:path, $gemm:path, $hi:expr, $rest:expr) => {
+    ($t:ident, $exp:path, $gemm:path, $avx512:ident, $avx2:ident, $hi:expr, $rest:expr) => {
         impl Scalar for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -142,17 +162,69 @@ macro_rules! scalar {
                 // SAFETY: the caller keeps this function's contract, which is that of `matrixmultiply`.
                 unsafe { $gemm(m, k, n, alpha, a, rsa, csa, b, rsb, csb, beta, c, rsc, csc) }
             }
+            #[cfg(target_arch = "x86_64")]
+            unsafe fn tiles(
+                a: View<'_, Self>,
+                b: View<'_, Self>,
+                depth: Range<usize>,
+                bias: Option<&[Self]>,
+                c: *mut Self,
+                rows: Range<usize>,
+                cols: Range<usize>,
+            ) {
+                let ((a_rows, a_cols), n) = (a.strides(), b.shape().1);
+                let bias = bias.map_or(std::ptr::null(), <[Self]>::as_ptr);
+                let p = Operands {
+                    k: depth.len(),
+                    a: a.as_ptr().wrapping_add(depth.start * a_cols),
+                    a_strides: (a_rows, a_cols),
+                    b: b.as_ptr().wrapping_add(depth.start * n),
+                    c,
+                    n,
+                    bias,
+                };
+                // SAFETY: the caller keeps this function's contract, which is that of the blocks; the level was
+                // found on this processor.
+                unsafe {
+                    match simd_level() {
+                        SimdLevel::Avx512 => tile::$avx512::block(&p, rows, cols),
+                        SimdLevel::Avx2 | SimdLevel::Portable => tile::$avx2::block(&p, rows, cols),
+                    }
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            unsafe fn tiles(
+                _: View<'_, Self>,
+                _: View<'_, Self>,
+                _: Range<usize>,
+                _: Option<&[Self]>,
+                _: *mut Self,
+                _: Range<usize>,
+                _: Range<usize>,
+            ) {
+                unreachable!("there are tiles for x86-64 only, and {:?} is no level of it", simd_level());
+            }
         }
     };
 }
 
 // 1/255 cut to 16 bits (f32) and 45 bits (f64), which times the byte's 8 fit 24 and 53; what the cut left
 // of it is 2⁻¹⁶/255 and 2⁻⁴⁸/255.
-scalar!(f32, exp::exp_f32, matrixmultiply::sgemm, 32896.0 / 8_388_608.0, 1.0 / 65_536.0);
+scalar!(
+    f32,
+    exp::exp_f32,
+    matrixmultiply::sgemm,
+    avx512_f32,
+    avx2_f32,
+    32896.0 / 8_388_608.0,
+    1.0 / 65_536.0
+);
 scalar!(
     f64,
     exp::exp_f64,
     matrixmultiply::dgemm,
+    avx512_f64,
+    avx2_f64,
     17_661_175_009_296.0 / 4_503_599_627_370_496.0,
     1.0 / 281_474_976_710_656.0
 );

@@ -74,6 +74,11 @@ impl<'a, T> ViewMut<'a, T> {
         (self.rows, self.cols)
     }
 
+    /// All numbers, row after row
+    pub(crate) fn data_mut(&mut self) -> &mut [T] {
+        self.data
+    }
+
     pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
         self.data.as_mut_ptr()
     }

@@ -1,13 +1,13 @@
 //! Fully connected layer
 
-use chainrule_kernels::{Scalar, gemm};
+use chainrule_kernels::{Scalar, matmul};
 
 use crate::matrix::Matrix;
 
 /// `Y = X W + 1 bᵀ`; `w`: d_in × d_out, `b`: d_out, `X`: batch × d_in
 ///
 /// The model owns X and Y and hands X back to [`Linear::backward`], so nothing is copied to be kept.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Linear<T> {
     /// Weights W, d_in × d_out
     pub w: Matrix<T>,
@@ -26,26 +26,31 @@ impl<T: Scalar> Linear<T> {
         Self { w, b: vec![T::ZERO; d_out], dw: Matrix::zeros(d_in, d_out), db: vec![T::ZERO; d_out] }
     }
 
-    /// `Y ← X W + 1 bᵀ`
+    /// `Y ← X W + 1 bᵀ`; `scratch` is room for partial sums, grown as needed
     ///
     /// # Panics
     /// If the shapes don't fit.
     #[track_caller]
-    pub fn forward(&self, x: &Matrix<T>, y: &mut Matrix<T>) {
-        y.fill_rows(&self.b); //                                           Y = 1 bᵀ
-        gemm(T::ONE, x.view(), self.w.view(), T::ONE, y.view_mut()); //      + X W
+    pub fn forward(&self, x: &Matrix<T>, y: &mut Matrix<T>, scratch: &mut Vec<T>) {
+        matmul(x.view(), self.w.view(), Some(&self.b), y.view_mut(), scratch); //  Y = 1 bᵀ + X W
     }
 
-    /// Gradients of the parameters, and of X if it is asked for; old gradients are overwritten
+    /// Gradients of the parameters, and of X if it is asked for; old gradients are overwritten; `scratch` as in [`Self::forward`]
     ///
     /// # Panics
     /// If the shapes don't fit.
     #[track_caller]
-    pub fn backward(&mut self, x: &Matrix<T>, dy: &Matrix<T>, dx: Option<&mut Matrix<T>>) {
-        gemm(T::ONE, x.t(), dy.view(), T::ZERO, self.dw.view_mut()); //  dW = Xᵀ dY
-        dy.sum_rows(&mut self.db); //                                    db = Σᵢ dY[i,:]
+    pub fn backward(
+        &mut self,
+        x: &Matrix<T>,
+        dy: &Matrix<T>,
+        dx: Option<&mut Matrix<T>>,
+        scratch: &mut Vec<T>,
+    ) {
+        matmul(x.t(), dy.view(), None, self.dw.view_mut(), scratch); //  dW = Xᵀ dY
+        dy.sum_rows(&mut self.db); //                           db = Σᵢ dY[i,:]
         if let Some(dx) = dx {
-            gemm(T::ONE, dy.view(), self.w.t(), T::ZERO, dx.view_mut()); // dX = dY Wᵀ
+            matmul(dy.view(), self.w.t(), None, dx.view_mut(), scratch); // dX = dY Wᵀ
         }
     }
 
@@ -62,15 +67,16 @@ mod tests {
 
     #[test]
     fn forward_and_backward_of_a_case_done_by_hand() {
-        let mut layer = Linear::new(Matrix::from_vec(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, 2));
+        let mut layer = Linear::new(Matrix::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, 2));
         layer.b = vec![0.5, -0.5];
-        let x = Matrix::from_vec(vec![1.0, 0.0, -1.0, 2.0, 1.0, 0.0], 2, 3);
+        let x = Matrix::from_slice(&[1.0, 0.0, -1.0, 2.0, 1.0, 0.0], 2, 3);
         let mut y = Matrix::from_fn(2, 2, |_, _| f64::NAN);
-        layer.forward(&x, &mut y);
+        let mut scratch = Vec::new();
+        layer.forward(&x, &mut y, &mut scratch);
         assert_eq!(y.data(), [-3.5, -4.5, 5.5, 7.5]);
-        let dy = Matrix::from_vec(vec![1.0, 2.0, 3.0, 4.0], 2, 2);
+        let dy = Matrix::from_slice(&[1.0, 2.0, 3.0, 4.0], 2, 2);
         let mut dx = Matrix::from_fn(2, 3, |_, _| f64::NAN);
-        layer.backward(&x, &dy, Some(&mut dx));
+        layer.backward(&x, &dy, Some(&mut dx), &mut scratch);
         assert_eq!(layer.dw.data(), [7.0, 10.0, 3.0, 4.0, -1.0, -2.0]);
         assert_eq!(layer.db, [4.0, 6.0]);
         assert_eq!(dx.data(), [5.0, 11.0, 17.0, 11.0, 25.0, 39.0]);

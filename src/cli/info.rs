@@ -1,0 +1,107 @@
+//! `chainrule info`: what is in a model file, a data set or an IDX file
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use chainrule::data::{Dataset, Split, idx};
+use chainrule::model_file::{self, ModelFile};
+
+use super::{Exit, print};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// A model.safetensors, a folder of IDX files, one IDX file, or `synthetic`
+    #[arg(value_name = "MODEL|DATA")]
+    what: String,
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    let path = Path::new(&args.what);
+    let text = if args.what == "synthetic" || path.is_dir() {
+        dataset(&Dataset::load(Some(&args.what))?)?
+    } else if is_idx(path)? {
+        idx_file(&args.what, &idx::read(path)?)?
+    } else {
+        model(&args.what, &model_file::load(path)?)?
+    };
+    print(&text)?;
+    Ok(Exit::Done)
+}
+
+/// Whether a file begins as an IDX file or a gzip stream does, or is too short to be a model
+fn is_idx(path: &Path) -> Result<bool> {
+    let metadata = path.metadata().with_context(|| format!("cannot read {}", path.display()))?;
+    if !metadata.is_file() {
+        return Ok(true); // The reader of IDX files tells what it is.
+    }
+    let mut start = Vec::new();
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    file.take(4).read_to_end(&mut start).with_context(|| format!("cannot read {}", path.display()))?;
+    // A model file begins with the length of its header, which is neither below 256 · 256 with its low bytes
+    // 0 nor 0x8b1f in them: 8 bytes, little-endian, of a header padded to a multiple of 8.
+    Ok(start.len() < 4 || start.starts_with(&[0, 0]) || start.starts_with(&[0x1f, 0x8b]))
+}
+
+fn dataset(data: &Dataset) -> Result<String> {
+    let mut text =
+        format!("data set    {}\nimages      {}, one byte a pixel\n", data.source, times(&data.image_dims));
+    writeln!(text, "training    {} images\ntest        {} images\n", data.train.len(), data.test.len())?;
+    let counts = |split: &Split| {
+        let mut counts = vec![0; data.classes.len()];
+        split.labels.iter().for_each(|&label| counts[label as usize] += 1);
+        counts
+    };
+    let (train, test) = (counts(&data.train), counts(&data.test));
+    let width = data.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("class".len());
+    writeln!(text, "label  {:<width$}  training    test", "class")?;
+    for (label, name) in data.classes.iter().enumerate() {
+        writeln!(text, "{label:>5}  {name:<width$}  {:>8}  {:>6}", train[label], test[label])?;
+    }
+    Ok(text)
+}
+
+fn idx_file(name: &str, idx: &idx::Idx) -> Result<String> {
+    let kind = if idx.dims.len() == 1 { "labels" } else { "images" };
+    let mut text = format!("IDX file    {name}\ncontent     {} {kind}", idx.dims[0]);
+    if idx.dims.len() > 1 {
+        write!(text, " of {}", times(&idx.dims[1..]))?;
+    }
+    let (least, most) = (idx.bytes.iter().min(), idx.bytes.iter().max());
+    writeln!(text, ", unsigned bytes")?;
+    if let (Some(least), Some(most)) = (least, most) {
+        writeln!(text, "values      {least} to {most}")?;
+    }
+    Ok(text)
+}
+
+fn model(name: &str, file: &ModelFile<f64>) -> Result<String> {
+    let dims: Vec<String> = file.model.dims().iter().map(ToString::to_string).collect();
+    let mut text =
+        format!("model       {name}\nnet         {}, {}\n", dims.join("-"), file.model.activation());
+    writeln!(text, "parameters  {}, {}", file.model.parameter_count(), file.dtype)?;
+    writeln!(text, "classes     {}", file.classes.join(", "))?;
+    for (key, value) in &file.metadata {
+        if ["pixel_scaling", "version", "format_version", "producer"].contains(&key.as_str()) {
+            writeln!(text, "{key:<15} {value}")?;
+        }
+    }
+    writeln!(text, "\n{:<10} {:>12} {:>14} {:>14}", "tensor", "shape", "smallest", "largest")?;
+    for (l, layer) in file.model.layers().iter().enumerate() {
+        let (d_in, d_out) = layer.w.shape();
+        for (name, shape, data) in
+            [("weight", format!("{d_out}×{d_in}"), layer.w.data()), ("bias", d_out.to_string(), &layer.b[..])]
+        {
+            let least = data.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            writeln!(text, "{:<10} {shape:>12} {least:>14.6} {most:>14.6}", format!("{}.{name}", 2 * l))?;
+        }
+    }
+    Ok(text)
+}
+
+fn times(dims: &[usize]) -> String {
+    dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×")
+}

@@ -1,0 +1,114 @@
+//! One file a subcommand: flags in, library call, text out
+
+mod gradcheck;
+mod info;
+mod progress;
+mod train;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Trains dense neural networks from the command line, fast, on CPUs
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Train a net on a data set; without flags, the default net on Fashion-MNIST
+    Train(Box<train::Args>),
+    /// Hold backpropagation against central differences, on a net of your choice
+    Gradcheck(gradcheck::Args),
+    /// Tell what is in a model file, a data set's folder or an IDX file
+    Info(info::Args),
+}
+
+/// What a process leaves with
+#[derive(Clone, Copy)]
+pub enum Exit {
+    /// Done
+    Done,
+    /// A check failed
+    Failed,
+    /// The loss was not finite
+    Diverged,
+    /// By the signal of this number
+    Interrupted(u8),
+}
+
+/// Runs the command line and says with which code to exit
+pub fn main() -> ExitCode {
+    let args = std::env::args_os().map(with_dashes);
+    let command = Cli::parse_from(args).command;
+    let result = match command {
+        Command::Train(args) => train::run(*args),
+        Command::Gradcheck(args) => gradcheck::run(&args),
+        Command::Info(args) => info::run(&args),
+    };
+    match result {
+        Ok(Exit::Done) => 0.into(),
+        Ok(Exit::Failed) => 1.into(),
+        Ok(Exit::Diverged) => 3.into(),
+        Ok(Exit::Interrupted(signal)) => (128 + signal).into(),
+        Err(error) if is_broken_pipe(&error) => 0.into(),
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            let usage = matches!(error.downcast_ref(), Some(chainrule::Error::Setting { .. }));
+            if usage { 2.into() } else { 1.into() }
+        }
+    }
+}
+
+/// `--hidden_dims=…` is `--hidden-dims=…`: people have scripts written that way
+fn with_dashes(arg: OsString) -> OsString {
+    match arg.to_str() {
+        Some(text) if text.starts_with("--") => match text.split_once('=') {
+            Some((name, value)) => format!("{}={value}", name.replace('_', "-")).into(),
+            None => text.replace('_', "-").into(),
+        },
+        _ => arg,
+    }
+}
+
+/// Whoever reads our output has seen enough, as `head` does: no error of ours
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes text to stdout
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Writes a line to stderr; when nobody can read it, there is nothing to be done about it
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn underscores_become_dashes_in_names_only() {
+        let dashed = |arg: &str| with_dashes(arg.into()).into_string().unwrap();
+        assert_eq!(dashed("--hidden_dims"), "--hidden-dims");
+        assert_eq!(dashed("--out=my_dir"), "--out=my_dir");
+        assert_eq!(dashed("--run_id=a_b"), "--run-id=a_b");
+        assert_eq!(dashed("my_dir"), "my_dir");
+    }
+}

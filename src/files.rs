@@ -1,0 +1,81 @@
+//! Files that are the old or the new whole one, whatever happens
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Replaces `path` by `bytes`: written beside it, synced, renamed, and the folder synced
+///
+/// An existing file's permissions are kept.
+///
+/// # Errors
+/// If any of it fails; then `path` is as it was, and the file beside it is gone.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let replace = || -> io::Result<()> {
+        let mut beside = tempfile::Builder::new()
+            .prefix(".writing-")
+            .permissions(permissions(path))
+            .tempfile_in(folder)?;
+        beside.write_all(bytes)?;
+        beside.as_file().sync_all()?;
+        beside.persist(path)?;
+        sync_folder(folder)
+    };
+    replace().map_err(Error::writing(path))
+}
+
+/// Those of the file that is there; else what the umask leaves of reading and writing for all
+fn permissions(path: &Path) -> Permissions {
+    #[cfg(unix)]
+    let new = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    #[cfg(not(unix))]
+    let new = tempfile::tempfile().and_then(|file| file.metadata()).map(|m| m.permissions());
+    #[cfg(not(unix))]
+    let new = new.unwrap_or_else(|_| unreachable!("a fresh file has permissions"));
+    path.metadata().map_or(new, |metadata| metadata.permissions())
+}
+
+/// A rename lasts only when the folder is on disk, too; folders can't be opened where it is not needed
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for content in ["first", "second, longer", ""] {
+            write_atomically(&path, content.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_existing_mode_is_kept_and_a_new_file_follows_the_umask() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, plain) = (folder.path().join("a"), folder.path().join("b"));
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        std::fs::write(&plain, "").unwrap();
+        write_atomically(&path, b"1").unwrap();
+        assert_eq!(mode(&path), mode(&plain));
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        write_atomically(&path, b"2").unwrap();
+        assert_eq!(mode(&path), 0o640);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = write_atomically(Path::new("/no/such/folder/file"), b"x").unwrap_err();
+        assert!(error.to_string().contains("/no/such/folder/file"), "{error}");
+    }
+}

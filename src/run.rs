@@ -1,0 +1,363 @@
+//! A training run with all the files it leaves behind
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
+
+use chainrule_kernels::Scalar;
+
+use crate::config::{Dtype, TrainConfig};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::log::{self, ClassRow, ConfusionRow, CsvWriter, EpochRow, SummaryRow};
+use crate::loss::LossSum;
+use crate::trainer::{Confusion, EpochEnd, EpochResult, Trainer};
+use crate::{model_file, plot};
+
+/// What the `version` column and the model file say
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How a run ended
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All epochs done
+    Ok,
+    /// The loss was not finite
+    Diverged {
+        /// In this epoch, counted from 1
+        epoch: u32,
+        /// At this batch, counted from 1; nothing if it was in the evaluation after the epoch
+        batch: Option<usize>,
+    },
+    /// It was asked to stop
+    Interrupted,
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Diverged { .. } => "diverged",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Figures of one whole epoch
+#[derive(Clone, Copy, Debug)]
+pub struct EpochFigures {
+    /// Counted from 1
+    pub epoch: u32,
+    /// Sums over the batches
+    pub train: LossSum,
+    /// Sums over the test set, after the epoch
+    pub test: LossSum,
+    /// Training alone, s
+    pub seconds: f64,
+}
+
+/// What a run tells while it goes on
+pub trait Reporter: Send {
+    /// Before the first batch: where the files will be, how many parameters, batches an epoch
+    fn started(&mut self, folder: &Path, parameters: usize, batches: usize);
+    /// After a batch, counted from 1, with the epoch's sums so far
+    fn batch(&mut self, epoch: u32, batch: usize, sums: &LossSum);
+    /// After an epoch and its evaluation
+    fn epoch(&mut self, figures: &EpochFigures);
+}
+
+/// What came of a run
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How it ended
+    pub status: Status,
+    /// Where its files are
+    pub folder: PathBuf,
+    /// The row of `summary.csv`
+    pub summary: SummaryRow,
+    /// Whether there was anything to draw
+    pub curves: bool,
+}
+
+/// Trains as `config` says on `data` and writes the run's files
+///
+/// Files that grow are written as the epochs end, and the model is saved after each, so that a kill costs
+/// no more than the epoch in hand. When the loss is not finite the run ends, and the last model whose
+/// figures were finite stays on disk.
+///
+/// * `run_id`: the folder's name; made from the time if there is none
+/// * `stop`: looked at after each batch
+///
+/// # Errors
+/// If a file can't be written, the run's folder is there already, or memory does not suffice.
+pub fn train(
+    config: &TrainConfig,
+    data: &Dataset,
+    run_id: Option<&str>,
+    reporter: &mut dyn Reporter,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
+    match config.dtype {
+        Dtype::F32 => run(Trainer::<f32>::new(config, data)?, config, data, run_id, reporter, stop),
+        Dtype::F64 => run(Trainer::<f64>::new(config, data)?, config, data, run_id, reporter, stop),
+    }
+}
+
+fn run<T: Scalar>(
+    mut trainer: Trainer<'_, T>,
+    config: &TrainConfig,
+    data: &Dataset,
+    run_id: Option<&str>,
+    reporter: &mut dyn Reporter,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
+    let runs_csv = config.out.join("runs.csv");
+    fs::create_dir_all(&config.out).map_err(Error::writing(&config.out))?;
+    log::check_appendable::<SummaryRow>(&runs_csv, config.csv_dialect)?;
+    let mut record = Record::create(config, run_id, trainer.model().parameter_count())?;
+    reporter.started(&record.folder, record.summary.parameters, trainer.batches());
+    let trained = record.train(&mut trainer, config, data, reporter, stop);
+    if trained.is_err() {
+        record.summary.status = "failed";
+    }
+    // A run that failed is still worth its row, but the first error is the one to tell.
+    let summed = record.finish(config, &runs_csv);
+    let status = trained?;
+    summed?;
+    let curves = record.draw()?;
+    Ok(Outcome { status, folder: record.folder, summary: record.summary, curves })
+}
+
+/// The run's folder, the files that grow in it, and the summary as far as it is known
+struct Record {
+    folder: PathBuf,
+    epochs: CsvWriter,
+    summary: SummaryRow,
+    trained_images: usize,
+}
+
+impl Record {
+    fn create(config: &TrainConfig, run_id: Option<&str>, parameters: usize) -> Result<Self> {
+        let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let (run_id, folder) = make_folder(&config.out, run_id, &started_at)?;
+        let head = format!(
+            "# chainrule {VERSION}; repeat with: chainrule train --config {}\n",
+            folder.join("config.toml").display()
+        );
+        write_atomically(&folder.join("config.toml"), (head + &config.to_toml()?).as_bytes())?;
+        let epochs = CsvWriter::create::<EpochRow>(&folder.join("epochs.csv"), config.csv_dialect)?;
+        let summary = SummaryRow {
+            run_id,
+            status: Status::Ok.name(),
+            hidden_dims: config.hidden_dims.to_string(),
+            activation: config.activation.to_string(),
+            epochs: config.epochs,
+            batch_size: config.batch_size,
+            learning_rate: config.learning_rate,
+            momentum: config.momentum,
+            weight_decay: config.weight_decay,
+            seed: config.seed,
+            parameters,
+            train_loss: None,
+            train_accuracy: None,
+            test_loss: None,
+            test_accuracy: None,
+            best_epoch: None,
+            best_accuracy: None,
+            train_s: 0.0,
+            samples_per_s: None,
+            threads: config.threads,
+            started_at,
+            version: VERSION,
+        };
+        Ok(Self { folder, epochs, summary, trained_images: 0 })
+    }
+
+    /// All epochs, each with its row and the model after it
+    fn train<T: Scalar>(
+        &mut self,
+        trainer: &mut Trainer<'_, T>,
+        config: &TrainConfig,
+        data: &Dataset,
+        reporter: &mut dyn Reporter,
+        stop: &AtomicBool,
+    ) -> Result<Status> {
+        self.save_model(trainer, data)?;
+        let mut confusion = None;
+        let mut status = Status::Ok;
+        if config.epochs == 0 {
+            let (test, counts) = trainer.evaluate();
+            (self.summary.test_loss, self.summary.test_accuracy) = (mean_loss(&test), accuracy(&test));
+            confusion = Some(counts);
+        }
+        for epoch in 1..=config.epochs {
+            let result =
+                trainer.run_epoch(epoch, stop, &mut |batch, sums| reporter.batch(epoch, batch, sums));
+            self.summary.train_s = log::seconds(self.summary.train_s + result.seconds);
+            self.trained_images += result.train.rows;
+            match result.end {
+                EpochEnd::Done => {}
+                EpochEnd::Diverged { batch } => status = Status::Diverged { epoch, batch: Some(batch) },
+                EpochEnd::Interrupted => status = Status::Interrupted,
+            }
+            if status == Status::Ok {
+                let (test, counts) = trainer.evaluate();
+                if test.loss.is_finite() {
+                    self.save_model(trainer, data)?;
+                    self.push_epoch(epoch, config, &result, Some(&test), status)?;
+                    reporter.epoch(&EpochFigures {
+                        epoch,
+                        train: result.train,
+                        test,
+                        seconds: result.seconds,
+                    });
+                    confusion = Some(counts);
+                    continue;
+                }
+                status = Status::Diverged { epoch, batch: None };
+            }
+            if status == Status::Interrupted && result.train.rows == 0 {
+                break; // The epoch had not begun.
+            }
+            if status == Status::Interrupted {
+                self.save_model(trainer, data)?;
+            }
+            self.push_epoch(epoch, config, &result, None, status)?;
+            break;
+        }
+        self.summary.status = status.name();
+        if let Some(confusion) = confusion {
+            self.write_confusion(&confusion, data, config)?;
+        }
+        Ok(status)
+    }
+
+    /// A row of `epochs.csv`; for a whole epoch, also the summary's figures
+    fn push_epoch(
+        &mut self,
+        epoch: u32,
+        config: &TrainConfig,
+        result: &EpochResult,
+        test: Option<&LossSum>,
+        status: Status,
+    ) -> Result<()> {
+        let train = (!matches!(status, Status::Diverged { .. })).then_some(&result.train);
+        let row = EpochRow {
+            run_id: self.summary.run_id.clone(),
+            epoch,
+            learning_rate: config.learning_rate,
+            train_loss: train.and_then(mean_loss),
+            train_accuracy: train.and_then(accuracy),
+            test_loss: test.and_then(mean_loss),
+            test_accuracy: test.and_then(accuracy),
+            epoch_s: train.map(|_| log::seconds(result.seconds)),
+            samples_per_s: train.and_then(|train| log::rate(train.rows, result.seconds)),
+            status: status.name(),
+        };
+        self.epochs.push(&row)?;
+        let summary = &mut self.summary;
+        if test.is_some() {
+            (summary.train_loss, summary.train_accuracy) = (row.train_loss, row.train_accuracy);
+            (summary.test_loss, summary.test_accuracy) = (row.test_loss, row.test_accuracy);
+            if row.test_accuracy > summary.best_accuracy {
+                (summary.best_epoch, summary.best_accuracy) = (Some(epoch), row.test_accuracy);
+            }
+        } else if train.is_none() {
+            // Figures of a diverged run are of no use: in a table of many runs they would only mislead.
+            (summary.train_loss, summary.train_accuracy, summary.test_loss, summary.test_accuracy) =
+                (None, None, None, None);
+            (summary.best_epoch, summary.best_accuracy) = (None, None);
+        }
+        Ok(())
+    }
+
+    fn save_model<T: Scalar>(&self, trainer: &Trainer<'_, T>, data: &Dataset) -> Result<()> {
+        let path = self.folder.join("model.safetensors");
+        write_atomically(&path, &model_file::to_bytes(trainer.model(), &data.classes, &path)?)
+    }
+
+    /// `confusion.csv` and `classes.csv`, of the model after the last whole epoch
+    fn write_confusion(&self, confusion: &Confusion, data: &Dataset, config: &TrainConfig) -> Result<()> {
+        let (names, k) = (&data.classes, confusion.classes());
+        let pairs = (0..k).flat_map(|t| (0..k).map(move |p| (t, p)));
+        let cells: Vec<_> = pairs
+            .map(|(t, p)| ConfusionRow {
+                r#true: names[t].clone(),
+                predicted: names[p].clone(),
+                count: confusion.count(t, p),
+            })
+            .collect();
+        let classes: Vec<_> = (0..k).map(|class| class_row(&names[class], class, confusion)).collect();
+        write_atomically(&self.folder.join("confusion.csv"), &log::to_csv(&cells, config.csv_dialect))?;
+        write_atomically(&self.folder.join("classes.csv"), &log::to_csv(&classes, config.csv_dialect))
+    }
+
+    /// `summary.csv`, and the same row in the `runs.csv` that all runs share
+    fn finish(&mut self, config: &TrainConfig, runs_csv: &Path) -> Result<()> {
+        self.summary.samples_per_s = log::rate(self.trained_images, self.summary.train_s);
+        let row = std::slice::from_ref(&self.summary);
+        write_atomically(&self.folder.join("summary.csv"), &log::to_csv(row, config.csv_dialect))?;
+        log::append_shared(runs_csv, &self.summary, config.csv_dialect)
+    }
+
+    /// `curves.svg` and `curves.png`, from `epochs.csv` alone; false if it has no figures
+    fn draw(&self) -> Result<bool> {
+        let curves = plot::read_curves(&self.folder.join("epochs.csv"))?;
+        if curves.is_empty() {
+            return Ok(false);
+        }
+        let pictures = plot::draw_curves(&curves)?;
+        write_atomically(&self.folder.join("curves.svg"), pictures.svg.as_bytes())?;
+        write_atomically(&self.folder.join("curves.png"), &pictures.png)?;
+        Ok(true)
+    }
+}
+
+/// Precision, recall and F1 of a class; nothing where the denominator is 0
+fn class_row(name: &str, class: usize, confusion: &Confusion) -> ClassRow {
+    let all = 0..confusion.classes();
+    let hits = confusion.count(class, class);
+    let support: u64 = all.clone().map(|predicted| confusion.count(class, predicted)).sum();
+    let taken: u64 = all.map(|label| confusion.count(label, class)).sum();
+    let share = |part: u64, whole: u64| (whole > 0).then(|| (part as f64 / whole as f64) as f32);
+    ClassRow {
+        class: name.to_owned(),
+        support,
+        precision: share(hits, taken),
+        recall: share(hits, support),
+        f1: share(2 * hits, support + taken),
+    }
+}
+
+fn mean_loss(sum: &LossSum) -> Option<f32> {
+    sum.mean_loss().map(|loss| loss as f32)
+}
+
+fn accuracy(sum: &LossSum) -> Option<f32> {
+    sum.accuracy().map(|accuracy| accuracy as f32)
+}
+
+/// Makes a folder that was not there, named `run_id` or after the time, and says its name
+fn make_folder(out: &Path, run_id: Option<&str>, started_at: &str) -> Result<(String, PathBuf)> {
+    if let Some(run_id) = run_id {
+        let folder = out.join(run_id);
+        fs::create_dir(&folder).map_err(Error::writing(&folder))?;
+        return Ok((run_id.to_owned(), folder));
+    }
+    // 2026-11-23T23:33:04Z becomes run-20261123-233304; a second run in the same second gets a number behind.
+    let digits: String = started_at.replace('T', "-").chars().filter(|c| c.is_ascii_digit()).collect();
+    let (date, time) = digits.split_at(digits.len().min(8));
+    for attempt in 1u32.. {
+        let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
+        let run_id = format!("run-{date}-{time}{suffix}");
+        let folder = out.join(&run_id);
+        match fs::create_dir(&folder) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| (run_id, folder.clone())).map_err(Error::writing(&folder)),
+        }
+    }
+    unreachable!("a name that is free is found before numbers end")
+}

@@ -1,0 +1,197 @@
+//! Epochs and evaluation of one model on one data set
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use chainrule_kernels::Scalar;
+
+use crate::config::TrainConfig;
+use crate::data::Dataset;
+use crate::data::batch::{Order, gather};
+use crate::error::{Error, Result};
+use crate::loss::{LossSum, SoftmaxCrossEntropy};
+use crate::model::{Mlp, Workspace, with_team};
+use crate::optim::Sgd;
+
+/// Rows of a forward pass when nothing is learnt: 512 images of 784 pixels are 1.6 MB, which a core's L2 and
+/// L3 hold; twice as many or half as many made no difference beyond the noise
+const EVALUATION_ROWS: usize = 512;
+
+/// How an epoch ended
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpochEnd {
+    /// All batches were seen
+    Done,
+    /// The loss of this batch, counted from 1, was not finite; its update was not made
+    Diverged {
+        /// The batch
+        batch: usize,
+    },
+    /// It was asked to stop, and did after a whole batch
+    Interrupted,
+}
+
+/// What an epoch of training gave
+#[derive(Clone, Copy, Debug)]
+pub struct EpochResult {
+    /// Sums over its batches, each with the weights of its time
+    pub train: LossSum,
+    /// How long it took, s
+    pub seconds: f64,
+    /// How it ended
+    pub end: EpochEnd,
+}
+
+/// Counts of images by true and predicted class
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confusion {
+    classes: usize,
+    counts: Vec<u64>,
+}
+
+impl Confusion {
+    /// All counts 0
+    pub fn new(classes: usize) -> Self {
+        Self { classes, counts: vec![0; classes * classes] }
+    }
+
+    /// Images of class `label` that were taken for class `predicted`
+    pub fn count(&self, label: usize, predicted: usize) -> u64 {
+        self.counts[label * self.classes + predicted]
+    }
+
+    /// How many classes there are
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn add(&mut self, labels: &[u32], predicted: &[u32]) {
+        for (&label, &predicted) in labels.iter().zip(predicted) {
+            self.counts[label as usize * self.classes + predicted as usize] += 1;
+        }
+    }
+}
+
+/// A model in training, with all that it needs from batch to batch; nothing is allocated after the first
+#[derive(Debug)]
+pub struct Trainer<'a, T> {
+    data: &'a Dataset,
+    model: Mlp<T>,
+    sgd: Sgd<T>,
+    loss: SoftmaxCrossEntropy<T>,
+    order: Order,
+    batch_size: usize,
+    labels: Vec<u32>,
+    training: Workspace<T>,
+    evaluation: Workspace<T>,
+}
+
+impl<'a, T: Scalar> Trainer<'a, T> {
+    /// A net as `config` says, for the features and classes of `data`
+    ///
+    /// # Errors
+    /// If the machine can't give the memory that it takes.
+    pub fn new(config: &TrainConfig, data: &'a Dataset) -> Result<Self> {
+        let (features, classes) = (data.features(), data.classes.len());
+        let batch_size = config.batch_size.min(data.train.len());
+        let evaluation_rows = EVALUATION_ROWS.min(data.test.len().max(1));
+        check_memory::<T>(config, features, classes, batch_size, evaluation_rows)?;
+        let mut model = Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed);
+        Ok(Self {
+            data,
+            sgd: Sgd::new(&mut model, config.learning_rate, config.momentum, config.weight_decay),
+            loss: SoftmaxCrossEntropy::default(),
+            order: Order::new(data.train.len(), (!config.no_shuffle).then_some(config.seed)),
+            batch_size,
+            labels: Vec::with_capacity(batch_size.max(evaluation_rows)),
+            training: model.workspace(batch_size),
+            evaluation: model.forward_workspace(evaluation_rows),
+            model,
+        })
+    }
+
+    /// The model as it is now
+    pub fn model(&self) -> &Mlp<T> {
+        &self.model
+    }
+
+    /// Batches an epoch
+    pub fn batches(&self) -> usize {
+        self.data.train.len().div_ceil(self.batch_size)
+    }
+
+    /// One pass over the training set: gather, forward, loss, backward and update for each batch
+    ///
+    /// * `epoch`: counted from 1, decides the order
+    /// * `stop`: looked at after each batch
+    /// * `on_batch(n, sums)`: called after batch n with the sums so far
+    pub fn run_epoch(
+        &mut self,
+        epoch: u32,
+        stop: &AtomicBool,
+        on_batch: &mut (dyn FnMut(usize, &LossSum) + Send),
+    ) -> EpochResult {
+        let Self { data, model, sgd, loss, order, batch_size, labels, training, .. } = self;
+        let (start, mut train) = (Instant::now(), LossSum::default());
+        let end = with_team(|| {
+            order.start_epoch(epoch);
+            for (rows, batch) in order.batches(*batch_size).zip(1..) {
+                if stop.load(Ordering::Relaxed) {
+                    return EpochEnd::Interrupted;
+                }
+                training.set_rows(rows.len());
+                gather(&data.train, rows, training.input_mut(), labels);
+                model.forward(training);
+                let sum = loss.forward(training.output_mut(), labels);
+                if !sum.loss.is_finite() {
+                    return EpochEnd::Diverged { batch };
+                }
+                train.add(sum);
+                SoftmaxCrossEntropy::backward(training.output_mut(), labels);
+                model.backward(training);
+                sgd.step(model);
+                on_batch(batch, &train);
+            }
+            EpochEnd::Done
+        });
+        EpochResult { train, seconds: start.elapsed().as_secs_f64(), end }
+    }
+
+    /// Loss and accuracy on the test set; the model stays as it is
+    pub fn evaluate(&mut self) -> (LossSum, Confusion) {
+        let Self { data, model, loss, labels, evaluation, .. } = self;
+        let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(data.classes.len()));
+        with_team(|| {
+            for rows in Order::new(data.test.len(), None).batches(EVALUATION_ROWS) {
+                evaluation.set_rows(rows.len());
+                gather(&data.test, rows, evaluation.input_mut(), labels);
+                model.forward(evaluation);
+                sum.add(loss.forward(evaluation.output_mut(), labels));
+                confusion.add(labels, loss.predicted());
+            }
+        });
+        (sum, confusion)
+    }
+}
+
+/// Whether the memory for a net and its batches can be had, tried before any of it is asked for in earnest
+fn check_memory<T: Scalar>(
+    config: &TrainConfig,
+    features: usize,
+    classes: usize,
+    batch_size: usize,
+    evaluation_rows: usize,
+) -> Result<()> {
+    let dims: Vec<u128> =
+        [&[features], &config.hidden_dims.0[..], &[classes]].concat().iter().map(|&d| d as u128).collect();
+    let parameters: u128 = dims.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
+    // Weights and gradients, and velocities when there is momentum.
+    let copies = if config.momentum > 0.0 { 3 } else { 2 };
+    // In training, hidden outputs have gradients beside them.
+    let widths: u128 = dims.iter().sum();
+    let rows = 2 * batch_size as u128 + evaluation_rows as u128;
+    let bytes = (copies * parameters + rows * widths) * T::BYTES as u128;
+    let room = usize::try_from(bytes).ok().and_then(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).ok());
+    let what = || format!("{parameters} parameters, batches of {batch_size}");
+    room.ok_or_else(|| Error::Memory { what: what(), bytes })
+}
