@@ -7,13 +7,22 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
+pub mod data;
 pub mod error;
+pub mod files;
+pub mod gradcheck;
 pub mod init;
 pub mod layers;
+pub mod log;
 pub mod loss;
 pub mod matrix;
 pub mod model;
+pub mod model_file;
 pub mod optim;
+pub mod plot;
 pub mod rng;
+pub mod run;
+pub mod trainer;
 
 pub use error::{Error, Result};

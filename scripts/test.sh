@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# All checks, in the order of the fastest answer; stops at the first that fails.
+#
+#   scripts/test.sh
+#
+# Needs a Rust toolchain and, the first time, the data (scripts/get-data.sh gets it). A check whose
+# tool is not installed is left out with a loud line; with CI=true it fails instead.
+set -euo pipefail
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+    say "test: error: $*"
+    exit 1
+}
+
+step="start"
+log=""
+finish() {
+    local status=$?
+    [[ -z $log ]] || rm -f "$log"
+    if ((status != 0)); then say "test: FAILED at: $step (after $SECONDS s)"; fi
+}
+trap finish EXIT
+
+begin() {
+    step=$*
+    say ""
+    say "==== $step"
+}
+
+left_out=0
+skip() { # WHAT HOW_TO_GET_IT
+    if [[ ${CI-} == true ]]; then die "$1 is not installed, and CI needs it: $2"; fi
+    left_out=$((left_out + 1))
+    say "!!!! LEFT OUT: $1 is not installed. To have this check: $2"
+}
+
+if (($# > 0)); then
+    say "usage: scripts/test.sh"
+    exit 2
+fi
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if ! command -v cargo >/dev/null && [[ -x ${HOME:-}/.cargo/bin/cargo ]]; then
+    PATH=$HOME/.cargo/bin:$PATH
+fi
+command -v cargo >/dev/null || die "no cargo here: install Rust from https://rustup.rs"
+
+begin "data"
+scripts/get-data.sh
+
+begin "shellcheck"
+if command -v shellcheck >/dev/null; then
+    shellcheck scripts/*.sh .ci/run
+else
+    skip shellcheck "install the package shellcheck"
+fi
+
+begin "cargo fmt"
+if cargo fmt --version >/dev/null 2>&1; then
+    cargo fmt --all --check
+else
+    skip rustfmt "rustup component add rustfmt"
+fi
+
+begin "cargo clippy"
+if cargo clippy --version >/dev/null 2>&1; then
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+else
+    skip clippy "rustup component add clippy"
+fi
+
+begin "cargo test"
+log=$(mktemp)
+cargo test --workspace --locked | tee "$log"
+read -r passed ignored < <(awk '/^test result:/ { p += $4; i += $8 } END { print p + 0, i + 0 }' "$log")
+((passed > 0)) || die "cargo test ran no test"
+
+begin "cargo doc"
+RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --workspace --no-deps --locked
+
+begin "cargo bench, build only"
+cargo bench --workspace --locked --no-run
+
+say ""
+if ((left_out > 0)); then
+    say "test: all that ran passed in $SECONDS s: $passed tests, $ignored ignored; $left_out checks LEFT OUT, see above"
+else
+    say "test: all passed in $SECONDS s: $passed tests, $ignored ignored"
+fi

@@ -1,0 +1,515 @@
+//! IDX files, plain and gzip: whole, cut, damaged, and false on purpose
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use chainrule::data::idx::{self, Idx};
+use chainrule::error::{Error, Result};
+use support::{gzip, idx_bytes};
+use tempfile::TempDir;
+
+/// A folder with one file that is written anew for each case
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder can be made") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What reading a file of these bytes gives
+    fn read(&self, bytes: &[u8]) -> Result<Idx> {
+        let path = self.path("file");
+        fs::write(&path, bytes).expect("the temporary folder can be written");
+        idx::read(&path)
+    }
+
+    /// The error that a file of these bytes gives, and its message, which must name the file
+    fn error(&self, bytes: &[u8]) -> (Error, String) {
+        let error = self.read(bytes).expect_err("this file is wrong");
+        let message = error.to_string();
+        assert!(message.contains(&self.path("file").display().to_string()), "no file name in {message}");
+        (error, message)
+    }
+}
+
+/// 24 bytes that differ from each other
+fn pixels() -> Vec<u8> {
+    (0..24).map(|i| i * 10 + 3).collect()
+}
+
+/// A small right file and what it holds
+fn small() -> (Vec<u8>, Idx) {
+    (idx_bytes(&[2, 3, 4], &pixels()), Idx { dims: vec![2, 3, 4], bytes: pixels() })
+}
+
+/// Knuth's 64-bit linear congruential generator (MMIX); its high bits are the good ones
+struct Lcg(u64);
+
+impl Lcg {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.below(256) as u8
+    }
+}
+
+// Right files
+
+#[test]
+fn files_of_one_to_four_dimensions_are_read_plain_and_gzip() {
+    let desk = Desk::new();
+    for dims in [&[24][..], &[4, 6], &[2, 3, 4], &[1, 2, 3, 4], &[24, 1, 1, 1]] {
+        let file = idx_bytes(dims, &pixels());
+        let right = Idx { dims: dims.iter().map(|&d| d as usize).collect(), bytes: pixels() };
+        assert_eq!(desk.read(&file).unwrap(), right);
+        assert_eq!(desk.read(&gzip(&file)).unwrap(), right);
+    }
+}
+
+#[test]
+fn a_file_of_one_byte_is_read() {
+    let desk = Desk::new();
+    let file = idx_bytes(&[1], &[7]);
+    let right = Idx { dims: vec![1], bytes: vec![7] };
+    assert_eq!(desk.read(&file).unwrap(), right);
+    assert_eq!(desk.read(&gzip(&file)).unwrap(), right);
+}
+
+#[test]
+fn gzip_is_told_by_its_first_bytes_and_not_by_the_name() {
+    let desk = Desk::new();
+    let (file, right) = small();
+    for (name, bytes) in [("images.gz", file.clone()), ("images-idx3-ubyte", gzip(&file))] {
+        fs::write(desk.path(name), bytes).unwrap();
+        assert_eq!(idx::read(&desk.path(name)).unwrap(), right, "{name}");
+    }
+}
+
+#[test]
+fn all_members_of_a_gzip_file_are_read_wherever_it_is_split() {
+    let desk = Desk::new();
+    let (file, right) = small();
+    for cut in 0..=file.len() {
+        let (a, b) = file.split_at(cut);
+        assert_eq!(desk.read(&[gzip(a), gzip(&[]), gzip(b)].concat()).unwrap(), right, "cut at {cut}");
+    }
+}
+
+#[test]
+fn data_longer_than_any_buffer_arrive_whole_and_in_no_more_memory_than_they_need() {
+    let desk = Desk::new();
+    let mut lcg = Lcg(1);
+    // Half noise, half runs, so that the decoder returns pieces of all lengths; 1009 is a prime.
+    let data: Vec<u8> = (0..1009 * 1009).map(|i| if i / 5000 % 2 == 0 { lcg.byte() } else { 9 }).collect();
+    let file = idx_bytes(&[1009, 1009], &data);
+    for bytes in [file.clone(), gzip(&file)] {
+        let read = desk.read(&bytes).unwrap();
+        assert_eq!(read.dims, [1009, 1009]);
+        assert!(read.bytes == data, "other bytes came back");
+        // An allocator may round up, but must not double.
+        assert!(read.bytes.capacity() < data.len() + data.len() / 8, "{} bytes kept", read.bytes.capacity());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_file_is_followed() {
+    let desk = Desk::new();
+    let (file, right) = small();
+    fs::write(desk.path("target"), file).unwrap();
+    std::os::unix::fs::symlink("target", desk.path("link")).unwrap();
+    assert_eq!(idx::read(&desk.path("link")).unwrap(), right);
+}
+
+// Headers
+
+#[test]
+fn a_file_shorter_than_its_header_has_a_truncated_header() {
+    let desk = Desk::new();
+    let (file, _) = small();
+    // Before the fourth byte nobody knows how long the header should be.
+    for (len, whole) in [(0, 4), (1, 4), (2, 4), (3, 4), (4, 16), (5, 16), (15, 16)] {
+        for bytes in [file[..len].to_vec(), gzip(&file[..len])] {
+            let (error, message) = desk.error(&bytes);
+            assert!(
+                matches!(error, Error::IdxHeader { expected, found, .. } if (expected, found) == (whole, len)),
+                "{len} bytes: {error:?}"
+            );
+            assert!(message.contains("truncated header"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_magic_is_refused_with_the_value_found() {
+    let desk = Desk::new();
+    for (magic, words) in [
+        (0x0100_0803_u32, "zero bytes"),
+        (0x0001_0803, "zero bytes"),
+        (0x8950_4e47, "zero bytes"), // a PNG file
+        (0x0000_0003, "unsigned bytes"),
+        (0x0000_0a03, "unsigned bytes"),
+        (0x0000_ff03, "unsigned bytes"),
+        (0x0000_0800, "1 to 4 dimensions"),
+        (0x0000_0805, "1 to 4 dimensions"),
+        (0x0000_08ff, "1 to 4 dimensions"),
+    ] {
+        let file = [&magic.to_be_bytes()[..], &[0; 60]].concat();
+        for bytes in [file.clone(), gzip(&file)] {
+            let (error, message) = desk.error(&bytes);
+            assert!(matches!(error, Error::IdxMagic { found, .. } if found == magic), "{error:?}");
+            assert!(message.contains(&format!("{magic:#010x}")) && message.contains(words), "{message}");
+        }
+    }
+}
+
+#[test]
+fn other_element_types_are_refused_by_name() {
+    let desk = Desk::new();
+    for (code, name) in [
+        (0x09, "signed bytes"),
+        (0x0b, "16-bit integers"),
+        (0x0c, "32-bit integers"),
+        (0x0d, "32-bit floats"),
+        (0x0e, "64-bit floats"),
+    ] {
+        let (error, message) = desk.error(&[0, 0, code, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(matches!(error, Error::IdxMagic { .. }), "{error:?}");
+        assert!(message.contains("unsigned bytes, not") && message.contains(name), "{message}");
+    }
+}
+
+#[test]
+fn a_gzip_file_packed_twice_is_refused() {
+    let (error, _) = Desk::new().error(&gzip(&gzip(&small().0)));
+    assert!(matches!(error, Error::IdxMagic { found: 0x1f8b_0800..=0x1f8b_08ff, .. }), "{error:?}");
+}
+
+// Dimensions and lengths
+
+#[test]
+fn a_zero_dimension_is_refused_with_the_dimensions() {
+    let desk = Desk::new();
+    for stated in [&[0][..], &[0, 28, 28], &[10, 0], &[2, 3, 4, 0], &[u32::MAX, u32::MAX, u32::MAX, 0]] {
+        for data in [&[][..], &[1, 2, 3]] {
+            let file = idx_bytes(stated, data);
+            for bytes in [file.clone(), gzip(&file)] {
+                let (error, message) = desk.error(&bytes);
+                assert!(matches!(&error, Error::IdxDims { dims, .. } if dims == stated), "{error:?}");
+                assert!(message.contains(&format!("{stated:?}")), "{message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_product_that_overflows_is_refused() {
+    let desk = Desk::new();
+    // The last two are 2⁶⁴, which wraps to 0, and 2⁶⁴ + 2³³, which wraps to less than 2³⁴.
+    for stated in [[u32::MAX; 4], [1 << 16; 4], [2, (1 << 31) + 1, 1 << 31, 2]] {
+        let file = idx_bytes(&stated, &[0; 24]);
+        for bytes in [file.clone(), gzip(&file)] {
+            let (error, _) = desk.error(&bytes);
+            assert!(matches!(&error, Error::IdxDims { dims, .. } if *dims == stated), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn a_product_beyond_what_the_file_can_hold_is_refused_before_memory_is_asked_for() {
+    let desk = Desk::new();
+    // To ask for the first two would give `Error::Memory`: they are beyond any address space.
+    for stated in [&[u32::MAX, u32::MAX][..], &[1 << 31, 1 << 30, 1, 2], &[u32::MAX], &[60_000, 28, 28]] {
+        let file = idx_bytes(stated, &[0; 24]);
+        let (error, message) = desk.error(&file);
+        assert!(matches!(error, Error::IdxLength { .. }), "{error:?}");
+        assert!(message.contains(": 24 bytes") && message.contains(&format!("{stated:?}")), "{message}");
+        let (error, message) = desk.error(&gzip(&file));
+        assert!(matches!(error, Error::IdxLength { .. }), "{error:?}");
+        assert!(message.contains(": at most ") && message.contains(&format!("{stated:?}")), "{message}");
+    }
+}
+
+#[test]
+fn too_few_or_too_many_bytes_are_refused_with_both_numbers() {
+    let desk = Desk::new();
+    let (file, _) = small();
+    for count in [0, 1, 23, 25, 26, 48, 24_000] {
+        let bytes = idx_bytes(&[2, 3, 4], &vec![5; count]);
+        let (error, message) = desk.error(&bytes);
+        assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
+        assert!(
+            message.contains(&format!(": {count} bytes")) && message.contains("expected 24"),
+            "{message}"
+        );
+
+        let (error, message) = desk.error(&gzip(&bytes));
+        assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
+        let found = if count < 24 { count.to_string() } else { "more than 24".to_owned() };
+        assert!(
+            message.contains(&format!(": {found} bytes")) && message.contains("expected 24"),
+            "{message}"
+        );
+    }
+    let (error, _) = desk.error(&[gzip(&file), gzip(&[0])].concat());
+    assert!(matches!(error, Error::IdxLength { .. }), "a second member behind the data: {error:?}");
+}
+
+#[test]
+fn data_that_deflate_packs_as_well_as_it_can_are_not_refused() {
+    let desk = Desk::new();
+    let file = idx_bytes(&[4000, 5000], &vec![0; 20_000_000]);
+    let packed = gzip(&file);
+    assert!(file.len() > 1000 * packed.len(), "this is no test: {} to {}", file.len(), packed.len());
+    assert_eq!(desk.read(&packed).unwrap().dims, [4000, 5000]);
+}
+
+#[test]
+fn memory_that_cannot_be_had_is_an_error() {
+    // A file with a hole of 2⁶² bytes really is as long as it claims. Only some file systems have that.
+    let header = idx_bytes(&[1 << 31, 1 << 31], &[]);
+    for folder in [std::env::temp_dir(), PathBuf::from("/dev/shm")] {
+        let Ok(file) = tempfile::NamedTempFile::new_in(folder) else { continue };
+        fs::write(file.path(), &header).unwrap();
+        if file.as_file().set_len(header.len() as u64 + (1 << 62)).is_ok() {
+            let error = idx::read(file.path()).expect_err("no machine has that much memory");
+            assert!(matches!(error, Error::Memory { bytes, .. } if bytes == 1 << 62), "{error:?}");
+            assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
+            return;
+        }
+    }
+    eprintln!("no file system here holds a file of 2^62 bytes: not tested");
+}
+
+// gzip
+
+#[test]
+fn a_gzip_file_cut_anywhere_is_refused() {
+    let desk = Desk::new();
+    let packed = gzip(&small().0);
+    for len in 0..packed.len() {
+        let (error, _) = desk.error(&packed[..len]);
+        match error {
+            Error::IdxHeader { found, .. } => assert!(len < 2 && found == len, "{len} bytes: {error:?}"),
+            Error::Gzip { .. } => assert!(len >= 2, "{len} bytes: {error:?}"),
+            _ => panic!("{len} bytes: {error:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_second_gzip_member_cut_anywhere_is_refused() {
+    let desk = Desk::new();
+    let (file, _) = small();
+    let (first, second) = (gzip(&file[..20]), gzip(&file[20..]));
+    for len in 1..second.len() {
+        let (error, _) = desk.error(&[&first[..], &second[..len]].concat());
+        assert!(matches!(error, Error::Gzip { .. }), "{len} bytes: {error:?}");
+    }
+    let (error, _) = desk.error(&first);
+    assert!(matches!(error, Error::IdxLength { .. }), "cut between the members: {error:?}");
+}
+
+#[test]
+fn a_long_gzip_file_cut_in_its_data_tells_how_far_it_got() {
+    let mut lcg = Lcg(2);
+    let data: Vec<u8> = (0..500_000).map(|_| lcg.byte()).collect();
+    let packed = gzip(&idx_bytes(&[500_000], &data));
+    let (error, message) = Desk::new().error(&packed[..packed.len() / 2]);
+    // Noise can't be packed: half the file is half the data, but for the last block of the stream.
+    assert!(matches!(error, Error::Gzip { after: 150_000..=350_000, .. }), "{error:?}");
+    assert!(message.contains("damaged gzip stream after"), "{message}");
+}
+
+#[test]
+fn no_changed_byte_in_a_gzip_file_changes_the_data_unnoticed() {
+    let desk = Desk::new();
+    let (file, right) = small();
+    let packed = gzip(&file);
+    let mut ignored = Vec::new();
+    for at in 0..packed.len() {
+        for change in 1..=255 {
+            let mut bytes = packed.clone();
+            bytes[at] ^= change;
+            if let Ok(read) = desk.read(&bytes) {
+                assert_eq!(read, right, "byte {at} changed by {change:#04x}");
+                ignored.push(at);
+            }
+        }
+    }
+    ignored.dedup();
+    // RFC 1952: flags (`text` means nothing), time, extra flags and system stand in bytes 3 to 9.
+    assert!(ignored.iter().all(|at| (3..10).contains(at)), "changes went unnoticed at {ignored:?}");
+}
+
+#[test]
+fn a_wrong_checksum_or_length_at_the_end_of_a_gzip_file_is_refused() {
+    let desk = Desk::new();
+    let packed = gzip(&small().0);
+    for back in 1..=8 {
+        let mut bytes = packed.clone();
+        let at = bytes.len() - back;
+        bytes[at] ^= 1;
+        let (error, _) = desk.error(&bytes);
+        assert!(matches!(error, Error::Gzip { after: 40, .. }), "{back} from the end: {error:?}");
+    }
+}
+
+#[test]
+fn rubbish_after_the_gzip_stream_is_refused() {
+    let desk = Desk::new();
+    let packed = gzip(&small().0);
+    for rubbish in [&[0][..], b"x", &[0x1f], &[0x1f, 0x8b], b"rubbish", &[0; 512], &[0xff; 512]] {
+        let (error, _) = desk.error(&[&packed[..], rubbish].concat());
+        assert!(matches!(error, Error::Gzip { .. }), "{rubbish:?}: {error:?}");
+    }
+}
+
+#[test]
+fn a_gzip_bomb_is_read_no_further_than_its_header_promises() {
+    let desk = Desk::new();
+    let bomb = gzip(&idx_bytes(&[2, 3, 4], &vec![0; 50_000_000]));
+    assert!(bomb.len() < 50_000, "this is no bomb: {} bytes", bomb.len());
+    let (error, message) = desk.error(&bomb);
+    assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
+    assert!(message.contains("more than 24 bytes"), "{message}");
+    // Whoever read it to its end would find it damaged.
+    let (error, _) = desk.error(&bomb[..bomb.len() - 1000]);
+    assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
+}
+
+// What is not a file
+
+/// Fails rather than hangs
+fn read_in_time(path: &Path) -> Result<Idx> {
+    let (sender, receiver) = mpsc::channel();
+    let path = path.to_owned();
+    thread::spawn(move || sender.send(idx::read(&path)));
+    receiver.recv_timeout(Duration::from_secs(20)).expect("reading hangs")
+}
+
+#[track_caller]
+fn assert_not_a_file(path: &Path, kind: &str) {
+    let error = read_in_time(path).expect_err("this is no file");
+    assert!(matches!(error, Error::NotAFile { found, .. } if found == kind), "{error:?}");
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+}
+
+#[track_caller]
+fn assert_cannot_be_read(path: &Path) {
+    let error = read_in_time(path).expect_err("this can't be read");
+    assert!(matches!(error, Error::Read { .. }), "{error:?}");
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+}
+
+#[test]
+fn a_directory_is_refused() {
+    assert_not_a_file(Desk::new().folder.path(), "directory");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_is_refused_without_waiting_for_its_writer() {
+    let desk = Desk::new();
+    let path = desk.path("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert_not_a_file(&path, "FIFO");
+    std::os::unix::fs::symlink("fifo", desk.path("link")).unwrap();
+    assert_not_a_file(&desk.path("link"), "FIFO");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_socket_and_a_device_are_refused() {
+    let desk = Desk::new();
+    let path = desk.path("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    assert_not_a_file(&path, "socket");
+    assert_not_a_file(Path::new("/dev/zero"), "device");
+}
+
+#[test]
+fn a_missing_file_is_an_error() {
+    let desk = Desk::new();
+    assert_cannot_be_read(&desk.path("nothing"));
+    fs::write(desk.path("file"), "").unwrap();
+    assert_cannot_be_read(&desk.path("file/below"));
+}
+
+#[cfg(unix)]
+#[test]
+fn dangling_and_circular_links_are_errors() {
+    let desk = Desk::new();
+    for (link, target) in [("dangling", "nothing"), ("circular", "circular")] {
+        std::os::unix::fs::symlink(target, desk.path(link)).unwrap();
+        assert_cannot_be_read(&desk.path(link));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_permission_is_an_error() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    let path = desk.path("secret");
+    fs::write(&path, small().0).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    if File::open(&path).is_ok() {
+        eprintln!("root may read everything: not tested");
+        return;
+    }
+    assert_cannot_be_read(&path);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_fails_while_it_is_read_is_an_error() {
+    // A regular file that opens; nothing is mapped at address 0, so that reading its start fails.
+    assert_cannot_be_read(Path::new("/proc/self/mem"));
+}
+
+// Anything at all
+
+#[test]
+fn no_random_bytes_make_it_panic() {
+    let desk = Desk::new();
+    let mut lcg = Lcg(3);
+    let mut right = 0;
+    for case in 0..6000 {
+        let mut bytes: Vec<u8> = (0..lcg.below(80)).map(|_| lcg.byte()).collect();
+        if lcg.below(4) > 0 {
+            // A right magic and small dimensions get further than noise does.
+            let n = lcg.below(5);
+            let dims: Vec<u32> = (0..n).map(|_| lcg.below(6) as u32).collect();
+            bytes = idx_bytes(&dims, &bytes);
+        }
+        if lcg.below(2) == 0 {
+            bytes = gzip(&bytes);
+        }
+        if !bytes.is_empty() && lcg.below(2) == 0 {
+            let at = lcg.below(bytes.len());
+            bytes[at] = lcg.byte();
+        }
+        if let Ok(read) = desk.read(&bytes) {
+            right += 1;
+            assert!((1..=4).contains(&read.dims.len()), "case {case}: {:?}", read.dims);
+            assert_eq!(read.dims.iter().product::<usize>(), read.bytes.len(), "case {case}");
+        }
+    }
+    assert!(right > 0, "no case got to its end");
+}
