@@ -298,7 +298,7 @@ fn check_header<R: Row>(path: &Path, file: &mut File, dialect: CsvDialect) -> Re
     if len == 0 || found[..len] == expected[..] {
         return Ok(());
     }
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
     Err(Error::CsvHeader { path: path.to_owned(), expected: text(&expected), found: text(&found[..len]) })
 }
 

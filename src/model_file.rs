@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chainrule_kernels::Scalar;
-use safetensors::tensor::{Dtype as FileDtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype as FileDtype, SafeTensors};
+use serde::Serialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::config::HiddenDims;
@@ -34,33 +35,30 @@ pub struct ModelFile<T> {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// The file's bytes
+/// A tensor's entry in the header
+#[derive(Serialize)]
+struct Entry {
+    dtype: &'static str,
+    shape: Vec<usize>,
+    data_offsets: [usize; 2],
+}
+
+/// The file's bytes: the same for the same model
+///
+/// The crate `safetensors` reads these files, but writes metadata in an order that changes from call to call;
+/// so header and data are put together here: tensors in the order of the layers, metadata by name.
 ///
 /// # Errors
-/// If the crate `safetensors` refuses, which it does for no net of ours.
+/// If the header can't be written as JSON, which no net of ours brings about.
 pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String], path: &Path) -> Result<Vec<u8>> {
-    let dtype = if T::BYTES == 4 { FileDtype::F32 } else { FileDtype::F64 };
-    let mut tensors = Vec::new();
-    for (l, layer) in model.layers().iter().enumerate() {
-        let (d_in, d_out) = layer.w.shape();
-        let (mut weight, mut bias) = (Vec::with_capacity(d_in * d_out * T::BYTES), Vec::new());
-        for j in 0..d_out {
-            (0..d_in).for_each(|i| layer.w.data()[i * d_out + j].write_le(&mut weight));
-        }
-        layer.b.iter().for_each(|b| b.write_le(&mut bias));
-        tensors.push((format!("{}.weight", 2 * l), vec![d_out, d_in], weight));
-        tensors.push((format!("{}.bias", 2 * l), vec![d_out], bias));
-    }
-    let problem =
-        |problem: String| Error::Model { path: path.to_owned(), place: "tensors".to_owned(), problem };
-    let mut views = Vec::new();
-    for (name, shape, bytes) in &tensors {
-        let view = TensorView::new(dtype, shape.clone(), bytes).map_err(|e| problem(e.to_string()))?;
-        views.push((name.as_str(), view));
-    }
+    let dtype = if T::BYTES == 4 { "F32" } else { "F64" };
     let dims = model.dims();
-    let names = serde_json::to_string(classes).map_err(|e| problem(e.to_string()))?;
-    let metadata = [
+    let json = |e: serde_json::Error| Error::Model {
+        path: path.to_owned(),
+        place: "header".to_owned(),
+        problem: e.to_string(),
+    };
+    let metadata = BTreeMap::from([
         ("producer", "chainrule".to_owned()),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("format_version", FORMAT_VERSION.to_string()),
@@ -68,12 +66,30 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String], path: &Path) -> R
         ("features", dims[0].to_string()),
         ("hidden_dims", HiddenDims(dims[1..dims.len() - 1].to_vec()).to_string()),
         ("classes", dims[dims.len() - 1].to_string()),
-        ("class_names", names),
+        ("class_names", serde_json::to_string(classes).map_err(json)?),
         ("activation", model.activation().to_string()),
         ("pixel_scaling", PIXEL_SCALING.to_owned()),
-    ];
-    let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
-    safetensors::serialize(views, Some(metadata)).map_err(|e| problem(e.to_string()))
+    ]);
+    let (mut header, mut data) =
+        (serde_json::Map::new(), Vec::with_capacity(model.parameter_count() * T::BYTES));
+    header.insert("__metadata__".to_owned(), serde_json::to_value(metadata).map_err(json)?);
+    let mut entry = |name: String, shape: Vec<usize>, numbers: &mut dyn Iterator<Item = T>| {
+        let start = data.len();
+        numbers.for_each(|x| x.write_le(&mut data));
+        let entry = Entry { dtype, shape, data_offsets: [start, data.len()] };
+        header.insert(name, serde_json::to_value(entry).map_err(json)?);
+        Ok(())
+    };
+    for (l, layer) in model.layers().iter().enumerate() {
+        let (d_in, d_out) = layer.w.shape();
+        let w = layer.w.data();
+        let mut weight = (0..d_out).flat_map(|j| (0..d_in).map(move |i| w[i * d_out + j]));
+        entry(format!("{}.weight", 2 * l), vec![d_out, d_in], &mut weight)?;
+        entry(format!("{}.bias", 2 * l), vec![d_out], &mut layer.b.iter().copied())?;
+    }
+    let mut header = serde_json::to_vec(&header).map_err(json)?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    Ok([&(header.len() as u64).to_le_bytes(), &header[..], &data].concat())
 }
 
 /// Reads a model file, whatever of `f32` and `f64` its numbers are

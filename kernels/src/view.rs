@@ -75,7 +75,7 @@ impl<'a, T> ViewMut<'a, T> {
     }
 
     /// All numbers, row after row
-    pub(crate) fn data_mut(&mut self) -> &mut [T] {
+    pub fn data_mut(&mut self) -> &mut [T] {
         self.data
     }
 

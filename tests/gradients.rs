@@ -1,0 +1,124 @@
+//! Backpropagation against central differences in f64
+
+use chainrule::gradcheck::{Check, TOLERANCE, central_difference, relative_error};
+use chainrule::layers::{Activation, Linear, ReLU, Sigmoid};
+use chainrule::loss::SoftmaxCrossEntropy;
+use chainrule::matrix::Matrix;
+
+const NETS: [&[usize]; 7] =
+    [&[6, 3], &[1, 2], &[7, 5, 3], &[3, 1, 2], &[5, 7, 4, 3], &[9, 3, 5, 7, 4], &[11, 13, 9, 7, 5]];
+
+/// Numbers in (−1, 1) without a zero and without a pattern
+fn wave(rows: usize, cols: usize, salt: usize) -> Matrix<f64> {
+    Matrix::from_fn(rows, cols, |i, j| (((i * cols + j) * 37 + salt * 11) % 101) as f64 / 50.5 - 0.99)
+}
+
+/// `Σ weights · y`: a loss whose gradient by y is `weights`
+fn weighted(y: &Matrix<f64>, weights: &Matrix<f64>) -> f64 {
+    y.data().iter().zip(weights.data()).map(|(y, w)| y * w).sum()
+}
+
+#[test]
+fn whole_nets_have_the_right_gradients() {
+    for activation in [Activation::Relu, Activation::Sigmoid] {
+        for dims in NETS {
+            for (batch, seed) in [(1, 1), (4, 2), (7, 3)] {
+                for check in Check::new(dims, activation, batch, seed).run(usize::MAX) {
+                    assert!(check.passed(), "{dims:?} {activation} batch {batch}: {check:?}");
+                    assert!(
+                        check.at_kink <= check.checked / 4,
+                        "{dims:?} {activation} batch {batch}: {check:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_of_one_per_cent_in_any_tensor_is_caught() {
+    for activation in [Activation::Relu, Activation::Sigmoid] {
+        let tensors = 1 + 2 * 3;
+        for planted in 0..tensors {
+            let checks = Check::new(&[5, 7, 4, 3], activation, 4, 2).run_on(usize::MAX, |mut gradients| {
+                gradients[planted].iter_mut().for_each(|g| *g *= 1.01);
+                gradients
+            });
+            for (t, check) in checks.iter().enumerate() {
+                assert_eq!(check.passed(), t != planted, "{activation}, planted in {planted}: {check:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_in_a_single_number_is_caught() {
+    let checks = Check::new(&[5, 4, 3], Activation::Sigmoid, 4, 2).run_on(usize::MAX, |mut gradients| {
+        gradients[1][7] *= 1.01;
+        gradients
+    });
+    assert!(!checks[1].passed());
+}
+
+#[test]
+fn linear_has_the_right_gradient_by_its_input() {
+    for (batch, d_in, d_out) in [(1, 1, 1), (3, 5, 2), (4, 7, 9)] {
+        let (x, dy) = (wave(batch, d_in, 1), wave(batch, d_out, 2));
+        let mut layer = Linear::new(wave(d_in, d_out, 3));
+        let (mut y, mut dx, mut scratch) =
+            (Matrix::zeros(batch, d_out), Matrix::zeros(batch, d_in), Vec::new());
+        layer.backward(&x, &dy, Some(&mut dx), &mut scratch);
+        for at in 0..batch * d_in {
+            let numeric = central_difference(|h| {
+                let mut x = x.clone();
+                x.data_mut()[at] += h;
+                layer.forward(&x, &mut y, &mut scratch);
+                weighted(&y, &dy)
+            });
+            assert!(relative_error(dx.data()[at], numeric) < TOLERANCE);
+        }
+    }
+}
+
+#[test]
+fn activations_have_the_right_gradients() {
+    // No input of `wave` is nearer to ReLU's kink than 0.005, more than twice the longest step.
+    let (x, weights) = (wave(5, 7, 1), wave(5, 7, 2));
+    assert!(x.data().iter().all(|x| x.abs() > 0.004));
+    let forward: [fn(&mut Matrix<f64>); 2] = [ReLU::forward, Sigmoid::forward];
+    let backward: [fn(&Matrix<f64>, &mut Matrix<f64>); 2] = [ReLU::backward, Sigmoid::backward];
+    for (forward, backward) in forward.into_iter().zip(backward) {
+        let (mut y, mut dx) = (x.clone(), weights.clone());
+        forward(&mut y);
+        backward(&y, &mut dx);
+        for at in 0..35 {
+            let numeric = central_difference(|h| {
+                let mut x = x.clone();
+                x.data_mut()[at] += h;
+                forward(&mut x);
+                weighted(&x, &weights)
+            });
+            assert!(relative_error(dx.data()[at], numeric) < TOLERANCE, "at {at}");
+        }
+    }
+}
+
+#[test]
+fn the_loss_has_the_right_gradient() {
+    for (batch, classes) in [(1, 2), (3, 10), (7, 3)] {
+        let z = wave(batch, classes, 4);
+        let labels: Vec<u32> = (0..batch as u32).map(|i| i * 7 % classes as u32).collect();
+        let mut dz = z.clone();
+        let mut loss = SoftmaxCrossEntropy::default();
+        loss.forward(&mut dz, &labels);
+        SoftmaxCrossEntropy::backward(&mut dz, &labels);
+        for at in 0..batch * classes {
+            let numeric = central_difference(|h| {
+                let mut z = z.clone();
+                z.data_mut()[at] += h;
+                loss.forward(&mut z, &labels).loss / batch as f64
+            });
+            assert!(relative_error(dz.data()[at], numeric) < TOLERANCE);
+        }
+    }
+}
