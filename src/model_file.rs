@@ -1,6 +1,6 @@
 //! `model.safetensors`: the weights in PyTorch's layout, with what is needed to use them again
 //!
-//! Linear layer l of `nn.Sequential(Linear, ReLU, Linear, …)` is module 2l: `0.weight` [out, in], `0.bias` [out],
+//! Linear layer l of `nn.Sequential(Linear, ReLU, Linear, …)` is module 2l: `0.weight` `[out, in]`, `0.bias` `[out]`,
 //! `2.weight`, … So `net.load_state_dict(safetensors.torch.load_file("model.safetensors"))` works as it is.
 
 use std::collections::BTreeMap;

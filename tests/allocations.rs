@@ -1,0 +1,51 @@
+//! Nothing is allocated per batch after the first, but for the packing buffers of `matrixmultiply`
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use chainrule::config::Settings;
+use chainrule::data::{Dataset, Split};
+use chainrule::trainer::Trainer;
+
+/// `matrixmultiply` asks for its packing buffers at this alignment or more; nothing of ours does
+const PACKING_ALIGNMENT: usize = 32;
+
+struct Counting;
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: all work is the system allocator's; counting touches no memory of its own but an atomic.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.fetch_add(usize::from(layout.align() < PACKING_ALIGNMENT), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn batches_after_the_first_allocate_nothing() {
+    let split =
+        Split { images: vec![7; 500 * 784], labels: (0..500).map(|i| i % 10).collect(), features: 784 };
+    let classes = (0..10).map(|class| class.to_string()).collect();
+    let source = String::new();
+    let data = Dataset { source, image_dims: vec![784], classes, train: split.clone(), test: split };
+    let config = Settings::default().resolve().unwrap();
+    for threads in [1, 2] {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
+            let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
+            // The first of 8 batches may allocate, the last is shorter.
+            let mut counts = [0; 8];
+            trainer.run_epoch(1, &AtomicBool::new(false), &mut |batch, _| {
+                counts[batch - 1] = COUNT.load(Ordering::Relaxed);
+            });
+            assert_eq!(counts, [counts[0]; 8], "{threads} threads");
+        });
+    }
+}

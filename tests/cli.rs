@@ -1,0 +1,282 @@
+//! The program as a person runs it
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use support::{gzip, idx_bytes};
+
+/// A folder of four small IDX files: 200 and 50 images of 4 × 4 in three classes, images packed
+fn data(folder: &Path) {
+    for (name, len) in [("train", 200u32), ("t10k", 50)] {
+        let pixels: Vec<u8> = (0..len * 16).map(|at| (at / 16 % 3 * 80 + at * 7 % 50) as u8).collect();
+        let labels: Vec<u8> = (0..len).map(|i| (i % 3) as u8).collect();
+        let images = gzip(&idx_bytes(&[len, 4, 4], &pixels));
+        std::fs::write(folder.join(format!("{name}-images-idx3-ubyte.gz")), images).unwrap();
+        std::fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), idx_bytes(&[len], &labels)).unwrap();
+    }
+}
+
+fn chainrule(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+    command.current_dir(folder).args(args).env_remove("CHAINRULE_DATA").stdin(Stdio::null()).output().unwrap()
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path());
+    folder
+}
+
+#[test]
+fn a_run_leaves_all_its_files_and_a_row() {
+    let folder = folder();
+    let output = chainrule(
+        folder.path(),
+        &["train", "--data", ".", "--epochs", "3", "--run_id=a_b", "--hidden_dims", "8", "4"],
+    );
+    assert_eq!((code(&output), text(&output.stdout)), (Some(0), String::new()), "{}", text(&output.stderr));
+    let stderr = text(&output.stderr);
+    assert!(
+        stderr.contains("16-8-4-3") && stderr.contains("epoch 3/3") && stderr.contains("results/a_b"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains(['\r', '\u{1b}']), "no terminal, no control characters: {stderr:?}");
+    for (file, lines) in
+        [("epochs.csv", 4), ("summary.csv", 2), ("confusion.csv", 10), ("classes.csv", 4), ("../runs.csv", 2)]
+    {
+        let csv = std::fs::read_to_string(folder.path().join("results/a_b").join(file)).unwrap();
+        assert_eq!(csv.lines().count(), lines, "{file}: {csv}");
+        assert!(csv.ends_with('\n') && !csv.contains("NaN") && !csv.contains("inf"), "{file}: {csv}");
+    }
+    for file in ["model.safetensors", "config.toml", "curves.svg", "curves.png"] {
+        assert!(folder.path().join("results/a_b").join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn a_config_file_repeats_the_run_to_the_bit_and_the_command_line_wins() {
+    let folder = folder();
+    let first = [
+        "train",
+        "--data",
+        ".",
+        "--epochs",
+        "2",
+        "--hidden-dims",
+        "8,4",
+        "--seed",
+        "7",
+        "--run-id",
+        "first",
+        "--quiet",
+    ];
+    let output = chainrule(folder.path(), &first);
+    assert_eq!((code(&output), text(&output.stderr)), (Some(0), String::new()));
+    let config = "results/first/config.toml";
+    assert_eq!(
+        code(&chainrule(
+            folder.path(),
+            &["train", "--config", config, "--run-id", "again", "--threads", "1"]
+        )),
+        Some(0)
+    );
+    assert_eq!(
+        code(&chainrule(folder.path(), &["train", "--config", config, "--run-id", "other", "--seed", "8"])),
+        Some(0)
+    );
+    let model =
+        |id: &str| std::fs::read(folder.path().join("results").join(id).join("model.safetensors")).unwrap();
+    assert_eq!(model("first"), model("again"));
+    assert_ne!(model("first"), model("other"));
+}
+
+#[test]
+fn no_epochs_write_the_start_weights() {
+    let folder = folder();
+    for (dtype, id) in [("f32", "s"), ("f64", "d")] {
+        let args = ["train", "--data", ".", "--epochs", "0", "--dtype", dtype, "--run-id", id];
+        assert_eq!(code(&chainrule(folder.path(), &args)), Some(0));
+        let epochs =
+            std::fs::read_to_string(folder.path().join("results").join(id).join("epochs.csv")).unwrap();
+        assert_eq!(epochs.lines().count(), 1);
+    }
+    let info = text(&chainrule(folder.path(), &["info", "results/d/model.safetensors"]).stdout);
+    assert!(info.contains("16-128-64-3") && info.contains("f64"), "{info}");
+}
+
+#[test]
+fn exit_codes_tell_usage_data_and_divergence_apart() {
+    let folder = folder();
+    let path = folder.path();
+    for (args, want, message) in [
+        (&["train", "--data", ".", "--learning-rate", "1e30"][..], 3, "diverged"),
+        (&["train", "--data", "nowhere"], 1, "scripts/get-data.sh"),
+        (&["train"], 1, "scripts/get-data.sh"),
+        (&["train", "--data", ".", "--learning-rate", "-1"], 2, "learning-rate is -1"),
+        (&["train", "--data", ".", "--momentum", "1"], 2, "momentum is 1"),
+        (&["train", "--data", ".", "--batch-size", "0"], 2, "batch-size is 0"),
+        (&["train", "--data", ".", "--hidden-dims", "0"], 2, "is no width"),
+        (&["train", "--data", ".", "--hidden-dims", "none", "5"], 2, "not both"),
+        (&["train", "--data", ".", "--run-id", "06e2"], 2, "starting with a letter"),
+        (&["train", "--nonsense"], 2, "nonsense"),
+        (&["train", "--config", "nowhere.toml"], 1, "nowhere.toml"),
+        (&["train", "--data", ".", "--out", "/proc/nowhere"], 1, "/proc/nowhere"),
+        (&["info", "nowhere"], 1, "nowhere"),
+        (&["gradcheck", "--classes", "1"], 2, "classes"),
+    ] {
+        let output = chainrule(path, args);
+        let stderr = text(&output.stderr);
+        assert_eq!(code(&output), Some(want), "{args:?}: {stderr}");
+        assert!(stderr.contains(message) && !stderr.contains("panicked"), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn data_that_does_not_fit_is_named_and_leaves_nothing_behind() {
+    let labels = |len: u32, f: fn(u32) -> u8| idx_bytes(&[len], &(0..len).map(f).collect::<Vec<_>>());
+    for (file, bytes, messages) in [
+        ("train-labels-idx1-ubyte", labels(199, |i| (i % 3) as u8), ["199 labels", "200 images"]),
+        ("t10k-labels-idx1-ubyte", labels(50, |i| (i % 4) as u8), ["label 3 in row 3", "0 to 2"]),
+        (
+            "train-labels-idx1-ubyte",
+            labels(200, |i| if i == 9 { 255 } else { (i % 3) as u8 }),
+            ["label 255 in row 9", "0 to 2"],
+        ),
+        ("train-labels-idx1-ubyte", labels(200, |_| 1), ["every label is 1", "two classes"]),
+        ("t10k-images-idx3-ubyte.gz", gzip(&idx_bytes(&[50, 4, 5], &[0; 1000])), ["4×5", "4×4"]),
+        ("t10k-images-idx3-ubyte.gz", labels(50, |_| 0), ["those of labels", "expected images"]),
+        ("classes.txt", b"cat\ncat\n".to_vec(), ["line 2", "no other line has"]),
+    ] {
+        let folder = folder();
+        std::fs::write(folder.path().join(file), bytes).unwrap();
+        let output = chainrule(folder.path(), &["train", "--data", "."]);
+        let stderr = text(&output.stderr);
+        assert_eq!(code(&output), Some(1), "{stderr}");
+        assert!(
+            messages.iter().all(|message| stderr.contains(message)) && stderr.contains(file),
+            "{file}: {stderr}"
+        );
+        assert!(!folder.path().join("results").exists(), "{file}");
+    }
+}
+
+#[test]
+fn class_names_of_the_folder_reach_the_tables() {
+    let folder = folder();
+    std::fs::write(folder.path().join("classes.txt"), "cat\n=dog\nKäfer\n").unwrap();
+    assert_eq!(
+        code(&chainrule(folder.path(), &["train", "--data", ".", "--epochs", "1", "--run-id", "n"])),
+        Some(0)
+    );
+    let classes = std::fs::read_to_string(folder.path().join("results/n/classes.csv")).unwrap();
+    let names: Vec<_> = classes.lines().filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(names, ["class", "cat", "'=dog", "Käfer"]);
+}
+
+#[test]
+fn a_second_run_of_one_name_and_another_dialect_are_refused() {
+    let folder = folder();
+    let args = ["train", "--data", ".", "--epochs", "1", "--run-id", "one"];
+    assert_eq!(code(&chainrule(folder.path(), &args)), Some(0));
+    assert_eq!(code(&chainrule(folder.path(), &args)), Some(1));
+    let output = chainrule(folder.path(), &["train", "--data", ".", "--csv-dialect", "excel-eu"]);
+    assert_eq!(code(&output), Some(1));
+    assert!(text(&output.stderr).contains("its header is `run_id,status"), "{}", text(&output.stderr));
+    let args = [
+        "train",
+        "--data",
+        ".",
+        "--csv-dialect",
+        "excel-eu",
+        "--epochs",
+        "2",
+        "--out",
+        "eu",
+        "--run-id",
+        "one",
+    ];
+    assert_eq!(code(&chainrule(folder.path(), &args)), Some(0));
+    let csv = std::fs::read_to_string(folder.path().join("eu/one/epochs.csv")).unwrap();
+    assert!(csv.starts_with("\u{feff}run_id;epoch;") && csv.contains("\r\none;1;0,01;"), "{csv}");
+    assert!(folder.path().join("eu/one/curves.png").is_file());
+}
+
+#[test]
+fn two_processes_share_runs_csv_without_mixing_lines() {
+    let folder = folder();
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+        command
+            .current_dir(folder.path())
+            .args(["train", "--data", ".", "--epochs", "1", "--quiet"])
+            .spawn()
+            .unwrap()
+    };
+    for mut child in [(); 8].map(|()| start()) {
+        assert!(child.wait().unwrap().success());
+    }
+    let runs = std::fs::read_to_string(folder.path().join("results/runs.csv")).unwrap();
+    assert_eq!(runs.lines().count(), 9);
+    assert!(runs.lines().all(|line| line.split(',').count() == 22), "{runs}");
+    assert_eq!(runs.matches("run_id").count(), 1);
+}
+
+#[test]
+fn gradcheck_prints_a_line_a_tensor() {
+    let output =
+        chainrule(Path::new("."), &["gradcheck", "--hidden-dims", "5", "4", "--activation", "sigmoid"]);
+    let table = text(&output.stdout);
+    assert_eq!(code(&output), Some(0), "{table}");
+    for tensor in ["logits", "0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"] {
+        assert!(
+            table.lines().any(|line| line.starts_with(tensor) && line.ends_with("ok")),
+            "{tensor}: {table}"
+        );
+    }
+    assert!(table.contains("gradient check passed"));
+}
+
+#[test]
+fn info_tells_of_folders_files_and_the_built_in_set() {
+    let folder = folder();
+    for (what, message) in
+        [(".", "4×4"), ("train-images-idx3-ubyte.gz", "200 images of 4×4"), ("synthetic", "28×28")]
+    {
+        let output = chainrule(folder.path(), &["info", what]);
+        assert!(code(&output) == Some(0) && text(&output.stdout).contains(message), "{what}: {output:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_the_run_with_its_files_whole() {
+    let folder = folder();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+    command.current_dir(folder.path()).args(["train", "--data", ".", "--epochs", "1000000", "--run-id", "t"]);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let epochs = folder.path().join("results/t/epochs.csv");
+    // Two whole epochs, or a minute: a wait for a state, not a timing.
+    for _ in 0..6000 {
+        if std::fs::read_to_string(&epochs).is_ok_and(|csv| csv.lines().count() > 3) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let runs = std::fs::read_to_string(folder.path().join("results/runs.csv")).unwrap();
+    assert!(runs.lines().nth(1).unwrap().starts_with("t,interrupted,"), "{runs}");
+    assert!(std::fs::read_to_string(&epochs).unwrap().ends_with('\n'));
+    let info = chainrule(folder.path(), &["info", "results/t/model.safetensors"]);
+    assert_eq!(code(&info), Some(0), "{}", text(&info.stderr));
+}

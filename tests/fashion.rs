@@ -1,0 +1,30 @@
+//! The real data: fails with the command that gets it where it is missing
+
+use std::sync::atomic::AtomicBool;
+
+use chainrule::config::Settings;
+use chainrule::data::Dataset;
+use chainrule::trainer::Trainer;
+
+fn data() -> Dataset {
+    Dataset::load(None).unwrap_or_else(|e| panic!("{e}: run scripts/get-data.sh first"))
+}
+
+#[test]
+fn fashion_mnist_has_its_sizes_and_names() {
+    let data = data();
+    assert_eq!((data.train.len(), data.test.len()), (60_000, 10_000));
+    assert_eq!((data.image_dims.as_slice(), data.features()), (&[28, 28][..], 784));
+    assert_eq!((data.classes[0].as_str(), data.classes[9].as_str()), ("T-shirt/top", "Ankle boot"));
+    assert_eq!(&data.train.labels[..8], [9, 0, 0, 3, 0, 2, 7, 2]);
+}
+
+#[test]
+fn one_epoch_of_the_default_net_beats_four_in_five() {
+    let data = data();
+    let config = Settings::default().resolve().unwrap();
+    let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
+    trainer.run_epoch(1, &AtomicBool::new(false), &mut |_, _| {});
+    let accuracy = trainer.evaluate().0.accuracy().unwrap();
+    assert!(accuracy > 0.8, "{accuracy}");
+}
