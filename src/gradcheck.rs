@@ -105,8 +105,11 @@ impl Check {
         let shapes: Vec<_> = self.model.layers().iter().map(|layer| layer.w.shape()).collect();
         for (t, gradient) in gradients[1..].iter().enumerate() {
             let (rows, cols) = shapes[t / 2];
-            let (kind, shape) =
-                if t % 2 == 0 { ("weight", format!("{rows}×{cols}")) } else { ("bias", cols.to_string()) };
+            let (kind, shape) = if t.is_multiple_of(2) {
+                ("weight", format!("{rows}×{cols}"))
+            } else {
+                ("bias", cols.to_string())
+            };
             let name = format!("{}.{kind}", t / 2 * 2);
             checks.push(self.check_parameter(t, name, shape, gradient, samples));
         }
@@ -181,7 +184,7 @@ impl Check {
 
     fn parameter(&mut self, t: usize) -> &mut [f64] {
         let layer = &mut self.model.layers_mut()[t / 2];
-        if t % 2 == 0 { layer.w.data_mut() } else { &mut layer.b }
+        if t.is_multiple_of(2) { layer.w.data_mut() } else { &mut layer.b }
     }
 
     /// On which side of its kink each ReLU is; nothing for activations without one

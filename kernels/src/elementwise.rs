@@ -84,7 +84,7 @@ multiversion! {
 #[track_caller]
 pub fn fill_rows<T: Scalar>(y: &mut [T], b: &[T]) {
     assert!(
-        y.is_empty() || (!b.is_empty() && y.len() % b.len() == 0),
+        y.is_empty() || (!b.is_empty() && y.len().is_multiple_of(b.len())),
         "fill_rows: {} into {}",
         b.len(),
         y.len()

@@ -49,7 +49,7 @@ pub fn blocks(len: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
 /// * each element is summed over k in an order that depends on the shape alone, so the result does not
 ///   depend on the number of threads. AVX2 and AVX-512 give the same bits unless B is transposed, for which
 ///   `matrixmultiply` decides; where neither is there, `matrixmultiply` sums in its own order, and results
-///   differ by rounding: each by at most 2 k ε Σₚ |A[i,p] B[p,j]|, to first order.
+///   differ by rounding: each by at most `2 k ε Σₚ |A[i,p] B[p,j]|`, to first order.
 ///
 /// # Panics
 /// If the shapes don't fit each other.

@@ -19,7 +19,7 @@ const COLUMNS: usize = 64;
 pub fn sum_rows<T: Scalar>(x: &[T], out: &mut [T]) {
     let cols = out.len();
     assert!(
-        x.is_empty() || (cols > 0 && x.len() % cols == 0),
+        x.is_empty() || (cols > 0 && x.len().is_multiple_of(cols)),
         "sum_rows: {} numbers in rows of {cols}",
         x.len()
     );

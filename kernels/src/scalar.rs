@@ -89,7 +89,6 @@ pub trait Scalar:
     /// for writing; `rows` and `cols` lie inside that, `depth` inside A's columns, and nobody else touches this part of C meanwhile; `bias`
     /// has a number a column; [`simd_level`] is not `Portable`.
     #[doc(hidden)]
-    #[expect(clippy::too_many_arguments, reason = "three operands and the part of each")]
     unsafe fn tiles(
         a: View<'_, Self>,
         b: View<'_, Self>,

@@ -73,7 +73,7 @@ pub fn parallel_for(pieces: usize, f: impl Fn(usize) + Sync) {
         // the team alive.
         unsafe { &*team }.run(pieces, &f);
     } else if rayon::current_num_threads() > 1 {
-        (0..pieces).into_par_iter().with_max_len(1).for_each(|i| f(i));
+        (0..pieces).into_par_iter().with_max_len(1).for_each(&f);
     } else {
         (0..pieces).for_each(f);
     }

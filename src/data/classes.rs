@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn classes_reach_to_the_largest_training_label() {
         assert_eq!(classes(&[0, 1, 2, 1], &[2, 0]).unwrap(), 3);
-        assert_eq!(classes(&[1, 26, 7], &[26]).unwrap_err().to_string().contains("label 26 in row 1"), true);
+        assert!(classes(&[1, 26, 7], &[26]).unwrap_err().to_string().contains("label 26 in row 1"));
         assert_eq!(classes(&(1..=26).collect::<Vec<_>>(), &[26]).unwrap(), 27);
         assert_eq!(classes(&[0, 9], &[9]).unwrap(), 10);
     }
