@@ -2,6 +2,8 @@
 //!
 //! One item is one training sample.
 
+#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
+
 use std::sync::atomic::AtomicBool;
 
 use chainrule::config::Settings;

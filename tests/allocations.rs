@@ -1,5 +1,7 @@
 //! Nothing is allocated per batch after the first, but for the packing buffers of `matrixmultiply`
 
+#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -1,5 +1,7 @@
 //! The program as a person runs it
 
+#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
+
 mod support;
 
 use std::path::Path;

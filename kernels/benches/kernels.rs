@@ -2,6 +2,8 @@
 //!
 //! For products one item is one flop, so that Gitem/s reads as GFLOP/s; elsewhere one item is one number.
 
+#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
+
 use chainrule_kernels as kernels;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box_drop};

@@ -1,5 +1,7 @@
 //! Matrix products against a plain loop in f64
 
+#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
+
 use chainrule_kernels::{Scalar, View, ViewMut, gemm, matmul, team};
 
 /// Around a vector, a tile, a piece and a block
