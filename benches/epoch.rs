@@ -20,7 +20,7 @@ fn main() {
 const NETS: &[(&str, &str, usize)] = &[("softmax", "none", 64), ("tiny", "32", 16), ("small", "128x64", 64)];
 
 #[divan::bench(args = NETS, consts = [1, 2], sample_count = 5, sample_size = 1)]
-fn epoch<const THREADS: usize>(bencher: Bencher, &(_, hidden, batch): &(&str, &str, usize)) {
+fn epoch<const THREADS: usize>(bencher: Bencher<'_, '_>, &(_, hidden, batch): &(&str, &str, usize)) {
     let data = Dataset::load(Some("synthetic")).unwrap();
     let settings = Settings {
         hidden_dims: Some(vec![hidden.parse().unwrap()]),

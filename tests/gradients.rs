@@ -1,7 +1,7 @@
 //! Backpropagation against central differences in f64
 
 use chainrule::gradcheck::{Check, TOLERANCE, central_difference, relative_error};
-use chainrule::layers::{Activation, Linear, ReLU, Sigmoid};
+use chainrule::layers::{Activation, Linear};
 use chainrule::loss::SoftmaxCrossEntropy;
 use chainrule::matrix::Matrix;
 
@@ -85,17 +85,15 @@ fn activations_have_the_right_gradients() {
     // No input of `wave` is nearer to ReLU's kink than 0.005, more than twice the longest step.
     let (x, weights) = (wave(5, 7, 1), wave(5, 7, 2));
     assert!(x.data().iter().all(|x| x.abs() > 0.004));
-    let forward: [fn(&mut Matrix<f64>); 2] = [ReLU::forward, Sigmoid::forward];
-    let backward: [fn(&Matrix<f64>, &mut Matrix<f64>); 2] = [ReLU::backward, Sigmoid::backward];
-    for (forward, backward) in forward.into_iter().zip(backward) {
+    for activation in [Activation::Relu, Activation::Sigmoid] {
         let (mut y, mut dx) = (x.clone(), weights.clone());
-        forward(&mut y);
-        backward(&y, &mut dx);
+        activation.forward(&mut y);
+        activation.backward(&y, &mut dx);
         for at in 0..35 {
             let numeric = central_difference(|h| {
                 let mut x = x.clone();
                 x.data_mut()[at] += h;
-                forward(&mut x);
+                activation.forward(&mut x);
                 weighted(&x, &weights)
             });
             assert!(relative_error(dx.data()[at], numeric) < TOLERANCE, "at {at}");
