@@ -111,9 +111,17 @@ fn summarise(outcome: &Outcome) {
         _ => String::new(),
     };
     tell(&format!("{}: {figures}{:.1} s of training", summary.status, summary.train_s));
-    let curves = if outcome.curves { ", curves.png, curves.svg" } else { "" };
-    tell(&format!(
-        "files in {}: epochs.csv, summary.csv, confusion.csv, classes.csv, model.safetensors, config.toml{curves}",
-        outcome.folder.display()
-    ));
+    // A run that diverged at once has neither curves nor a confusion matrix.
+    let names = [
+        "epochs.csv",
+        "summary.csv",
+        "confusion.csv",
+        "classes.csv",
+        "model.safetensors",
+        "config.toml",
+        "curves.png",
+        "curves.svg",
+    ];
+    let there: Vec<&str> = names.into_iter().filter(|name| outcome.folder.join(name).is_file()).collect();
+    tell(&format!("files in {}: {}", outcome.folder.display(), there.join(", ")));
 }
