@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use chainrule_kernels::EngineKind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
@@ -28,6 +29,36 @@ pub enum Dtype {
     F32,
     /// 64 bits
     F64,
+}
+
+/// Who computes a net's products, and what follows them
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// `fused` where the processor has AVX2 and FMA, else `matrixmultiply`
+    #[default]
+    Auto,
+    /// Own register tiles with activation, its derivative and the SGD step fused into them
+    Fused,
+    /// The crate `matrixmultiply`, and a pass over memory for everything else
+    Matrixmultiply,
+}
+
+impl EngineChoice {
+    /// The engine that it means on this processor
+    ///
+    /// # Errors
+    /// If it was asked for by name and the processor lacks the instructions.
+    pub fn kind(self) -> Result<EngineKind> {
+        let kind = match self {
+            Self::Auto => EngineKind::auto(),
+            Self::Fused => EngineKind::Fused,
+            Self::Matrixmultiply => EngineKind::Matrixmultiply,
+        };
+        let expected = || "auto or matrixmultiply on a processor without AVX2 and FMA".to_owned();
+        let refused = || Error::Setting { name: "engine", expected: expected(), found: "fused".to_owned() };
+        kind.is_available().then_some(kind).ok_or_else(refused)
+    }
 }
 
 /// How CSV files are written
@@ -160,6 +191,10 @@ pub struct Settings {
     #[arg(long, value_enum)]
     pub dtype: Option<Dtype>,
 
+    /// Who computes the products; results differ by rounding [default: auto]
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineChoice>,
+
     /// Take the batches in the order of the file, the same in every epoch
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub no_shuffle: Option<bool>,
@@ -222,6 +257,7 @@ impl Settings {
             weight_decay: self.weight_decay.or(other.weight_decay),
             seed: self.seed.or(other.seed),
             dtype: self.dtype.or(other.dtype),
+            engine: self.engine.or(other.engine),
             no_shuffle: self.no_shuffle.or(other.no_shuffle),
             threads: self.threads.or(other.threads),
             out: self.out.or(other.out),
@@ -248,6 +284,7 @@ impl Settings {
             weight_decay: self.weight_decay.unwrap_or(0.0),
             seed: self.seed.unwrap_or(42),
             dtype: self.dtype.unwrap_or_default(),
+            engine: self.engine.unwrap_or_default(),
             no_shuffle: self.no_shuffle.unwrap_or(false),
             threads: self.threads.unwrap_or_else(cores),
             out: self.out.unwrap_or_else(|| "results".into()),
@@ -282,6 +319,8 @@ pub struct TrainConfig {
     pub seed: u64,
     /// As [`Settings::dtype`]
     pub dtype: Dtype,
+    /// As [`Settings::engine`]
+    pub engine: EngineChoice,
     /// As [`Settings::no_shuffle`]
     pub no_shuffle: bool,
     /// As [`Settings::threads`]

@@ -1,6 +1,6 @@
 //! Gradients by backpropagation held against central differences, in f64
 
-use chainrule_kernels::Scalar;
+use chainrule_kernels::{Engine, EngineKind, Map, Scalar};
 
 use crate::layers::Activation;
 use crate::loss::SoftmaxCrossEntropy;
@@ -83,7 +83,7 @@ impl Check {
             row.copy_from_slice(&away_from_kinks(&model, &mut random));
         }
         let labels = (0..batch_size).map(|_| random.below(classes as u32)).collect();
-        let workspace = model.workspace(batch_size);
+        let workspace = model.workspace(batch_size, EngineKind::auto());
         Self { model, x, labels, workspace, random }
     }
 
@@ -122,7 +122,7 @@ impl Check {
         SoftmaxCrossEntropy::default().forward(workspace.output_mut(), labels);
         SoftmaxCrossEntropy::backward(workspace.output_mut(), labels);
         let logits = workspace.output_mut().data().to_vec();
-        model.backward(workspace);
+        model.backward(workspace, None);
         std::iter::once(logits).chain(model.parameters_mut().map(|parameter| parameter.g.to_vec())).collect()
     }
 
@@ -240,7 +240,7 @@ fn smallest_input<T: Scalar>(model: &Mlp<T>, row: &[T]) -> f64 {
     let layers = model.layers();
     for layer in &layers[..layers.len() - 1] {
         let mut z = Matrix::zeros(1, layer.w.cols());
-        layer.forward(&x, &mut z, &mut Vec::new());
+        layer.forward(&x, Map::Identity, &mut z, &mut Engine::default());
         smallest = z.data().iter().fold(smallest, |smallest, z| smallest.min(z.to_f64().abs()));
         model.activation().forward(&mut z);
         x = z;

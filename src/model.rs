@@ -1,10 +1,11 @@
 //! The multi-layer perceptron: linear layers, an activation between each two, and what flows between them
 
-use chainrule_kernels::{Scalar, team};
+use chainrule_kernels::{Engine, EngineKind, Map, Scalar, team};
 
 use crate::init;
 use crate::layers::{Activation, Linear};
 use crate::matrix::Matrix;
+use crate::optim::Sgd;
 use crate::rng::{Purpose, Random};
 
 /// `Linear → activation → Linear → … → Linear`: logits of each row; no hidden layer is softmax regression
@@ -33,8 +34,7 @@ pub struct Parameter<'a, T> {
 pub struct Workspace<T> {
     flow: Vec<Matrix<T>>,
     grads: Vec<Matrix<T>>,
-    /// For the partial sums of products
-    scratch: Vec<T>,
+    engine: Engine<T>,
 }
 
 impl<T: Scalar> Workspace<T> {
@@ -126,17 +126,27 @@ impl<T: Scalar> Mlp<T> {
         })
     }
 
-    /// Room for batches of up to `rows` rows, forward and backward
-    pub fn workspace(&self, rows: usize) -> Workspace<T> {
+    /// Room for batches of up to `rows` rows, forward and backward, and the engine that computes them
+    ///
+    /// # Panics
+    /// If this processor does not have what the engine needs.
+    pub fn workspace(&self, rows: usize, engine: EngineKind) -> Workspace<T> {
         let matrices = |dims: &[usize]| dims.iter().map(|&cols| Matrix::zeros(rows, cols)).collect();
         let dims = self.dims();
-        Workspace { flow: matrices(&dims), grads: matrices(&dims[1..dims.len() - 1]), scratch: Vec::new() }
+        Workspace {
+            flow: matrices(&dims),
+            grads: matrices(&dims[1..dims.len() - 1]),
+            engine: Engine::new(engine),
+        }
     }
 
-    /// Room for forward passes of up to `rows` rows
-    pub fn forward_workspace(&self, rows: usize) -> Workspace<T> {
+    /// Room for forward passes of up to `rows` rows, and the engine that computes them
+    ///
+    /// # Panics
+    /// If this processor does not have what the engine needs.
+    pub fn forward_workspace(&self, rows: usize, engine: EngineKind) -> Workspace<T> {
         let flow = self.dims().iter().map(|&cols| Matrix::zeros(rows, cols)).collect();
-        Workspace { flow, grads: Vec::new(), scratch: Vec::new() }
+        Workspace { flow, grads: Vec::new(), engine: Engine::new(engine) }
     }
 
     /// From the input in `ws` to the logits in `ws`
@@ -144,27 +154,26 @@ impl<T: Scalar> Mlp<T> {
         let last = self.layers.len() - 1;
         for (l, layer) in self.layers.iter().enumerate() {
             let (before, after) = ws.flow.split_at_mut(l + 1);
-            layer.forward(&before[l], &mut after[0], &mut ws.scratch);
-            if l < last {
-                self.activation.forward(&mut after[0]);
-            }
+            let f = if l < last { self.activation.map() } else { Map::Identity };
+            layer.forward(&before[l], f, &mut after[0], &mut ws.engine);
         }
     }
 
     /// From ∂L/∂logits, which stands in the logits' place, to the gradients of all parameters, last layer first
     ///
+    /// With `sgd`, each layer's gradients are spent on its step at once; without, they are left in the layers.
+    ///
     /// # Panics
     /// If `ws` was made by [`Self::forward_workspace`] and the net has hidden layers.
-    pub fn backward(&mut self, ws: &mut Workspace<T>) {
+    pub fn backward(&mut self, ws: &mut Workspace<T>, sgd: Option<&mut Sgd<T>>) {
+        let mut steps = sgd.map(Sgd::steps);
         let last = self.layers.len() - 1;
         for (l, layer) in self.layers.iter_mut().enumerate().rev() {
             let (before, after) = ws.grads.split_at_mut(l);
             let dy = if l == last { &ws.flow[last + 1] } else { &after[0] };
-            let mut dx = before.last_mut();
-            layer.backward(&ws.flow[l], dy, dx.as_deref_mut(), &mut ws.scratch);
-            if let Some(dx) = dx {
-                self.activation.backward(&ws.flow[l], dx);
-            }
+            let dx = before.last_mut().map(|dx| (dx, self.activation.map()));
+            let step = steps.as_mut().and_then(Iterator::next);
+            layer.backward(&ws.flow[l], dy, dx, step, &mut ws.engine);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent with momentum and weight decay, over all parameters of a model
 
-use chainrule_kernels::{self as kernels, Scalar};
+use chainrule_kernels::{Scalar, SgdRule, sgd};
 
 use crate::matrix::Matrix;
 use crate::model::{Mlp, Parameter};
@@ -14,11 +14,20 @@ use crate::model::{Mlp, Parameter};
 /// learning* (2013).
 #[derive(Debug)]
 pub struct Sgd<T> {
-    eta: T,
-    mu: T,
-    lambda: T,
+    rule: SgdRule<T>,
     /// One a tensor, in the order of [`Mlp::parameters_mut`]; empty when μ = 0
     velocities: Vec<Matrix<T>>,
+}
+
+/// What a layer needs to make its step by itself: see [`Sgd::steps`]
+#[derive(Debug)]
+pub struct Step<'a, T> {
+    /// η, μ and λ
+    pub rule: SgdRule<T>,
+    /// Velocities of the weights; empty when μ = 0
+    pub vw: &'a mut [T],
+    /// Velocities of the bias; empty when μ = 0
+    pub vb: &'a mut [T],
 }
 
 impl<T: Scalar> Sgd<T> {
@@ -29,18 +38,28 @@ impl<T: Scalar> Sgd<T> {
             false => Vec::new(),
         };
         let [eta, mu, lambda] = [learning_rate, momentum, weight_decay].map(T::from_f64);
-        Self { eta, mu, lambda, velocities }
+        Self { rule: SgdRule { eta, mu, lambda }, velocities }
+    }
+
+    /// A step for each layer, last layer first: for [`Mlp::backward`], which makes it as soon as it has a gradient
+    pub fn steps(&mut self) -> impl Iterator<Item = Step<'_, T>> {
+        let rule = self.rule;
+        let mut velocities = self.velocities.iter_mut().rev();
+        std::iter::from_fn(move || {
+            let mut next = || velocities.next().map_or(&mut [][..], Matrix::data_mut);
+            let (vb, vw) = (next(), next());
+            Some(Step { rule, vw, vb })
+        })
     }
 
     /// One update by the gradients that `model` holds
+    ///
+    /// # Panics
+    /// If it holds none: [`Mlp::backward`] stores them when it is given no [`Step`]s.
     pub fn step(&mut self, model: &mut Mlp<T>) {
-        if self.velocities.is_empty() {
-            for Parameter { w, g, cols } in model.parameters_mut() {
-                kernels::sgd_plain(w, g, cols, self.eta, self.lambda);
-            }
-        }
-        for (Parameter { w, g, cols }, v) in model.parameters_mut().zip(&mut self.velocities) {
-            kernels::sgd_momentum(w, v.data_mut(), g, cols, self.eta, self.mu, self.lambda);
+        let mut velocities = self.velocities.iter_mut();
+        for Parameter { w, g, .. } in model.parameters_mut() {
+            sgd(self.rule, w, velocities.next().map_or(&mut [][..], Matrix::data_mut), g);
         }
     }
 

@@ -92,7 +92,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// # Errors
     /// If the machine can't give the memory that it takes.
     pub fn new(config: &TrainConfig, data: &'a Dataset) -> Result<Self> {
-        let (features, classes) = (data.features(), data.classes.len());
+        let (features, classes, engine) = (data.features(), data.classes.len(), config.engine.kind()?);
         let batch_size = config.batch_size.min(data.train.len());
         let evaluation_rows = EVALUATION_ROWS.min(data.test.len().max(1));
         check_memory::<T>(config, features, classes, batch_size, evaluation_rows)?;
@@ -104,8 +104,8 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             order: Order::new(data.train.len(), (!config.no_shuffle).then_some(config.seed)),
             batch_size,
             labels: Vec::with_capacity(batch_size.max(evaluation_rows)),
-            training: model.workspace(batch_size),
-            evaluation: model.forward_workspace(evaluation_rows),
+            training: model.workspace(batch_size, engine),
+            evaluation: model.forward_workspace(evaluation_rows, engine),
             model,
         })
     }
@@ -148,8 +148,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 train.add(sum);
                 SoftmaxCrossEntropy::backward(training.output_mut(), labels);
-                model.backward(training);
-                sgd.step(model);
+                model.backward(training, Some(sgd));
                 on_batch(batch, &train);
             }
             EpochEnd::Done
@@ -185,7 +184,7 @@ fn check_memory<T: Scalar>(
     let dims: Vec<u128> =
         [&[features], &config.hidden_dims.0[..], &[classes]].concat().iter().map(|&d| d as u128).collect();
     let parameters: u128 = dims.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
-    // Weights and gradients, and velocities when there is momentum.
+    // Weights, the engine's room for as many numbers, and velocities when there is momentum.
     let copies = if config.momentum > 0.0 { 3 } else { 2 };
     // In training, hidden outputs have gradients beside them.
     let widths: u128 = dims.iter().sum();

@@ -282,3 +282,35 @@ fn sigterm_ends_the_run_with_its_files_whole() {
     let info = chainrule(folder.path(), &["info", "results/t/model.safetensors"]);
     assert_eq!(code(&info), Some(0), "{}", text(&info.stderr));
 }
+
+#[test]
+fn both_engines_train_and_differ_by_rounding_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let loss = |engine: &str| {
+        let out = folder.path().join(engine);
+        let output = Command::new(env!("CARGO_BIN_EXE_chainrule"))
+            .args([
+                "train",
+                "--data",
+                "synthetic",
+                "--epochs",
+                "1",
+                "--hidden-dims",
+                "20",
+                "--dtype",
+                "f64",
+                "--quiet",
+            ])
+            .args(["--run-id", "run", "--engine", engine, "--out"])
+            .arg(&out)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let epochs = std::fs::read_to_string(out.join("run/epochs.csv")).unwrap();
+        let (names, row) = (epochs.lines().next().unwrap(), epochs.lines().nth(1).unwrap());
+        let column = names.split(',').position(|name| name == "train_loss").unwrap();
+        row.split(',').nth(column).unwrap().parse::<f64>().unwrap()
+    };
+    let (auto, reference) = (loss("auto"), loss("matrixmultiply"));
+    assert!((auto - reference).abs() < 1e-10 * reference, "{auto}, {reference}");
+}

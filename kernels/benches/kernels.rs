@@ -1,4 +1,4 @@
-//! Kernels at the shapes that training the default net (784-128-64-10, batch 64) gives them
+//! Kernels at the shapes that training gives them
 //!
 //! For products one item is one flop, so that Gitem/s reads as GFLOP/s; elsewhere one item is one number.
 
@@ -7,22 +7,21 @@
 use chainrule_kernels as kernels;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box_drop};
-use kernels::{View, ViewMut, team};
+use kernels::{Engine, EngineKind, Gradient, Map, SgdRule, View, ViewMut, team};
 
 fn main() {
     divan::main();
 }
 
-/// What it is in the network, m, k, n, whether A and B are transposed
-type Product = (&'static str, usize, usize, usize, bool, bool);
-const PRODUCTS: &[Product] = &[
-    ("first layer, forward", 64, 784, 128, false, false),
-    ("first layer, dW", 784, 64, 128, true, false),
-    ("second layer, forward", 64, 128, 64, false, false),
-    ("second layer, dW", 128, 64, 64, true, false),
-    ("second layer, dX", 64, 64, 128, false, true),
-    ("last layer, forward", 64, 64, 10, false, false),
-    ("evaluation, first layer", 512, 784, 128, false, false),
+/// What it is in the network, m = batch, k = d_in, n = d_out
+type Layer = (&'static str, usize, usize, usize);
+const LAYERS: &[Layer] = &[
+    ("small, first layer", 64, 784, 128),
+    ("small, second layer", 64, 128, 64),
+    ("small, last layer", 64, 64, 10),
+    ("tiny, first layer", 16, 784, 32),
+    ("wide, first layer", 128, 784, 512),
+    ("wide, second layer", 128, 512, 512),
 ];
 
 /// Calls of a kernel in one region of a team: entering it costs as much as some of them
@@ -36,34 +35,57 @@ fn in_team(bencher: Bencher<'_, '_>, threads: usize, items: usize, mut call: imp
     });
 }
 
-fn operand(rows: usize, cols: usize, transposed: bool, data: &[f32]) -> View<'_, f32> {
-    if transposed { View::new(data, cols, rows).t() } else { View::new(data, rows, cols) }
-}
-
 fn numbers(len: usize) -> Vec<f32> {
     (0..len).map(|i| (i % 101) as f32 / 50.5 - 1.0).collect()
 }
 
-#[divan::bench(args = PRODUCTS, consts = [1, 2], sample_size = 1)]
-fn matmul<const THREADS: usize>(bencher: Bencher<'_, '_>, &(_, m, k, n, a_t, b_t): &Product) {
-    let (a, b, mut c, mut scratch) = (numbers(m * k), numbers(k * n), numbers(m * n), Vec::new());
-    let (a, b) = (operand(m, k, a_t, &a), operand(k, n, b_t, &b));
+fn forward<const THREADS: usize>(bencher: Bencher<'_, '_>, kind: EngineKind, &(_, m, k, n): &Layer) {
+    let (x, w, b, mut y) = (numbers(m * k), numbers(k * n), numbers(n), numbers(m * n));
+    let mut engine = Engine::new(kind);
     in_team(bencher, THREADS, 2 * m * k * n, || {
-        kernels::matmul(a, b, None, ViewMut::new(&mut c, m, n), &mut scratch);
+        engine.affine(View::new(&x, m, k), View::new(&w, k, n), &b, Map::Relu, ViewMut::new(&mut y, m, n));
     });
 }
 
-#[divan::bench(args = PRODUCTS, consts = [1, 2], sample_size = 1)]
-fn gemm<const THREADS: usize>(bencher: Bencher<'_, '_>, &(_, m, k, n, a_t, b_t): &Product) {
-    let (a, b, mut c) = (numbers(m * k), numbers(k * n), numbers(m * n));
-    let (a, b) = (operand(m, k, a_t, &a), operand(k, n, b_t, &b));
-    in_team(bencher, THREADS, 2 * m * k * n, || kernels::gemm(1.0, a, b, 0.0, ViewMut::new(&mut c, m, n)));
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn forward_fused<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    forward::<THREADS>(bencher, EngineKind::auto(), layer);
+}
+
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn forward_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    forward::<THREADS>(bencher, EngineKind::Matrixmultiply, layer);
+}
+
+/// dX, dW and the step with momentum
+fn backward<const THREADS: usize>(bencher: Bencher<'_, '_>, kind: EngineKind, &(_, m, k, n): &Layer) {
+    let (x, dy, mut dx) = (numbers(m * k), numbers(m * n), numbers(m * k));
+    let (mut w, mut b, mut v) = (numbers(k * n), numbers(n), numbers((k + 1) * n));
+    let mut engine = Engine::new(kind);
+    let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0 };
+    in_team(bencher, THREADS, 4 * m * k * n, || {
+        let (vw, vb) = v.split_at_mut(k * n);
+        let step = Gradient::Step { rule, b: &mut b, vw, vb };
+        let to = Some((&mut dx[..], Map::Relu));
+        engine.affine_backward(View::new(&x, m, k), View::new(&dy, m, n), &mut w, to, step);
+    });
+}
+
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn backward_fused<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    backward::<THREADS>(bencher, EngineKind::auto(), layer);
+}
+
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn backward_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    backward::<THREADS>(bencher, EngineKind::Matrixmultiply, layer);
 }
 
 #[divan::bench(consts = [1, 2], sample_size = 1)]
-fn sgd_momentum<const THREADS: usize>(bencher: Bencher<'_, '_>) {
+fn sgd<const THREADS: usize>(bencher: Bencher<'_, '_>) {
     let (mut w, mut v, g) = (numbers(784 * 128), numbers(784 * 128), numbers(784 * 128));
-    in_team(bencher, THREADS, 784 * 128, || kernels::sgd_momentum(&mut w, &mut v, &g, 128, 1e-9, 0.9, 0.0));
+    let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0 };
+    in_team(bencher, THREADS, 784 * 128, || kernels::sgd(rule, &mut w, &mut v, &g));
 }
 
 #[divan::bench(consts = [1, 2], sample_size = 1)]
@@ -77,13 +99,13 @@ fn gather<const THREADS: usize>(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [("hidden layer", 64 * 128), ("wide", 128 * 512)])]
 fn relu(bencher: Bencher<'_, '_>, &(_, len): &(&str, usize)) {
     let mut x = numbers(len);
-    bencher.counter(ItemsCount::new(len)).bench_local(|| kernels::relu(&mut x));
+    bencher.counter(ItemsCount::new(len)).bench_local(|| Map::Relu.forward(&mut x));
 }
 
 #[divan::bench(args = [("hidden layer", 64 * 128), ("wide", 128 * 512)])]
 fn sigmoid(bencher: Bencher<'_, '_>, &(_, len): &(&str, usize)) {
     let mut x = numbers(len);
-    bencher.counter(ItemsCount::new(len)).bench_local(|| kernels::sigmoid(&mut x));
+    bencher.counter(ItemsCount::new(len)).bench_local(|| Map::Sigmoid.forward(&mut x));
 }
 
 #[divan::bench]

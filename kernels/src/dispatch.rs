@@ -53,20 +53,20 @@ fn detect() -> SimdLevel {
 /// The body is plain Rust that the compiler turns into vectors. Since it holds no fused operation and no
 /// reordered sum, all versions give the same bits.
 macro_rules! multiversion {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident<$t:ident>($($arg:ident: $ty:ty),* $(,)?) $body:block) => {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident<$t:ident>($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
         $(#[$meta])*
-        $vis fn $name<$t: $crate::Scalar>($($arg: $ty),*) {
+        $vis fn $name<$t: $crate::Scalar>($($arg: $ty),*) $(-> $out)? {
             #[inline(always)]
-            fn portable<$t: $crate::Scalar>($($arg: $ty),*) $body
+            fn portable<$t: $crate::Scalar>($($arg: $ty),*) $(-> $out)? $body
 
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2")]
-                fn avx2<$t: $crate::Scalar>($($arg: $ty),*) {
+                fn avx2<$t: $crate::Scalar>($($arg: $ty),*) $(-> $out)? {
                     portable($($arg),*)
                 }
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-                fn avx512<$t: $crate::Scalar>($($arg: $ty),*) {
+                fn avx512<$t: $crate::Scalar>($($arg: $ty),*) $(-> $out)? {
                     portable($($arg),*)
                 }
                 match $crate::simd_level() {

@@ -13,66 +13,96 @@ use crate::team::for_each_chunk;
 /// Numbers a piece: 16 Ki take some microseconds, many times what handing out a piece costs
 pub(crate) const CHUNK: usize = 1 << 14;
 
-/// `x ← max(x, 0)`, in place; NaN stays NaN, so that a diverged net is seen as one
-///
-/// Source: Nair and Hinton, *Rectified Linear Units Improve Restricted Boltzmann Machines* (2010).
-pub fn relu<T: Scalar>(x: &mut [T]) {
-    for_each_chunk(x, CHUNK, |_, x| relu_piece(x));
+/// An activation function, number by number; its derivative is taken at its value y, not at x
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Map {
+    /// y = x
+    Identity,
+    /// `y = max(x, 0)`, NaN for NaN, so that a diverged net is seen as one; y' = [y > 0], at the kink 0
+    ///
+    /// Source: Nair and Hinton, *Rectified Linear Units Improve Restricted Boltzmann Machines* (2010).
+    Relu,
+    /// `y = 1 / (1 + e⁻ˣ)`, y' = y (1 − y)
+    ///
+    /// For x far below 0 the exponential is infinite and y = 0, as it should be.
+    Sigmoid,
 }
-multiversion! {
-    fn relu_piece<T>(x: &mut [T]) {
-        for x in x {
-            *x = if *x < T::ZERO { T::ZERO } else { *x };
+
+impl Map {
+    /// `x ← y`, in place
+    pub fn forward<T: Scalar>(self, x: &mut [T]) {
+        for_each_chunk(x, CHUNK, |_, x| self.forward_strip(Strip::whole(x)));
+    }
+
+    /// `dy ← dy · y'`, in place: afterwards it holds ∂L/∂x
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    #[track_caller]
+    pub fn backward<T: Scalar>(self, dy: &mut [T], y: &[T]) {
+        same_len("backward of an activation", dy.len(), y.len());
+        for_each_chunk(dy, CHUNK, |i, dy| {
+            let (y, len) = (&y[i * CHUNK..][..dy.len()], dy.len());
+            self.backward_strip(Strip::whole(dy), y, len, 0..len);
+        });
+    }
+
+    pub(crate) fn forward_strip<T: Scalar>(self, x: Strip<'_, T>) {
+        match self {
+            Self::Identity => {}
+            Self::Relu => relu(x),
+            Self::Sigmoid => sigmoid(x),
+        }
+    }
+
+    /// `y`: all rows of `cols` columns that the strip's rows belong to, of which the strip has `columns`
+    pub(crate) fn backward_strip<T: Scalar>(
+        self,
+        dy: Strip<'_, T>,
+        y: &[T],
+        cols: usize,
+        columns: Range<usize>,
+    ) {
+        match self {
+            Self::Identity => {}
+            Self::Relu => relu_backward(dy, y, cols, columns),
+            Self::Sigmoid => sigmoid_backward(dy, y, cols, columns),
         }
     }
 }
-
-/// `dy ← dy · [y > 0]`, in place, where `y = max(x, 0)`: afterwards it holds ∂L/∂x
-///
-/// At the kink, x = 0, the derivative is taken as 0.
-///
-/// # Panics
-/// If the lengths differ.
-#[track_caller]
-pub fn relu_backward<T: Scalar>(dy: &mut [T], y: &[T]) {
-    same_len("relu_backward", dy.len(), y.len());
-    for_each_chunk(dy, CHUNK, |i, dy| relu_backward_piece(dy, &y[i * CHUNK..][..dy.len()]));
-}
 multiversion! {
-    fn relu_backward_piece<T>(dy: &mut [T], y: &[T]) {
-        for (dy, &y) in dy.iter_mut().zip(y) {
-            *dy = if y > T::ZERO { *dy } else { T::ZERO };
+    fn relu<T>(x: Strip<'_, T>) {
+        for row in x.into_rows() {
+            for x in row {
+                *x = if *x < T::ZERO { T::ZERO } else { *x };
+            }
         }
     }
 }
-
-/// `x ← 1 / (1 + e⁻ˣ)`, in place
-///
-/// For x far below 0 the exponential is infinite and the result 0, as it should be.
-pub fn sigmoid<T: Scalar>(x: &mut [T]) {
-    for_each_chunk(x, CHUNK, |_, x| sigmoid_piece(x));
-}
 multiversion! {
-    fn sigmoid_piece<T>(x: &mut [T]) {
-        for x in x {
-            *x = T::ONE / (T::ONE + (-*x).exp());
+    fn relu_backward<T>(dy: Strip<'_, T>, y: &[T], cols: usize, columns: Range<usize>) {
+        for (dy, y) in dy.into_rows().zip(y.chunks_exact(cols.max(1))) {
+            for (dy, &y) in dy.iter_mut().zip(&y[columns.clone()]) {
+                *dy = if y > T::ZERO { *dy } else { T::ZERO };
+            }
         }
     }
 }
-
-/// `dy ← dy · y (1 − y)`, in place, where `y = 1 / (1 + e⁻ˣ)`: afterwards it holds ∂L/∂x
-///
-/// # Panics
-/// If the lengths differ.
-#[track_caller]
-pub fn sigmoid_backward<T: Scalar>(dy: &mut [T], y: &[T]) {
-    same_len("sigmoid_backward", dy.len(), y.len());
-    for_each_chunk(dy, CHUNK, |i, dy| sigmoid_backward_piece(dy, &y[i * CHUNK..][..dy.len()]));
+multiversion! {
+    fn sigmoid<T>(x: Strip<'_, T>) {
+        for row in x.into_rows() {
+            for x in row {
+                *x = T::ONE / (T::ONE + (-*x).exp());
+            }
+        }
+    }
 }
 multiversion! {
-    fn sigmoid_backward_piece<T>(dy: &mut [T], y: &[T]) {
-        for (dy, &y) in dy.iter_mut().zip(y) {
-            *dy *= y * (T::ONE - y);
+    fn sigmoid_backward<T>(dy: Strip<'_, T>, y: &[T], cols: usize, columns: Range<usize>) {
+        for (dy, y) in dy.into_rows().zip(y.chunks_exact(cols.max(1))) {
+            for (dy, &y) in dy.iter_mut().zip(&y[columns.clone()]) {
+                *dy *= y * (T::ONE - y);
+            }
         }
     }
 }
@@ -98,14 +128,14 @@ pub fn fill_rows<T: Scalar>(y: &mut [T], b: &[T]) {
 /// `out[i, :] ← bytes[rows[i], :] / 255`, correctly rounded: pixels of chosen images become numbers in [0, 1]
 ///
 /// `bytes` and `out` are row-major with `cols` columns. Cut by columns as the first layer's product cuts its
-/// sums ([`blocks`](crate::blocks)): who multiplies a block has gathered it.
+/// sums: who multiplies a block has gathered it.
 ///
 /// # Panics
 /// If `out` is not `rows.len()` rows of `cols`, or a row is beyond `bytes`.
 #[track_caller]
 pub fn scale_rows<T: Scalar>(bytes: &[u8], rows: &[u32], out: &mut [T], cols: usize) {
     same_len("scale_rows", out.len(), rows.len() * cols);
-    for_each_block([out], cols, |columns, [out]| scale_block(bytes, rows, out, columns, cols));
+    for_each_block(out, cols, |columns, out| scale_block(bytes, rows, out, columns, cols));
 }
 multiversion! {
     fn scale_block<T>(bytes: &[u8], rows: &[u32], out: Strip<'_, T>, columns: Range<usize>, cols: usize) {
@@ -139,11 +169,11 @@ mod tests {
         for len in LENGTHS {
             let x = wave(len, 0.1);
             let mut y = x.clone();
-            relu(&mut y);
+            Map::Relu.forward(&mut y);
             assert!(y.iter().zip(&x).all(|(y, x)| *y == x.max(0.0)));
             let mut dy = wave(len, 0.3);
             let before = dy.clone();
-            relu_backward(&mut dy, &y);
+            Map::Relu.backward(&mut dy, &y);
             for i in 0..len {
                 assert_eq!(dy[i], if x[i] > 0.0 { before[i] } else { 0.0 });
             }
@@ -153,7 +183,7 @@ mod tests {
     #[test]
     fn relu_lets_nan_through() {
         let mut x = [f32::NAN, -1.0];
-        relu(&mut x);
+        Map::Relu.forward(&mut x);
         assert!(x[0].is_nan() && x[1] == 0.0);
     }
 
@@ -162,9 +192,9 @@ mod tests {
         for len in LENGTHS {
             let x = wave(len, 0.8);
             let mut y = x.clone();
-            sigmoid(&mut y);
+            Map::Sigmoid.forward(&mut y);
             let mut dy = vec![1.0; len];
-            sigmoid_backward(&mut dy, &y);
+            Map::Sigmoid.backward(&mut dy, &y);
             for i in 0..len {
                 let s = 1.0 / (1.0 + (-x[i]).exp());
                 // Three operations and an exp of 2 ulp.
@@ -173,7 +203,7 @@ mod tests {
             }
         }
         let mut ends = [f32::NEG_INFINITY, -200.0, 200.0, f32::INFINITY];
-        sigmoid(&mut ends);
+        Map::Sigmoid.forward(&mut ends);
         assert_eq!(ends, [0.0, 0.0, 1.0, 1.0]);
     }
 
@@ -202,8 +232,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "relu_backward: 3 numbers written, 2 read")]
+    #[should_panic(expected = "backward of an activation: 3 numbers written, 2 read")]
     fn different_lengths_panic() {
-        relu_backward(&mut [1.0f32; 3], &[1.0; 2]);
+        Map::Relu.backward(&mut [1.0f32; 3], &[1.0; 2]);
     }
 }

@@ -8,20 +8,23 @@
 //! * Work is cut by shape, never by thread count, and every sum has a fixed order. The same input gives
 //!   the same bits for any number of threads.
 //! * Loops are compiled for AVX-512, AVX2 and the baseline, and chosen at run time ([`simd_level`]). They
-//!   use no fused multiply-add, so all three give the same bits. Products are the exception: [`matmul`]'s
-//!   tiles fuse, alike for AVX-512 and AVX2, and `matrixmultiply` fuses where the processor can.
+//!   use no fused multiply-add, so all three give the same bits. Products are the exception: the
+//!   fused engine's tiles fuse, alike for AVX-512 and AVX2, and `matrixmultiply` fuses where the processor can.
 //! * Threads are those of the current `rayon` pool. Inside [`team::scope`] they stay in step by spinning,
 //!   which makes a parallel loop cost tenths of a microsecond.
 //!
 //! `unsafe` is fenced: `dispatch.rs` (the run-time choice), `gemm.rs` with `scalar.rs` (the call of
-//! `matrixmultiply`), `matmul.rs` with `tile.rs` (our tiles), `team.rs` (work handed to other threads),
-//! `softmax.rs` and `strip.rs` (parts of matrices for several threads).
+//! `matrixmultiply`), `fused.rs` with `tile.rs` and `transpose.rs` (our products), `team.rs` (work handed to other
+//! threads), `softmax.rs` and `strip.rs` (parts of matrices for several threads), `peak.rs` (the yardstick).
 
+mod cut;
 mod dispatch;
 mod elementwise;
+mod engine;
 mod exp;
+mod fused;
 mod gemm;
-mod matmul;
+pub mod peak;
 mod reduce;
 mod scalar;
 mod sgd;
@@ -30,14 +33,16 @@ mod strip;
 pub mod team;
 #[cfg(target_arch = "x86_64")]
 mod tile;
+#[cfg(target_arch = "x86_64")]
+mod transpose;
 mod view;
 
 pub use dispatch::{SimdLevel, simd_level};
-pub use elementwise::{fill_rows, relu, relu_backward, scale_rows, sigmoid, sigmoid_backward};
+pub use elementwise::{Map, fill_rows, scale_rows};
+pub use engine::{Engine, EngineKind, Gradient};
 pub use gemm::gemm;
-pub use matmul::{blocks, matmul};
 pub use reduce::{all_finite, argmax_rows, sum_rows};
 pub use scalar::Scalar;
-pub use sgd::{sgd_momentum, sgd_plain};
+pub use sgd::{SgdRule, sgd};
 pub use softmax::softmax_rows;
 pub use view::{View, ViewMut};

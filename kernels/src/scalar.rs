@@ -4,8 +4,8 @@ use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Range, Sub};
 
 #[cfg(target_arch = "x86_64")]
-use crate::tile::{self, Operands};
-use crate::{SimdLevel, View, exp, simd_level};
+use crate::{SimdLevel, tile, transpose};
+use crate::{exp, fused::Operands, simd_level};
 
 mod sealed {
     pub trait Sealed {}
@@ -36,6 +36,8 @@ pub trait Scalar:
     const ZERO: Self;
     /// 1
     const ONE: Self;
+    /// Velocities nearer to 0 than this become 0: 2⁻¹⁰⁰ or 2⁻¹⁰⁰⁰; see [`sgd`](crate::sgd)
+    const NEGLIGIBLE: Self;
     /// Distance from 1 to the next number: 2⁻²³ or 2⁻⁵²
     const EPSILON: f64;
     /// The type's name in Rust: `f32` or `f64`
@@ -82,29 +84,30 @@ pub trait Scalar:
         c_strides: (isize, isize),
     );
 
-    /// Rows `rows` and columns `cols` of `C ← 1 biasᵀ + A B`, of A's columns and B's rows only `depth`, by the tiles of this processor's [`SimdLevel`]
+    /// Rows `rows` and columns `cols` of a product, by the tiles of this processor's [`SimdLevel`](crate::SimdLevel)
     ///
     /// # Safety
-    /// B's columns are one apart; `c` points to as many rows as A has and columns as B has, in one piece, valid
-    /// for writing; `rows` and `cols` lie inside that, `depth` inside A's columns, and nobody else touches this part of C meanwhile; `bias`
-    /// has a number a column; [`simd_level`] is not `Portable`.
+    /// `rows` and `cols` lie inside C; A, B, C, the bias and the velocities have all elements that their shapes,
+    /// pointers and strides say, valid for reading, C's and the velocities' for writing, and nobody else touches
+    /// this part of these two meanwhile. [`simd_level`] is not `Portable`.
     #[doc(hidden)]
-    unsafe fn tiles(
-        a: View<'_, Self>,
-        b: View<'_, Self>,
-        depth: Range<usize>,
-        bias: Option<&[Self]>,
-        c: *mut Self,
-        rows: Range<usize>,
-        cols: Range<usize>,
-    );
+    unsafe fn tiles(p: &Operands<Self>, rows: Range<usize>, cols: Range<usize>);
+
+    /// `to[j, i] ← from[rows.start + i, j]` for j in `0..cols`, all rows of `to` contiguous
+    ///
+    /// # Safety
+    /// `from` has `cols` numbers in each of the rows, `stride` apart; `to` has room for `cols · rows.len()`
+    /// numbers, which nobody else touches meanwhile. [`simd_level`] is not `Portable`.
+    #[doc(hidden)]
+    unsafe fn transpose(from: *const Self, stride: usize, rows: Range<usize>, cols: usize, to: *mut Self);
 }
 
 macro_rules! scalar {
-    ($t:ident, $exp:path, $gemm:path, $avx512:ident, $avx2:ident, $hi:expr, $rest:expr) => {
+    ($t:ident, $exp:path, $gemm:path, $avx512:ident, $avx2:ident, $negligible:expr, $hi:expr, $rest:expr) => {
         impl Scalar for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const NEGLIGIBLE: Self = $negligible;
             const EPSILON: f64 = $t::EPSILON as f64;
             const NAME: &'static str = stringify!($t);
             const BYTES: usize = size_of::<$t>();
@@ -162,45 +165,38 @@ macro_rules! scalar {
                 unsafe { $gemm(m, k, n, alpha, a, rsa, csa, b, rsb, csb, beta, c, rsc, csc) }
             }
             #[cfg(target_arch = "x86_64")]
-            unsafe fn tiles(
-                a: View<'_, Self>,
-                b: View<'_, Self>,
-                depth: Range<usize>,
-                bias: Option<&[Self]>,
-                c: *mut Self,
-                rows: Range<usize>,
-                cols: Range<usize>,
-            ) {
-                let ((a_rows, a_cols), n) = (a.strides(), b.shape().1);
-                let bias = bias.map_or(std::ptr::null(), <[Self]>::as_ptr);
-                let p = Operands {
-                    k: depth.len(),
-                    a: a.as_ptr().wrapping_add(depth.start * a_cols),
-                    a_strides: (a_rows, a_cols),
-                    b: b.as_ptr().wrapping_add(depth.start * n),
-                    c,
-                    n,
-                    bias,
-                };
+            unsafe fn tiles(p: &Operands<Self>, rows: Range<usize>, cols: Range<usize>) {
                 // SAFETY: the caller keeps this function's contract, which is that of the blocks; the level was
                 // found on this processor.
                 unsafe {
                     match simd_level() {
-                        SimdLevel::Avx512 => tile::$avx512::block(&p, rows, cols),
-                        SimdLevel::Avx2 | SimdLevel::Portable => tile::$avx2::block(&p, rows, cols),
+                        SimdLevel::Avx512 => tile::$avx512::block(p, rows, cols),
+                        _ => tile::$avx2::block(p, rows, cols),
+                    }
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            unsafe fn transpose(
+                from: *const Self,
+                stride: usize,
+                rows: Range<usize>,
+                cols: usize,
+                to: *mut Self,
+            ) {
+                // SAFETY: as above.
+                unsafe {
+                    match simd_level() {
+                        SimdLevel::Avx512 => transpose::$avx512::transpose(from, stride, rows, cols, to),
+                        _ => transpose::$avx2::transpose(from, stride, rows, cols, to),
                     }
                 }
             }
             #[cfg(not(target_arch = "x86_64"))]
-            unsafe fn tiles(
-                _: View<'_, Self>,
-                _: View<'_, Self>,
-                _: Range<usize>,
-                _: Option<&[Self]>,
-                _: *mut Self,
-                _: Range<usize>,
-                _: Range<usize>,
-            ) {
+            unsafe fn tiles(_: &Operands<Self>, _: Range<usize>, _: Range<usize>) {
+                unreachable!("there are tiles for x86-64 only, and {:?} is no level of it", simd_level());
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            unsafe fn transpose(_: *const Self, _: usize, _: Range<usize>, _: usize, _: *mut Self) {
                 unreachable!("there are tiles for x86-64 only, and {:?} is no level of it", simd_level());
             }
         }
@@ -215,6 +211,7 @@ scalar!(
     matrixmultiply::sgemm,
     avx512_f32,
     avx2_f32,
+    f32::from_bits((127 - 100) << 23),
     32896.0 / 8_388_608.0,
     1.0 / 65_536.0
 );
@@ -224,6 +221,7 @@ scalar!(
     matrixmultiply::dgemm,
     avx512_f64,
     avx2_f64,
+    f64::from_bits((1023 - 1000) << 52),
     17_661_175_009_296.0 / 4_503_599_627_370_496.0,
     1.0 / 281_474_976_710_656.0
 );

@@ -1,10 +1,9 @@
-//! Weight matrices cut as [`matmul`](crate::matmul) cuts what it writes, for kernels that should touch what it left in
-//! a core's cache
+//! Parts of row-major matrices that one thread writes while others write the rest
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::matmul::{blocks, cut};
+use crate::cut::blocks;
 use crate::team::{SendPtr, parallel_for};
 
 /// Some rows and columns of a row-major matrix, borrowed for writing
@@ -17,6 +16,25 @@ pub(crate) struct Strip<'a, T> {
 }
 
 impl<'a, T> Strip<'a, T> {
+    /// `rows` rows of `width` numbers, from `start` on, `stride` apart
+    ///
+    /// # Safety
+    /// They exist and are valid for reading and writing for 'a, by whoever has this strip alone; `stride ≥ width`.
+    pub(crate) unsafe fn new(start: *mut T, rows: usize, stride: usize, width: usize) -> Self {
+        Self { start, rows, stride, width, _borrow: PhantomData }
+    }
+
+    /// A slice as a strip of one row
+    pub(crate) fn whole(slice: &'a mut [T]) -> Self {
+        Self {
+            start: slice.as_mut_ptr(),
+            rows: 1,
+            stride: slice.len(),
+            width: slice.len(),
+            _borrow: PhantomData,
+        }
+    }
+
     /// The strip's part of each of its rows, first to last
     #[inline(always)]
     pub(crate) fn into_rows(self) -> impl Iterator<Item = &'a mut [T]> {
@@ -29,69 +47,25 @@ impl<'a, T> Strip<'a, T> {
     }
 }
 
-/// Operations a number that an update counts as, beside the multiply-adds of products: it is bound by memory
-const UPDATE_WORK: usize = 16;
-
-/// Calls `f(rows, columns, [strip of each matrix])` for strips that cover N weight matrices of `cols` columns alike
+/// Calls `f(columns, strip)` for the [`blocks`] of the `cols` columns of a matrix
 ///
 /// # Panics
-/// If the matrices have different lengths, `cols` does not divide them, or one of the calls panics.
+/// If `cols` does not divide the matrix's length, or one of the calls panics.
 #[track_caller]
-pub(crate) fn for_each_strip<T: Send, const N: usize>(
-    matrices: [&mut [T]; N],
+pub(crate) fn for_each_block<T: Send>(
+    matrix: &mut [T],
     cols: usize,
-    f: impl Fn(Range<usize>, Range<usize>, [Strip<'_, T>; N]) + Sync,
+    f: impl Fn(Range<usize>, Strip<'_, T>) + Sync,
 ) {
-    let rows = matrices.first().map_or(0, |matrix| matrix.len() / cols.max(1));
-    let (pieces, piece) = cut(rows, cols, UPDATE_WORK);
-    for_each_piece(matrices, rows, cols, pieces, piece, f);
-}
-
-/// Calls `f(columns, [strip of each matrix])` for the [`blocks`] of `cols` columns of N matrices
-///
-/// # Panics
-/// As [`for_each_strip`].
-#[track_caller]
-pub(crate) fn for_each_block<T: Send, const N: usize>(
-    matrices: [&mut [T]; N],
-    cols: usize,
-    f: impl Fn(Range<usize>, [Strip<'_, T>; N]) + Sync,
-) {
-    let rows = matrices.first().map_or(0, |matrix| matrix.len() / cols.max(1));
-    let piece = |i| (0..rows, blocks(cols).nth(i).unwrap_or(0..0));
-    for_each_piece(matrices, rows, cols, blocks(cols).len(), piece, |_, columns, strips| f(columns, strips));
-}
-
-/// Calls `f` with the pieces, which lie inside rows × cols and share no element
-#[track_caller]
-fn for_each_piece<T: Send, const N: usize>(
-    matrices: [&mut [T]; N],
-    rows: usize,
-    cols: usize,
-    pieces: usize,
-    piece: impl Fn(usize) -> (Range<usize>, Range<usize>) + Sync,
-    f: impl Fn(Range<usize>, Range<usize>, [Strip<'_, T>; N]) + Sync,
-) {
-    for matrix in &matrices {
-        assert!(matrix.len() == rows * cols, "{} numbers, expected {rows} rows of {cols}", matrix.len());
-    }
-    let starts = matrices.map(|matrix| SendPtr::new(matrix.as_mut_ptr()));
-    parallel_for(pieces, |i| {
-        let (rows, columns) = piece(i);
-        if rows.is_empty() || columns.is_empty() {
-            return;
-        }
-        let strip = |start: &SendPtr<T>| Strip {
-            // SAFETY: the piece lies inside the matrix, which has the rows · cols numbers checked above.
-            start: unsafe { start.get().add(rows.start * cols + columns.start) },
-            rows: rows.len(),
-            stride: cols,
-            width: columns.len(),
-            _borrow: PhantomData,
-        };
-        // The strips keep their promise: pieces of different i share no number, each i is called once, and the
-        // matrices stay borrowed until `parallel_for` returns.
-        f(rows.clone(), columns.clone(), std::array::from_fn(|n| strip(&starts[n])));
+    let (rows, blocks) = (matrix.len() / cols.max(1), blocks(cols));
+    assert!(matrix.len() == rows * cols, "{} numbers, expected {rows} rows of {cols}", matrix.len());
+    let start = SendPtr::new(matrix.as_mut_ptr());
+    parallel_for(blocks.count(), |i| {
+        let columns = blocks.piece(i);
+        // SAFETY: the block lies inside the matrix, which has rows · cols numbers and is borrowed mutably until
+        // `parallel_for` returns; blocks of different i share no number, and each i is called once.
+        let strip = unsafe { Strip::new(start.get().add(columns.start), rows, cols, columns.len()) };
+        f(columns, strip);
     });
 }
 
@@ -100,16 +74,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strips_cover_every_number_once_and_know_their_place() {
-        for (rows, cols) in [(0, 3), (1, 1), (5, 64), (7, 70), (3, 129), (784, 128), (300, 20)] {
-            let (mut a, mut b) = (vec![0; rows * cols], vec![0; rows * cols]);
-            for_each_strip([&mut a, &mut b], cols, |rows, columns, [a, b]| {
-                for ((a, b), i) in a.into_rows().zip(b.into_rows()).zip(rows) {
-                    a.iter_mut().zip(columns.clone()).for_each(|(a, j)| *a += i * cols + j + 1);
-                    b.iter_mut().zip(columns.clone()).for_each(|(b, j)| *b += i * cols + j + 2);
+    fn blocks_cover_every_number_once_and_know_their_place() {
+        for (rows, cols) in [(0, 3), (1, 1), (5, 64), (3, 256), (7, 784), (2, 2100)] {
+            let mut a = vec![0; rows * cols];
+            for_each_block(&mut a, cols, |columns, strip| {
+                for (row, i) in strip.into_rows().zip(0..) {
+                    row.iter_mut().zip(columns.clone()).for_each(|(a, j)| *a += i * cols + j + 1);
                 }
             });
-            assert!((0..rows * cols).all(|at| a[at] == at + 1 && b[at] == at + 2), "{rows}×{cols}");
+            assert!((0..rows * cols).all(|at| a[at] == at + 1), "{rows}×{cols}");
         }
     }
 }

@@ -5,36 +5,23 @@
 //! transposed, B can't. Nothing is packed.
 //!
 //! Each element is one accumulator: the start value, then k fused multiply-adds from first to last. So the
-//! bits depend neither on the tile's shape nor on the instruction set.
+//! bits depend neither on the tile's shape nor on the instruction set. A tile is stored as it is, or, being
+//! the gradient of the weights in its place, spent on a step of SGD while it is in registers: the gradient
+//! never sees memory.
 //!
 //! Shapes: 8 rows by 2 vectors are 16 accumulators of AVX-512's 32 registers, 6 by 2 are 12 of AVX2's 16:
 //! enough fused multiply-adds in flight to hide their latency of 4, and fewer loads than multiply-adds.
 
 use std::arch::x86_64::*;
 
-/// Where a product's operands lie; strides count elements
-pub(crate) struct Operands<T> {
-    /// Inner dimension
-    pub k: usize,
-    /// A, m × k
-    pub a: *const T,
-    /// Strides of A from row to row and from column to column
-    pub a_strides: (usize, usize),
-    /// B, k × n, rows contiguous
-    pub b: *const T,
-    /// C, m × n, rows contiguous
-    pub c: *mut T,
-    /// From row to row of B and of C
-    pub n: usize,
-    /// Start value of each column, n numbers; null for 0
-    pub bias: *const T,
-}
+use crate::Scalar;
+use crate::fused::{Operands, Update};
 
 macro_rules! tiles {
     ($module:ident, $t:ident, $features:literal, $rows:literal, $lanes:literal,
-     $vector:ident, $mask:ty, $zero:ident, $splat:ident, $fma:ident,
+     $vector:ident, $mask:ty, $zero:ident, $splat:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident,
      |$load_at:ident, $load_mask:ident| $load:expr, |$store_at:ident, $store_mask:ident, $store_value:ident| $store:expr,
-     |$count:ident| $make_mask:expr) => {
+     |$count:ident| $make_mask:expr, |$x:ident, $bound:ident| $at_least:expr) => {
         pub(crate) mod $module {
             use super::*;
 
@@ -48,7 +35,7 @@ macro_rules! tiles {
             /// # Safety
             /// The processor has the features; `rows` and `cols` lie inside C; A, B and C have all elements
             /// that their shapes, pointers and strides say, valid for reading, C's for writing, and nobody
-            /// else touches this part of C.
+            /// else touches this part of C; the same for the velocities as for C.
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn block(
                 p: &Operands<$t>,
@@ -112,6 +99,8 @@ macro_rules! tiles {
                 let load = |$load_at: *const $t, $load_mask: $mask| -> $vector { unsafe { $load } };
                 // SAFETY: as above.
                 let store = |$store_at: *mut $t, $store_mask: $mask, $store_value: $vector| unsafe { $store };
+                // x where |x| is not below the bound (also NaN), else 0
+                let at_least = |$x: $vector, $bound: $vector| -> $vector { $at_least };
                 let mut masks = [mask(LANES); VECTORS];
                 masks[VECTORS - 1] = mask(width - (VECTORS - 1) * LANES);
                 let (rsa, csa) = p.a_strides;
@@ -122,6 +111,16 @@ macro_rules! tiles {
                     if !p.bias.is_null() {
                         for v in 0..VECTORS {
                             start[v] = load(p.bias.add(col + v * LANES), masks[v]);
+                        }
+                    }
+                    if let Some(update) = &p.update {
+                        // On their way into L1 while k runs.
+                        for i in 0..HEIGHT {
+                            for v in 0..VECTORS {
+                                let at = (row + i) * p.c_stride + col + v * LANES;
+                                _mm_prefetch::<_MM_HINT_T0>(p.c.wrapping_add(at).cast());
+                                _mm_prefetch::<_MM_HINT_T0>(update.v.wrapping_add(at).cast());
+                            }
                         }
                     }
                     let mut sums = [start; HEIGHT];
@@ -139,11 +138,34 @@ macro_rules! tiles {
                         }
                         // Past the last row the pointers are formed but not followed.
                         a = a.wrapping_add(csa);
-                        b = b.wrapping_add(p.n);
+                        b = b.wrapping_add(p.b_stride);
                     }
-                    for (i, sums) in sums.iter().enumerate() {
+                    let Some(Update { rule, v: velocities }) = &p.update else {
+                        for i in 0..HEIGHT {
+                            for v in 0..VECTORS {
+                                store(
+                                    p.c.add((row + i) * p.c_stride + col + v * LANES),
+                                    masks[v],
+                                    sums[i][v],
+                                );
+                            }
+                        }
+                        return;
+                    };
+                    let negligible = $splat(<$t>::NEGLIGIBLE);
+                    let [eta, mu, lambda] = [$splat(rule.eta), $splat(rule.mu), $splat(rule.lambda)];
+                    for i in 0..HEIGHT {
                         for v in 0..VECTORS {
-                            store(p.c.add((row + i) * p.n + col + v * LANES), masks[v], sums[v]);
+                            let at = (row + i) * p.c_stride + col + v * LANES;
+                            let w = load(p.c.add(at), masks[v]);
+                            // Not fused, so that the bits are those of `sgd.rs`.
+                            let mut step = $add(sums[i][v], $mul(lambda, w));
+                            if !velocities.is_null() {
+                                step = $add($mul(mu, load(velocities.add(at), masks[v])), step);
+                                step = at_least(step, negligible);
+                                store(velocities.add(at), masks[v], step);
+                            }
+                            store(p.c.add(at), masks[v], $sub(w, $mul(eta, step)));
                         }
                     }
                 }
@@ -163,9 +185,13 @@ tiles!(
     _mm512_setzero_ps,
     _mm512_set1_ps,
     _mm512_fmadd_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
     |at, mask| _mm512_maskz_loadu_ps(mask, at),
     |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
-    |count| ((1u32 << count) - 1) as __mmask16
+    |count| ((1u32 << count) - 1) as __mmask16,
+    |x, bound| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(x), bound), x)
 );
 tiles!(
     avx512_f64,
@@ -178,9 +204,13 @@ tiles!(
     _mm512_setzero_pd,
     _mm512_set1_pd,
     _mm512_fmadd_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_mul_pd,
     |at, mask| _mm512_maskz_loadu_pd(mask, at),
     |at, mask, x| _mm512_mask_storeu_pd(at, mask, x),
-    |count| ((1u32 << count) - 1) as __mmask8
+    |count| ((1u32 << count) - 1) as __mmask8,
+    |x, bound| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_NLT_UQ>(_mm512_abs_pd(x), bound), x)
 );
 tiles!(
     avx2_f32,
@@ -193,9 +223,16 @@ tiles!(
     _mm256_setzero_ps,
     _mm256_set1_ps,
     _mm256_fmadd_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_mul_ps,
     |at, mask| _mm256_maskload_ps(at, mask),
     |at, mask, x| _mm256_maskstore_ps(at, mask, x),
-    |count| _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+    |count| _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
+    |x, bound| _mm256_and_ps(
+        x,
+        _mm256_cmp_ps::<_CMP_NLT_UQ>(_mm256_andnot_ps(_mm256_set1_ps(-0.0), x), bound)
+    )
 );
 tiles!(
     avx2_f64,
@@ -208,7 +245,14 @@ tiles!(
     _mm256_setzero_pd,
     _mm256_set1_pd,
     _mm256_fmadd_pd,
+    _mm256_add_pd,
+    _mm256_sub_pd,
+    _mm256_mul_pd,
     |at, mask| _mm256_maskload_pd(at, mask),
     |at, mask, x| _mm256_maskstore_pd(at, mask, x),
-    |count| _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3))
+    |count| _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)),
+    |x, bound| _mm256_and_pd(
+        x,
+        _mm256_cmp_pd::<_CMP_NLT_UQ>(_mm256_andnot_pd(_mm256_set1_pd(-0.0), x), bound)
+    )
 );

@@ -41,6 +41,16 @@ impl<'a, T> View<'a, T> {
         (self.rows, self.cols)
     }
 
+    /// All numbers, row after row of whichever of the matrix and its transpose is row-major
+    pub fn data(&self) -> &'a [T] {
+        self.data
+    }
+
+    /// Whether it is as it lies: not transposed
+    pub fn is_row_major(&self) -> bool {
+        self.col_stride == 1 && self.row_stride == self.cols
+    }
+
     pub(crate) fn strides(&self) -> (usize, usize) {
         (self.row_stride, self.col_stride)
     }

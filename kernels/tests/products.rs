@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
-use chainrule_kernels::{Scalar, View, ViewMut, gemm, matmul, team};
+use chainrule_kernels::{Engine, EngineKind, Gradient, Map, Scalar, SgdRule, View, ViewMut, gemm, sgd, team};
 
 /// Around a vector, a tile, a piece and a block
 const SHAPES: [(usize, usize, usize); 16] = [
@@ -62,10 +62,122 @@ fn check<T: Scalar>(multiply: impl Fn(View<'_, T>, View<'_, T>, &[T], ViewMut<'_
     }
 }
 
+/// The engines that this processor has
+fn engines() -> impl Iterator<Item = EngineKind> {
+    [EngineKind::Fused, EngineKind::Matrixmultiply].into_iter().filter(|kind| kind.is_available())
+}
+
+fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
+    View::new(data, rows, cols)
+}
+
+/// Holds forward products with every activation against the plain loop
+fn check_affine<T: Scalar>(kind: EngineKind) {
+    let mut engine = Engine::<T>::new(kind);
+    for (m, k, n) in SHAPES {
+        let (x, w, b) = (numbers::<T>(m * k, 1), numbers::<T>(k * n, 2), numbers::<T>(n, 3));
+        for f in [Map::Identity, Map::Relu, Map::Sigmoid] {
+            // The old content must not be read.
+            let mut y = vec![T::from_f64(f64::NAN); m * n];
+            engine.affine(matrix(&x, m, k), matrix(&w, k, n), &b, f, ViewMut::new(&mut y, m, n));
+            // As in `check`; the activations' slopes are at most 1, and sigmoid's own error is 8 ε.
+            let tolerance = (((k + 2) * (k + 2)) as f64 + 8.0) * T::EPSILON;
+            for (at, got) in y.iter().enumerate() {
+                let (i, j) = (at / n, at % n);
+                let z: f64 = (0..k).map(|p| x[i * k + p].to_f64() * w[p * n + j].to_f64()).sum();
+                let z = z + b[j].to_f64();
+                let want = match f {
+                    Map::Identity => z,
+                    Map::Relu => z.max(0.0),
+                    Map::Sigmoid => 1.0 / (1.0 + (-z).exp()),
+                };
+                let got = got.to_f64();
+                assert!(
+                    (want - got).abs() <= tolerance,
+                    "{kind:?} {f:?} {m}×{k}×{n} [{i}, {j}]: {got}, not {want}"
+                );
+            }
+        }
+    }
+}
+
+/// Holds all three gradients against plain loops, and a step against stored gradients and `sgd`
+fn check_backward<T: Scalar>(kind: EngineKind) {
+    let (mut engine, nan) = (Engine::<T>::new(kind), T::from_f64(f64::NAN));
+    for (m, k, n) in SHAPES {
+        let (x, dy, w) = (numbers::<T>(m * k, 1), numbers::<T>(m * n, 2), numbers::<T>(k * n, 3));
+        for f in [Map::Identity, Map::Relu, Map::Sigmoid] {
+            let (mut dx, mut dw, mut db, mut same) =
+                (vec![nan; m * k], vec![nan; k * n], vec![nan; n], w.clone());
+            let store = Gradient::Store { dw: &mut dw, db: &mut db };
+            engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut same, Some((&mut dx, f)), store);
+            assert_eq!(same, w);
+            let tolerance = |len: usize| ((len + 4) * (len + 2)) as f64 * T::EPSILON;
+            for at in 0..m * k {
+                let (i, j) = (at / k, at % k);
+                let sum: f64 = (0..n).map(|p| dy[i * n + p].to_f64() * w[j * n + p].to_f64()).sum();
+                let y = x[at].to_f64();
+                let want = match f {
+                    Map::Identity => sum,
+                    Map::Relu => {
+                        if y > 0.0 {
+                            sum
+                        } else {
+                            0.0
+                        }
+                    }
+                    Map::Sigmoid => sum * y * (1.0 - y),
+                };
+                // |y (1 − y)| ≤ 2 for y in [−1, 1]
+                assert!(
+                    (want - dx[at].to_f64()).abs() <= 2.0 * tolerance(n),
+                    "{kind:?} {f:?} dx {m}×{k}×{n}"
+                );
+            }
+            for (at, dw) in dw.iter().enumerate() {
+                let (i, j) = (at / n, at % n);
+                let want: f64 = (0..m).map(|p| x[p * k + i].to_f64() * dy[p * n + j].to_f64()).sum();
+                assert!((want - dw.to_f64()).abs() <= tolerance(m), "{kind:?} dw {m}×{k}×{n}");
+            }
+            for j in 0..n {
+                let want: f64 = (0..m).map(|p| dy[p * n + j].to_f64()).sum();
+                assert!((want - db[j].to_f64()).abs() <= tolerance(m), "{kind:?} db {m}×{k}×{n}");
+            }
+            for mu in [0.0, 0.9] {
+                let [eta, mu, lambda] = [0.1, mu, 0.01].map(T::from_f64);
+                let rule = SgdRule { eta, mu, lambda };
+                let start = if mu > T::ZERO { numbers::<T>((k + 1) * n, 5) } else { Vec::new() };
+                let (mut w1, mut b1, mut v1) = (w.clone(), numbers::<T>(n, 4), start.clone());
+                let (mut w2, mut b2, mut v2) = (w1.clone(), b1.clone(), start);
+                let weights = v1.len().saturating_sub(n);
+                let (vw, vb) = v1.split_at_mut(weights);
+                sgd(rule, &mut w1, vw, &dw);
+                sgd(rule, &mut b1, vb, &db);
+                let (vw, vb) = v2.split_at_mut(weights);
+                let mut dx2 = vec![nan; m * k];
+                let step = Gradient::Step { rule, b: &mut b2, vw, vb };
+                let to = Some((&mut dx2[..], f));
+                engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, to, step);
+                assert!(w1 == w2 && b1 == b2 && v1 == v2 && dx == dx2, "{kind:?} step, μ = {mu} {m}×{k}×{n}");
+            }
+        }
+    }
+}
+
 #[test]
-fn a_layer_s_product_agrees_with_the_plain_loop() {
-    check::<f32>(|a, b, bias, c| matmul(a, b, Some(bias), c, &mut Vec::new()));
-    check::<f64>(|a, b, bias, c| matmul(a, b, Some(bias), c, &mut Vec::new()));
+fn affine_maps_agree_with_the_plain_loop() {
+    for kind in engines() {
+        check_affine::<f32>(kind);
+        check_affine::<f64>(kind);
+    }
+}
+
+#[test]
+fn gradients_agree_with_the_plain_loop_and_steps_with_stored_gradients() {
+    for kind in engines() {
+        check_backward::<f32>(kind);
+        check_backward::<f64>(kind);
+    }
 }
 
 #[test]
@@ -87,52 +199,48 @@ fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
 }
 
 #[test]
-fn without_a_bias_the_product_starts_from_zero() {
-    let (a, b) = (numbers::<f32>(20 * 300, 1), numbers::<f32>(300 * 70, 2));
-    let (mut with, mut without) = (vec![f32::NAN; 20 * 70], vec![f32::NAN; 20 * 70]);
-    let (a, b) = (View::new(&a, 20, 300), View::new(&b, 300, 70));
-    matmul(a, b, Some(&[0.0; 70]), ViewMut::new(&mut with, 20, 70), &mut Vec::new());
-    matmul(a, b, None, ViewMut::new(&mut without, 20, 70), &mut Vec::new());
-    assert_eq!(with, without);
-}
-
-#[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let run = |threads: usize, (m, k, n): (usize, usize, usize)| {
+    let run = |kind: EngineKind, threads: usize, (m, k, n): (usize, usize, usize)| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let (a, b) = (numbers::<f32>(m * k, 1), numbers::<f32>(k * n, 2));
-        let mut results = vec![vec![f32::NAN; m * n]; 3];
-        let (first, rest) = results.split_at_mut(1);
+        let (x, dy, b) = (numbers::<f32>(m * k, 1), numbers::<f32>(m * n, 2), numbers::<f32>(n, 3));
+        let (mut w, mut y, mut dx) = (numbers::<f32>(k * n, 4), vec![f32::NAN; m * n], vec![f32::NAN; m * k]);
+        let (mut db, mut vw) = (b.clone(), vec![0.5; k * n]);
+        let mut engine = Engine::new(kind);
         pool.install(|| {
             team::scope(|| {
-                let (a_v, b_v) = (View::new(&a, m, k), View::new(&b, k, n));
-                matmul(a_v, b_v, None, ViewMut::new(&mut first[0], m, n), &mut Vec::new());
-                let a_t = View::new(&a, k, m).t();
-                matmul(a_t, b_v, None, ViewMut::new(&mut rest[0], m, n), &mut Vec::new());
-                let b_t = View::new(&b, n, k).t();
-                matmul(a_v, b_t, None, ViewMut::new(&mut rest[1], m, n), &mut Vec::new());
+                engine.affine(matrix(&x, m, k), matrix(&w, k, n), &b, Map::Relu, ViewMut::new(&mut y, m, n));
+                let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
+                let step = Gradient::Step { rule, b: &mut db, vw: &mut vw, vb: &mut [] };
+                let to = Some((&mut dx[..], Map::Relu));
+                engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
             });
         });
-        results
+        [y, dx, w, vw, db]
     };
-    for shape in [(64, 784, 128), (784, 64, 128), (64, 128, 64), (512, 784, 128), (64, 64, 10), (33, 700, 97)]
-    {
-        let one = run(1, shape);
-        for threads in [2, 3, 5, 8] {
-            assert!(run(threads, shape) == one, "{threads} threads, {shape:?}");
+    for kind in engines() {
+        for shape in
+            [(64, 784, 128), (64, 128, 64), (512, 784, 128), (64, 64, 10), (33, 700, 97), (128, 512, 512)]
+        {
+            let one = run(kind, 1, shape);
+            for threads in [2, 3, 5, 8] {
+                assert!(run(kind, threads, shape) == one, "{kind:?} {threads} threads, {shape:?}");
+            }
         }
     }
 }
 
 #[test]
-#[should_panic(expected = "matmul: 2×3 by 4×5")]
+#[should_panic(expected = "affine: 2×3 by 4×5")]
 fn shapes_that_don_t_fit_panic() {
-    let mut c = [0.0f32; 10];
-    matmul(
-        View::new(&[0.0; 6], 2, 3),
-        View::new(&[0.0; 20], 4, 5),
-        None,
-        ViewMut::new(&mut c, 2, 5),
-        &mut Vec::new(),
-    );
+    let (x, w, mut y) = ([0.0f32; 6], [0.0; 20], [0.0; 10]);
+    let y = ViewMut::new(&mut y, 2, 5);
+    Engine::default().affine(matrix(&x, 2, 3), matrix(&w, 4, 5), &[0.0; 5], Map::Relu, y);
+}
+
+#[test]
+#[should_panic(expected = "don't fit 3×5")]
+fn gradients_that_don_t_fit_panic() {
+    let (x, dy, mut w) = ([0.0f32; 6], [0.0; 10], [0.0; 15]);
+    let store = Gradient::Store { dw: &mut [0.0; 14], db: &mut [0.0; 5] };
+    Engine::default().affine_backward(matrix(&x, 2, 3), matrix(&dy, 2, 5), &mut w, None, store);
 }

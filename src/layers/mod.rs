@@ -14,7 +14,7 @@ pub use sigmoid::Sigmoid;
 use std::fmt;
 use std::str::FromStr;
 
-use chainrule_kernels::Scalar;
+use chainrule_kernels::{Map, Scalar};
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::Matrix;
@@ -31,6 +31,14 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// As an engine fuses it into a layer's products
+    pub fn map(self) -> Map {
+        match self {
+            Self::Relu => Map::Relu,
+            Self::Sigmoid => Map::Sigmoid,
+        }
+    }
+
     /// `x ← σ(x)`, in place
     pub fn forward<T: Scalar>(self, x: &mut Matrix<T>) {
         match self {

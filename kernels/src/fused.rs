@@ -1,0 +1,263 @@
+//! The fused engine: register tiles over pieces of a layer's matrices, and what follows them while it is in L1
+//!
+//! `matrixmultiply` packs both operands of each product, which in a training step takes a third as long as the
+//! arithmetic, and every pass over memory beside the products costs as much again. Here each piece of a result is
+//! made, finished and left by one thread:
+//!
+//! * forward: a piece of Y gets its bias as the start value, its product, and its activation
+//! * backward: a piece is some rows of W. They are transposed into scratch, give those columns of dX, which get
+//!   the activation's derivative; then come the same rows of ∂L/∂W, which are spent on the update of these rows of W
+//!   in registers. One parallel loop does all of a layer.
+//!
+//! Which numbers a core touches matters as much: a line that another core wrote last costs ten times one in the
+//! own L2. A core keeps its rows of W from step to step. Where W is long and narrow, the forward product too is cut
+//! along these rows ([`blocks`]): each core multiplies the columns of X that it has gathered by its rows of W, and
+//! only partial sums and ∂L/∂Y go from core to core.
+
+use std::ops::Range;
+use std::ptr;
+
+use crate::cut::{Cut, PIECES_MAX, UNIT, blocks};
+use crate::dispatch::multiversion;
+use crate::elementwise::Map;
+use crate::engine::{Gradient, room};
+use crate::sgd::{SgdRule, sgd};
+use crate::strip::Strip;
+use crate::team::{SendPtr, parallel_for};
+use crate::{Scalar, View, sum_rows};
+
+/// Columns a piece of Y is cut by: two vectors of AVX-512 in f32, two cache lines
+const COLUMNS: usize = 32;
+/// Rows a piece of Y is cut by: a multiple of both tiles' heights
+const ROWS: usize = 24;
+/// What adding up a number of a partial sum counts as, in multiply-adds of a product: it is bound by the caches
+const ADD_WORK: usize = 16;
+
+/// Where a product's operands lie; strides count elements
+#[derive(Debug)]
+pub struct Operands<T> {
+    /// Inner dimension
+    pub(crate) k: usize,
+    /// A, m × k
+    pub(crate) a: *const T,
+    /// Strides of A from row to row and from column to column
+    pub(crate) a_strides: (usize, usize),
+    /// B, k × n, each row contiguous
+    pub(crate) b: *const T,
+    /// From row to row of B
+    pub(crate) b_stride: usize,
+    /// C, m × n, each row contiguous
+    pub(crate) c: *mut T,
+    /// From row to row of C
+    pub(crate) c_stride: usize,
+    /// Start value of each column, n numbers; null for 0
+    pub(crate) bias: *const T,
+    /// If there is one, C holds weights, and the product is their gradient
+    pub(crate) update: Option<Update<T>>,
+}
+
+/// A step of SGD that a product is spent on
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Update<T> {
+    /// η, μ, λ
+    pub rule: SgdRule<T>,
+    /// Velocities, laid out as C; null if there is no momentum
+    pub v: *mut T,
+}
+
+/// `Y ← f(X W + 1 bᵀ)`; shapes were checked by the caller
+pub(crate) fn affine<T: Scalar>(
+    x: View<'_, T>,
+    w: View<'_, T>,
+    b: &[T],
+    f: Map,
+    y: &mut [T],
+    scratch: &mut Vec<T>,
+) {
+    let ((m, k), n) = (x.shape(), w.shape().1);
+    // Partial sums pay while they are fewer than the weights that stay where they are.
+    if blocks(k).count() > 1 && 2 * m <= k {
+        return affine_by_blocks(x, w, b, f, y, scratch);
+    }
+    let cols = Cut::worth(n, COLUMNS, m * k, PIECES_MAX);
+    let rows = Cut::worth(m, ROWS, n * k, PIECES_MAX / cols.count());
+    let y = SendPtr::new(y.as_mut_ptr());
+    parallel_for(cols.count() * rows.count(), |i| {
+        let (rows, cols) = (rows.piece(i % rows.count()), cols.piece(i / rows.count()));
+        let p = product(x, 0..k, w, y.get(), b.as_ptr());
+        // SAFETY: `View`s cover what their shapes say, b has n numbers and Y m × n (checked by the caller), borrowed
+        // until `parallel_for` returns. Pieces of different i share no element, and each is computed once.
+        let strip = unsafe {
+            T::tiles(&p, rows.clone(), cols.clone());
+            Strip::new(y.get().add(rows.start * n + cols.start), rows.len(), n, cols.len())
+        };
+        f.forward_strip(strip);
+    });
+}
+
+/// The same as a sum over the blocks of d_in, added in their order
+fn affine_by_blocks<T: Scalar>(
+    x: View<'_, T>,
+    w: View<'_, T>,
+    b: &[T],
+    f: Map,
+    y: &mut [T],
+    scratch: &mut Vec<T>,
+) {
+    let ((m, k), n) = (x.shape(), w.shape().1);
+    let blocks = blocks(k);
+    let cols = Cut::worth(n, COLUMNS, m * k, PIECES_MAX / blocks.count());
+    let partial = room(scratch, blocks.count() * m * n);
+    let start = SendPtr::new(partial.as_mut_ptr());
+    parallel_for(blocks.count() * cols.count(), |i| {
+        let (block, cols) = (i / cols.count(), cols.piece(i % cols.count()));
+        // The first block starts from the bias, so that adding up is all that is left to do.
+        let bias = if block == 0 { b.as_ptr() } else { ptr::null() };
+        // SAFETY: as in `affine`, with the block's m × n numbers of `partial`, which has so many for each, as Y.
+        unsafe {
+            let p = product(x, blocks.piece(block), w, start.get().add(block * m * n), bias);
+            T::tiles(&p, 0..m, cols);
+        }
+    });
+    let rows = Cut::worth(m, 1, ADD_WORK * blocks.count() * n, PIECES_MAX);
+    let (y, partial) = (SendPtr::new(y.as_mut_ptr()), &*partial);
+    parallel_for(rows.count(), |i| {
+        let rows = rows.piece(i);
+        let at = rows.start * n..rows.end * n;
+        // SAFETY: these rows of Y, which is m × n and borrowed until `parallel_for` returns, are this piece's alone.
+        let y = unsafe { std::slice::from_raw_parts_mut(y.get().add(at.start), at.len()) };
+        add_blocks(y, partial, m * n, at.start);
+        f.forward_strip(Strip::whole(y));
+    });
+}
+multiversion! {
+    /// `y[i] ←` the sum of `partial[at + i]`, `partial[at + i + stride]`, …, in this order
+    fn add_blocks<T>(y: &mut [T], partial: &[T], stride: usize, at: usize) {
+        let len = y.len();
+        let block = |b: usize| &partial[b * stride + at..][..len];
+        match partial.len() / stride {
+            2 => y.iter_mut().zip(block(0)).zip(block(1)).for_each(|((y, &a), &b)| *y = a + b),
+            4 => {
+                let rest = block(2).iter().zip(block(3));
+                let all = y.iter_mut().zip(block(0)).zip(block(1)).zip(rest);
+                all.for_each(|(((y, &a), &b), (&c, &d))| *y = a + b + c + d);
+            }
+            count => {
+                y.copy_from_slice(block(0));
+                for b in 1..count {
+                    y.iter_mut().zip(block(b)).for_each(|(y, &x)| *y += x);
+                }
+            }
+        }
+    }
+}
+
+/// Columns `depth` of X by rows `depth` of W into C, which is as wide as W
+fn product<T: Scalar>(
+    x: View<'_, T>,
+    depth: Range<usize>,
+    w: View<'_, T>,
+    c: *mut T,
+    bias: *const T,
+) -> Operands<T> {
+    let n = w.shape().1;
+    Operands {
+        k: depth.len(),
+        a: x.as_ptr().wrapping_add(depth.start),
+        a_strides: x.strides(),
+        b: w.as_ptr().wrapping_add(depth.start * n),
+        b_stride: n,
+        c,
+        c_stride: n,
+        bias,
+        update: None,
+    }
+}
+
+/// `dX ← (dY Wᵀ) ∘ f'(X)`, then the gradients of W and b as asked for; shapes were checked by the caller
+pub(crate) fn backward<T: Scalar>(
+    x: View<'_, T>,
+    dy: View<'_, T>,
+    w: &mut [T],
+    dx: Option<(&mut [T], Map)>,
+    gradient: Gradient<'_, T>,
+    scratch: &mut Vec<T>,
+) {
+    let ((m, k), n) = (x.shape(), dy.shape().1);
+    let products = 1 + usize::from(dx.is_some());
+    let cut = Cut::worth(k, UNIT, m * n * products, PIECES_MAX);
+    let (transposed, db_room) = room(scratch, (k + 1) * n).split_at_mut(k * n);
+    let transposed = SendPtr::new(transposed.as_mut_ptr());
+    let w = SendPtr::new(w.as_mut_ptr());
+    let dx = dx.map(|(dx, f)| (SendPtr::new(dx.as_mut_ptr()), f));
+    let (target, update, bias) = match gradient {
+        Gradient::Store { dw, db } => (SendPtr::new(dw.as_mut_ptr()), None, Bias::Store(db)),
+        Gradient::Step { rule, b, vw, vb } => {
+            let v = if vw.is_empty() { ptr::null_mut() } else { vw.as_mut_ptr() };
+            (SendPtr::new(w.get()), Some((rule, SendPtr::new(v))), Bias::Step { rule, b, v: vb, db: db_room })
+        }
+    };
+    let bias = std::sync::Mutex::new(bias);
+    // The last piece is the bias: a sum so small that it must not have a loop of its own.
+    parallel_for(cut.count() + 1, |i| {
+        if i == cut.count() {
+            return bias.lock().unwrap_or_else(std::sync::PoisonError::into_inner).by_sum_of(dy.data());
+        }
+        let rows = cut.piece(i);
+        if let Some((dx, f)) = &dx {
+            // SAFETY: these rows of W, k × n, are read by this piece alone, and written only below. The columns
+            // of dX, m × k, that they give are this piece's alone, as is its part of `transposed`, which has n
+            // numbers for each row. All are borrowed until `parallel_for` returns.
+            let strip = unsafe {
+                let wt = transposed.get().add(rows.start * n);
+                T::transpose(w.get(), n, rows.clone(), n, wt);
+                let p = Operands {
+                    k: n,
+                    a: dy.as_ptr(),
+                    a_strides: dy.strides(),
+                    b: wt,
+                    b_stride: rows.len(),
+                    c: dx.get().add(rows.start),
+                    c_stride: k,
+                    bias: ptr::null(),
+                    update: None,
+                };
+                T::tiles(&p, 0..m, 0..rows.len());
+                Strip::new(dx.get().add(rows.start), m, k, rows.len())
+            };
+            f.backward_strip(strip, x.data(), k, rows.clone());
+        }
+        let p = Operands {
+            k: m,
+            a: x.as_ptr(),
+            a_strides: x.t().strides(),
+            b: dy.as_ptr(),
+            b_stride: n,
+            c: target.get(),
+            c_stride: n,
+            bias: ptr::null(),
+            update: update.as_ref().map(|(rule, v)| Update { rule: *rule, v: v.get() }),
+        };
+        // SAFETY: the same rows of ∂L/∂W or of W, and of the velocities, which have W's shape or are null, are
+        // this piece's alone.
+        unsafe { T::tiles(&p, rows, 0..n) };
+    });
+}
+
+/// What becomes of `db = Σᵢ dY[i,:]`
+enum Bias<'a, T> {
+    Store(&'a mut [T]),
+    Step { rule: SgdRule<T>, b: &'a mut [T], v: &'a mut [T], db: &'a mut [T] },
+}
+
+impl<T: Scalar> Bias<'_, T> {
+    fn by_sum_of(&mut self, dy: &[T]) {
+        match self {
+            Self::Store(db) => sum_rows(dy, db),
+            Self::Step { rule, b, v, db } => {
+                sum_rows(dy, db);
+                sgd(*rule, b, v, db);
+            }
+        }
+    }
+}
