@@ -135,12 +135,15 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let (start, mut train) = (Instant::now(), LossSum::default());
         let end = with_team(|| {
             order.start_epoch(epoch);
-            for (rows, batch) in order.batches(*batch_size).zip(1..) {
+            let mut batches = order.batches(*batch_size).peekable();
+            let mut batch = 0;
+            while let Some(rows) = batches.next() {
+                batch += 1;
                 if stop.load(Ordering::Relaxed) {
                     return EpochEnd::Interrupted;
                 }
                 training.set_rows(rows.len());
-                gather(&data.train, rows, training.input_mut(), labels);
+                gather(&data.train, rows, batches.peek().unwrap_or(&&[][..]), training.input_mut(), labels);
                 model.forward(training);
                 let sum = loss.forward(training.output_mut(), labels);
                 if !sum.loss.is_finite() {
@@ -163,7 +166,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         with_team(|| {
             for rows in Order::new(data.test.len(), None).batches(EVALUATION_ROWS) {
                 evaluation.set_rows(rows.len());
-                gather(&data.test, rows, evaluation.input_mut(), labels);
+                gather(&data.test, rows, &[], evaluation.input_mut(), labels);
                 model.forward(evaluation);
                 sum.add(loss.forward(evaluation.output_mut(), labels));
                 confusion.add(labels, loss.predicted());

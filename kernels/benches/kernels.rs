@@ -93,7 +93,7 @@ fn gather<const THREADS: usize>(bencher: Bencher<'_, '_>) {
     let bytes: Vec<u8> = (0..10_000 * 784).map(|i| (i % 251) as u8).collect();
     let rows: Vec<u32> = (0..64).map(|i| i * 7919 % 10_000).collect();
     let mut x = numbers(64 * 784);
-    in_team(bencher, THREADS, 64 * 784, || kernels::scale_rows(&bytes, &rows, &mut x, 784));
+    in_team(bencher, THREADS, 64 * 784, || kernels::scale_rows(&bytes, &rows, &[], &mut x, 784));
 }
 
 #[divan::bench(args = [("hidden layer", 64 * 128), ("wide", 128 * 512)])]

@@ -130,22 +130,50 @@ pub fn fill_rows<T: Scalar>(y: &mut [T], b: &[T]) {
 /// `bytes` and `out` are row-major with `cols` columns. Cut by columns as the first layer's product cuts its
 /// sums: who multiplies a block has gathered it.
 ///
+/// `next`: the rows of the next call, if known, which are fetched on the way: they lie anywhere in memory, and by the
+/// time they are asked for they are in the cache of the core that will ask.
+///
 /// # Panics
 /// If `out` is not `rows.len()` rows of `cols`, or a row is beyond `bytes`.
 #[track_caller]
-pub fn scale_rows<T: Scalar>(bytes: &[u8], rows: &[u32], out: &mut [T], cols: usize) {
+pub fn scale_rows<T: Scalar>(bytes: &[u8], rows: &[u32], next: &[u32], out: &mut [T], cols: usize) {
     same_len("scale_rows", out.len(), rows.len() * cols);
-    for_each_block(out, cols, |columns, out| scale_block(bytes, rows, out, columns, cols));
+    for_each_block(out, cols, |columns, out| scale_block(bytes, rows, next, out, columns, cols));
 }
 multiversion! {
-    fn scale_block<T>(bytes: &[u8], rows: &[u32], out: Strip<'_, T>, columns: Range<usize>, cols: usize) {
+    fn scale_block<T>(
+        bytes: &[u8],
+        rows: &[u32],
+        next: &[u32],
+        out: Strip<'_, T>,
+        columns: Range<usize>,
+        cols: usize,
+    ) {
+        let part = |row: u32| &bytes[row as usize * cols..][..cols][columns.clone()];
+        let mut next = next.iter();
         for (out, &row) in out.into_rows().zip(rows) {
-            let bytes = &bytes[row as usize * cols..][..cols][columns.clone()];
+            if let Some(&row) = next.next() {
+                prefetch(part(row));
+            }
+            let bytes = part(row);
             for (out, &byte) in out.iter_mut().zip(bytes) {
                 *out = T::pixel(byte);
             }
         }
     }
+}
+
+/// Asks for the cache lines of `bytes` to be brought near, and does not wait
+#[inline(always)]
+fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a hint that touches no memory, and SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
 }
 
 #[track_caller]
@@ -223,7 +251,7 @@ mod tests {
             let bytes: Vec<u8> = (0..5 * cols).map(|at| (at * 7 % 256) as u8).collect();
             let rows = [3, 0, 3, 4];
             let mut out = vec![f32::NAN; rows.len() * cols];
-            scale_rows(&bytes, &rows, &mut out, cols);
+            scale_rows(&bytes, &rows, &[4, 1], &mut out, cols);
             for (i, row) in rows.into_iter().enumerate() {
                 let want = bytes[row as usize * cols..][..cols].iter().map(|&byte| f32::from(byte) / 255.0);
                 assert!(out[i * cols..][..cols].iter().copied().eq(want));

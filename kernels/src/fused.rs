@@ -17,7 +17,7 @@
 use std::ops::Range;
 use std::ptr;
 
-use crate::cut::{Cut, PIECES_MAX, UNIT, blocks};
+use crate::cut::{Cut, PIECES_MAX, blocks};
 use crate::dispatch::multiversion;
 use crate::elementwise::Map;
 use crate::engine::{Gradient, room};
@@ -26,7 +26,7 @@ use crate::strip::Strip;
 use crate::team::{SendPtr, parallel_for};
 use crate::{Scalar, View, sum_rows};
 
-/// Columns a piece of Y is cut by: two vectors of AVX-512 in f32, two cache lines
+/// Columns a piece of Y or dX is cut by: two vectors of AVX-512 in f32, two cache lines
 const COLUMNS: usize = 32;
 /// Rows a piece of Y is cut by: a multiple of both tiles' heights
 const ROWS: usize = 24;
@@ -185,7 +185,7 @@ pub(crate) fn backward<T: Scalar>(
 ) {
     let ((m, k), n) = (x.shape(), dy.shape().1);
     let products = 1 + usize::from(dx.is_some());
-    let cut = Cut::worth(k, UNIT, m * n * products, PIECES_MAX);
+    let cut = Cut::worth(k, COLUMNS, m * n * products, PIECES_MAX);
     let (transposed, db_room) = room(scratch, (k + 1) * n).split_at_mut(k * n);
     let transposed = SendPtr::new(transposed.as_mut_ptr());
     let w = SendPtr::new(w.as_mut_ptr());

@@ -20,7 +20,7 @@ use crate::fused::{Operands, Update};
 macro_rules! tiles {
     ($module:ident, $t:ident, $features:literal, $rows:literal, $lanes:literal,
      $vector:ident, $mask:ty, $zero:ident, $splat:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident,
-     |$load_at:ident, $load_mask:ident| $load:expr, |$store_at:ident, $store_mask:ident, $store_value:ident| $store:expr,
+     $whole:ident, |$load_at:ident, $load_mask:ident| $load:expr, |$store_at:ident, $store_mask:ident, $store_value:ident| $store:expr,
      |$count:ident| $make_mask:expr, |$x:ident, $bound:ident| $at_least:expr) => {
         pub(crate) mod $module {
             use super::*;
@@ -29,6 +29,8 @@ macro_rules! tiles {
             const ROWS: usize = $rows;
             /// Numbers a vector
             const LANES: usize = $lanes;
+            /// Steps of k a turn of the loop, whose own instructions compete with the multiply-adds for ports
+            const UNROLL: usize = 4;
 
             /// Rows `rows` and columns `cols` of C
             ///
@@ -48,22 +50,23 @@ macro_rules! tiles {
                         let height = (rows.end - row).min(ROWS);
                         // SAFETY: the caller's promise; row + height and col + width stay inside the ranges.
                         unsafe {
-                            match width > LANES {
-                                true => columns::<2>(p, row, height, col, width),
-                                false => columns::<1>(p, row, height, col, width),
+                            match width {
+                                _ if width == 2 * LANES => columns::<2, true>(p, row, height, col, width),
+                                _ if width > LANES => columns::<2, false>(p, row, height, col, width),
+                                _ => columns::<1, false>(p, row, height, col, width),
                             }
                         }
                     }
                 }
             }
 
-            /// A tile of `VECTORS` vectors, of as many rows as are left
+            /// A tile of `VECTORS` vectors, all of them whole if `FULL`, of as many rows as are left
             ///
             /// # Safety
             /// As `block`, for rows row..row + height, height ≤ `ROWS`, and columns col..col + width, width in
             /// the last of `VECTORS` vectors.
             #[target_feature(enable = $features)]
-            unsafe fn columns<const VECTORS: usize>(
+            unsafe fn columns<const VECTORS: usize, const FULL: bool>(
                 p: &Operands<$t>,
                 row: usize,
                 height: usize,
@@ -73,14 +76,14 @@ macro_rules! tiles {
                 // SAFETY: the caller's promise, with the number of rows as a constant.
                 unsafe {
                     match height {
-                        1 => tile::<1, VECTORS>(p, row, col, width),
-                        2 => tile::<2, VECTORS>(p, row, col, width),
-                        3 => tile::<3, VECTORS>(p, row, col, width),
-                        4 => tile::<4, VECTORS>(p, row, col, width),
-                        5 => tile::<5, VECTORS>(p, row, col, width),
-                        6 => tile::<6, VECTORS>(p, row, col, width),
-                        7 => tile::<7, VECTORS>(p, row, col, width),
-                        _ => tile::<ROWS, VECTORS>(p, row, col, width),
+                        1 => tile::<1, VECTORS, FULL>(p, row, col, width),
+                        2 => tile::<2, VECTORS, FULL>(p, row, col, width),
+                        3 => tile::<3, VECTORS, FULL>(p, row, col, width),
+                        4 => tile::<4, VECTORS, FULL>(p, row, col, width),
+                        5 => tile::<5, VECTORS, FULL>(p, row, col, width),
+                        6 => tile::<6, VECTORS, FULL>(p, row, col, width),
+                        7 => tile::<7, VECTORS, FULL>(p, row, col, width),
+                        _ => tile::<ROWS, VECTORS, FULL>(p, row, col, width),
                     }
                 }
             }
@@ -88,7 +91,7 @@ macro_rules! tiles {
             /// # Safety
             /// As `columns`, for `HEIGHT` rows.
             #[target_feature(enable = $features)]
-            unsafe fn tile<const HEIGHT: usize, const VECTORS: usize>(
+            unsafe fn tile<const HEIGHT: usize, const VECTORS: usize, const FULL: bool>(
                 p: &Operands<$t>,
                 row: usize,
                 col: usize,
@@ -101,6 +104,11 @@ macro_rules! tiles {
                 let store = |$store_at: *mut $t, $store_mask: $mask, $store_value: $vector| unsafe { $store };
                 // x where |x| is not below the bound (also NaN), else 0
                 let at_least = |$x: $vector, $bound: $vector| -> $vector { $at_least };
+                // A whole vector is loaded without a mask, which would cost as much as a multiply-add.
+                let fetch = |at: *const $t, mask: $mask| -> $vector {
+                    // SAFETY: called below with places whose numbers exist, all of them or those of the mask.
+                    unsafe { if FULL { $whole(at) } else { load(at, mask) } }
+                };
                 let mut masks = [mask(LANES); VECTORS];
                 masks[VECTORS - 1] = mask(width - (VECTORS - 1) * LANES);
                 let (rsa, csa) = p.a_strides;
@@ -125,10 +133,10 @@ macro_rules! tiles {
                     }
                     let mut sums = [start; HEIGHT];
                     let (mut a, mut b) = (p.a.add(row * rsa), p.b.add(col));
-                    for _ in 0..p.k {
+                    let mut multiply_add = || {
                         let mut b_row = start;
                         for v in 0..VECTORS {
-                            b_row[v] = load(b.wrapping_add(v * LANES), masks[v]);
+                            b_row[v] = fetch(b.wrapping_add(v * LANES), masks[v]);
                         }
                         for i in 0..HEIGHT {
                             let x = $splat(*a.add(i * rsa));
@@ -139,6 +147,12 @@ macro_rules! tiles {
                         // Past the last row the pointers are formed but not followed.
                         a = a.wrapping_add(csa);
                         b = b.wrapping_add(p.b_stride);
+                    };
+                    for _ in 0..p.k / UNROLL {
+                        (0..UNROLL).for_each(|_| multiply_add());
+                    }
+                    for _ in 0..p.k % UNROLL {
+                        multiply_add();
                     }
                     let Some(Update { rule, v: velocities }) = &p.update else {
                         for i in 0..HEIGHT {
@@ -188,6 +202,7 @@ tiles!(
     _mm512_add_ps,
     _mm512_sub_ps,
     _mm512_mul_ps,
+    _mm512_loadu_ps,
     |at, mask| _mm512_maskz_loadu_ps(mask, at),
     |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
     |count| ((1u32 << count) - 1) as __mmask16,
@@ -207,6 +222,7 @@ tiles!(
     _mm512_add_pd,
     _mm512_sub_pd,
     _mm512_mul_pd,
+    _mm512_loadu_pd,
     |at, mask| _mm512_maskz_loadu_pd(mask, at),
     |at, mask, x| _mm512_mask_storeu_pd(at, mask, x),
     |count| ((1u32 << count) - 1) as __mmask8,
@@ -226,6 +242,7 @@ tiles!(
     _mm256_add_ps,
     _mm256_sub_ps,
     _mm256_mul_ps,
+    _mm256_loadu_ps,
     |at, mask| _mm256_maskload_ps(at, mask),
     |at, mask, x| _mm256_maskstore_ps(at, mask, x),
     |count| _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
@@ -248,6 +265,7 @@ tiles!(
     _mm256_add_pd,
     _mm256_sub_pd,
     _mm256_mul_pd,
+    _mm256_loadu_pd,
     |at, mask| _mm256_maskload_pd(at, mask),
     |at, mask, x| _mm256_maskstore_pd(at, mask, x),
     |count| _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)),

@@ -42,15 +42,23 @@ impl Order {
 
 /// `x[i, :] ← pixels of image rows[i] / 255` and `labels ←` their labels
 ///
+/// `next`: the rows of the next batch, if known, which are fetched from memory meanwhile
+///
 /// # Panics
 /// If `x` is not rows × features, or a row is beyond the set.
 #[track_caller]
-pub fn gather<T: Scalar>(split: &Split, rows: &[u32], x: &mut Matrix<T>, labels: &mut Vec<u32>) {
+pub fn gather<T: Scalar>(
+    split: &Split,
+    rows: &[u32],
+    next: &[u32],
+    x: &mut Matrix<T>,
+    labels: &mut Vec<u32>,
+) {
     let features = split.features;
     assert!(x.shape() == (rows.len(), features), "{} images of {features} into {:?}", rows.len(), x.shape());
     labels.clear();
     labels.extend(rows.iter().map(|&row| split.labels[row as usize]));
-    scale_rows(&split.images, rows, x.data_mut(), features);
+    scale_rows(&split.images, rows, next, x.data_mut(), features);
 }
 
 #[cfg(test)]
@@ -87,7 +95,7 @@ mod tests {
         let split = Split { images, labels: (0..20).collect(), features: 5 };
         let rows: Vec<u32> = (0..20).rev().collect();
         let (mut x, mut labels) = (Matrix::from_fn(20, 5, |_, _| f64::NAN), Vec::new());
-        gather(&split, &rows, &mut x, &mut labels);
+        gather(&split, &rows, &[], &mut x, &mut labels);
         assert_eq!(labels, rows);
         assert_eq!(x.row(3), [80, 81, 82, 83, 84].map(|pixel| f64::from(pixel) / 255.0));
     }
