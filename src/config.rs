@@ -44,6 +44,16 @@ pub enum EngineChoice {
     Matrixmultiply,
 }
 
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Fused => "fused",
+            Self::Matrixmultiply => "matrixmultiply",
+        })
+    }
+}
+
 impl EngineChoice {
     /// The engine that it means on this processor
     ///
@@ -70,6 +80,15 @@ pub enum CsvDialect {
     Standard,
     /// Semicolon, decimal comma, byte-order mark, CRLF: for Excel where the comma is decimal
     ExcelEu,
+}
+
+impl fmt::Display for CsvDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Standard => "standard",
+            Self::ExcelEu => "excel-eu",
+        })
+    }
 }
 
 /// Widths of the hidden layers: `128x64` as text, `none` without any

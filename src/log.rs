@@ -93,6 +93,28 @@ macro_rules! schema {
 }
 
 schema! {
+    /// A line of `bench.csv`
+    BenchRow {
+        /// `machine`, `product`, `loop`, `epoch` or `predict`
+        kind: &'static str,
+        /// What was measured
+        name: String,
+        /// Threads it ran on
+        threads: usize,
+        /// Median of the time that one took, s
+        median_s: f64,
+        /// 10⁹ floating-point operations a second
+        gflop_per_s: Option<f64>,
+        /// 10⁹ bytes a second, read and written
+        gb_per_s: Option<f64>,
+        /// Images a second
+        images_per_s: Option<f64>,
+        /// GFLOP/s over the FMA peak of as many threads in the same run, 0 to 1
+        fraction_of_peak: Option<f64>,
+    }
+}
+
+schema! {
     /// A line of `epochs.csv`; losses in nats, accuracies from 0 to 1
     EpochRow {
         /// Which run

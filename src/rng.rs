@@ -16,6 +16,8 @@ pub enum Purpose {
         /// The epoch
         epoch: u32,
     },
+    /// Images and labels that only benches see
+    BenchImages,
     /// Inputs for gradient checks and the choice of what they look at
     GradientCheck,
 }
@@ -34,6 +36,7 @@ impl Random {
             Purpose::StartWeights => 0,
             Purpose::Shuffle { epoch } => 1 << 32 | u64::from(epoch),
             Purpose::GradientCheck => 2 << 32,
+            Purpose::BenchImages => 3 << 32,
         });
         Self(rng)
     }

@@ -314,3 +314,40 @@ fn both_engines_train_and_differ_by_rounding_only() {
     let (auto, reference) = (loss("auto"), loss("matrixmultiply"));
     assert!((auto - reference).abs() < 1e-10 * reference, "{auto}, {reference}");
 }
+
+#[test]
+fn bench_writes_every_figure_that_it_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("bench.csv");
+    let output = Command::new(env!("CARGO_BIN_EXE_chainrule"))
+        .args([
+            "bench",
+            "--net",
+            "6-4-3",
+            "--batch-size",
+            "500",
+            "--epochs",
+            "1",
+            "--threads",
+            "1,2",
+            "--out",
+        ])
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let csv = std::fs::read_to_string(&out).unwrap();
+    assert!(
+        csv.starts_with("kind,name,threads,median_s,gflop_per_s,gb_per_s,images_per_s,fraction_of_peak\n")
+    );
+    assert_eq!(csv.lines().count(), printed.lines().count());
+    for threads in ["1", "2"] {
+        let epoch = csv.lines().find(|line| line.starts_with(&format!("epoch,6-4-3 batch 500,{threads},")));
+        let fraction: f64 = epoch.unwrap().rsplit(',').next().unwrap().parse().unwrap();
+        assert!(fraction > 0.0 && fraction < 1.5, "{fraction}");
+    }
+    let refused =
+        Command::new(env!("CARGO_BIN_EXE_chainrule")).args(["bench", "--net", "784"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+}

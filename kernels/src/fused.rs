@@ -23,7 +23,7 @@ use crate::elementwise::Map;
 use crate::engine::{Gradient, room};
 use crate::sgd::{SgdRule, sgd};
 use crate::strip::Strip;
-use crate::team::{SendPtr, parallel_for};
+use crate::team::{SendPtr, parallel_for_work};
 use crate::{Scalar, View, sum_rows};
 
 /// Columns a piece of Y or dX is cut by: two vectors of AVX-512 in f32, two cache lines
@@ -82,11 +82,11 @@ pub(crate) fn affine<T: Scalar>(
     let cols = Cut::worth(n, COLUMNS, m * k, PIECES_MAX);
     let rows = Cut::worth(m, ROWS, n * k, PIECES_MAX / cols.count());
     let y = SendPtr::new(y.as_mut_ptr());
-    parallel_for(cols.count() * rows.count(), |i| {
+    parallel_for_work(cols.count() * rows.count(), m * k * n, |i| {
         let (rows, cols) = (rows.piece(i % rows.count()), cols.piece(i / rows.count()));
         let p = product(x, 0..k, w, y.get(), b.as_ptr());
         // SAFETY: `View`s cover what their shapes say, b has n numbers and Y m × n (checked by the caller), borrowed
-        // until `parallel_for` returns. Pieces of different i share no element, and each is computed once.
+        // until the loop ends. Pieces of different i share no element, and each is computed once.
         let strip = unsafe {
             T::tiles(&p, rows.clone(), cols.clone());
             Strip::new(y.get().add(rows.start * n + cols.start), rows.len(), n, cols.len())
@@ -109,7 +109,7 @@ fn affine_by_blocks<T: Scalar>(
     let cols = Cut::worth(n, COLUMNS, m * k, PIECES_MAX / blocks.count());
     let partial = room(scratch, blocks.count() * m * n);
     let start = SendPtr::new(partial.as_mut_ptr());
-    parallel_for(blocks.count() * cols.count(), |i| {
+    parallel_for_work(blocks.count() * cols.count(), m * k * n, |i| {
         let (block, cols) = (i / cols.count(), cols.piece(i % cols.count()));
         // The first block starts from the bias, so that adding up is all that is left to do.
         let bias = if block == 0 { b.as_ptr() } else { ptr::null() };
@@ -121,10 +121,10 @@ fn affine_by_blocks<T: Scalar>(
     });
     let rows = Cut::worth(m, 1, ADD_WORK * blocks.count() * n, PIECES_MAX);
     let (y, partial) = (SendPtr::new(y.as_mut_ptr()), &*partial);
-    parallel_for(rows.count(), |i| {
+    parallel_for_work(rows.count(), ADD_WORK * blocks.count() * m * n, |i| {
         let rows = rows.piece(i);
         let at = rows.start * n..rows.end * n;
-        // SAFETY: these rows of Y, which is m × n and borrowed until `parallel_for` returns, are this piece's alone.
+        // SAFETY: these rows of Y, which is m × n and borrowed until the loop ends, are this piece's alone.
         let y = unsafe { std::slice::from_raw_parts_mut(y.get().add(at.start), at.len()) };
         add_blocks(y, partial, m * n, at.start);
         f.forward_strip(Strip::whole(y));
@@ -199,7 +199,7 @@ pub(crate) fn backward<T: Scalar>(
     };
     let bias = std::sync::Mutex::new(bias);
     // The last piece is the bias: a sum so small that it must not have a loop of its own.
-    parallel_for(cut.count() + 1, |i| {
+    parallel_for_work(cut.count() + 1, products * m * k * n, |i| {
         if i == cut.count() {
             return bias.lock().unwrap_or_else(std::sync::PoisonError::into_inner).by_sum_of(dy.data());
         }
@@ -207,7 +207,7 @@ pub(crate) fn backward<T: Scalar>(
         if let Some((dx, f)) = &dx {
             // SAFETY: these rows of W, k × n, are read by this piece alone, and written only below. The columns
             // of dX, m × k, that they give are this piece's alone, as is its part of `transposed`, which has n
-            // numbers for each row. All are borrowed until `parallel_for` returns.
+            // numbers for each row. All are borrowed until the loop ends.
             let strip = unsafe {
                 let wt = transposed.get().add(rows.start * n);
                 T::transpose(w.get(), n, rows.clone(), n, wt);

@@ -25,6 +25,8 @@ const PIECES_MAX: usize = 64;
 const SPINS: u32 = 4000;
 /// Offers of the core before a waiting thread sleeps a little each time: some milliseconds without work
 const YIELDS: u32 = 4000;
+/// Multiply-adds that are worth waking the pool's threads for: some 60 µs, twice what waking costs
+const WORTH_WAKING: usize = 1 << 21;
 const NAP: Duration = Duration::from_micros(100);
 
 thread_local! {
@@ -76,6 +78,16 @@ pub fn parallel_for(pieces: usize, f: impl Fn(usize) + Sync) {
         (0..pieces).into_par_iter().with_max_len(1).for_each(&f);
     } else {
         (0..pieces).for_each(f);
+    }
+}
+
+/// As [`parallel_for`], for pieces that are `work` multiply-adds in all: outside a scope, where other threads have to be woken,
+/// small work stays on the caller's thread
+pub(crate) fn parallel_for_work(pieces: usize, work: usize, f: impl Fn(usize) + Sync) {
+    if work < WORTH_WAKING && LEADS.get().is_null() {
+        (0..pieces).for_each(f);
+    } else {
+        parallel_for(pieces, f);
     }
 }
 

@@ -29,6 +29,10 @@ macro_rules! tiles {
             const ROWS: usize = $rows;
             /// Numbers a vector
             const LANES: usize = $lanes;
+            /// Up to so many rows, a tile is one row
+            const LOW: usize = 2;
+            /// and so many vectors
+            const WIDE: usize = 8;
             /// Steps of k a turn of the loop, whose own instructions compete with the multiply-adds for ports
             const UNROLL: usize = 4;
 
@@ -44,6 +48,10 @@ macro_rules! tiles {
                 rows: std::ops::Range<usize>,
                 cols: std::ops::Range<usize>,
             ) {
+                if rows.len() <= LOW {
+                    // SAFETY: the caller's promise.
+                    return unsafe { low_block(p, rows, cols) };
+                }
                 for col in cols.clone().step_by(2 * LANES) {
                     let width = (cols.end - col).min(2 * LANES);
                     for row in rows.clone().step_by(ROWS) {
@@ -54,6 +62,37 @@ macro_rules! tiles {
                                 _ if width == 2 * LANES => columns::<2, true>(p, row, height, col, width),
                                 _ if width > LANES => columns::<2, false>(p, row, height, col, width),
                                 _ => columns::<1, false>(p, row, height, col, width),
+                            }
+                        }
+                    }
+                }
+            }
+
+            /// As `block`, for at most `LOW` rows: wide tiles have as many sums on their way as high ones
+            ///
+            /// # Safety
+            /// As `block`.
+            #[target_feature(enable = $features)]
+            unsafe fn low_block(
+                p: &Operands<$t>,
+                rows: std::ops::Range<usize>,
+                cols: std::ops::Range<usize>,
+            ) {
+                for col in cols.clone().step_by(WIDE * LANES) {
+                    let width = (cols.end - col).min(WIDE * LANES);
+                    for row in rows.clone() {
+                        // SAFETY: the caller's promise; col + width stays inside the range.
+                        unsafe {
+                            match width.div_ceil(LANES) {
+                                1 => tile::<1, 1, false>(p, row, col, width),
+                                2 => tile::<1, 2, false>(p, row, col, width),
+                                3 => tile::<1, 3, false>(p, row, col, width),
+                                4 => tile::<1, 4, false>(p, row, col, width),
+                                5 => tile::<1, 5, false>(p, row, col, width),
+                                6 => tile::<1, 6, false>(p, row, col, width),
+                                7 => tile::<1, 7, false>(p, row, col, width),
+                                _ if width == WIDE * LANES => tile::<1, WIDE, true>(p, row, col, width),
+                                _ => tile::<1, WIDE, false>(p, row, col, width),
                             }
                         }
                     }

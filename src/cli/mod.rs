@@ -1,5 +1,6 @@
 //! One file a subcommand: flags in, library call, text out
 
+mod bench;
 mod gradcheck;
 mod info;
 mod progress;
@@ -25,6 +26,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Hold backpropagation against central differences, on a net of your choice
     Gradcheck(gradcheck::Args),
+    /// Measure what the engine does on this machine: its limits, products, loops, epochs, predictions
+    Bench(bench::Args),
     /// Tell what is in a model file, a data set's folder or an IDX file
     Info(info::Args),
 }
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
     let result = match command {
         Command::Train(args) => train::run(*args),
         Command::Gradcheck(args) => gradcheck::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
     };
     match result {

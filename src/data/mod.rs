@@ -52,6 +52,11 @@ impl Dataset {
         self.train.features
     }
 
+    /// The built-in set, which needs no file and is always the same
+    pub fn synthetic() -> Self {
+        synthetic::dataset()
+    }
+
     /// Loads what `--data` names: `synthetic`, a folder, or nothing for the usual places
     ///
     /// The usual places are, in this order: the variable `CHAINRULE_DATA`, `data/fashion-mnist`,
@@ -61,7 +66,7 @@ impl Dataset {
     /// If the files are nowhere, damaged, or don't fit each other.
     pub fn load(data: Option<&str>) -> Result<Self> {
         match data {
-            Some("synthetic") => Ok(synthetic::dataset()),
+            Some("synthetic") => Ok(Self::synthetic()),
             Some(folder) => folder::load(folder.as_ref()),
             None => folder::load(&folder::find()?),
         }

@@ -1,0 +1,113 @@
+//! `chainrule bench`: what the engine does on this machine
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use chainrule::bench::{Bench, Dims, Net, standard_nets};
+use chainrule::config::{CsvDialect, EngineChoice};
+use chainrule::files::write_atomically;
+use chainrule::log::{BenchRow, to_csv};
+
+use super::{Exit, print, tell};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Numbers of threads to measure with [default: 1 and one a core]
+    #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Vec<u16>,
+
+    /// Only this net: its widths from features to classes, as 784-128-64-10 [default: tiny, small, wide and big]
+    #[arg(long, value_name = "DIMS")]
+    net: Option<Dims>,
+
+    /// Images a step of that net [default: 64]
+    #[arg(long, value_name = "N", requires = "net", value_parser = clap::value_parser!(u32).range(1..))]
+    batch_size: Option<u32>,
+
+    /// Timed epochs of each net, after one that is not
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: u32,
+
+    /// Who computes the products
+    #[arg(long, value_enum, default_value_t)]
+    engine: EngineChoice,
+
+    /// Also write the figures to this CSV file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// How the CSV file is written
+    #[arg(long, value_enum, default_value_t)]
+    csv_dialect: CsvDialect,
+}
+
+impl Args {
+    fn threads(&self) -> Vec<usize> {
+        if !self.threads.is_empty() {
+            return self.threads.iter().copied().map(usize::from).collect();
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if cores > 1 { vec![1, cores] } else { vec![1] }
+    }
+
+    fn nets(&self) -> Vec<Net> {
+        let batch_size = self.batch_size.map_or(64, |n| n as usize);
+        self.net.clone().map_or_else(standard_nets, |Dims(dims)| vec![Net { dims, batch_size }])
+    }
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    let bench = Bench { nets: args.nets(), epochs: args.epochs, engine: args.engine };
+    let (data, mut rows) = (bench.data(), Vec::new());
+    print(&header())?;
+    for threads in args.threads() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.with_context(|| format!("cannot start {threads} threads"))?;
+        let mut printed = Ok(());
+        pool.install(|| {
+            bench.run(&data, &mut |row| {
+                if printed.is_ok() {
+                    printed = print(&line(&row));
+                }
+                rows.push(row);
+            })
+        })?;
+        printed?;
+    }
+    if let Some(out) = &args.out {
+        write_atomically(out, &to_csv(&rows, args.csv_dialect))?;
+        tell(&format!("{} figures in {}", rows.len(), out.display()));
+    }
+    Ok(Exit::Done)
+}
+
+fn header() -> String {
+    format!(
+        "{:<8} {:<42} {:>7} {:>12} {:>9} {:>7} {:>11} {:>8}\n",
+        "kind", "name", "threads", "median", "GFLOP/s", "GB/s", "images/s", "of peak"
+    )
+}
+
+fn line(row: &BenchRow) -> String {
+    let number = |x: Option<f64>, digits| x.map_or(String::new(), |x| format!("{x:.digits$}"));
+    format!(
+        "{:<8} {:<42} {:>7} {:>12} {:>9} {:>7} {:>11} {:>8}\n",
+        row.kind,
+        row.name,
+        row.threads,
+        duration(row.median_s),
+        number(row.gflop_per_s, 1),
+        number(row.gb_per_s, 1),
+        number(row.images_per_s, 0),
+        number(row.fraction_of_peak, 2),
+    )
+}
+
+/// In the unit that gives it three or four digits
+fn duration(s: f64) -> String {
+    match s {
+        _ if s < 1e-3 => format!("{:.2} µs", s * 1e6),
+        _ if s < 1.0 => format!("{:.2} ms", s * 1e3),
+        _ => format!("{s:.3} s"),
+    }
+}
