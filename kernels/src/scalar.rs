@@ -100,6 +100,14 @@ pub trait Scalar:
     /// numbers, which nobody else touches meanwhile. [`simd_level`] is not `Portable`.
     #[doc(hidden)]
     unsafe fn transpose(from: *const Self, stride: usize, rows: Range<usize>, cols: usize, to: *mut Self);
+
+    /// `to[i, j] ← from[i, j]` for `rows` rows of `cols` numbers, all rows of `to` contiguous
+    ///
+    /// # Safety
+    /// `from` has the rows, `stride` apart; `to` has room for `rows · cols` numbers, which nobody else touches
+    /// meanwhile. [`simd_level`] is not `Portable`.
+    #[doc(hidden)]
+    unsafe fn pack(from: *const Self, stride: usize, rows: usize, cols: usize, to: *mut Self);
 }
 
 macro_rules! scalar {
@@ -191,12 +199,26 @@ macro_rules! scalar {
                     }
                 }
             }
+            #[cfg(target_arch = "x86_64")]
+            unsafe fn pack(from: *const Self, stride: usize, rows: usize, cols: usize, to: *mut Self) {
+                // SAFETY: as above.
+                unsafe {
+                    match simd_level() {
+                        SimdLevel::Avx512 => transpose::$avx512::pack(from, stride, rows, cols, to),
+                        _ => transpose::$avx2::pack(from, stride, rows, cols, to),
+                    }
+                }
+            }
             #[cfg(not(target_arch = "x86_64"))]
             unsafe fn tiles(_: &Operands<Self>, _: Range<usize>, _: Range<usize>) {
                 unreachable!("there are tiles for x86-64 only, and {:?} is no level of it", simd_level());
             }
             #[cfg(not(target_arch = "x86_64"))]
             unsafe fn transpose(_: *const Self, _: usize, _: Range<usize>, _: usize, _: *mut Self) {
+                unreachable!("there are tiles for x86-64 only, and {:?} is no level of it", simd_level());
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            unsafe fn pack(_: *const Self, _: usize, _: usize, _: usize, _: *mut Self) {
                 unreachable!("there are tiles for x86-64 only, and {:?} is no level of it", simd_level());
             }
         }

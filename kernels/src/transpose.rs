@@ -43,6 +43,31 @@ macro_rules! transpose {
                 }
             }
 
+            /// `to[i, j] ← from[i, j]` for `rows` rows of `cols` numbers
+            ///
+            /// # Safety
+            /// The processor has the features; `from` has the rows, `stride` apart; `to` has room for them one
+            /// behind the other, which nobody else touches.
+            #[target_feature(enable = $features)]
+            pub(crate) unsafe fn pack(from: *const $t, stride: usize, rows: usize, cols: usize, to: *mut $t) {
+                let mask = |$count: usize| -> $mask { $make_mask };
+                // SAFETY: called below with places whose unmasked numbers exist.
+                let load = |$load_at: *const $t, $load_mask: $mask| -> $vector { unsafe { $load } };
+                // SAFETY: as above.
+                let store = |$store_at: *mut $t, $store_mask: $mask, $store_value: $vector| unsafe { $store };
+                let (whole, last) = (mask(LANES), mask(cols % LANES));
+                for i in 0..rows {
+                    let (from, to) = (from.wrapping_add(i * stride), to.wrapping_add(i * cols));
+                    for j in (0..cols - cols % LANES).step_by(LANES) {
+                        store(to.wrapping_add(j), whole, load(from.wrapping_add(j), whole));
+                    }
+                    if cols % LANES > 0 {
+                        let j = cols - cols % LANES;
+                        store(to.wrapping_add(j), last, load(from.wrapping_add(j), last));
+                    }
+                }
+            }
+
             /// One block, `height` × `width`, both at most `LANES`
             ///
             /// # Safety

@@ -5,7 +5,7 @@
 use chainrule_kernels::{Engine, EngineKind, Gradient, Map, Scalar, SgdRule, View, ViewMut, gemm, sgd, team};
 
 /// Around a vector, a tile, a piece and a block
-const SHAPES: [(usize, usize, usize); 16] = [
+const SHAPES: [(usize, usize, usize); 18] = [
     (0, 3, 2),
     (1, 0, 1),
     (1, 1, 1),
@@ -22,6 +22,8 @@ const SHAPES: [(usize, usize, usize); 16] = [
     (100, 600, 31),
     (513, 20, 64),
     (3, 2100, 65),
+    (33, 70, 1030),
+    (40, 1050, 37),
 ];
 
 /// In [−1, 1], not symmetric, with no two rows alike
