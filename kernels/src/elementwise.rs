@@ -18,7 +18,8 @@ pub(crate) const CHUNK: usize = 1 << 14;
 pub enum Map {
     /// y = x
     Identity,
-    /// `y = max(x, 0)`, NaN for NaN, so that a diverged net is seen as one; y' = [y > 0], at the kink 0
+    /// `y = max(x, 0)`, NaN for NaN, so that a diverged net is seen as one; y' = 1 where y > 0, else 0, so 0 at
+    /// the kink
     ///
     /// Source: Nair and Hinton, *Rectified Linear Units Improve Restricted Boltzmann Machines* (2010).
     Relu,

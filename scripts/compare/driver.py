@@ -1,0 +1,336 @@
+"""Runs chainrule and its peers in turns and writes results/compare.csv, compare.md and compare.svg.
+
+Started by scripts/compare.sh, which installs and builds what it runs. Needs nothing but Python.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+NETS = {
+    "tiny": ("784-32-10", 16),
+    "small": ("784-128-64-10", 64),
+    "wide": ("784-512-512-10", 128),
+    "big": ("784-2048-2048-10", 256),
+}
+PEERS = ["numpy", "torch-eager", "torch-compile", "jax", "sklearn", "candle", "burn-flex", "burn-ndarray"]
+SCRIPTS = {
+    "numpy": ["numpy_mlp.py"],
+    "torch-eager": ["torch_mlp.py"],
+    "torch-compile": ["torch_mlp.py", "--compile"],
+    "jax": ["jax_mlp.py"],
+    "sklearn": ["sklearn_mlp.py"],
+}
+# Test accuracies of one net may differ by so much: seeds differ, the arithmetic does not.
+ACCURACY_SPREAD = 0.03
+COLUMNS = [
+    *("program", "version", "net", "layers", "batch_size", "threads", "epochs", "epoch_median_s", "epoch_min_s"),
+    *("test_accuracy", "predict_images_per_s", "predict_one_us", "process_s", "process_peak_mib"),
+    *("gflop_per_s", "fraction_of_peak", "times_chainrule"),
+]
+
+
+def arguments():
+    names = lambda known: lambda text: check_names(text.split(","), known)
+    parser = argparse.ArgumentParser(prog="compare.sh", description=__doc__.splitlines()[0])
+    parser.add_argument("--peers", type=names(PEERS), default=PEERS, help=f"of {','.join(PEERS)} (default: all)")
+    parser.add_argument("--nets", type=names(NETS), default=list(NETS), help=f"of {','.join(NETS)} (default: all)")
+    parser.add_argument("--threads", type=lambda t: [int(n) for n in t.split(",")], default=[1, 2], help="default 1,2")
+    parser.add_argument("--epochs", type=int, default=5, help="timed epochs a turn, after one that is not (default 5)")
+    parser.add_argument("--turns", type=int, default=1, help="how often each program has its turn (default 1)")
+    parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data/fashion-mnist")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "results")
+    parser.add_argument("--readme", action="store_true", help="put table and chart into README.md and docs/")
+    parser.add_argument("--list-peers", action="store_true", help="only print the chosen peers, one a line")
+    return parser.parse_args()
+
+
+def check_names(names, known):
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"`{name}` is none of {', '.join(known)}")
+    return names
+
+
+def say(text):
+    print(f"compare: {text}", file=sys.stderr, flush=True)
+
+
+class Failure(Exception):
+    """A program did not do what it should."""
+
+
+# --- running -----------------------------------------------------------------------------------
+
+
+def run(command, threads):
+    """Its last line on stdout, wall time in s and peak memory in MiB."""
+    keep = {key: value for key, value in os.environ.items() if not key.startswith("CHAINRULE_")}
+    limits = ["OMP", "OPENBLAS", "MKL", "RAYON"]
+    env = keep | {f"{name}_NUM_THREADS": str(threads) for name in limits} | {"JAX_PLATFORMS": "cpu"}
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=errors, env=env, cwd=ROOT)
+        out = process.stdout.read().decode(errors="replace")
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - start
+        if process.returncode != 0:
+            errors.seek(0)
+            last = errors.read().decode(errors="replace").strip().splitlines()[-3:]
+            raise Failure(f"exit code {process.returncode}: {' | '.join(last)}")
+    lines = out.strip().splitlines()
+    return lines[-1] if lines else "", seconds, usage.ru_maxrss / 1024
+
+
+def peer_command(program, net, threads, epochs, data):
+    dims, batch_size = NETS[net]
+    flags = ["--net", dims, "--batch-size", batch_size, "--threads", threads, "--epochs", epochs, "--data", data]
+    if program in SCRIPTS:
+        name, *more = SCRIPTS[program]
+        return [ROOT / "target/compare-venv/bin/python", HERE / name, *more, *flags]
+    return [ROOT / "peers/target/release/peers", "--peer", program, *flags]
+
+
+def run_peer(program, net, threads, args):
+    line, _, _ = run([*peer_command(program, net, threads, args.epochs, args.data), "--predict"], threads)
+    return json.loads(line)
+
+
+def chainrule_train(net, threads, epochs, data, out):
+    dims, batch_size = NETS[net]
+    hidden = ",".join(dims.split("-")[1:-1])
+    command = [ROOT / "target/release/chainrule", "train", "--quiet", "--data", data, "--out", out, "--run-id", "run"]
+    command += ["--epochs", epochs, "--threads", threads, "--hidden-dims", hidden, "--batch-size", batch_size]
+    return run(command, threads)
+
+
+def run_chainrule(net, threads, args):
+    dims, batch_size = NETS[net]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        chainrule_train(net, threads, args.epochs + 1, args.data, folder)
+        with (folder / "run/epochs.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        with (folder / "run/summary.csv").open(newline="") as file:
+            version = next(csv.DictReader(file))["version"]
+        bench = folder / "bench.csv"
+        command = [ROOT / "target/release/chainrule", "bench", "--net", dims, "--batch-size", batch_size]
+        run([*command, "--threads", threads, "--epochs", 1, "--out", bench], threads)
+        with bench.open(newline="") as file:
+            figures = list(csv.DictReader(file))
+    predict = {row["name"].split(" image")[0]: row for row in figures if row["kind"] == "predict"}
+    peak = next(row for row in figures if row["kind"] == "machine")
+    return {
+        "program": "chainrule",
+        "version": version,
+        "epoch_s": [float(row["epoch_s"]) for row in rows[1:]],
+        "test_accuracy": float(rows[-1]["test_accuracy"]),
+        "predict_images_per_s": float(predict["10000"]["images_per_s"]),
+        "predict_one_us": 1e6 * float(predict["one"]["median_s"]),
+        "peak_gflop_per_s": float(peak["gflop_per_s"]),
+    }
+
+
+def whole_process(program, threads, args):
+    """Start, load, one epoch of small, evaluate, write or print: wall time in s and peak memory in MiB."""
+    if program == "chainrule":
+        with tempfile.TemporaryDirectory() as folder:
+            _, seconds, mib = chainrule_train("small", threads, 1, args.data, folder)
+    else:
+        _, seconds, mib = run(peer_command(program, "small", threads, 0, args.data), threads)
+    return seconds, mib
+
+
+def measure(args):
+    """(program, net, threads) -> what its turns gave, and the failures in words."""
+    results, failures = {}, []
+    programs = ["chainrule", *args.peers]
+    for net in args.nets:
+        for threads in args.threads:
+            for turn in range(args.turns):
+                for program in programs[turn % len(programs) :] + programs[: turn % len(programs)]:
+                    key = (program, net, threads)
+                    if any(failed == key for failed, _ in failures):
+                        continue
+                    say(f"{net}, {threads} threads, turn {turn + 1} of {args.turns}: {program}")
+                    try:
+                        one = run_chainrule(net, threads, args) if program == "chainrule" else run_peer(*key, args)
+                        if net == "small":
+                            one["process"] = whole_process(program, threads, args)
+                        results.setdefault(key, []).append(one)
+                    except (Failure, OSError, ValueError, KeyError, StopIteration) as err:
+                        failures.append((key, f"{program} on {net} with {threads} threads: {err}"))
+                        say(f"FAILED: {failures[-1][1]}")
+    return results, [text for _, text in failures]
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+def gflop_an_epoch(dims):
+    dims = [int(d) for d in dims.split("-")]
+    weights = [a * b for a, b in zip(dims, dims[1:])]
+    return 60_000 * 2e-9 * (2 * sum(weights) + sum(weights[1:]))
+
+
+def rows_of(results):
+    """The lines of compare.csv."""
+    rows, peaks = [], {}
+    for (program, _, threads), turns in results.items():
+        if program == "chainrule":
+            peaks.setdefault(threads, []).extend(turn["peak_gflop_per_s"] for turn in turns)
+    for (program, net, threads), turns in results.items():
+        epochs = [s for turn in turns for s in turn["epoch_s"]]
+        median = lambda key: statistics.median(turn[key] for turn in turns)
+        dims, batch_size = NETS[net]
+        rate = gflop_an_epoch(dims) / statistics.median(epochs)
+        process = [turn["process"] for turn in turns if "process" in turn]
+        rows.append({
+            "program": program,
+            "version": turns[0]["version"],
+            "net": net,
+            "layers": dims.replace("-", " "),
+            "batch_size": batch_size,
+            "threads": threads,
+            "epochs": len(epochs),
+            "epoch_median_s": round(statistics.median(epochs), 5),
+            "epoch_min_s": round(min(epochs), 5),
+            "test_accuracy": round(median("test_accuracy"), 4),
+            "predict_images_per_s": round(median("predict_images_per_s")),
+            "predict_one_us": round(median("predict_one_us"), 2),
+            "process_s": round(statistics.median(s for s, _ in process), 3) if process else "",
+            "process_peak_mib": round(max(mib for _, mib in process)) if process else "",
+            "gflop_per_s": round(rate, 1),
+            "fraction_of_peak": round(rate / statistics.median(peaks[threads]), 3) if threads in peaks else "",
+        })
+    own = {(r["net"], r["threads"]): r["epoch_median_s"] for r in rows if r["program"] == "chainrule"}
+    for row in rows:
+        base = own.get((row["net"], row["threads"]))
+        row["times_chainrule"] = round(row["epoch_median_s"] / base, 2) if base else ""
+    return rows
+
+
+def odd_accuracies(rows):
+    """In words, the programs whose accuracy is not that of the others."""
+    odd = []
+    for net in {row["net"] for row in rows}:
+        all_of_net = [row for row in rows if row["net"] == net]
+        middle = statistics.median(row["test_accuracy"] for row in all_of_net)
+        odd += [
+            f"{row['program']} on {net}: test accuracy {row['test_accuracy']}, the others have {middle}"
+            for row in all_of_net
+            if abs(row["test_accuracy"] - middle) > ACCURACY_SPREAD
+        ]
+    return odd
+
+
+def table(rows):
+    """Markdown: seconds an epoch by program, and how many times as fast chainrule is as the fastest peer."""
+    keys = sorted({(list(NETS).index(r["net"]), r["net"], r["threads"]) for r in rows})
+    columns = [(net, threads) for _, net, threads in keys]
+    programs = [p for p in ["chainrule", *PEERS] if any(r["program"] == p for r in rows)]
+    cell = {(r["program"], r["net"], r["threads"]): r for r in rows}
+    seconds = lambda row: f"{row['epoch_median_s']:.3g}" if row else "–"
+    lines = ["| seconds an epoch | " + " | ".join(f"{net}, {t} thread{'s' * (t > 1)}" for net, t in columns) + " |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for program in programs:
+        version = next(r["version"] for r in rows if r["program"] == program)
+        found = [cell.get((program, *column)) for column in columns]
+        lines.append(f"| {program} {version} | " + " | ".join(map(seconds, found)) + " |")
+    ratio, share = [], []
+    for column in columns:
+        own = cell.get(("chainrule", *column))
+        peers = [cell[(p, *column)]["epoch_median_s"] for p in programs if p != "chainrule" and (p, *column) in cell]
+        ratio.append(f"**{min(peers) / own['epoch_median_s']:.2f}**" if own and peers else "–")
+        share.append(f"{own['fraction_of_peak']:.2f}" if own and own["fraction_of_peak"] else "–")
+    lines.append("| fastest peer / chainrule | " + " | ".join(ratio) + " |")
+    lines.append("| chainrule, share of the FMA peak | " + " | ".join(share) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def chart(rows):
+    """SVG: for each net, at the best of its thread counts, how many times as long as chainrule each program takes."""
+    nets = [net for net in NETS if any(r["net"] == net for r in rows)]
+    programs = [p for p in ["chainrule", *PEERS] if any(r["program"] == p for r in rows)]
+    best = {}
+    for row in rows:
+        key = (row["program"], row["net"])
+        best[key] = min(best.get(key, row["epoch_median_s"]), row["epoch_median_s"])
+    bar, left, wide = 18, 150, 420
+    height = 60 + len(nets) * (len(programs) * bar + 34)
+    ratios = [best[p, n] / best["chainrule", n] for p, n in best if ("chainrule", n) in best]
+    longest = max([1.0, *ratios])
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + wide + 90}" height="{height}" '
+        'font-family="sans-serif" font-size="12">',
+        f'<rect width="{left + wide + 90}" height="{height}" fill="white"/>',
+        '<text x="12" y="24" font-size="15" font-weight="bold">Time of an epoch, chainrule = 1, shorter is better</text>',
+    ]
+    y = 44
+    for net in nets:
+        dims, batch_size = NETS[net]
+        y += 12
+        out.append(f'<text x="12" y="{y}" font-weight="bold">{net}: {dims}, batch {batch_size}</text>')
+        y += 8
+        for program in programs:
+            ratio = best.get((program, net), float("nan")) / best.get(("chainrule", net), float("nan"))
+            if ratio == ratio:
+                colour = "#d1495b" if program == "chainrule" else "#8d99ae"
+                length = max(1, wide * ratio / longest)
+                out.append(f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{program}</text>')
+                out.append(f'<rect x="{left}" y="{y + 2}" width="{length:.1f}" height="{bar - 4}" fill="{colour}"/>')
+                out.append(f'<text x="{left + length + 6:.1f}" y="{y + 13}">{ratio:.2f}</text>')
+                y += bar
+        y += 14
+    return "\n".join([*out, "</svg>"]) + "\n"
+
+
+def write(args, rows):
+    args.out.mkdir(parents=True, exist_ok=True)
+    with (args.out / "compare.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    (args.out / "compare.md").write_text(table(rows), encoding="utf-8")
+    (args.out / "compare.svg").write_text(chart(rows), encoding="utf-8")
+    if args.readme:
+        readme = ROOT / "README.md"
+        before, rest = readme.read_text(encoding="utf-8").split("<!-- compare:begin -->\n")
+        _, after = rest.split("<!-- compare:end -->")
+        text = f"{before}<!-- compare:begin -->\n{table(rows)}<!-- compare:end -->{after}"
+        readme.write_text(text, encoding="utf-8")
+        (ROOT / "docs/compare.svg").write_text(chart(rows), encoding="utf-8")
+
+
+def main():
+    args = arguments()
+    if args.list_peers:
+        print("\n".join(args.peers))
+        return 0
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    results, problems = measure(args)
+    if not results:
+        say("error: no program ran")
+        return 1
+    rows = rows_of(results)
+    write(args, rows)
+    print(table(rows), end="")
+    problems += odd_accuracies(rows)
+    for problem in problems:
+        say(f"PROBLEM: {problem}")
+    say(f"{len(rows)} lines in {args.out}/compare.csv; table and chart in compare.md and compare.svg")
+    return 1 if problems else 0
+
+
+sys.exit(main())

@@ -1,0 +1,103 @@
+"""PyTorch, eager or compiled (--compile: gather, forward, backward and update of several steps in one graph)."""
+
+import sys
+
+import numpy as np
+import torch
+from torch import nn
+
+from fashion import LEARNING_RATE, MOMENTUM, arguments, load, report, start_weights, train
+
+COMPILED = "--compile" in sys.argv
+if COMPILED:
+    sys.argv.remove("--compile")
+# Several steps a call pay while a step is short; on longer ones they only compile longer.
+STEPS_A_CALL = {16: 8, 64: 8}
+
+
+def model_of(params):
+    """nn.Sequential with the given weights."""
+    layers = []
+    for w, b in params:
+        layer = nn.Linear(*w.shape)
+        layer.weight.data.copy_(torch.from_numpy(w.T.copy()))
+        layer.bias.data.copy_(torch.from_numpy(b))
+        layers += [layer, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def eager_epoch(model, images, labels, args):
+    """A function of an order of the images: one epoch of the usual loop, over a permutation at once, no DataLoader."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, fused=True)
+    criterion = nn.CrossEntropyLoss()
+
+    def epoch(order):
+        for rows in order.split(args.batch_size):
+            x = images[rows].to(torch.float32).div_(255)
+            optimizer.zero_grad(set_to_none=True)
+            criterion(model(x), labels[rows]).backward()
+            optimizer.step()
+
+    return epoch
+
+
+def compiled_epoch(model, images, labels, args):
+    """The same, with steps that are one graph: the backward pass is written out, so that nothing breaks it."""
+    linears = [layer for layer in model if isinstance(layer, nn.Linear)]
+    params = [(layer.weight.data, layer.bias.data) for layer in linears]
+    velocities = [(torch.zeros_like(w), torch.zeros_like(b)) for w, b in params]
+
+    def step(rows):
+        flow = [images[rows].to(torch.float32) / 255]
+        for l, (w, b) in enumerate(params):
+            z = torch.addmm(b, flow[-1], w.t())
+            flow.append(torch.relu(z) if l + 1 < len(params) else z)
+        delta = torch.softmax(flow[-1], dim=1)
+        delta = (delta - nn.functional.one_hot(labels[rows], delta.shape[1])) / len(rows)
+        for l in reversed(range(len(params))):
+            (w, b), (vw, vb) = params[l], velocities[l]
+            dw, db = delta.t() @ flow[l], delta.sum(0)
+            if l > 0:
+                delta = (delta @ w) * (flow[l] > 0)
+            vw.mul_(MOMENTUM).add_(dw)
+            vb.mul_(MOMENTUM).add_(db)
+            w.sub_(vw, alpha=LEARNING_RATE)
+            b.sub_(vb, alpha=LEARNING_RATE)
+
+    steps = STEPS_A_CALL.get(args.batch_size, 1)
+
+    @torch.compile(fullgraph=True, dynamic=False)
+    def some_steps(rows):
+        for part in rows.split(args.batch_size):
+            step(part)
+
+    @torch.no_grad()
+    def epoch(order):
+        for rows in order.split(steps * args.batch_size):
+            some_steps(rows)
+
+    return epoch
+
+
+def main():
+    args = arguments(__doc__)
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    images, labels, test_images, test_labels = (torch.from_numpy(a.copy()) for a in load(args.data))
+    labels = labels.long()
+    model = model_of(start_weights(args.dims, np.random.default_rng(args.seed)))
+    epoch = (compiled_epoch if COMPILED else eager_epoch)(model, images, labels, args)
+    epoch_s = train(args, lambda: epoch(torch.randperm(len(images))))
+
+    def predict(images):
+        return torch.cat([model(part.to(torch.float32).div_(255)).argmax(1) for part in images.split(1000)])
+
+    with torch.inference_mode():
+        accuracy = float((predict(test_images) == test_labels).float().mean())
+        one = test_images[:1].to(torch.float32).div_(255)
+        name = "torch-compile" if COMPILED else "torch-eager"
+        predict_all, predict_one = lambda: predict(test_images), lambda: model(one)
+        report(args, name, torch.__version__, epoch_s, accuracy, predict_all, predict_one, len(test_images))
+
+
+main()
