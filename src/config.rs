@@ -218,7 +218,7 @@ pub struct Settings {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub no_shuffle: Option<bool>,
 
-    /// Threads to compute with; the results do not depend on it [default: one a core]
+    /// Threads to compute with; the results do not depend on it [default: as many cores as make the net faster]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
 
@@ -289,7 +289,6 @@ impl Settings {
     /// # Errors
     /// If a setting is outside its range.
     pub fn resolve(self) -> Result<TrainConfig> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let config = TrainConfig {
             data: self.data,
             hidden_dims: self
@@ -305,7 +304,7 @@ impl Settings {
             dtype: self.dtype.unwrap_or_default(),
             engine: self.engine.unwrap_or_default(),
             no_shuffle: self.no_shuffle.unwrap_or(false),
-            threads: self.threads.unwrap_or_else(cores),
+            threads: self.threads,
             out: self.out.unwrap_or_else(|| "results".into()),
             csv_dialect: self.csv_dialect.unwrap_or_default(),
         };
@@ -342,8 +341,9 @@ pub struct TrainConfig {
     pub engine: EngineChoice,
     /// As [`Settings::no_shuffle`]
     pub no_shuffle: bool,
-    /// As [`Settings::threads`]
-    pub threads: usize,
+    /// As [`Settings::threads`]; nothing stands for as many as the net is worth
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
     /// As [`Settings::out`]
     pub out: PathBuf,
     /// As [`Settings::csv_dialect`]
@@ -363,7 +363,12 @@ impl TrainConfig {
         range("momentum", (0.0..1.0).contains(&mu), mu.to_string(), "0 or more and below 1")?;
         range("weight-decay", not_negative(lambda), lambda.to_string(), "a finite number, 0 or more")?;
         range("seed", self.seed < SEED_END, self.seed.to_string(), "below 10^15")?;
-        range("threads", (1..=1024).contains(&self.threads), self.threads.to_string(), "1 to 1024")
+        self.threads.map_or(Ok(()), |n| range("threads", (1..=1024).contains(&n), n.to_string(), "1 to 1024"))
+    }
+
+    /// Widths from features to classes
+    pub fn dims(&self, features: usize, classes: usize) -> Vec<usize> {
+        [&[features], &self.hidden_dims.0[..], &[classes]].concat()
     }
 
     /// As TOML that [`Settings::from_toml`] reads back to the same

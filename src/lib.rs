@@ -24,6 +24,7 @@ pub mod optim;
 pub mod plot;
 pub mod rng;
 pub mod run;
+pub mod threads;
 pub mod trainer;
 
 pub use error::{Error, Result};

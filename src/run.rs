@@ -169,7 +169,7 @@ impl Record {
             best_accuracy: None,
             train_s: 0.0,
             samples_per_s: None,
-            threads: config.threads,
+            threads: rayon::current_num_threads(),
             started_at,
             version: VERSION,
         };

@@ -184,8 +184,7 @@ fn check_memory<T: Scalar>(
     batch_size: usize,
     evaluation_rows: usize,
 ) -> Result<()> {
-    let dims: Vec<u128> =
-        [&[features], &config.hidden_dims.0[..], &[classes]].concat().iter().map(|&d| d as u128).collect();
+    let dims: Vec<u128> = config.dims(features, classes).into_iter().map(|d| d as u128).collect();
     let parameters: u128 = dims.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
     // Weights, the engine's room for as many numbers, and velocities when there is momentum.
     let copies = if config.momentum > 0.0 { 3 } else { 2 };

@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use support::{gzip, idx_bytes};
@@ -283,36 +283,52 @@ fn sigterm_ends_the_run_with_its_files_whole() {
     assert_eq!(code(&info), Some(0), "{}", text(&info.stderr));
 }
 
+/// The folder of a run of an epoch on the built-in images, computed as the variable `CHAINRULE_SIMD` says
+fn epoch_at_level(folder: &Path, level: &str, flags: &[&str]) -> PathBuf {
+    let name = [&[level], flags].concat().join("_").replace(',', "x");
+    let output = Command::new(env!("CARGO_BIN_EXE_chainrule"))
+        .args(["train", "--data", "synthetic", "--epochs", "1", "--quiet", "--run-id", "run", "--out"])
+        .arg(folder.join(&name))
+        .args(flags)
+        .env("CHAINRULE_SIMD", level)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    folder.join(name).join("run")
+}
+
 #[test]
-fn both_engines_train_and_differ_by_rounding_only() {
+fn engines_and_the_portable_path_differ_by_rounding_only() {
     let folder = tempfile::tempdir().unwrap();
-    let loss = |engine: &str| {
-        let out = folder.path().join(engine);
-        let output = Command::new(env!("CARGO_BIN_EXE_chainrule"))
-            .args([
-                "train",
-                "--data",
-                "synthetic",
-                "--epochs",
-                "1",
-                "--hidden-dims",
-                "20",
-                "--dtype",
-                "f64",
-                "--quiet",
-            ])
-            .args(["--run-id", "run", "--engine", engine, "--out"])
-            .arg(&out)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let epochs = std::fs::read_to_string(out.join("run/epochs.csv")).unwrap();
+    let loss = |level: &str, engine: &str| {
+        let flags = ["--hidden-dims", "20", "--dtype", "f64", "--engine", engine];
+        let run = epoch_at_level(folder.path(), level, &flags);
+        let epochs = std::fs::read_to_string(run.join("epochs.csv")).unwrap();
         let (names, row) = (epochs.lines().next().unwrap(), epochs.lines().nth(1).unwrap());
         let column = names.split(',').position(|name| name == "train_loss").unwrap();
         row.split(',').nth(column).unwrap().parse::<f64>().unwrap()
     };
-    let (auto, reference) = (loss("auto"), loss("matrixmultiply"));
-    assert!((auto - reference).abs() < 1e-10 * reference, "{auto}, {reference}");
+    let reference = loss("avx512", "matrixmultiply");
+    for (level, engine) in [("avx512", "auto"), ("avx2", "matrixmultiply"), ("portable", "auto")] {
+        let got = loss(level, engine);
+        assert!((got - reference).abs() < 1e-10 * reference, "{level}, {engine}: {got}, not {reference}");
+    }
+}
+
+#[test]
+fn avx2_and_avx512_give_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    for dims in ["128,64", "33,7", "70,1,19", "none"] {
+        for dtype in ["f32", "f64"] {
+            let flags = ["--hidden-dims", dims, "--dtype", dtype, "--batch-size", "113", "--activation"];
+            let model = |level: &str| {
+                let activation = if dims == "33,7" { "sigmoid" } else { "relu" };
+                let run = epoch_at_level(folder.path(), level, &[&flags[..], &[activation]].concat());
+                std::fs::read(run.join("model.safetensors")).unwrap()
+            };
+            assert!(model("avx2") == model("avx512"), "{dims}, {dtype}");
+        }
+    }
 }
 
 #[test]

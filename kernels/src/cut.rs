@@ -23,7 +23,8 @@ impl Cut {
         Self { len, unit, count: count.clamp(1, len.div_ceil(unit).max(1)) }
     }
 
-    /// Into pieces worth a thread's while, each index of the side being `work` multiply-adds; a power of two, up to `max`
+    /// Into pieces worth a thread's while, each index of the side being `work` multiply-adds; a power of two,
+    /// up to `max`
     ///
     /// A power of two, so that 2, 4, 8 or 16 threads get equal shares.
     pub(crate) fn worth(len: usize, unit: usize, work: usize, max: usize) -> Self {
@@ -44,14 +45,19 @@ impl Cut {
     }
 }
 
-/// The blocks that a long inner dimension (d_in of a weight matrix, columns of its input) is cut into, by its length alone
+/// The blocks that a long inner dimension (d_in of a weight matrix, columns of its input) is cut into, by its
+/// length alone
 ///
-/// Partial sums over the blocks are added in their order, so the blocks are part of what a product's bits depend on.
+/// Two blocks where a net's input is that of Fashion-MNIST: on two cores an epoch of small takes 0.97 of the time that it
+/// takes with four, since half as many partial sums go from core to core.
+///
+/// Partial sums over the blocks are added in their order, so the blocks are part of what a product's bits
+/// depend on.
 pub(crate) fn blocks(len: usize) -> Cut {
     let count = match len {
         0..256 => 1,
-        256..512 => 2,
-        512..2048 => 4,
+        256..1024 => 2,
+        1024..2048 => 4,
         _ => 8,
     };
     Cut::into(count, len, UNIT)

@@ -31,10 +31,12 @@ use crate::{Scalar, View, sum_rows};
 const COLUMNS: usize = 32;
 /// Rows a piece of Y is cut by: a multiple of both tiles' heights
 const ROWS: usize = 24;
-/// Rows so far apart, bytes, are each on a page of their own and fall into the same few sets of the caches: they are packed. Big's
-/// products gain 10 to 40 % by it; at 512 columns of f32, half of this, wide's would lose 5 to 15 %.
+/// Rows so far apart, bytes, are each on a page of their own and fall into the same few sets of the caches:
+/// they are packed. Big's products gain 10 to 40 % by it; at 512 columns of f32, half of this, wide's would
+/// lose 5 to 15 %.
 const PAGE: usize = 4096;
-/// A panel is worth packing when at least so many rows run over it: two tiles of AVX-512 pay for the copy many times
+/// A panel is worth packing when at least so many rows run over it: two tiles of AVX-512 pay for the copy
+/// many times
 const PANEL_MIN_USES: usize = 32;
 /// What adding up a number of a partial sum counts as, in multiply-adds of a product: it is bound by the caches
 const ADD_WORK: usize = 16;

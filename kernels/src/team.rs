@@ -81,8 +81,8 @@ pub fn parallel_for(pieces: usize, f: impl Fn(usize) + Sync) {
     }
 }
 
-/// As [`parallel_for`], for pieces that are `work` multiply-adds in all: outside a scope, where other threads have to be woken,
-/// small work stays on the caller's thread
+/// As [`parallel_for`], for pieces that are `work` multiply-adds in all: outside a scope, where other threads
+/// have to be woken, small work stays on the caller's thread
 pub(crate) fn parallel_for_work(pieces: usize, work: usize, f: impl Fn(usize) + Sync) {
     if work < WORTH_WAKING && LEADS.get().is_null() {
         (0..pieces).for_each(f);

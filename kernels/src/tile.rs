@@ -33,11 +33,12 @@ macro_rules! tiles {
             const LOW: usize = 2;
             /// and so many vectors
             const WIDE: usize = 8;
-            /// From here on, B's rows are so far apart, bytes, that the processor does not fetch them ahead by itself; measured
-            /// on the layers of wide and big, where asking for them saves 5 to 30 %; with nearer rows it costs 3 %
+            /// From here on, B's rows are so far apart, bytes, that the processor does not fetch them ahead
+            /// by itself; measured on the layers of wide and big, where asking for them saves 5 to 30 %; with
+            /// nearer rows it costs 3 %
             const FAR_BYTES: usize = 1024;
-            /// Steps of k a turn of the loop, whose own instructions compete with the multiply-adds for ports; also how far
-            /// ahead far rows are asked for
+            /// Steps of k a turn of the loop, whose own instructions compete with the multiply-adds for
+            /// ports; also how far ahead far rows are asked for
             const UNROLL: usize = 4;
 
             /// Rows `rows` and columns `cols` of C
@@ -111,7 +112,8 @@ macro_rules! tiles {
                 }
             }
 
-            /// A tile of `VECTORS` vectors, all of them whole if `FULL`, B's rows `FAR` apart, of as many rows as are left
+            /// A tile of `VECTORS` vectors, all of them whole if `FULL`, B's rows `FAR` apart, of as many
+            /// rows as are left
             ///
             /// # Safety
             /// As `block`, for rows row..row + height, height ≤ `ROWS`, and columns col..col + width, width in

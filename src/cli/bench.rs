@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chainrule::bench::{Bench, Dims, Net, standard_nets};
 use chainrule::config::{CsvDialect, EngineChoice};
 use chainrule::files::write_atomically;
 use chainrule::log::{BenchRow, to_csv};
+use chainrule::threads::cores;
 
-use super::{Exit, print, tell};
+use super::{Exit, pool, print, tell};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -46,8 +47,7 @@ impl Args {
         if !self.threads.is_empty() {
             return self.threads.iter().copied().map(usize::from).collect();
         }
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        if cores > 1 { vec![1, cores] } else { vec![1] }
+        if cores() > 1 { vec![1, cores()] } else { vec![1] }
     }
 
     fn nets(&self) -> Vec<Net> {
@@ -61,8 +61,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let (data, mut rows) = (bench.data(), Vec::new());
     print(&header())?;
     for threads in args.threads() {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.with_context(|| format!("cannot start {threads} threads"))?;
+        let pool = pool(threads)?;
         let mut printed = Ok(());
         pool.install(|| {
             bench.run(&data, &mut |row| {

@@ -10,7 +10,9 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Trains dense neural networks from the command line, fast, on CPUs
 #[derive(Parser)]
@@ -78,6 +80,12 @@ fn with_dashes(arg: OsString) -> OsString {
         },
         _ => arg,
     }
+}
+
+/// That many threads to compute on
+fn pool(threads: usize) -> anyhow::Result<ThreadPool> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.with_context(|| format!("cannot start {threads} threads"))
 }
 
 /// Whoever reads our output has seen enough, as `head` does: no error of ours

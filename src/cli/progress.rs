@@ -27,8 +27,9 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(config: &TrainConfig, data: &Dataset, quiet: bool) -> Self {
-        let dims = [&[data.features()], &config.hidden_dims.0[..], &[data.classes.len()]].concat();
+        let dims = config.dims(data.features(), data.classes.len());
         let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
+        let threads = rayon::current_num_threads();
         let net = format!(
             "{}, {} training and {} test images; net {}, {}, {}",
             data.source,
@@ -36,7 +37,7 @@ impl Progress {
             data.test.len(),
             dims.join("-"),
             config.activation,
-            if config.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", config.threads) },
+            if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") },
         );
         Self { quiet, epochs: config.epochs, batches: 0, net, bar: None, drawn: Instant::now() }
     }

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chainrule::config::Settings;
 use chainrule::data::Dataset;
 use chainrule::run::{self, Outcome, Status};
+use chainrule::threads::{cores, worth};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::progress::{Progress, percent};
-use super::{Exit, tell};
+use super::{Exit, pool, tell};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -51,11 +52,15 @@ pub fn run(args: Args) -> Result<Exit> {
     let file = args.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
     let mut config = args.settings.or(quick).or(file).resolve()?;
     let signals = Signals::register()?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build();
-    let pool = pool.with_context(|| format!("cannot start {} threads", config.threads))?;
-    let outcome = pool.install(|| {
-        let data = Dataset::load(config.data.as_deref())?;
-        config.data = Some(data.source.clone());
+    // How many threads the net is worth is known when the data are: more may load them than train on them.
+    let loaders = pool(config.threads.unwrap_or_else(cores))?;
+    let data = loaders.install(|| Dataset::load(config.data.as_deref()))?;
+    let dims = config.dims(data.features(), data.classes.len());
+    let threads =
+        config.threads.unwrap_or_else(|| worth(&dims, config.batch_size.min(data.train.len()), cores()));
+    let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };
+    (config.data, config.threads) = (Some(data.source.clone()), Some(threads));
+    let outcome = trainers.install(|| {
         let mut progress = Progress::new(&config, &data, args.quiet);
         run::train(&config, &data, args.run_id.as_deref(), &mut progress, &signals.stop)
     })?;

@@ -1,0 +1,289 @@
+//! Whole nets of random shapes against plain loops in f64, by every engine of this processor
+//!
+//! Beside each number of the reference goes a bound of how far the same number may be off when it is computed in
+//! T, by running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.3): what
+//! came in wrong, spread by the weights, plus the rounding of this product's own sums. No tolerance is chosen.
+
+#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
+
+use chainrule::layers::Activation;
+use chainrule::loss::SoftmaxCrossEntropy;
+use chainrule::model::{Mlp, Workspace, with_team};
+use chainrule::optim::Sgd;
+use chainrule::rng::{Purpose, Random};
+use chainrule_kernels::{EngineKind, Scalar};
+
+/// As many as take some seconds
+const NETS: u64 = 250;
+/// Second-order terms and the rounding of the reference and of the bounds themselves, which are f64
+const SLACK: f64 = 1.01;
+
+/// A number of the reference, and how far the same one in T may be from it
+#[derive(Clone, Copy, Debug, Default)]
+struct Bounded {
+    x: f64,
+    e: f64,
+}
+
+impl Bounded {
+    fn exact(x: f64) -> Self {
+        Self { x, e: 0.0 }
+    }
+
+    /// The largest magnitude that the number in T can have
+    fn size(self) -> f64 {
+        self.x.abs() + self.e
+    }
+}
+
+/// `start + Σ aᵢ bᵢ`, summed in any order with or without fused multiply-adds
+fn sum_of_products<T: Scalar>(start: f64, terms: impl Iterator<Item = (Bounded, Bounded)>) -> Bounded {
+    let (mut x, mut e, mut size, mut count) = (start, 0.0, start.abs(), 1.0);
+    for (a, b) in terms {
+        x += a.x * b.x;
+        e += a.e * b.size() + a.x.abs() * b.e;
+        size += a.size() * b.size();
+        count += 1.0;
+    }
+    Bounded { x, e: SLACK * (e + (count + 1.0) * T::EPSILON * size) }
+}
+
+/// Rows of numbers
+type Rows = Vec<Vec<Bounded>>;
+
+/// The drawn shape of a net and its batch
+#[derive(Debug)]
+struct Shape {
+    dims: Vec<usize>,
+    activation: Activation,
+    /// Rows that there is room for, and rows of this batch
+    rows: (usize, usize),
+}
+
+fn draw(random: &mut Random) -> Shape {
+    let mut up_to = |n: u32| 1 + random.below(n) as usize;
+    let hidden = up_to(5) - 1;
+    let mut dims: Vec<usize> = (0..hidden + 2).map(|_| up_to(70)).collect();
+    if up_to(8) == 1 {
+        // Long enough for the forward product to be cut along it.
+        dims[0] = 256 + up_to(700);
+    }
+    let classes = dims.len() - 1;
+    dims[classes] = 1 + up_to(69);
+    let activation = if up_to(2) == 1 { Activation::Relu } else { Activation::Sigmoid };
+    let room = up_to(130);
+    let rows = if up_to(2) == 1 { room } else { up_to(room as u32) };
+    Shape { dims, activation, rows: (room, rows) }
+}
+
+/// A net with its batch, in T; weights and pixels are exact in f32
+struct Case<T> {
+    model: Mlp<T>,
+    x: Vec<f64>,
+    labels: Vec<u32>,
+}
+
+fn case<T: Scalar>(shape: &Shape, seed: u64) -> Case<T> {
+    let (dims, last) = (&shape.dims, shape.dims.len() - 1);
+    let mut random = Random::new(seed, Purpose::BenchImages);
+    let mut model = Mlp::new(dims[0], &dims[1..last], dims[last], shape.activation, seed);
+    for parameter in model.parameters_mut() {
+        let limit = (6.0 / (parameter.w.len() / parameter.cols) as f64).sqrt();
+        for w in parameter.w {
+            *w = T::from_f64(f64::from(random.symmetric(limit) as f32));
+        }
+    }
+    let x = (0..shape.rows.1 * dims[0]).map(|_| f64::from(random.unit() as f32)).collect();
+    let labels = (0..shape.rows.1).map(|_| random.below(dims[last] as u32)).collect();
+    Case { model, x, labels }
+}
+
+/// The gradients of every layer's W, row by row, and b, by plain loops
+fn reference<T: Scalar>(case: &Case<T>, shape: &Shape) -> Vec<(Vec<Bounded>, Vec<Bounded>)> {
+    let (eps, rows) = (T::EPSILON, shape.rows.1);
+    let layers = case.model.layers();
+    let weight = |l: usize, i: usize, j: usize| Bounded::exact(layers[l].w.row(i)[j].to_f64());
+    let mut flow: Vec<Rows> = vec![
+        case.x.chunks(shape.dims[0]).map(|row| row.iter().copied().map(Bounded::exact).collect()).collect(),
+    ];
+    for (l, layer) in layers.iter().enumerate() {
+        let activate = |z: Bounded| match shape.activation {
+            _ if l + 1 == layers.len() => z,
+            Activation::Relu if z.x + z.e <= 0.0 => Bounded::exact(0.0),
+            Activation::Relu => Bounded { x: z.x.max(0.0), e: z.e },
+            Activation::Sigmoid => {
+                // The slope is at most 1/4; exp is right to 2 ulp, and 1 + e and 1 / (…) add a rounding each.
+                Bounded { x: 1.0 / (1.0 + (-z.x).exp()), e: z.e / 4.0 + 8.0 * eps }
+            }
+        };
+        let next = flow[l].iter().map(|x| {
+            let unit = |j: usize| {
+                let products = x.iter().enumerate().map(|(i, &x)| (x, weight(l, i, j)));
+                activate(sum_of_products::<T>(layer.b[j].to_f64(), products))
+            };
+            (0..layer.b.len()).map(unit).collect()
+        });
+        let next = next.collect();
+        flow.push(next);
+    }
+    let logits = flow.last().unwrap();
+    let mut dy: Rows =
+        logits.iter().zip(&case.labels).map(|(z, &label)| loss_gradient(z, label, rows, eps)).collect();
+    let mut gradients = Vec::new();
+    for l in (0..layers.len()).rev() {
+        let (d_in, d_out) = (shape.dims[l], shape.dims[l + 1]);
+        let dw = (0..d_in * d_out).map(|at| {
+            let (i, j) = (at / d_out, at % d_out);
+            sum_of_products::<T>(0.0, flow[l].iter().zip(&dy).map(|(x, dy)| (x[i], dy[j])))
+        });
+        let db =
+            (0..d_out).map(|j| sum_of_products::<T>(0.0, dy.iter().map(|dy| (Bounded::exact(1.0), dy[j]))));
+        gradients.push((dw.collect(), db.collect()));
+        let dx = dy.iter().zip(&flow[l]).map(|(dy, y)| {
+            let unit = |i: usize| {
+                let products = dy.iter().enumerate().map(|(j, &dy)| (dy, weight(l, i, j)));
+                times_derivative(sum_of_products::<T>(0.0, products), y[i], shape.activation, eps)
+            };
+            (0..d_in).map(unit).collect()
+        });
+        if l > 0 {
+            dy = dx.collect();
+        }
+    }
+    gradients.reverse();
+    gradients
+}
+
+/// `(softmax(z) − onehot(label)) / rows`
+fn loss_gradient(z: &[Bounded], label: u32, rows: usize, eps: f64) -> Vec<Bounded> {
+    let max = z.iter().fold(f64::NEG_INFINITY, |max, z| max.max(z.x));
+    let off = z.iter().fold(0.0f64, |off, z| off.max(z.e));
+    let spread = z.iter().fold(0.0f64, |spread, z| spread.max((z.x - max).abs() + 2.0 * off));
+    let sum: f64 = z.iter().map(|z| (z.x - max).exp()).sum();
+    // In the exponents: the scores' own errors, which the sum has too, and the rounding of z − m; then exp (2 ulp),
+    // the sum and the quotient. A probability below the smallest number of T becomes 0.
+    let relative = (2.0 * (off + eps * spread)).exp_m1() + (z.len() as f64 + 10.0) * eps;
+    let one = |(j, z): (usize, &Bounded)| {
+        let p = (z.x - max).exp() / sum;
+        let x = p - f64::from(u8::from(j == label as usize));
+        let e = p * relative + 1e-38 + 3.0 * eps * (x.abs() + p * relative);
+        Bounded { x: x / rows as f64, e: SLACK * e / rows as f64 }
+    };
+    z.iter().enumerate().map(one).collect()
+}
+
+/// `d · f'`, with the derivative taken at the value y
+fn times_derivative(d: Bounded, y: Bounded, f: Activation, eps: f64) -> Bounded {
+    match f {
+        // So near to the kink the other side is right too.
+        Activation::Relu if y.x <= y.e && y.e > 0.0 => {
+            Bounded { x: if y.x > 0.0 { d.x } else { 0.0 }, e: d.size() }
+        }
+        Activation::Relu => {
+            Bounded { x: if y.x > 0.0 { d.x } else { 0.0 }, e: if y.x > 0.0 { d.e } else { 0.0 } }
+        }
+        Activation::Sigmoid => {
+            let slope = y.x * (1.0 - y.x);
+            // |d y (1 − y) / dy| ≤ 1, and three roundings of numbers that are at most y, slope and the product.
+            let slope_e = y.e + y.e * y.e + 3.0 * eps * y.size();
+            let e = d.size() * slope_e + d.e * slope + 2.0 * eps * d.size() * (slope + slope_e);
+            Bounded { x: d.x * slope, e: SLACK * e }
+        }
+    }
+}
+
+fn fill<T: Scalar>(ws: &mut Workspace<T>, case: &Case<T>) {
+    ws.set_rows(case.labels.len());
+    for (to, &from) in ws.input_mut().data_mut().iter_mut().zip(&case.x) {
+        *to = T::from_f64(from);
+    }
+}
+
+/// Forward, loss and backward; with `sgd` its steps are made inside
+fn pass<T: Scalar>(case: &mut Case<T>, ws: &mut Workspace<T>, sgd: Option<&mut Sgd<T>>) {
+    fill(ws, case);
+    case.model.forward(ws);
+    SoftmaxCrossEntropy::default().forward(ws.output_mut(), &case.labels);
+    SoftmaxCrossEntropy::backward(ws.output_mut(), &case.labels);
+    case.model.backward(ws, sgd);
+}
+
+fn bits<T: Scalar>(model: &Mlp<T>) -> Vec<u64> {
+    model.layers().iter().flat_map(|l| l.w.data().iter().chain(&l.b)).map(|x| x.to_f64().to_bits()).collect()
+}
+
+fn check<T: Scalar>(seed: u64) {
+    let shape = draw(&mut Random::new(seed, Purpose::GradientCheck));
+    let want = reference(&case::<T>(&shape, seed), &shape);
+    for engine in [EngineKind::Fused, EngineKind::Matrixmultiply].into_iter().filter(|e| e.is_available()) {
+        let mut stored = case::<T>(&shape, seed);
+        let mut ws = stored.model.workspace(shape.rows.0, engine);
+        pass(&mut stored, &mut ws, None);
+        for (l, (layer, (dw, db))) in stored.model.layers().iter().zip(&want).enumerate() {
+            let got = layer.dw.data().iter().chain(&layer.db);
+            assert_eq!(got.clone().count(), dw.len() + db.len());
+            for (at, (got, want)) in got.zip(dw.iter().chain(db)).enumerate() {
+                // The reference is off by no more than the same bound with the ε of f64.
+                let bound = want.e * (1.0 + f64::EPSILON / T::EPSILON) + f64::MIN_POSITIVE;
+                assert!(
+                    (got.to_f64() - want.x).abs() <= bound,
+                    "net {seed}, {engine:?}, {shape:?}: gradient {at} of layer {l} is {got:?}, not {want:?}"
+                );
+            }
+        }
+        // Two steps made inside the products: the bits of stored gradients spent afterwards, for any number of threads.
+        let mut apart = case::<T>(&shape, seed);
+        let mut sgd = Sgd::new(&mut apart.model, 0.1, 0.9, 0.01);
+        for _ in 0..2 {
+            pass(&mut apart, &mut ws, None);
+            sgd.step(&mut apart.model);
+        }
+        for threads in [1, 3] {
+            let mut inside = case::<T>(&shape, seed);
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                with_team(|| {
+                    let mut sgd = Sgd::new(&mut inside.model, 0.1, 0.9, 0.01);
+                    let mut ws = inside.model.workspace(shape.rows.0, engine);
+                    for _ in 0..2 {
+                        pass(&mut inside, &mut ws, Some(&mut sgd));
+                    }
+                });
+            });
+            assert!(
+                bits(&inside.model) == bits(&apart.model),
+                "net {seed}, {engine:?}, {threads} threads, {shape:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn random_nets_have_the_right_gradients_in_f32() {
+    (0..NETS).for_each(check::<f32>);
+}
+
+#[test]
+fn random_nets_have_the_right_gradients_in_f64() {
+    (0..NETS).for_each(check::<f64>);
+}
+
+/// The widest bound of a net's gradients over the largest gradient
+fn looseness<T: Scalar>(seed: u64) -> f64 {
+    let shape = draw(&mut Random::new(seed, Purpose::GradientCheck));
+    let gradients = reference(&case::<T>(&shape, seed), &shape);
+    let all = gradients.iter().flat_map(|(dw, db)| dw.iter().chain(db));
+    let largest = all.clone().fold(0.0f64, |largest, g| largest.max(g.x.abs()));
+    all.fold(0.0f64, |widest, g| widest.max(g.e)) / largest
+}
+
+#[test]
+fn the_bounds_are_tight_enough_to_see_a_wrong_number() {
+    // Worst cases multiply from layer to layer, so f64 is what sees small errors in deep nets.
+    for seed in 0..40 {
+        let loose = looseness::<f64>(seed);
+        assert!(loose < 1e-6, "net {seed}: bounds of {loose} of the largest gradient");
+    }
+    let tight = (0..40).filter(|&seed| looseness::<f32>(seed) < 0.01).count();
+    assert!(tight >= 20, "in f32 only {tight} of 40 nets have bounds below 1 % of their largest gradient");
+}
