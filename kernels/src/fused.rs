@@ -46,10 +46,12 @@ const ADD_WORK: usize = 16;
 pub struct Operands<T> {
     /// Inner dimension
     pub(crate) k: usize,
-    /// A, m × k
+    /// A, m × k, as it lies or as a transposed matrix
     pub(crate) a: *const T,
-    /// Strides of A from row to row and from column to column
-    pub(crate) a_strides: (usize, usize),
+    /// From row to row of A or, if it is transposed, from column to column; the other stride is 1
+    pub(crate) a_stride: usize,
+    /// Whether A's columns are contiguous, and not its rows
+    pub(crate) a_transposed: bool,
     /// B, k × n, each row contiguous
     pub(crate) b: *const T,
     /// From row to row of B
@@ -187,7 +189,8 @@ fn product<T: Scalar>(
     Operands {
         k: depth.len(),
         a: x.as_ptr().wrapping_add(depth.start),
-        a_strides: x.strides(),
+        a_stride: x.strides().0,
+        a_transposed: false,
         b: w.as_ptr().wrapping_add(depth.start * n),
         b_stride: n,
         c,
@@ -244,7 +247,8 @@ pub(crate) fn backward<T: Scalar>(
                     let p = Operands {
                         k: n,
                         a: dy.as_ptr(),
-                        a_strides: dy.strides(),
+                        a_stride: n,
+                        a_transposed: false,
                         b: panel_at,
                         b_stride: some.len(),
                         c: dx.get().add(first),
@@ -261,7 +265,8 @@ pub(crate) fn backward<T: Scalar>(
         let mut p = Operands {
             k: m,
             a: x.as_ptr(),
-            a_strides: x.t().strides(),
+            a_stride: k,
+            a_transposed: true,
             b: dy.as_ptr(),
             b_stride: n,
             c: target.get(),
@@ -278,7 +283,7 @@ pub(crate) fn backward<T: Scalar>(
             }
             let x_at = panel_at.add(panel);
             T::pack(x.as_ptr().add(rows.start), k, m, rows.len(), x_at);
-            (p.a, p.a_strides) = (x_at.wrapping_sub(rows.start), (1, rows.len()));
+            (p.a, p.a_stride) = (x_at.wrapping_sub(rows.start), rows.len());
             for first in (0..n).step_by(COLUMNS) {
                 let width = COLUMNS.min(n - first);
                 T::pack(dy.as_ptr().add(first), n, m, width, panel_at);

@@ -36,7 +36,7 @@ pub trait Scalar:
     const ZERO: Self;
     /// 1
     const ONE: Self;
-    /// Velocities nearer to 0 than this become 0: 2⁻¹⁰⁰ or 2⁻¹⁰⁰⁰; see [`sgd`](crate::sgd)
+    /// Velocities nearer to 0 than this become 0: 2⁻⁹⁵ or 2⁻¹⁰⁰⁰; see [`sgd`](crate::sgd)
     const NEGLIGIBLE: Self;
     /// Distance from 1 to the next number: 2⁻²³ or 2⁻⁵²
     const EPSILON: f64;
@@ -233,7 +233,7 @@ scalar!(
     matrixmultiply::sgemm,
     avx512_f32,
     avx2_f32,
-    f32::from_bits((127 - 100) << 23),
+    f32::from_bits((127 - 95) << 23),
     32896.0 / 8_388_608.0,
     1.0 / 65_536.0
 );

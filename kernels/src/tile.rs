@@ -1,8 +1,8 @@
 //! Register tiles of `C ← 1 bᵀ + A B` that read their operands as they lie, for AVX-512 and AVX2 with FMA
 //!
 //! A tile is a few rows by two vectors of columns of C, which stay in registers while k runs. Each step
-//! loads two vectors of a row of B and one number of each row of A, which may have any strides: A can be
-//! transposed, B can't. Nothing is packed.
+//! loads two vectors of a row of B and one number of each row of A, which can be transposed; B can't. Nothing
+//! is packed.
 //!
 //! Each element is one accumulator: the start value, then k fused multiply-adds from first to last. So the
 //! bits depend neither on the tile's shape nor on the instruction set. A tile is stored as it is, or, being
@@ -53,10 +53,27 @@ macro_rules! tiles {
                 rows: std::ops::Range<usize>,
                 cols: std::ops::Range<usize>,
             ) {
-                if rows.len() <= LOW {
-                    // SAFETY: the caller's promise.
-                    return unsafe { low_block(p, rows, cols) };
+                // SAFETY: the caller's promise.
+                unsafe {
+                    match (rows.len() <= LOW, p.a_transposed) {
+                        (true, false) => low_block::<false>(p, rows, cols),
+                        (true, true) => low_block::<true>(p, rows, cols),
+                        (false, false) => high_block::<false>(p, rows, cols),
+                        (false, true) => high_block::<true>(p, rows, cols),
+                    }
                 }
+            }
+
+            /// As `block`, with the side along which A is contiguous as a constant
+            ///
+            /// # Safety
+            /// As `block`.
+            #[target_feature(enable = $features)]
+            unsafe fn high_block<const TRANSPOSED: bool>(
+                p: &Operands<$t>,
+                rows: std::ops::Range<usize>,
+                cols: std::ops::Range<usize>,
+            ) {
                 let far = p.b_stride * size_of::<$t>() >= FAR_BYTES;
                 for col in cols.clone().step_by(2 * LANES) {
                     let width = (cols.end - col).min(2 * LANES);
@@ -66,13 +83,15 @@ macro_rules! tiles {
                         unsafe {
                             match width {
                                 _ if width == 2 * LANES && far => {
-                                    columns::<2, true, true>(p, row, height, col, width)
+                                    columns::<TRANSPOSED, 2, true, true>(p, row, height, col, width)
                                 }
                                 _ if width == 2 * LANES => {
-                                    columns::<2, true, false>(p, row, height, col, width)
+                                    columns::<TRANSPOSED, 2, true, false>(p, row, height, col, width)
                                 }
-                                _ if width > LANES => columns::<2, false, false>(p, row, height, col, width),
-                                _ => columns::<1, false, false>(p, row, height, col, width),
+                                _ if width > LANES => {
+                                    columns::<TRANSPOSED, 2, false, false>(p, row, height, col, width)
+                                }
+                                _ => columns::<TRANSPOSED, 1, false, false>(p, row, height, col, width),
                             }
                         }
                     }
@@ -84,7 +103,7 @@ macro_rules! tiles {
             /// # Safety
             /// As `block`.
             #[target_feature(enable = $features)]
-            unsafe fn low_block(
+            unsafe fn low_block<const TRANSPOSED: bool>(
                 p: &Operands<$t>,
                 rows: std::ops::Range<usize>,
                 cols: std::ops::Range<usize>,
@@ -95,17 +114,17 @@ macro_rules! tiles {
                         // SAFETY: the caller's promise; col + width stays inside the range.
                         unsafe {
                             match width.div_ceil(LANES) {
-                                1 => tile::<1, 1, false, false>(p, row, col, width),
-                                2 => tile::<1, 2, false, false>(p, row, col, width),
-                                3 => tile::<1, 3, false, false>(p, row, col, width),
-                                4 => tile::<1, 4, false, false>(p, row, col, width),
-                                5 => tile::<1, 5, false, false>(p, row, col, width),
-                                6 => tile::<1, 6, false, false>(p, row, col, width),
-                                7 => tile::<1, 7, false, false>(p, row, col, width),
+                                1 => tile::<TRANSPOSED, 1, 1, false, false>(p, row, col, width),
+                                2 => tile::<TRANSPOSED, 1, 2, false, false>(p, row, col, width),
+                                3 => tile::<TRANSPOSED, 1, 3, false, false>(p, row, col, width),
+                                4 => tile::<TRANSPOSED, 1, 4, false, false>(p, row, col, width),
+                                5 => tile::<TRANSPOSED, 1, 5, false, false>(p, row, col, width),
+                                6 => tile::<TRANSPOSED, 1, 6, false, false>(p, row, col, width),
+                                7 => tile::<TRANSPOSED, 1, 7, false, false>(p, row, col, width),
                                 _ if width == WIDE * LANES => {
-                                    tile::<1, WIDE, true, false>(p, row, col, width)
+                                    tile::<TRANSPOSED, 1, WIDE, true, false>(p, row, col, width)
                                 }
-                                _ => tile::<1, WIDE, false, false>(p, row, col, width),
+                                _ => tile::<TRANSPOSED, 1, WIDE, false, false>(p, row, col, width),
                             }
                         }
                     }
@@ -119,7 +138,12 @@ macro_rules! tiles {
             /// As `block`, for rows row..row + height, height ≤ `ROWS`, and columns col..col + width, width in
             /// the last of `VECTORS` vectors.
             #[target_feature(enable = $features)]
-            unsafe fn columns<const VECTORS: usize, const FULL: bool, const FAR: bool>(
+            unsafe fn columns<
+                const TRANSPOSED: bool,
+                const VECTORS: usize,
+                const FULL: bool,
+                const FAR: bool,
+            >(
                 p: &Operands<$t>,
                 row: usize,
                 height: usize,
@@ -129,14 +153,14 @@ macro_rules! tiles {
                 // SAFETY: the caller's promise, with the number of rows as a constant.
                 unsafe {
                     match height {
-                        1 => tile::<1, VECTORS, FULL, FAR>(p, row, col, width),
-                        2 => tile::<2, VECTORS, FULL, FAR>(p, row, col, width),
-                        3 => tile::<3, VECTORS, FULL, FAR>(p, row, col, width),
-                        4 => tile::<4, VECTORS, FULL, FAR>(p, row, col, width),
-                        5 => tile::<5, VECTORS, FULL, FAR>(p, row, col, width),
-                        6 => tile::<6, VECTORS, FULL, FAR>(p, row, col, width),
-                        7 => tile::<7, VECTORS, FULL, FAR>(p, row, col, width),
-                        _ => tile::<ROWS, VECTORS, FULL, FAR>(p, row, col, width),
+                        1 => tile::<TRANSPOSED, 1, VECTORS, FULL, FAR>(p, row, col, width),
+                        2 => tile::<TRANSPOSED, 2, VECTORS, FULL, FAR>(p, row, col, width),
+                        3 => tile::<TRANSPOSED, 3, VECTORS, FULL, FAR>(p, row, col, width),
+                        4 => tile::<TRANSPOSED, 4, VECTORS, FULL, FAR>(p, row, col, width),
+                        5 => tile::<TRANSPOSED, 5, VECTORS, FULL, FAR>(p, row, col, width),
+                        6 => tile::<TRANSPOSED, 6, VECTORS, FULL, FAR>(p, row, col, width),
+                        7 => tile::<TRANSPOSED, 7, VECTORS, FULL, FAR>(p, row, col, width),
+                        _ => tile::<TRANSPOSED, ROWS, VECTORS, FULL, FAR>(p, row, col, width),
                     }
                 }
             }
@@ -144,7 +168,13 @@ macro_rules! tiles {
             /// # Safety
             /// As `columns`, for `HEIGHT` rows.
             #[target_feature(enable = $features)]
-            unsafe fn tile<const HEIGHT: usize, const VECTORS: usize, const FULL: bool, const FAR: bool>(
+            unsafe fn tile<
+                const TRANSPOSED: bool,
+                const HEIGHT: usize,
+                const VECTORS: usize,
+                const FULL: bool,
+                const FAR: bool,
+            >(
                 p: &Operands<$t>,
                 row: usize,
                 col: usize,
@@ -164,7 +194,8 @@ macro_rules! tiles {
                 };
                 let mut masks = [mask(LANES); VECTORS];
                 masks[VECTORS - 1] = mask(width - (VECTORS - 1) * LANES);
-                let (rsa, csa) = p.a_strides;
+                // One of them a constant, or the loop would spend its loads on addresses that have no register.
+                let (rsa, csa) = if TRANSPOSED { (1, p.a_stride) } else { (p.a_stride, 1) };
                 // SAFETY: A's rows row..row + HEIGHT and all k columns, B's k rows and C's rows of the tile exist;
                 // masked lanes, those beyond col + width, are neither read nor written.
                 unsafe {
@@ -233,7 +264,10 @@ macro_rules! tiles {
                             let at = (row + i) * p.c_stride + col + v * LANES;
                             let w = load(p.c.add(at), masks[v]);
                             // Not fused, so that the bits are those of `sgd.rs`.
-                            let mut step = $add(sums[i][v], $mul(lambda, w));
+                            let mut step = sums[i][v];
+                            if rule.lambda != 0.0 {
+                                step = $add(step, $mul(lambda, w));
+                            }
                             if !velocities.is_null() {
                                 step = $add($mul(mu, load(velocities.add(at), masks[v])), step);
                                 step = at_least(step, negligible);
@@ -266,7 +300,11 @@ tiles!(
     |at, mask| _mm512_maskz_loadu_ps(mask, at),
     |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
     |count| ((1u32 << count) - 1) as __mmask16,
-    |x, bound| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(x), bound), x)
+    // One instruction instead of two: the upper three bits of the exponent say whether it is at least 32 − 127.
+    |x, _bound| _mm512_maskz_mov_ps(
+        _mm512_test_epi32_mask(_mm512_castps_si512(x), _mm512_set1_epi32(0x7000_0000)),
+        x
+    )
 );
 tiles!(
     avx512_f64,

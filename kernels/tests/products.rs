@@ -145,8 +145,8 @@ fn check_backward<T: Scalar>(kind: EngineKind) {
                 let want: f64 = (0..m).map(|p| dy[p * n + j].to_f64()).sum();
                 assert!((want - db[j].to_f64()).abs() <= tolerance(m), "{kind:?} db {m}×{k}×{n}");
             }
-            for mu in [0.0, 0.9] {
-                let [eta, mu, lambda] = [0.1, mu, 0.01].map(T::from_f64);
+            for (mu, lambda) in [(0.0, 0.01), (0.9, 0.01), (0.9, 0.0)] {
+                let [eta, mu, lambda] = [0.1, mu, lambda].map(T::from_f64);
                 let rule = SgdRule { eta, mu, lambda };
                 let start = if mu > T::ZERO { numbers::<T>((k + 1) * n, 5) } else { Vec::new() };
                 let (mut w1, mut b1, mut v1) = (w.clone(), numbers::<T>(n, 4), start.clone());
@@ -180,6 +180,35 @@ fn gradients_agree_with_the_plain_loop_and_steps_with_stored_gradients() {
         check_backward::<f32>(kind);
         check_backward::<f64>(kind);
     }
+}
+
+#[test]
+fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
+    fn check<T: Scalar + PartialEq>() {
+        let (m, k, n) = (3, 20, 45);
+        let small = |x: T| x * T::NEGLIGIBLE;
+        let x = numbers::<T>(m * k, 1);
+        let dy: Vec<T> = numbers(m * n, 2).into_iter().map(small).collect();
+        let [eta, mu, lambda] = [0.1, 0.9, 0.0].map(T::from_f64);
+        let rule = SgdRule { eta, mu, lambda };
+        for kind in engines() {
+            let mut engine = Engine::<T>::new(kind);
+            let (mut w, mut dw, mut db) = (vec![T::ZERO; k * n], vec![T::ZERO; k * n], vec![T::ZERO; n]);
+            let store = Gradient::Store { dw: &mut dw, db: &mut db };
+            engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, None, store);
+            let start: Vec<T> = numbers(k * n, 3).into_iter().map(small).collect();
+            let (mut v1, mut v2, mut w1, mut w2) = (start.clone(), start, w.clone(), w);
+            sgd(rule, &mut w1, &mut v1, &dw);
+            let (mut b, mut vb) = (vec![T::ZERO; n], vec![T::ZERO; n]);
+            let step = Gradient::Step { rule, b: &mut b, vw: &mut v2, vb: &mut vb };
+            engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, None, step);
+            assert!(v1 == v2 && w1 == w2, "{kind:?}");
+            let dropped = v1.iter().filter(|&&v| v == T::ZERO).count();
+            assert!(dropped > 50 && dropped < k * n - 50, "{dropped} of {} are 0", k * n);
+        }
+    }
+    check::<f32>();
+    check::<f64>();
 }
 
 #[test]
