@@ -50,6 +50,7 @@ def arguments():
     parser.add_argument("--turns", type=int, default=1, help="how often each program has its turn (default 1)")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data/fashion-mnist")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "results")
+    parser.add_argument("--keep", action="store_true", help="keep compare.csv's lines of nets and threads not run now")
     parser.add_argument("--readme", action="store_true", help="put table and chart into README.md and docs/")
     parser.add_argument("--list-peers", action="store_true", help="only print the chosen peers, one a line")
     return parser.parse_args()
@@ -75,7 +76,9 @@ class Failure(Exception):
 
 def run(command, threads):
     """Its last line on stdout, wall time in s and peak memory in MiB."""
-    keep = {key: value for key, value in os.environ.items() if not key.startswith("CHAINRULE_")}
+    # What the user has set for chainrule or for OpenBLAS (its kernels, say) would make the comparison another one.
+    dropped = ("CHAINRULE_", "OPENBLAS_")
+    keep = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
     limits = ["OMP", "OPENBLAS", "MKL", "RAYON"]
     env = keep | {f"{name}_NUM_THREADS": str(threads) for name in limits} | {"JAX_PLATFORMS": "cpu"}
     start = time.perf_counter()
@@ -221,6 +224,20 @@ def rows_of(results):
     return rows
 
 
+def kept(path, rows):
+    """The lines of an earlier compare.csv whose net and number of threads were not run now; their figures as numbers."""
+    now = {(row["net"], row["threads"]) for row in rows}
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        earlier = list(csv.DictReader(file))
+    texts = {"program", "version", "net", "layers"}
+    for row in earlier:
+        for key in set(row) - texts:
+            row[key] = "" if row[key] == "" else int(row[key]) if key == "threads" else float(row[key])
+    return [row for row in earlier if (row["net"], row["threads"]) not in now]
+
+
 def odd_accuracies(rows):
     """In words, the programs whose accuracy is not that of the others."""
     odd = []
@@ -324,6 +341,9 @@ def main():
         say("error: no program ran")
         return 1
     rows = rows_of(results)
+    if args.keep:
+        rows += kept(args.out / "compare.csv", rows)
+        rows.sort(key=lambda row: (list(NETS).index(row["net"]), row["threads"]))
     write(args, rows)
     print(table(rows), end="")
     problems += odd_accuracies(rows)
