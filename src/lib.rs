@@ -11,6 +11,7 @@ pub mod bench;
 pub mod config;
 pub mod data;
 pub mod error;
+pub mod figures;
 pub mod files;
 pub mod gradcheck;
 pub mod init;

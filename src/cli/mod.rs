@@ -4,6 +4,7 @@ mod bench;
 mod gradcheck;
 mod info;
 mod progress;
+mod signals;
 mod train;
 
 use std::ffi::OsString;

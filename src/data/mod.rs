@@ -3,6 +3,7 @@
 pub mod batch;
 mod classes;
 mod folder;
+pub mod holdout;
 pub mod idx;
 mod synthetic;
 
