@@ -269,11 +269,19 @@ impl Settings {
         let table: toml::Table = toml::from_str(text).map_err(problem)?;
         if table.keys().any(|key| key.contains('-')) {
             // Places in the text are lost by renaming the keys, so only do it when it is needed.
-            let renamed: toml::Table =
-                table.into_iter().map(|(key, value)| (key.replace('-', "_"), value)).collect();
-            return renamed.try_into().map_err(problem);
+            return Self::from_table(table);
         }
         toml::from_str(text).map_err(problem)
+    }
+
+    /// From keys that are the flags' names, with `_` or `-`
+    ///
+    /// # Errors
+    /// If a key or value is none of a run's: what was found, and what was expected.
+    pub fn from_table(table: toml::Table) -> std::result::Result<Self, String> {
+        let renamed: toml::Table =
+            table.into_iter().map(|(key, value)| (key.replace('-', "_"), value)).collect();
+        renamed.try_into().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())
     }
 
     /// These settings, and where they say nothing, those of `other`

@@ -58,6 +58,14 @@ impl Dataset {
         synthetic::dataset()
     }
 
+    /// The folder that [`Self::load`] takes when none is named
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn find() -> Result<String> {
+        Ok(folder::find()?.display().to_string())
+    }
+
     /// Loads what `--data` names: `synthetic`, a folder, or nothing for the usual places
     ///
     /// The usual places are, in this order: the variable `CHAINRULE_DATA`, `data/fashion-mnist`,
