@@ -15,7 +15,7 @@ use crate::files::write_atomically;
 use crate::log::{self, ClassRow, ConfusionRow, CsvWriter, EpochRow, SummaryRow};
 use crate::loss::LossSum;
 use crate::trainer::{Confusion, EpochEnd, EpochResult, Trainer};
-use crate::{model_file, plot};
+use crate::{figures, model_file};
 
 /// What the `version` column and the model file say
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -127,7 +127,7 @@ fn run<T: Scalar>(
     let summed = record.finish(config, &runs_csv);
     let status = trained?;
     summed?;
-    let curves = record.draw()?;
+    let curves = !figures::redraw(&record.folder)?.is_empty();
     Ok(Outcome { status, folder: record.folder, summary: record.summary, curves })
 }
 
@@ -301,18 +301,6 @@ impl Record {
         let row = std::slice::from_ref(&self.summary);
         write_atomically(&self.folder.join("summary.csv"), &log::to_csv(row, config.csv_dialect))?;
         log::append_shared(runs_csv, &self.summary, config.csv_dialect)
-    }
-
-    /// `curves.svg` and `curves.png`, from `epochs.csv` alone; false if it has no figures
-    fn draw(&self) -> Result<bool> {
-        let curves = plot::read_curves(&self.folder.join("epochs.csv"))?;
-        if curves.is_empty() {
-            return Ok(false);
-        }
-        let pictures = plot::draw_curves(&curves)?;
-        write_atomically(&self.folder.join("curves.svg"), pictures.svg.as_bytes())?;
-        write_atomically(&self.folder.join("curves.png"), &pictures.png)?;
-        Ok(true)
     }
 }
 

@@ -1,0 +1,178 @@
+//! A sweep in one picture: accuracy by each varied setting, and the curves of all trials
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::Pictures;
+use super::curves::Curves;
+use super::legend::{Legend, Sign};
+use super::overlay::{looks, pair, shared};
+use super::parameter::{Panel, without_figures};
+use super::scene::{Area, At, Drawn, Scene, WIDTH, fit, width};
+use super::style::{FRAME, GRID, HALF_HEIGHT, Look, TICK_EM, TITLE_EM};
+use crate::error::Result;
+use crate::findings::{Findings, Group};
+
+const TOP: f64 = 50.0;
+const PANEL: f64 = 268.0;
+const GAP: f64 = 14.0;
+const ROW: f64 = 17.0;
+
+/// A panel of accuracy by each setting that was varied, and below them the curves of all trials
+///
+/// * `curves`: of the trials, in any order; without any, the curves' panels are left out
+/// * settings have one look in all their curves; of more than twelve, the most accurate ones do, the rest is grey
+///
+/// # Errors
+/// If there is no trial or the drawing library fails.
+pub fn draw_sweep(runs_csv: &Path, findings: &Findings, curves: &[Curves]) -> Result<Pictures> {
+    super::picture(runs_csv, |scene| draw(scene, findings, curves))
+}
+
+fn draw(scene: &mut Scene, findings: &Findings, curves: &[Curves]) -> Drawn<f64> {
+    if findings.trials.is_empty() {
+        return Err("no trial is in it".to_owned());
+    }
+    let (title, subtitle) = titles(findings);
+    scene.text(&fit(&title, TITLE_EM, WIDTH - 40.0)?, TITLE_EM, At::Middle, (WIDTH / 2.0, 19.0));
+    scene.colored_text(&subtitle, TICK_EM, At::Middle, (WIDTH / 2.0, 37.0), FRAME);
+    let mean = |group: &Group| findings.accuracy(group).map_or(-1.0, |spread| spread.mean);
+    let looks = looks(&findings.groups.iter().map(mean).collect::<Vec<_>>());
+
+    let panels = findings.axes.len().max(1);
+    let mut y = TOP;
+    for row in 0..panels.div_ceil(2) {
+        for side in 0..2 {
+            let outer = half(side, y, y + PANEL);
+            let axis = 2 * row + side;
+            if axis < panels {
+                Panel { findings, axis, looks: &looks }.draw(scene, outer)?;
+            } else {
+                settings(scene, findings, &looks, outer)?;
+            }
+        }
+        y += PANEL + GAP;
+    }
+    let shown: Vec<_> = curves.iter().filter(|run| !run.is_empty()).collect();
+    if shown.is_empty() {
+        return Ok(y);
+    }
+    if panels.is_multiple_of(2) {
+        let legend = Legend::small(&keys(findings, &looks), WIDTH - 40.0)?;
+        legend.draw(scene, [0.0, WIDTH], y);
+        y += legend.height() + 8.0;
+    }
+    let groups = findings.groups.iter().zip(&looks);
+    let look_of: HashMap<&str, Option<Look>> = groups
+        .flat_map(|(group, look)| group.trials.iter().map(|&i| (findings.trials[i].id.as_str(), *look)))
+        .collect();
+    let run_looks: Vec<_> = shown.iter().map(|run| look_of.get(run.run_id()).copied().flatten()).collect();
+    pair(&shown, &run_looks, shared(&shown)).draw(scene, y, y + PANEL)?;
+    Ok(y + PANEL)
+}
+
+fn half(side: usize, top: f64, bottom: f64) -> Area {
+    let left = side as f64 * WIDTH / 2.0;
+    Area { left, right: left + WIDTH / 2.0, top, bottom }
+}
+
+fn titles(findings: &Findings) -> (String, String) {
+    let names: Vec<_> = findings.axes.iter().map(|axis| axis.name.as_str()).collect();
+    let by = if names.is_empty() { String::new() } else { format!(" by {}", names.join(" and ")) };
+    let on = if findings.decided_on() == "validation" { "Validation" } else { "Test" };
+    let title = format!("{on} accuracy after the last epoch{by}");
+    let count = findings.trials.len();
+    let trials = if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") };
+    let seeds = findings.groups.iter().map(|group| group.trials.len()).max().unwrap_or(0);
+    let note = match seeds {
+        0 | 1 => String::new(),
+        _ => format!(
+            "; marks and bars are mean ± standard deviation of up to {seeds} seeds, dots are single trials"
+        ),
+    };
+    (title, trials + &note)
+}
+
+/// The value of a group for one who reads the panel: with one setting varied, its value alone
+fn name(findings: &Findings, group: &Group) -> String {
+    match findings.axes.len() {
+        0 => "all trials".to_owned(),
+        1 => findings.axes[0].values[group.place[0]].clone(),
+        _ => findings.name(group, &[]),
+    }
+}
+
+/// Groups that have a look, in the order of their values, best first where not all have one
+fn named<'a>(findings: &'a Findings, looks: &[Option<Look>]) -> Vec<(&'a Group, Look)> {
+    let mut order: Vec<usize> = (0..findings.groups.len()).collect();
+    if looks.iter().all(Option::is_some) {
+        order.sort_by_key(|&i| &findings.groups[i].place);
+    } else {
+        order = findings.ranking();
+    }
+    order.into_iter().filter_map(|i| Some((&findings.groups[i], looks[i]?))).collect()
+}
+
+fn keys(findings: &Findings, looks: &[Option<Look>]) -> Vec<(Sign, String)> {
+    let named = named(findings, looks);
+    let grey = findings.groups.len() - named.len();
+    let mut keys: Vec<_> =
+        named.into_iter().map(|(group, look)| (Sign::Line(look), name(findings, group))).collect();
+    keys.extend((grey > 0).then(|| (Sign::Faint, format!("{grey} other settings, less accurate"))));
+    keys
+}
+
+/// The table that is the curves' legend: setting, accuracy, seeds
+fn settings(scene: &mut Scene, findings: &Findings, looks: &[Option<Look>], outer: Area) -> Drawn {
+    let columns = [outer.left + 26.0, outer.right - 66.0, outer.right - 18.0];
+    let named = named(findings, looks);
+    let grey = findings.groups.len() - named.len();
+    let row = |row: usize| outer.top + 30.0 + row as f64 * ROW;
+    let heading = match findings.axes.len() {
+        1 => findings.axes[0].name.clone(),
+        _ => "setting".to_owned(),
+    };
+    let base = row(0) + HALF_HEIGHT * TICK_EM;
+    let heading = fit(&heading, TICK_EM, 190.0)?;
+    scene.colored_text(&heading, TICK_EM, At::Start, (columns[0], base), FRAME);
+    scene.colored_text("accuracy (%)", TICK_EM, At::End, (columns[1], base), FRAME);
+    scene.colored_text("trials", TICK_EM, At::End, (columns[2], base), FRAME);
+    let line = row(0) + ROW / 2.0;
+    scene.rule((columns[0], line), (columns[2], line), 0.5, GRID);
+    let winner = findings.winner();
+    for (i, (group, look)) in named.iter().enumerate() {
+        let y = row(i + 1);
+        let base = y + HALF_HEIGHT * TICK_EM;
+        Sign::Line(*look).draw(scene, columns[0], y);
+        let mut accuracy = accuracy_text(findings, group);
+        if winner == Some(*group) && findings.groups.len() > 1 {
+            accuracy = format!("best: {accuracy}");
+        }
+        let start = columns[0] + 44.0;
+        let room = columns[1] - width(&accuracy, TICK_EM)? - 10.0 - start;
+        scene.text(&fit(&name(findings, group), TICK_EM, room)?, TICK_EM, At::Start, (start, base));
+        scene.text(&accuracy, TICK_EM, At::End, (columns[1], base));
+        let ok = group.trials.iter().filter(|&&i| findings.trials[i].status == "ok").count();
+        let of = group.trials.len();
+        let count = if ok == of { of.to_string() } else { format!("{ok} of {of}") };
+        scene.text(&count, TICK_EM, At::End, (columns[2], base));
+    }
+    if grey > 0 {
+        let y = row(named.len() + 1);
+        Sign::Faint.draw(scene, columns[0], y);
+        let text = format!("{grey} other settings, less accurate");
+        scene.text(&text, TICK_EM, At::Start, (columns[0] + 44.0, y + HALF_HEIGHT * TICK_EM));
+    }
+    Ok(())
+}
+
+/// `88.49 ± 0.21`, or why there is none
+pub(super) fn accuracy_text(findings: &Findings, group: &Group) -> String {
+    match findings.accuracy(group) {
+        Some(spread) => match spread.sd {
+            Some(sd) => format!("{:.2} ± {:.2}", 100.0 * spread.mean, 100.0 * sd),
+            None => format!("{:.2}", 100.0 * spread.mean),
+        },
+        None => without_figures(findings, group).to_owned(),
+    }
+}
