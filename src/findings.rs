@@ -279,7 +279,7 @@ fn value(row: &Row<'_>, name: &str, column: usize) -> String {
 pub fn short_number(x: f64) -> String {
     let plain = x.to_string();
     let short = format!("{x:e}");
-    let unwieldy = x != 0.0 && (x.abs() < 1e-3 || x.abs() >= 1e9);
+    let unwieldy = x != 0.0 && (x.abs() < 1e-3 || x.abs() >= 1e6);
     if unwieldy && short.len() < plain.len() { short } else { plain }
 }
 
@@ -323,7 +323,7 @@ mod tests {
              a,ok,0.1,5,1,0.5,\nb,ok,0.1,5,2,0.7,\nc,diverged,1e6,5,1,,\nd,ok,0.01,5,1,0.4,\n",
         );
         assert_eq!(found.axes.len(), 1);
-        assert_eq!(found.axes[0].values, ["0.01", "0.1", "1000000"]);
+        assert_eq!(found.axes[0].values, ["0.01", "0.1", "1e6"]);
         assert_eq!(found.fixed, [("epochs", "5".to_owned())]);
         let spread = found.accuracy(&found.groups[0]).unwrap();
         assert_eq!((spread.n, (spread.mean * 10.0).round()), (2, 6.0));
@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn numbers_are_printed_short_and_read_back_the_same() {
         for (x, text) in
-            [(0.1, "0.1"), (1e-5, "1e-5"), (0.001, "0.001"), (512.0, "512"), (1e6, "1000000"), (1e30, "1e30")]
+            [(0.1, "0.1"), (1e-5, "1e-5"), (0.001, "0.001"), (512.0, "512"), (1e6, "1e6"), (1e30, "1e30")]
         {
             assert_eq!(short_number(x), text);
             assert_eq!(text.parse(), Ok(x));

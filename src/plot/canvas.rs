@@ -10,7 +10,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontTransform, RGBColor, register_font};
 
-use super::scene::{At, Drawn, Item, Point, Scene, Text, WIDTH};
+use super::scene::{At, Drawn, Item, Point, Scene, Text, WIDTH, in_font};
 
 /// Both backends take whole numbers only: they are given quarters of a unit
 const SCALE: u32 = 4;
@@ -203,7 +203,12 @@ impl<DB: DrawingBackend> Canvas<DB> {
         };
         let font = (FAMILY, em * self.setting.size * f64::from(SCALE)).into_font().transform(turn);
         let style = font.color(&text.color).pos(Pos::new(along, VPos::Top));
-        self.area.draw_text(&text.text, &style, device_point(top)).map_err(text_of)
+        if self.setting.paths {
+            return self.area.draw_text(&text.text, &style, device_point(top)).map_err(text_of);
+        }
+        // Our font would show nothing in place of what it lacks.
+        let shown: String = text.text.chars().map(|c| if in_font(c) { c } else { '?' }).collect();
+        self.area.draw_text(&shown, &style, device_point(top)).map_err(text_of)
     }
 
     fn rule(&self, from: Point, to: Point, width: f64, color: RGBColor) -> Drawn {

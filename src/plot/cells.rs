@@ -11,7 +11,7 @@ const NAME_MAX: f64 = 150.0;
 /// Nearer than this, only some of the names stand there
 const NAME_ROOM: f64 = 12.5;
 /// Smaller figures in cells could not be read in print
-const CELL_EM_MIN: f64 = 8.0;
+const CELL_EM_MIN: f64 = 7.5;
 
 /// Colours from low to high, whose lightness falls or rises steadily, so that they read in grey
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub(super) enum Ramp {
 }
 
 impl Ramp {
-    /// Where `share` is from 0 to 1
+    /// Where `share` is from 0 to 1, in hundredths: a PNG's palette has room for all of them
     pub fn color(self, share: f64) -> RGBColor {
         let steps: [[u8; 3]; 11] = match self {
             Self::Viridis => [
@@ -53,7 +53,7 @@ impl Ramp {
                 [8, 48, 107],
             ],
         };
-        let place = share.clamp(0.0, 1.0) * 10.0;
+        let place = (share.clamp(0.0, 1.0) * 100.0).round() / 10.0;
         let below = (place as usize).min(9);
         let within = place - below as f64;
         let [r, g, b] = [0, 1, 2].map(|i| {
@@ -100,9 +100,11 @@ impl Grid {
         };
         let (rows, row_names) = fitted(rows, NAME_MAX)?;
         let cells_left = left + 30.0 + row_names + 8.0;
-        let wide = ((room[0] - (cells_left - left)) / columns.len() as f64).min(cell[0]);
-        let high = (room[1] / rows.len() as f64).min(cell[1]);
         let (level, widest) = fitted(columns, NAME_MAX)?;
+        // Wider than high where that lets the names below stand level
+        let most = (room[0] - (cells_left - left)) / columns.len() as f64;
+        let wide = most.min(cell[0].max(widest + 8.0));
+        let high = (room[1] / rows.len() as f64).min(cell[1]);
         let upwards = widest > wide - 4.0;
         let below = if upwards { widest + 8.0 } else { 18.0 };
         let area = Area {
@@ -132,7 +134,7 @@ impl Grid {
     pub fn em(&self, text: &str, lines: usize) -> Drawn<Option<f64>> {
         let [wide, high] = self.size();
         let at_one = width(text, 100.0)? / 100.0;
-        let em = LABEL_EM.min((wide - 6.0) / at_one).min((high - 4.0) / (1.25 * lines as f64));
+        let em = LABEL_EM.min((wide - 4.0) / at_one).min((high - 4.0) / (1.25 * lines as f64));
         Ok((em >= CELL_EM_MIN).then_some(em))
     }
 

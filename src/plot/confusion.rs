@@ -134,10 +134,10 @@ fn draw(scene: &mut Scene, matrix: &Matrix) -> Drawn<f64> {
         left = column + 18.0;
     }
     let ticks = [0.0, 1.0, 5.0, 20.0, 50.0, 100.0].map(|x| (x, x.to_string())).to_vec();
-    let shares = Axis { lo: 0.0, hi: 100.0, ticks, scale: Scale::Linear };
-    let bottom = grid.area.bottom.max(TOP + 150.0);
+    let shares = Axis { lo: 0.0, hi: 100.0, ticks, scale: Scale::Linear, beyond: vec![] };
+    let bottom = grid.area.bottom.max(TOP + 180.0);
     let area = Area { left, right: left + 14.0, top: TOP, bottom };
-    bar(scene, area, Ramp::Blues, &shares, "Share of the true class's images (%)", lifted)?;
+    bar(scene, area, Ramp::Blues, &shares, "Share of the true class (%)", lifted)?;
     Ok(grid.outer.bottom.max(bottom + 10.0) + 8.0)
 }
 

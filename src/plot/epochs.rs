@@ -36,15 +36,26 @@ fn draw(scene: &mut Scene, curves: &Curves) -> Drawn<f64> {
         shown.iter().map(|split| (Sign::Line(Look::of_split(*split)), split.name().to_owned())).collect();
     Legend::new(&keys, WIDTH - 40.0)?.draw(scene, [0.0, WIDTH], 25.5);
     let lines = |figures: &'_ [Points; 3]| -> Vec<_> {
-        shown.iter().map(|&split| (Some(Look::of_split(split)), figures[split as usize].clone())).collect()
+        let line = |split: Split| {
+            let (look, points) = (Some(Look::of_split(split)), figures[split as usize].clone());
+            Line { look, points, whole: true }
+        };
+        shown.iter().map(|&split| line(split)).collect()
     };
     let pair = Pair { loss: lines(&curves.loss), accuracy: lines(&curves.accuracy), of: "", cut: false };
     pair.draw(scene, TOP, HEIGHT)?;
     Ok(HEIGHT)
 }
 
-/// A line, grey if it has no look of its own
-pub(super) type Line = (Option<Look>, Points);
+/// The curve of one run
+#[derive(Clone)]
+pub(super) struct Line {
+    /// Grey if it has none
+    pub look: Option<Look>,
+    pub points: Points,
+    /// Whether the axes reach as far as it does; if none is so, all are
+    pub whole: bool,
+}
 
 /// Loss by epoch beside accuracy by epoch
 pub(super) struct Pair {
@@ -58,32 +69,43 @@ pub(super) struct Pair {
 
 impl Pair {
     pub fn draw(&self, scene: &mut Scene, top: f64, bottom: f64) -> Drawn {
-        let figures = |lines: &[Line]| -> Vec<(u32, f64)> {
-            lines.iter().flat_map(|(_, points)| points.iter().copied()).collect()
-        };
-        let (losses, accuracies) = (figures(&self.loss), figures(&self.accuracy));
-        let epochs = || losses.iter().chain(&accuracies).map(|&(epoch, _)| epoch);
+        let all = self.loss.iter().chain(&self.accuracy).flat_map(|line| &line.points);
+        let epochs = || all.clone().map(|&(epoch, _)| epoch);
+        let (mut losses, shares) = (shown(&self.loss), shown(&self.accuracy));
         let range = (epochs().min().unwrap_or(0), epochs().max().unwrap_or(0));
         // Narrower ranges would show chance as if it were progress, or a lone epoch's two points at opposite ends
         let (share, points) = if range.0 == range.1 { (0.25, 10.0) } else { (0.05, 2.0) };
         let span = |greatest: f64| if greatest > 0.0 { greatest * share } else { 1.0 };
-        let mut values: Vec<f64> = losses.iter().map(|&(_, nats)| nats).collect();
-        let limit = if self.cut { limit(&mut values) } else { None };
-        let shown = values.iter().copied().filter(|nats| limit.is_none_or(|limit| *nats <= limit));
-        let y = axis::figures(shown, f64::MAX, span);
-        let label = match (self.of, limit) {
-            ("", None) => "Loss (cross-entropy, nats)".to_owned(),
-            (of, None) => format!("{of} loss (nats)"),
-            (of, Some(_)) => format!("{of} loss (nats; greater ones are cut off)"),
+        let limit = if self.cut { limit(&mut losses) } else { None };
+        losses.retain(|nats| limit.is_none_or(|limit| *nats <= limit));
+        let y = axis::figures(losses.into_iter(), f64::MAX, span);
+        let label = match (self.of, leaves(&self.loss, |nats| nats > y.hi)) {
+            ("", _) => "Loss (cross-entropy, nats)".to_owned(),
+            (of, false) => format!("{of} loss (nats)"),
+            (of, true) => format!("{of} loss (nats, top cut off)"),
         };
         let middle = WIDTH / 2.0;
         panel(scene, Area { left: 0.0, right: middle, top, bottom }, range, y, &label, (&self.loss, 1.0))?;
-        let y = axis::figures(accuracies.iter().map(|&(_, share)| share * 100.0), 100.0, |_| points);
-        let label =
-            if self.of.is_empty() { "Accuracy (%)".to_owned() } else { format!("{} accuracy (%)", self.of) };
+        let y = axis::figures(shares.into_iter().map(|share| share * 100.0), 100.0, |_| points);
+        let label = match (self.of, leaves(&self.accuracy, |share| share * 100.0 < y.lo)) {
+            ("", _) => "Accuracy (%)".to_owned(),
+            (of, false) => format!("{of} accuracy (%)"),
+            (of, true) => format!("{of} accuracy (%, foot cut off)"),
+        };
         let area = Area { left: middle, right: WIDTH, top, bottom };
         panel(scene, area, range, y, &label, (&self.accuracy, 100.0))
     }
+}
+
+/// The figures that the axis reaches
+fn shown(lines: &[Line]) -> Vec<f64> {
+    let any = lines.iter().any(|line| line.whole && !line.points.is_empty());
+    let reached = lines.iter().filter(|line| line.whole || !any);
+    reached.flat_map(|line| line.points.iter().map(|&(_, figure)| figure)).collect()
+}
+
+fn leaves(lines: &[Line], outside: impl Fn(f64) -> bool) -> bool {
+    lines.iter().flat_map(|line| &line.points).any(|&(_, figure)| outside(figure))
 }
 
 /// What losses are cut at, if some are far above most: a run that nearly diverged would press all others flat
@@ -108,7 +130,7 @@ fn panel(
         Ok(axis::epochs(range.0, range.1, |label| (wide / (digit * (label.len() + 2) as f64)) as usize))
     })?;
     frame.draw(scene, "Epoch", label)?;
-    if lines.iter().all(|(_, points)| points.is_empty()) {
+    if lines.iter().all(|line| line.points.is_empty()) {
         let (x, y) = frame.area.middle();
         scene.text("no figures", LABEL_EM, At::Middle, (x, y));
         return Ok(());
@@ -116,12 +138,12 @@ fn panel(
     let place = |points: &Points| -> Vec<_> {
         points.iter().map(|&(e, figure)| frame.at(f64::from(e), figure * unit)).collect()
     };
-    for (_, points) in lines.iter().filter(|(look, _)| look.is_none()) {
-        for part in super::path::clip(&coarsen(&place(points)), frame.area.top, frame.area.bottom) {
+    for line in lines.iter().filter(|line| line.look.is_none()) {
+        for part in super::path::clip(&coarsen(&place(&line.points)), frame.area.top, frame.area.bottom) {
             scene.line(&part, LINE - 0.75, FAINT);
         }
     }
-    let looking: Vec<_> = lines.iter().filter_map(|(look, points)| Some(((*look)?, place(points)))).collect();
+    let looking: Vec<_> = lines.iter().filter_map(|line| Some((line.look?, place(&line.points)))).collect();
     for (look, points) in &looking {
         frame.line(scene, look, &coarsen(points));
     }
@@ -251,7 +273,8 @@ mod tests {
         let mut wild = usual.clone();
         wild[3].1 = 1e6;
         let label = |cut| {
-            let loss = vec![(Some(Look::of(0)), usual.clone()), (None, wild.clone())];
+            let line = |look, points: &Points| Line { look, points: points.clone(), whole: true };
+            let loss = vec![line(Some(Look::of(0)), &usual), line(None, &wild)];
             let mut scene = Scene::default();
             Pair { loss, accuracy: vec![], of: "Test", cut }.draw(&mut scene, 0.0, 300.0).unwrap();
             let items = scene.items.iter();

@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, Scale};
 use super::path::clip;
-use super::scene::{Area, At, Drawn, Point, Scene, fit, width};
+use super::scene::{Area, At, Drawn, Point, Scene, WHITE, fit, width};
 use super::style::{FRAME, GRID, HALF_HEIGHT, LABEL_EM, LINE, Look, TICK_EM};
 
 /// From a panel's edge to its frame: left of the ticks' labels, right, below
@@ -19,18 +19,20 @@ pub(super) struct Frame {
     pub x: Axis,
     pub y: Axis,
     outer: Area,
+    inset: f64,
     /// Ticks' labels on the x axis read upwards
     upwards: bool,
 }
 
 impl Frame {
     /// In `outer`, labels included; the x axis is made for the frame's width
+    ///
+    /// Names that read upwards reach below `outer`, as far as [`Frame::bottom`].
     pub fn new(outer: Area, y: Axis, x: impl FnOnce(f64) -> Drawn<Axis>) -> Drawn<Self> {
         let left = outer.left + LEFT + widest(&y)?;
-        let mut area =
-            Area { left, right: outer.right - RIGHT, top: outer.top, bottom: outer.bottom - BELOW };
+        let area = Area { left, right: outer.right - RIGHT, top: outer.top, bottom: outer.bottom - BELOW };
         let mut x = x(area.width())?;
-        let mut upwards = false;
+        let (mut upwards, mut bottom) = (false, outer.bottom);
         if x.scale == Scale::Names {
             let slot = (area.width() - 2.0 * INSET[0]) / x.ticks.len().max(1) as f64;
             upwards = widest(&x)? > slot - 6.0 && x.ticks.len() > 1;
@@ -39,14 +41,24 @@ impl Frame {
                 *label = fit(label, TICK_EM, room)?;
             }
             if upwards {
-                area.bottom -= widest(&x)? - TICK_EM;
+                bottom += widest(&x)? - TICK_EM;
             }
         }
-        Ok(Self { area, x, y, outer, upwards })
+        Ok(Self { area, x, y, outer: Area { bottom, ..outer }, inset: INSET[0], upwards })
+    }
+
+    /// The same with more room beside the outermost points
+    pub fn inset(self, inset: f64) -> Self {
+        Self { inset, ..self }
+    }
+
+    /// Where the panel ends
+    pub fn bottom(&self) -> f64 {
+        self.outer.bottom
     }
 
     pub fn at_x(&self, x: f64) -> f64 {
-        self.area.left + INSET[0] + self.x.position(x) * (self.area.width() - 2.0 * INSET[0])
+        self.area.left + self.inset + self.x.position(x) * (self.area.width() - 2.0 * self.inset)
     }
 
     pub fn at_y(&self, y: f64) -> f64 {
@@ -85,6 +97,15 @@ impl Frame {
             scene.text(label, TICK_EM, At::End, (left - 7.0, y + HALF_HEIGHT * TICK_EM));
         }
         scene.frame(self.area, 0.5, FRAME);
+        if let Some(place) = self.x.gap() {
+            // Two strokes across the frame's lower side, where the axis leaves something out
+            let x = left + self.inset + place * (right - left - 2.0 * self.inset);
+            let corners = [(-4.0, 4.0), (0.0, -4.0), (4.0, -4.0), (0.0, 4.0)];
+            scene.polygon(corners.map(|(dx, dy)| (x + dx, bottom + dy)).to_vec(), WHITE);
+            for x in [x, x + 4.0] {
+                scene.line(&[(x - 4.0, bottom + 4.0), (x, bottom - 4.0)], 1.0, FRAME);
+            }
+        }
         let x_label = fit(x_label, LABEL_EM, self.outer.width() - 8.0)?;
         let middle = self.area.middle();
         let half = width(&x_label, LABEL_EM)? / 2.0;
@@ -105,7 +126,7 @@ impl Frame {
         let mut chosen = vec![];
         for i in [0, count.saturating_sub(1)].into_iter().chain(0..count) {
             let Some((value, label)) = self.x.ticks.get(i).filter(|_| !chosen.contains(&i)) else { continue };
-            let wide = if self.upwards { TICK_EM } else { width(label, TICK_EM)? + 6.0 };
+            let wide = if self.upwards { TICK_EM } else { width(label, TICK_EM)? + 4.0 };
             let (from, to) = (self.at_x(*value) - wide / 2.0, self.at_x(*value) + wide / 2.0);
             if taken.iter().all(|&[a, b]| to <= a || b <= from) {
                 taken.push([from, to]);

@@ -5,14 +5,14 @@ use std::path::Path;
 use super::Pictures;
 use super::axis::{self, Scale};
 use super::cells::{Grid, Ramp, bar, ink};
-use super::parameter::{accuracy_label, axis_of, label_of, without_figures};
-use super::scene::{Area, At, BLACK, Drawn, Scene, WIDTH};
-use super::style::{FRAME, HALF_HEIGHT, LABEL_EM, TITLE_EM};
+use super::parameter::{accuracy_label, label_of, without_figures};
+use super::scene::{Area, At, BLACK, Drawn, Scene, WIDTH, width};
+use super::style::{FRAME, HALF_HEIGHT, LABEL_EM, TICK_EM, TITLE_EM};
 use crate::error::{Error, Result};
 use crate::findings::{Findings, Group};
 use plotters::style::RGBColor;
 
-const TOP: f64 = 34.0;
+const TOP: f64 = 50.0;
 /// For the bar of colours, its ticks and its label
 const BAR: f64 = 92.0;
 /// Where there is no figure
@@ -35,27 +35,38 @@ pub fn draw_heatmap(runs_csv: &Path, findings: &Findings) -> Result<Pictures> {
 fn draw(scene: &mut Scene, findings: &Findings) -> Drawn<f64> {
     let axes = &findings.axes;
     let (x, y) = if axes[1].values.len() > axes[0].values.len() { (1, 0) } else { (0, 1) };
-    let title = format!("{} after the last epoch", accuracy_label(findings).trim_end_matches(" (%)"));
+    let title = format!("{} after the last epoch (%)", accuracy_label(findings).trim_end_matches(" (%)"));
     scene.text(&title, TITLE_EM, At::Middle, (WIDTH / 2.0, 19.0));
+    let seeds = findings.groups.iter().map(|group| group.trials.len()).max().unwrap_or(0);
+    let spread = match seeds {
+        0 | 1 => String::new(),
+        _ => format!("mean ± standard deviation of up to {seeds} seeds; "),
+    };
+    let note = format!("{spread}the best in a frame");
+    scene.colored_text(&note, TICK_EM, At::Middle, (WIDTH / 2.0, 37.0), FRAME);
     let rows: Vec<_> = axes[y].values.iter().rev().cloned().collect(); // upwards
     let columns = &axes[x].values;
     let lay = |left: f64| Grid::new(&rows, columns, (left, TOP), [120.0, 44.0], [WIDTH - BAR - 40.0, 600.0]);
     // Once to know how wide it is, then in the middle
     let first = lay(20.0)?;
     let grid = lay(20.0 + (WIDTH - BAR - 20.0 - first.outer.right).max(0.0) / 2.0)?;
-    let label = |i: usize| {
-        let scale = axis_of(&axes[i]).scale;
-        // Cells are equally wide whatever their values.
-        label_of(&axes[i], if scale == Scale::Log { Scale::Linear } else { scale })
-            .replace(" (not to scale)", "")
-    };
-    grid.draw(scene, &label(y), &label(x))?;
+    // Cells are equally wide whatever their values: there is no scale to tell of.
+    let full = label_of(&axes[y], Scale::Linear);
+    let fits = width(&full, LABEL_EM)? <= grid.area.bottom - grid.area.top + 20.0;
+    let row_label = if fits { &full } else { &axes[y].name };
+    grid.draw(scene, row_label, &label_of(&axes[x], Scale::Linear))?;
 
     let mut means: Vec<f64> =
         findings.groups.iter().filter_map(|group| Some(100.0 * findings.accuracy(group)?.mean)).collect();
     let colors = axis::figures(within(&mut means), 100.0, |_| 1.0);
     let lines = if findings.groups.iter().any(|group| group.trials.len() > 1) { 2 } else { 1 };
-    let figures = grid.em(if lines == 2 { "± 00.00" } else { "00.00" }, lines)?;
+    // Two digits behind the point if they fit, else one
+    let sign = if lines == 2 { "± " } else { "" };
+    let em_with = |digits: usize| grid.em(&format!("{sign}{:.digits$}", 10.0), lines);
+    let (digits, figures) = match em_with(2)? {
+        Some(em) => (2, Some(em)),
+        None => (1, em_with(1)?),
+    };
     let words = grid.em("diverged", 1)?.map(|em| em.min(figures.unwrap_or(em)));
     for (row, value) in (0..rows.len()).map(|row| (row, rows.len() - 1 - row)) {
         for column in 0..columns.len() {
@@ -72,9 +83,9 @@ fn draw(scene: &mut Scene, findings: &Findings) -> Drawn<f64> {
             scene.block(area, color);
             let Some(em) = figures else { continue };
             let (middle, baseline) = (area.middle(), area.middle().1 + HALF_HEIGHT * em);
-            let mean = format!("{:.2}", 100.0 * spread.mean);
+            let mean = format!("{:.digits$}", 100.0 * spread.mean);
             let second = match spread.sd {
-                Some(sd) => Some(format!("± {:.2}", 100.0 * sd)),
+                Some(sd) => Some(format!("± {:.digits$}", 100.0 * sd)),
                 None if group.trials.len() > 1 => Some("1 trial".to_owned()),
                 None => None,
             };

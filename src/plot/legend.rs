@@ -20,12 +20,18 @@ pub(super) enum Sign {
     None,
 }
 
-/// Laid out: as many columns as fit side by side
+/// Laid out: row after row where that takes at most two, else in columns
 pub(super) struct Legend {
-    keys: Vec<(Sign, String, f64)>,
-    columns: usize,
-    column: f64,
+    rows: Vec<Vec<Key>>,
+    /// From one column to the next, where there are any
+    column: Option<f64>,
     em: f64,
+}
+
+struct Key {
+    sign: Sign,
+    name: String,
+    width: f64,
 }
 
 impl Legend {
@@ -40,46 +46,57 @@ impl Legend {
     }
 
     fn with_em(keys: &[(Sign, String)], room: f64, em: f64) -> Drawn<Self> {
-        let side_by_side = keys.len().clamp(1, 3) as f64;
-        let longest = (room - (side_by_side - 1.0) * BETWEEN) / side_by_side - SAMPLE - GAP;
+        // Many long names share a row all the same.
+        let side_by_side = match keys.len() {
+            0..=4 => 1.0,
+            5..=8 => 2.0,
+            _ => 3.0,
+        };
+        let longest = (room + BETWEEN) / side_by_side - BETWEEN;
         let mut laid = vec![];
         for (sign, name) in keys {
-            let name = fit(name, em, longest)?;
-            let wide = sign.width() + width(&name, em)?;
-            laid.push((*sign, name, wide));
+            let name = fit(name, em, longest - sign.width())?;
+            let width = sign.width() + width(&name, em)?;
+            laid.push(Key { sign: *sign, name, width });
         }
-        let column = laid.iter().map(|key| key.2).fold(0.0, f64::max) + BETWEEN;
+        let widest = laid.iter().map(|key| key.width).fold(0.0, f64::max);
+        if wrap(&laid, room).len() <= 2 {
+            let lengths = wrap(&laid, room);
+            let mut laid = laid.into_iter();
+            let rows = lengths.into_iter().map(|n| laid.by_ref().take(n).collect()).collect();
+            return Ok(Self { rows, column: None, em });
+        }
+        let column = widest + BETWEEN;
         let most = (((room + BETWEEN) / column) as usize).max(1);
         let rows = laid.len().div_ceil(most).max(1);
         let columns = laid.len().div_ceil(rows).max(1); // rows of about the same length
-        Ok(Self { keys: laid, columns, column, em })
+        let mut laid = laid.into_iter();
+        let rows = (0..rows).map(|_| laid.by_ref().take(columns).collect()).collect();
+        Ok(Self { rows, column: Some(column), em })
     }
 
     pub fn height(&self) -> f64 {
-        self.keys.len().div_ceil(self.columns) as f64 * ROW
+        self.rows.len() as f64 * ROW
     }
 
     /// Centred between `left` and `right`, from `top` down
     pub fn draw(&self, scene: &mut Scene, [left, right]: [f64; 2], top: f64) {
-        if self.keys.len() <= self.columns {
-            // In one row each needs only as much as it is wide.
-            let total = self.keys.iter().map(|key| key.2 + BETWEEN).sum::<f64>() - BETWEEN;
-            let mut x = (left + right - total) / 2.0;
-            for key in &self.keys {
-                self.draw_key(scene, key, (x, top));
-                x += key.2 + BETWEEN;
+        let total = |row: &[Key]| match self.column {
+            Some(column) => row.len() as f64 * column - BETWEEN,
+            None => row.iter().map(|key| key.width + BETWEEN).sum::<f64>() - BETWEEN,
+        };
+        let widest = self.rows.iter().map(|row| total(row)).fold(0.0, f64::max);
+        for (i, row) in self.rows.iter().enumerate() {
+            let wide = if self.column.is_some() { widest } else { total(row) };
+            let mut x = (left + right - wide) / 2.0;
+            for key in row {
+                self.draw_key(scene, key, (x, top + i as f64 * ROW));
+                x += self.column.unwrap_or(key.width + BETWEEN);
             }
-            return;
-        }
-        let total = self.columns as f64 * self.column - BETWEEN;
-        let start = (left + right - total) / 2.0;
-        for (i, key) in self.keys.iter().enumerate() {
-            let (row, column) = (i / self.columns, i % self.columns);
-            self.draw_key(scene, key, (start + column as f64 * self.column, top + row as f64 * ROW));
         }
     }
 
-    fn draw_key(&self, scene: &mut Scene, (sign, name, _): &(Sign, String, f64), (x, top): (f64, f64)) {
+    fn draw_key(&self, scene: &mut Scene, Key { sign, name, .. }: &Key, (x, top): (f64, f64)) {
         let y = top + ROW / 2.0;
         sign.draw(scene, x, y);
         let place = (x + sign.width(), y + HALF_HEIGHT * self.em);
@@ -88,6 +105,25 @@ impl Legend {
             _ => scene.text(name, self.em, At::Start, place),
         }
     }
+}
+
+/// How many keys each row takes, if none is wider than `room`
+fn wrap(keys: &[Key], room: f64) -> Vec<usize> {
+    let mut rows = vec![];
+    let mut x = 0.0;
+    for key in keys {
+        match rows.last_mut() {
+            Some(count) if x + BETWEEN + key.width <= room => {
+                *count += 1;
+                x += BETWEEN + key.width;
+            }
+            _ => {
+                rows.push(1);
+                x = key.width;
+            }
+        }
+    }
+    rows
 }
 
 impl Sign {

@@ -2,7 +2,7 @@
 
 use super::Pictures;
 use super::curves::{Curves, Points, Split};
-use super::epochs::Pair;
+use super::epochs::{Line, Pair};
 use super::legend::{Legend, Sign};
 use super::scene::{At, Drawn, Scene, WIDTH};
 use super::style::{LOOKS, Look, TITLE_EM};
@@ -70,7 +70,11 @@ pub(super) fn capital(split: Split) -> &'static str {
 /// The runs' curves, each in its look
 pub(super) fn pair(runs: &[&Curves], looks: &[Option<Look>], split: Split) -> Pair {
     let lines = |figures: fn(&Curves) -> &[Points; 3]| {
-        runs.iter().zip(looks).map(|(run, look)| (*look, figures(run)[split as usize].clone())).collect()
+        let line = |(run, look): (&&Curves, &Option<Look>)| {
+            let points = figures(run)[split as usize].clone();
+            Line { look: *look, points, whole: run.diverged.is_none() }
+        };
+        runs.iter().zip(looks).map(line).collect()
     };
     Pair { loss: lines(|run| &run.loss), accuracy: lines(|run| &run.accuracy), of: capital(split), cut: true }
 }

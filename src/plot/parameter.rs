@@ -15,7 +15,9 @@ const CAP: f64 = 3.5;
 const SEED: RGBColor = RGBColor(130, 130, 130);
 
 /// The axis of a varied setting, and how its places are told apart
-pub(super) fn axis_of(parameter: &Parameter) -> Axis {
+///
+/// * `last`: the greatest number that has a figure
+pub(super) fn axis_of(parameter: &Parameter, last: f64) -> Axis {
     let scale = parameter.numbers.as_ref().and_then(|numbers| match numbers[..] {
         // By the order of magnitude, however few there are
         [least, ..] if least > 0.0 && parameter.name == "learning_rate" => Some(Scale::Log),
@@ -24,7 +26,7 @@ pub(super) fn axis_of(parameter: &Parameter) -> Axis {
     match (&parameter.numbers, scale) {
         (Some(numbers), Some(scale)) => {
             let values: Vec<_> = numbers.iter().copied().zip(parameter.values.iter().cloned()).collect();
-            axis::numbers(&values, scale)
+            axis::numbers(&values, scale, last)
         }
         _ => axis::names(&parameter.values),
     }
@@ -70,6 +72,18 @@ pub(super) fn without_figures<'a>(findings: &'a Findings, group: &Group) -> &'a 
     statuses.find(|status| ["diverged", "failed"].contains(status)).unwrap_or("unfinished")
 }
 
+/// The names of the settings that were varied, all but one
+pub(super) fn names(findings: &Findings, but: Option<usize>) -> String {
+    let axes = findings.axes.iter().enumerate().filter(|(i, _)| Some(*i) != but);
+    axes.map(|(_, axis)| axis.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// A group's values in the order of [`names`]
+pub(super) fn values(findings: &Findings, group: &Group, but: Option<usize>) -> String {
+    let places = findings.axes.iter().zip(&group.place).enumerate().filter(|(i, _)| Some(*i) != but);
+    places.map(|(_, (axis, &place))| axis.values[place].as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// Accuracy by the setting `axis`
 ///
 /// * with one setting varied, each value has the look that `looks` gives its group
@@ -88,25 +102,37 @@ struct Series<'a> {
 }
 
 impl Panel<'_> {
-    /// In `outer`, of which the legend gets the top
-    pub fn draw(&self, scene: &mut Scene, outer: Area) -> Drawn {
+    /// As high as it has to be, `room` wide
+    pub fn legend(&self, room: f64) -> Drawn<Legend> {
+        Legend::small(&self.keys(&self.series()), room)
+    }
+
+    /// In `outer`, and where it ends, which may be below
+    pub fn draw(&self, scene: &mut Scene, outer: Area) -> Drawn<f64> {
         let series = self.series();
-        let legend = Legend::small(&self.keys(&series), outer.right - outer.left - 44.0)?;
-        legend.draw(scene, [outer.left + 30.0, outer.right - 14.0], outer.top);
-        let top = outer.top + legend.height() + 6.0;
         let y = axis::figures(self.figures(), 100.0, |_| 2.0);
         let parameter = self.findings.axes.get(self.axis);
-        let x = parameter.map_or_else(|| axis::names(&["all trials".to_owned()]), axis_of);
+        let x = match parameter {
+            Some(parameter) => axis_of(parameter, self.last()),
+            None => axis::names(&["all trials".to_owned()]),
+        };
         let scale = x.scale;
-        let frame = Frame::new(Area { top, ..outer }, y, |_| Ok(x))?;
+        let frame = Frame::new(outer, y, |_| Ok(x))?.inset(20.0);
         let label = parameter.map_or(String::new(), |parameter| label_of(parameter, scale));
         frame.draw(scene, &label, accuracy_label(self.findings))?;
         if self.figures().next().is_none() {
             scene.text("no figures", LABEL_EM, At::Middle, frame.area.middle());
         }
         let ordered = parameter.is_some_and(|parameter| parameter.numbers.is_some());
-        let spread = self.findings.groups.iter().any(|group| group.trials.len() > 1) || !ordered;
-        let step = if spread { (24.0 / series.len() as f64).min(6.0) } else { 0.0 };
+        let several = self.findings.groups.iter().any(|group| group.trials.len() > 1);
+        // Side by side where lines don't tell them apart, a little aside where error bars would cover one another
+        let step = match scale {
+            Scale::Names => {
+                (0.7 * frame.area.width() / (frame.x.ticks.len() * series.len()) as f64).min(14.0)
+            }
+            _ if several => (12.0 / series.len() as f64).min(3.5),
+            _ => 0.0,
+        };
         // Those with a look are drawn over the grey ones.
         let (named, grey): (Vec<_>, Vec<_>) =
             series.iter().enumerate().partition(|(_, series)| series.look.is_some());
@@ -114,7 +140,13 @@ impl Panel<'_> {
         for (i, series) in grey.into_iter().chain(named) {
             self.draw_series(scene, &frame, series, ordered, (i as f64 - middle) * step);
         }
-        Ok(())
+        Ok(frame.bottom())
+    }
+
+    /// The greatest number on this axis that has a figure
+    fn last(&self) -> f64 {
+        let with = self.findings.groups.iter().filter(|group| self.findings.accuracy(group).is_some());
+        with.map(|group| self.value(group)).fold(f64::NEG_INFINITY, f64::max)
     }
 
     fn value(&self, group: &Group) -> f64 {
@@ -159,7 +191,7 @@ impl Panel<'_> {
                     .iter()
                     .filter_map(|&i| self.findings.trials[i].figure(self.findings.deciding))
                 {
-                    scene.disc((x + 5.5, frame.at_y(100.0 * figure)), 1.25, SEED);
+                    scene.disc((x + 5.0, frame.at_y(100.0 * figure)), 1.25, SEED);
                 }
                 let ends = [spread.mean - sd, spread.mean + sd]
                     .map(|share| frame.at_y(100.0 * share.clamp(0.0, 1.0)));
@@ -202,10 +234,7 @@ impl Panel<'_> {
         for rest in rests {
             let mut groups: Vec<_> = findings.groups.iter().filter(|group| others(group) == rest).collect();
             groups.sort_by_key(|group| group.place.get(self.axis).copied());
-            let name = match findings.axes.len() {
-                2 => findings.axes[1 - self.axis].values[rest[0]].clone(),
-                _ => findings.name(groups[0], &[self.axis]),
-            };
+            let name = values(findings, groups[0], Some(self.axis));
             all.push(Series { name, look: None, groups });
         }
         let best = |series: &Series<'_>| {
@@ -222,9 +251,7 @@ impl Panel<'_> {
         let findings = self.findings;
         let mut keys = vec![];
         if findings.axes.len() > 1 {
-            if findings.axes.len() == 2 {
-                keys.push((Sign::None, format!("{}:", findings.axes[1 - self.axis].name)));
-            }
+            keys.push((Sign::None, format!("{}:", names(findings, Some(self.axis)))));
             keys.extend(
                 series.iter().filter_map(|series| Some((Sign::Line(series.look?), series.name.clone()))),
             );

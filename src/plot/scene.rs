@@ -176,7 +176,7 @@ pub(super) fn width(text: &str, em: f64) -> Drawn<f64> {
 }
 
 /// assets/fonts/README.md lists what was kept of it
-fn in_font(c: char) -> bool {
+pub(super) fn in_font(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{a0}'..='\u{17f}' | '\u{391}'..='\u{3c9}' | '\u{2013}'..='\u{2014}'
         | '\u{2018}'..='\u{201d}' | '…' | '\u{2080}'..='\u{2089}' | '\u{2190}'..='\u{2193}' | '\u{2212}')
 }

@@ -7,7 +7,7 @@ use super::Pictures;
 use super::curves::Curves;
 use super::legend::{Legend, Sign};
 use super::overlay::{looks, pair, shared};
-use super::parameter::{Panel, without_figures};
+use super::parameter::{Panel, names, values, without_figures};
 use super::scene::{Area, At, Drawn, Scene, WIDTH, fit, width};
 use super::style::{FRAME, GRID, HALF_HEIGHT, Look, TICK_EM, TITLE_EM};
 use crate::error::Result;
@@ -42,16 +42,21 @@ fn draw(scene: &mut Scene, findings: &Findings, curves: &[Curves]) -> Drawn<f64>
     let panels = findings.axes.len().max(1);
     let mut y = TOP;
     for row in 0..panels.div_ceil(2) {
-        for side in 0..2 {
-            let outer = half(side, y, y + PANEL);
-            let axis = 2 * row + side;
-            if axis < panels {
-                Panel { findings, axis, looks: &looks }.draw(scene, outer)?;
-            } else {
-                settings(scene, findings, &looks, outer)?;
-            }
+        let row: Vec<_> =
+            (2 * row..panels.min(2 * row + 2)).map(|axis| Panel { findings, axis, looks: &looks }).collect();
+        let legends = row.iter().map(|panel| panel.legend(WIDTH / 2.0 - 70.0)).collect::<Drawn<Vec<_>>>()?;
+        let above = legends.iter().map(Legend::height).fold(0.0, f64::max);
+        let top = if above > 0.0 { y + above + 6.0 } else { y };
+        let mut bottom = top + PANEL;
+        for (side, (panel, legend)) in row.iter().zip(legends).enumerate() {
+            let outer = half(side, top, top + PANEL);
+            legend.draw(scene, [outer.left + 50.0, outer.right - 14.0], top - 6.0 - legend.height());
+            bottom = panel.draw(scene, outer)?.max(bottom);
         }
-        y += PANEL + GAP;
+        if row.len() == 1 {
+            bottom = settings(scene, findings, &looks, half(1, top, bottom))?.max(bottom);
+        }
+        y = bottom + GAP;
     }
     let shown: Vec<_> = curves.iter().filter(|run| !run.is_empty()).collect();
     if shown.is_empty() {
@@ -77,8 +82,7 @@ fn half(side: usize, top: f64, bottom: f64) -> Area {
 }
 
 fn titles(findings: &Findings) -> (String, String) {
-    let names: Vec<_> = findings.axes.iter().map(|axis| axis.name.as_str()).collect();
-    let by = if names.is_empty() { String::new() } else { format!(" by {}", names.join(" and ")) };
+    let by = if findings.axes.is_empty() { String::new() } else { format!(" by {}", names(findings, None)) };
     let on = if findings.decided_on() == "validation" { "Validation" } else { "Test" };
     let title = format!("{on} accuracy after the last epoch{by}");
     let count = findings.trials.len();
@@ -93,12 +97,11 @@ fn titles(findings: &Findings) -> (String, String) {
     (title, trials + &note)
 }
 
-/// The value of a group for one who reads the panel: with one setting varied, its value alone
+/// The values of a group, whose names stand above
 fn name(findings: &Findings, group: &Group) -> String {
     match findings.axes.len() {
         0 => "all trials".to_owned(),
-        1 => findings.axes[0].values[group.place[0]].clone(),
-        _ => findings.name(group, &[]),
+        _ => values(findings, group, None),
     }
 }
 
@@ -116,22 +119,21 @@ fn named<'a>(findings: &'a Findings, looks: &[Option<Look>]) -> Vec<(&'a Group, 
 fn keys(findings: &Findings, looks: &[Option<Look>]) -> Vec<(Sign, String)> {
     let named = named(findings, looks);
     let grey = findings.groups.len() - named.len();
-    let mut keys: Vec<_> =
-        named.into_iter().map(|(group, look)| (Sign::Line(look), name(findings, group))).collect();
+    let mut keys = vec![(Sign::None, format!("{}:", names(findings, None)))];
+    keys.extend(named.into_iter().map(|(group, look)| (Sign::Line(look), name(findings, group))));
     keys.extend((grey > 0).then(|| (Sign::Faint, format!("{grey} other settings, less accurate"))));
     keys
 }
 
 /// The table that is the curves' legend: setting, accuracy, seeds
-fn settings(scene: &mut Scene, findings: &Findings, looks: &[Option<Look>], outer: Area) -> Drawn {
+///
+/// Says where it ends.
+fn settings(scene: &mut Scene, findings: &Findings, looks: &[Option<Look>], outer: Area) -> Drawn<f64> {
     let columns = [outer.left + 26.0, outer.right - 66.0, outer.right - 18.0];
     let named = named(findings, looks);
     let grey = findings.groups.len() - named.len();
-    let row = |row: usize| outer.top + 30.0 + row as f64 * ROW;
-    let heading = match findings.axes.len() {
-        1 => findings.axes[0].name.clone(),
-        _ => "setting".to_owned(),
-    };
+    let row = |row: usize| outer.top + 12.0 + row as f64 * ROW;
+    let heading = if findings.axes.is_empty() { "setting".to_owned() } else { names(findings, None) };
     let base = row(0) + HALF_HEIGHT * TICK_EM;
     let heading = fit(&heading, TICK_EM, 190.0)?;
     scene.colored_text(&heading, TICK_EM, At::Start, (columns[0], base), FRAME);
@@ -163,7 +165,7 @@ fn settings(scene: &mut Scene, findings: &Findings, looks: &[Option<Look>], oute
         let text = format!("{grey} other settings, less accurate");
         scene.text(&text, TICK_EM, At::Start, (columns[0] + 44.0, y + HALF_HEIGHT * TICK_EM));
     }
-    Ok(())
+    Ok(row(named.len() + 2))
 }
 
 /// `88.49 ± 0.21`, or why there is none
