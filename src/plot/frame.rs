@@ -35,7 +35,7 @@ impl Frame {
         let (mut upwards, mut bottom) = (false, outer.bottom);
         if x.scale == Scale::Names {
             let slot = (area.width() - 2.0 * INSET[0]) / x.ticks.len().max(1) as f64;
-            upwards = widest(&x)? > slot - 6.0 && x.ticks.len() > 1;
+            upwards = widest(&x)? > slot - 3.0 && x.ticks.len() > 1;
             let room = if upwards { UPWARDS_MAX } else { slot };
             for (_, label) in &mut x.ticks {
                 *label = fit(label, TICK_EM, room)?;
@@ -126,7 +126,7 @@ impl Frame {
         let mut chosen = vec![];
         for i in [0, count.saturating_sub(1)].into_iter().chain(0..count) {
             let Some((value, label)) = self.x.ticks.get(i).filter(|_| !chosen.contains(&i)) else { continue };
-            let wide = if self.upwards { TICK_EM } else { width(label, TICK_EM)? + 4.0 };
+            let wide = if self.upwards { TICK_EM } else { width(label, TICK_EM)? + 3.0 };
             let (from, to) = (self.at_x(*value) - wide / 2.0, self.at_x(*value) + wide / 2.0);
             if taken.iter().all(|&[a, b]| to <= a || b <= from) {
                 taken.push([from, to]);

@@ -104,7 +104,9 @@ struct Series<'a> {
 impl Panel<'_> {
     /// As high as it has to be, `room` wide
     pub fn legend(&self, room: f64) -> Drawn<Legend> {
-        Legend::small(&self.keys(&self.series()), room)
+        let heading =
+            if self.findings.axes.len() > 1 { names(self.findings, Some(self.axis)) } else { String::new() };
+        Legend::small(&heading, &self.keys(&self.series()), room)
     }
 
     /// In `outer`, and where it ends, which may be below
@@ -117,7 +119,8 @@ impl Panel<'_> {
             None => axis::names(&["all trials".to_owned()]),
         };
         let scale = x.scale;
-        let frame = Frame::new(outer, y, |_| Ok(x))?.inset(20.0);
+        let frame = Frame::new(outer, y, |_| Ok(x))?;
+        let frame = if scale == Scale::Names { frame } else { frame.inset(20.0) };
         let label = parameter.map_or(String::new(), |parameter| label_of(parameter, scale));
         frame.draw(scene, &label, accuracy_label(self.findings))?;
         if self.figures().next().is_none() {
@@ -127,7 +130,7 @@ impl Panel<'_> {
         let several = self.findings.groups.iter().any(|group| group.trials.len() > 1);
         // Side by side where lines don't tell them apart, a little aside where error bars would cover one another
         let step = match scale {
-            Scale::Names => {
+            Scale::Names if !ordered => {
                 (0.7 * frame.area.width() / (frame.x.ticks.len() * series.len()) as f64).min(14.0)
             }
             _ if several => (12.0 / series.len() as f64).min(3.5),
@@ -179,7 +182,8 @@ impl Panel<'_> {
         for group in &series.groups {
             let x = x_of(group);
             if failed(self.findings, group) && (single || series.look.is_some()) {
-                Look::of_failure().mark(scene, (x, frame.area.bottom - 7.0));
+                Look::of_failure()
+                    .mark(scene, (if ordered { x - aside } else { x }, frame.area.bottom - 7.0));
             }
             let (Some(spread), Some(at)) = (self.findings.accuracy(group), mean_of(group)) else { continue };
             let place = self.findings.groups.iter().position(|found| found == *group).unwrap_or(0);
@@ -251,7 +255,6 @@ impl Panel<'_> {
         let findings = self.findings;
         let mut keys = vec![];
         if findings.axes.len() > 1 {
-            keys.push((Sign::None, format!("{}:", names(findings, Some(self.axis)))));
             keys.extend(
                 series.iter().filter_map(|series| Some((Sign::Line(series.look?), series.name.clone()))),
             );

@@ -63,7 +63,7 @@ fn draw(scene: &mut Scene, findings: &Findings, curves: &[Curves]) -> Drawn<f64>
         return Ok(y);
     }
     if panels.is_multiple_of(2) {
-        let legend = Legend::small(&keys(findings, &looks), WIDTH - 40.0)?;
+        let legend = Legend::small(&names(findings, None), &keys(findings, &looks), WIDTH - 40.0)?;
         legend.draw(scene, [0.0, WIDTH], y);
         y += legend.height() + 8.0;
     }
@@ -119,8 +119,8 @@ fn named<'a>(findings: &'a Findings, looks: &[Option<Look>]) -> Vec<(&'a Group, 
 fn keys(findings: &Findings, looks: &[Option<Look>]) -> Vec<(Sign, String)> {
     let named = named(findings, looks);
     let grey = findings.groups.len() - named.len();
-    let mut keys = vec![(Sign::None, format!("{}:", names(findings, None)))];
-    keys.extend(named.into_iter().map(|(group, look)| (Sign::Line(look), name(findings, group))));
+    let mut keys: Vec<_> =
+        named.into_iter().map(|(group, look)| (Sign::Line(look), name(findings, group))).collect();
     keys.extend((grey > 0).then(|| (Sign::Faint, format!("{grey} other settings, less accurate"))));
     keys
 }
@@ -145,7 +145,7 @@ fn settings(scene: &mut Scene, findings: &Findings, looks: &[Option<Look>], oute
     for (i, (group, look)) in named.iter().enumerate() {
         let y = row(i + 1);
         let base = y + HALF_HEIGHT * TICK_EM;
-        Sign::Line(*look).draw(scene, columns[0], y);
+        Sign::Line(*look).draw(scene, [columns[0], columns[0] + 36.0], y);
         let mut accuracy = accuracy_text(findings, group);
         if winner == Some(*group) && findings.groups.len() > 1 {
             accuracy = format!("best: {accuracy}");
@@ -161,7 +161,7 @@ fn settings(scene: &mut Scene, findings: &Findings, looks: &[Option<Look>], oute
     }
     if grey > 0 {
         let y = row(named.len() + 1);
-        Sign::Faint.draw(scene, columns[0], y);
+        Sign::Faint.draw(scene, [columns[0], columns[0] + 36.0], y);
         let text = format!("{grey} other settings, less accurate");
         scene.text(&text, TICK_EM, At::Start, (columns[0] + 44.0, y + HALF_HEIGHT * TICK_EM));
     }
