@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let written = match &args.dirs[..] {
         [dir] => one(dir, args.out.as_deref().unwrap_or(dir))?,
         several => {
-            for dir in several.iter().filter(|dir| !dir.join("epochs.csv").is_file()) {
+            if let Some(dir) = several.iter().find(|dir| !dir.join("epochs.csv").is_file()) {
                 bail!("{}: expected a run's folder with an epochs.csv, found none", dir.display());
             }
             figures::overlay(several, args.out.as_deref().unwrap_or(Path::new(".")))?

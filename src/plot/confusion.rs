@@ -38,7 +38,7 @@ pub fn read_confusion(confusion_csv: &Path) -> Result<Matrix> {
     parse(&Table::read(confusion_csv)?)
 }
 
-fn parse(table: &Table) -> Result<Matrix> {
+pub(super) fn parse(table: &Table) -> Result<Matrix> {
     let [label, predicted, count] = [table.need("true")?, table.need("predicted")?, table.need("count")?];
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut names = vec![];
@@ -93,7 +93,7 @@ pub fn draw_confusion(matrix: &Matrix) -> Result<Pictures> {
     super::picture(&matrix.path, |scene| draw(scene, matrix))
 }
 
-fn draw(scene: &mut Scene, matrix: &Matrix) -> Drawn<f64> {
+pub(super) fn draw(scene: &mut Scene, matrix: &Matrix) -> Drawn<f64> {
     let classes = matrix.names.len();
     let total: u64 = (0..classes).map(|class| matrix.support(class)).sum();
     let hits: u64 = (0..classes).map(|class| matrix.counts[class][class]).sum();

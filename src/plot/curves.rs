@@ -104,9 +104,12 @@ pub fn read_curves(epochs_csv: &Path) -> Result<Curves> {
 /// # Errors
 /// As [`read_curves`], but for more than one run.
 pub fn read_trials(epochs_csv: &Path) -> Result<Vec<Curves>> {
-    let table = Table::read(epochs_csv)?;
+    read_table(&Table::read(epochs_csv)?)
+}
+
+pub(super) fn read_table(table: &Table) -> Result<Vec<Curves>> {
     let id = if table.column("trial").is_some() { "trial" } else { "run_id" };
-    parse(&table, id, true)
+    parse(table, id, true)
 }
 
 fn one(table: &Table) -> Result<Curves> {
@@ -236,8 +239,11 @@ mod tests {
 
     #[test]
     fn a_missing_column_is_named() {
-        let error = read("run_id,epoch,train_loss\nr,1,1\n").unwrap_err();
-        assert_eq!(error, "line 1: expected a column test_loss, found run_id, epoch, train_loss");
+        let error = read("run_id,epoch,train_loss,train_accuracy\nr,1,1,1\n").unwrap_err();
+        assert_eq!(
+            error,
+            "line 1: expected a column test_loss, found run_id, epoch, train_loss, train_accuracy"
+        );
         assert!(read("").unwrap_err().starts_with("line 1: expected a header"));
     }
 

@@ -11,6 +11,8 @@ const RIGHT: f64 = 14.0;
 const BELOW: f64 = 44.0;
 /// Between the frame and the outermost points, so that no mark is cut off
 const INSET: [f64; 2] = [10.0, 9.0];
+/// Of ticks' labels that are crowded
+const SMALL_EM: f64 = 10.5;
 /// Names that read upwards get at most that much room
 const UPWARDS_MAX: f64 = 96.0;
 
@@ -80,14 +82,15 @@ impl Frame {
             }
             scene.rule((x, bottom), (x, bottom + 4.0), 0.5, FRAME);
         }
-        for i in self.labelled()? {
+        // Small print if more labels fit then
+        let (normal, small) = (self.labelled(TICK_EM)?, self.labelled(SMALL_EM)?);
+        let (chosen, em) = if small.len() > normal.len() { (small, SMALL_EM) } else { (normal, TICK_EM) };
+        for i in chosen {
             let (value, label) = &self.x.ticks[i];
             let x = self.at_x(*value);
             match self.upwards {
-                false => scene.text(label, TICK_EM, At::Middle, (x, bottom + 16.0)),
-                true => {
-                    scene.text_upwards(label, TICK_EM, At::End, (x + HALF_HEIGHT * TICK_EM, bottom + 7.0))
-                }
+                false => scene.text(label, em, At::Middle, (x, bottom + 16.0)),
+                true => scene.text_upwards(label, em, At::End, (x + HALF_HEIGHT * em, bottom + 7.0)),
             }
         }
         for (value, label) in &self.y.ticks {
@@ -120,13 +123,13 @@ impl Frame {
     }
 
     /// Which of the x axis's ticks have room for their labels: the outermost, then from left to right
-    fn labelled(&self) -> Drawn<Vec<usize>> {
+    fn labelled(&self, em: f64) -> Drawn<Vec<usize>> {
         let count = self.x.ticks.len();
         let mut taken: Vec<[f64; 2]> = vec![];
         let mut chosen = vec![];
         for i in [0, count.saturating_sub(1)].into_iter().chain(0..count) {
             let Some((value, label)) = self.x.ticks.get(i).filter(|_| !chosen.contains(&i)) else { continue };
-            let wide = if self.upwards { TICK_EM } else { width(label, TICK_EM)? + 3.0 };
+            let wide = if self.upwards { em } else { width(label, em)? + 3.0 };
             let (from, to) = (self.at_x(*value) - wide / 2.0, self.at_x(*value) + wide / 2.0);
             if taken.iter().all(|&[a, b]| to <= a || b <= from) {
                 taken.push([from, to]);

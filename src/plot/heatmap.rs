@@ -32,7 +32,7 @@ pub fn draw_heatmap(runs_csv: &Path, findings: &Findings) -> Result<Pictures> {
     super::picture(runs_csv, |scene| draw(scene, findings))
 }
 
-fn draw(scene: &mut Scene, findings: &Findings) -> Drawn<f64> {
+pub(super) fn draw(scene: &mut Scene, findings: &Findings) -> Drawn<f64> {
     let axes = &findings.axes;
     let (x, y) = if axes[1].values.len() > axes[0].values.len() { (1, 0) } else { (0, 1) };
     let title = format!("{} after the last epoch (%)", accuracy_label(findings).trim_end_matches(" (%)"));

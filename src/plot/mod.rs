@@ -49,3 +49,176 @@ fn picture(path: &Path, draw: impl FnOnce(&mut Scene) -> Drawn<f64>) -> Result<P
     });
     drawn.map_err(|problem| Error::Plot { path: path.to_owned(), problem })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::scene::{Area, Item, WIDTH};
+    use super::*;
+    use crate::findings::{Findings, Spread};
+    use crate::table::Table;
+
+    const RUNS: &str =
+        "run_id,status,hidden_dims,activation,epochs,learning_rate,weight_decay,seed,test_accuracy,trial";
+
+    /// A sweep with these rows of hidden_dims, activation, learning_rate, weight_decay, seed and accuracy, which
+    /// is empty if it diverged
+    fn findings(rows: &[String]) -> Findings {
+        let row = |(i, row): (usize, &String)| {
+            let cells: Vec<_> = row.split(',').collect();
+            let [dims, activation, eta, lambda, seed, accuracy] = cells[..] else { panic!("{row}") };
+            let status = if accuracy.is_empty() { "diverged" } else { "ok" };
+            format!("t{i:04},{status},{dims},{activation},10,{eta},{lambda},{seed},{accuracy},t{i:04}\n")
+        };
+        let text = format!("{RUNS}\n{}", rows.iter().enumerate().map(row).collect::<String>());
+        Findings::from_table(&Table::parse(Path::new("runs.csv"), text.as_bytes()).unwrap()).unwrap()
+    }
+
+    /// Learning rates, those above 0.5 diverged, by `others`; three seeds each
+    fn grid(rates: &[&str], others: &[&str]) -> Findings {
+        let mut rows = vec![];
+        for (j, other) in others.iter().enumerate() {
+            for (i, rate) in rates.iter().enumerate() {
+                for seed in 1..=3 {
+                    let diverged = rate.parse::<f64>().unwrap() > 0.5;
+                    let accuracy = 0.8 + 0.01 * i as f64 + 0.003 * j as f64 + 0.001 * f64::from(seed * seed);
+                    let accuracy = if diverged { String::new() } else { accuracy.to_string() };
+                    rows.push(format!("{other},{rate},0,{seed},{accuracy}"));
+                }
+            }
+        }
+        findings(&rows)
+    }
+
+    fn curves(findings: &Findings) -> Vec<Curves> {
+        let mut text = "trial,epoch,train_loss,train_accuracy,test_loss,test_accuracy,status\n".to_owned();
+        for (i, trial) in findings.trials.iter().enumerate() {
+            for epoch in 1..=10 {
+                let x = f64::from(epoch);
+                let accuracy = 0.85 - 0.2 / x + 0.0001 * i as f64;
+                text += &format!("{},{epoch},{},{accuracy},{},{accuracy},ok\n", trial.id, 1.0 / x, 1.1 / x);
+            }
+        }
+        curves::read_table(&Table::parse(Path::new("epochs.csv"), text.as_bytes()).unwrap()).unwrap()
+    }
+
+    fn scene(draw: impl FnOnce(&mut Scene) -> Drawn<f64>) -> (Scene, f64) {
+        let mut scene = Scene::default();
+        let height = draw(&mut scene).unwrap();
+        (scene, height)
+    }
+
+    /// All texts lie in the picture, and none over another
+    fn check(what: &str, (scene, height): &(Scene, f64)) {
+        let texts: Vec<_> = scene.texts().collect();
+        assert!(texts.len() > 5, "{what}");
+        for (i, text) in texts.iter().enumerate() {
+            let Area { left, top, right, bottom } = text.area();
+            let inside = left >= 0.0 && top >= 0.0 && right <= WIDTH && bottom <= *height;
+            assert!(inside, "{what}: {text:?} covers {:?} of {height}", text.area());
+            for other in &texts[..i] {
+                let Area { left: a, top: b, right: c, bottom: d } = other.area();
+                let apart = c <= left || right <= a || d <= top || bottom <= b;
+                assert!(apart, "{what}: {:?} lies over {:?}", text.text, other.text);
+            }
+        }
+    }
+
+    #[test]
+    fn texts_lie_inside_every_picture_and_never_over_one_another() {
+        let rates = ["0.001", "0.005", "0.01", "0.05", "0.1", "1e6"];
+        let long = "1024x1024x1024x1024x1024x1024x1024x1024";
+        let deep: Vec<String> = (1..20).map(|d| vec!["1024"; d].join("x") + ",relu").collect();
+        let deep: Vec<&str> = deep.iter().map(String::as_str).collect();
+        let three = ["32,relu", "32,sigmoid", "64x32,relu", "64x32,sigmoid"];
+        for (what, found) in [
+            ("one setting", grid(&rates, &["128x64,relu"])),
+            ("two settings", grid(&rates, &["none,relu", "128x64,relu", &format!("{long},relu")])),
+            ("three settings", grid(&rates, &three)),
+            ("many lists", grid(&["0.1"], &deep)),
+            ("many lists and rates", grid(&rates, &deep)),
+            ("seeds alone", grid(&["0.1"], &["7,relu"])),
+            ("nothing but divergence", grid(&["1", "10"], &["7,relu", "8,relu"])),
+            ("one trial", findings(&["7,relu,0.1,0,1,0.5".to_owned()])),
+        ] {
+            let runs = curves(&found);
+            check(what, &scene(|scene| sweep::draw(scene, &found, &runs)));
+            check(what, &scene(|scene| sweep::draw(scene, &found, &[])));
+            if found.axes.len() == 2 {
+                check(what, &scene(|scene| heatmap::draw(scene, &found)));
+            }
+        }
+    }
+
+    #[test]
+    fn texts_lie_inside_overlays_and_confusion_matrices() {
+        let names = |count: usize| (0..count).map(|i| format!("run-{i}-{}", "m図".repeat(3 * i)));
+        for count in [1, 2, 5, 12, 13, 40] {
+            let found = grid(&["0.1"], &["7,relu"]);
+            let run = curves(&found).swap_remove(0);
+            let runs: Vec<_> = names(count).map(|name| run.clone().named(name)).collect();
+            check("overlay", &scene(|scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>())));
+        }
+        for count in [1, 2, 4, 10, 26, 100] {
+            let names: Vec<_> = names(count).collect();
+            let row = |a: &String, b: &String| format!("{a},{b},{}\n", if a == b { 1_000_000 } else { 7 });
+            let rows: String = names.iter().flat_map(|a| names.iter().map(move |b| row(a, b))).collect();
+            let text = format!("true,predicted,count\n{rows}");
+            let table = Table::parse(Path::new("confusion.csv"), text.as_bytes()).unwrap();
+            let matrix = confusion::parse(&table).unwrap();
+            check(&format!("{count} classes"), &scene(|scene| confusion::draw(scene, &matrix)));
+        }
+    }
+
+    #[test]
+    fn error_bars_are_mean_and_standard_deviation_and_rates_stand_on_a_log_axis() {
+        let (rates, accuracies) =
+            (["0.001", "0.01", "0.1"], [[0.80, 0.82, 0.87], [0.85, 0.86, 0.88], [0.7, 0.7, 0.7]]);
+        let rows: Vec<_> = rates
+            .iter()
+            .zip(&accuracies)
+            .flat_map(|(rate, three)| {
+                three.iter().enumerate().map(move |(s, a)| format!("7,relu,{rate},0,{s},{a}"))
+            })
+            .collect();
+        let (scene, _) = scene(|scene| sweep::draw(scene, &findings(&rows), &[]));
+        // Grid lines and labels tell what the y axis means; all texts that end at the left frame are its labels.
+        let rules: Vec<_> = scene
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Rule { from, to, width, color } => Some((*from, *to, *width, *color)),
+                _ => None,
+            })
+            .collect();
+        let left = WIDTH / 2.0;
+        let mut levels: Vec<f64> = rules
+            .iter()
+            .filter(|(from, to, _, color)| *color == style::GRID && from.1 == to.1 && to.0 < left)
+            .map(|rule| rule.0.1)
+            .collect();
+        levels.sort_by(|a, b| b.total_cmp(a));
+        let labels: Vec<f64> = scene
+            .texts()
+            .filter(|text| text.at == scene::At::End && text.place.0 < left)
+            .filter_map(|text| text.text.parse().ok())
+            .collect();
+        assert_eq!(levels.len(), labels.len());
+        let (y0, y1) = (levels[0], levels[levels.len() - 1]);
+        let (l0, l1) = (labels[0], labels[labels.len() - 1]);
+        let percent = |y: f64| l0 + (y - y0) / (y1 - y0) * (l1 - l0);
+        // Bars are the upright rules of width 1; by x they are in the order of the rates.
+        let mut bars: Vec<_> =
+            rules.iter().filter(|(from, to, width, _)| *width == 1.0 && from.0 == to.0).collect();
+        bars.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
+        assert_eq!(bars.len(), 3);
+        for ((from, to, ..), three) in bars.iter().zip(&accuracies) {
+            let mean = three.iter().sum::<f64>() / 3.0;
+            let sd = (three.iter().map(|a| (a - mean) * (a - mean)).sum::<f64>() / 2.0).sqrt();
+            assert!((percent(to.1) - 100.0 * (mean - sd)).abs() < 1e-9, "{}", percent(to.1));
+            assert!((percent(from.1) - 100.0 * (mean + sd)).abs() < 1e-9, "{}", percent(from.1));
+            assert_eq!(Spread::of(three).unwrap().n, 3);
+        }
+        let x: Vec<f64> = bars.iter().map(|bar| bar.0.0).collect();
+        assert!((x[1] - x[0] - (x[2] - x[1])).abs() < 1e-9, "equal ratios are not equally far apart: {x:?}");
+    }
+}

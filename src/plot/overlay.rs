@@ -28,7 +28,7 @@ pub fn draw_overlay(runs: &[Curves]) -> Result<Pictures> {
     super::picture(&first.path, |scene| draw(scene, &drawn))
 }
 
-fn draw(scene: &mut Scene, runs: &[&Curves]) -> Drawn<f64> {
+pub(super) fn draw(scene: &mut Scene, runs: &[&Curves]) -> Drawn<f64> {
     let split = shared(runs);
     scene.text(
         &format!("{} loss and accuracy of {} runs", capital(split), runs.len()),

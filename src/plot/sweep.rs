@@ -29,7 +29,7 @@ pub fn draw_sweep(runs_csv: &Path, findings: &Findings, curves: &[Curves]) -> Re
     super::picture(runs_csv, |scene| draw(scene, findings, curves))
 }
 
-fn draw(scene: &mut Scene, findings: &Findings, curves: &[Curves]) -> Drawn<f64> {
+pub(super) fn draw(scene: &mut Scene, findings: &Findings, curves: &[Curves]) -> Drawn<f64> {
     if findings.trials.is_empty() {
         return Err("no trial is in it".to_owned());
     }
@@ -44,7 +44,7 @@ fn draw(scene: &mut Scene, findings: &Findings, curves: &[Curves]) -> Drawn<f64>
     for row in 0..panels.div_ceil(2) {
         let row: Vec<_> =
             (2 * row..panels.min(2 * row + 2)).map(|axis| Panel { findings, axis, looks: &looks }).collect();
-        let legends = row.iter().map(|panel| panel.legend(WIDTH / 2.0 - 70.0)).collect::<Drawn<Vec<_>>>()?;
+        let legends = row.iter().map(|panel| panel.legend(WIDTH / 2.0 - 52.0)).collect::<Drawn<Vec<_>>>()?;
         let above = legends.iter().map(Legend::height).fold(0.0, f64::max);
         let top = if above > 0.0 { y + above + 6.0 } else { y };
         let mut bottom = top + PANEL;
