@@ -11,8 +11,9 @@ use crate::table::Table;
 
 /// Draws all that the folder's CSV files have figures for, into the folder; says which files it wrote
 ///
-/// * a sweep's folder, which has a runs.csv with a column trial: `sweep.svg`, `sweep.png`, with two varied settings
-///   `heatmap.svg`, `heatmap.png`, and `report.md`
+/// * a sweep's folder, which has a runs.csv with a column trial, or without one and no epochs.csv beside it, as runs
+///   started one by one leave it: `sweep.svg`, `sweep.png`, with two varied settings `heatmap.svg`, `heatmap.png`,
+///   and `report.md`
 /// * any other, which may be a run's: `curves.svg`, `curves.png` from epochs.csv, `confusion.svg`, `confusion.png` from
 ///   confusion.csv
 ///
@@ -30,7 +31,8 @@ pub fn redraw_into(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     let mut written = Written { out, files: vec![] };
     let runs = dir.join("runs.csv");
     let table = if runs.is_file() { Some(Table::read(&runs)?) } else { None };
-    match table.filter(|table| table.column("trial").is_some()) {
+    let is_sweep = |table: &Table| table.column("trial").is_some() || !dir.join("epochs.csv").is_file();
+    match table.filter(is_sweep) {
         Some(table) => sweep(dir, &table, &mut written)?,
         None => run(dir, &mut written)?,
     }
@@ -79,7 +81,7 @@ fn sweep(dir: &Path, runs: &Table, written: &mut Written<'_>) -> Result<()> {
         return Ok(());
     }
     let epochs = dir.join("epochs.csv");
-    let curves = if epochs.is_file() { plot::read_trials(&epochs)? } else { vec![] };
+    let curves = if epochs.is_file() { plot::read_trials(&epochs)? } else { curves_of_runs(dir, &findings)? };
     written.pictures("sweep", &plot::draw_sweep(runs.path(), &findings, &curves)?)?;
     let mut pictures =
         vec![("sweep.svg", "Accuracy by varied setting, and the learning curves of all trials")];
@@ -88,6 +90,20 @@ fn sweep(dir: &Path, runs: &Table, written: &mut Written<'_>) -> Result<()> {
         pictures.push(("heatmap.svg", "Accuracy by both settings"));
     }
     written.file("report.md", report(&findings, &pictures)?.as_bytes())
+}
+
+/// The curves in the runs' own folders, of those that are there
+fn curves_of_runs(dir: &Path, findings: &Findings) -> Result<Vec<Curves>> {
+    let mut curves = vec![];
+    for trial in &findings.trials {
+        let epochs = dir.join(&trial.id).join("epochs.csv");
+        // Only a plain name is a folder of ours.
+        let inside = Path::new(&trial.id).file_name().is_some_and(|name| name == trial.id.as_str());
+        if inside && epochs.is_file() {
+            curves.push(plot::read_curves(&epochs)?.named(trial.id.clone()));
+        }
+    }
+    Ok(curves)
 }
 
 /// Files as they are written into a folder

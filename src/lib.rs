@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod command;
 pub mod config;
 pub mod data;
 pub mod error;

@@ -242,7 +242,7 @@ fn errors_name_the_folder_the_file_and_the_column() {
         std::fs::write(path.join(name).join("epochs.csv"), csv).unwrap();
     }
     std::fs::create_dir(path.join("runs")).unwrap();
-    std::fs::write(path.join("runs/runs.csv"), "run_id,status,test_accuracy\nr,ok,0.5\n").unwrap();
+    std::fs::write(path.join("runs/runs.csv"), "run_id,status,test_accuracy\n").unwrap();
     std::fs::create_dir(path.join("no-accuracy")).unwrap();
     std::fs::write(path.join("no-accuracy/runs.csv"), "trial,run_id,status\nt0000,r,ok\n").unwrap();
     for (args, code, messages) in [
@@ -252,7 +252,7 @@ fn errors_name_the_folder_the_file_and_the_column() {
         (&["column"], 1, &["column/epochs.csv: line 1: expected a column train_accuracy, found run_id"]),
         (&["cell"], 1, &["cell/epochs.csv: line 2, column train_loss: expected a loss", "found `x`"]),
         (&["header"], 1, &["header: nothing to draw"]),
-        (&["runs"], 1, &["runs: its runs.csv has no column trial"]),
+        (&["runs"], 1, &["runs: nothing to draw"]),
         (&["no-accuracy"], 1, &["no-accuracy/runs.csv: line 1: expected a column test_accuracy"]),
         (&["r", "empty"], 1, &["empty: expected a run's folder with an epochs.csv"]),
         (&["header", "header"], 1, &["no epoch of any run has a figure"]),
@@ -264,6 +264,24 @@ fn errors_name_the_folder_the_file_and_the_column() {
         assert!(messages.iter().all(|message| stderr.contains(message)), "{args:?}: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
     }
+}
+
+#[test]
+fn runs_that_a_shell_loop_started_are_drawn_as_a_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut runs = "run_id,status,hidden_dims,seed,test_accuracy\n".to_owned();
+    for (width, accuracy) in [("32", 0.8), ("64", 0.85), ("128", 0.86)] {
+        run(&folder.path().join(format!("w{width}")), &format!("w{width}"), &["a", "b"]);
+        writeln!(runs, "w{width},ok,{width},42,{accuracy}").unwrap();
+    }
+    std::fs::write(folder.path().join("runs.csv"), runs + "../w32,ok,256,42,0.87\n").unwrap();
+    let written = redraw(folder.path()).unwrap();
+    assert_eq!(names(&written), ["sweep.svg", "sweep.png", "report.md"]);
+    let svg = std::fs::read_to_string(folder.path().join("sweep.svg")).unwrap();
+    assert!(
+        svg.contains("\nhidden_dims (units, layer by layer, log scale)\n") && svg.contains("\nEpoch\n"),
+        "{svg}"
+    );
 }
 
 #[test]

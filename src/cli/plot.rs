@@ -9,7 +9,8 @@ use super::{Exit, tell};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder of a run or of a sweep, whose pictures are redrawn; several folders of runs, which are laid over one another
+    /// Folder of a run, of a sweep, or of runs with their runs.csv, whose pictures are redrawn; several folders of runs,
+    /// which are laid over one another
     #[arg(value_name = "DIR", required = true)]
     dirs: Vec<PathBuf>,
 
@@ -49,10 +50,6 @@ fn one(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
         match there {
             [false, false, false] => bail!(
                 "{}: expected a run's folder (epochs.csv, confusion.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
-                dir.display()
-            ),
-            [true, false, false] => bail!(
-                "{}: its runs.csv has no column trial or no row, as a sweep's has; to compare runs, name their folders: chainrule plot DIR DIR …",
                 dir.display()
             ),
             _ => bail!("{}: nothing to draw: its CSV files have no figures", dir.display()),

@@ -100,8 +100,10 @@ pub(super) fn draw(scene: &mut Scene, matrix: &Matrix) -> Drawn<f64> {
     let right = 100.0 * hits as f64 / total.max(1) as f64;
     let title = format!("Confusion matrix of {total} test images: {right:.2} % right");
     scene.text(&title, TITLE_EM, At::Middle, (WIDTH / 2.0, 19.0));
+    // Larger where there are few, so that the bar beside them has room
+    let cell = [(280.0 / classes as f64).clamp(64.0, 110.0), (180.0 / classes as f64).clamp(38.0, 70.0)];
     let lay = |left: f64| {
-        Grid::new(&matrix.names, &matrix.names, (left, TOP), [64.0, 38.0], [WIDTH - BESIDE - 30.0, 560.0])
+        Grid::new(&matrix.names, &matrix.names, (left, TOP), cell, [WIDTH - BESIDE - 30.0, 560.0])
     };
     let first = lay(15.0)?;
     let grid = lay(15.0 + (WIDTH - BESIDE - 15.0 - first.outer.right).max(0.0) / 2.0)?;

@@ -46,7 +46,15 @@ pub(super) fn draw(scene: &mut Scene, findings: &Findings) -> Drawn<f64> {
     scene.colored_text(&note, TICK_EM, At::Middle, (WIDTH / 2.0, 37.0), FRAME);
     let rows: Vec<_> = axes[y].values.iter().rev().cloned().collect(); // upwards
     let columns = &axes[x].values;
-    let lay = |left: f64| Grid::new(&rows, columns, (left, TOP), [120.0, 44.0], [WIDTH - BAR - 40.0, 600.0]);
+    let lay = |left: f64| {
+        Grid::new(
+            &rows,
+            columns,
+            (left, TOP),
+            [120.0, (120.0 / rows.len() as f64).clamp(44.0, 60.0)],
+            [WIDTH - BAR - 40.0, 600.0],
+        )
+    };
     // Once to know how wide it is, then in the middle
     let first = lay(20.0)?;
     let grid = lay(20.0 + (WIDTH - BAR - 20.0 - first.outer.right).max(0.0) / 2.0)?;

@@ -1,6 +1,6 @@
 //! Pictures as SVG and PNG, drawn from CSV files alone
 //!
-//! A picture is first a [`Scene`](scene::Scene) of lines and texts, then both files. The same figures give the same bytes.
+//! A picture is first a scene of lines and texts, then both files. The same figures give the same bytes.
 
 mod axis;
 mod canvas;
