@@ -222,9 +222,11 @@ fn percent(spread: Option<Spread>) -> String {
 }
 
 fn decimals(spread: Option<Spread>, digits: usize) -> String {
+    // Losses of runs that nearly diverged: their digits behind the point tell nothing
+    let text = |x: f64| if x.abs() < 1e4 { format!("{x:.digits$}") } else { format!("{x:.2e}") };
     match spread {
-        Some(Spread { mean, sd: Some(sd), .. }) => format!("{mean:.digits$} ± {sd:.digits$}"),
-        Some(Spread { mean, .. }) => format!("{mean:.digits$}"),
+        Some(Spread { mean, sd: Some(sd), .. }) => format!("{} ± {}", text(mean), text(sd)),
+        Some(Spread { mean, .. }) => text(mean),
         None => String::new(),
     }
 }

@@ -110,10 +110,11 @@ fn leaves(lines: &[Line], outside: impl Fn(f64) -> bool) -> bool {
 
 /// What losses are cut at, if some are far above most: a run that nearly diverged would press all others flat
 fn limit(losses: &mut [f64]) -> Option<f64> {
-    const FAR: f64 = 2.5; // times what 19 of 20 losses stay below
+    const FAR: [(usize, f64); 2] = [(19, 2.5), (10, 10.0)]; // times what so many of 20 losses stay below
     losses.sort_by(f64::total_cmp);
-    let (most, greatest) = (losses.get(losses.len() * 19 / 20)?, losses.last()?);
-    (*greatest > FAR * most).then_some(FAR * most).filter(|limit| *limit > 0.0)
+    let greatest = *losses.last()?;
+    let limits = FAR.iter().map(|(of_20, times)| times * losses[(losses.len() - 1) * of_20 / 20]);
+    limits.filter(|limit| (0.0..greatest).contains(limit) && *limit > 0.0).min_by(f64::total_cmp)
 }
 
 /// * `lines`: with what their figures are multiplied by to be shown

@@ -112,7 +112,10 @@ impl Panel<'_> {
     /// In `outer`, and where it ends, which may be below
     pub fn draw(&self, scene: &mut Scene, outer: Area) -> Drawn<f64> {
         let series = self.series();
-        let y = axis::figures(self.figures(), 100.0, |_| 2.0);
+        let mut y = axis::figures(self.figures(), 100.0, |_| 2.0);
+        if self.findings.groups.iter().any(|group| failed(self.findings, group)) {
+            y.lo -= 0.08 * (y.hi - y.lo); // room for their marks below all figures
+        }
         let parameter = self.findings.axes.get(self.axis);
         let x = match parameter {
             Some(parameter) => axis_of(parameter, self.last()),
