@@ -8,11 +8,13 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod command;
 pub mod config;
 pub mod data;
 pub mod error;
 pub mod figures;
 pub mod files;
+pub mod findings;
 pub mod gradcheck;
 pub mod init;
 pub mod layers;
@@ -23,9 +25,11 @@ pub mod model;
 pub mod model_file;
 pub mod optim;
 pub mod plot;
+pub mod report;
 pub mod rng;
 pub mod run;
 pub mod sweep;
+pub mod table;
 pub mod threads;
 pub mod trainer;
 

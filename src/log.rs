@@ -295,9 +295,12 @@ impl CsvDialect {
     }
 }
 
+/// Text that starts with one of these is a formula to a spreadsheet
+pub(crate) const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
 /// Text that a spreadsheet would take for a formula gets an apostrophe in front
 fn defuse(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+    if text.starts_with(FORMULA) { format!("'{text}") } else { text }
 }
 
 /// The whole text of a CSV file with these rows

@@ -60,7 +60,9 @@ fn a_run_leaves_all_its_files_and_a_row() {
         assert_eq!(csv.lines().count(), lines, "{file}: {csv}");
         assert!(csv.ends_with('\n') && !csv.contains("NaN") && !csv.contains("inf"), "{file}: {csv}");
     }
-    for file in ["model.safetensors", "config.toml", "curves.svg", "curves.png"] {
+    for file in
+        ["model.safetensors", "config.toml", "curves.svg", "curves.png", "confusion.svg", "confusion.png"]
+    {
         assert!(folder.path().join("results/a_b").join(file).is_file(), "{file}");
     }
 }

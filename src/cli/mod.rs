@@ -3,6 +3,7 @@
 mod bench;
 mod gradcheck;
 mod info;
+mod plot;
 mod progress;
 mod signals;
 mod sweep;
@@ -37,6 +38,8 @@ enum Command {
     Bench(bench::Args),
     /// Tell what is in a model file, a data set's folder or an IDX file
     Info(info::Args),
+    /// Draw the pictures of a run or a sweep anew from its CSV files, or lay several runs over one another
+    Plot(plot::Args),
 }
 
 /// What a process leaves with
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Plot(args) => plot::run(&args),
     };
     match result {
         Ok(Exit::Done) => 0.into(),

@@ -113,6 +113,8 @@ fn summarise(outcome: &Outcome) {
         "config.toml",
         "curves.png",
         "curves.svg",
+        "confusion.png",
+        "confusion.svg",
     ];
     let there: Vec<&str> = names.into_iter().filter(|name| outcome.folder.join(name).is_file()).collect();
     tell(&format!("files in {}: {}", outcome.folder.display(), there.join(", ")));

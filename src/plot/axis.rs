@@ -6,12 +6,80 @@ pub(super) struct Axis {
     pub lo: f64,
     pub hi: f64,
     pub ticks: Vec<(f64, String)>,
+    pub scale: Scale,
+    /// Values above `hi`, one beside the other behind a gap
+    pub beyond: Vec<f64>,
+}
+
+/// From one value beyond the axis to the next, as a share of the axis
+const STEP: f64 = 0.16;
+
+/// How numbers become places
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scale {
+    Linear,
+    /// Equal ratios are equally far apart
+    Log,
+    /// Names, counted from 0
+    Names,
 }
 
 impl Axis {
     /// Where `x` lies, 0 at the low end, 1 at the high end
     pub fn position(&self, x: f64) -> f64 {
-        (x - self.lo) / (self.hi - self.lo)
+        let place = match self.beyond.iter().position(|beyond| *beyond == x) {
+            Some(i) => 1.0 + STEP * (i as f64 + 1.0),
+            None if self.scale == Scale::Log => (x / self.lo).ln() / (self.hi / self.lo).ln(),
+            None => (x - self.lo) / (self.hi - self.lo),
+        };
+        place / (1.0 + STEP * self.beyond.len() as f64)
+    }
+
+    /// Where the gap before the values beyond the axis is
+    pub fn gap(&self) -> Option<f64> {
+        let whole = 1.0 + STEP * self.beyond.len() as f64;
+        (!self.beyond.is_empty()).then_some((1.0 + STEP / 2.0) / whole)
+    }
+}
+
+/// From the least to the greatest of `values`, which ascend, with a tick and its label at each
+///
+/// * `last`: the greatest that has a figure; those above it that would press the others together stand beyond
+///   the axis
+pub(super) fn numbers(values: &[(f64, String)], scale: Scale, last: f64) -> Axis {
+    const FAR: f64 = 0.5; // of the range of values with figures
+    let first = values.first().map_or(0.0, |value| value.0);
+    let place = |x: f64| if scale == Scale::Log { (x / first).ln() } else { x - first };
+    let is_far = |x: f64| last > first && place(x) > (1.0 + FAR) * place(last);
+    let beyond: Vec<f64> = values.iter().map(|value| value.0).filter(|x| is_far(*x)).collect();
+    let last = values.iter().rev().find(|value| !is_far(value.0)).map_or(1.0, |value| value.0);
+    let (lo, hi) = match scale {
+        Scale::Log if first == last => (first / 2.0, last * 2.0),
+        _ if first == last => (first - 0.5, last + 0.5),
+        _ => (first, last),
+    };
+    Axis { lo, hi, ticks: values.to_vec(), scale, beyond }
+}
+
+/// A place for each name
+pub(super) fn names(names: &[String]) -> Axis {
+    let ticks = (0u32..).map(f64::from).zip(names.iter().cloned()).collect();
+    Axis { lo: -0.5, hi: names.len() as f64 - 0.5, ticks, scale: Scale::Names, beyond: vec![] }
+}
+
+/// The scale on which `values`, which ascend, are spread most evenly; nothing if they are crowded on either
+/// because of a 0 among them: then they are best shown as names
+pub(super) fn scale_for(values: &[f64]) -> Option<Scale> {
+    let least_gap = |values: &[f64]| {
+        let span = values.last().zip(values.first()).map_or(0.0, |(last, first)| last - first);
+        values.windows(2).map(|pair| (pair[1] - pair[0]) / span).fold(f64::INFINITY, f64::min)
+    };
+    let logs = |values: &[f64]| values.iter().map(|x| x.ln()).collect::<Vec<_>>();
+    let wins = |values: &[f64]| least_gap(&logs(values)) > 1.25 * least_gap(values);
+    match values {
+        [first, ..] if *first > 0.0 => Some(if wins(values) { Scale::Log } else { Scale::Linear }),
+        [0.0, rest @ ..] if rest.len() > 1 && wins(rest) => None,
+        _ => Some(Scale::Linear),
     }
 }
 
@@ -24,7 +92,7 @@ pub(super) fn epochs(first: u32, last: u32, room: impl Fn(&str) -> usize) -> Axi
     let step = nice.take(30).find(|step| b / step - a.div_ceil(*step) < most).unwrap_or(u64::MAX);
     let ticks = (a.div_ceil(step)..=b / step).map(|i| ((i * step) as f64, (i * step).to_string())).collect();
     let pad = if first == last { 0.5 } else { 0.0 };
-    Axis { lo: a as f64 - pad, hi: b as f64 + pad, ticks }
+    Axis { lo: a as f64 - pad, hi: b as f64 + pad, ticks, scale: Scale::Linear, beyond: vec![] }
 }
 
 /// From the least to the greatest of `values`, all within 0 to `cap`, but at least `min_span(greatest)` wide
@@ -41,7 +109,7 @@ pub(super) fn figures(values: impl Iterator<Item = f64>, cap: f64, min_span: imp
         lo = (lo / 2.0 + hi / 2.0 - span / 2.0).clamp(0.0, cap - span);
         hi = lo + span;
     }
-    Axis { lo, hi, ticks: ticks(lo, hi) }
+    Axis { lo, hi, ticks: ticks(lo, hi), scale: Scale::Linear, beyond: vec![] }
 }
 
 /// Three to eight ticks at multiples of 1, 2 or 5 times a power of ten
@@ -146,5 +214,36 @@ mod tests {
     fn without_figures_there_is_an_axis_all_the_same() {
         let axis = figures(std::iter::empty(), 100.0, |_| 2.0);
         assert_eq!((axis.lo, axis.hi), (0.0, 2.0));
+    }
+
+    #[test]
+    fn equal_ratios_are_equally_far_apart_on_a_log_axis() {
+        let values = [0.001, 0.01, 0.1].map(|x| (x, x.to_string()));
+        let axis = numbers(&values, Scale::Log, 0.1);
+        for (x, place) in [(0.001, 0.0), (0.01, 0.5), (0.1, 1.0), (0.005, 5f64.log10() / 2.0)] {
+            assert!((axis.position(x) - place).abs() < 1e-12, "{x}");
+        }
+    }
+
+    #[test]
+    fn the_scale_is_the_one_on_which_values_stand_apart() {
+        assert_eq!(scale_for(&[32.0, 64.0, 128.0, 256.0, 512.0]), Some(Scale::Log));
+        assert_eq!(scale_for(&[0.001, 0.005, 0.01, 0.05, 0.1]), Some(Scale::Log));
+        assert_eq!(scale_for(&[16.0, 32.0, 64.0]), Some(Scale::Log));
+        assert_eq!(scale_for(&[1.0, 2.0, 3.0, 4.0]), Some(Scale::Linear));
+        assert_eq!(scale_for(&[10.0, 20.0, 30.0]), Some(Scale::Linear));
+        assert_eq!(scale_for(&[0.0, 0.5, 0.9]), Some(Scale::Linear));
+        assert_eq!(scale_for(&[0.0, 1e-5, 1e-4, 1e-3]), None);
+        assert_eq!(scale_for(&[7.0]), Some(Scale::Linear));
+    }
+
+    #[test]
+    fn values_without_figures_far_above_the_others_stand_beyond_the_axis() {
+        let values = [0.001, 0.01, 0.1, 0.2, 1e6].map(|x| (x, x.to_string()));
+        let axis = numbers(&values, Scale::Log, 0.1);
+        assert_eq!((axis.hi, axis.beyond.as_slice()), (0.2, &[1e6][..]));
+        assert!((axis.position(0.2) - 1.0 / (1.0 + STEP)).abs() < 1e-12 && axis.position(1e6) == 1.0);
+        assert!(numbers(&values[..4], Scale::Log, 0.1).gap().is_none());
+        assert!(numbers(&values, Scale::Log, 1e6).gap().is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Lines, marks and text on either of plotters' backends; the font; the PNG
+//! A scene on either of plotters' backends; the font; the PNG
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -10,9 +10,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontTransform, RGBColor, register_font};
 
-/// Everything is laid out in units, a page's width being WIDTH of them; the SVG is that large
-pub(super) const WIDTH: u32 = 800;
-pub(super) const HEIGHT: u32 = 320;
+use super::scene::{At, Drawn, Item, Point, Scene, Text, WIDTH, in_font};
+
 /// Both backends take whole numbers only: they are given quarters of a unit
 const SCALE: u32 = 4;
 /// The bitmap is drawn this much larger than the PNG, then averaged, as plotters' thick lines have steps
@@ -25,18 +24,6 @@ const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 static FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans-subset.ttf");
 
 type Rgb = [u8; 3];
-/// A position in units, y downwards
-pub(super) type Point = (f64, f64);
-/// The library's answer to a failure
-pub(super) type Drawn<T = ()> = Result<T, String>;
-
-/// What stands at a text's position, along its line; across it is always the baseline
-#[derive(Clone, Copy)]
-pub(super) enum At {
-    Start,
-    Middle,
-    End,
-}
 
 /// How plotters sets text differs from backend to backend; these numbers make up for it
 #[derive(Clone, Copy)]
@@ -58,39 +45,33 @@ const SVG: Setting = Setting { size: 1.24, ascent: 0.76, shift: 0.0, paths: true
 const BITMAP: Setting =
     Setting { size: 2384.0 / 2048.0, ascent: 2384.0 / 2048.0 / 2.0, shift: 0.08, paths: false };
 
-pub(super) struct Canvas<DB: DrawingBackend> {
+struct Canvas<DB: DrawingBackend> {
     area: DrawingArea<DB, Shift>,
     setting: Setting,
 }
 
-/// What `draw` draws, as SVG; text stays text
-pub(super) fn svg(draw: impl FnOnce(&Canvas<SVGBackend<'_>>) -> Drawn) -> Drawn<String> {
+/// The scene as SVG, `height` units high; text stays text
+pub(super) fn svg(scene: &Scene, height: u32) -> Drawn<String> {
     register()?;
     let mut svg = String::new();
-    let size = (WIDTH * SCALE, HEIGHT * SCALE);
+    let size = (WIDTH as u32 * SCALE, height * SCALE);
     let canvas = Canvas { area: SVGBackend::with_string(&mut svg, size).into_drawing_area(), setting: SVG };
-    canvas.area.fill(&WHITE).map_err(text_of)?;
-    draw(&canvas)?;
-    canvas.area.present().map_err(text_of)?;
+    canvas.draw(scene)?;
     drop(canvas);
-    // Shown at WIDTH × HEIGHT, whatever its inner units; corners of lines are round as in the bitmap
+    // Shown in units, whatever its inner ones; corners of lines are round as in the bitmap
     let drawn_size = format!("<svg width=\"{}\" height=\"{}\"", size.0, size.1);
-    let shown_size = format!("<svg width=\"{WIDTH}\" height=\"{HEIGHT}\" stroke-linejoin=\"round\"");
+    let shown_size = format!("<svg width=\"{WIDTH}\" height=\"{height}\" stroke-linejoin=\"round\"");
     Ok(svg.replacen(&drawn_size, &shown_size, 1))
 }
 
-/// What `draw` draws, as PNG
-pub(super) fn png(draw: impl FnOnce(&Canvas<BitMapBackend<'_>>) -> Drawn) -> Drawn<Vec<u8>> {
+/// The scene as PNG, `height` units high
+pub(super) fn png(scene: &Scene, height: u32) -> Drawn<Vec<u8>> {
     register()?;
-    let (w, h) = (WIDTH * SCALE, HEIGHT * SCALE);
+    let (w, h) = (WIDTH as u32 * SCALE, height * SCALE);
     let mut pixels = vec![255; w as usize * h as usize * 3];
-    {
-        let area = BitMapBackend::with_buffer(&mut pixels, (w, h)).into_drawing_area();
-        let canvas = Canvas { area, setting: BITMAP };
-        draw(&canvas)?;
-        canvas.area.present().map_err(text_of)?;
-    }
-    encode(&shrink(&pixels, w as usize)).map_err(text_of)
+    let area = BitMapBackend::with_buffer(&mut pixels, (w, h)).into_drawing_area();
+    Canvas { area, setting: BITMAP }.draw(scene)?;
+    encode(&shrink(&pixels, w as usize), height).map_err(text_of)
 }
 
 /// Means of 2 × 2 pixels
@@ -132,10 +113,10 @@ fn palette(pixels: &[Rgb]) -> (Vec<Rgb>, Vec<u8>) {
     (palette.to_vec(), indices)
 }
 
-fn encode(pixels: &[Rgb]) -> Result<Vec<u8>, png::EncodingError> {
+fn encode(pixels: &[Rgb], height: u32) -> Result<Vec<u8>, png::EncodingError> {
     let (colors, indices) = palette(pixels);
     let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, WIDTH * PNG_SCALE, HEIGHT * PNG_SCALE);
+    let mut encoder = png::Encoder::new(&mut file, WIDTH as u32 * PNG_SCALE, height * PNG_SCALE);
     encoder.set_color(png::ColorType::Indexed);
     encoder.set_palette(colors.concat());
     encoder.set_depth(png::BitDepth::Eight);
@@ -168,58 +149,76 @@ fn device_point((x, y): Point) -> (i32, i32) {
     (device(x), device(y))
 }
 
+/// To whole PNG pixels
+fn snap(units: f64) -> i32 {
+    let pixel = OVERSAMPLING as i32;
+    device(units).div_euclid(pixel) * pixel
+}
+
+/// How wide `text` is, whose em is `em`
+pub(super) fn width(text: &str, em: f64) -> Drawn<f64> {
+    register()?;
+    let font = (FAMILY, em * BITMAP.size * f64::from(SCALE)).into_font();
+    let (width, _) = font.box_size(text).map_err(text_of)?;
+    Ok(f64::from(width) / f64::from(SCALE))
+}
+
 impl<DB: DrawingBackend> Canvas<DB> {
-    /// How wide `text` is, whose em is `em`
-    pub fn width(&self, text: &str, em: f64) -> Drawn<f64> {
-        let font = (FAMILY, em * BITMAP.size * f64::from(SCALE)).into_font();
-        let (width, _) = font.box_size(text).map_err(text_of)?;
-        Ok(f64::from(width) / f64::from(SCALE))
+    fn draw(&self, scene: &Scene) -> Drawn {
+        self.area.fill(&WHITE).map_err(text_of)?;
+        for item in &scene.items {
+            match item {
+                Item::Text(text) => self.text(text)?,
+                Item::Rule { from, to, width, color } => self.rule(*from, *to, *width, *color)?,
+                Item::Line { points, width, color } => self.line(points, *width, *color)?,
+                Item::Disc { centre, radius, color } => {
+                    let disc = Circle::new(device_point(*centre), device(*radius), color.filled());
+                    self.area.draw(&disc).map_err(text_of)?;
+                }
+                Item::Polygon { corners, color } => {
+                    let corners: Vec<_> = corners.iter().copied().map(device_point).collect();
+                    self.area.draw(&Polygon::new(corners, *color)).map_err(text_of)?;
+                }
+                Item::Block { area, color } => {
+                    let corners = [(area.left, area.top), (area.right, area.bottom)];
+                    let area = corners.map(|(x, y)| (snap(x), snap(y)));
+                    self.area.draw(&Rectangle::new(area, color.filled())).map_err(text_of)?;
+                }
+            }
+        }
+        self.area.present().map_err(text_of)
     }
 
-    /// `text` whose baseline passes through `(x, y)`
-    pub fn text(&self, text: &str, em: f64, at: At, (x, y): Point) -> Drawn {
-        self.write(
-            text,
-            em,
-            at,
-            (x + em * self.setting.shift, y - em * self.setting.ascent),
-            FontTransform::None,
-        )
-    }
-
-    /// `text` that reads upwards, whose baseline passes through `(x, y)`, at its middle
-    pub fn text_upwards(&self, text: &str, em: f64, (x, y): Point) -> Drawn {
-        self.write(
-            text,
-            em,
-            At::Middle,
-            (x - em * self.setting.ascent, y - em * self.setting.shift),
-            FontTransform::Rotate270,
-        )
-    }
-
-    fn write(&self, text: &str, em: f64, at: At, top: Point, turn: FontTransform) -> Drawn {
-        let along = match at {
+    fn text(&self, text: &Text) -> Drawn {
+        let Text { em, place: (x, y), .. } = *text;
+        let (ascent, shift) = (em * self.setting.ascent, em * self.setting.shift);
+        let (top, turn) = match text.upwards {
+            false => ((x + shift, y - ascent), FontTransform::None),
+            true => ((x - ascent, y - shift), FontTransform::Rotate270),
+        };
+        let along = match text.at {
             At::Start => HPos::Left,
             At::Middle => HPos::Center,
             At::End => HPos::Right,
         };
         let font = (FAMILY, em * self.setting.size * f64::from(SCALE)).into_font().transform(turn);
-        let style = font.color(&BLACK).pos(Pos::new(along, VPos::Top));
-        self.area.draw_text(text, &style, device_point(top)).map_err(text_of)
+        let style = font.color(&text.color).pos(Pos::new(along, VPos::Top));
+        if self.setting.paths {
+            return self.area.draw_text(&text.text, &style, device_point(top)).map_err(text_of);
+        }
+        // Our font would show nothing in place of what it lacks.
+        let shown: String = text.text.chars().map(|c| if in_font(c) { c } else { '?' }).collect();
+        self.area.draw_text(&shown, &style, device_point(top)).map_err(text_of)
     }
 
-    /// A level or upright line of whole PNG pixels, so that it is sharp
-    pub fn rule(&self, from: Point, to: Point, width: f64, color: RGBColor) -> Drawn {
-        let snap = |x: f64| (device(x) as u32 / OVERSAMPLING * OVERSAMPLING) as i32;
+    fn rule(&self, from: Point, to: Point, width: f64, color: RGBColor) -> Drawn {
         let (x, y) = (snap(from.0 - width / 2.0), snap(from.1 - width / 2.0));
         let (dx, dy) = (snap(to.0 - from.0 + width), snap(to.1 - from.1 + width));
         let area = [(x, y), (x + dx, y + dy)]; // either backend fills up to its end, exclusively
         self.area.draw(&Rectangle::new(area, color.filled())).map_err(text_of)
     }
 
-    /// A line through `points`
-    pub fn line(&self, points: &[Point], width: f64, color: RGBColor) -> Drawn {
+    fn line(&self, points: &[Point], width: f64, color: RGBColor) -> Drawn {
         let mut path: Vec<_> = points.iter().copied().map(device_point).collect();
         path.dedup();
         if path.len() < 2 {
@@ -237,22 +236,5 @@ impl<DB: DrawingBackend> Canvas<DB> {
             self.area.draw(&Circle::new(corner, width / 2, color.filled())).map_err(text_of)?;
         }
         Ok(())
-    }
-
-    /// A filled circle
-    pub fn disc(&self, centre: Point, radius: f64, color: RGBColor) -> Drawn {
-        let disc = Circle::new(device_point(centre), device(radius), color.filled());
-        self.area.draw(&disc).map_err(text_of)
-    }
-
-    /// A square that is white within
-    pub fn open_square(&self, centre: Point, half: f64, line: f64, color: RGBColor) -> Drawn {
-        let (x, y) = device_point(centre);
-        let corners = |half: f64| {
-            let r = device(half);
-            vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]
-        };
-        self.area.draw(&Polygon::new(corners(half + line / 2.0), color)).map_err(text_of)?;
-        self.area.draw(&Polygon::new(corners(half - line / 2.0), WHITE)).map_err(text_of)
     }
 }

@@ -1,150 +1,164 @@
 //! Reads an epochs.csv for drawing
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use csv::{ErrorKind, StringRecord};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::table::Table;
 
 /// One curve: epochs that ascend, and a figure each
 pub(super) type Points = Vec<(u32, f64)>;
 
-/// What was read of an epochs.csv
+/// Whose figures a curve shows
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Split {
+    Training,
+    Validation,
+    Test,
+}
+
+impl Split {
+    pub const ALL: [Self; 3] = [Self::Training, Self::Validation, Self::Test];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+
+    /// The columns with its loss and its accuracy
+    fn columns(self) -> [&'static str; 2] {
+        match self {
+            Self::Training => ["train_loss", "train_accuracy"],
+            Self::Validation => ["val_loss", "val_accuracy"],
+            Self::Test => ["test_loss", "test_accuracy"],
+        }
+    }
+}
+
+/// What was read of one run in an epochs.csv
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curves {
     pub(super) path: PathBuf,
+    /// Which run; in a sweep, which trial
     pub(super) run_id: String,
-    /// Nats
-    pub(super) train_loss: Points,
-    pub(super) test_loss: Points,
-    /// Shares, 0 to 1
-    pub(super) train_accuracy: Points,
-    pub(super) test_accuracy: Points,
+    /// Nats, by [`Split`]
+    pub(super) loss: [Points; 3],
+    /// Shares, 0 to 1, by [`Split`]
+    pub(super) accuracy: [Points; 3],
     /// The epoch in which training diverged
     pub(super) diverged: Option<u32>,
 }
 
 impl Curves {
-    /// No epoch with a figure: nothing to draw
-    pub fn is_empty(&self) -> bool {
-        self.all().iter().all(|points| points.is_empty())
+    fn new(path: &Path, run_id: &str) -> Self {
+        let (loss, accuracy) = Default::default();
+        Self { path: path.to_owned(), run_id: run_id.to_owned(), loss, accuracy, diverged: None }
     }
 
-    pub(super) fn all(&self) -> [&Points; 4] {
-        [&self.train_loss, &self.test_loss, &self.train_accuracy, &self.test_accuracy]
+    /// No epoch with a figure: nothing to draw
+    pub fn is_empty(&self) -> bool {
+        self.epochs().next().is_none()
+    }
+
+    /// Which run it is
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// The same curves under another name
+    #[must_use]
+    pub fn named(self, run_id: String) -> Self {
+        Self { run_id, ..self }
+    }
+
+    pub(super) fn has(&self, split: Split) -> bool {
+        !(self.loss[split as usize].is_empty() && self.accuracy[split as usize].is_empty())
+    }
+
+    /// Those with figures, in no order
+    pub(super) fn epochs(&self) -> impl Iterator<Item = u32> {
+        self.loss.iter().chain(&self.accuracy).flatten().map(|&(epoch, _)| epoch)
     }
 }
 
 /// Reads the curves of one run from `epochs_csv`
 ///
-/// * separator `,` and decimal point, or separator `;` and decimal comma, as the header line shows; with or
-///   without a byte order mark; any line ends
-/// * columns are found by name; others than these may stand anywhere: run_id, epoch, train_loss,
-///   train_accuracy, test_loss, test_accuracy, and status, which may be missing
+/// * a file as [`Table`] reads it; columns other than these may stand anywhere: run_id, epoch, train_loss,
+///   train_accuracy, test_loss, test_accuracy, and val_loss, val_accuracy and status, which may be missing
 /// * an empty cell is a point left out
 ///
 /// # Errors
 /// If the file can't be read, a column is missing, a cell is not what its column holds, the epochs do not
 /// ascend, or there is more than one run in it.
 pub fn read_curves(epochs_csv: &Path) -> Result<Curves> {
-    let bytes = std::fs::read(epochs_csv).map_err(Error::reading(epochs_csv))?;
-    parse(epochs_csv, &bytes).map_err(|problem| Error::Text { path: epochs_csv.to_owned(), problem })
+    one(&Table::read(epochs_csv)?)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> std::result::Result<Curves, String> {
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        let line = 1 + bytes[..e.valid_up_to()].iter().filter(|&&b| b == b'\n').count();
-        format!("line {line}: expected UTF-8, found byte {:#04x}", bytes[e.valid_up_to()])
-    })?;
-    let text = text.trim_start_matches('\u{feff}');
-    let semicolon = text.lines().next().is_some_and(|header| header.contains(';'));
-    let delimiter = if semicolon { b';' } else { b',' };
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|e| describe(&e))?.clone();
-    if header.is_empty() {
-        return Err("line 1: expected a header with the columns run_id, epoch, …; found nothing".to_owned());
-    }
-    let column = |name: &str| header.iter().position(|found| found == name);
-    let need = |name: &str| {
-        let found = || header.iter().collect::<Vec<_>>().join(", ");
-        column(name).ok_or_else(|| format!("line 1: expected a column {name}, found {}", found()))
-    };
-    let (run_id, epoch, status) = (need("run_id")?, need("epoch")?, column("status"));
-    let losses = [need("train_loss")?, need("test_loss")?];
-    let accuracies = [need("train_accuracy")?, need("test_accuracy")?];
-
-    let mut curves = Curves {
-        path: path.to_owned(),
-        run_id: String::new(),
-        train_loss: Points::new(),
-        test_loss: Points::new(),
-        train_accuracy: Points::new(),
-        test_accuracy: Points::new(),
-        diverged: None,
-    };
-    let mut last: Option<u32> = None;
-    for record in reader.records() {
-        let record = record.map_err(|e| describe(&e))?;
-        let row = Row { header: &header, record: &record, semicolon };
-        if last.is_none() {
-            record[run_id].clone_into(&mut curves.run_id);
-        } else if record[run_id] != *curves.run_id {
-            return Err(row.problem(run_id, &format!("`{}` as in the rows above", curves.run_id)));
-        }
-        let e = record[epoch].trim().parse().map_err(|_| row.problem(epoch, "a whole number"))?;
-        if let Some(before) = last.filter(|&before| e <= before) {
-            return Err(row.problem(epoch, &format!("an epoch after {before}")));
-        }
-        last = Some(e);
-        for (points, i) in [&mut curves.train_loss, &mut curves.test_loss].into_iter().zip(losses) {
-            points.extend(row.number(i, f64::MAX, "a loss, 0 or above")?.map(|loss| (e, loss)));
-        }
-        for (points, i) in [&mut curves.train_accuracy, &mut curves.test_accuracy].into_iter().zip(accuracies)
-        {
-            points.extend(row.number(i, 1.0, "a share from 0 to 1")?.map(|share| (e, share)));
-        }
-        if curves.diverged.is_none() && status.is_some_and(|i| record[i].trim() == "diverged") {
-            curves.diverged = Some(e);
-        }
-    }
-    Ok(curves)
+/// Reads the curves of all trials from a sweep's `epochs_csv`, in the order of their first rows
+///
+/// They go by the column trial, or by run_id where there is none; their rows may be mixed.
+///
+/// # Errors
+/// As [`read_curves`], but for more than one run.
+pub fn read_trials(epochs_csv: &Path) -> Result<Vec<Curves>> {
+    read_table(&Table::read(epochs_csv)?)
 }
 
-struct Row<'a> {
-    header: &'a StringRecord,
-    record: &'a StringRecord,
-    semicolon: bool,
+pub(super) fn read_table(table: &Table) -> Result<Vec<Curves>> {
+    let id = if table.column("trial").is_some() { "trial" } else { "run_id" };
+    parse(table, id, true)
 }
 
-impl Row<'_> {
-    /// The number in column `i`, from 0 to `max`; nothing if the cell is empty
-    fn number(&self, i: usize, max: f64, expected: &str) -> std::result::Result<Option<f64>, String> {
-        let cell = self.record[i].trim();
-        if cell.is_empty() {
-            return Ok(None);
-        }
-        let number: Option<f64> =
-            if self.semicolon { cell.replace(',', ".").parse().ok() } else { cell.parse().ok() };
-        match number {
-            Some(x) if (0.0..=max).contains(&x) => Ok(Some(x)), // never NaN or infinite
-            _ => Err(self.problem(i, expected)),
-        }
-    }
-
-    fn problem(&self, i: usize, expected: &str) -> String {
-        let line = self.record.position().map_or(0, csv::Position::line);
-        format!("line {line}, column {}: expected {expected}, found `{}`", &self.header[i], &self.record[i])
-    }
+fn one(table: &Table) -> Result<Curves> {
+    Ok(parse(table, "run_id", false)?.pop().unwrap_or_else(|| Curves::new(table.path(), "")))
 }
 
-fn describe(error: &csv::Error) -> String {
-    match error.kind() {
-        ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let line = pos.as_ref().map_or(0, csv::Position::line);
-            format!("line {line}: expected {expected_len} cells, found {len}")
+/// All runs of the table, by the column `id`; only one unless there may be `many`
+fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
+    let (id, epoch, status) = (table.need(id)?, table.need("epoch")?, table.column("status"));
+    let mut columns = vec![];
+    for split in Split::ALL {
+        for (of_share, name) in split.columns().into_iter().enumerate() {
+            let optional = split == Split::Validation && table.column(name).is_none();
+            if !optional {
+                columns.push((split, of_share == 1, table.need(name)?));
+            }
         }
-        _ => error.to_string(),
     }
+    let mut runs: Vec<Curves> = vec![];
+    let mut known: HashMap<&str, (usize, u32)> = HashMap::new(); // each run's place and last epoch
+    for row in table.rows() {
+        let name = row.text(id);
+        let e = row.whole(epoch)?;
+        let last = known.get(name).copied();
+        match last {
+            None if !many && !runs.is_empty() => {
+                return Err(row.problem(id, &format!("`{}` as in the rows above", runs[0].run_id)));
+            }
+            Some((_, before)) if e <= before => {
+                return Err(row.problem(epoch, &format!("an epoch after {before}")));
+            }
+            None => runs.push(Curves::new(table.path(), name)),
+            Some(_) => {}
+        }
+        let place = last.map_or(runs.len() - 1, |(place, _)| place);
+        known.insert(name, (place, e));
+        let run = &mut runs[place];
+        for &(split, of_share, column) in &columns {
+            let (points, range, expected) = match of_share {
+                false => (&mut run.loss, 0.0..=f64::MAX, "a loss, 0 or above"),
+                true => (&mut run.accuracy, 0.0..=1.0, "a share from 0 to 1"),
+            };
+            points[split as usize].extend(row.within(column, range, expected)?.map(|figure| (e, figure)));
+        }
+        if run.diverged.is_none() && status.is_some_and(|i| row.text(i).trim() == "diverged") {
+            run.diverged = Some(e);
+        }
+    }
+    Ok(runs)
 }
 
 #[cfg(test)]
@@ -154,9 +168,14 @@ mod tests {
     const HEADER: &str = "run_id,epoch,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy,\
                           epoch_s,samples_per_s,status";
 
+    fn table(text: &str) -> Result<Table> {
+        Table::parse(Path::new("epochs.csv"), text.as_bytes())
+    }
+
+    /// The curves, or what is wrong behind the file's name
     fn read(text: &str) -> std::result::Result<Curves, String> {
-        let path = Path::new("epochs.csv");
-        parse(path, text.as_bytes())
+        let curves = table(text).and_then(|table| one(&table));
+        curves.map_err(|e| e.to_string().trim_start_matches("epochs.csv: ").to_owned())
     }
 
     #[test]
@@ -166,10 +185,8 @@ mod tests {
         let european = format!("{HEADER}{rows}").replace(',', ";").replace('.', ",").replace('\n', "\r\n");
         assert_eq!(read(&format!("\u{feff}{european}")), Ok(plain.clone()));
         assert_eq!(plain.run_id, "r");
-        assert_eq!(plain.train_loss, [(1, 0.5), (2, 0.25)]);
-        assert_eq!(plain.train_accuracy, [(1, 0.75), (2, 0.875)]);
-        assert_eq!(plain.test_loss, [(1, 0.625)]);
-        assert_eq!(plain.test_accuracy, [(1, 0.5)]);
+        assert_eq!(plain.loss, [vec![(1, 0.5), (2, 0.25)], vec![], vec![(1, 0.625)]]);
+        assert_eq!(plain.accuracy, [vec![(1, 0.75), (2, 0.875)], vec![], vec![(1, 0.5)]]);
         assert_eq!(plain.diverged, None);
     }
 
@@ -177,13 +194,13 @@ mod tests {
     fn columns_are_found_by_name_and_others_are_passed_over() {
         let text = "new,test_accuracy,test_loss,epoch,train_accuracy,train_loss,run_id\nx,0.5,2,7,0.25,3,r\n";
         let curves = read(text).unwrap();
-        assert_eq!((curves.train_loss[0], curves.test_accuracy[0]), ((7, 3.0), (7, 0.5)));
+        assert_eq!((curves.loss[0][0], curves.accuracy[2][0]), ((7, 3.0), (7, 0.5)));
     }
 
     #[test]
     fn a_diverged_epoch_has_no_points() {
         let curves = read(&format!("{HEADER}\nr,1,1,0.5,0.5,,,1,1,ok\nr,2,1,,,,,1,1,diverged\n")).unwrap();
-        assert_eq!((curves.diverged, curves.train_loss.len(), curves.is_empty()), (Some(2), 1, false));
+        assert_eq!((curves.diverged, curves.loss[0].len(), curves.is_empty()), (Some(2), 1, false));
     }
 
     #[test]
@@ -222,15 +239,33 @@ mod tests {
 
     #[test]
     fn a_missing_column_is_named() {
-        let error = read("run_id,epoch,train_loss\nr,1,1\n").unwrap_err();
-        assert_eq!(error, "line 1: expected a column test_loss, found run_id, epoch, train_loss");
+        let error = read("run_id,epoch,train_loss,train_accuracy\nr,1,1,1\n").unwrap_err();
+        assert_eq!(
+            error,
+            "line 1: expected a column test_loss, found run_id, epoch, train_loss, train_accuracy"
+        );
         assert!(read("").unwrap_err().starts_with("line 1: expected a header"));
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_are_an_error() {
-        let error = parse(Path::new("x"), b"run_id,epoch\n\xff").unwrap_err();
-        assert_eq!(error, "line 2: expected UTF-8, found byte 0xff");
+    fn validation_figures_are_read_where_there_are_any() {
+        let header = HEADER.replace("train_accuracy,", "train_accuracy,val_loss,val_accuracy,");
+        let curves = read(&format!("{header}\nr,1,1,1,1,0.5,0.75,1,1,1,1,ok\n")).unwrap();
+        assert_eq!((curves.loss[1][0], curves.accuracy[1][0]), ((1, 0.5), (1, 0.75)));
+        assert!(curves.has(Split::Validation));
+    }
+
+    #[test]
+    fn trials_whose_rows_are_mixed_are_told_apart() {
+        let header = HEADER.replace("run_id,", "run_id,trial,");
+        let row = |trial: &str, e: u32| format!("x,{trial},{e},1,1,1,1,0.{e},1,1,ok\n");
+        let rows = [row("t0000", 1), row("t0001", 1), row("t0000", 2)].concat();
+        let runs = parse(&table(&format!("{header}\n{rows}")).unwrap(), "trial", true).unwrap();
+        assert_eq!(runs.iter().map(Curves::run_id).collect::<Vec<_>>(), ["t0000", "t0001"]);
+        assert_eq!(runs[0].accuracy[2], [(1, 0.1), (2, 0.2)]);
+        let again = format!("{header}\n{rows}{}", row("t0001", 1));
+        let error = parse(&table(&again).unwrap(), "trial", true).unwrap_err().to_string();
+        assert!(error.contains("line 5, column epoch: expected an epoch after 1"), "{error}");
     }
 
     #[test]

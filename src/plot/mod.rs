@@ -1,354 +1,224 @@
-//! Training curves as SVG and PNG, drawn from an epochs.csv alone
+//! Pictures as SVG and PNG, drawn from CSV files alone
+//!
+//! A picture is first a scene of lines and texts, then both files. The same figures give the same bytes.
 
 mod axis;
 mod canvas;
+mod cells;
+mod confusion;
 mod curves;
+mod epochs;
+mod frame;
+mod heatmap;
+mod legend;
+mod overlay;
+mod parameter;
 mod path;
+mod scene;
+mod style;
+mod sweep;
 
-use plotters::prelude::DrawingBackend;
-use plotters::style::RGBColor;
+use std::path::Path;
 
 use crate::error::{Error, Result};
-use axis::Axis;
-use canvas::{At, Canvas, Drawn, HEIGHT, Point, WIDTH};
-use curves::Points;
-pub use curves::{Curves, read_curves};
-use path::{coarsen, dashes, marked};
+pub use confusion::{Matrix, draw_confusion, read_confusion};
+pub use curves::{Curves, read_curves, read_trials};
+pub use epochs::draw_curves;
+pub use heatmap::draw_heatmap;
+pub use overlay::draw_overlay;
+use scene::{Drawn, Scene};
+pub use sweep::draw_sweep;
 
 /// The same picture twice
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pictures {
-    /// The file's text: 800 × 320 units
+    /// The file's text: 800 units wide
     pub svg: String,
-    /// The file's bytes: 1600 × 640 pixels
+    /// The file's bytes: 1600 pixels wide
     pub png: Vec<u8>,
 }
 
-/// Loss and accuracy by epoch, side by side, for training and test
+/// A picture of what `draw` puts into the scene, as high as it says
 ///
-/// Epochs without a figure are bridged. The same curves give the same bytes.
-///
-/// # Errors
-/// If there is nothing to draw or the drawing library fails.
-pub fn draw_curves(curves: &Curves) -> Result<Pictures> {
-    let failed = |problem| Error::Plot { path: curves.path.clone(), problem };
-    if curves.is_empty() {
-        return Err(failed("no epoch in it has a figure".to_owned()));
-    }
-    let svg = canvas::svg(|canvas| draw(canvas, curves)).map_err(failed)?;
-    let png = canvas::png(|canvas| draw(canvas, curves)).map_err(failed)?;
-    Ok(Pictures { svg, png })
-}
-
-// Sizes in units (see `canvas::WIDTH`): over a page's 16 cm a unit is 0.57 pt, so the ticks' labels are 7 pt.
-const TITLE_EM: f64 = 14.0;
-const LABEL_EM: f64 = 13.0;
-const TICK_EM: f64 = 12.0;
-const LINE: f64 = 1.75;
-const MARK: f64 = 3.25;
-const TOP: f64 = 52.0;
-const BOTTOM: f64 = HEIGHT as f64 - 44.0;
-/// Between the frame and the outermost points, so that no mark is cut off
-const INSET: [f64; 2] = [10.0, 9.0];
-
-const GRID: RGBColor = RGBColor(221, 221, 221);
-const FRAME: RGBColor = RGBColor(90, 90, 90);
-
-/// Told apart by colour (Okabe and Ito's blue and vermilion), by line and by mark
-#[derive(Clone, Copy, PartialEq)]
-enum Series {
-    Training,
-    Test,
-}
-
-impl Series {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Training => "training",
-            Self::Test => "test",
-        }
-    }
-
-    fn line<DB: DrawingBackend>(self, canvas: &Canvas<DB>, points: &[Point]) -> Drawn {
-        match self {
-            Self::Training => canvas.line(points, LINE, self.color()),
-            Self::Test => dashes(points).iter().try_for_each(|dash| canvas.line(dash, LINE, self.color())),
-        }
-    }
-
-    fn mark<DB: DrawingBackend>(self, canvas: &Canvas<DB>, at: Point) -> Drawn {
-        match self {
-            Self::Training => canvas.disc(at, MARK, self.color()),
-            Self::Test => canvas.open_square(at, MARK - 0.25, 1.5, self.color()),
-        }
-    }
-
-    fn color(self) -> RGBColor {
-        match self {
-            Self::Training => RGBColor(0, 114, 178),
-            Self::Test => RGBColor(213, 94, 0),
-        }
-    }
-}
-
-fn draw<DB: DrawingBackend>(canvas: &Canvas<DB>, curves: &Curves) -> Drawn {
-    let width = f64::from(WIDTH);
-    let suffix = curves.diverged.map(|epoch| format!(" (diverged in epoch {epoch})")).unwrap_or_default();
-    let room = width - 40.0 - canvas.width(&suffix, TITLE_EM)?;
-    let title = fit(&printable(&curves.run_id), |text| Ok(canvas.width(text, TITLE_EM)? <= room))?;
-    canvas.text(&(title + &suffix), TITLE_EM, At::Middle, (width / 2.0, 19.0))?;
-
-    let [train_loss, test_loss, train_accuracy, test_accuracy] = curves.all();
-    let mut shown = vec![];
-    if !(train_loss.is_empty() && train_accuracy.is_empty()) {
-        shown.push(Series::Training);
-    }
-    if !(test_loss.is_empty() && test_accuracy.is_empty()) {
-        shown.push(Series::Test);
-    }
-    legend(canvas, &shown)?;
-
-    let epochs = || curves.all().into_iter().flatten().map(|&(epoch, _)| epoch);
-    let range = (epochs().min().unwrap_or(0), epochs().max().unwrap_or(0));
-    let middle = f64::from(WIDTH) / 2.0;
-    // Narrower ranges would show chance as if it were progress, or a lone epoch's two points at opposite ends
-    let (share, points) = if range.0 == range.1 { (0.25, 10.0) } else { (0.05, 2.0) };
-    let span = |greatest: f64| if greatest > 0.0 { greatest * share } else { 1.0 };
-    let loss = Panel {
-        label: "Loss (cross-entropy, nats)",
-        unit: 1.0,
-        y: axis::figures(train_loss.iter().chain(test_loss).map(|&(_, nats)| nats), f64::MAX, span),
-        series: [(Series::Training, train_loss), (Series::Test, test_loss)],
-    };
-    loss.draw(canvas, [0.0, middle], range)?;
-    let percent = train_accuracy.iter().chain(test_accuracy).map(|&(_, share)| share * 100.0);
-    let accuracy = Panel {
-        label: "Accuracy (%)",
-        unit: 100.0,
-        y: axis::figures(percent, 100.0, |_| points),
-        series: [(Series::Training, train_accuracy), (Series::Test, test_accuracy)],
-    };
-    accuracy.draw(canvas, [middle, f64::from(WIDTH)], range)
-}
-
-/// One row below the title, where it can cover no curve
-fn legend<DB: DrawingBackend>(canvas: &Canvas<DB>, shown: &[Series]) -> Drawn {
-    const BASELINE: f64 = 39.0;
-    const SAMPLE: f64 = 40.0;
-    const GAP: f64 = 6.0;
-    const BETWEEN: f64 = 28.0;
-    let y = BASELINE - 4.5;
-    let widths =
-        shown.iter().map(|series| canvas.width(series.name(), LABEL_EM)).collect::<Drawn<Vec<_>>>()?;
-    let total = widths.iter().map(|width| SAMPLE + GAP + width + BETWEEN).sum::<f64>() - BETWEEN;
-    let mut x = (f64::from(WIDTH) - total) / 2.0;
-    for (series, width) in shown.iter().zip(widths) {
-        series.line(canvas, &[(x, y), (x + SAMPLE, y)])?;
-        series.mark(canvas, (x + SAMPLE / 2.0, y))?;
-        canvas.text(series.name(), LABEL_EM, At::Start, (x + SAMPLE + GAP, BASELINE))?;
-        x += SAMPLE + GAP + width + BETWEEN;
-    }
-    Ok(())
-}
-
-struct Panel<'a> {
-    label: &'static str,
-    /// What a figure is multiplied by to be shown
-    unit: f64,
-    y: Axis,
-    series: [(Series, &'a Points); 2],
-}
-
-impl Panel<'_> {
-    /// Between `from` and `to`, labels included
-    fn draw<DB: DrawingBackend>(
-        &self,
-        canvas: &Canvas<DB>,
-        [from, to]: [f64; 2],
-        epochs: (u32, u32),
-    ) -> Drawn {
-        let mut widest: f64 = 0.0;
-        for (_, label) in &self.y.ticks {
-            widest = widest.max(canvas.width(label, TICK_EM)?);
-        }
-        let (left, right) = (from + 36.0 + widest, to - 14.0);
-        let digit = canvas.width("0", TICK_EM)?;
-        let room = |label: &str| ((right - left) / (digit * (label.len() + 2) as f64)) as usize;
-        let x = axis::epochs(epochs.0, epochs.1, room);
-        let at_x = |epoch: f64| left + INSET[0] + x.position(epoch) * (right - left - 2.0 * INSET[0]);
-        let at_y =
-            |figure: f64| BOTTOM - INSET[1] - self.y.position(figure) * (BOTTOM - TOP - 2.0 * INSET[1]);
-
-        for (epoch, label) in &x.ticks {
-            let x = at_x(*epoch);
-            canvas.rule((x, TOP), (x, BOTTOM), 0.5, GRID)?;
-            canvas.rule((x, BOTTOM), (x, BOTTOM + 4.0), 0.5, FRAME)?;
-            canvas.text(label, TICK_EM, At::Middle, (x, BOTTOM + 16.0))?;
-        }
-        for (figure, label) in &self.y.ticks {
-            let y = at_y(*figure);
-            canvas.rule((left, y), (right, y), 0.5, GRID)?;
-            canvas.rule((left - 4.0, y), (left, y), 0.5, FRAME)?;
-            canvas.text(label, TICK_EM, At::End, (left - 7.0, y + 0.365 * TICK_EM))?;
-        }
-        let corners = [(left, TOP), (right, TOP), (right, BOTTOM), (left, BOTTOM)];
-        for [i, j] in [[0, 1], [1, 2], [3, 2], [0, 3]] {
-            canvas.rule(corners[i], corners[j], 0.5, FRAME)?;
-        }
-        canvas.text("Epoch", LABEL_EM, At::Middle, ((left + right) / 2.0, f64::from(HEIGHT) - 9.0))?;
-        canvas.text_upwards(self.label, LABEL_EM, (from + 18.0, (TOP + BOTTOM) / 2.0))?;
-
-        if self.series.iter().all(|(_, points)| points.is_empty()) {
-            let middle = ((left + right) / 2.0, (TOP + BOTTOM) / 2.0);
-            return canvas.text("no figures", LABEL_EM, At::Middle, middle);
-        }
-        let place = |points: &Points| {
-            points
-                .iter()
-                .map(|&(e, figure)| (at_x(f64::from(e)), at_y(figure * self.unit)))
-                .collect::<Vec<_>>()
-        };
-        for (series, points) in &self.series {
-            series.line(canvas, &coarsen(&place(points)))?;
-        }
-        for (series, points) in &self.series {
-            marked(&place(points), *series == Series::Test).try_for_each(|at| series.mark(canvas, at))?;
-        }
-        Ok(())
-    }
-}
-
-/// `text` without what XML forbids and what would not show
-fn printable(text: &str) -> String {
-    let forbidden = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
-    text.chars().map(|c| if forbidden(c) { ' ' } else { c }).collect()
-}
-
-/// `text`, with as much of its middle left out as it takes to fit
-fn fit(text: &str, fits: impl Fn(&str) -> Drawn<bool>) -> Drawn<String> {
-    const LONGEST: usize = 200;
-    if text.chars().nth(LONGEST).is_none() && fits(text)? {
-        return Ok(text.to_owned());
-    }
-    let chars: Vec<char> = text.chars().collect();
-    for kept in (2..chars.len().min(LONGEST)).rev() {
-        let (head, tail) = (&chars[..kept.div_ceil(2)], &chars[chars.len() - kept / 2..]);
-        let shorter = head.iter().chain(['…'].iter()).chain(tail).collect::<String>();
-        if fits(&shorter)? {
-            return Ok(shorter);
-        }
-    }
-    Ok("…".to_owned())
+/// * `path`: the CSV file it is drawn from, for messages
+fn picture(path: &Path, draw: impl FnOnce(&mut Scene) -> Drawn<f64>) -> Result<Pictures> {
+    let mut scene = Scene::default();
+    let drawn = draw(&mut scene).and_then(|height| {
+        let height = height.ceil() as u32;
+        Ok(Pictures { svg: canvas::svg(&scene, height)?, png: canvas::png(&scene, height)? })
+    });
+    drawn.map_err(|problem| Error::Plot { path: path.to_owned(), problem })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::scene::{Area, Item, WIDTH};
     use super::*;
+    use crate::findings::{Findings, Spread};
+    use crate::table::Table;
 
-    fn curves(epochs: u32, run_id: &str) -> Curves {
-        let falling = |from: f64, by: f64| (1..=epochs).map(|e| (e, from / f64::from(e).powf(by))).collect();
-        Curves {
-            path: "epochs.csv".into(),
-            run_id: run_id.to_owned(),
-            train_loss: falling(0.8, 0.5),
-            test_loss: falling(0.7, 0.3),
-            train_accuracy: (1..=epochs).map(|e| (e, 1.0 - 0.3 / f64::from(e))).collect(),
-            test_accuracy: (1..=epochs).map(|e| (e, 0.9 - 0.2 / f64::from(e))).collect(),
-            diverged: None,
+    const RUNS: &str =
+        "run_id,status,hidden_dims,activation,epochs,learning_rate,weight_decay,seed,test_accuracy,trial";
+
+    /// A sweep with these rows of hidden_dims, activation, learning_rate, weight_decay, seed and accuracy, which
+    /// is empty if it diverged
+    fn findings(rows: &[String]) -> Findings {
+        let row = |(i, row): (usize, &String)| {
+            let cells: Vec<_> = row.split(',').collect();
+            let [dims, activation, eta, lambda, seed, accuracy] = cells[..] else { panic!("{row}") };
+            let status = if accuracy.is_empty() { "diverged" } else { "ok" };
+            format!("t{i:04},{status},{dims},{activation},10,{eta},{lambda},{seed},{accuracy},t{i:04}\n")
+        };
+        let text = format!("{RUNS}\n{}", rows.iter().enumerate().map(row).collect::<String>());
+        Findings::from_table(&Table::parse(Path::new("runs.csv"), text.as_bytes()).unwrap()).unwrap()
+    }
+
+    /// Learning rates, those above 0.5 diverged, by `others`; three seeds each
+    fn grid(rates: &[&str], others: &[&str]) -> Findings {
+        let mut rows = vec![];
+        for (j, other) in others.iter().enumerate() {
+            for (i, rate) in rates.iter().enumerate() {
+                for seed in 1..=3 {
+                    let diverged = rate.parse::<f64>().unwrap() > 0.5;
+                    let accuracy = 0.8 + 0.01 * i as f64 + 0.003 * j as f64 + 0.001 * f64::from(seed * seed);
+                    let accuracy = if diverged { String::new() } else { accuracy.to_string() };
+                    rows.push(format!("{other},{rate},0,{seed},{accuracy}"));
+                }
+            }
         }
+        findings(&rows)
     }
 
-    fn decode(png: &[u8]) -> (u32, u32, Vec<u8>) {
-        let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
-        decoder.set_transformations(png::Transformations::EXPAND);
-        let mut reader = decoder.read_info().unwrap();
-        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-        let info = reader.next_frame(&mut pixels).unwrap();
-        (info.width, info.height, pixels)
+    fn curves(findings: &Findings) -> Vec<Curves> {
+        let mut text = "trial,epoch,train_loss,train_accuracy,test_loss,test_accuracy,status\n".to_owned();
+        for (i, trial) in findings.trials.iter().enumerate() {
+            for epoch in 1..=10 {
+                let x = f64::from(epoch);
+                let accuracy = 0.85 - 0.2 / x + 0.0001 * i as f64;
+                text += &format!("{},{epoch},{},{accuracy},{},{accuracy},ok\n", trial.id, 1.0 / x, 1.1 / x);
+            }
+        }
+        curves::read_table(&Table::parse(Path::new("epochs.csv"), text.as_bytes()).unwrap()).unwrap()
     }
 
-    #[test]
-    fn the_png_has_its_size_and_is_not_blank() {
-        for epochs in [1, 2, 3, 30, 41, 1000, 20_000] {
-            let png = draw_curves(&curves(epochs, "r")).unwrap().png;
-            let (width, height, pixels) = decode(&png);
-            assert_eq!((width, height), (1600, 640));
-            assert!(png.len() < 100_000, "{epochs} epochs: {} bytes", png.len());
-            for color in [[0, 114, 178], [213, 94, 0], [255, 255, 255]] {
-                let count = pixels.chunks(3).filter(|pixel| *pixel == color).count();
-                assert!(count > 100, "{epochs} epochs: {count} pixels of {color:?}");
+    fn scene(draw: impl FnOnce(&mut Scene) -> Drawn<f64>) -> (Scene, f64) {
+        let mut scene = Scene::default();
+        let height = draw(&mut scene).unwrap();
+        (scene, height)
+    }
+
+    /// All texts lie in the picture, and none over another
+    fn check(what: &str, (scene, height): &(Scene, f64)) {
+        let texts: Vec<_> = scene.texts().collect();
+        assert!(texts.len() > 5, "{what}");
+        for (i, text) in texts.iter().enumerate() {
+            let Area { left, top, right, bottom } = text.area();
+            let inside = left >= 0.0 && top >= 0.0 && right <= WIDTH && bottom <= *height;
+            assert!(inside, "{what}: {text:?} covers {:?} of {height}", text.area());
+            for other in &texts[..i] {
+                let Area { left: a, top: b, right: c, bottom: d } = other.area();
+                let apart = c <= left || right <= a || d <= top || bottom <= b;
+                assert!(apart, "{what}: {:?} lies over {:?}", text.text, other.text);
             }
         }
     }
 
     #[test]
-    fn nothing_touches_the_edges() {
-        let (width, _, pixels) = decode(&draw_curves(&curves(7, &"m".repeat(300))).unwrap().png);
-        let rows: Vec<_> = pixels.chunks(width as usize * 3).collect();
-        let margin = 4;
-        let blank = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 255);
-        assert!(rows[..margin].iter().chain(&rows[rows.len() - margin..]).all(|row| blank(row)));
-        assert!(rows.iter().all(|row| blank(&row[..3 * margin]) && blank(&row[row.len() - 3 * margin..])));
-    }
-
-    #[test]
-    fn the_same_curves_give_the_same_bytes() {
-        assert_eq!(draw_curves(&curves(12, "r")).unwrap(), draw_curves(&curves(12, "r")).unwrap());
-    }
-
-    #[test]
-    fn a_run_id_cannot_break_the_svg() {
-        let svg = draw_curves(&curves(3, "<&\"'>]]></text><script>\u{0}\u{1b}\u{ffff}\n")).unwrap().svg;
-        assert!(svg.contains("&lt;&amp;&quot;&apos;&gt;]]&gt;&lt;/text&gt;&lt;script&gt;"));
-        // Every tag that opens is closed or closes itself, in order, and every & starts one of five entities
-        let mut open = vec![];
-        for tag in svg.split('<').skip(1) {
-            let (tag, text) = tag.split_once('>').unwrap();
-            assert!(!text.contains('>') && !tag.contains('&'), "{tag}: {text}");
-            assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
-            for entity in text.split('&').skip(1) {
-                let name = entity.split_once(';').unwrap().0;
-                assert!(["lt", "gt", "amp", "quot", "apos"].contains(&name), "{name}");
-            }
-            match tag.strip_prefix('/') {
-                Some(name) => assert_eq!(open.pop(), Some(name)),
-                None if tag.ends_with('/') => assert_eq!(tag.matches('"').count() % 2, 0),
-                None => open.extend(tag.split(' ').next()),
+    fn texts_lie_inside_every_picture_and_never_over_one_another() {
+        let rates = ["0.001", "0.005", "0.01", "0.05", "0.1", "1e6"];
+        let long = "1024x1024x1024x1024x1024x1024x1024x1024";
+        let deep: Vec<String> = (1..20).map(|d| vec!["1024"; d].join("x") + ",relu").collect();
+        let deep: Vec<&str> = deep.iter().map(String::as_str).collect();
+        let three = ["32,relu", "32,sigmoid", "64x32,relu", "64x32,sigmoid"];
+        for (what, found) in [
+            ("one setting", grid(&rates, &["128x64,relu"])),
+            ("two settings", grid(&rates, &["none,relu", "128x64,relu", &format!("{long},relu")])),
+            ("three settings", grid(&rates, &three)),
+            ("many lists", grid(&["0.1"], &deep)),
+            ("many lists and rates", grid(&rates, &deep)),
+            ("seeds alone", grid(&["0.1"], &["7,relu"])),
+            ("nothing but divergence", grid(&["1", "10"], &["7,relu", "8,relu"])),
+            ("one trial", findings(&["7,relu,0.1,0,1,0.5".to_owned()])),
+        ] {
+            let runs = curves(&found);
+            check(what, &scene(|scene| sweep::draw(scene, &found, &runs)));
+            check(what, &scene(|scene| sweep::draw(scene, &found, &[])));
+            if found.axes.len() == 2 {
+                check(what, &scene(|scene| heatmap::draw(scene, &found)));
             }
         }
-        assert!(open.is_empty(), "{open:?}");
     }
 
     #[test]
-    fn the_svg_has_its_size_and_keeps_text_as_text() {
-        let svg = draw_curves(&curves(3, "run-7")).unwrap().svg;
-        assert!(svg.starts_with("<svg width=\"800\" height=\"320\" "), "{}", &svg[..100]);
-        for text in ["run-7", "training", "test", "Epoch", "Loss (cross-entropy, nats)", "Accuracy (%)"] {
-            assert!(svg.contains(&format!("\n{text}\n</text>")), "{text}");
+    fn texts_lie_inside_overlays_and_confusion_matrices() {
+        let names = |count: usize| (0..count).map(|i| format!("run-{i}-{}", "m図".repeat(3 * i)));
+        for count in [1, 2, 5, 12, 13, 40] {
+            let found = grid(&["0.1"], &["7,relu"]);
+            let run = curves(&found).swap_remove(0);
+            let runs: Vec<_> = names(count).map(|name| run.clone().named(name)).collect();
+            check("overlay", &scene(|scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>())));
+        }
+        for count in [1, 2, 4, 10, 26, 100] {
+            let names: Vec<_> = names(count).collect();
+            let row = |a: &String, b: &String| format!("{a},{b},{}\n", if a == b { 1_000_000 } else { 7 });
+            let rows: String = names.iter().flat_map(|a| names.iter().map(move |b| row(a, b))).collect();
+            let text = format!("true,predicted,count\n{rows}");
+            let table = Table::parse(Path::new("confusion.csv"), text.as_bytes()).unwrap();
+            let matrix = confusion::parse(&table).unwrap();
+            check(&format!("{count} classes"), &scene(|scene| confusion::draw(scene, &matrix)));
         }
     }
 
     #[test]
-    fn nothing_to_draw_is_an_error() {
-        let error = draw_curves(&curves(0, "r")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot draw epochs.csv: no epoch in it has a figure");
-    }
-
-    #[test]
-    fn a_series_without_figures_is_not_in_the_legend() {
-        let mut curves = curves(3, "r");
-        curves.test_loss.clear();
-        assert!(draw_curves(&curves).unwrap().svg.contains("\ntest\n"));
-        curves.test_accuracy.clear();
-        assert!(!draw_curves(&curves).unwrap().svg.contains("\ntest\n"));
-        curves.train_accuracy.clear();
-        assert!(draw_curves(&curves).unwrap().svg.contains("\nno figures\n"));
-    }
-
-    #[test]
-    fn long_titles_lose_their_middle() {
-        let narrow = |text: &str| Ok(text.chars().count() <= 5);
-        assert_eq!(fit("abcde", narrow).unwrap(), "abcde");
-        assert_eq!(fit("abcdefgh", narrow).unwrap(), "ab…gh");
+    fn error_bars_are_mean_and_standard_deviation_and_rates_stand_on_a_log_axis() {
+        let (rates, accuracies) =
+            (["0.001", "0.01", "0.1"], [[0.80, 0.82, 0.87], [0.85, 0.86, 0.88], [0.7, 0.7, 0.7]]);
+        let rows: Vec<_> = rates
+            .iter()
+            .zip(&accuracies)
+            .flat_map(|(rate, three)| {
+                three.iter().enumerate().map(move |(s, a)| format!("7,relu,{rate},0,{s},{a}"))
+            })
+            .collect();
+        let (scene, _) = scene(|scene| sweep::draw(scene, &findings(&rows), &[]));
+        // Grid lines and labels tell what the y axis means; all texts that end at the left frame are its labels.
+        let rules: Vec<_> = scene
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Rule { from, to, width, color } => Some((*from, *to, *width, *color)),
+                _ => None,
+            })
+            .collect();
+        let left = WIDTH / 2.0;
+        let mut levels: Vec<f64> = rules
+            .iter()
+            .filter(|(from, to, _, color)| *color == style::GRID && from.1 == to.1 && to.0 < left)
+            .map(|rule| rule.0.1)
+            .collect();
+        levels.sort_by(|a, b| b.total_cmp(a));
+        let labels: Vec<f64> = scene
+            .texts()
+            .filter(|text| text.at == scene::At::End && text.place.0 < left)
+            .filter_map(|text| text.text.parse().ok())
+            .collect();
+        assert_eq!(levels.len(), labels.len());
+        let (y0, y1) = (levels[0], levels[levels.len() - 1]);
+        let (l0, l1) = (labels[0], labels[labels.len() - 1]);
+        let percent = |y: f64| l0 + (y - y0) / (y1 - y0) * (l1 - l0);
+        // Bars are the upright rules of width 1; by x they are in the order of the rates.
+        let mut bars: Vec<_> =
+            rules.iter().filter(|(from, to, width, _)| *width == 1.0 && from.0 == to.0).collect();
+        bars.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
+        assert_eq!(bars.len(), 3);
+        for ((from, to, ..), three) in bars.iter().zip(&accuracies) {
+            let mean = three.iter().sum::<f64>() / 3.0;
+            let sd = (three.iter().map(|a| (a - mean) * (a - mean)).sum::<f64>() / 2.0).sqrt();
+            assert!((percent(to.1) - 100.0 * (mean - sd)).abs() < 1e-9, "{}", percent(to.1));
+            assert!((percent(from.1) - 100.0 * (mean + sd)).abs() < 1e-9, "{}", percent(from.1));
+            assert_eq!(Spread::of(three).unwrap().n, 3);
+        }
+        let x: Vec<f64> = bars.iter().map(|bar| bar.0.0).collect();
+        assert!((x[1] - x[0] - (x[2] - x[1])).abs() < 1e-9, "equal ratios are not equally far apart: {x:?}");
     }
 }

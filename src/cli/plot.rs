@@ -1,0 +1,59 @@
+//! `chainrule plot`: redraws a folder's pictures from its CSV files, or lays several runs over one another
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use chainrule::figures;
+
+use super::{Exit, tell};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Folder of a run, of a sweep, or of runs with their runs.csv, whose pictures are redrawn; several folders of runs,
+    /// which are laid over one another
+    #[arg(value_name = "DIR", required = true)]
+    dirs: Vec<PathBuf>,
+
+    /// Folder that the pictures are put in [default: the run's or sweep's own; for several runs the current folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    for dir in &args.dirs {
+        std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    }
+    let written = match &args.dirs[..] {
+        [dir] => one(dir, args.out.as_deref().unwrap_or(dir))?,
+        several => {
+            if let Some(dir) = several.iter().find(|dir| !dir.join("epochs.csv").is_file()) {
+                bail!("{}: expected a run's folder with an epochs.csv, found none", dir.display());
+            }
+            figures::overlay(several, args.out.as_deref().unwrap_or(Path::new(".")))?
+        }
+    };
+    if !args.quiet {
+        let names: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
+        tell(&format!("wrote {}", names.join(", ")));
+    }
+    Ok(Exit::Done)
+}
+
+fn one(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+    let written = figures::redraw_into(dir, out)?;
+    if written.is_empty() {
+        let there = ["runs.csv", "epochs.csv", "confusion.csv"].map(|name| dir.join(name).is_file());
+        match there {
+            [false, false, false] => bail!(
+                "{}: expected a run's folder (epochs.csv, confusion.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
+                dir.display()
+            ),
+            _ => bail!("{}: nothing to draw: its CSV files have no figures", dir.display()),
+        }
+    }
+    Ok(written)
+}
