@@ -44,6 +44,15 @@ pub enum EngineChoice {
     Matrixmultiply,
 }
 
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        })
+    }
+}
+
 impl fmt::Display for EngineChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -214,6 +223,11 @@ pub struct Settings {
     #[arg(long, value_enum)]
     pub engine: Option<EngineChoice>,
 
+    /// Share of the training images, of each class alike, that is held out and validated on after each epoch,
+    /// from 0 up to but not 1 [default: 0]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub val_split: Option<f64>,
+
     /// Take the batches in the order of the file, the same in every epoch
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub no_shuffle: Option<bool>,
@@ -255,11 +269,19 @@ impl Settings {
         let table: toml::Table = toml::from_str(text).map_err(problem)?;
         if table.keys().any(|key| key.contains('-')) {
             // Places in the text are lost by renaming the keys, so only do it when it is needed.
-            let renamed: toml::Table =
-                table.into_iter().map(|(key, value)| (key.replace('-', "_"), value)).collect();
-            return renamed.try_into().map_err(problem);
+            return Self::from_table(table);
         }
         toml::from_str(text).map_err(problem)
+    }
+
+    /// From keys that are the flags' names, with `_` or `-`
+    ///
+    /// # Errors
+    /// If a key or value is none of a run's: what was found, and what was expected.
+    pub fn from_table(table: toml::Table) -> std::result::Result<Self, String> {
+        let renamed: toml::Table =
+            table.into_iter().map(|(key, value)| (key.replace('-', "_"), value)).collect();
+        renamed.try_into().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())
     }
 
     /// These settings, and where they say nothing, those of `other`
@@ -277,6 +299,7 @@ impl Settings {
             seed: self.seed.or(other.seed),
             dtype: self.dtype.or(other.dtype),
             engine: self.engine.or(other.engine),
+            val_split: self.val_split.or(other.val_split),
             no_shuffle: self.no_shuffle.or(other.no_shuffle),
             threads: self.threads.or(other.threads),
             out: self.out.or(other.out),
@@ -303,6 +326,7 @@ impl Settings {
             seed: self.seed.unwrap_or(42),
             dtype: self.dtype.unwrap_or_default(),
             engine: self.engine.unwrap_or_default(),
+            val_split: self.val_split.unwrap_or(0.0),
             no_shuffle: self.no_shuffle.unwrap_or(false),
             threads: self.threads,
             out: self.out.unwrap_or_else(|| "results".into()),
@@ -339,6 +363,8 @@ pub struct TrainConfig {
     pub dtype: Dtype,
     /// As [`Settings::engine`]
     pub engine: EngineChoice,
+    /// As [`Settings::val_split`]
+    pub val_split: f64,
     /// As [`Settings::no_shuffle`]
     pub no_shuffle: bool,
     /// As [`Settings::threads`]; nothing stands for as many as the net is worth
@@ -362,6 +388,8 @@ impl TrainConfig {
         range("learning-rate", not_negative(eta), eta.to_string(), "a finite number, 0 or more")?;
         range("momentum", (0.0..1.0).contains(&mu), mu.to_string(), "0 or more and below 1")?;
         range("weight-decay", not_negative(lambda), lambda.to_string(), "a finite number, 0 or more")?;
+        let share = self.val_split;
+        range("val-split", (0.0..1.0).contains(&share), share.to_string(), "0 or more and below 1")?;
         range("seed", self.seed < SEED_END, self.seed.to_string(), "below 10^15")?;
         self.threads.map_or(Ok(()), |n| range("threads", (1..=1024).contains(&n), n.to_string(), "1 to 1024"))
     }
@@ -432,6 +460,8 @@ mod tests {
             "momentum = 1.0",
             "momentum = -0.5",
             "weight_decay = -1.0",
+            "val_split = 1.0",
+            "val_split = -0.1",
             "seed = 1000000000000000",
             "threads = 0",
         ] {

@@ -174,6 +174,14 @@ pub enum Error {
         /// How much is needed
         bytes: u128,
     },
+    /// The system gives no more threads
+    #[error("cannot start {threads} threads: {problem}")]
+    Threads {
+        /// How many were asked for
+        threads: usize,
+        /// The system's answer
+        problem: String,
+    },
     /// A picture could not be drawn
     #[error("cannot draw {}: {problem}", .path.display())]
     Plot {

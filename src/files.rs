@@ -4,7 +4,12 @@ use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use crate::error::{Error, Result};
+
+/// How the names of files begin that are being written; one that stays was left by a process that was killed
+pub const UNFINISHED: &str = ".writing-";
 
 /// Replaces `path` by `bytes`: written beside it, synced, renamed, and the folder synced
 ///
@@ -13,18 +18,51 @@ use crate::error::{Error, Result};
 /// # Errors
 /// If any of it fails; then `path` is as it was, and the file beside it is gone.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    replace_atomically(path, |file| file.write_all(bytes).map_err(Error::writing(path)))
+}
+
+/// As [`write_atomically`], with what `fill` writes
+///
+/// # Errors
+/// As `fill`, or if any of the rest fails; then `path` is as it was, and the file beside it is gone.
+pub fn replace_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let mut beside = io::BufWriter::new(beside(path).map_err(Error::writing(path))?);
+    fill(&mut beside)?;
     let replace = || -> io::Result<()> {
-        let mut beside = tempfile::Builder::new()
-            .prefix(".writing-")
-            .permissions(permissions(path))
-            .tempfile_in(folder)?;
-        beside.write_all(bytes)?;
-        beside.as_file().sync_all()?;
-        beside.persist(path)?;
-        sync_folder(folder)
+        let file = beside.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        sync_folder(folder_of(path))
     };
     replace().map_err(Error::writing(path))
+}
+
+/// As [`write_atomically`], for a file that must not be there yet; false if it is, and then it stays
+///
+/// # Errors
+/// If it can't be written.
+pub fn create_atomically(path: &Path, bytes: &[u8]) -> Result<bool> {
+    let create = || -> io::Result<bool> {
+        let mut beside = beside(path)?;
+        beside.write_all(bytes)?;
+        beside.as_file().sync_all()?;
+        match beside.persist_noclobber(path) {
+            Ok(_) => sync_folder(folder_of(path)).map(|()| true),
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(e.error),
+        }
+    };
+    create().map_err(Error::writing(path))
+}
+
+/// A file of another name in the same folder, which goes away unless it is renamed
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED).permissions(permissions(path)).tempfile_in(folder_of(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Those of the file that is there; else what the umask leaves of reading and writing for all
@@ -71,6 +109,16 @@ mod tests {
         std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         write_atomically(&path, b"2").unwrap();
         assert_eq!(mode(&path), 0o640);
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_created_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        assert!(create_atomically(&path, b"first").unwrap());
+        assert!(!create_atomically(&path, b"second").unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -3,12 +3,16 @@
 //! A schema is one struct: its fields, in order, are the columns. Numbers are the shortest text that reads
 //! back to the same; what does not exist is an empty cell; text that a spreadsheet would run is defused.
 
+mod columns;
+
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::CsvDialect;
 use crate::error::{Error, Result};
+
+pub use columns::Columns;
 
 /// The content of a cell
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +21,8 @@ pub enum Cell {
     Number(String),
     /// Words
     Text(String),
+    /// As it stood in a cell of a file of the same dialect
+    Verbatim(String),
     /// Nothing
     Empty,
 }
@@ -65,6 +71,12 @@ impl ToCell for String {
 impl ToCell for &'static str {
     fn to_cell(&self) -> Cell {
         Cell::Text((*self).to_owned())
+    }
+}
+
+impl ToCell for bool {
+    fn to_cell(&self) -> Cell {
+        Cell::Text(self.to_string())
     }
 }
 
@@ -133,6 +145,10 @@ schema! {
         train_loss: Option<f32>,
         /// Running mean over the epoch's batches
         train_accuracy: Option<f32>,
+        /// Full pass over what is held out, after the epoch; no column without a validation split
+        val_loss: Option<f32>,
+        /// Full pass over what is held out, after the epoch; no column without a validation split
+        val_accuracy: Option<f32>,
         /// Full pass after the epoch
         test_loss: Option<f32>,
         /// Full pass after the epoch
@@ -169,8 +185,8 @@ schema! {
         weight_decay: f64,
         /// As asked for
         seed: u64,
-        /// Numbers that are trained
-        parameters: usize,
+        /// Numbers that are trained; unknown of a run that failed before it had a net
+        parameters: Option<usize>,
         /// Of the last whole epoch
         train_loss: Option<f32>,
         /// Of the last whole epoch
@@ -179,9 +195,9 @@ schema! {
         test_loss: Option<f32>,
         /// Of the last whole epoch; of the start weights if none was asked for
         test_accuracy: Option<f32>,
-        /// The first with the best test accuracy
+        /// The first with the best accuracy
         best_epoch: Option<u32>,
-        /// Best test accuracy
+        /// Best accuracy in validation where images are held out, else in the test
         best_accuracy: Option<f32>,
         /// Training alone, all epochs, s
         train_s: f64,
@@ -193,6 +209,20 @@ schema! {
         started_at: String,
         /// Of the program
         version: &'static str,
+        /// Share that is held out, if any is
+        val_split: Option<f64>,
+        /// Of the last whole epoch
+        val_loss: Option<f32>,
+        /// Of the last whole epoch
+        val_accuracy: Option<f32>,
+        /// `f32` or `f64`
+        dtype: String,
+        /// As asked for
+        engine: String,
+        /// Whether the batches come in the order of the file
+        no_shuffle: bool,
+        /// Where the images came from
+        data: String,
     }
 }
 
@@ -224,6 +254,14 @@ schema! {
     }
 }
 
+impl EpochRow {
+    /// The columns of an `epochs.csv`: those of validation only where there is a split
+    pub fn columns(val: bool) -> Columns {
+        let all = Columns::of::<Self>();
+        if val { all } else { all.without(&["val_loss", "val_accuracy"]) }
+    }
+}
+
 /// Seconds to the microsecond: what a clock gives beyond that is noise
 pub fn seconds(s: f64) -> f64 {
     (s * 1e6).round() / 1e6
@@ -235,16 +273,15 @@ pub fn rate(images: usize, s: f64) -> Option<f64> {
 }
 
 impl CsvDialect {
-    /// The header line of `R`, with the byte-order mark where the dialect has one
-    fn header<R: Row>(self) -> Vec<u8> {
+    /// The header line, with the byte-order mark where the dialect has one
+    pub fn header(self, columns: &Columns) -> Vec<u8> {
         let mark: &[u8] = if self == Self::ExcelEu { b"\xef\xbb\xbf" } else { b"" };
-        // A raw identifier's name is what follows `r#`.
-        let names = R::HEADER.iter().map(|name| Cell::Text(name.trim_start_matches("r#").to_owned()));
+        let names = columns.names().iter().map(|name| Cell::Text(name.clone()));
         [mark, &self.line(names)].concat()
     }
 
     /// One line, with its end
-    fn line(self, cells: impl IntoIterator<Item = Cell>) -> Vec<u8> {
+    pub fn line(self, cells: impl IntoIterator<Item = Cell>) -> Vec<u8> {
         let mut builder = csv::WriterBuilder::new();
         if self == Self::ExcelEu {
             builder.delimiter(b';').terminator(csv::Terminator::CRLF);
@@ -254,6 +291,7 @@ impl CsvDialect {
             Cell::Number(digits) if self == Self::ExcelEu => digits.replace('.', ","),
             Cell::Number(digits) => digits,
             Cell::Text(text) => defuse(text),
+            Cell::Verbatim(text) => text,
             Cell::Empty => String::new(),
         });
         // A Vec takes all that is written, and every line is written whole.
@@ -271,7 +309,7 @@ fn defuse(text: String) -> String {
 /// The whole text of a CSV file with these rows
 pub fn to_csv<R: Row>(rows: &[R], dialect: CsvDialect) -> Vec<u8> {
     let lines = rows.iter().map(|row| dialect.line(row.cells()));
-    std::iter::once(dialect.header::<R>()).chain(lines).collect::<Vec<_>>().concat()
+    std::iter::once(dialect.header(&Columns::of::<R>())).chain(lines).collect::<Vec<_>>().concat()
 }
 
 /// A CSV file that grows by a row at a time, each on disk (or with the operating system) before the next
@@ -279,6 +317,7 @@ pub fn to_csv<R: Row>(rows: &[R], dialect: CsvDialect) -> Vec<u8> {
 pub struct CsvWriter {
     path: PathBuf,
     file: File,
+    columns: Columns,
     dialect: CsvDialect,
 }
 
@@ -287,10 +326,11 @@ impl CsvWriter {
     ///
     /// # Errors
     /// If it exists or can't be written.
-    pub fn create<R: Row>(path: &Path, dialect: CsvDialect) -> Result<Self> {
+    pub fn create(path: &Path, columns: Columns, dialect: CsvDialect) -> Result<Self> {
         let open = OpenOptions::new().append(true).create_new(true).open(path);
-        let mut writer = Self { path: path.to_owned(), file: open.map_err(Error::writing(path))?, dialect };
-        writer.write(&dialect.header::<R>())?;
+        let file = open.map_err(Error::writing(path))?;
+        let mut writer = Self { path: path.to_owned(), file, columns, dialect };
+        writer.write(&dialect.header(&writer.columns))?;
         Ok(writer)
     }
 
@@ -299,7 +339,15 @@ impl CsvWriter {
     /// # Errors
     /// If it can't be written.
     pub fn push<R: Row>(&mut self, row: &R) -> Result<()> {
-        self.write(&self.dialect.line(row.cells()))
+        self.write(&self.dialect.line(self.columns.cells(row)))
+    }
+
+    /// Waits until all rows are on disk
+    ///
+    /// # Errors
+    /// If they can't be brought there.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(Error::writing(&self.path))
     }
 
     fn write(&mut self, line: &[u8]) -> Result<()> {
@@ -320,7 +368,7 @@ pub fn check_appendable<R: Row>(path: &Path, dialect: CsvDialect) -> Result<()> 
 }
 
 fn check_header<R: Row>(path: &Path, file: &mut File, dialect: CsvDialect) -> Result<()> {
-    let expected = dialect.header::<R>();
+    let expected = dialect.header(&Columns::of::<R>());
     let mut found = vec![0; expected.len()];
     let len = read_up_to(file, &mut found).map_err(Error::reading(path))?;
     if len == 0 || found[..len] == expected[..] {
@@ -360,7 +408,7 @@ pub fn append_shared<R: Row>(path: &Path, row: &R, dialect: CsvDialect) -> Resul
     let end = file.seek(SeekFrom::End(0)).map_err(Error::reading(path))?;
     let mut bytes = Vec::new();
     if end == 0 {
-        bytes = dialect.header::<R>();
+        bytes = dialect.header(&Columns::of::<R>());
     } else {
         let mut last = [0];
         file.seek(SeekFrom::End(-1))
@@ -445,18 +493,26 @@ mod tests {
 
     #[test]
     fn columns_are_those_of_the_specification() {
+        let header = |columns: Columns| {
+            String::from_utf8(CsvDialect::Standard.header(&columns)).unwrap().trim_end().to_owned()
+        };
         assert_eq!(
-            String::from_utf8(CsvDialect::Standard.header::<EpochRow>()).unwrap().trim_end(),
+            header(EpochRow::columns(false)),
             "run_id,epoch,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy,epoch_s,samples_per_s,status"
         );
         assert_eq!(
-            String::from_utf8(CsvDialect::Standard.header::<SummaryRow>()).unwrap().trim_end(),
+            header(EpochRow::columns(true)),
+            "run_id,epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,test_accuracy,\
+             epoch_s,samples_per_s,status"
+        );
+        assert_eq!(
+            header(Columns::of::<SummaryRow>()),
             "run_id,status,hidden_dims,activation,epochs,batch_size,learning_rate,momentum,weight_decay,seed,\
              parameters,train_loss,train_accuracy,test_loss,test_accuracy,best_epoch,best_accuracy,train_s,\
-             samples_per_s,threads,started_at,version"
+             samples_per_s,threads,started_at,version,val_split,val_loss,val_accuracy,dtype,engine,no_shuffle,data"
         );
-        assert_eq!(CsvDialect::Standard.header::<ConfusionRow>(), b"true,predicted,count\n");
-        assert_eq!(CsvDialect::Standard.header::<ClassRow>(), b"class,support,precision,recall,f1\n");
+        assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count");
+        assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1");
     }
 
     #[test]

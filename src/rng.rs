@@ -16,6 +16,8 @@ pub enum Purpose {
         /// The epoch
         epoch: u32,
     },
+    /// The choice of the images that are held out of training
+    Validation,
     /// Images and labels that only benches see
     BenchImages,
     /// Inputs for gradient checks and the choice of what they look at
@@ -37,6 +39,7 @@ impl Random {
             Purpose::Shuffle { epoch } => 1 << 32 | u64::from(epoch),
             Purpose::GradientCheck => 2 << 32,
             Purpose::BenchImages => 3 << 32,
+            Purpose::Validation => 4 << 32,
         });
         Self(rng)
     }

@@ -15,7 +15,7 @@ use crate::files::write_atomically;
 use crate::log::{self, ClassRow, ConfusionRow, CsvWriter, EpochRow, SummaryRow};
 use crate::loss::LossSum;
 use crate::trainer::{Confusion, EpochEnd, EpochResult, Trainer};
-use crate::{model_file, plot};
+use crate::{figures, model_file};
 
 /// What the `version` column and the model file say
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -34,14 +34,18 @@ pub enum Status {
     },
     /// It was asked to stop
     Interrupted,
+    /// A file could not be written, or the like
+    Failed,
 }
 
 impl Status {
-    fn name(self) -> &'static str {
+    /// As the `status` columns have it
+    pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Diverged { .. } => "diverged",
             Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
         }
     }
 }
@@ -53,6 +57,8 @@ pub struct EpochFigures {
     pub epoch: u32,
     /// Sums over the batches
     pub train: LossSum,
+    /// Sums over the images that were held out, if any were, after the epoch
+    pub val: Option<LossSum>,
     /// Sums over the test set, after the epoch
     pub test: LossSum,
     /// Training alone, s
@@ -70,7 +76,7 @@ pub trait Reporter: Send {
 }
 
 /// What came of a run
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Outcome {
     /// How it ended
     pub status: Status,
@@ -78,31 +84,37 @@ pub struct Outcome {
     pub folder: PathBuf,
     /// The row of `summary.csv`
     pub summary: SummaryRow,
-    /// Whether there was anything to draw
-    pub curves: bool,
+    /// What was drawn
+    pub pictures: Vec<PathBuf>,
+    /// The first thing that went wrong: a run that failed has one, and one whose pictures or summary could not
+    /// be written
+    pub error: Option<Error>,
 }
 
 /// Trains as `config` says on `data` and writes the run's files
 ///
 /// Files that grow are written as the epochs end, and the model is saved after each, so that a kill costs
 /// no more than the epoch in hand. When the loss is not finite the run ends, and the last model whose
-/// figures were finite stays on disk.
+/// figures were finite stays on disk. `summary.csv` is written when all else is there: it marks the run as ended.
 ///
+/// * `parent`: where the run's folder is made, itself made if it is not there
 /// * `run_id`: the folder's name; made from the time if there is none
 /// * `stop`: looked at after each batch
 ///
 /// # Errors
-/// If a file can't be written, the run's folder is there already, or memory does not suffice.
+/// If there is nothing of a run yet: the run's folder is there already or can't be written, or memory does not
+/// suffice. Whatever goes wrong later is in [`Outcome::error`].
 pub fn train(
     config: &TrainConfig,
     data: &Dataset,
+    parent: &Path,
     run_id: Option<&str>,
     reporter: &mut dyn Reporter,
     stop: &AtomicBool,
 ) -> Result<Outcome> {
     match config.dtype {
-        Dtype::F32 => run(Trainer::<f32>::new(config, data)?, config, data, run_id, reporter, stop),
-        Dtype::F64 => run(Trainer::<f64>::new(config, data)?, config, data, run_id, reporter, stop),
+        Dtype::F32 => run(Trainer::<f32>::new(config, data)?, config, data, parent, run_id, reporter, stop),
+        Dtype::F64 => run(Trainer::<f64>::new(config, data)?, config, data, parent, run_id, reporter, stop),
     }
 }
 
@@ -110,25 +122,94 @@ fn run<T: Scalar>(
     mut trainer: Trainer<'_, T>,
     config: &TrainConfig,
     data: &Dataset,
+    parent: &Path,
     run_id: Option<&str>,
     reporter: &mut dyn Reporter,
     stop: &AtomicBool,
 ) -> Result<Outcome> {
-    let runs_csv = config.out.join("runs.csv");
-    fs::create_dir_all(&config.out).map_err(Error::writing(&config.out))?;
-    log::check_appendable::<SummaryRow>(&runs_csv, config.csv_dialect)?;
-    let mut record = Record::create(config, run_id, trainer.model().parameter_count())?;
-    reporter.started(&record.folder, record.summary.parameters, trainer.batches());
+    fs::create_dir_all(parent).map_err(Error::writing(parent))?;
+    let started_at = now();
+    let (run_id, folder) = make_folder(parent, run_id, &started_at)?;
+    let mut summary = blank_summary(config, &run_id, started_at);
+    summary.data.clone_from(&data.source);
+    summary.threads = rayon::current_num_threads();
+    let parameters = trainer.model().parameter_count();
+    summary.parameters = Some(parameters);
+    let mut record = Record::create(config, folder, summary)?;
+    reporter.started(&record.folder, parameters, trainer.batches());
     let trained = record.train(&mut trainer, config, data, reporter, stop);
-    if trained.is_err() {
-        record.summary.status = "failed";
-    }
+    let status = *trained.as_ref().unwrap_or(&Status::Failed);
+    record.summary.status = status.name();
+    let drawn = figures::redraw(&record.folder);
     // A run that failed is still worth its row, but the first error is the one to tell.
-    let summed = record.finish(config, &runs_csv);
-    let status = trained?;
-    summed?;
-    let curves = record.draw()?;
-    Ok(Outcome { status, folder: record.folder, summary: record.summary, curves })
+    let summed = record.finish(config);
+    let (pictures, not_drawn) = drawn.map_or_else(|e| (Vec::new(), Some(e)), |pictures| (pictures, None));
+    let error = trained.err().or(not_drawn).or(summed.err());
+    Ok(Outcome { status, folder: record.folder, summary: record.summary, pictures, error })
+}
+
+/// The files of a run that failed before or while it wrote its own: settings, what epochs there are, and a
+/// summary that says `failed`
+///
+/// # Errors
+/// If they can't be written.
+pub fn record_failure(config: &TrainConfig, parent: &Path, run_id: &str) -> Result<()> {
+    let folder = parent.join(run_id);
+    fs::create_dir_all(&folder).map_err(Error::writing(&folder))?;
+    write_config(config, &folder)?;
+    let epochs_csv = folder.join("epochs.csv");
+    if !epochs_csv.exists() {
+        CsvWriter::create(&epochs_csv, EpochRow::columns(config.val_split > 0.0), config.csv_dialect)?;
+    }
+    let summary = SummaryRow { status: Status::Failed.name(), ..blank_summary(config, run_id, now()) };
+    write_atomically(&folder.join("summary.csv"), &log::to_csv(&[summary], config.csv_dialect))
+}
+
+/// This moment, as ISO 8601 in UTC
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// The summary of a run of which nothing is known but its settings
+fn blank_summary(config: &TrainConfig, run_id: &str, started_at: String) -> SummaryRow {
+    SummaryRow {
+        run_id: run_id.to_owned(),
+        status: Status::Ok.name(),
+        hidden_dims: config.hidden_dims.to_string(),
+        activation: config.activation.to_string(),
+        epochs: config.epochs,
+        batch_size: config.batch_size,
+        learning_rate: config.learning_rate,
+        momentum: config.momentum,
+        weight_decay: config.weight_decay,
+        seed: config.seed,
+        parameters: None,
+        train_loss: None,
+        train_accuracy: None,
+        test_loss: None,
+        test_accuracy: None,
+        best_epoch: None,
+        best_accuracy: None,
+        train_s: 0.0,
+        samples_per_s: None,
+        threads: config.threads.unwrap_or(1),
+        started_at,
+        version: VERSION,
+        val_split: (config.val_split > 0.0).then_some(config.val_split),
+        val_loss: None,
+        val_accuracy: None,
+        dtype: config.dtype.to_string(),
+        engine: config.engine.to_string(),
+        no_shuffle: config.no_shuffle,
+        data: config.data.clone().unwrap_or_default(),
+    }
+}
+
+/// `config.toml`, from which the run can be repeated
+fn write_config(config: &TrainConfig, folder: &Path) -> Result<()> {
+    let path = folder.join("config.toml");
+    let head = format!("# chainrule {VERSION}; repeat with: chainrule train --config {}\n", path.display());
+    write_atomically(&path, (head + &config.to_toml()?).as_bytes())
 }
 
 /// The run's folder, the files that grow in it, and the summary as far as it is known
@@ -140,39 +221,10 @@ struct Record {
 }
 
 impl Record {
-    fn create(config: &TrainConfig, run_id: Option<&str>, parameters: usize) -> Result<Self> {
-        let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let (run_id, folder) = make_folder(&config.out, run_id, &started_at)?;
-        let head = format!(
-            "# chainrule {VERSION}; repeat with: chainrule train --config {}\n",
-            folder.join("config.toml").display()
-        );
-        write_atomically(&folder.join("config.toml"), (head + &config.to_toml()?).as_bytes())?;
-        let epochs = CsvWriter::create::<EpochRow>(&folder.join("epochs.csv"), config.csv_dialect)?;
-        let summary = SummaryRow {
-            run_id,
-            status: Status::Ok.name(),
-            hidden_dims: config.hidden_dims.to_string(),
-            activation: config.activation.to_string(),
-            epochs: config.epochs,
-            batch_size: config.batch_size,
-            learning_rate: config.learning_rate,
-            momentum: config.momentum,
-            weight_decay: config.weight_decay,
-            seed: config.seed,
-            parameters,
-            train_loss: None,
-            train_accuracy: None,
-            test_loss: None,
-            test_accuracy: None,
-            best_epoch: None,
-            best_accuracy: None,
-            train_s: 0.0,
-            samples_per_s: None,
-            threads: rayon::current_num_threads(),
-            started_at,
-            version: VERSION,
-        };
+    fn create(config: &TrainConfig, folder: PathBuf, summary: SummaryRow) -> Result<Self> {
+        write_config(config, &folder)?;
+        let columns = EpochRow::columns(config.val_split > 0.0);
+        let epochs = CsvWriter::create(&folder.join("epochs.csv"), columns, config.csv_dialect)?;
         Ok(Self { folder, epochs, summary, trained_images: 0 })
     }
 
@@ -190,7 +242,10 @@ impl Record {
         let mut status = Status::Ok;
         if config.epochs == 0 {
             let (test, counts) = trainer.evaluate();
+            let val = trainer.validate();
             (self.summary.test_loss, self.summary.test_accuracy) = (mean_loss(&test), accuracy(&test));
+            (self.summary.val_loss, self.summary.val_accuracy) =
+                (val.as_ref().and_then(mean_loss), val.as_ref().and_then(accuracy));
             confusion = Some(counts);
         }
         for epoch in 1..=config.epochs {
@@ -205,15 +260,13 @@ impl Record {
             }
             if status == Status::Ok {
                 let (test, counts) = trainer.evaluate();
-                if test.loss.is_finite() {
+                let val = trainer.validate();
+                if test.loss.is_finite() && val.is_none_or(|val| val.loss.is_finite()) {
                     self.save_model(trainer, data)?;
-                    self.push_epoch(epoch, config, &result, Some(&test), status)?;
-                    reporter.epoch(&EpochFigures {
-                        epoch,
-                        train: result.train,
-                        test,
-                        seconds: result.seconds,
-                    });
+                    let figures =
+                        EpochFigures { epoch, train: result.train, val, test, seconds: result.seconds };
+                    self.push_epoch(epoch, config, &result, Some(&figures), status)?;
+                    reporter.epoch(&figures);
                     confusion = Some(counts);
                     continue;
                 }
@@ -228,7 +281,6 @@ impl Record {
             self.push_epoch(epoch, config, &result, None, status)?;
             break;
         }
-        self.summary.status = status.name();
         if let Some(confusion) = confusion {
             self.write_confusion(&confusion, data, config)?;
         }
@@ -241,9 +293,10 @@ impl Record {
         epoch: u32,
         config: &TrainConfig,
         result: &EpochResult,
-        test: Option<&LossSum>,
+        figures: Option<&EpochFigures>,
         status: Status,
     ) -> Result<()> {
+        let (test, val) = (figures.map(|f| &f.test), figures.and_then(|f| f.val.as_ref()));
         let train = (!matches!(status, Status::Diverged { .. })).then_some(&result.train);
         let row = EpochRow {
             run_id: self.summary.run_id.clone(),
@@ -251,6 +304,8 @@ impl Record {
             learning_rate: config.learning_rate,
             train_loss: train.and_then(mean_loss),
             train_accuracy: train.and_then(accuracy),
+            val_loss: val.and_then(mean_loss),
+            val_accuracy: val.and_then(accuracy),
             test_loss: test.and_then(mean_loss),
             test_accuracy: test.and_then(accuracy),
             epoch_s: train.map(|_| log::seconds(result.seconds)),
@@ -261,14 +316,18 @@ impl Record {
         let summary = &mut self.summary;
         if test.is_some() {
             (summary.train_loss, summary.train_accuracy) = (row.train_loss, row.train_accuracy);
+            (summary.val_loss, summary.val_accuracy) = (row.val_loss, row.val_accuracy);
             (summary.test_loss, summary.test_accuracy) = (row.test_loss, row.test_accuracy);
-            if row.test_accuracy > summary.best_accuracy {
-                (summary.best_epoch, summary.best_accuracy) = (Some(epoch), row.test_accuracy);
+            // What is held out decides; without it, only the test set can.
+            let decides = if val.is_some() { row.val_accuracy } else { row.test_accuracy };
+            if decides > summary.best_accuracy {
+                (summary.best_epoch, summary.best_accuracy) = (Some(epoch), decides);
             }
         } else if train.is_none() {
             // Figures of a diverged run are of no use: in a table of many runs they would only mislead.
             (summary.train_loss, summary.train_accuracy, summary.test_loss, summary.test_accuracy) =
                 (None, None, None, None);
+            (summary.val_loss, summary.val_accuracy) = (None, None);
             (summary.best_epoch, summary.best_accuracy) = (None, None);
         }
         Ok(())
@@ -295,24 +354,12 @@ impl Record {
         write_atomically(&self.folder.join("classes.csv"), &log::to_csv(&classes, config.csv_dialect))
     }
 
-    /// `summary.csv`, and the same row in the `runs.csv` that all runs share
-    fn finish(&mut self, config: &TrainConfig, runs_csv: &Path) -> Result<()> {
+    /// `summary.csv`, which says that the run has ended: only after all else is on disk
+    fn finish(&mut self, config: &TrainConfig) -> Result<()> {
         self.summary.samples_per_s = log::rate(self.trained_images, self.summary.train_s);
         let row = std::slice::from_ref(&self.summary);
-        write_atomically(&self.folder.join("summary.csv"), &log::to_csv(row, config.csv_dialect))?;
-        log::append_shared(runs_csv, &self.summary, config.csv_dialect)
-    }
-
-    /// `curves.svg` and `curves.png`, from `epochs.csv` alone; false if it has no figures
-    fn draw(&self) -> Result<bool> {
-        let curves = plot::read_curves(&self.folder.join("epochs.csv"))?;
-        if curves.is_empty() {
-            return Ok(false);
-        }
-        let pictures = plot::draw_curves(&curves)?;
-        write_atomically(&self.folder.join("curves.svg"), pictures.svg.as_bytes())?;
-        write_atomically(&self.folder.join("curves.png"), &pictures.png)?;
-        Ok(true)
+        self.epochs.sync()?;
+        write_atomically(&self.folder.join("summary.csv"), &log::to_csv(row, config.csv_dialect))
     }
 }
 

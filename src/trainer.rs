@@ -6,8 +6,9 @@ use std::time::Instant;
 use chainrule_kernels::Scalar;
 
 use crate::config::TrainConfig;
-use crate::data::Dataset;
 use crate::data::batch::{Order, gather};
+use crate::data::holdout::hold_out;
+use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::loss::{LossSum, SoftmaxCrossEntropy};
 use crate::model::{Mlp, Workspace, with_team};
@@ -80,6 +81,7 @@ pub struct Trainer<'a, T> {
     sgd: Sgd<T>,
     loss: SoftmaxCrossEntropy<T>,
     order: Order,
+    val: Option<Vec<u32>>,
     batch_size: usize,
     labels: Vec<u32>,
     training: Workspace<T>,
@@ -93,15 +95,18 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// If the machine can't give the memory that it takes.
     pub fn new(config: &TrainConfig, data: &'a Dataset) -> Result<Self> {
         let (features, classes, engine) = (data.features(), data.classes.len(), config.engine.kind()?);
-        let batch_size = config.batch_size.min(data.train.len());
-        let evaluation_rows = EVALUATION_ROWS.min(data.test.len().max(1));
+        let (order, val) = parts(config, data)?;
+        let batch_size = config.batch_size.min(order.len());
+        let most = data.test.len().max(val.as_ref().map_or(0, Vec::len));
+        let evaluation_rows = EVALUATION_ROWS.min(most.max(1));
         check_memory::<T>(config, features, classes, batch_size, evaluation_rows)?;
         let mut model = Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed);
         Ok(Self {
             data,
             sgd: Sgd::new(&mut model, config.learning_rate, config.momentum, config.weight_decay),
             loss: SoftmaxCrossEntropy::default(),
-            order: Order::new(data.train.len(), (!config.no_shuffle).then_some(config.seed)),
+            order,
+            val,
             batch_size,
             labels: Vec::with_capacity(batch_size.max(evaluation_rows)),
             training: model.workspace(batch_size, engine),
@@ -117,7 +122,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 
     /// Batches an epoch
     pub fn batches(&self) -> usize {
-        self.data.train.len().div_ceil(self.batch_size)
+        self.order.len().div_ceil(self.batch_size)
     }
 
     /// One pass over the training set: gather, forward, loss, backward and update for each batch
@@ -161,12 +166,25 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 
     /// Loss and accuracy on the test set; the model stays as it is
     pub fn evaluate(&mut self) -> (LossSum, Confusion) {
+        let test = &self.data.test;
+        self.pass(test, &(0..test.len() as u32).collect::<Vec<_>>())
+    }
+
+    /// Loss and accuracy on the images that were held out, if any were; the model stays as it is
+    pub fn validate(&mut self) -> Option<LossSum> {
+        let rows = self.val.take()?;
+        let (sum, _) = self.pass(&self.data.train, &rows);
+        self.val = Some(rows);
+        Some(sum)
+    }
+
+    fn pass(&mut self, split: &Split, rows: &[u32]) -> (LossSum, Confusion) {
         let Self { data, model, loss, labels, evaluation, .. } = self;
         let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(data.classes.len()));
         with_team(|| {
-            for rows in Order::new(data.test.len(), None).batches(EVALUATION_ROWS) {
+            for rows in rows.chunks(EVALUATION_ROWS) {
                 evaluation.set_rows(rows.len());
-                gather(&data.test, rows, &[], evaluation.input_mut(), labels);
+                gather(split, rows, &[], evaluation.input_mut(), labels);
                 model.forward(evaluation);
                 sum.add(loss.forward(evaluation.output_mut(), labels));
                 confusion.add(labels, loss.predicted());
@@ -174,6 +192,20 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         });
         (sum, confusion)
     }
+}
+
+/// The order of the images to learn from, and those that are held out
+fn parts(config: &TrainConfig, data: &Dataset) -> Result<(Order, Option<Vec<u32>>)> {
+    let seed = (!config.no_shuffle).then_some(config.seed);
+    if config.val_split == 0.0 {
+        return Ok((Order::new(data.train.len(), seed), None));
+    }
+    let parts = hold_out(&data.train.labels, config.val_split, config.seed);
+    if parts.val.is_empty() {
+        let expected = "0 where no class has two images".to_owned();
+        return Err(Error::Setting { name: "val-split", expected, found: config.val_split.to_string() });
+    }
+    Ok((Order::of(parts.train, seed), Some(parts.val)))
 }
 
 /// Whether the memory for a net and its batches can be had, tried before any of it is asked for in earnest

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chainrule::config::{Settings, TrainConfig};
+use chainrule::data::holdout::hold_out;
 use chainrule::data::{Dataset, Split};
 use chainrule::layers::Activation;
 use chainrule::loss::LossSum;
@@ -98,6 +99,46 @@ fn evaluation_between_epochs_changes_nothing() {
 }
 
 #[test]
+fn held_out_images_are_never_learnt_from_and_only_they_are_validated_on() {
+    let (data, go) = (data(20), AtomicBool::new(false));
+    let config = config("hidden_dims = [9]\nval_split = 0.2");
+    let held_out = hold_out(&data.train.labels, 0.2, config.seed).val;
+    assert_eq!(held_out.len(), 66);
+    let run = |data: &Dataset| {
+        let mut trainer = Trainer::<f32>::new(&config, data).unwrap();
+        let trained: Vec<LossSum> =
+            (1..=3).map(|epoch| trainer.run_epoch(epoch, &go, &mut |_, _| {}).train).collect();
+        let val = trainer.validate().unwrap();
+        assert_eq!((trained[2].rows, val.rows), (333 - 66, 66));
+        (bits(trainer.model()), trained, val)
+    };
+    let mut poisoned = data.clone();
+    for &row in &held_out {
+        poisoned.train.images[row as usize * 20..][..20].fill(255);
+    }
+    let ((weights, trained, val), (weights2, trained2, val2)) = (run(&data), run(&poisoned));
+    assert!(weights == weights2 && trained == trained2);
+    assert_ne!(val, val2);
+}
+
+#[test]
+fn validation_between_epochs_changes_nothing() {
+    let (data, go) = (data(20), AtomicBool::new(false));
+    let config = config("hidden_dims = [9]\nval_split = 0.1\nbatch_size = 7");
+    let run = |validate: bool| {
+        let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
+        for epoch in 1..=3 {
+            trainer.run_epoch(epoch, &go, &mut |_, _| {});
+            if validate {
+                assert_eq!(trainer.validate(), trainer.validate());
+            }
+        }
+        bits(trainer.model())
+    };
+    assert_eq!(run(false), run(true));
+}
+
+#[test]
 fn training_learns() {
     let (data, go) = (data(20), AtomicBool::new(false));
     for settings in [
@@ -157,13 +198,14 @@ const FROZEN_WEIGHTS: [f32; 6] = [-0.4292012, -0.60613596, -0.01846266, -0.37365
 #[test]
 fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_figures_empty() {
     let folder = tempfile::tempdir().unwrap();
-    let mut config = config("learning_rate = 1e30\nepochs = 3\nhidden_dims = [5]");
-    config.out = folder.path().to_owned();
-    let outcome = run::train(&config, &data(7), Some("bad"), &mut Silent, &AtomicBool::new(false)).unwrap();
+    let config = config("learning_rate = 1e30\nepochs = 3\nhidden_dims = [5]");
+    let outcome =
+        run::train(&config, &data(7), folder.path(), Some("bad"), &mut Silent, &AtomicBool::new(false))
+            .unwrap();
     assert!(matches!(outcome.status, Status::Diverged { epoch: 1, batch: Some(_) }));
     let epochs = std::fs::read_to_string(folder.path().join("bad/epochs.csv")).unwrap();
     assert_eq!(epochs.lines().nth(1), Some("bad,1,1000000000000000000000000000000,,,,,,,diverged"));
-    let runs = std::fs::read_to_string(folder.path().join("runs.csv")).unwrap();
+    let runs = std::fs::read_to_string(folder.path().join("bad/summary.csv")).unwrap();
     assert!(runs.lines().nth(1).unwrap().starts_with("bad,diverged,5,relu,3,"), "{runs}");
     let model =
         chainrule::model_file::load::<f32>(&folder.path().join("bad/model.safetensors")).unwrap().model;
@@ -181,10 +223,10 @@ fn an_interrupted_run_saves_what_was_done() {
         fn epoch(&mut self, _: &EpochFigures) {}
     }
     let (folder, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
-    let mut config = config("epochs = 5\nhidden_dims = [5]");
-    config.out = folder.path().to_owned();
-    let outcome = run::train(&config, &data(7), Some("cut"), &mut StopAfter(&stop), &stop).unwrap();
-    assert_eq!((outcome.status, outcome.curves), (Status::Interrupted, true));
+    let config = config("epochs = 5\nhidden_dims = [5]");
+    let outcome =
+        run::train(&config, &data(7), folder.path(), Some("cut"), &mut StopAfter(&stop), &stop).unwrap();
+    assert_eq!((outcome.status, outcome.pictures.len()), (Status::Interrupted, 2));
     let epochs = std::fs::read_to_string(folder.path().join("cut/epochs.csv")).unwrap();
     let ends: Vec<_> = epochs.lines().filter_map(|line| line.rsplit(',').next()).collect();
     assert_eq!(ends, ["status", "ok", "interrupted"]);
@@ -199,4 +241,21 @@ fn an_interrupted_run_saves_what_was_done() {
     ] {
         assert!(folder.path().join("cut").join(file).is_file(), "{file}");
     }
+}
+
+#[test]
+fn with_a_split_validation_picks_the_best_epoch_and_has_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config("epochs = 4\nhidden_dims = [5]\nval_split = 0.1");
+    let go = AtomicBool::new(false);
+    let summary =
+        run::train(&config, &data(7), folder.path(), Some("val"), &mut Silent, &go).unwrap().summary;
+    let csv = std::fs::read_to_string(folder.path().join("val/epochs.csv")).unwrap();
+    let mut lines = csv.lines();
+    assert!(lines.next().unwrap().contains(",train_accuracy,val_loss,val_accuracy,test_loss,"));
+    let val: Vec<f32> = lines.map(|line| line.split(',').nth(6).unwrap().parse().unwrap()).collect();
+    let best = val.iter().copied().fold(0.0, f32::max);
+    assert_eq!(summary.best_accuracy, Some(best));
+    assert_eq!(summary.best_epoch, val.iter().zip(1..).find(|(v, _)| **v == best).map(|(_, epoch)| epoch));
+    assert_eq!((summary.val_accuracy, summary.val_split), (val.last().copied(), Some(0.1)));
 }

@@ -4,6 +4,9 @@ mod bench;
 mod gradcheck;
 mod info;
 mod progress;
+mod signals;
+mod sweep;
+mod sweep_progress;
 mod train;
 
 use std::ffi::OsString;
@@ -26,6 +29,8 @@ struct Cli {
 enum Command {
     /// Train a net on a data set; without flags, the default net on Fashion-MNIST
     Train(Box<train::Args>),
+    /// Train many nets, side by side: the cross product of --grid axes, a plan, or one of three standard sweeps
+    Sweep(Box<sweep::Args>),
     /// Hold backpropagation against central differences, on a net of your choice
     Gradcheck(gradcheck::Args),
     /// Measure what the engine does on this machine: its limits, products, loops, epochs, predictions
@@ -43,6 +48,8 @@ pub enum Exit {
     Failed,
     /// The loss was not finite
     Diverged,
+    /// A sweep ended, and a trial failed or diverged
+    SomeFailed,
     /// By the signal of this number
     Interrupted(u8),
 }
@@ -53,6 +60,7 @@ pub fn main() -> ExitCode {
     let command = Cli::parse_from(args).command;
     let result = match command {
         Command::Train(args) => train::run(*args),
+        Command::Sweep(args) => sweep::run(*args),
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
@@ -61,6 +69,7 @@ pub fn main() -> ExitCode {
         Ok(Exit::Done) => 0.into(),
         Ok(Exit::Failed) => 1.into(),
         Ok(Exit::Diverged) => 3.into(),
+        Ok(Exit::SomeFailed) => 4.into(),
         Ok(Exit::Interrupted(signal)) => (128 + signal).into(),
         Err(error) if is_broken_pipe(&error) => 0.into(),
         Err(error) => {

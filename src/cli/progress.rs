@@ -31,9 +31,10 @@ impl Progress {
         let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
         let threads = rayon::current_num_threads();
         let net = format!(
-            "{}, {} training and {} test images; net {}, {}, {}",
+            "{}, {} training{} and {} test images; net {}, {}, {}",
             data.source,
             data.train.len(),
+            if config.val_split > 0.0 { format!(" ({} held out)", config.val_split) } else { String::new() },
             data.test.len(),
             dims.join("-"),
             config.activation,
@@ -84,7 +85,7 @@ impl Reporter for Progress {
     }
 
     fn epoch(&mut self, figures: &EpochFigures) {
-        let EpochFigures { epoch, train, test, seconds } = figures;
+        let EpochFigures { epoch, train, val, test, seconds } = figures;
         let width = self.epochs.to_string().len();
         let part = |sums: &LossSum| {
             let (loss, accuracy) =
@@ -92,9 +93,10 @@ impl Reporter for Progress {
             format!("loss {loss:.4}, accuracy {}", percent(accuracy as f32))
         };
         self.line(&format!(
-            "epoch {epoch:>width$}/{}: train {}; test {}; {seconds:.3} s, {} samples/s",
+            "epoch {epoch:>width$}/{}: train {}; {}test {}; {seconds:.3} s, {} samples/s",
             self.epochs,
             part(train),
+            val.as_ref().map(|val| format!("validation {}; ", part(val))).unwrap_or_default(),
             part(test),
             thousands(train.rows as f64 / seconds),
         ));

@@ -1,18 +1,16 @@
 //! `chainrule train`: one training run and its files
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::Result;
 use chainrule::config::Settings;
 use chainrule::data::Dataset;
+use chainrule::log::{SummaryRow, append_shared, check_appendable};
 use chainrule::run::{self, Outcome, Status};
 use chainrule::threads::{cores, worth};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
 use super::progress::{Progress, percent};
+use super::signals::Signals;
 use super::{Exit, pool, tell};
 
 #[derive(clap::Args)]
@@ -38,7 +36,7 @@ pub struct Args {
 }
 
 /// A name that is one folder, and that no spreadsheet takes for a number or a date
-fn run_id(name: &str) -> Result<String, String> {
+pub fn run_id(name: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() && !"eE".contains(c));
     if starts && name.chars().all(fits) {
@@ -60,15 +58,24 @@ pub fn run(args: Args) -> Result<Exit> {
         config.threads.unwrap_or_else(|| worth(&dims, config.batch_size.min(data.train.len()), cores()));
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };
     (config.data, config.threads) = (Some(data.source.clone()), Some(threads));
+    let runs_csv = config.out.join("runs.csv");
+    check_appendable::<SummaryRow>(&runs_csv, config.csv_dialect)?;
     let outcome = trainers.install(|| {
         let mut progress = Progress::new(&config, &data, args.quiet);
-        run::train(&config, &data, args.run_id.as_deref(), &mut progress, &signals.stop)
+        run::train(&config, &data, &config.out, args.run_id.as_deref(), &mut progress, &signals.stop)
     })?;
+    let appended = append_shared(&runs_csv, &outcome.summary, config.csv_dialect);
+    // A run that failed is still worth its row, but the first error is the one to tell.
+    if let Some(error) = outcome.error {
+        return Err(error.into());
+    }
+    appended?;
     if !args.quiet {
         summarise(&outcome);
     }
     Ok(match outcome.status {
         Status::Ok => Exit::Done,
+        Status::Failed => Exit::Failed,
         Status::Interrupted => Exit::Interrupted(signals.which()),
         Status::Diverged { epoch, batch } => {
             let place =
@@ -83,36 +90,16 @@ pub fn run(args: Args) -> Result<Exit> {
     })
 }
 
-/// Ctrl-C and SIGTERM: the first asks the run to stop after its batch, the second ends the process at once
-struct Signals {
-    stop: Arc<AtomicBool>,
-    number: Arc<AtomicUsize>,
-}
-
-impl Signals {
-    fn register() -> Result<Self> {
-        let (stop, number) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: the second signal finds `stop` set, the first does not.
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop))?;
-            flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
-            flag::register(signal, Arc::clone(&stop))?;
-        }
-        Ok(Self { stop, number })
-    }
-
-    fn which(&self) -> u8 {
-        u8::try_from(self.number.load(Ordering::Relaxed)).unwrap_or(0)
-    }
-}
-
 fn summarise(outcome: &Outcome) {
     let summary = &outcome.summary;
-    let figures = match (summary.test_accuracy, summary.best_accuracy, summary.best_epoch) {
-        (Some(last), Some(best), Some(epoch)) => {
-            format!("test accuracy {} (best {} in epoch {epoch}), ", percent(last), percent(best))
-        }
-        (Some(last), ..) => format!("test accuracy {}, ", percent(last)),
+    let best = match (summary.best_accuracy, summary.best_epoch) {
+        (Some(best), Some(epoch)) => format!(" (best {} in epoch {epoch})", percent(best)),
+        _ => String::new(),
+    };
+    let test = summary.test_accuracy.map(|last| format!("test accuracy {}", percent(last)));
+    let figures = match (summary.val_accuracy, test) {
+        (Some(val), Some(test)) => format!("validation accuracy {}{best}, {test}, ", percent(val)),
+        (None, Some(test)) => format!("{test}{best}, "),
         _ => String::new(),
     };
     tell(&format!("{}: {figures}{:.1} s of training", summary.status, summary.train_s));

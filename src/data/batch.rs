@@ -10,6 +10,8 @@ use crate::rng::{Purpose, Random};
 #[derive(Debug)]
 pub struct Order {
     rows: Vec<u32>,
+    /// The images as they stand in the file; nothing stands for all of them
+    chosen: Option<Vec<u32>>,
     seed: Option<u64>,
 }
 
@@ -20,13 +22,31 @@ impl Order {
     /// If there are more than 2³² images.
     pub fn new(len: usize, seed: Option<u64>) -> Self {
         let len = u32::try_from(len).unwrap_or_else(|_| panic!("{len} images"));
-        Self { rows: (0..len).collect(), seed }
+        Self { rows: (0..len).collect(), chosen: None, seed }
+    }
+
+    /// For the images `rows` alone: shuffled by `seed`, or in the order given
+    pub fn of(rows: Vec<u32>, seed: Option<u64>) -> Self {
+        Self { rows: rows.clone(), chosen: Some(rows), seed }
+    }
+
+    /// How many images an epoch visits
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it visits none
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// Makes the order of epoch `epoch`, counted from 1; it depends on seed and epoch alone
     pub fn start_epoch(&mut self, epoch: u32) {
         if let Some(seed) = self.seed {
-            self.rows.iter_mut().zip(0..).for_each(|(row, i)| *row = i);
+            match &self.chosen {
+                Some(chosen) => self.rows.copy_from_slice(chosen),
+                None => self.rows.iter_mut().zip(0..).for_each(|(row, i)| *row = i),
+            }
             Random::new(seed, Purpose::Shuffle { epoch }).shuffle(&mut self.rows);
         }
     }
@@ -79,6 +99,25 @@ mod tests {
         }
         assert_ne!(seen[0], seen[1]);
         assert_eq!(seen[0], seen[2], "the order of epoch 1 must not depend on what came before");
+    }
+
+    #[test]
+    fn an_order_of_all_rows_is_the_order_without_a_choice() {
+        let (mut all, mut chosen) = (Order::new(50, Some(3)), Order::of((0..50).collect(), Some(3)));
+        for epoch in [1, 2] {
+            all.start_epoch(epoch);
+            chosen.start_epoch(epoch);
+            assert!(all.batches(7).eq(chosen.batches(7)));
+        }
+    }
+
+    #[test]
+    fn an_order_of_some_rows_visits_no_others() {
+        let mut order = Order::of(vec![2, 3, 5, 7, 11], Some(1));
+        order.start_epoch(4);
+        let mut rows: Vec<u32> = order.batches(2).flatten().copied().collect();
+        rows.sort_unstable();
+        assert_eq!(rows, [2, 3, 5, 7, 11]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod batch;
 mod classes;
 mod folder;
+pub mod holdout;
 pub mod idx;
 mod synthetic;
 
@@ -55,6 +56,14 @@ impl Dataset {
     /// The built-in set, which needs no file and is always the same
     pub fn synthetic() -> Self {
         synthetic::dataset()
+    }
+
+    /// The folder that [`Self::load`] takes when none is named
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn find() -> Result<String> {
+        Ok(folder::find()?.display().to_string())
     }
 
     /// Loads what `--data` names: `synthetic`, a folder, or nothing for the usual places

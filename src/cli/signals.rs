@@ -1,0 +1,36 @@
+//! Signals that ask a run to stop
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use anyhow::Result;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// Ctrl-C, SIGTERM, and SIGUSR1, which Slurm can send ahead of a time limit and which counts as SIGTERM: the
+/// first asks to stop after the batch, the second ends the process at once
+pub struct Signals {
+    pub stop: Arc<AtomicBool>,
+    number: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    pub fn register() -> Result<Self> {
+        let (stop, number) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let mut meanings = vec![(SIGINT, SIGINT), (SIGTERM, SIGTERM)];
+        #[cfg(unix)]
+        meanings.push((signal_hook::consts::SIGUSR1, SIGTERM));
+        for (signal, meaning) in meanings {
+            // In this order: the second signal finds `stop` set, the first does not.
+            flag::register_conditional_shutdown(signal, 128 + meaning, Arc::clone(&stop))?;
+            flag::register_usize(signal, Arc::clone(&number), meaning as usize)?;
+            flag::register(signal, Arc::clone(&stop))?;
+        }
+        Ok(Self { stop, number })
+    }
+
+    /// The signal that came; 0 if none did
+    pub fn which(&self) -> u8 {
+        u8::try_from(self.number.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+}

@@ -1,0 +1,340 @@
+//! `chainrule sweep`: many runs of one plan, and what joins the shards of one
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use anyhow::Result;
+use chainrule::config::Settings;
+use chainrule::sweep::{self, Axis, Draft, Ended, Options, Parameter, Plan, Shard, Trial};
+use chainrule::threads::cores;
+
+use super::progress::percent;
+use super::signals::Signals;
+use super::sweep_progress::SweepProgress;
+use super::train::run_id;
+use super::{Exit, print, tell};
+
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    /// A standard sweep: hidden_dim 32 to 512, num_layers 1 to 4, learning_rate 0.001 to 0.1
+    #[arg(value_enum)]
+    standard: Option<Standard>,
+
+    /// An axis, as learning_rate=0.01,0.1 or epochs=1..4 or weight_decay=log:1e-6..1e-2:5; each flag's name can
+    /// be one, and hidden_dim and num_layers; several make a cross product, the first varying slowest
+    #[arg(long, value_name = "NAME=VALUES", value_parser = Axis::parse)]
+    grid: Vec<Axis>,
+
+    /// Repeat every trial with so many seeds, from --seed up
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    seeds: Option<u32>,
+
+    /// TOML file with settings, `seeds`, a table [grid] and trials listed as [[trial]]; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+
+    /// Name of the sweep and its folder [default: made from the plan]
+    #[arg(long, value_name = "NAME", value_parser = run_id)]
+    sweep_id: Option<String>,
+
+    /// Trials at once; the results do not depend on it [default: as many as fit the cores by --threads each]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+
+    /// Only tell what would be run, and about how long it would take
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Go on with a sweep: trials that have ended are kept
+    #[arg(long)]
+    resume: bool,
+
+    /// With --resume, also run again what failed or diverged
+    #[arg(long, requires = "resume")]
+    retry_failed: bool,
+
+    /// Stop at the first trial that fails or diverges
+    #[arg(long)]
+    fail_fast: bool,
+
+    /// Only trials i, i + n, i + 2n, …, for n machines that share a disk; then `chainrule sweep merge DIR`
+    /// [default: from SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT, if set]
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+
+    #[command(flatten)]
+    settings: Settings,
+
+    /// 3 epochs a trial, to see that all works
+    #[arg(long)]
+    quick: bool,
+
+    /// TOML file with settings that all trials share, such as a run's config.toml; flags and the plan win over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Join the shards in a sweep's folder: runs.csv, epochs.csv, pictures and report, in the order of the plan
+    Merge {
+        /// The sweep's folder
+        dir: PathBuf,
+        /// Say nothing but errors
+        #[arg(long, short)]
+        quiet: bool,
+    },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Standard {
+    /// One hidden layer of 32, 64, 128, 256 and 512
+    #[value(name = "hidden_dim", alias = "hidden-dim")]
+    HiddenDim,
+    /// 1 to 4 hidden layers of 128
+    #[value(name = "num_layers", alias = "num-layers")]
+    NumLayers,
+    /// 0.001, 0.005, 0.01, 0.05 and 0.1
+    #[value(name = "learning_rate", alias = "learning-rate")]
+    LearningRate,
+}
+
+impl Standard {
+    fn axis(self) -> Result<Axis, String> {
+        Axis::parse(match self {
+            Self::HiddenDim => "hidden_dim=32,64,128,256,512",
+            Self::NumLayers => "num_layers=1..4",
+            Self::LearningRate => "learning_rate=0.001,0.005,0.01,0.05,0.1",
+        })
+    }
+}
+
+pub fn run(args: Args) -> Result<Exit> {
+    if let Some(Action::Merge { dir, quiet }) = args.action {
+        let ended = sweep::merge(&dir)?;
+        if !quiet {
+            summarise(&ended, &dir, None);
+        }
+        return Ok(exit(&ended, 0));
+    }
+    let shard = match args.shard {
+        Some(shard) => Some(shard),
+        None => Shard::from_slurm(|name| std::env::var(name).ok())?,
+    };
+    let plan = draft(&args)?.resolve()?;
+    let out = &plan.trials[0].config.out;
+    let sweep_id = args.sweep_id.clone().unwrap_or_else(|| plan.default_id());
+    let folder = out.join(&sweep_id);
+    let threads = plan.trials.iter().filter_map(|trial| trial.config.threads).max().unwrap_or(1);
+    let mine = plan.trials.iter().filter(|trial| shard.is_none_or(|shard| shard.holds(trial.number)));
+    let mine: Vec<&Trial> = mine.collect();
+    let fitting = (cores() / threads).max(1);
+    let jobs = args.jobs.map_or(fitting, usize::from).min(mine.len().max(1));
+    if args.dry_run {
+        return dry_run(&plan, &mine, jobs, &folder, args.quiet);
+    }
+    let signals = Signals::register()?;
+    let options = Options {
+        jobs,
+        resume: args.resume,
+        retry_failed: args.retry_failed,
+        fail_fast: args.fail_fast,
+        shard,
+        how_to_resume: how_to_resume(&folder, &sweep_id, out, shard),
+    };
+    let progress = SweepProgress::new(&folder, jobs, args.quiet);
+    let ended = sweep::run(&plan, &folder, &options, &progress, &signals.stop)?;
+    drop(progress);
+    if !args.quiet {
+        summarise(&ended, &folder, shard);
+        if ended.left > 0 || ended.tally.interrupted > 0 {
+            tell(&format!("go on with: {}", options.how_to_resume));
+        }
+    }
+    // A sweep that stopped itself at the first failure has set `stop`, too, but no signal came.
+    let signal = if signals.stop.load(Ordering::Relaxed) { signals.which() } else { 0 };
+    Ok(exit(&ended, signal))
+}
+
+/// What is asked for: flags over --quick over the plan over --config
+fn draft(args: &Args) -> Result<Draft> {
+    let file = args.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
+    let mut draft = args.plan.as_deref().map_or(Ok(Draft::default()), Draft::from_toml)?;
+    let quick = if args.quick { Settings::quick() } else { Settings::default() };
+    if let Some(standard) = args.standard {
+        draft.grid.push(standard.axis().map_err(anyhow::Error::msg)?);
+    }
+    draft.grid.extend(args.grid.iter().cloned());
+    draft.seeds = args.seeds.or(draft.seeds);
+    if draft.grid.is_empty() && draft.listed.is_empty() && draft.seeds.is_none() {
+        return Err(usage(
+            "at least one of hidden_dim, num_layers, learning_rate, --grid, --seeds, --plan",
+            "none",
+        ));
+    }
+    for axis in &draft.grid {
+        let name = axis.parameter.name();
+        if is_set(&args.settings, axis.parameter) {
+            let both = format!("both a flag and an axis {name}");
+            return Err(usage("each parameter to have one value for all trials, or to be varied", &both));
+        }
+    }
+    draft.base = args.settings.clone().or(quick).or(draft.base).or(file);
+    Ok(draft)
+}
+
+fn usage(expected: &str, found: &str) -> anyhow::Error {
+    let (expected, found) = (expected.to_owned(), found.to_owned());
+    chainrule::Error::Setting { name: "what to sweep", expected, found }.into()
+}
+
+/// Whether the flag that an axis decides was given
+fn is_set(settings: &Settings, parameter: Parameter) -> bool {
+    match parameter {
+        Parameter::Data => settings.data.is_some(),
+        Parameter::HiddenDims | Parameter::HiddenDim | Parameter::NumLayers => settings.hidden_dims.is_some(),
+        Parameter::Activation => settings.activation.is_some(),
+        Parameter::Epochs => settings.epochs.is_some(),
+        Parameter::BatchSize => settings.batch_size.is_some(),
+        Parameter::LearningRate => settings.learning_rate.is_some(),
+        Parameter::Momentum => settings.momentum.is_some(),
+        Parameter::WeightDecay => settings.weight_decay.is_some(),
+        Parameter::Seed => settings.seed.is_some(),
+        Parameter::Dtype => settings.dtype.is_some(),
+        Parameter::Engine => settings.engine.is_some(),
+        Parameter::ValSplit => settings.val_split.is_some(),
+        Parameter::NoShuffle => settings.no_shuffle.is_some(),
+        Parameter::Threads => settings.threads.is_some(),
+    }
+}
+
+fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>) -> String {
+    let (plan, part) = match shard {
+        Some(Shard { index, count }) => {
+            (format!("shard-{index}-of-{count}.plan.toml"), format!(" --shard {index}/{count}"))
+        }
+        None => ("plan.toml".to_owned(), String::new()),
+    };
+    format!(
+        "chainrule sweep --plan {} --out {} --sweep-id {sweep_id}{part} --resume",
+        folder.join(plan).display(),
+        out.display()
+    )
+}
+
+/// The table of trials on stdout; how many, and how long it takes, on stderr
+fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool) -> Result<Exit> {
+    if !quiet {
+        let (n, all) = (mine.len(), plan.trials.len());
+        let of = if n == all { String::new() } else { format!(" of {all}") };
+        tell(&format!("{n}{of} trials, {jobs} at once; files would be in {}", folder.display()));
+    }
+    print(&table(plan, mine))?;
+    if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
+        tell(&format!(
+            "about {}, by an epoch of {} ({:.2} s with its evaluation)",
+            duration(estimate.total_s),
+            estimate.trial,
+            estimate.epoch_s
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// A line a trial, in columns
+fn table(plan: &Plan, mine: &[&Trial]) -> String {
+    let cell = |trial: &Trial, parameter| trial.value(parameter).map_or("-".to_owned(), sweep::text);
+    let header = std::iter::once("trial".to_owned()).chain(plan.varied.iter().map(|p| p.name().to_owned()));
+    let mut lines: Vec<Vec<String>> = vec![header.collect()];
+    for trial in mine {
+        let cells = plan.varied.iter().map(|&parameter| cell(trial, parameter));
+        lines.push(std::iter::once(trial.id.clone()).chain(cells).collect());
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    let pad = |line: &Vec<String>| {
+        let cells = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    lines.iter().map(pad).collect()
+}
+
+fn duration(s: f64) -> String {
+    match s {
+        s if s < 1.0 => "1 s".to_owned(),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
+    let tally = &ended.tally;
+    let counts = [
+        (tally.ok, "ok"),
+        (tally.diverged, "diverged"),
+        (tally.failed, "failed"),
+        (tally.interrupted, "interrupted"),
+        (ended.left, "not begun"),
+    ];
+    let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    tell(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
+    if let Some(best) = tally.best() {
+        let what = if best.label.is_empty() { String::new() } else { format!(" ({})", best.label) };
+        let mean = if best.seeds > 1 { format!("mean of {} seeds, ", best.seeds) } else { String::new() };
+        let accuracy = percent(best.accuracy as f32);
+        let figures = match (best.validated, best.test_accuracy) {
+            (true, Some(test)) => {
+                format!("{mean}validation accuracy {accuracy}, test accuracy {}", percent(test as f32))
+            }
+            (true, None) => format!("{mean}validation accuracy {accuracy}"),
+            (false, _) => format!("{mean}test accuracy {accuracy}, which also picked it: no --val-split"),
+        };
+        tell(&format!("best: {}{what}, {figures}", best.trial));
+    }
+    let prefix = shard.map_or(String::new(), |Shard { index, count }| format!("shard-{index}-of-{count}."));
+    let drawn = ended.drawn.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
+    let files = [format!("{prefix}runs.csv"), format!("{prefix}epochs.csv"), format!("{prefix}plan.toml")];
+    let files: Vec<String> = files.into_iter().chain(drawn.map(|name| name.into_owned())).collect();
+    tell(&format!("files in {}: {}", folder.display(), files.join(", ")));
+    if shard.is_some() {
+        tell(&format!("when all shards have ended: chainrule sweep merge {}", folder.display()));
+    }
+}
+
+fn exit(ended: &Ended, signal: u8) -> Exit {
+    match (signal, ended.tally.failed + ended.tally.diverged) {
+        (0, 0) => Exit::Done,
+        (0, _) => Exit::SomeFailed,
+        (signal, _) => Exit::Interrupted(signal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_sweeps_can_be_resolved() {
+        for (standard, trials) in
+            [(Standard::HiddenDim, 5), (Standard::NumLayers, 4), (Standard::LearningRate, 5)]
+        {
+            assert_eq!(standard.axis().unwrap().values.len(), trials);
+        }
+    }
+
+    #[test]
+    fn durations_are_short() {
+        for (s, text) in [(0.2, "1 s"), (75.4, "75 s"), (600.0, "10 min"), (9000.0, "2.5 h")] {
+            assert_eq!(duration(s), text);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Progress of a sweep on stderr: a line a running trial on a terminal, a line a finished trial elsewhere
+
+use std::io::{IsTerminal, stderr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use chainrule::loss::LossSum;
+use chainrule::run::{EpochFigures, Reporter};
+use chainrule::sweep::{Observer, Trial, TrialEnd};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::progress::percent;
+use super::tell;
+
+/// Times a second that a trial's line is looked at
+const DRAWS_PER_S: u8 = 5;
+
+/// Tells of a sweep as it goes on
+pub struct SweepProgress {
+    folder: PathBuf,
+    jobs: usize,
+    quiet: bool,
+    lines: Option<MultiProgress>,
+    trials: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl SweepProgress {
+    pub fn new(folder: &Path, jobs: usize, quiet: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let terminal = !quiet && !dumb && stderr().is_terminal();
+        let target = || ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S);
+        Self {
+            folder: folder.to_owned(),
+            jobs,
+            quiet,
+            lines: terminal.then(|| MultiProgress::with_draw_target(target())),
+            trials: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+        }
+    }
+
+    fn line(&self, line: &str) {
+        match &self.lines {
+            // When nobody can read it, there is nothing to be done about it.
+            Some(lines) => lines.println(line).unwrap_or_default(),
+            None if !self.quiet => tell(line),
+            None => {}
+        }
+    }
+}
+
+impl Observer for SweepProgress {
+    fn started(&self, trials: usize, kept: usize) {
+        self.trials.store(trials, Ordering::Relaxed);
+        self.done.store(kept, Ordering::Relaxed);
+        let kept = if kept > 0 { format!(", {kept} of them ended before") } else { String::new() };
+        self.line(&format!(
+            "{trials} trials{kept}, {} at once; files in {}",
+            self.jobs,
+            self.folder.display()
+        ));
+    }
+
+    fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_> {
+        let bar = self.lines.as_ref().map(|lines| {
+            let bar = lines.add(ProgressBar::new(0));
+            let style = ProgressStyle::with_template("{prefix} {wide_bar} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+            bar.set_prefix(format!("{} {}", trial.id, trial.label()).trim_end().to_owned());
+            bar
+        });
+        Box::new(Line { bar, epochs: trial.config.epochs, batches: 0, looked: Instant::now() })
+    }
+
+    fn ended(&self, trial: &Trial, end: &TrialEnd) {
+        let (done, all) =
+            (1 + self.done.fetch_add(1, Ordering::Relaxed), self.trials.load(Ordering::Relaxed));
+        let width = all.to_string().len();
+        let name = format!("{} {}", trial.id, trial.label());
+        let mut line = format!("[{done:>width$}/{all}] {}: {}", name.trim_end(), end.status);
+        for (what, accuracy) in [("validation", end.val_accuracy), ("test", end.test_accuracy)] {
+            if let Some(accuracy) = accuracy {
+                line += &format!(", {what} accuracy {}", percent(accuracy as f32));
+            }
+        }
+        if let Some(s) = end.train_s.filter(|&s| s > 0.0) {
+            line += &format!(", {s:.2} s");
+        }
+        if let Some(problem) = &end.problem {
+            line += &format!(": {problem}");
+        }
+        // A failure is an error, and those are told also to who wants quiet.
+        if self.quiet && end.status == "failed" { tell(&line) } else { self.line(&line) }
+    }
+}
+
+/// The line of one running trial
+struct Line {
+    bar: Option<ProgressBar>,
+    epochs: u32,
+    batches: usize,
+    looked: Instant,
+}
+
+impl Reporter for Line {
+    fn started(&mut self, _: &Path, _: usize, batches: usize) {
+        self.batches = batches;
+        if let Some(bar) = &self.bar {
+            bar.set_length(u64::from(self.epochs) * batches as u64);
+        }
+    }
+
+    fn batch(&mut self, epoch: u32, batch: usize, sums: &LossSum) {
+        let Some(bar) = &self.bar else { return };
+        if self.looked.elapsed() < Duration::from_secs(1) / u32::from(DRAWS_PER_S) {
+            return;
+        }
+        self.looked = Instant::now();
+        bar.set_position(u64::from(epoch - 1) * self.batches as u64 + batch as u64);
+        let loss = sums.mean_loss().unwrap_or_default();
+        bar.set_message(format!("epoch {epoch}/{}, loss {loss:.4}", self.epochs));
+    }
+
+    fn epoch(&mut self, _: &EpochFigures) {}
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

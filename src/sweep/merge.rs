@@ -1,0 +1,84 @@
+//! Joins the shards of a sweep
+
+use std::path::Path;
+
+use super::folder::{Files, lock, plans};
+use super::plan::{Draft, Plan};
+use super::runner::Ended;
+use super::shard::Shard;
+use super::tables::Tables;
+use super::tally::Tally;
+use crate::error::{Error, Result};
+use crate::figures;
+use crate::files::write_atomically;
+
+/// So many are named when some are missing
+const NAMED: usize = 10;
+
+/// Makes `plan.toml`, `runs.csv`, `epochs.csv`, pictures and report of the shards in a folder, in the order of the plan
+///
+/// # Errors
+/// If there is no shard, the shards are of different plans or cuts, one is missing or at work, or a trial has
+/// not ended.
+pub fn merge(sweep: &Path) -> Result<Ended> {
+    let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
+    let found = plans(sweep)?;
+    let mut shards: Vec<(Shard, Plan, std::fs::File)> = Vec::new();
+    for (shard, path) in found {
+        let plan = Draft::from_toml(&path)?.resolve()?;
+        let Some(shard) = shard else { continue };
+        if let Some((other, first, _)) = shards.first() {
+            if other.count != shard.count {
+                return Err(problem(format!("shards {other} and {shard} are of different cuts")));
+            }
+            if first.hash != plan.hash {
+                return Err(problem(format!(
+                    "shard {other} is of plan {}, shard {shard} of plan {}: expected one plan",
+                    first.hash, plan.hash
+                )));
+            }
+        }
+        shards.push((shard, plan, lock(&path)?));
+    }
+    let Some((Shard { count, .. }, plan, _)) = shards.first() else {
+        return Err(problem("holds no shard-I-of-N.plan.toml, expected one of each shard".to_owned()));
+    };
+    let missing = |index: &usize| !shards.iter().any(|(shard, ..)| shard.index == *index);
+    some("shards", (0..*count).filter(missing).map(|index| format!("{index}/{count}"))).map_err(problem)?;
+    let tables = Tables::new(plan);
+    let mut unfinished = Vec::new();
+    for trial in &plan.trials {
+        let rows = tables.rows(trial, sweep)?;
+        if rows.is_none_or(|rows| rows.status() == "interrupted") {
+            unfinished.push(trial.id.clone());
+        }
+    }
+    some("trials", unfinished.into_iter()).map_err(problem)?;
+    let files = Files::new(sweep, None);
+    if files.plan.exists() {
+        let there = Draft::from_toml(&files.plan)?.resolve()?;
+        if there.hash != plan.hash {
+            return Err(problem(format!(
+                "plan.toml is of plan {}, the shards of {}: expected one plan",
+                there.hash, plan.hash
+            )));
+        }
+    } else {
+        write_atomically(&files.plan, plan.file(&files.plan).as_bytes())?;
+    }
+    let _lock = lock(&files.plan)?;
+    let mut tally = Tally::default();
+    tables.rebuild(&files, sweep, plan.trials.iter(), |trial, rows| tally.add(trial, rows))?;
+    Ok(Ended { tally, left: 0, drawn: figures::redraw(sweep)? })
+}
+
+/// Nothing may be missing: names what is
+fn some(what: &str, missing: impl Iterator<Item = String>) -> std::result::Result<(), String> {
+    let missing: Vec<String> = missing.collect();
+    let named = missing[..missing.len().min(NAMED)].join(", ");
+    match missing.len() {
+        0 => Ok(()),
+        n if n > NAMED => Err(format!("{n} {what} have not ended: {named}, …")),
+        _ => Err(format!("{what} that have not ended: {named}")),
+    }
+}

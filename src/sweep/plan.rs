@@ -1,0 +1,368 @@
+//! What a sweep does: settings that all trials share, axes whose cross product is tried, and seeds
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::parameter::{Parameter, STANDARD_WIDTH};
+use super::values::{Axis, text};
+use crate::config::{HiddenDims, Settings, TrainConfig};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+
+/// Trials at most; more is likelier a slip of the keyboard
+const TRIALS_MAX: usize = 100_000;
+
+/// What a trial sets, and to what
+pub type Values = Vec<(Parameter, Value)>;
+
+/// A sweep as a person asks for it
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// What all trials share
+    pub base: Settings,
+    /// Axes of the grid, the first varying slowest
+    pub grid: Vec<Axis>,
+    /// How often each trial is repeated, with seeds that count up from the base's
+    pub seeds: Option<u32>,
+    /// Trials listed outright, after those of the grid
+    pub listed: Vec<Values>,
+}
+
+/// One run of a sweep
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Counted from 0
+    pub number: usize,
+    /// `t0000` and so on: its `run_id` and its folder
+    pub id: String,
+    /// What is its own
+    pub values: Values,
+    /// All its settings
+    pub config: TrainConfig,
+}
+
+impl Trial {
+    /// What is its own, in a few words
+    pub fn label(&self) -> String {
+        self.values
+            .iter()
+            .map(|(parameter, value)| format!("{}={}", parameter.name(), text(value)))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// Its value of a parameter, if it has one of its own
+    pub fn value(&self, parameter: Parameter) -> Option<&Value> {
+        self.values.iter().find(|(other, _)| *other == parameter).map(|(_, value)| value)
+    }
+}
+
+/// A sweep with every trial worked out
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// All trials, in order
+    pub trials: Vec<Trial>,
+    /// What trials may differ in: axes first, then what listed trials set, then the seed
+    pub varied: Vec<Parameter>,
+    /// The plan as TOML that reads back to the same
+    pub text: String,
+    /// Of that text, 16 hexadecimal digits
+    pub hash: String,
+}
+
+impl Draft {
+    /// Works out all trials
+    ///
+    /// # Errors
+    /// If a value is outside its range, a parameter is varied twice, there are too many trials, or the usual
+    /// places hold no data set and none is named.
+    pub fn resolve(mut self) -> Result<Plan> {
+        let varied = self.varied()?;
+        let data_is_varied =
+            self.listed.is_empty() && self.grid.iter().any(|axis| axis.parameter == Parameter::Data);
+        if self.base.data.is_none() && !data_is_varied {
+            self.base.data = Some(Dataset::find()?);
+        }
+        let base = self.base.clone().resolve()?;
+        let trials = self
+            .combinations(base.seed)?
+            .into_iter()
+            .enumerate()
+            .map(|(number, values)| {
+                let config = apply(&values, &self.base)?;
+                Ok(Trial { number, id: format!("t{number:04}"), values, config })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let text = self.to_toml(&base)?;
+        let hash = format!("{:016x}", fnv1a(text.as_bytes()));
+        Ok(Plan { trials, varied, text, hash })
+    }
+
+    fn varied(&self) -> Result<Vec<Parameter>> {
+        let mut varied: Vec<Parameter> = Vec::new();
+        for axis in &self.grid {
+            if varied.contains(&axis.parameter) {
+                return Err(refused("every parameter once", axis.parameter.name().to_owned() + " twice"));
+            }
+            varied.push(axis.parameter);
+        }
+        let several = self.seeds.unwrap_or(1) > 1;
+        if several && varied.contains(&Parameter::Seed) {
+            return Err(refused("an axis of seeds or --seeds, not both", "seed".to_owned()));
+        }
+        both_forms(&varied)?;
+        for values in &self.listed {
+            let set: Vec<Parameter> = values.iter().map(|(parameter, _)| *parameter).collect();
+            both_forms(&set)?;
+            varied.extend(
+                set.iter().filter(|parameter| !varied.contains(parameter)).copied().collect::<Vec<_>>(),
+            );
+        }
+        if several && !varied.contains(&Parameter::Seed) {
+            varied.push(Parameter::Seed);
+        }
+        Ok(varied)
+    }
+
+    /// The values of each trial: the grid's cross product, then what is listed, each with every seed
+    fn combinations(&self, first_seed: u64) -> Result<Vec<Values>> {
+        let seeds = self.seeds.unwrap_or(1).max(1);
+        let grid = self.grid.iter().map(|axis| axis.values.len());
+        let total = grid.chain([seeds as usize]).try_fold(1_usize, usize::checked_mul);
+        let listed = self.listed.len().checked_mul(seeds as usize);
+        if total.zip(listed).and_then(|(a, b)| a.checked_add(b)).is_none_or(|total| total > TRIALS_MAX) {
+            let sizes = self.grid.iter().map(|axis| axis.values.len().to_string()).collect::<Vec<_>>();
+            let found = format!("{} values and {seeds} seeds", sizes.join(" × "));
+            return Err(refused(&format!("{TRIALS_MAX} trials at most"), found));
+        }
+        let mut all: Vec<Values> = vec![Vec::new()];
+        for axis in &self.grid {
+            let with = |values: &Values| {
+                let values = values.clone();
+                axis.values.iter().map(move |v| [&values[..], &[(axis.parameter, v.clone())]].concat())
+            };
+            all = all.iter().flat_map(with).collect();
+        }
+        if self.grid.is_empty() && !self.listed.is_empty() {
+            all.clear();
+        }
+        all.extend(self.listed.iter().cloned());
+        if seeds == 1 {
+            return Ok(all);
+        }
+        let seeded = |values: Values| {
+            let own = values.iter().any(|(parameter, _)| *parameter == Parameter::Seed);
+            let seed = move |k: u32| (Parameter::Seed, Value::Integer((first_seed + u64::from(k)) as i64));
+            (0..if own { 1 } else { seeds }).map(move |k| {
+                let seed = (!own).then(|| seed(k));
+                values.iter().cloned().chain(seed).collect()
+            })
+        };
+        Ok(all.into_iter().flat_map(seeded).collect())
+    }
+
+    /// The same plan in one way of writing: every setting that counts, every value of a range
+    fn to_toml(&self, base: &TrainConfig) -> Result<String> {
+        let problem = |problem: String| Error::Text { path: "plan.toml".into(), problem };
+        let mut table = Table::try_from(base).map_err(|e| problem(e.to_string()))?;
+        // Neither changes a figure, so a sweep may go on elsewhere and on more threads.
+        for name in ["out", "threads"] {
+            table.remove(name);
+        }
+        if self.listed.is_empty() {
+            for axis in &self.grid {
+                table.remove(axis.parameter.setting().name());
+            }
+        }
+        table.insert("seeds".to_owned(), Value::Integer(self.seeds.unwrap_or(1).max(1).into()));
+        let pairs = |values: &Values| values.iter().map(|(p, v)| (p.name().to_owned(), v.clone())).collect();
+        let axis = |axis: &Axis| (axis.parameter.name().to_owned(), Value::Array(axis.values.clone()));
+        if !self.grid.is_empty() {
+            table.insert("grid".to_owned(), Value::Table(self.grid.iter().map(axis).collect()));
+        }
+        if !self.listed.is_empty() {
+            let listed = self.listed.iter().map(|values| Value::Table(pairs(values))).collect();
+            table.insert("trial".to_owned(), Value::Array(listed));
+        }
+        toml::to_string(&table).map_err(|e| problem(e.to_string()))
+    }
+}
+
+impl Plan {
+    /// A name that the same plan always has: `sweep-learning_rate-1a2b3c4d`
+    pub fn default_id(&self) -> String {
+        let axes = self.varied.iter().map(|parameter| parameter.name()).collect::<Vec<_>>();
+        let axes = if axes.is_empty() { "one".to_owned() } else { axes.join("-") };
+        format!("sweep-{axes}-{}", &self.hash[..8])
+    }
+
+    /// Whether a trial holds images out of training
+    pub fn has_validation(&self) -> bool {
+        self.trials.iter().any(|trial| trial.config.val_split > 0.0)
+    }
+
+    /// The plan as a file, with a line on top that says how to run it
+    pub fn file(&self, path: &Path) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        format!(
+            "# chainrule {version}, plan {}; run with: chainrule sweep --plan {}\n{}",
+            self.hash,
+            path.display(),
+            self.text
+        )
+    }
+}
+
+/// `hidden_dims` beside one of its short forms says two things at once
+fn both_forms(set: &[Parameter]) -> Result<()> {
+    match set.iter().find(|parameter| parameter.is_short_form()) {
+        Some(short) if set.contains(&Parameter::HiddenDims) => {
+            let expected = format!("hidden_dims or {}, not both", short.name());
+            Err(refused(&expected, "both".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(expected: &str, found: String) -> Error {
+    Error::Setting { name: "grid", expected: expected.to_owned(), found }
+}
+
+/// The settings of a trial: its own values over those that all share
+fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
+    let own = |parameter: Parameter| values.iter().find(|(p, _)| *p == parameter).map(|(_, value)| value);
+    let number = |parameter: Parameter| own(parameter).and_then(Value::as_integer);
+    let table: Table = values
+        .iter()
+        .filter(|(parameter, _)| !parameter.is_short_form())
+        .map(|(parameter, value)| (parameter.name().to_owned(), value.clone()))
+        .collect();
+    let found = values.iter().map(|(p, v)| format!("{}={}", p.name(), text(v))).collect::<Vec<_>>().join(" ");
+    let mut settings = Settings::from_table(table).map_err(|problem| refused(&problem, found))?;
+    let (width, depth) = (number(Parameter::HiddenDim), number(Parameter::NumLayers));
+    if width.is_some() || depth.is_some() {
+        let (width, depth) = (width.unwrap_or(STANDARD_WIDTH as i64), depth.unwrap_or(1));
+        if !(0..=1000).contains(&depth) {
+            return Err(refused("1000 layers at most", format!("num_layers={depth}")));
+        }
+        let dims: HiddenDims =
+            width.to_string().parse().map_err(|e: String| refused(&e, format!("hidden_dim={width}")))?;
+        settings.hidden_dims = Some(vec![HiddenDims(dims.0.repeat(depth as usize))]);
+    }
+    let mut config = settings.or(base.clone()).resolve()?;
+    // Trials run side by side, so a core each is what makes a sweep fast.
+    config.threads = config.threads.or(Some(1));
+    Ok(config)
+}
+
+/// Fowler, Noll and Vo's hash of 64 bits (FNV-1a): tells plans apart, guards against nothing
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(axes: &[&str]) -> Draft {
+        Draft {
+            base: Settings { data: Some("synthetic".to_owned()), ..Settings::default() },
+            grid: axes.iter().map(|spec| Axis::parse(spec).unwrap()).collect(),
+            ..Draft::default()
+        }
+    }
+
+    fn labels(draft: Draft) -> Vec<String> {
+        draft
+            .resolve()
+            .unwrap()
+            .trials
+            .iter()
+            .map(|trial| format!("{} {}", trial.id, trial.label()))
+            .collect()
+    }
+
+    #[test]
+    fn the_first_axis_varies_slowest_and_seeds_fastest() {
+        let draft = Draft { seeds: Some(2), ..draft(&["learning_rate=0.1,0.2", "epochs=3,4"]) };
+        assert_eq!(
+            labels(draft)[1..5],
+            [
+                "t0001 learning_rate=0.1 epochs=3 seed=43",
+                "t0002 learning_rate=0.1 epochs=4 seed=42",
+                "t0003 learning_rate=0.1 epochs=4 seed=43",
+                "t0004 learning_rate=0.2 epochs=3 seed=42",
+            ]
+        );
+    }
+
+    #[test]
+    fn listed_trials_follow_the_grid_and_keep_a_seed_of_their_own() {
+        let mut draft = draft(&["epochs=3"]);
+        draft.seeds = Some(2);
+        draft.listed =
+            vec![vec![(Parameter::NumLayers, Value::Integer(2))], vec![(Parameter::Seed, Value::Integer(7))]];
+        let plan = draft.clone().resolve().unwrap();
+        assert_eq!(plan.varied, [Parameter::Epochs, Parameter::NumLayers, Parameter::Seed]);
+        assert_eq!(
+            labels(draft),
+            [
+                "t0000 epochs=3 seed=42",
+                "t0001 epochs=3 seed=43",
+                "t0002 num_layers=2 seed=42",
+                "t0003 num_layers=2 seed=43",
+                "t0004 seed=7"
+            ]
+        );
+        assert_eq!(plan.trials[2].config.hidden_dims.to_string(), "128x128");
+    }
+
+    #[test]
+    fn width_and_depth_make_hidden_layers() {
+        let dims = |axes: &[&str]| -> Vec<String> {
+            draft(axes).resolve().unwrap().trials.iter().map(|t| t.config.hidden_dims.to_string()).collect()
+        };
+        assert_eq!(dims(&["hidden_dim=32,64"]), ["32", "64"]);
+        assert_eq!(dims(&["num_layers=0..2"]), ["none", "128", "128x128"]);
+        assert_eq!(dims(&["hidden_dim=8", "num_layers=3"]), ["8x8x8"]);
+    }
+
+    #[test]
+    fn what_says_two_things_or_too_much_is_refused() {
+        for axes in [
+            &["epochs=1", "epochs=2"][..],
+            &["hidden_dims=3", "hidden_dim=3"],
+            &["learning_rate=-1"],
+            &["activation=rleu"],
+            &["seed=1..100000", "epochs=1..3"],
+            &["hidden_dim=0"],
+            &["num_layers=2000"],
+        ] {
+            let error = draft(axes).resolve().unwrap_err();
+            assert!(matches!(error, Error::Setting { .. }), "{axes:?}: {error}");
+        }
+        assert!(Draft { seeds: Some(3), ..draft(&["seed=1,2"]) }.resolve().is_err());
+    }
+
+    #[test]
+    fn the_hash_depends_on_what_is_computed_and_not_on_where() {
+        let hash = |axes: &[&str]| draft(axes).resolve().unwrap().hash;
+        let reference = hash(&["learning_rate=0.01,0.1"]);
+        assert_eq!(reference, hash(&["learning-rate=1e-2,1e-1"]));
+        assert_ne!(reference, hash(&["learning_rate=0.1,0.01"]));
+        let mut elsewhere = draft(&["learning_rate=0.01,0.1"]);
+        elsewhere.base = Settings {
+            out: Some("there".into()),
+            threads: Some(3),
+            epochs: Some(30),
+            learning_rate: Some(7.0),
+            ..elsewhere.base
+        };
+        assert_eq!(reference, elsewhere.clone().resolve().unwrap().hash);
+        elsewhere.base.epochs = Some(31);
+        assert_ne!(reference, elsewhere.resolve().unwrap().hash);
+    }
+}

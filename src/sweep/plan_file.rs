@@ -1,0 +1,125 @@
+//! A plan as a TOML file: settings under the flags' names, `[grid]`, `seeds`, and trials listed outright
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::parameter::Parameter;
+use super::plan::{Draft, Values};
+use super::values::{self, Axis};
+use crate::config::Settings;
+use crate::error::{Error, Result};
+
+impl Draft {
+    /// Reads a plan
+    ///
+    /// # Errors
+    /// If it can't be read, is no TOML, or has a key or value that is none of a plan's.
+    pub fn from_toml(path: &Path) -> Result<Self> {
+        let text = match path.as_os_str() == "-" {
+            true => std::io::read_to_string(std::io::stdin()),
+            false => std::fs::read_to_string(path),
+        };
+        parse(&text.map_err(Error::reading(path))?)
+            .map_err(|problem| Error::Text { path: path.to_owned(), problem })
+    }
+}
+
+fn parse(text: &str) -> std::result::Result<Draft, String> {
+    let table: Table = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+    let mut draft = Draft::default();
+    let mut base = Table::new();
+    for (key, value) in table {
+        match (key.as_str(), value) {
+            ("grid", Value::Table(grid)) => draft.grid = axes(&grid)?,
+            ("seeds", Value::Integer(n)) => {
+                let count = u32::try_from(n).ok().filter(|&n| n > 0);
+                draft.seeds = Some(count.ok_or_else(|| format!("seeds is {n}, expected 1 or more"))?);
+            }
+            ("trial", Value::Array(trials)) => {
+                draft.listed = trials
+                    .iter()
+                    .enumerate()
+                    .map(|(i, t)| listed(i + 1, t))
+                    .collect::<std::result::Result<_, _>>()?;
+            }
+            ("grid", _) => return Err("`grid` is no table, expected [grid] with a line an axis".to_owned()),
+            ("seeds", value) => return Err(format!("seeds is {value}, expected a whole number")),
+            ("trial", _) => return Err("`trial` is no list of tables, expected [[trial]]".to_owned()),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+    draft.base = Settings::from_table(base)?;
+    Ok(draft)
+}
+
+fn axes(grid: &Table) -> std::result::Result<Vec<Axis>, String> {
+    let axis = |(name, values): (&String, &Value)| {
+        let parameter = name.parse().map_err(|e| format!("[grid]: {e}"))?;
+        Axis::from_toml(parameter, values).map_err(|e| format!("[grid] {e}"))
+    };
+    grid.iter().map(axis).collect()
+}
+
+/// The `number`-th of the trials listed, counted from 1
+fn listed(number: usize, trial: &Value) -> std::result::Result<Values, String> {
+    let place = |e: String| format!("[[trial]] {number}: {e}");
+    let table = trial.as_table().ok_or_else(|| place("no table".to_owned()))?;
+    let mut own = Values::new();
+    for (name, value) in table {
+        let parameter: Parameter = name.parse().map_err(place)?;
+        if own.iter().any(|(other, _)| *other == parameter) {
+            return Err(place(format!("{} stands there twice", parameter.name())));
+        }
+        own.push((parameter, values::from_toml(parameter, value).map_err(place)?));
+    }
+    Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = "data = \"synthetic\"\nbatch-size = 32\nseeds = 2\n\
+        [grid]\nweight_decay = [0, 1e-5]\nlearning-rate = \"log:1e-3..1e-1:3\"\nhidden_dims = [[8, 4], \"none\"]\n\
+        [[trial]]\nnum_layers = 3\nlearning_rate = 1\n[[trial]]\nseed = 7\n";
+
+    #[test]
+    fn a_plan_reads_back_to_the_same_from_what_is_written() {
+        let plan = parse(PLAN).unwrap().resolve().unwrap();
+        assert_eq!(plan.trials.len(), 2 * 3 * 2 * 2 + 2 + 1);
+        let again = parse(&plan.file(Path::new("p/plan.toml"))).unwrap().resolve().unwrap();
+        assert_eq!((&again.text, &again.hash), (&plan.text, &plan.hash));
+        let labels = |plan: &super::super::Plan| plan.trials.iter().map(|t| t.label()).collect::<Vec<_>>();
+        assert_eq!(labels(&again), labels(&plan));
+    }
+
+    #[test]
+    fn axes_keep_the_order_of_the_file() {
+        let plan = parse(PLAN).unwrap().resolve().unwrap();
+        assert_eq!(plan.trials[0].label(), "weight_decay=0 learning_rate=0.001 hidden_dims=8x4 seed=42");
+        assert_eq!(plan.trials[2].label(), "weight_decay=0 learning_rate=0.001 hidden_dims=none seed=42");
+        assert_eq!(plan.trials[0].config.batch_size, 32);
+    }
+
+    #[test]
+    fn keys_and_values_that_are_none_of_a_plans_are_named() {
+        for (text, message) in [
+            ("learnign_rate = 1", "learnign_rate"),
+            ("grid = 3", "expected [grid]"),
+            ("seeds = 0", "seeds is 0"),
+            ("seeds = \"a\"", "whole number"),
+            ("[grid]\nout = [\"a\"]", "[grid]: `out`"),
+            ("[grid]\nepochs = [\"a\"]", "[grid] epochs: `a`"),
+            ("[[trial]]\nepochs = 1\n[[trial]]\nepochs = 1.5", "[[trial]] 2: epochs: `1.5`"),
+            ("[trial]\nepochs = 1", "expected [[trial]]"),
+            ("[[trial]]\nbatch_size = 1\nbatch-size = 1", "twice"),
+            ("a = [", "a = ["),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+}

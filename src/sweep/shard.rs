@@ -1,0 +1,113 @@
+//! A part of a sweep: trial k belongs to shard k mod n
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// Shard `index` of `count`, counted from 0
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which
+    pub index: usize,
+    /// Of how many
+    pub count: usize,
+}
+
+impl Shard {
+    /// Whether trial `number` is its own
+    pub fn holds(self, number: usize) -> bool {
+        number % self.count == self.index
+    }
+
+    /// The shard of a task of a Slurm job array, by its variables; nothing outside of one
+    ///
+    /// # Errors
+    /// If the variables are no numbers, or the array's ids do not ascend by one step.
+    pub fn from_slurm(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
+        const ID: &str = "SLURM_ARRAY_TASK_ID";
+        let number = |name: &'static str, default: Option<usize>| match variable(name) {
+            Some(text) => text.trim().parse().map(Some).map_err(|_| Error::Setting {
+                name,
+                expected: "a whole number".to_owned(),
+                found: text,
+            }),
+            None => Ok(default),
+        };
+        let (Some(id), Some(count)) = (number(ID, None)?, number("SLURM_ARRAY_TASK_COUNT", None)?) else {
+            return Ok(None);
+        };
+        let first = number("SLURM_ARRAY_TASK_MIN", Some(0))?.unwrap_or(0);
+        let step = number("SLURM_ARRAY_TASK_STEP", Some(1))?.unwrap_or(1).max(1);
+        let index = id.checked_sub(first).filter(|offset| offset % step == 0).map(|offset| offset / step);
+        let shard = index.filter(|&index| index < count).map(|index| Self { index, count });
+        let expected = || {
+            format!("one of {count} ids from {first} on in steps of {step}; for other arrays say --shard i/n")
+        };
+        shard.map(Some).ok_or_else(|| Error::Setting {
+            name: ID,
+            expected: expected(),
+            found: id.to_string(),
+        })
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    /// `i/n` with i from 0 to n − 1
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let parts =
+            text.split_once('/').and_then(|(i, n)| Some((i.trim().parse().ok()?, n.trim().parse().ok()?)));
+        match parts {
+            Some((index, count)) if index < count => Ok(Self { index, count }),
+            _ => Err("expected i/n, counted from 0, as 0/3, 1/3 and 2/3".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slurm(variables: &[(&str, &str)]) -> Result<Option<Shard>> {
+        let find =
+            |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        Shard::from_slurm(find)
+    }
+
+    #[test]
+    fn every_trial_is_in_one_shard() {
+        for number in 0..20 {
+            assert_eq!((0..3).filter(|&index| Shard { index, count: 3 }.holds(number)).count(), 1);
+        }
+    }
+
+    #[test]
+    fn only_shards_that_there_are_are_taken() {
+        assert_eq!("2/3".parse(), Ok(Shard { index: 2, count: 3 }));
+        for bad in ["3/3", "0/0", "1", "a/2", "-1/2", "1/2/3", ""] {
+            assert!(bad.parse::<Shard>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn slurm_arrays_may_start_anywhere_and_have_steps() {
+        let id = |id, rest: &[(&'static str, &'static str)]| {
+            slurm(&[&[("SLURM_ARRAY_TASK_ID", id), ("SLURM_ARRAY_TASK_COUNT", "3")], rest].concat())
+        };
+        let at = |index| Some(Shard { index, count: 3 });
+        assert_eq!(slurm(&[]).unwrap(), None);
+        assert_eq!(id("2", &[]).unwrap(), at(2));
+        assert_eq!(id("1", &[("SLURM_ARRAY_TASK_MIN", "1")]).unwrap(), at(0));
+        let stepped = [("SLURM_ARRAY_TASK_MIN", "2"), ("SLURM_ARRAY_TASK_STEP", "4")];
+        assert_eq!(id("10", &stepped).unwrap(), at(2));
+        assert!(id("7", &stepped).is_err() && id("3", &[]).is_err() && id("x", &[]).is_err());
+    }
+}
