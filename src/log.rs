@@ -48,8 +48,14 @@ macro_rules! float_cells {
     ($($t:ty),*) => {$(
         impl ToCell for $t {
             /// Infinity and NaN are not numbers to a spreadsheet: the cell stays empty
+            ///
+            /// From 10¹⁶ on with an exponent: pandas takes more digits than an integer's for text.
             fn to_cell(&self) -> Cell {
-                if self.is_finite() { Cell::Number(self.to_string()) } else { Cell::Empty }
+                match self {
+                    x if !x.is_finite() => Cell::Empty,
+                    x if x.abs() >= 1e16 => Cell::Number(format!("{x:e}")),
+                    x => Cell::Number(x.to_string()),
+                }
             }
         }
     )*};
@@ -445,6 +451,15 @@ mod tests {
 
     fn text(rows: &[Sample], dialect: CsvDialect) -> String {
         String::from_utf8(to_csv(rows, dialect)).unwrap()
+    }
+
+    #[test]
+    fn large_numbers_have_an_exponent_and_others_have_none() {
+        for (x, digits) in
+            [(1e15, "1000000000000000"), (1e16, "1e16"), (-2.5e30, "-2.5e30"), (1e-7, "0.0000001")]
+        {
+            assert_eq!(x.to_cell(), Cell::Number(digits.to_owned()));
+        }
     }
 
     #[test]

@@ -7,18 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::{gzip, idx_bytes};
-
-/// A folder of four small IDX files: 200 and 50 images of 4 × 4 in three classes, images packed
-fn data(folder: &Path) {
-    for (name, len) in [("train", 200u32), ("t10k", 50)] {
-        let pixels: Vec<u8> = (0..len * 16).map(|at| (at / 16 % 3 * 80 + at * 7 % 50) as u8).collect();
-        let labels: Vec<u8> = (0..len).map(|i| (i % 3) as u8).collect();
-        let images = gzip(&idx_bytes(&[len, 4, 4], &pixels));
-        std::fs::write(folder.join(format!("{name}-images-idx3-ubyte.gz")), images).unwrap();
-        std::fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), idx_bytes(&[len], &labels)).unwrap();
-    }
-}
+use support::{gzip, idx_bytes, small_data};
 
 fn chainrule(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
@@ -35,7 +24,7 @@ fn text(bytes: &[u8]) -> String {
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    data(folder.path());
+    small_data(folder.path());
     folder
 }
 

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# A sweep on a Slurm cluster: an array of tasks that share its trials, and a job that joins their results.
+#
+#   scripts/sweeps/slurm.sh SWEEP_ID hidden_dim
+#   TASKS=16 OUT=/scratch/me/results scripts/sweeps/slurm.sh rates --grid learning_rate=log:1e-3..1e-1:9 --seeds 5
+#
+# Everything behind SWEEP_ID goes to 'chainrule sweep'. TASKS is how many array tasks [4], SBATCH_FLAGS are more
+# flags for sbatch, such as "--partition=short --time=1:00:00". The files are in OUT/SWEEP_ID on a disk that all
+# nodes see; relative paths start where this is run. Given the same SWEEP_ID again it goes on with --resume.
+
+set -euo pipefail
+epochs=${EPOCHS-}
+# shellcheck source=scripts/sweeps/common.sh
+. "$(dirname "$0")/common.sh"
+
+(($# >= 2)) || die "expected SWEEP_ID and what to sweep (--help)"
+command -v sbatch >/dev/null || die "sbatch is not here: this runs where Slurm jobs are submitted"
+sweep_id=$1
+shift
+CHAINRULE=$(realpath "$(command -v "$CHAINRULE")")
+read -r -a sbatch <<<"sbatch --parsable ${SBATCH_FLAGS-}"
+[[ -z ${DATA-} ]] || set -- "$@" --data "$DATA"
+[[ -z $epochs ]] || set -- "$@" --epochs "$epochs"
+
+array=$("${sbatch[@]}" --array="0-$((${TASKS:-4} - 1))" "$here/slurm-array.sh" "$sweep_id" "$OUT" "$@")
+array=${array%%;*} # the cluster's name may follow
+# afterany: a trial that diverged ends its task with code 4, and is a row of the table all the same.
+merge=$("${sbatch[@]}" --dependency="afterany:$array" "$here/slurm-merge.sh" "$OUT/$sweep_id")
+say "array job $array, then merge job ${merge%%;*}; results will be in $OUT/$sweep_id"
