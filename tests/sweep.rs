@@ -412,6 +412,26 @@ fn a_validation_split_gives_every_row_its_columns() {
 }
 
 #[test]
+fn the_european_dialect_holds_in_all_tables_and_after_a_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let args =
+        ["--grid", "momentum=0.5,0.9", "--csv-dialect", "excel-eu", "--sweep-id", "dialect", "--quiet"];
+    assert_eq!(sweep(folder.path(), &args), (Some(0), String::new()));
+    let read =
+        |name: &str| std::fs::read_to_string(folder.path().join("results/dialect").join(name)).unwrap();
+    let tables = || [read("runs.csv"), read("epochs.csv")];
+    let before = tables();
+    assert!(before[0].starts_with("\u{feff}run_id;status;") && before[0].contains(";0,01;0,5;0;42;"));
+    assert!(
+        before[1].starts_with("\u{feff}run_id;trial;momentum;epoch;")
+            && before[1].contains("\r\nt0001;t0001;0,9;1;")
+    );
+    assert!(before.iter().all(|text| text.matches('\u{feff}').count() == 1 && text.ends_with("\r\n")));
+    assert_eq!(sweep(folder.path(), &[&args[..], &["--resume"]].concat()), (Some(0), String::new()));
+    assert_eq!(tables(), before);
+}
+
+#[test]
 fn wrong_usage_is_told_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     for (args, message) in [
