@@ -4,7 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+use chainrule::loss::LossSum;
+use chainrule::run::{EpochFigures, Reporter};
+use chainrule::sweep::{Draft, Observer, Options, Trial, TrialEnd};
 
 /// Tiny nets, few steps: some milliseconds a trial
 const BASE: [&str; 8] =
@@ -261,8 +266,7 @@ fn mixed_plans_are_refused_by_merge() {
 fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let settings =
-        ["sweep", "--hidden-dims", "16,16", "--batch-size", "1000", "--epochs", "2", "--jobs", "1"];
+    let settings = ["sweep", "--hidden-dims", "64,32", "--batch-size", "500", "--epochs", "1", "--jobs", "1"];
     let args = |more: &[&'static str]| [&settings[..], more].concat();
     let rates = ["--data", "synthetic", "--grid", "learning_rate=0.01,1e6,0.1"];
     let (code, _, stderr) = chainrule(path, &args(&[&rates[..], &["--sweep-id", "rates"]].concat()));
@@ -294,6 +298,50 @@ fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_goes_on() {
     let again = |more: &[&'static str]| chainrule(path, &args(&[&data[..], more].concat())).2;
     assert!(again(&["--resume"]).contains("2 trials, 2 of them ended before"));
     assert!(again(&["--resume", "--retry-failed"]).contains("2 trials, 1 of them ended before"));
+}
+
+#[test]
+fn a_trial_that_panics_is_a_row_and_the_sweep_goes_on() {
+    /// Panics in the second trial's first batch
+    struct Trap;
+    struct Line(bool);
+    impl Observer for Trap {
+        fn started(&self, _: usize, _: usize) {}
+        fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_> {
+            Box::new(Line(trial.number == 1))
+        }
+        fn ended(&self, trial: &Trial, end: &TrialEnd) {
+            let problem = (trial.number == 1).then(|| "panicked: a trap".to_owned());
+            assert_eq!(end.problem, problem);
+        }
+    }
+    impl Reporter for Line {
+        fn started(&mut self, _: &Path, _: usize, _: usize) {}
+        fn batch(&mut self, _: u32, _: usize, _: &LossSum) {
+            assert!(!self.0, "a trap");
+        }
+        fn epoch(&mut self, _: &EpochFigures) {}
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("plan.toml");
+    std::fs::write(
+        &plan,
+        "data = \"synthetic\"\nseeds = 3\nepochs = 1\nhidden_dims = [3]\nbatch_size = 6000",
+    )
+    .unwrap();
+    let plan = Draft::from_toml(&plan).unwrap().resolve().unwrap();
+    let options = Options {
+        jobs: 2,
+        resume: false,
+        retry_failed: false,
+        fail_fast: false,
+        shard: None,
+        how_to_resume: String::new(),
+    };
+    let sweep = folder.path().join("s");
+    let ended = chainrule::sweep::run(&plan, &sweep, &options, &Trap, &AtomicBool::new(false)).unwrap();
+    assert_eq!((ended.tally.ok, ended.tally.failed, ended.left), (2, 1, 0));
+    assert_eq!(column(&sweep.join("runs.csv"), "status"), ["ok", "failed", "ok"]);
 }
 
 #[test]
@@ -361,6 +409,26 @@ fn a_validation_split_gives_every_row_its_columns() {
     let val = column(&epochs, "val_accuracy");
     assert!(val[0].is_empty() && !val[3].is_empty(), "{val:?}");
     assert_eq!(column(&folder.path().join("results/v/runs.csv"), "val_accuracy")[1], val[3]);
+}
+
+#[test]
+fn the_european_dialect_holds_in_all_tables_and_after_a_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let args =
+        ["--grid", "momentum=0.5,0.9", "--csv-dialect", "excel-eu", "--sweep-id", "dialect", "--quiet"];
+    assert_eq!(sweep(folder.path(), &args), (Some(0), String::new()));
+    let read =
+        |name: &str| std::fs::read_to_string(folder.path().join("results/dialect").join(name)).unwrap();
+    let tables = || [read("runs.csv"), read("epochs.csv")];
+    let before = tables();
+    assert!(before[0].starts_with("\u{feff}run_id;status;") && before[0].contains(";0,01;0,5;0;42;"));
+    assert!(
+        before[1].starts_with("\u{feff}run_id;trial;momentum;epoch;")
+            && before[1].contains("\r\nt0001;t0001;0,9;1;")
+    );
+    assert!(before.iter().all(|text| text.matches('\u{feff}').count() == 1 && text.ends_with("\r\n")));
+    assert_eq!(sweep(folder.path(), &[&args[..], &["--resume"]].concat()), (Some(0), String::new()));
+    assert_eq!(tables(), before);
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Observer for SweepProgress {
 
     fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_> {
         let bar = self.lines.as_ref().map(|lines| {
-            let bar = lines.add(ProgressBar::new(0));
+            let bar = lines.add(ProgressBar::new(1));
             let style = ProgressStyle::with_template("{prefix} {wide_bar} {msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
             bar.set_prefix(format!("{} {}", trial.id, trial.label()).trim_end().to_owned());

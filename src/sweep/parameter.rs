@@ -14,7 +14,7 @@ pub enum Parameter {
     HiddenDims,
     /// Width of the hidden layers: one, unless `num_layers` says otherwise
     HiddenDim,
-    /// Number of hidden layers, each [`STANDARD_WIDTH`] wide unless `hidden_dim` says otherwise
+    /// Number of hidden layers, each 128 wide unless `hidden_dim` says otherwise
     NumLayers,
     /// `--activation`
     Activation,
