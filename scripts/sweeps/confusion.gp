@@ -4,11 +4,11 @@
 if (ARGC != 2) { print "usage: gnuplot -c confusion.gp CONFUSION.csv PICTURE.svg|png"; exit status 2 }
 load system("dirname ".ARG0)."/common.gp"
 picture = ARG2
-eval prepare
 
 set datafile separator tab
 source = read("confusion.awk", "", quoted(ARG1))
 stats source using 1:2 nooutput
+eval prepare
 last = STATS_max_x
 set size ratio 1
 set xrange [-0.5:last + 0.5]

@@ -5,12 +5,12 @@
 if (ARGC < 2) { print "usage: gnuplot -c trials.gp PICTURE.svg|png EPOCHS.csv…"; exit status 2 }
 load system("dirname ".ARG0)."/common.gp"
 picture = ARG1
-eval prepare
 
 files = ""
 do for [i = 2:ARGC] { files = files." ".quoted(ARGV[i]) }
 source = read("trials.awk", "-v y=test_accuracy", files)
 stats source using 1:2 nooutput
+eval prepare
 set xlabel "epoch"
 set ylabel "test accuracy (%)"
 set key outside right top
