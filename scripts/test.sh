@@ -77,8 +77,9 @@ python3 -c 'import pandas' 2>/dev/null || /usr/bin/python3 -c 'import pandas' 2>
     skip pandas "install the package python3-pandas"
 command -v gnuplot >/dev/null || skip gnuplot "install the package gnuplot-nox"
 command -v parallel >/dev/null || skip "GNU parallel" "install the package parallel"
-command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v sbatch >/dev/null ||
-    skip Slurm "install the packages slurmctld, slurmd and slurm-client"
+for program in slurmctld slurmd sbatch; do
+    command -v "$program" >/dev/null || skip "Slurm's $program" "install slurmctld, slurmd and slurm-client"
+done
 log=$(mktemp)
 cargo test --workspace --locked | tee "$log"
 read -r passed ignored < <(awk '/^test result:/ { p += $4; i += $8 } END { print p + 0, i + 0 }' "$log")

@@ -11,6 +11,9 @@ read(program, settings, files) = "< LC_ALL=C awk -f ".quoted(here."/csv.awk")." 
 prepare = 'if (picture[strlen(picture) - 3:*] eq ".svg") { set terminal svg size 800,500 font "DejaVu Sans,14" background "white" } \
     else { set terminal pngcairo size 1200,750 font "DejaVu Sans,14" }; set output picture'
 
+# Ticks of an axis that counts epochs: whole numbers, ten or so
+step(last) = last > 10 ? ceil(last / 10.0) : 1
+
 set encoding utf8
 set datafile missing ""
 set border 3

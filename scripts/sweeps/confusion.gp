@@ -7,6 +7,7 @@ picture = ARG2
 
 set datafile separator tab
 source = read("confusion.awk", "", quoted(ARG1))
+diagonal = source." | awk -F'\t' '$1 == $2'"
 stats source using 1:2 nooutput
 eval prepare
 last = STATS_max_x
@@ -26,5 +27,5 @@ set cblabel "share of the true class"
 set palette defined (0 "white", 1 "#084594")
 # The diagonal has each class once: it names both axes.
 plot source using 1:2:4 with image, \
-     source using ($1 == $2 ? $1 : NaN):2:(""):xtic(5):ytic(5) with labels, \
+     diagonal using 1:2:(""):xtic(5):ytic(5) with labels, \
      source using 1:2:(sprintf("%d", $3)):($4 > 0.5 ? 0xffffff : 0x000000) with labels font ",10" textcolor rgb variable

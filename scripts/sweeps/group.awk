@@ -22,13 +22,13 @@ function row(    i, parts, count) {
     for (i = 1; i <= count; i++) if (parts[i] != x) others[rows] = others[rows] " " parts[i] "=" cell[parts[i]]
 }
 
-function group(row,    at) {
-    at = value[row]
+function group(r,    at) {
+    at = value[r]
     # Rows that differ in more than the seed are not one point with an error bar.
-    if (!(at in n)) { keys[++total] = at; first[at] = row }
-    if (others[first[at]] != others[row])
-        fail("runs of " x " " at " differ in more than the seed:" others[first[at]] " and" others[row])
-    sum[at] += result[row]; squares[at] += result[row] * result[row]; n[at]++
+    if (!(at in n)) { keys[++total] = at; first[at] = r }
+    if (others[first[at]] != others[r])
+        fail("runs of " x " " at " differ in more than the seed:" others[first[at]] " and" others[r])
+    sum[at] += result[r]; squares[at] += result[r] * result[r]; n[at]++
 }
 
 function done(    i, j, key, mean, variance) {

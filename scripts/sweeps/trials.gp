@@ -14,5 +14,7 @@ eval prepare
 set xlabel "epoch"
 set ylabel "test accuracy (%)"
 set key outside right top
-set xrange [0:*]
+set xrange [0:STATS_max_x]
+set xtics 0, step(STATS_max_x)
+set key Left reverse
 plot for [i = 0:STATS_blocks - 1] source index i using 1:(100 * $2) with linespoints linetype i + 1 title columnheader(1)
