@@ -50,7 +50,7 @@ scripts/get-data.sh
 
 begin "shellcheck"
 if command -v shellcheck >/dev/null; then
-    shellcheck scripts/*.sh .ci/run
+    shellcheck scripts/*.sh scripts/*/*.sh tests/*.sh .ci/run
 else
     skip shellcheck "install the package shellcheck"
 fi
@@ -70,6 +70,16 @@ else
 fi
 
 begin "cargo test"
+# Tests that open the tables in other programs, or run scripts that use them, leave themselves out without these.
+PATH=$PATH:/usr/sbin
+command -v soffice >/dev/null || skip LibreOffice "install the package libreoffice-calc-nogui"
+python3 -c 'import pandas' 2>/dev/null || /usr/bin/python3 -c 'import pandas' 2>/dev/null ||
+    skip pandas "install the package python3-pandas"
+command -v gnuplot >/dev/null || skip gnuplot "install the package gnuplot-nox"
+command -v parallel >/dev/null || skip "GNU parallel" "install the package parallel"
+for program in slurmctld slurmd sbatch; do
+    command -v "$program" >/dev/null || skip "Slurm's $program" "install slurmctld, slurmd and slurm-client"
+done
 log=$(mktemp)
 cargo test --workspace --locked | tee "$log"
 read -r passed ignored < <(awk '/^test result:/ { p += $4; i += $8 } END { print p + 0, i + 0 }' "$log")

@@ -45,6 +45,15 @@ fn results() -> &'static [(&'static str, PathBuf); 2] {
                 train(&[&small[..], &own].concat(), 0);
             }
             train(&["--data", ".", "--learning-rate", "1e30", "--run-id", "diverged"], 3);
+            let grid = ["learning_rate=log:1e-3..1e-1:3", "hidden_dims=none,8x4", "val_split=0.1"];
+            let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+            command
+                .current_dir(&data)
+                .args(["sweep", "--quiet", "--data", ".", "--epochs", "2", "--seeds", "2"]);
+            command.args(grid.iter().flat_map(|axis| ["--grid", axis]));
+            command.args(["--sweep-id", "rates", "--csv-dialect", dialect, "--out"]).arg(&out);
+            let output = command.stdin(Stdio::null()).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             (dialect, out)
         })
     })

@@ -11,6 +11,9 @@ read(program, settings, files) = "< LC_ALL=C awk -f ".quoted(here."/csv.awk")." 
 prepare = 'if (picture[strlen(picture) - 3:*] eq ".svg") { set terminal svg size 800,500 font "DejaVu Sans,14" background "white" } \
     else { set terminal pngcairo size 1200,750 font "DejaVu Sans,14" }; set output picture'
 
+# Ticks of an axis that counts epochs: whole numbers, ten or so
+step(last) = last > 10 ? ceil(last / 10.0) : 1
+
 set encoding utf8
 set datafile missing ""
 set border 3
@@ -20,6 +23,8 @@ set key noenhanced
 # Okabe and Ito's colours, with a dash and a point of their own
 array colour[7] = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9"]
 do for [i = 1:28] {
-    set linetype i linecolor rgb colour[(i - 1) % 7 + 1] dashtype (i - 1) % 5 + 1 linewidth 2 \
-        pointtype (i - 1) % 13 + 4 pointsize 0.8
+    hue = colour[(i - 1) % 7 + 1]
+    dash = (i - 1) % 5 + 1
+    point = (i - 1) % 13 + 4
+    set linetype i linecolor rgb hue dashtype dash linewidth 2 pointtype point pointsize 0.8
 }

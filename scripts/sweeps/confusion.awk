@@ -10,15 +10,15 @@ function row() {
     at[lines] = number(cell["true"])
     text[lines] = cell["true"]
     predicted[lines] = cell["predicted"]
-    count[lines] = cell["count"]
+    images[lines] = cell["count"]
     all[at[lines]] += cell["count"]
 }
 
-function done(    i) {
+function done(    i, share) {
     if (!lines) fail("no row")
     for (i = 1; i <= lines; i++) {
         gsub(/["\t]/, " ", text[i])
-        printf "%d\t%d\t%d\t%.4f\t%s\n", number(predicted[i]), at[i], count[i], \
-            all[at[i]] > 0 ? count[i] / all[at[i]] : 0, text[i]
+        share = all[at[i]] > 0 ? images[i] / all[at[i]] : 0
+        printf "%d\t%d\t%d\t%.4f\t%s\n", number(predicted[i]), at[i], images[i], share, text[i]
     }
 }

@@ -3,12 +3,14 @@
 if (ARGC != 2) { print "usage: gnuplot -c curves.gp EPOCHS.csv PICTURE.svg|png"; exit status 2 }
 load system("dirname ".ARG0)."/common.gp"
 picture = ARG2
-eval prepare
 
 data(y) = read("trials.awk", "-v y=".y, quoted(ARG1))
+stats data("train_loss") using 1:2 nooutput
+eval prepare
 set multiplot layout 1,2
 set xlabel "epoch"
-set xrange [0:*]
+set xrange [0:STATS_max_x]
+set xtics 0, step(STATS_max_x)
 set ylabel "loss (nats)"
 set key top right
 plot data("train_loss") using 1:2 with linespoints title "training", \

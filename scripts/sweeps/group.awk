@@ -11,23 +11,28 @@ function parameter(    parts, n) {
     return x == "num_layers" ? n : parts[1]
 }
 
-function row(    at, mine) {
-    mine = index(cell["run_id"], x "-") == 1
-    if (mine && !named) { named = 1; split("", sum); split("", squares); split("", n); split("", others); total = 0 }
-    if (named && !mine || cell[y] == "") return
-    at = parameter() + 0
+function row(    i, parts, count) {
+    if (cell[y] == "") return
+    rows++
+    mine[rows] = index(cell["run_id"], x "-") == 1
+    if (mine[rows]) named = 1
+    value[rows] = parameter() + 0
+    result[rows] = cell[y]
+    count = split("activation epochs batch_size learning_rate momentum weight_decay dtype engine data", parts, " ")
+    for (i = 1; i <= count; i++) if (parts[i] != x) others[rows] = others[rows] " " parts[i] "=" cell[parts[i]]
+}
+
+function group(r,    at) {
+    at = value[r]
     # Rows that differ in more than the seed are not one point with an error bar.
-    other = ""
-    for (i = 1; i <= split("activation epochs batch_size learning_rate momentum weight_decay dtype engine data", p, " "); i++)
-        if (p[i] != x) other = other " " p[i] "=" cell[p[i]]
-    if ((at in others) && others[at] != other)
-        fail("runs of " x " " at " differ in more than the seed:" others[at] " and" other)
-    others[at] = other
-    if (!(at in n)) keys[++total] = at
-    sum[at] += cell[y]; squares[at] += cell[y] * cell[y]; n[at]++
+    if (!(at in n)) { keys[++total] = at; first[at] = r }
+    if (others[first[at]] != others[r])
+        fail("runs of " x " " at " differ in more than the seed:" others[first[at]] " and" others[r])
+    sum[at] += result[r]; squares[at] += result[r] * result[r]; n[at]++
 }
 
 function done(    i, j, key, mean, variance) {
+    for (i = 1; i <= rows; i++) if (mine[i] || !named) group(i)
     if (!total) fail("no row has a " y)
     for (i = 2; i <= total; i++) { # by insertion: few values
         key = keys[i]
@@ -37,6 +42,6 @@ function done(    i, j, key, mean, variance) {
     for (i = 1; i <= total; i++) {
         key = keys[i]; mean = sum[key] / n[key]
         variance = n[key] > 1 ? (squares[key] - n[key] * mean * mean) / (n[key] - 1) : 0
-        printf "%.9g %.9g %.9g %d\n", key, mean, variance > 0 ? sqrt(variance) : 0, n[key]
+        printf "%.9g %.9g %.9g %d\n", key, mean, (variance > 0 ? sqrt(variance) : 0), n[key]
     }
 }

@@ -5,10 +5,10 @@ if (ARGC != 3) { print "usage: gnuplot -c sweep.gp RUNS.csv PARAMETER PICTURE.sv
 load system("dirname ".ARG0)."/common.gp"
 parameter = ARG2
 picture = ARG3
-eval prepare
 
 source = read("group.awk", "-v y=test_accuracy -v x=".quoted(parameter), quoted(ARG1))
 stats source using 1:4 nooutput
+eval prepare
 set xlabel parameter noenhanced
 set ylabel "test accuracy (%)"
 set offsets graph 0.05, graph 0.05, graph 0.1, graph 0.1

@@ -1,0 +1,207 @@
+//! The scripts of `scripts/sweeps`, as far as one machine goes: loops, GNU parallel, gnuplot, Slurm
+
+#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use support::{installed, left_out, small_data};
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A folder with small data in `data`, whose name needs quotes
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::Builder::new().prefix("it's a ").tempdir().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    small_data(&folder.path().join("data"));
+    folder
+}
+
+/// Runs a program with what the scripts take from the environment: an epoch on the folder's data
+fn run(folder: &Path, program: &Path, args: &[&str], settings: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(program);
+    command.current_dir(folder).args(args).stdin(Stdio::null()).env_remove("CHAINRULE_DATA");
+    command.envs([("CHAINRULE", env!("CARGO_BIN_EXE_chainrule")), ("DATA", "data"), ("EPOCHS", "1")]);
+    command.envs(settings.iter().copied()).output().unwrap()
+}
+
+fn sweep(folder: &Path, script: &str, args: &[&str], settings: &[(&str, &str)], code: i32) -> String {
+    let output = run(folder, &repository("scripts/sweeps").join(script), args, settings);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{script} {args:?}: {stderr}");
+    stderr
+}
+
+/// Column of a CSV file that holds no quotes
+fn column(path: &Path, name: &str) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    let at = text.lines().next().unwrap().split(',').position(|column| column == name).unwrap();
+    text.lines().skip(1).map(|line| line.split(',').nth(at).unwrap().to_owned()).collect()
+}
+
+const DEPTHS: [&str; 4] = ["128", "128x128", "128x128x128", "128x128x128x128"];
+
+#[test]
+fn loops_append_to_one_table_and_do_not_run_again_what_is_there() {
+    let folder = folder();
+    let runs = folder.path().join("results/runs.csv");
+    let rates = ["0.001", "0.005", "0.01", "0.05", "0.1"];
+    for (script, name, values) in [
+        ("hidden_dim.sh", "hidden_dims", &["32", "64", "128", "256", "512"][..]),
+        ("num_layers.sh", "hidden_dims", &DEPTHS),
+        ("learning_rate.sh", "learning_rate", &rates),
+    ] {
+        let before = if runs.exists() { column(&runs, name).len() } else { 0 };
+        sweep(folder.path(), script, &[], &[], 0);
+        assert_eq!(&column(&runs, name)[before..], values, "{script}");
+        let again = sweep(folder.path(), script, &[], &[], 0);
+        assert!(again.contains("there already"), "{again}");
+        assert_eq!(column(&runs, name).len(), before + values.len(), "{script}");
+    }
+    fs::remove_file(folder.path().join("results/num_layers-2-s42/summary.csv")).unwrap();
+    let again = sweep(folder.path(), "num_layers.sh", &[], &[], 0);
+    assert!(again.contains("num_layers-2-s42: unfinished, starts again"), "{again}");
+}
+
+#[test]
+fn a_loop_goes_on_after_a_run_that_diverged_and_says_so() {
+    let folder = folder();
+    let settings = [("SEEDS", "1 2"), ("OUT", "out")];
+    let args = ["--momentum=0.9", "--learning-rate=1e30"];
+    for _ in 0..2 {
+        let stderr = sweep(folder.path(), "num_layers.sh", &args, &settings, 4);
+        assert!(stderr.contains("8 runs failed or diverged"), "{stderr}");
+        assert_eq!(column(&folder.path().join("out/runs.csv"), "status"), ["diverged"; 8]);
+    }
+    sweep(folder.path(), "hidden_dim.sh", &["--nonsense"], &settings, 2);
+    assert!(!folder.path().join("out/hidden_dim-64-s42.log").exists(), "wrong usage ends the loop");
+}
+
+#[test]
+fn every_script_has_help() {
+    let folder = folder();
+    for script in ["hidden_dim.sh", "num_layers.sh", "learning_rate.sh", "parallel.sh", "slurm.sh"] {
+        let output = run(folder.path(), &repository("scripts/sweeps").join(script), &["--help"], &[]);
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && help.contains(script) && help.contains("EPOCHS"), "{help}");
+    }
+}
+
+#[test]
+fn gnu_parallel_gives_the_bits_of_the_loop() {
+    if !installed(&["parallel"]) {
+        return;
+    }
+    let folder = folder();
+    sweep(folder.path(), "num_layers.sh", &[], &[("OUT", "loop"), ("SEEDS", "1 2")], 0);
+    sweep(folder.path(), "parallel.sh", &["num_layers"], &[("SEEDS", "1 2"), ("JOBS", "3")], 0);
+    let table = folder.path().join("results/runs.csv");
+    let (mut ids, mut wanted) =
+        (column(&table, "run_id"), column(&folder.path().join("loop/runs.csv"), "run_id"));
+    ids.sort();
+    wanted.sort();
+    assert_eq!(ids, wanted);
+    for id in ids {
+        let model =
+            |out: &str| fs::read(folder.path().join(out).join(&id).join("model.safetensors")).unwrap();
+        assert!(model("loop") == model("results"), "{id}");
+    }
+    sweep(folder.path(), "parallel.sh", &["momentum"], &[], 2);
+}
+
+/// Share of a PNG's pixels that differ from its first
+fn ink(path: &Path) -> f64 {
+    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
+    let mut decoder = png::Decoder::new(file);
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info().unwrap();
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut bytes).unwrap();
+    let pixels = bytes[..info.buffer_size()].chunks_exact(info.color_type.samples());
+    let (total, first) = (pixels.len(), &bytes[..info.color_type.samples()]);
+    pixels.filter(|pixel| *pixel != first).count() as f64 / total as f64
+}
+
+#[test]
+fn gnuplot_draws_every_picture_from_the_tables_of_both_dialects() {
+    if !installed(&["gnuplot"]) {
+        return;
+    }
+    let folder = folder();
+    fs::write(folder.path().join("data/classes.txt"), "a \"b\", c\n=1;2\nKäfer\n").unwrap();
+    for dialect in ["standard", "excel-eu"] {
+        let flag = ["--csv-dialect", dialect];
+        let settings = [("OUT", dialect), ("SEEDS", "1 2 3"), ("EPOCHS", "4")];
+        sweep(folder.path(), "num_layers.sh", &flag, &settings, 0);
+        sweep(folder.path(), "learning_rate.sh", &flag, &settings, 0);
+        let run_folder = format!("{dialect}/num_layers-2-s3");
+        let (epochs, confusion) = (format!("{run_folder}/epochs.csv"), format!("{run_folder}/confusion.csv"));
+        let (other, runs) = (format!("{dialect}/num_layers-4-s1/epochs.csv"), format!("{dialect}/runs.csv"));
+        for kind in ["png", "svg"] {
+            let picture = |name: &str| format!("{dialect}-{name}'s.{kind}");
+            for (plot, name, args) in [
+                ("curves.gp", "curves", vec![&epochs[..], "PICTURE"]),
+                ("confusion.gp", "confusion", vec![&confusion, "PICTURE"]),
+                ("sweep.gp", "depth", vec![&runs, "num_layers", "PICTURE"]),
+                ("sweep.gp", "rate", vec![&runs, "learning_rate", "PICTURE"]),
+                ("trials.gp", "trials", vec!["PICTURE", &epochs, &other]),
+            ] {
+                let (script, picture) = (repository("scripts/sweeps").join(plot), picture(name));
+                let mut all = vec!["-c", script.to_str().unwrap()];
+                all.extend(args.iter().map(|&arg| if arg == "PICTURE" { &picture } else { arg }));
+                let output = run(folder.path(), Path::new("gnuplot"), &all, &[]);
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success() && stderr.is_empty(), "{all:?}: {stderr}");
+                let path = folder.path().join(&picture);
+                if kind == "png" {
+                    assert!(ink(&path) > 0.01, "{picture} is blank");
+                } else {
+                    let svg = fs::read_to_string(&path).unwrap();
+                    assert!(svg.matches("<path").count() > 10 && svg.contains("</svg>"), "{picture}");
+                    assert_eq!(svg.contains("Käfer"), name == "confusion", "{picture}");
+                }
+            }
+        }
+    }
+}
+
+/// A sweep's table without what differs from one time to the next
+fn figures(folder: &Path) -> Vec<Vec<String>> {
+    let names = ["trial", "status", "learning_rate", "seed", "test_loss", "test_accuracy"];
+    names.map(|name| column(&folder.join("runs.csv"), name)).to_vec()
+}
+
+#[test]
+fn a_slurm_array_and_its_merge_give_the_table_of_one_sweep() {
+    if !installed(&["sbatch"]) {
+        return;
+    }
+    if !["/usr/sbin/slurmctld", "/usr/sbin/slurmd"].iter().all(|daemon| Path::new(daemon).is_file()) {
+        return left_out("slurmctld or slurmd not installed");
+    }
+    let id = Command::new("id").arg("-u").output().unwrap();
+    if id.stdout != b"0\n" {
+        return left_out("a Slurm node needs root");
+    }
+    let folder = folder();
+    let what = ["learning_rate", "--seeds", "2", "--hidden-dims", "8", "--data", "data", "--epochs", "1"];
+    let script = repository("scripts/sweeps/slurm.sh");
+    let args = [&[script.to_str().unwrap(), "rates"], &what[..5]].concat();
+    let output = run(folder.path(), &repository("tests/slurm-cluster.sh"), &args, &[("TASKS", "3")]);
+    let logs: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok())
+        .collect();
+    assert!(output.status.success(), "{output:?} {logs:?}");
+    let alone = [&["sweep"], &what[..], &["--out", "alone", "--sweep-id", "rates", "--quiet"]].concat();
+    let alone = run(folder.path(), Path::new(env!("CARGO_BIN_EXE_chainrule")), &alone, &[]);
+    assert!(alone.status.success(), "{alone:?}");
+    let merged = figures(&folder.path().join("results/rates"));
+    assert_eq!(merged[0].len(), 10, "{merged:?} {logs:?}");
+    assert_eq!(merged, figures(&folder.path().join("alone/rates")));
+}
