@@ -30,7 +30,20 @@ pub struct LossSum {
     pub rows: usize,
 }
 
+/// Mean loss a row, nats, beyond which training has diverged: far from what any data and start weights give, since
+/// it means that labels get a probability of e⁻¹⁰⁰⁰⁰⁰
+///
+/// Not every divergence ends in infinity: where a step has left all units of a layer dead, the bias alone goes on, and
+/// learning rate 1e6 stays at about 2e6 nats.
+const DIVERGED_NATS: f64 = 1e5;
+
 impl LossSum {
+    /// Whether the loss is not finite, or its mean is beyond all reason
+    pub fn has_diverged(&self) -> bool {
+        let within = self.loss.is_finite() && self.loss <= DIVERGED_NATS * self.rows as f64;
+        !within
+    }
+
     /// Mean loss a row, nats; nothing without rows
     pub fn mean_loss(&self) -> Option<f64> {
         (self.rows > 0).then(|| self.loss / self.rows as f64)
@@ -108,6 +121,14 @@ mod tests {
         let sum = SoftmaxCrossEntropy::default().forward(&mut z, &[0, 4, 9]);
         approx::assert_relative_eq!(sum.loss, 3.0 * 10f64.ln(), max_relative = 1e-15);
         assert_eq!((sum.correct, sum.rows), (1, 3));
+    }
+
+    #[test]
+    fn a_loss_beyond_all_reason_has_diverged_and_a_bad_one_has_not() {
+        let sum = |loss| LossSum { loss, correct: 0, rows: 10 };
+        assert!([0.0, 23.0, 9e5].into_iter().all(|loss| !sum(loss).has_diverged()));
+        assert!([2e6, f64::INFINITY, f64::NAN].into_iter().all(|loss| sum(loss).has_diverged()));
+        assert!(!LossSum::default().has_diverged());
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub enum Status {
     /// All epochs done
     Ok,
-    /// The loss was not finite
+    /// The loss was not finite, or beyond all reason
     Diverged {
         /// In this epoch, counted from 1
         epoch: u32,
@@ -94,7 +94,7 @@ pub struct Outcome {
 /// Trains as `config` says on `data` and writes the run's files
 ///
 /// Files that grow are written as the epochs end, and the model is saved after each, so that a kill costs
-/// no more than the epoch in hand. When the loss is not finite the run ends, and the last model whose
+/// no more than the epoch in hand. When the loss diverges the run ends, and the last model whose
 /// figures were finite stays on disk. `summary.csv` is written when all else is there: it marks the run as ended.
 ///
 /// * `parent`: where the run's folder is made, itself made if it is not there
@@ -261,7 +261,7 @@ impl Record {
             if status == Status::Ok {
                 let (test, counts) = trainer.evaluate();
                 let val = trainer.validate();
-                if test.loss.is_finite() && val.is_none_or(|val| val.loss.is_finite()) {
+                if !test.has_diverged() && val.is_none_or(|val| !val.has_diverged()) {
                     self.save_model(trainer, data)?;
                     let figures =
                         EpochFigures { epoch, train: result.train, val, test, seconds: result.seconds };

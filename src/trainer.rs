@@ -23,7 +23,7 @@ const EVALUATION_ROWS: usize = 512;
 pub enum EpochEnd {
     /// All batches were seen
     Done,
-    /// The loss of this batch, counted from 1, was not finite; its update was not made
+    /// The loss of this batch, counted from 1, had diverged ([`LossSum::has_diverged`]); its update was not made
     Diverged {
         /// The batch
         batch: usize,
@@ -151,7 +151,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 gather(&data.train, rows, batches.peek().unwrap_or(&&[][..]), training.input_mut(), labels);
                 model.forward(training);
                 let sum = loss.forward(training.output_mut(), labels);
-                if !sum.loss.is_finite() {
+                if sum.has_diverged() {
                     return EpochEnd::Diverged { batch };
                 }
                 train.add(sum);

@@ -263,6 +263,15 @@ fn mixed_plans_are_refused_by_merge() {
 }
 
 #[test]
+fn a_rate_beyond_all_reason_diverges_in_every_net() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["sweep", "--data", "synthetic", "--epochs", "1", "--learning-rate", "1e6", "--quiet"];
+    let nets = ["--grid", "hidden_dims=none,16x16,512,64x32", "--seeds", "2", "--sweep-id", "nets"];
+    assert_eq!(chainrule(folder.path(), &[&settings[..], &nets].concat()).0, Some(4));
+    assert_eq!(column(&folder.path().join("results/nets/runs.csv"), "status"), ["diverged"; 8]);
+}
+
+#[test]
 fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

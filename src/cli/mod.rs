@@ -49,7 +49,7 @@ pub enum Exit {
     Done,
     /// A check failed
     Failed,
-    /// The loss was not finite
+    /// The loss was not finite, or beyond all reason
     Diverged,
     /// A sweep ended, and a trial failed or diverged
     SomeFailed,

@@ -81,7 +81,7 @@ pub fn run(args: Args) -> Result<Exit> {
             let place =
                 batch.map_or("in the evaluation after it".to_owned(), |batch| format!("at batch {batch}"));
             tell(&format!(
-                "error: diverged: the loss is not finite in epoch {epoch}, {place}, learning rate {}; \
+                "error: diverged: the loss is not finite, or above 100,000 nats, in epoch {epoch}, {place}, learning rate {}; \
                  model.safetensors holds the last good weights; try a smaller --learning-rate",
                 config.learning_rate
             ));

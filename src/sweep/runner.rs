@@ -193,7 +193,7 @@ impl Sweeper<'_> {
             self.stop.store(true, Ordering::Relaxed);
         }
         if rows.status() == "diverged" && problem.is_none() {
-            problem = Some("the loss is not finite".to_owned());
+            problem = Some("the loss is not finite, or above 100,000 nats".to_owned());
         }
         self.observer.ended(trial, &end(&rows, problem));
         Ok(())
