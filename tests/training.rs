@@ -204,7 +204,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_figures_empty() {
             .unwrap();
     assert!(matches!(outcome.status, Status::Diverged { epoch: 1, batch: Some(_) }));
     let epochs = std::fs::read_to_string(folder.path().join("bad/epochs.csv")).unwrap();
-    assert_eq!(epochs.lines().nth(1), Some("bad,1,1000000000000000000000000000000,,,,,,,diverged"));
+    assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged"));
     let runs = std::fs::read_to_string(folder.path().join("bad/summary.csv")).unwrap();
     assert!(runs.lines().nth(1).unwrap().starts_with("bad,diverged,5,relu,3,"), "{runs}");
     let model =
@@ -226,7 +226,7 @@ fn an_interrupted_run_saves_what_was_done() {
     let config = config("epochs = 5\nhidden_dims = [5]");
     let outcome =
         run::train(&config, &data(7), folder.path(), Some("cut"), &mut StopAfter(&stop), &stop).unwrap();
-    assert_eq!((outcome.status, outcome.pictures.len()), (Status::Interrupted, 2));
+    assert_eq!((outcome.status, outcome.pictures.len()), (Status::Interrupted, 4));
     let epochs = std::fs::read_to_string(folder.path().join("cut/epochs.csv")).unwrap();
     let ends: Vec<_> = epochs.lines().filter_map(|line| line.rsplit(',').next()).collect();
     assert_eq!(ends, ["status", "ok", "interrupted"]);
@@ -237,6 +237,8 @@ fn an_interrupted_run_saves_what_was_done() {
         "classes.csv",
         "curves.svg",
         "curves.png",
+        "confusion.svg",
+        "confusion.png",
         "config.toml",
     ] {
         assert!(folder.path().join("cut").join(file).is_file(), "{file}");
