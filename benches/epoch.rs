@@ -6,7 +6,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use chainrule::config::Settings;
+use chainrule::config::{EngineChoice, Settings};
 use chainrule::data::Dataset;
 use chainrule::trainer::Trainer;
 use divan::Bencher;
@@ -17,22 +17,35 @@ fn main() {
 }
 
 /// What it is called, hidden layers, batch size
-const NETS: &[(&str, &str, usize)] = &[("softmax", "none", 64), ("tiny", "32", 16), ("small", "128x64", 64)];
+type Net = (&'static str, &'static str, usize);
+const NETS: &[Net] =
+    &[("softmax", "none", 64), ("tiny", "32", 16), ("small", "128x64", 64), ("wide", "512x512", 128)];
 
-#[divan::bench(args = NETS, consts = [1, 2], sample_count = 5, sample_size = 1)]
-fn epoch<const THREADS: usize>(bencher: Bencher<'_, '_>, &(_, hidden, batch): &(&str, &str, usize)) {
+fn epochs(bencher: Bencher<'_, '_>, threads: usize, engine: EngineChoice, &(_, hidden, batch): &Net) {
     let data = Dataset::load(Some("synthetic")).unwrap();
     let settings = Settings {
         hidden_dims: Some(vec![hidden.parse().unwrap()]),
         batch_size: Some(batch),
+        engine: Some(engine),
         ..Settings::default()
     };
     let config = settings.resolve().unwrap();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
     let (stop, mut epoch) = (AtomicBool::new(false), 0);
     bencher.counter(ItemsCount::new(data.train.len())).bench_local(|| {
         epoch += 1;
         pool.install(|| trainer.run_epoch(epoch, &stop, &mut |_, _| {}))
     });
+}
+
+#[divan::bench(args = NETS, consts = [1, 2], sample_count = 5, sample_size = 1)]
+fn epoch<const THREADS: usize>(bencher: Bencher<'_, '_>, net: &Net) {
+    epochs(bencher, THREADS, EngineChoice::Auto, net);
+}
+
+/// What to compare with
+#[divan::bench(args = NETS, consts = [1, 2], sample_count = 5, sample_size = 1)]
+fn epoch_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, net: &Net) {
+    epochs(bencher, THREADS, EngineChoice::Matrixmultiply, net);
 }
