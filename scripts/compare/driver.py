@@ -285,7 +285,7 @@ def chart(rows):
         key = (row["program"], row["net"])
         best[key] = min(best.get(key, row["epoch_median_s"]), row["epoch_median_s"])
     bar, left, wide = 18, 150, 420
-    height = 60 + len(nets) * (len(programs) * bar + 34)
+    height = 60 + len(best) * bar + len(nets) * 34
     ratios = [best[p, n] / best["chainrule", n] for p, n in best if ("chainrule", n) in best]
     longest = max([1.0, *ratios])
     out = [
