@@ -43,7 +43,7 @@ pub fn train_command(trial: &Trial) -> Result<String> {
 }
 
 /// As a shell takes it for one word
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,+-@%".contains(c);
     if word.chars().all(plain) {
         return word.to_owned();

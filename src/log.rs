@@ -200,7 +200,7 @@ schema! {
         /// Best accuracy in validation where images are held out, else in the test
         best_accuracy: Option<f32>,
         /// Training alone, all epochs, s
-        train_s: f64,
+        train_s: Option<f64>,
         /// Training images a second, over all epochs
         samples_per_s: Option<f64>,
         /// Threads computed with

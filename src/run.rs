@@ -135,6 +135,7 @@ fn run<T: Scalar>(
     summary.threads = rayon::current_num_threads();
     let parameters = trainer.model().parameter_count();
     summary.parameters = Some(parameters);
+    summary.train_s = Some(0.0);
     let mut record = Record::create(config, folder, summary)?;
     reporter.started(&record.folder, parameters, trainer.batches());
     let trained = record.train(&mut trainer, config, data, reporter, stop);
@@ -190,7 +191,7 @@ fn blank_summary(config: &TrainConfig, run_id: &str, started_at: String) -> Summ
         test_accuracy: None,
         best_epoch: None,
         best_accuracy: None,
-        train_s: 0.0,
+        train_s: None,
         samples_per_s: None,
         threads: config.threads.unwrap_or(1),
         started_at,
@@ -251,7 +252,8 @@ impl Record {
         for epoch in 1..=config.epochs {
             let result =
                 trainer.run_epoch(epoch, stop, &mut |batch, sums| reporter.batch(epoch, batch, sums));
-            self.summary.train_s = log::seconds(self.summary.train_s + result.seconds);
+            let before = self.summary.train_s.unwrap_or_default();
+            self.summary.train_s = Some(log::seconds(before + result.seconds));
             self.trained_images += result.train.rows;
             match result.end {
                 EpochEnd::Done => {}
@@ -356,7 +358,7 @@ impl Record {
 
     /// `summary.csv`, which says that the run has ended: only after all else is on disk
     fn finish(&mut self, config: &TrainConfig) -> Result<()> {
-        self.summary.samples_per_s = log::rate(self.trained_images, self.summary.train_s);
+        self.summary.samples_per_s = log::rate(self.trained_images, self.summary.train_s.unwrap_or_default());
         let row = std::slice::from_ref(&self.summary);
         self.epochs.sync()?;
         write_atomically(&self.folder.join("summary.csv"), &log::to_csv(row, config.csv_dialect))

@@ -289,6 +289,8 @@ fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_goes_on() {
     let fast = args(&[&rates[..], &["--sweep-id", "fast", "--fail-fast"]].concat());
     let (code, _, stderr) = chainrule(path, &fast);
     assert!(code == Some(4) && stderr.contains("1 ok, 1 diverged, 1 not begun"), "{stderr}");
+    let report = std::fs::read_to_string(path.join("results/fast/report.md")).unwrap();
+    assert!(report.contains("1 `diverged`"), "a sweep that stopped has its report, too: {report}");
     let (code, _, stderr) =
         chainrule(path, &args(&[&rates[..], &["--sweep-id", "fast", "--resume"]].concat()));
     assert!(code == Some(4) && stderr.contains("3 trials, 2 of them ended before"), "{stderr}");
@@ -303,6 +305,10 @@ fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_goes_on() {
     let runs = path.join("results/data/runs.csv");
     assert_eq!(column(&runs, "status"), ["ok", "failed"]);
     assert_eq!(column(&runs, "parameters")[1], "");
+    let text = std::fs::read_to_string(&runs).unwrap();
+    let cells: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    let train_s = cells[0].iter().position(|name| *name == "train_s").unwrap();
+    assert!(cells[2][train_s].is_empty() && !cells[1][train_s].is_empty(), "{text}");
     assert_eq!(column(&runs, "data"), ["synthetic", "nowhere"]);
     let again = |more: &[&'static str]| chainrule(path, &args(&[&data[..], more].concat())).2;
     assert!(again(&["--resume"]).contains("2 trials, 2 of them ended before"));
@@ -368,7 +374,7 @@ fn a_folder_is_taken_up_only_with_resume_and_the_same_plan() {
     let (code, _, stderr) = chainrule(path, &words);
     assert!(code == Some(0) && stderr.contains("2 trials, 2 of them ended before"), "{stderr}");
     let (code, stderr) = sweep(path, &["--seeds", "3", "--out", "o", "--sweep-id", name, "--resume"]);
-    assert!(code == Some(1) && stderr.contains("there `seeds = 2`, here `seeds = 3`"), "{stderr}");
+    assert!(code == Some(1) && stderr.contains("seeds is 2 there, 3 here;"), "{stderr}");
     std::fs::create_dir(path.join("o/other")).unwrap();
     std::fs::write(path.join("o/other/mine.txt"), "x").unwrap();
     let (code, stderr) = sweep(path, &["--seeds", "2", "--out", "o", "--sweep-id", "other"]);
@@ -418,6 +424,22 @@ fn a_validation_split_gives_every_row_its_columns() {
     let val = column(&epochs, "val_accuracy");
     assert!(val[0].is_empty() && !val[3].is_empty(), "{val:?}");
     assert_eq!(column(&folder.path().join("results/v/runs.csv"), "val_accuracy")[1], val[3]);
+}
+
+#[test]
+fn test_and_validation_figures_are_not_held_against_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let args =
+        ["sweep", "--data", "synthetic", "--hidden-dims", "8", "--epochs", "1", "--batch-size", "1000"];
+    let (code, _, stderr) = chainrule(
+        folder.path(),
+        &[&args[..], &["--grid", "val_split=0,0.1", "--sweep-id", "mixed"]].concat(),
+    );
+    assert!(code == Some(0) && stderr.contains("which also picked it"), "{stderr}");
+    let test = column(&folder.path().join("results/mixed/runs.csv"), "test_accuracy");
+    let test: Vec<f64> = test.iter().map(|cell| cell.parse().unwrap()).collect();
+    let best = if test[1] > test[0] { "best: t0001" } else { "best: t0000" };
+    assert!(stderr.contains(best), "{test:?}: {stderr}");
 }
 
 #[test]

@@ -17,13 +17,16 @@ pub struct Signals {
 impl Signals {
     pub fn register() -> Result<Self> {
         let (stop, number) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        // Not `stop` itself, which a sweep also sets when one failure is enough.
+        let came = Arc::new(AtomicBool::new(false));
         let mut meanings = vec![(SIGINT, SIGINT), (SIGTERM, SIGTERM)];
         #[cfg(unix)]
         meanings.push((signal_hook::consts::SIGUSR1, SIGTERM));
         for (signal, meaning) in meanings {
-            // In this order: the second signal finds `stop` set, the first does not.
-            flag::register_conditional_shutdown(signal, 128 + meaning, Arc::clone(&stop))?;
+            // In this order: the second signal finds `came` set, the first does not.
+            flag::register_conditional_shutdown(signal, 128 + meaning, Arc::clone(&came))?;
             flag::register_usize(signal, Arc::clone(&number), meaning as usize)?;
+            flag::register(signal, Arc::clone(&came))?;
             flag::register(signal, Arc::clone(&stop))?;
         }
         Ok(Self { stop, number })

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
+use chainrule::command::quoted;
 use chainrule::config::Settings;
 use chainrule::sweep::{self, Axis, Draft, Ended, Options, Parameter, Plan, Shard, Trial};
 use chainrule::threads::cores;
@@ -225,8 +226,8 @@ fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>
     };
     format!(
         "chainrule sweep --plan {} --out {} --sweep-id {sweep_id}{part} --resume",
-        folder.join(plan).display(),
-        out.display()
+        quoted(&folder.join(plan).to_string_lossy()),
+        quoted(&out.to_string_lossy())
     )
 }
 

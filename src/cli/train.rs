@@ -102,7 +102,7 @@ fn summarise(outcome: &Outcome) {
         (None, Some(test)) => format!("{test}{best}, "),
         _ => String::new(),
     };
-    tell(&format!("{}: {figures}{:.1} s of training", summary.status, summary.train_s));
+    tell(&format!("{}: {figures}{:.1} s of training", summary.status, summary.train_s.unwrap_or_default()));
     // A run that diverged at once has neither curves nor a confusion matrix.
     let names = [
         "epochs.csv",

@@ -146,13 +146,37 @@ fn check_plan(path: &Path, plan: &Plan) -> Result<()> {
     if there.hash == plan.hash {
         return Ok(());
     }
-    let difference = there.text.lines().zip(plan.text.lines()).find(|(a, b)| a != b);
-    let difference = difference.map(|(a, b)| format!(": there `{a}`, here `{b}`")).unwrap_or_default();
     let problem = format!(
-        "is plan {}, expected {}{difference}; name another folder with --sweep-id or --out",
-        there.hash, plan.hash
+        "is plan {}, expected {}: {}; name another folder with --sweep-id or --out",
+        there.hash,
+        plan.hash,
+        differences(&there.text, &plan.text)
     );
     Err(Error::Text { path: path.to_owned(), problem })
+}
+
+/// Every setting in which two plans differ
+fn differences(there: &str, here: &str) -> String {
+    let [there, here] = [there, here].map(|text| text.parse::<toml::Table>().unwrap_or_default());
+    let only_here = here.keys().filter(|key| !there.contains_key(*key));
+    let keys = there.keys().chain(only_here).filter(|key| there.get(*key) != here.get(*key));
+    let value = |plan: &toml::Table, key: &str| plan.get(key).map_or("nothing".to_owned(), one_line);
+    let differ = |key: &String| format!("{key} is {} there, {} here", value(&there, key), value(&here, key));
+    keys.map(differ).collect::<Vec<_>>().join("; ")
+}
+
+/// A value as TOML writes it inside a line
+fn one_line(value: &toml::Value) -> String {
+    match value {
+        toml::Value::Table(table) => {
+            let pairs = table.iter().map(|(key, value)| format!("{key} = {}", one_line(value)));
+            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+        }
+        toml::Value::Array(values) => {
+            format!("[{}]", values.iter().map(one_line).collect::<Vec<_>>().join(", "))
+        }
+        _ => value.to_string(),
+    }
 }
 
 fn names(folder: &Path) -> Result<Vec<String>> {

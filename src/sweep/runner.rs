@@ -111,8 +111,8 @@ pub fn run(
     drop(sweeper);
     let mut tally = Tally::default();
     tables.rebuild(&folder.files, sweep, mine.iter().copied(), |trial, rows| tally.add(trial, rows))?;
-    let whole = options.shard.is_none() && !stop.load(Ordering::Relaxed);
-    let drawn = if whole { figures::redraw(sweep)? } else { Vec::new() };
+    // Also of a sweep that was stopped, or pictures of an earlier time would stand beside the tables.
+    let drawn = if options.shard.is_none() { figures::redraw(sweep)? } else { Vec::new() };
     Ok(Ended { tally, left: todo.len() - begun, drawn })
 }
 
