@@ -14,9 +14,11 @@ use crate::loss::{LossSum, SoftmaxCrossEntropy};
 use crate::model::{Mlp, Workspace, with_team};
 use crate::optim::Sgd;
 
-/// Rows of a forward pass when nothing is learnt: 512 images of 784 pixels are 1.6 MB, which a core's L2 and
-/// L3 hold; twice as many or half as many made no difference beyond the noise
-const EVALUATION_ROWS: usize = 512;
+/// Rows of a forward pass when nothing is learnt: 128 images of 784 pixels are 0.4 MB, less than half of a core's L2
+///
+/// Against 512 rows, predicting 10,000 images takes 0.96 (default net) and 0.88 (784-512-512-10) of the time on two
+/// threads, and 1.02 (default net) on one; 256 rows lie between (`chainrule bench`, Zen 5, in turns).
+const EVALUATION_ROWS: usize = 128;
 
 /// How an epoch ended
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
