@@ -5,6 +5,24 @@
 
 mod columns;
 
+/// A struct whose fields, in order, are the columns of a CSV file
+macro_rules! schema {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: $ty,)*
+        }
+        impl Row for $name {
+            const HEADER: &'static [&'static str] = &[$(stringify!($field)),*];
+            fn cells(&self) -> Vec<Cell> {
+                vec![$(self.$field.to_cell()),*]
+            }
+        }
+    };
+}
+mod schemas;
+
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +31,7 @@ use crate::config::CsvDialect;
 use crate::error::{Error, Result};
 
 pub use columns::Columns;
+pub use schemas::{BenchRow, ClassRow, ConfusionRow, EpochRow, SummaryRow};
 
 /// The content of a cell
 #[derive(Clone, Debug, PartialEq)]
@@ -92,174 +111,6 @@ pub trait Row {
     const HEADER: &'static [&'static str];
     /// The cells, in the same order
     fn cells(&self) -> Vec<Cell>;
-}
-
-macro_rules! schema {
-    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug)]
-        pub struct $name {
-            $($(#[$field_meta])* pub $field: $ty,)*
-        }
-        impl Row for $name {
-            const HEADER: &'static [&'static str] = &[$(stringify!($field)),*];
-            fn cells(&self) -> Vec<Cell> {
-                vec![$(self.$field.to_cell()),*]
-            }
-        }
-    };
-}
-
-schema! {
-    /// A line of `bench.csv`
-    BenchRow {
-        /// `machine`, `product`, `loop`, `epoch` or `predict`
-        kind: &'static str,
-        /// What was measured
-        name: String,
-        /// Threads it ran on
-        threads: usize,
-        /// Median of the time that one took, s
-        median_s: f64,
-        /// 10⁹ floating-point operations a second
-        gflop_per_s: Option<f64>,
-        /// 10⁹ bytes a second, read and written
-        gb_per_s: Option<f64>,
-        /// Images a second
-        images_per_s: Option<f64>,
-        /// GFLOP/s over the FMA peak of as many threads in the same run, 0 to 1
-        fraction_of_peak: Option<f64>,
-    }
-}
-
-schema! {
-    /// A line of `epochs.csv`; losses in nats, accuracies from 0 to 1
-    EpochRow {
-        /// Which run
-        run_id: String,
-        /// Counted from 1
-        epoch: u32,
-        /// Step size in this epoch
-        learning_rate: f64,
-        /// Running mean over the epoch's batches
-        train_loss: Option<f32>,
-        /// Running mean over the epoch's batches
-        train_accuracy: Option<f32>,
-        /// Full pass over what is held out, after the epoch; no column without a validation split
-        val_loss: Option<f32>,
-        /// Full pass over what is held out, after the epoch; no column without a validation split
-        val_accuracy: Option<f32>,
-        /// Full pass after the epoch
-        test_loss: Option<f32>,
-        /// Full pass after the epoch
-        test_accuracy: Option<f32>,
-        /// Training alone, s
-        epoch_s: Option<f64>,
-        /// Training images a second
-        samples_per_s: Option<f64>,
-        /// `ok`, `diverged` or `interrupted`
-        status: &'static str,
-    }
-}
-
-schema! {
-    /// A line of `summary.csv` and `runs.csv`: a run with all that repeats it, and the figures of its last whole epoch
-    SummaryRow {
-        /// Which run
-        run_id: String,
-        /// `ok`, `diverged`, `failed` or `interrupted`
-        status: &'static str,
-        /// As `128x64`, or `none`
-        hidden_dims: String,
-        /// `relu` or `sigmoid`
-        activation: String,
-        /// As asked for
-        epochs: u32,
-        /// As asked for
-        batch_size: usize,
-        /// As asked for
-        learning_rate: f64,
-        /// As asked for
-        momentum: f64,
-        /// As asked for
-        weight_decay: f64,
-        /// As asked for
-        seed: u64,
-        /// Numbers that are trained; unknown of a run that failed before it had a net
-        parameters: Option<usize>,
-        /// Of the last whole epoch
-        train_loss: Option<f32>,
-        /// Of the last whole epoch
-        train_accuracy: Option<f32>,
-        /// Of the last whole epoch; of the start weights if none was asked for
-        test_loss: Option<f32>,
-        /// Of the last whole epoch; of the start weights if none was asked for
-        test_accuracy: Option<f32>,
-        /// The first with the best accuracy
-        best_epoch: Option<u32>,
-        /// Best accuracy in validation where images are held out, else in the test
-        best_accuracy: Option<f32>,
-        /// Training alone, all epochs, s
-        train_s: Option<f64>,
-        /// Training images a second, over all epochs
-        samples_per_s: Option<f64>,
-        /// Threads computed with
-        threads: usize,
-        /// ISO 8601, UTC
-        started_at: String,
-        /// Of the program
-        version: &'static str,
-        /// Share that is held out, if any is
-        val_split: Option<f64>,
-        /// Of the last whole epoch
-        val_loss: Option<f32>,
-        /// Of the last whole epoch
-        val_accuracy: Option<f32>,
-        /// `f32` or `f64`
-        dtype: String,
-        /// As asked for
-        engine: String,
-        /// Whether the batches come in the order of the file
-        no_shuffle: bool,
-        /// Where the images came from
-        data: String,
-    }
-}
-
-schema! {
-    /// A line of `confusion.csv`: how many test images of one class were taken for another
-    ConfusionRow {
-        /// Name of the true class
-        r#true: String,
-        /// Name of the predicted class
-        predicted: String,
-        /// Images
-        count: u64,
-    }
-}
-
-schema! {
-    /// A line of `classes.csv`: how well one class is told from the others
-    ClassRow {
-        /// Its name
-        class: String,
-        /// Test images of it
-        support: u64,
-        /// Share of the images taken for it that are of it
-        precision: Option<f32>,
-        /// Share of its images that are taken for it
-        recall: Option<f32>,
-        /// 2 · precision · recall / (precision + recall)
-        f1: Option<f32>,
-    }
-}
-
-impl EpochRow {
-    /// The columns of an `epochs.csv`: those of validation only where there is a split
-    pub fn columns(val: bool) -> Columns {
-        let all = Columns::of::<Self>();
-        if val { all } else { all.without(&["val_loss", "val_accuracy"]) }
-    }
 }
 
 /// Seconds to the microsecond: what a clock gives beyond that is noise
