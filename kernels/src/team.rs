@@ -9,6 +9,9 @@
 //! in that core's cache from loop to loop, then any that are left. So a thread that the operating system
 //! has set aside delays nobody unless it was in the middle of a piece, and who computes a piece does not
 //! change its bits.
+//!
+//! A cache line that another core wrote last takes 50 to 500 ns to come, as long as a piece of a small net. So what
+//! threads share in a loop is few lines: the signal, a count for each share of pieces, and one of those that are done.
 
 use std::cell::Cell;
 use std::ptr;
@@ -156,27 +159,34 @@ impl Job<'_> {
     }
 }
 
-/// A number on a cache line of its own
+/// What has a cache line of its own
 #[repr(align(64))]
-struct Padded(AtomicU64);
+struct Line<T>(T);
+
+/// What followers wait for, and the leader writes once a loop
+struct Signal {
+    /// Number of the present loop · 2⁸ + its pieces, or [`STOP`]
+    word: AtomicU64,
+    /// The present loop; valid while one of its pieces is claimed and not done
+    job: AtomicPtr<Job<'static>>,
+}
 
 /// What the leader and its followers share
 struct Team {
     size: usize,
     /// More threads than cores: whoever waits gives its core away at once
     crowded: bool,
-    /// Number of the present loop · 2⁸ + its pieces
-    word: AtomicU64,
-    /// The present loop; valid while one of its pieces is claimed and not done
-    job: AtomicPtr<Job<'static>>,
-    /// For each piece, the number of the last loop in which it was claimed
-    claims: [Padded; PIECES_MAX],
-    done: AtomicUsize,
-    stop: AtomicBool,
     panicked: AtomicBool,
+    signal: Line<Signal>,
+    /// For each share of the pieces: the number of the last loop in which one was claimed · 2¹⁶ + how many then by
+    /// the share's thread · 2⁸ + how many by others
+    claims: [Line<AtomicU64>; PIECES_MAX],
+    done: Line<AtomicUsize>,
 }
 
 const PIECE_BITS: u32 = 8;
+/// The scope is over
+const STOP: u64 = u64::MAX;
 
 impl Team {
     fn new(size: usize) -> Self {
@@ -184,12 +194,10 @@ impl Team {
         Self {
             size,
             crowded: size > cores,
-            word: AtomicU64::new(0),
-            job: AtomicPtr::new(ptr::null_mut()),
-            claims: [const { Padded(AtomicU64::new(0)) }; PIECES_MAX],
-            done: AtomicUsize::new(0),
-            stop: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
+            signal: Line(Signal { word: AtomicU64::new(0), job: AtomicPtr::new(ptr::null_mut()) }),
+            claims: [const { Line(AtomicU64::new(0)) }; PIECES_MAX],
+            done: Line(AtomicUsize::new(0)),
         }
     }
 
@@ -199,13 +207,14 @@ impl Team {
         let pieces = indices.div_ceil(per_piece);
         let job = Job { f, indices, per_piece };
         let _outside = Lead::leave();
-        self.job.store(ptr::from_ref(&job).cast::<Job<'static>>().cast_mut(), Ordering::Relaxed);
-        self.done.store(0, Ordering::Relaxed);
-        let word = (((self.word.load(Ordering::Relaxed) >> PIECE_BITS) + 1) << PIECE_BITS) | pieces as u64;
+        let Signal { word, job: place } = &self.signal.0;
+        place.store(ptr::from_ref(&job).cast::<Job<'static>>().cast_mut(), Ordering::Relaxed);
+        self.done.0.store(0, Ordering::Relaxed);
+        let next = (((word.load(Ordering::Relaxed) >> PIECE_BITS) + 1) << PIECE_BITS) | pieces as u64;
         // Whatever happens below, `job` must outlive the followers' use of it.
-        let finish = FinishOnDrop { team: self, word, pieces };
-        self.word.store(word, Ordering::Release);
-        self.take_pieces(word, 0);
+        let finish = FinishOnDrop { team: self, word: next, pieces };
+        word.store(next, Ordering::Release);
+        self.take_pieces(next, 0);
         drop(finish);
         if self.panicked.load(Ordering::Relaxed) {
             panic!("a piece of a parallel loop panicked on another thread");
@@ -215,9 +224,11 @@ impl Team {
     /// A follower's life: wait for a loop, help with it, until the scope ends
     fn follow(&self, me: usize) {
         let (mut seen, mut wait) = (0, Wait::new(self.crowded));
-        while !self.stop.load(Ordering::Acquire) {
-            let word = self.word.load(Ordering::Acquire);
-            if word == seen {
+        loop {
+            let word = self.signal.0.word.load(Ordering::Acquire);
+            if word == STOP {
+                return;
+            } else if word == seen {
                 wait.a_little(true);
             } else {
                 seen = word;
@@ -229,29 +240,49 @@ impl Team {
 
     /// Claims pieces of the loop `word`, own share first, and runs them
     fn take_pieces(&self, word: u64, me: usize) {
-        let pieces = (word & ((1 << PIECE_BITS) - 1)) as usize;
-        let first = me * pieces / self.size;
-        for piece in (first..pieces).chain(0..first) {
-            if self.claim(word, piece) {
-                let _done = DoneOnDrop(self);
-                // SAFETY: the claim succeeded, so piece `piece` of the loop `word` was not done before, and
-                // is not until `_done` drops. The leader leaves `run`, where the job lives, and stores
-                // another job only after all pieces are done (`FinishOnDrop`). The job of this loop was
-                // stored before `word` was released, which this thread has acquired or written itself.
-                let job = unsafe { &*self.job.load(Ordering::Relaxed) };
-                job.run(piece);
-            }
+        let mut done = DoneOnDrop { team: self, count: 0 };
+        while let Some(piece) = self.claim(word, me) {
+            // Counted when this thread has no more of them: one line that goes to another core instead of many.
+            done.count += 1;
+            // SAFETY: the claim succeeded, so piece `piece` of the loop `word` was not done before, and is not until
+            // `done` drops. The leader leaves `run`, where the job lives, and stores another job only after all pieces
+            // are done (`FinishOnDrop`). The job of this loop was stored before `word` was released, which this
+            // thread has acquired or written itself.
+            let job = unsafe { &*self.signal.0.job.load(Ordering::Relaxed) };
+            job.run(piece);
         }
     }
 
-    /// Whether this call is the one that claims `piece` in the loop `word`
+    /// A piece of the loop `word` that nobody has claimed before: the first of the thread's own share, or else the last
+    /// of another's
     ///
     /// A thread that is late, with the word of a loop that is over, finds all its pieces claimed in that
     /// loop or a later one, and gets none.
-    fn claim(&self, word: u64, piece: usize) -> bool {
-        let (number, claim) = (word >> PIECE_BITS, &self.claims[piece].0);
-        let last = claim.load(Ordering::Relaxed);
-        last < number && claim.compare_exchange(last, number, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    fn claim(&self, word: u64, me: usize) -> Option<usize> {
+        const COUNT: u64 = (1 << PIECE_BITS) - 1;
+        let (number, pieces) = (word >> PIECE_BITS, (word & COUNT) as usize);
+        let shares = self.size.min(PIECES_MAX);
+        let start = |share: usize| share * pieces / shares;
+        for share in (0..shares).map(|i| (me + i) % shares) {
+            let (start, end) = (start(share), start(share + 1));
+            let (own, claims) = (share == me, &self.claims[share].0);
+            let mut last = claims.load(Ordering::Relaxed);
+            while last >> (2 * PIECE_BITS) <= number {
+                let fresh = last >> (2 * PIECE_BITS) < number;
+                let taken = if fresh { 0 } else { last };
+                let (first, others) = ((taken >> PIECE_BITS & COUNT) as usize, (taken & COUNT) as usize);
+                if first + others >= end - start {
+                    break;
+                }
+                let base = if fresh { number << (2 * PIECE_BITS) } else { last };
+                let next = base + if own { 1 << PIECE_BITS } else { 1 };
+                match claims.compare_exchange_weak(last, next, Ordering::AcqRel, Ordering::Relaxed) {
+                    Ok(_) => return Some(if own { start + first } else { end - 1 - others }),
+                    Err(now) => last = now,
+                }
+            }
+        }
+        None
     }
 }
 
@@ -279,14 +310,19 @@ impl Wait {
     }
 }
 
-/// Counts a piece as done, also when it panics
-struct DoneOnDrop<'a>(&'a Team);
+/// Counts a thread's pieces as done, also when the last of them panics
+struct DoneOnDrop<'a> {
+    team: &'a Team,
+    count: usize,
+}
 impl Drop for DoneOnDrop<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.panicked.store(true, Ordering::Relaxed);
+            self.team.panicked.store(true, Ordering::Relaxed);
         }
-        self.0.done.fetch_add(1, Ordering::Release);
+        if self.count > 0 {
+            self.team.done.0.fetch_add(self.count, Ordering::Release);
+        }
     }
 }
 
@@ -299,11 +335,11 @@ struct FinishOnDrop<'a> {
 impl Drop for FinishOnDrop<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let unrun = (0..self.pieces).filter(|&piece| self.team.claim(self.word, piece)).count();
-            self.team.done.fetch_add(unrun, Ordering::Release);
+            let unrun = std::iter::from_fn(|| self.team.claim(self.word, 0)).count();
+            self.team.done.0.fetch_add(unrun, Ordering::Release);
         }
         let mut wait = Wait::new(self.team.crowded);
-        while self.team.done.load(Ordering::Acquire) < self.pieces {
+        while self.team.done.0.load(Ordering::Acquire) < self.pieces {
             wait.a_little(false);
         }
     }
@@ -313,7 +349,7 @@ impl Drop for FinishOnDrop<'_> {
 struct StopOnDrop<'a>(&'a Team);
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.stop.store(true, Ordering::Release);
+        self.0.signal.0.word.store(STOP, Ordering::Release);
     }
 }
 
