@@ -186,13 +186,29 @@ impl Figures<'_> {
         }
     }
 
-    /// Each layer of a net: forward, and backward with its step
+    /// Each layer of a net: forward, and backward with its step; once with operands full of numbers, once with as many
+    /// zeros as training meets, in images and behind a ReLU
     fn products(&mut self, net: &Net, kind: EngineKind) {
-        let m = net.batch_size;
+        for half in [false, true] {
+            self.layers(net, kind, half);
+        }
+    }
+
+    fn layers(&mut self, net: &Net, kind: EngineKind, half: bool) {
+        let (m, last) = (net.batch_size, net.dims.len() - 2);
+        let note = if half { ", half zeros" } else { "" };
         for (l, pair) in net.dims.windows(2).enumerate() {
             let [k, n] = [pair[0], pair[1]];
-            let f = if l + 2 < net.dims.len() { Map::Relu } else { Map::Identity };
-            let (x, mut w, mut y, mut dx) = (wave(m, k, 1), wave(k, n, 2), wave(m, n, 3), wave(m, k, 4));
+            let f = if l < last { Map::Relu } else { Map::Identity };
+            let (mut x, mut w, mut y, mut dx) = (wave(m, k, 1), wave(k, n, 2), wave(m, n, 3), wave(m, k, 4));
+            // What comes out of the loss has no zeros.
+            let mut dy = wave(m, n, 5);
+            if half {
+                halve(&mut x, 1);
+                if l < last {
+                    halve(&mut dy, 5);
+                }
+            }
             let (mut b, mut vw, mut vb) = (vec![0.0; n], Matrix::<f32>::zeros(k, n), vec![0.0; n]);
             let mut engine = Engine::new(kind);
             let gflop = 2e-9 * (m * k * n) as f64;
@@ -200,8 +216,7 @@ impl Figures<'_> {
                 let w = View::new(w.data(), k, n);
                 engine.affine(x.view(), w, &b, f, ViewMut::new(y.data_mut(), m, n));
             });
-            self.flops("product", format!("forward {m}×{k}·{k}×{n}"), forward_s, gflop, None);
-            let dy = wave(m, n, 5);
+            self.flops("product", format!("forward {m}×{k}·{k}×{n}{note}"), forward_s, gflop, None);
             // So small a step that the weights stay what they are.
             let rule = SgdRule { eta: 1e-12, mu: 0.9, lambda: 0.0 };
             let backward_s = in_team(|| {
@@ -210,7 +225,7 @@ impl Figures<'_> {
                 engine.affine_backward(x.view(), dy.view(), w.data_mut(), to, step);
             });
             let (what, count) = if l > 0 { ("dX, dW, step", 2.0) } else { ("dW, step", 1.0) };
-            self.flops("product", format!("{what} {m}×{k}·{k}×{n}"), backward_s, count * gflop, None);
+            self.flops("product", format!("{what} {m}×{k}·{k}×{n}{note}"), backward_s, count * gflop, None);
         }
     }
 
@@ -301,6 +316,12 @@ fn median(samples: impl Iterator<Item = f64>) -> f64 {
 /// Numbers in [−1, 1], none of them special
 fn wave(rows: usize, cols: usize, salt: usize) -> Matrix<f32> {
     Matrix::from_fn(rows, cols, |i, j| ((i * 31 + j * 17 + salt * 7) % 101) as f32 / 50.5 - 1.0)
+}
+
+/// Half of the numbers become 0, chosen by chance
+fn halve(x: &mut Matrix<f32>, salt: u64) {
+    let mut random = Random::new(salt, Purpose::BenchImages);
+    x.data_mut().iter_mut().filter(|_| random.below(2) == 0).for_each(|x| *x = 0.0);
 }
 
 /// A set for nets of these widths: the synthetic one if it fits, else images and labels by chance

@@ -39,8 +39,23 @@ fn numbers(len: usize) -> Vec<f32> {
     (0..len).map(|i| (i % 101) as f32 / 50.5 - 1.0).collect()
 }
 
-fn forward<const THREADS: usize>(bencher: Bencher<'_, '_>, kind: EngineKind, &(_, m, k, n): &Layer) {
-    let (x, w, b, mut y) = (numbers(m * k), numbers(k * n), numbers(n), numbers(m * n));
+/// The same with half of them 0, by chance, as in images and behind a ReLU
+fn half_zeros(len: usize) -> Vec<f32> {
+    let mut random = 1u32;
+    let mut coin = || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        random >> 31 == 0
+    };
+    numbers(len).into_iter().map(|x| if coin() { x } else { 0.0 }).collect()
+}
+
+fn forward<const THREADS: usize>(
+    bencher: Bencher<'_, '_>,
+    kind: EngineKind,
+    x: fn(usize) -> Vec<f32>,
+    &(_, m, k, n): &Layer,
+) {
+    let (x, w, b, mut y) = (x(m * k), numbers(k * n), numbers(n), numbers(m * n));
     let mut engine = Engine::new(kind);
     in_team(bencher, THREADS, 2 * m * k * n, || {
         engine.affine(View::new(&x, m, k), View::new(&w, k, n), &b, Map::Relu, ViewMut::new(&mut y, m, n));
@@ -49,17 +64,27 @@ fn forward<const THREADS: usize>(bencher: Bencher<'_, '_>, kind: EngineKind, &(_
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn forward_fused<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    forward::<THREADS>(bencher, EngineKind::auto(), layer);
+    forward::<THREADS>(bencher, EngineKind::auto(), numbers, layer);
+}
+
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn forward_fused_half_zeros<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    forward::<THREADS>(bencher, EngineKind::auto(), half_zeros, layer);
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn forward_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    forward::<THREADS>(bencher, EngineKind::Matrixmultiply, layer);
+    forward::<THREADS>(bencher, EngineKind::Matrixmultiply, numbers, layer);
 }
 
 /// dX, dW and the step with momentum
-fn backward<const THREADS: usize>(bencher: Bencher<'_, '_>, kind: EngineKind, &(_, m, k, n): &Layer) {
-    let (x, dy, mut dx) = (numbers(m * k), numbers(m * n), numbers(m * k));
+fn backward<const THREADS: usize>(
+    bencher: Bencher<'_, '_>,
+    kind: EngineKind,
+    x: fn(usize) -> Vec<f32>,
+    &(_, m, k, n): &Layer,
+) {
+    let (x, dy, mut dx) = (x(m * k), x(m * n), numbers(m * k));
     let (mut w, mut b, mut v) = (numbers(k * n), numbers(n), numbers((k + 1) * n));
     let mut engine = Engine::new(kind);
     let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0 };
@@ -73,12 +98,17 @@ fn backward<const THREADS: usize>(bencher: Bencher<'_, '_>, kind: EngineKind, &(
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn backward_fused<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    backward::<THREADS>(bencher, EngineKind::auto(), layer);
+    backward::<THREADS>(bencher, EngineKind::auto(), numbers, layer);
+}
+
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn backward_fused_half_zeros<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    backward::<THREADS>(bencher, EngineKind::auto(), half_zeros, layer);
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn backward_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    backward::<THREADS>(bencher, EngineKind::Matrixmultiply, layer);
+    backward::<THREADS>(bencher, EngineKind::Matrixmultiply, numbers, layer);
 }
 
 #[divan::bench(consts = [1, 2], sample_size = 1)]

@@ -37,6 +37,11 @@ impl Cut {
         self.count
     }
 
+    /// Length of the longest piece
+    pub(crate) fn longest(&self) -> usize {
+        (self.len.div_ceil(self.unit).div_ceil(self.count) * self.unit).min(self.len)
+    }
+
     /// Piece `i`
     pub(crate) fn piece(&self, i: usize) -> Range<usize> {
         let units = self.len.div_ceil(self.unit);
@@ -77,6 +82,7 @@ mod tests {
                     let mut next = 0;
                     for i in 0..cut.count() {
                         assert_eq!(cut.piece(i).start, next, "{cut:?}");
+                        assert!(cut.piece(i).len() <= cut.longest(), "{cut:?}");
                         next = cut.piece(i).end;
                     }
                     assert_eq!(next, len, "{cut:?}");

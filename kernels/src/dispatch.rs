@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 pub enum SimdLevel {
     /// What the target guarantees: SSE2 on x86-64
     Portable,
-    /// 256-bit vectors and fused multiply-add
+    /// 256-bit vectors, fused multiply-add and the first set of bit manipulations
     Avx2,
     /// 512-bit vectors, with the byte/word, double/quad and variable-length extensions
     Avx512,
@@ -31,7 +31,10 @@ pub fn simd_level() -> SimdLevel {
 
 #[cfg(target_arch = "x86_64")]
 fn detect() -> SimdLevel {
-    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx2 = is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("popcnt");
     let avx512 = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")

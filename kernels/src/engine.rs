@@ -181,10 +181,15 @@ impl<T: Scalar> Engine<T> {
     }
 }
 
-/// The first `len` numbers of `scratch`, grown if need be; their content is unspecified
+/// Bytes of a cache line
+pub(crate) const LINE: usize = 64;
+
+/// `len` numbers of `scratch` from a cache line on, grown if need be; their content is unspecified
 pub(crate) fn room<T: Scalar>(scratch: &mut Vec<T>, len: usize) -> &mut [T] {
-    if scratch.len() < len {
-        scratch.resize(len, T::ZERO);
+    let most = LINE / T::BYTES - 1;
+    if scratch.len() < len + most {
+        scratch.resize(len + most, T::ZERO);
     }
-    &mut scratch[..len]
+    let start = scratch.as_ptr().align_offset(LINE).min(most);
+    &mut scratch[start..start + len]
 }

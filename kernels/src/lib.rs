@@ -14,7 +14,8 @@
 //!   which makes a parallel loop cost tenths of a microsecond.
 //!
 //! `unsafe` is fenced: `dispatch.rs` (the run-time choice), `gemm.rs` with `scalar.rs` (the call of
-//! `matrixmultiply`), `fused.rs` with `tile.rs` and `transpose.rs` (our products), `team.rs` (work handed to other
+//! `matrixmultiply`), `fused.rs` with
+//! `operands.rs`, `tile.rs`, `sparse.rs`, `transpose.rs` and `vector.rs` (our products), `team.rs` (work handed to other
 //! threads), `softmax.rs` and `strip.rs` (parts of matrices for several threads), `peak.rs` (the yardstick).
 
 mod cut;
@@ -24,17 +25,22 @@ mod engine;
 mod exp;
 mod fused;
 mod gemm;
+mod operands;
 pub mod peak;
 mod reduce;
 mod scalar;
 mod sgd;
 mod softmax;
+#[cfg(target_arch = "x86_64")]
+mod sparse;
 mod strip;
 pub mod team;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 mod view;
 
 pub use dispatch::{SimdLevel, simd_level};

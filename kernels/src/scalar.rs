@@ -4,8 +4,8 @@ use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Range, Sub};
 
 #[cfg(target_arch = "x86_64")]
-use crate::{SimdLevel, tile, transpose};
-use crate::{exp, fused::Operands, simd_level};
+use crate::{SimdLevel, sparse, tile, transpose};
+use crate::{exp, operands::Operands, simd_level};
 
 mod sealed {
     pub trait Sealed {}
@@ -92,6 +92,13 @@ pub trait Scalar:
     /// this part of these two meanwhile. [`simd_level`] is not `Portable`.
     #[doc(hidden)]
     unsafe fn tiles(p: &Operands<Self>, rows: Range<usize>, cols: Range<usize>);
+
+    /// As [`Self::tiles`], for k ≤ 64 and a row-major A, whose zeros are passed over
+    ///
+    /// # Safety
+    /// As [`Self::tiles`].
+    #[doc(hidden)]
+    unsafe fn sparse_rows(p: &Operands<Self>, rows: Range<usize>, cols: Range<usize>);
 
     /// `to[j, i] ← from[rows.start + i, j]` for j in `0..cols`, all rows of `to` contiguous
     ///
@@ -184,6 +191,16 @@ macro_rules! scalar {
                 }
             }
             #[cfg(target_arch = "x86_64")]
+            unsafe fn sparse_rows(p: &Operands<Self>, rows: Range<usize>, cols: Range<usize>) {
+                // SAFETY: as above.
+                unsafe {
+                    match simd_level() {
+                        SimdLevel::Avx512 => sparse::$avx512::block(p, rows, cols),
+                        _ => sparse::$avx2::block(p, rows, cols),
+                    }
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
             unsafe fn transpose(
                 from: *const Self,
                 stride: usize,
@@ -211,6 +228,10 @@ macro_rules! scalar {
             }
             #[cfg(not(target_arch = "x86_64"))]
             unsafe fn tiles(_: &Operands<Self>, _: Range<usize>, _: Range<usize>) {
+                unreachable!("there are tiles for x86-64 only, and {:?} is no level of it", simd_level());
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            unsafe fn sparse_rows(_: &Operands<Self>, _: Range<usize>, _: Range<usize>) {
                 unreachable!("there are tiles for x86-64 only, and {:?} is no level of it", simd_level());
             }
             #[cfg(not(target_arch = "x86_64"))]

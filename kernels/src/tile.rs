@@ -1,4 +1,4 @@
-//! Register tiles of `C ← 1 bᵀ + A B` that read their operands as they lie, for AVX-512 and AVX2 with FMA
+//! Register tiles of `C ← S + A B` that read their operands as they lie
 //!
 //! A tile is a few rows by two vectors of columns of C, which stay in registers while k runs. Each step
 //! loads two vectors of a row of B and one number of each row of A, which can be transposed; B can't. Nothing
@@ -13,22 +13,18 @@
 //! enough fused multiply-adds in flight to hide their latency of 4, and fewer loads than multiply-adds.
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
-use crate::Scalar;
-use crate::fused::{Operands, Update};
+use crate::operands::Operands;
 
 macro_rules! tiles {
-    ($module:ident, $t:ident, $features:literal, $rows:literal, $lanes:literal,
-     $vector:ident, $mask:ty, $zero:ident, $splat:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident,
-     $whole:ident, |$load_at:ident, $load_mask:ident| $load:expr, |$store_at:ident, $store_mask:ident, $store_value:ident| $store:expr,
-     |$count:ident| $make_mask:expr, |$x:ident, $bound:ident| $at_least:expr) => {
+    ($module:ident, $t:ident, $features:literal, $rows:literal) => {
         pub(crate) mod $module {
             use super::*;
+            use crate::vector::$module::*;
 
             /// Rows of a tile
             const ROWS: usize = $rows;
-            /// Numbers a vector
-            const LANES: usize = $lanes;
             /// Up to so many rows, a tile is one row
             const LOW: usize = 2;
             /// and so many vectors
@@ -44,15 +40,11 @@ macro_rules! tiles {
             /// Rows `rows` and columns `cols` of C
             ///
             /// # Safety
-            /// The processor has the features; `rows` and `cols` lie inside C; A, B and C have all elements
-            /// that their shapes, pointers and strides say, valid for reading, C's for writing, and nobody
-            /// else touches this part of C; the same for the velocities as for C.
+            /// The processor has the features; `rows` and `cols` lie inside C; B is not transposed; A, B, C and the
+            /// start values have all elements that their shapes, pointers and strides say, valid for reading, C's
+            /// for writing, and nobody else touches this part of C; the same for the velocities as for C.
             #[target_feature(enable = $features)]
-            pub(crate) unsafe fn block(
-                p: &Operands<$t>,
-                rows: std::ops::Range<usize>,
-                cols: std::ops::Range<usize>,
-            ) {
+            pub(crate) unsafe fn block(p: &Operands<$t>, rows: Range<usize>, cols: Range<usize>) {
                 // SAFETY: the caller's promise.
                 unsafe {
                     match (rows.len() <= LOW, p.a_transposed) {
@@ -71,8 +63,8 @@ macro_rules! tiles {
             #[target_feature(enable = $features)]
             unsafe fn high_block<const TRANSPOSED: bool>(
                 p: &Operands<$t>,
-                rows: std::ops::Range<usize>,
-                cols: std::ops::Range<usize>,
+                rows: Range<usize>,
+                cols: Range<usize>,
             ) {
                 let far = p.b_stride * size_of::<$t>() >= FAR_BYTES;
                 for col in cols.clone().step_by(2 * LANES) {
@@ -105,8 +97,8 @@ macro_rules! tiles {
             #[target_feature(enable = $features)]
             unsafe fn low_block<const TRANSPOSED: bool>(
                 p: &Operands<$t>,
-                rows: std::ops::Range<usize>,
-                cols: std::ops::Range<usize>,
+                rows: Range<usize>,
+                cols: Range<usize>,
             ) {
                 for col in cols.clone().step_by(WIDE * LANES) {
                     let width = (cols.end - col).min(WIDE * LANES);
@@ -180,44 +172,30 @@ macro_rules! tiles {
                 col: usize,
                 width: usize,
             ) {
-                let mask = |$count: usize| -> $mask { $make_mask };
-                // SAFETY: called below with places whose unmasked numbers exist.
-                let load = |$load_at: *const $t, $load_mask: $mask| -> $vector { unsafe { $load } };
-                // SAFETY: as above.
-                let store = |$store_at: *mut $t, $store_mask: $mask, $store_value: $vector| unsafe { $store };
-                // x where |x| is not below the bound (also NaN), else 0
-                let at_least = |$x: $vector, $bound: $vector| -> $vector { $at_least };
-                // A whole vector is loaded without a mask, which would cost as much as a multiply-add.
-                let fetch = |at: *const $t, mask: $mask| -> $vector {
-                    // SAFETY: called below with places whose numbers exist, all of them or those of the mask.
-                    unsafe { if FULL { $whole(at) } else { load(at, mask) } }
-                };
-                let mut masks = [mask(LANES); VECTORS];
-                masks[VECTORS - 1] = mask(width - (VECTORS - 1) * LANES);
+                let masks = masks::<VECTORS>(width);
                 // One of them a constant, or the loop would spend its loads on addresses that have no register.
                 let (rsa, csa) = if TRANSPOSED { (1, p.a_stride) } else { (p.a_stride, 1) };
-                // SAFETY: A's rows row..row + HEIGHT and all k columns, B's k rows and C's rows of the tile exist;
-                // masked lanes, those beyond col + width, are neither read nor written.
+                // SAFETY: A's rows row..row + HEIGHT and all k columns, B's k rows and C's and the start values' rows of
+                // the tile exist; masked lanes, those beyond col + width, are neither read nor written.
                 unsafe {
-                    let mut start = [$zero(); VECTORS];
-                    if !p.bias.is_null() {
-                        for v in 0..VECTORS {
-                            start[v] = load(p.bias.add(col + v * LANES), masks[v]);
+                    let at = |i: usize, v: usize| (row + i) * p.c_stride + col + v * LANES;
+                    if let Some(update) = &p.update {
+                        // On their way while k runs.
+                        for i in 0..HEIGHT {
+                            (0..VECTORS).for_each(|v| call_for(update, p.c, at(i, v)));
                         }
                     }
-                    if let Some(update) = &p.update {
-                        // On their way into L1 while k runs.
+                    let mut sums = [[zero(); VECTORS]; HEIGHT];
+                    if !p.start.is_null() {
                         for i in 0..HEIGHT {
                             for v in 0..VECTORS {
-                                let at = (row + i) * p.c_stride + col + v * LANES;
-                                _mm_prefetch::<_MM_HINT_T0>(p.c.wrapping_add(at).cast());
-                                _mm_prefetch::<_MM_HINT_T0>(update.v.wrapping_add(at).cast());
+                                let at = (row + i) * p.start_stride + col + v * LANES;
+                                sums[i][v] = load(p.start.add(at), masks[v]);
                             }
                         }
                     }
-                    let mut sums = [start; HEIGHT];
                     let (mut a, mut b) = (p.a.wrapping_add(row * rsa), p.b.wrapping_add(col));
-                    let mut multiply_add = || {
+                    let mut step = || {
                         if FAR {
                             for v in 0..VECTORS {
                                 let at = b.wrapping_add(UNROLL * p.b_stride + v * LANES);
@@ -225,14 +203,14 @@ macro_rules! tiles {
                             }
                             _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(UNROLL * csa).cast());
                         }
-                        let mut b_row = start;
+                        let mut b_row = [zero(); VECTORS];
                         for v in 0..VECTORS {
-                            b_row[v] = fetch(b.wrapping_add(v * LANES), masks[v]);
+                            b_row[v] = fetch::<FULL>(b.wrapping_add(v * LANES), masks[v]);
                         }
                         for i in 0..HEIGHT {
-                            let x = $splat(*a.add(i * rsa));
+                            let x = splat(*a.add(i * rsa));
                             for v in 0..VECTORS {
-                                sums[i][v] = $fma(x, b_row[v], sums[i][v]);
+                                sums[i][v] = multiply_add(x, b_row[v], sums[i][v]);
                             }
                         }
                         // Past the last row the pointers are formed but not followed.
@@ -240,40 +218,21 @@ macro_rules! tiles {
                         b = b.wrapping_add(p.b_stride);
                     };
                     for _ in 0..p.k / UNROLL {
-                        (0..UNROLL).for_each(|_| multiply_add());
+                        (0..UNROLL).for_each(|_| step());
                     }
                     for _ in 0..p.k % UNROLL {
-                        multiply_add();
+                        step();
                     }
-                    let Some(Update { rule, v: velocities }) = &p.update else {
+                    let Some(update) = &p.update else {
                         for i in 0..HEIGHT {
-                            for v in 0..VECTORS {
-                                store(
-                                    p.c.add((row + i) * p.c_stride + col + v * LANES),
-                                    masks[v],
-                                    sums[i][v],
-                                );
-                            }
+                            (0..VECTORS).for_each(|v| store(p.c.add(at(i, v)), masks[v], sums[i][v]));
                         }
                         return;
                     };
-                    let negligible = $splat(<$t>::NEGLIGIBLE);
-                    let [eta, mu, lambda] = [$splat(rule.eta), $splat(rule.mu), $splat(rule.lambda)];
+                    let constants = constants(update);
                     for i in 0..HEIGHT {
                         for v in 0..VECTORS {
-                            let at = (row + i) * p.c_stride + col + v * LANES;
-                            let w = load(p.c.add(at), masks[v]);
-                            // Not fused, so that the bits are those of `sgd.rs`.
-                            let mut step = sums[i][v];
-                            if rule.lambda != 0.0 {
-                                step = $add(step, $mul(lambda, w));
-                            }
-                            if !velocities.is_null() {
-                                step = $add($mul(mu, load(velocities.add(at), masks[v])), step);
-                                step = at_least(step, negligible);
-                                store(velocities.add(at), masks[v], step);
-                            }
-                            store(p.c.add(at), masks[v], $sub(w, $mul(eta, step)));
+                            spend(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
                         }
                     }
                 }
@@ -282,93 +241,7 @@ macro_rules! tiles {
     };
 }
 
-tiles!(
-    avx512_f32,
-    f32,
-    "avx512f",
-    8,
-    16,
-    __m512,
-    __mmask16,
-    _mm512_setzero_ps,
-    _mm512_set1_ps,
-    _mm512_fmadd_ps,
-    _mm512_add_ps,
-    _mm512_sub_ps,
-    _mm512_mul_ps,
-    _mm512_loadu_ps,
-    |at, mask| _mm512_maskz_loadu_ps(mask, at),
-    |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
-    |count| ((1u32 << count) - 1) as __mmask16,
-    // One instruction instead of two: the upper three bits of the exponent say whether it is at least 32 − 127.
-    |x, _bound| _mm512_maskz_mov_ps(
-        _mm512_test_epi32_mask(_mm512_castps_si512(x), _mm512_set1_epi32(0x7000_0000)),
-        x
-    )
-);
-tiles!(
-    avx512_f64,
-    f64,
-    "avx512f",
-    8,
-    8,
-    __m512d,
-    __mmask8,
-    _mm512_setzero_pd,
-    _mm512_set1_pd,
-    _mm512_fmadd_pd,
-    _mm512_add_pd,
-    _mm512_sub_pd,
-    _mm512_mul_pd,
-    _mm512_loadu_pd,
-    |at, mask| _mm512_maskz_loadu_pd(mask, at),
-    |at, mask, x| _mm512_mask_storeu_pd(at, mask, x),
-    |count| ((1u32 << count) - 1) as __mmask8,
-    |x, bound| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_NLT_UQ>(_mm512_abs_pd(x), bound), x)
-);
-tiles!(
-    avx2_f32,
-    f32,
-    "avx2,fma",
-    6,
-    8,
-    __m256,
-    __m256i,
-    _mm256_setzero_ps,
-    _mm256_set1_ps,
-    _mm256_fmadd_ps,
-    _mm256_add_ps,
-    _mm256_sub_ps,
-    _mm256_mul_ps,
-    _mm256_loadu_ps,
-    |at, mask| _mm256_maskload_ps(at, mask),
-    |at, mask, x| _mm256_maskstore_ps(at, mask, x),
-    |count| _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
-    |x, bound| _mm256_and_ps(
-        x,
-        _mm256_cmp_ps::<_CMP_NLT_UQ>(_mm256_andnot_ps(_mm256_set1_ps(-0.0), x), bound)
-    )
-);
-tiles!(
-    avx2_f64,
-    f64,
-    "avx2,fma",
-    6,
-    4,
-    __m256d,
-    __m256i,
-    _mm256_setzero_pd,
-    _mm256_set1_pd,
-    _mm256_fmadd_pd,
-    _mm256_add_pd,
-    _mm256_sub_pd,
-    _mm256_mul_pd,
-    _mm256_loadu_pd,
-    |at, mask| _mm256_maskload_pd(at, mask),
-    |at, mask, x| _mm256_maskstore_pd(at, mask, x),
-    |count| _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)),
-    |x, bound| _mm256_and_pd(
-        x,
-        _mm256_cmp_pd::<_CMP_NLT_UQ>(_mm256_andnot_pd(_mm256_set1_pd(-0.0), x), bound)
-    )
-);
+tiles!(avx512_f32, f32, "avx512f", 8);
+tiles!(avx512_f64, f64, "avx512f", 8);
+tiles!(avx2_f32, f32, "avx2,fma", 6);
+tiles!(avx2_f64, f64, "avx2,fma", 6);

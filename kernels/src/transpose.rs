@@ -1,4 +1,4 @@
-//! Transposition of parts of matrices, in blocks that fit the registers
+//! Copies of parts of matrices: transposed, in blocks that fit the registers, or as they are, row behind row
 //!
 //! A square block of one vector's length is transposed by butterflies: step s (half the length, a quarter, …, 1)
 //! exchanges, between rows i and i + s, the numbers whose place has bit s in one row and not in the other.
@@ -7,14 +7,13 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 macro_rules! transpose {
-    ($module:ident, $t:ident, $features:literal, $lanes:literal, $vector:ident, $mask:ty, $zero:ident,
-     |$load_at:ident, $load_mask:ident| $load:expr, |$store_at:ident, $store_mask:ident, $store_value:ident| $store:expr,
-     |$count:ident| $make_mask:expr, |$step:ident, $a:ident, $b:ident| $exchange:expr) => {
+    ($module:ident, $t:ident, $features:literal, |$step:ident, $a:ident, $b:ident| $exchange:expr) => {
         pub(crate) mod $module {
             use super::*;
+            use crate::vector::$module::*;
 
-            /// Numbers a vector
-            const LANES: usize = $lanes;
+            /// Rows ahead that `pack` asks for: they are far apart, so the processor does not do it by itself
+            const AHEAD: usize = 8;
 
             /// `to[j, i] ← from[rows.start + i, j]` for the rows and all of `cols` columns
             ///
@@ -33,11 +32,20 @@ macro_rules! transpose {
                     let height = (rows.end - row).min(LANES);
                     for col in (0..cols).step_by(LANES) {
                         let width = (cols - col).min(LANES);
+                        let (from, to_stride) = (from.wrapping_add(row * stride + col), rows.len());
+                        let to = to.wrapping_add(col * to_stride + row - rows.start);
+                        // The rows of the next block, if there is one.
+                        for i in 0..LANES {
+                            let at = from.wrapping_add((LANES + i) * stride);
+                            _mm_prefetch::<_MM_HINT_T0>(at.cast());
+                        }
                         // SAFETY: the caller's promise; the block lies inside rows × cols.
                         unsafe {
-                            let from = from.add(row * stride + col);
-                            let to = to.add(col * rows.len() + row - rows.start);
-                            block(from, stride, height, width, to, rows.len());
+                            if height == LANES && width == LANES {
+                                block::<true>(from, stride, LANES, LANES, to, to_stride);
+                            } else {
+                                block::<false>(from, stride, height, width, to, to_stride);
+                            }
                         }
                     }
                 }
@@ -50,31 +58,30 @@ macro_rules! transpose {
             /// behind the other, which nobody else touches.
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn pack(from: *const $t, stride: usize, rows: usize, cols: usize, to: *mut $t) {
-                let mask = |$count: usize| -> $mask { $make_mask };
-                // SAFETY: called below with places whose unmasked numbers exist.
-                let load = |$load_at: *const $t, $load_mask: $mask| -> $vector { unsafe { $load } };
-                // SAFETY: as above.
-                let store = |$store_at: *mut $t, $store_mask: $mask, $store_value: $vector| unsafe { $store };
-                let (whole, last) = (mask(LANES), mask(cols % LANES));
+                let (whole, last) = (first(LANES), first(cols % LANES));
                 for i in 0..rows {
                     let (from, to) = (from.wrapping_add(i * stride), to.wrapping_add(i * cols));
-                    for j in (0..cols - cols % LANES).step_by(LANES) {
-                        store(to.wrapping_add(j), whole, load(from.wrapping_add(j), whole));
-                    }
-                    if cols % LANES > 0 {
-                        let j = cols - cols % LANES;
-                        store(to.wrapping_add(j), last, load(from.wrapping_add(j), last));
+                    // SAFETY: the caller's promise; the last vector of a row is masked.
+                    unsafe {
+                        for j in (0..cols - cols % LANES).step_by(LANES) {
+                            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * stride + j).cast());
+                            store(to.add(j), whole, fetch::<true>(from.add(j), whole));
+                        }
+                        if cols % LANES > 0 {
+                            let j = cols - cols % LANES;
+                            store(to.add(j), last, load(from.add(j), last));
+                        }
                     }
                 }
             }
 
-            /// One block, `height` × `width`, both at most `LANES`
+            /// One block, `height` × `width`, both at most `LANES`, and no less if it is `FULL`
             ///
             /// # Safety
             /// As `transpose`, for the block alone.
             #[target_feature(enable = $features)]
             #[inline]
-            unsafe fn block(
+            unsafe fn block<const FULL: bool>(
                 from: *const $t,
                 stride: usize,
                 height: usize,
@@ -82,29 +89,35 @@ macro_rules! transpose {
                 to: *mut $t,
                 to_stride: usize,
             ) {
-                let mask = |$count: usize| -> $mask { $make_mask };
-                // SAFETY: called below with places whose unmasked numbers exist.
-                let load = |$load_at: *const $t, $load_mask: $mask| -> $vector { unsafe { $load } };
-                // SAFETY: as above.
-                let store = |$store_at: *mut $t, $store_mask: $mask, $store_value: $vector| unsafe { $store };
-                let exchange = |$step: usize, $a: $vector, $b: $vector| -> ($vector, $vector) { $exchange };
-                let (wide, high) = (mask(width), mask(height));
-                let mut rows = [$zero(); LANES];
+                let (wide, high) = (first(width), first(height));
+                let mut rows = [zero(); LANES];
                 for i in 0..LANES {
-                    if i < height {
-                        rows[i] = load(from.wrapping_add(i * stride), wide);
+                    if FULL || i < height {
+                        // SAFETY: the caller's promise.
+                        rows[i] = unsafe { fetch::<FULL>(from.add(i * stride), wide) };
                     }
                 }
-                let mut step = LANES / 2;
-                while step > 0 {
-                    for i in (0..LANES).filter(|i| i & step == 0) {
-                        (rows[i], rows[i + step]) = exchange(step, rows[i], rows[i + step]);
-                    }
-                    step /= 2;
-                }
+                butterfly::<8>(&mut rows);
+                butterfly::<4>(&mut rows);
+                butterfly::<2>(&mut rows);
+                butterfly::<1>(&mut rows);
                 for j in 0..LANES {
-                    if j < width {
-                        store(to.wrapping_add(j * to_stride), high, rows[j]);
+                    if FULL || j < width {
+                        // SAFETY: the caller's promise.
+                        unsafe { store(to.add(j * to_stride), high, rows[j]) };
+                    }
+                }
+            }
+
+            /// Exchanges numbers between all rows `STEP` apart; a step that is too long for the block does nothing
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn butterfly<const STEP: usize>(rows: &mut [Vector; LANES]) {
+                let exchange = |$step: usize, $a: Vector, $b: Vector| -> (Vector, Vector) { $exchange };
+                if STEP < LANES {
+                    for pair in 0..LANES / 2 {
+                        let i = pair / STEP * 2 * STEP + pair % STEP;
+                        (rows[i], rows[i + STEP]) = exchange(STEP, rows[i], rows[i + STEP]);
                     }
                 }
             }
@@ -112,126 +125,27 @@ macro_rules! transpose {
     };
 }
 
-/// For each place j of the two results of a butterfly of `step`: which of a's (0..) and b's (16..) numbers comes there
-const fn places(step: usize, second: bool) -> [i64; 16] {
-    let (mut places, mut j) = ([0; 16], 0);
-    while j < 16 {
-        let own = (j & step == 0) != second;
-        places[j] = match (own, second) {
-            (true, false) => j as i64,
-            (false, false) => 16 + (j - step) as i64,
-            (false, true) => (j + step) as i64,
-            (true, true) => 16 + j as i64,
-        };
-        j += 1;
-    }
-    places
-}
-
-/// The same as indices of `permutex2var` for 16 numbers
-const fn indices_16(step: usize, second: bool) -> [i32; 16] {
-    let (places, mut indices, mut j) = (places(step, second), [0; 16], 0);
-    while j < 16 {
-        indices[j] = places[j] as i32;
-        j += 1;
-    }
-    indices
-}
-
-/// The same for 8 numbers, of which b's count from 8
-const fn indices_8(step: usize, second: bool) -> [i64; 8] {
-    let (places, mut indices, mut j) = (places(step, second), [0; 8], 0);
-    while j < 8 {
-        indices[j] = if places[j] < 16 { places[j] } else { places[j] - 8 };
-        j += 1;
-    }
-    indices
-}
-
-/// For steps 1, 2, 4 and 8, the indices of both results
-const BY_STEP_16: [[[i32; 16]; 2]; 4] = {
-    const fn both(step: usize) -> [[i32; 16]; 2] {
-        [indices_16(step, false), indices_16(step, true)]
-    }
-    [both(1), both(2), both(4), both(8)]
-};
-/// For steps 1, 2 and 4, the indices of both results
-const BY_STEP_8: [[[i64; 8]; 2]; 3] = {
-    const fn both(step: usize) -> [[i64; 8]; 2] {
-        [indices_8(step, false), indices_8(step, true)]
-    }
-    [both(1), both(2), both(4)]
-};
-
-transpose!(
-    avx512_f32,
-    f32,
-    "avx512f",
-    16,
-    __m512,
-    __mmask16,
-    _mm512_setzero_ps,
-    |at, mask| _mm512_maskz_loadu_ps(mask, at),
-    |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
-    |count| ((1u32 << count) - 1) as __mmask16,
-    |step, a, b| {
-        let [first, second] = &BY_STEP_16[step.trailing_zeros() as usize];
-        // SAFETY: 16 indices of 32 bits each are read.
-        let at = |indices: &[i32; 16]| unsafe { _mm512_loadu_si512(indices.as_ptr().cast()) };
-        (_mm512_permutex2var_ps(a, at(first), b), _mm512_permutex2var_ps(a, at(second), b))
-    }
-);
-transpose!(
-    avx512_f64,
-    f64,
-    "avx512f",
-    8,
-    __m512d,
-    __mmask8,
-    _mm512_setzero_pd,
-    |at, mask| _mm512_maskz_loadu_pd(mask, at),
-    |at, mask, x| _mm512_mask_storeu_pd(at, mask, x),
-    |count| ((1u32 << count) - 1) as __mmask8,
-    |step, a, b| {
-        let [first, second] = &BY_STEP_8[step.trailing_zeros() as usize];
-        // SAFETY: 8 indices of 64 bits each are read.
-        let at = |indices: &[i64; 8]| unsafe { _mm512_loadu_si512(indices.as_ptr().cast()) };
-        (_mm512_permutex2var_pd(a, at(first), b), _mm512_permutex2var_pd(a, at(second), b))
-    }
-);
-transpose!(
-    avx2_f32,
-    f32,
-    "avx2,fma",
-    8,
-    __m256,
-    __m256i,
-    _mm256_setzero_ps,
-    |at, mask| _mm256_maskload_ps(at, mask),
-    |at, mask, x| _mm256_maskstore_ps(at, mask, x),
-    |count| _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
-    |step, a, b| match step {
-        4 => (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)),
-        2 => (_mm256_shuffle_ps::<0x44>(a, b), _mm256_shuffle_ps::<0xee>(a, b)),
-        _ => (
-            _mm256_blend_ps::<0xaa>(a, _mm256_moveldup_ps(b)),
-            _mm256_blend_ps::<0xaa>(_mm256_movehdup_ps(a), b)
-        ),
-    }
-);
-transpose!(
-    avx2_f64,
-    f64,
-    "avx2,fma",
-    4,
-    __m256d,
-    __m256i,
-    _mm256_setzero_pd,
-    |at, mask| _mm256_maskload_pd(at, mask),
-    |at, mask, x| _mm256_maskstore_pd(at, mask, x),
-    |count| _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)),
-    |step, a, b| match step {
-        2 => (_mm256_permute2f128_pd::<0x20>(a, b), _mm256_permute2f128_pd::<0x31>(a, b)),
-        _ => (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)),
-    }
-);
+transpose!(avx512_f32, f32, "avx512f", |step, a, b| match step {
+    8 => (_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xee>(a, b)),
+    4 => (
+        _mm512_mask_shuffle_f32x4::<0xa0>(a, 0xf0f0, b, b),
+        _mm512_mask_shuffle_f32x4::<0xf5>(b, 0x0f0f, a, a)
+    ),
+    2 => (_mm512_shuffle_ps::<0x44>(a, b), _mm512_shuffle_ps::<0xee>(a, b)),
+    _ => (_mm512_mask_moveldup_ps(a, 0xaaaa, b), _mm512_mask_movehdup_ps(b, 0x5555, a)),
+});
+transpose!(avx512_f64, f64, "avx512f", |step, a, b| match step {
+    4 => (_mm512_shuffle_f64x2::<0x44>(a, b), _mm512_shuffle_f64x2::<0xee>(a, b)),
+    2 => (_mm512_mask_shuffle_f64x2::<0xa0>(a, 0xcc, b, b), _mm512_mask_shuffle_f64x2::<0xf5>(b, 0x33, a, a)),
+    _ => (_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b)),
+});
+transpose!(avx2_f32, f32, "avx2,fma", |step, a, b| match step {
+    4 => (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)),
+    2 => (_mm256_shuffle_ps::<0x44>(a, b), _mm256_shuffle_ps::<0xee>(a, b)),
+    _ =>
+        (_mm256_blend_ps::<0xaa>(a, _mm256_moveldup_ps(b)), _mm256_blend_ps::<0xaa>(_mm256_movehdup_ps(a), b)),
+});
+transpose!(avx2_f64, f64, "avx2,fma", |step, a, b| match step {
+    2 => (_mm256_permute2f128_pd::<0x20>(a, b), _mm256_permute2f128_pd::<0x31>(a, b)),
+    _ => (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)),
+});

@@ -31,6 +31,16 @@ fn numbers<T: Scalar>(len: usize, salt: usize) -> Vec<T> {
     (0..len).map(|i| T::from_f64(((i * 7919 + salt * 104_729) % 2003) as f64 / 1001.0 - 1.0)).collect()
 }
 
+/// The same with half of them 0, in no regular order, as a ReLU leaves them
+fn half_zeros<T: Scalar>(len: usize, salt: usize) -> Vec<T> {
+    let mut x = numbers(len, salt);
+    x.iter_mut()
+        .enumerate()
+        .filter(|(i, _)| (i * 40_503 + salt) % 1009 < 505)
+        .for_each(|(_, x)| *x = T::ZERO);
+    x
+}
+
 /// `A[i,p]` of a matrix stored as it is or transposed
 fn at<T: Scalar>(data: &[T], rows: usize, cols: usize, transposed: bool, i: usize, j: usize) -> f64 {
     data[if transposed { j * rows + i } else { i * cols + j }].to_f64()
@@ -76,8 +86,9 @@ fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
 /// Holds forward products with every activation against the plain loop
 fn check_affine<T: Scalar>(kind: EngineKind) {
     let mut engine = Engine::<T>::new(kind);
-    for (m, k, n) in SHAPES {
-        let (x, w, b) = (numbers::<T>(m * k, 1), numbers::<T>(k * n, 2), numbers::<T>(n, 3));
+    for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
+        let x = if zeros { half_zeros::<T>(m * k, 1) } else { numbers(m * k, 1) };
+        let (w, b) = (numbers::<T>(k * n, 2), numbers::<T>(n, 3));
         for f in [Map::Identity, Map::Relu, Map::Sigmoid] {
             // The old content must not be read.
             let mut y = vec![T::from_f64(f64::NAN); m * n];
@@ -106,8 +117,9 @@ fn check_affine<T: Scalar>(kind: EngineKind) {
 /// Holds all three gradients against plain loops, and a step against stored gradients and `sgd`
 fn check_backward<T: Scalar>(kind: EngineKind) {
     let (mut engine, nan) = (Engine::<T>::new(kind), T::from_f64(f64::NAN));
-    for (m, k, n) in SHAPES {
-        let (x, dy, w) = (numbers::<T>(m * k, 1), numbers::<T>(m * n, 2), numbers::<T>(k * n, 3));
+    for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
+        let make = if zeros { half_zeros::<T> } else { numbers::<T> };
+        let (x, dy, w) = (make(m * k, 1), make(m * n, 2), numbers::<T>(k * n, 3));
         for f in [Map::Identity, Map::Relu, Map::Sigmoid] {
             let (mut dx, mut dw, mut db, mut same) =
                 (vec![nan; m * k], vec![nan; k * n], vec![nan; n], w.clone());
@@ -231,9 +243,10 @@ fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let run = |kind: EngineKind, threads: usize, (m, k, n): (usize, usize, usize)| {
+    let run = |kind: EngineKind, threads: usize, zeros: bool, (m, k, n): (usize, usize, usize)| {
+        let make = if zeros { half_zeros } else { numbers };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let (x, dy, b) = (numbers::<f32>(m * k, 1), numbers::<f32>(m * n, 2), numbers::<f32>(n, 3));
+        let (x, dy, b) = (make(m * k, 1), make(m * n, 2), numbers::<f32>(n, 3));
         let (mut w, mut y, mut dx) = (numbers::<f32>(k * n, 4), vec![f32::NAN; m * n], vec![f32::NAN; m * k]);
         let (mut db, mut vw) = (b.clone(), vec![0.5; k * n]);
         let mut engine = Engine::new(kind);
@@ -252,9 +265,12 @@ fn any_number_of_threads_gives_the_same_bits() {
         for shape in
             [(64, 784, 128), (64, 128, 64), (512, 784, 128), (64, 64, 10), (33, 700, 97), (128, 512, 512)]
         {
-            let one = run(kind, 1, shape);
-            for threads in [2, 3, 5, 8] {
-                assert!(run(kind, threads, shape) == one, "{kind:?} {threads} threads, {shape:?}");
+            for zeros in [false, true] {
+                let one = run(kind, 1, zeros, shape);
+                for threads in [2, 3, 5, 8] {
+                    let same = run(kind, threads, zeros, shape) == one;
+                    assert!(same, "{kind:?} {threads} threads, {shape:?}, zeros: {zeros}");
+                }
             }
         }
     }

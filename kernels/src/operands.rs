@@ -1,0 +1,352 @@
+//! A product's operands, and how one thread computes a part of it: by tiles, or passing over zeros
+//!
+//! Both ways want rows of B near each other. Where they are not, or B is transposed, its part is copied into the
+//! thread's room first: for tiles a panel of all of k by 32 columns; for sparse rows, which run over their block of B
+//! again and again, 64 of k by 512 bytes, which an L1 holds.
+
+use std::ops::Range;
+use std::ptr;
+
+use crate::dispatch::multiversion;
+use crate::engine::LINE;
+use crate::sgd::SgdRule;
+use crate::{Scalar, View};
+
+/// Columns of a panel of tiles: two vectors of AVX-512 in f32, two cache lines
+pub(crate) const COLUMNS: usize = 32;
+/// Rows so far apart, bytes, are each on a page of their own and fall into the same few sets of the caches:
+/// they are packed. Big's products gain 10 to 40 % by it; at 512 columns of f32, half of this, wide's would
+/// lose 5 to 15 %.
+const PAGE: usize = 4096;
+/// A panel is worth packing when at least so many rows run over it: two tiles of AVX-512 pay for the copy
+/// many times
+const PANEL_MIN_USES: usize = 32;
+/// Inner dimension of a block of sparse rows: the bits of a mask. With 48, 32 and 16, wide's forward product
+/// takes 1.05, 1.22 and 1.44 of the time.
+const DEPTH: usize = 64;
+/// A row of a block, bytes: 8 vectors of AVX-512. A block is 32 KiB then.
+const BLOCK_ROW: usize = 512;
+/// Up to this part of A being other than 0, sparse rows are faster than tiles: on Zen 5 the two take the same time
+/// at 0.72 (forward) to 0.80 (gradient of W) on small and wide
+const MAX_DENSITY: f64 = 0.6;
+/// Narrower products are left to tiles: a row has too few sums to hide the latency of a multiply-add. At 32 columns,
+/// tiny's epoch takes twice as long with sparse rows; at 64 they gain 2 %.
+const SPARSE_MIN_COLUMNS: usize = 64;
+/// Shorter sums, too: making a mask would take as long as the row
+const SPARSE_MIN_DEPTH: usize = 16;
+/// How many rows of A tell how sparse it is
+const SAMPLES: usize = 8;
+
+/// Where a product's operands lie; strides count elements
+#[derive(Clone, Copy, Debug)]
+pub struct Operands<T> {
+    /// Inner dimension
+    pub(crate) k: usize,
+    /// A, m × k, as it lies or as a transposed matrix
+    pub(crate) a: *const T,
+    /// From row to row of A or, if it is transposed, from column to column; the other stride is 1
+    pub(crate) a_stride: usize,
+    /// Whether A's columns are contiguous, and not its rows
+    pub(crate) a_transposed: bool,
+    /// B, k × n, as it lies or as a transposed matrix
+    pub(crate) b: *const T,
+    /// From row to row of B or, if it is transposed, from column to column; the other stride is 1
+    pub(crate) b_stride: usize,
+    /// Whether B's columns are contiguous, and not its rows
+    pub(crate) b_transposed: bool,
+    /// C, m × n, each row contiguous
+    pub(crate) c: *mut T,
+    /// From row to row of C
+    pub(crate) c_stride: usize,
+    /// Start value of element (i, j): `start[i · start_stride + j]`; null for 0
+    pub(crate) start: *const T,
+    /// 0 repeats one row of start values, as of biases
+    pub(crate) start_stride: usize,
+    /// If there is one, C holds weights, and the product is their gradient
+    pub(crate) update: Option<Update<T>>,
+}
+
+/// A step of SGD that a product is spent on
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Update<T> {
+    /// η, μ, λ
+    pub rule: SgdRule<T>,
+    /// Velocities, laid out as C; null if there is no momentum
+    pub v: *mut T,
+}
+
+/// How the elements of a product are computed; the bits are the same
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By tiles (`tile.rs`)
+    Dense,
+    /// Row by row, passing over the zeros of A (`sparse.rs`)
+    Sparse,
+}
+
+impl Way {
+    /// The faster one for A times a matrix of n columns, judged by some of A's rows
+    pub(crate) fn of<T: Scalar>(a: View<'_, T>, n: usize) -> Self {
+        let (m, k) = a.shape();
+        if n < SPARSE_MIN_COLUMNS || k < SPARSE_MIN_DEPTH || m < SPARSE_MIN_DEPTH {
+            return Self::Dense;
+        }
+        let rows = a.data().chunks_exact(k).step_by(m / SAMPLES).take(SAMPLES);
+        let nonzero: usize = rows.map(count_nonzero).sum();
+        if nonzero as f64 <= MAX_DENSITY * (SAMPLES * k) as f64 { Self::Sparse } else { Self::Dense }
+    }
+}
+multiversion! {
+    fn count_nonzero<T>(row: &[T]) -> usize {
+        row.iter().map(|&x| u32::from(x != T::ZERO)).sum::<u32>() as usize
+    }
+}
+
+/// Columns of a block of B that sparse rows run over
+pub(crate) fn block_columns<T: Scalar>() -> usize {
+    BLOCK_ROW / T::BYTES
+}
+
+/// `len` or some more numbers, whole cache lines
+pub(crate) fn lines<T: Scalar>(len: usize) -> usize {
+    len.next_multiple_of(LINE / T::BYTES)
+}
+
+/// Whether rows `stride` numbers apart are a page apart
+pub(crate) fn is_far<T: Scalar>(stride: usize) -> bool {
+    stride * T::BYTES >= PAGE
+}
+
+impl<T: Scalar> Operands<T> {
+    /// Numbers of room that [`Self::part`] takes for up to `rows` × `cols` elements
+    pub(crate) fn room(&self, rows: usize, way: Way) -> usize {
+        let (block, sums) = match way {
+            Way::Dense => (self.k * COLUMNS, 0),
+            Way::Sparse => (DEPTH * block_columns::<T>(), rows * block_columns::<T>()),
+        };
+        block + sums + if self.a_transposed { lines::<T>(self.k * rows) } else { 0 }
+    }
+
+    /// Computes rows `rows` and columns `cols` of C, and calls `done` with columns of which all these rows are there
+    ///
+    /// # Safety
+    /// `rows` and `cols` lie inside C. A, B, C, the start values and the velocities have all elements that their
+    /// shapes, pointers and strides say, valid for reading, C's and the velocities' for writing, and nobody else
+    /// touches this part of these two meanwhile, nor [`Self::room`] numbers at `room`. [`simd_level`](crate::simd_level)
+    /// is not `Portable`.
+    pub(crate) unsafe fn part(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        way: Way,
+        room: *mut T,
+        done: impl FnMut(Range<usize>),
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match way {
+                Way::Dense => self.dense_part(rows, cols, room, done),
+                Way::Sparse => self.sparse_part(rows, cols, room, done),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::part`].
+    unsafe fn dense_part(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        room: *mut T,
+        mut done: impl FnMut(Range<usize>),
+    ) {
+        let mut p = *self;
+        if self.a_transposed && is_far::<T>(self.a_stride) && cols.len() >= PANEL_MIN_USES {
+            let a = room.wrapping_add(self.k * COLUMNS);
+            // SAFETY: these columns of A, k numbers each, fit behind the panel.
+            unsafe { T::pack(self.a.add(rows.start), self.a_stride, self.k, rows.len(), a) };
+            (p.a, p.a_stride) = (a.wrapping_sub(rows.start), rows.len());
+        }
+        let far = is_far::<T>(self.b_stride) && rows.len() >= PANEL_MIN_USES;
+        let copied = self.b_transposed || far;
+        let step = if copied { COLUMNS } else { cols.len().max(1) };
+        for first in cols.clone().step_by(step) {
+            let cols = first..(first + step).min(cols.end);
+            if copied {
+                // SAFETY: a panel is up to `COLUMNS` columns of B's k rows.
+                unsafe { self.copy_b(0..self.k, cols.clone(), room) };
+                (p.b, p.b_stride, p.b_transposed) = (room.wrapping_sub(first), cols.len(), false);
+            }
+            // SAFETY: the caller's promise.
+            unsafe { T::tiles(&p, rows.clone(), cols.clone()) };
+            done(cols);
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::part`].
+    unsafe fn sparse_part(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        room: *mut T,
+        mut done: impl FnMut(Range<usize>),
+    ) {
+        let width = block_columns::<T>();
+        let (block, sums) = (room, room.wrapping_add(DEPTH * width));
+        let mut p = *self;
+        if self.a_transposed {
+            let a = sums.wrapping_add(rows.len() * width);
+            // SAFETY: these columns of A, k numbers each, fit behind the block and the sums.
+            unsafe { T::transpose(self.a.add(rows.start), self.a_stride, 0..self.k, rows.len(), a) };
+            (p.a, p.a_stride, p.a_transposed) = (a.wrapping_sub(rows.start * self.k), self.k, false);
+        }
+        for first in cols.clone().step_by(width) {
+            let cols = first..(first + width).min(cols.end);
+            let sums = sums.wrapping_sub(rows.start * width + first);
+            for from in (0..self.k).step_by(DEPTH) {
+                let depth = from..(from + DEPTH).min(self.k);
+                let mut q = Operands { k: depth.len(), a: p.a.wrapping_add(from), ..p };
+                if self.b_transposed || self.b_stride > width {
+                    // SAFETY: a block has room for `DEPTH` rows of `width` numbers.
+                    unsafe { self.copy_b(depth.clone(), cols.clone(), block) };
+                    (q.b, q.b_stride, q.b_transposed) = (block.wrapping_sub(first), cols.len(), false);
+                } else {
+                    q.b = self.b.wrapping_add(from * self.b_stride);
+                }
+                // Sums wait between blocks: in rows of C they could be a page apart, or there are weights.
+                if from > 0 {
+                    (q.start, q.start_stride) = (sums, width);
+                }
+                if depth.end < self.k {
+                    (q.c, q.c_stride, q.update) = (sums, width, None);
+                }
+                // SAFETY: the caller's promise; k ≤ DEPTH, and the sums have room for `width` numbers of each row.
+                unsafe { T::sparse_rows(&q, rows.clone(), cols.clone()) };
+            }
+            done(cols);
+        }
+    }
+
+    /// Rows `depth` and columns `cols` of B, row behind row
+    ///
+    /// # Safety
+    /// They exist, and `to` has room for them.
+    unsafe fn copy_b(&self, depth: Range<usize>, cols: Range<usize>, to: *mut T) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.b_transposed {
+                T::transpose(self.b.add(depth.start), self.b_stride, cols, depth.len(), to);
+            } else {
+                let from = self.b.add(depth.start * self.b_stride + cols.start);
+                T::pack(from, self.b_stride, depth.len(), cols.len(), to);
+            }
+        }
+    }
+
+    /// `C ← A B` of k columns of A, as it lies, and k rows of B, each row of B and C `n` apart
+    pub(crate) fn new(k: usize, a: *const T, a_stride: usize, b: *const T, n: usize, c: *mut T) -> Self {
+        Self {
+            k,
+            a,
+            a_stride,
+            a_transposed: false,
+            b,
+            b_stride: n,
+            b_transposed: false,
+            c,
+            c_stride: n,
+            start: ptr::null(),
+            start_stride: 0,
+            update: None,
+        }
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use crate::{SimdLevel, simd_level};
+
+    /// Numbers in [−1, 1], a part `density` of them not 0
+    fn numbers<T: Scalar>(len: usize, salt: usize, density: f64) -> Vec<T> {
+        let number = |i: usize| ((i * 7919 + salt * 104_729) % 2003) as f64 / 1001.0 - 1.0;
+        let kept = |i: usize| ((i * 40_503 + salt * 977) % 1009) as f64 <= density * 1009.0;
+        (0..len).map(|i| T::from_f64(if kept(i) { number(i) } else { 0.0 })).collect()
+    }
+
+    /// C, and the velocities if there is a step
+    fn product<T: Scalar>(
+        (m, k, n): (usize, usize, usize),
+        (a_transposed, b_transposed, step): (bool, bool, bool),
+        way: Way,
+        density: f64,
+    ) -> (Vec<T>, Vec<T>) {
+        let (a, b, start) = (numbers(m * k, 1, density), numbers(k * n, 2, 1.0), numbers(n, 3, 1.0));
+        let (mut c, mut v): (Vec<T>, Vec<T>) = (numbers(m * n, 4, 1.0), numbers(m * n, 5, 1.0));
+        let [eta, mu, lambda] = [0.1, 0.9, 0.01].map(T::from_f64);
+        let update = Update { rule: SgdRule { eta, mu, lambda }, v: v.as_mut_ptr() };
+        let p = Operands {
+            a_stride: if a_transposed { m } else { k },
+            a_transposed,
+            b_stride: if b_transposed { k } else { n },
+            b_transposed,
+            start: start.as_ptr(),
+            update: step.then_some(update),
+            ..Operands::new(k, a.as_ptr(), k, b.as_ptr(), n, c.as_mut_ptr())
+        };
+        let mut room = vec![T::from_f64(f64::NAN); p.room(m, way)];
+        let mut told = 0;
+        // In two parts that don't end with a tile.
+        for rows in [0..m / 3, m / 3..m] {
+            // SAFETY: all operands have the numbers that m, k and n and the strides say; this is the only thread.
+            unsafe { p.part(rows, 0..n, way, room.as_mut_ptr(), |cols| told += cols.len()) };
+        }
+        assert_eq!(told, 2 * n, "columns that were done");
+        (c, v)
+    }
+
+    #[test]
+    fn both_ways_give_the_same_bits_for_any_operands() {
+        if simd_level() == SimdLevel::Portable {
+            return;
+        }
+        fn check<T: Scalar>() {
+            let shapes = [
+                (1, 1, 1),
+                (3, 16, 64),
+                (7, 63, 65),
+                (9, 64, 128),
+                (33, 65, 129),
+                (64, 130, 300),
+                (40, 200, 1100),
+                (1030, 70, 66),
+            ];
+            for shape in shapes {
+                for bits in 0..8 {
+                    let how = (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0);
+                    for density in [0.0, 0.05, 0.5, 1.0] {
+                        let dense = product::<T>(shape, how, Way::Dense, density);
+                        let sparse = product::<T>(shape, how, Way::Sparse, density);
+                        assert!(dense == sparse, "{shape:?} {how:?} {density}");
+                    }
+                }
+            }
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn half_zeros_are_passed_over_and_few_or_narrow_ones_are_not() {
+        let way = |density: f64, n: usize| {
+            let a: Vec<f32> = numbers(64 * 100, 1, density);
+            Way::of(View::new(&a, 64, 100), n)
+        };
+        assert_eq!(way(0.5, 128), Way::Sparse);
+        assert_eq!(way(0.9, 128), Way::Dense);
+        assert_eq!(way(0.5, 10), Way::Dense);
+        assert_eq!(Way::of(View::new(&[0.0f64; 5 * 100], 5, 100), 128), Way::Dense);
+        assert_eq!(Way::of(View::new(&[0.0f64; 0], 0, 0), 128), Way::Dense);
+    }
+}
