@@ -129,7 +129,7 @@ def run_chainrule(net, threads, args):
             version = next(csv.DictReader(file))["version"]
         bench = folder / "bench.csv"
         command = [ROOT / "target/release/chainrule", "bench", "--net", dims, "--batch-size", batch_size]
-        run([*command, "--threads", threads, "--epochs", 1, "--out", bench], threads)
+        run([*command, "--threads", threads, "--epochs", 1, "--data", args.data, "--out", bench], threads)
         with bench.open(newline="") as file:
             figures = list(csv.DictReader(file))
     predict = {row["name"].split(" image")[0]: row for row in figures if row["kind"] == "predict"}

@@ -33,6 +33,10 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
 
+    /// Images for epochs and predictions: a folder of IDX files, or `synthetic` [default: the synthetic set where it fits]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+
     /// Also write the figures to this CSV file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -57,8 +61,9 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
-    let bench = Bench { nets: args.nets(), epochs: args.epochs, engine: args.engine };
-    let (data, mut rows) = (bench.data(), Vec::new());
+    let bench =
+        Bench { nets: args.nets(), epochs: args.epochs, engine: args.engine, data: args.data.clone() };
+    let (data, mut rows) = (bench.data()?, Vec::new());
     print(&header())?;
     for threads in args.threads() {
         let pool = pool(threads)?;
