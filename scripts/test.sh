@@ -85,6 +85,11 @@ cargo test --workspace --locked | tee "$log"
 read -r passed ignored < <(awk '/^test result:/ { p += $4; i += $8 } END { print p + 0, i + 0 }' "$log")
 ((passed > 0)) || die "cargo test ran no test"
 
+begin "cargo test of the kernels, with narrower vectors"
+for level in avx2 portable; do
+    CHAINRULE_SIMD=$level cargo test --package chainrule-kernels --locked --quiet
+done
+
 begin "cargo doc"
 RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --workspace --no-deps --locked
 

@@ -1,6 +1,6 @@
 //! The multi-layer perceptron: linear layers, an activation between each two, and what flows between them
 
-use chainrule_kernels::{Engine, EngineKind, Map, Scalar, team};
+use chainrule_kernels::{Engine, EngineKind, Map, Scalar, all_finite, team};
 
 use crate::init;
 use crate::layers::{Activation, Linear};
@@ -118,6 +118,11 @@ impl<T: Scalar> Mlp<T> {
         self.layers.iter().map(|layer| layer.w.data().len() + layer.b.len()).sum()
     }
 
+    /// Whether no parameter is infinite or NaN
+    pub fn is_finite(&self) -> bool {
+        self.layers.iter().all(|layer| all_finite(layer.w.data()) && all_finite(&layer.b))
+    }
+
     /// Every parameter tensor with its gradient: weights and bias of each layer, first to last
     pub fn parameters_mut(&mut self) -> impl Iterator<Item = Parameter<'_, T>> {
         self.layers.iter_mut().flat_map(|Linear { w, b, dw, db }| {
@@ -178,7 +183,28 @@ impl<T: Scalar> Mlp<T> {
     }
 }
 
+/// Runs `body` with its kernels on this thread alone, for callers that give each thread batches of its own
+pub fn alone<R>(body: impl FnOnce() -> R) -> R {
+    team::alone(body)
+}
+
 /// Runs `body` with the pool's threads standing by, so that many small kernels in a row cost little
 pub fn with_team<R: Send>(body: impl FnOnce() -> R + Send) -> R {
     team::scope(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn infinite_weights_behind_a_dead_unit_are_in_no_output_but_are_found() {
+        // Of 128 hidden units, the first is dead, and what it would have fed is infinite.
+        let first = Linear::new(Matrix::from_fn(4, 128, |_, j| if j == 0 { -1.0 } else { 0.01 }));
+        let second = Linear::new(Matrix::from_fn(128, 64, |i, _| if i == 0 { f32::INFINITY } else { 0.01 }));
+        let model = Mlp::from_layers(vec![first, second], Activation::Relu);
+        assert!(!model.is_finite());
+        let healthy = Mlp::<f32>::new(4, &[128], 64, Activation::Relu, 0);
+        assert!(healthy.is_finite());
+    }
 }

@@ -260,6 +260,10 @@ impl Record {
                 EpochEnd::Diverged { batch } => status = Status::Diverged { epoch, batch: Some(batch) },
                 EpochEnd::Interrupted => status = Status::Interrupted,
             }
+            // Weights behind units that have died are in no loss.
+            if !matches!(status, Status::Diverged { .. }) && !trainer.model().is_finite() {
+                status = Status::Diverged { epoch, batch: None };
+            }
             if status == Status::Ok {
                 let (test, counts) = trainer.evaluate();
                 let val = trainer.validate();

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chainrule_kernels::Scalar;
+use chainrule_kernels::{EngineKind, Scalar};
+use rayon::prelude::*;
 
 use crate::config::TrainConfig;
 use crate::data::batch::{Order, gather};
@@ -11,13 +12,13 @@ use crate::data::holdout::hold_out;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::loss::{LossSum, SoftmaxCrossEntropy};
-use crate::model::{Mlp, Workspace, with_team};
+use crate::model::{Mlp, Workspace, alone, with_team};
 use crate::optim::Sgd;
 
 /// Rows of a forward pass when nothing is learnt: 128 images of 784 pixels are 0.4 MB, less than half of a core's L2
 ///
-/// Against 512 rows, predicting 10,000 images takes 0.96 (default net) and 0.88 (784-512-512-10) of the time on two
-/// threads, and 1.02 (default net) on one; 256 rows lie between (`chainrule bench`, Zen 5, in turns).
+/// With 64 and 96 rows, predicting 10,000 images with the default net takes 1.02 and 1.05 of the time, with 512 1.04
+/// (one thread, Zen 5, in turns).
 const EVALUATION_ROWS: usize = 128;
 
 /// How an epoch ended
@@ -87,7 +88,9 @@ pub struct Trainer<'a, T> {
     batch_size: usize,
     labels: Vec<u32>,
     training: Workspace<T>,
-    evaluation: Workspace<T>,
+    /// One a thread that has predicted
+    readers: Vec<Reader<T>>,
+    engine: EngineKind,
 }
 
 impl<'a, T: Scalar> Trainer<'a, T> {
@@ -100,7 +103,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let (order, val) = parts(config, data)?;
         let batch_size = config.batch_size.min(order.len());
         let most = data.test.len().max(val.as_ref().map_or(0, Vec::len));
-        let evaluation_rows = EVALUATION_ROWS.min(most.max(1));
+        let evaluation_rows = (EVALUATION_ROWS * rayon::current_num_threads()).min(most.max(1));
         check_memory::<T>(config, features, classes, batch_size, evaluation_rows)?;
         let mut model = Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed);
         Ok(Self {
@@ -110,9 +113,10 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             order,
             val,
             batch_size,
-            labels: Vec::with_capacity(batch_size.max(evaluation_rows)),
+            labels: Vec::with_capacity(batch_size),
             training: model.workspace(batch_size, engine),
-            evaluation: model.forward_workspace(evaluation_rows, engine),
+            readers: Vec::new(),
+            engine,
             model,
         })
     }
@@ -180,19 +184,64 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         Some(sum)
     }
 
+    /// Each thread of the pool reads a stretch of the rows, batch by batch; sums are added in the order of the batches
     fn pass(&mut self, split: &Split, rows: &[u32]) -> (LossSum, Confusion) {
-        let Self { data, model, loss, labels, evaluation, .. } = self;
-        let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(data.classes.len()));
-        with_team(|| {
-            for rows in rows.chunks(EVALUATION_ROWS) {
-                evaluation.set_rows(rows.len());
-                gather(split, rows, &[], evaluation.input_mut(), labels);
-                model.forward(evaluation);
-                sum.add(loss.forward(evaluation.output_mut(), labels));
-                confusion.add(labels, loss.predicted());
-            }
-        });
+        let Self { model, readers, engine, .. } = self;
+        let batches = rows.len().div_ceil(EVALUATION_ROWS);
+        let threads = rayon::current_num_threads();
+        let (rows_at_once, classes) = (EVALUATION_ROWS.min(rows.len()), self.data.classes.len());
+        while readers.len() < threads.min(batches) {
+            readers.push(Reader::new(model, rows_at_once, *engine));
+        }
+        let stretch = batches.div_ceil(threads).max(1) * EVALUATION_ROWS;
+        let read =
+            |(reader, rows): (&mut Reader<T>, &[u32])| alone(|| reader.read(model, split, rows, classes));
+        let parts: Vec<_> =
+            readers.par_iter_mut().zip(rows.par_chunks(stretch)).with_max_len(1).map(read).collect();
+        let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(classes));
+        for (sums, counts) in parts {
+            sums.into_iter().for_each(|part| sum.add(part));
+            confusion.counts.iter_mut().zip(counts.counts).for_each(|(all, part)| *all += part);
+        }
         (sum, confusion)
+    }
+}
+
+/// What one thread needs to predict
+#[derive(Debug)]
+struct Reader<T> {
+    workspace: Workspace<T>,
+    loss: SoftmaxCrossEntropy<T>,
+    labels: Vec<u32>,
+}
+
+impl<T: Scalar> Reader<T> {
+    fn new(model: &Mlp<T>, rows: usize, engine: EngineKind) -> Self {
+        let workspace = model.forward_workspace(rows, engine);
+        Self { workspace, loss: SoftmaxCrossEntropy::default(), labels: Vec::with_capacity(rows) }
+    }
+
+    /// The sums of each batch, and all predictions
+    fn read(
+        &mut self,
+        model: &Mlp<T>,
+        split: &Split,
+        rows: &[u32],
+        classes: usize,
+    ) -> (Vec<LossSum>, Confusion) {
+        let Self { workspace, loss, labels } = self;
+        let mut confusion = Confusion::new(classes);
+        let batches = rows.chunks(EVALUATION_ROWS);
+        let nexts = batches.clone().skip(1).chain([&[][..]]);
+        let sums = batches.zip(nexts).map(|(rows, next)| {
+            workspace.set_rows(rows.len());
+            gather(split, rows, next, workspace.input_mut(), labels);
+            model.forward(workspace);
+            let sum = loss.forward(workspace.output_mut(), labels);
+            confusion.add(labels, loss.predicted());
+            sum
+        });
+        (sums.collect(), confusion)
     }
 }
 
@@ -222,10 +271,10 @@ fn check_memory<T: Scalar>(
     let parameters: u128 = dims.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
     // Weights, the engine's room for as many numbers, and velocities when there is momentum.
     let copies = if config.momentum > 0.0 { 3 } else { 2 };
-    // In training, hidden outputs have gradients beside them.
-    let widths: u128 = dims.iter().sum();
-    let rows = 2 * batch_size as u128 + evaluation_rows as u128;
-    let bytes = (copies * parameters + rows * widths) * T::BYTES as u128;
+    // In training, hidden outputs have gradients beside them, and the engine has copies of a layer's input and gradients.
+    let (widths, widest): (u128, u128) = (dims.iter().sum(), dims.iter().copied().max().unwrap_or(0));
+    let (batch, rows) = (batch_size as u128, 2 * batch_size as u128 + evaluation_rows as u128);
+    let bytes = (copies * parameters + rows * widths + 3 * batch * widest) * T::BYTES as u128;
     let room = usize::try_from(bytes).ok().and_then(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).ok());
     let what = || format!("{parameters} parameters, batches of {batch_size}");
     room.ok_or_else(|| Error::Memory { what: what(), bytes })

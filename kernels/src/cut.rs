@@ -1,4 +1,7 @@
-//! How the sides of matrices are cut into pieces: by shape alone, never by the number of threads
+//! How the sides of matrices are cut into pieces: never by the number of threads
+//!
+//! The bits rest on the [`blocks`] of an inner dimension, which are by shape alone. Other cuts may depend on what the
+//! numbers are, since no sum crosses them.
 
 use std::ops::Range;
 

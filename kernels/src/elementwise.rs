@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use crate::Scalar;
 use crate::dispatch::multiversion;
+use crate::parallel::for_each_chunk;
 use crate::strip::{Strip, for_each_block};
-use crate::team::for_each_chunk;
 
 /// Numbers a piece: 16 Ki take some microseconds, many times what handing out a piece costs
 pub(crate) const CHUNK: usize = 1 << 14;

@@ -2,18 +2,19 @@
 //!
 //! `Y = f(X W + 1 bᵀ)`; X: m × d_in, W: d_in × d_out, b: d_out, Y: m × d_out.
 //!
-//! The fused engine (`fused.rs`) runs own register tiles on operands as they lie and does all that follows a
-//! product while its result is in registers or in L1. The other one is `matrixmultiply` with separate passes:
+//! The fused engine (`fused.rs`) computes products by own kernels and does all that follows one while its result
+//! is in registers or near. The other one is `matrixmultiply` with separate passes:
 //! for processors without AVX2, and as what the fused one is held against.
 
 use crate::elementwise::{Map, fill_rows};
+use crate::scratch::room;
 use crate::sgd::{SgdRule, sgd};
 use crate::{Scalar, SimdLevel, View, ViewMut, fused, gemm, simd_level, sum_rows};
 
 /// Who computes products
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineKind {
-    /// Own tiles with everything fused into them; needs AVX2 with FMA, or AVX-512
+    /// Own kernels with everything fused into them; needs AVX2 with FMA, or AVX-512
     Fused,
     /// The crate `matrixmultiply`, and a pass over memory for everything else; runs anywhere
     Matrixmultiply,
@@ -88,6 +89,8 @@ impl<T: Scalar> Engine<T> {
     /// number of threads. The fused engine gives the same bits with AVX2 and AVX-512. The engines sum in different
     /// orders and so differ by rounding: before f, each is within `(d_in + 2) ε (|b[j]| + Σₚ |X[i,p] W[p,j]|)` of
     /// the exact value, to first order (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.1).
+    /// In the fused engine, 0 in X times an infinite W may count as 0 instead of NaN: it passes over zeros where
+    /// X has many.
     ///
     /// # Panics
     /// If the shapes don't fit each other, or X or W is transposed.
@@ -116,6 +119,7 @@ impl<T: Scalar> Engine<T> {
     /// * `dx ← (dY Wᵀ) ∘ f'`, with the W before its step and the derivative of the map that made X, taken at X;
     ///   the old content is not read
     /// * `∂L/∂W = Xᵀ dY` and `∂L/∂b = Σᵢ dY[i,:]` become what `gradient` says
+    /// * 0 in X or dY times what is not finite may count as 0, as in [`Self::affine`]
     /// * a step gives the same bits as storing the gradients and then calling [`sgd`]
     ///
     /// # Panics
@@ -179,17 +183,4 @@ impl<T: Scalar> Engine<T> {
             }
         }
     }
-}
-
-/// Bytes of a cache line
-pub(crate) const LINE: usize = 64;
-
-/// `len` numbers of `scratch` from a cache line on, grown if need be; their content is unspecified
-pub(crate) fn room<T: Scalar>(scratch: &mut Vec<T>, len: usize) -> &mut [T] {
-    let most = LINE / T::BYTES - 1;
-    if scratch.len() < len + most {
-        scratch.resize(len + most, T::ZERO);
-    }
-    let start = scratch.as_ptr().align_offset(LINE).min(most);
-    &mut scratch[start..start + len]
 }

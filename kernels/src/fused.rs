@@ -23,17 +23,19 @@ use std::sync::{Mutex, PoisonError};
 use crate::cut::{Cut, PIECES_MAX, UNIT, blocks};
 use crate::dispatch::multiversion;
 use crate::elementwise::Map;
-use crate::engine::{Gradient, room};
-use crate::operands::{COLUMNS, Operands, Update, Way, block_columns, is_far, lines};
+use crate::engine::Gradient;
+use crate::operands::{COLUMNS, Operands, Update, Way, block_columns, is_far};
+use crate::parallel::{SendPtr, parallel_for_work};
+use crate::scratch::{room, whole_lines};
 use crate::sgd::{SgdRule, sgd};
 use crate::strip::Strip;
-use crate::team::{SendPtr, parallel_for_work};
 use crate::{Scalar, View, sum_rows};
 
 /// Rows a dense piece of Y is cut by: a multiple of both tiles' heights
 const ROWS: usize = 24;
-/// Rows a sparse one is cut by, since a block of W in L1 has to pay for its way there
-const SPARSE_ROWS: usize = 16;
+/// Rows a sparse one is cut by, since a block of W in L1 has to pay for its way there, most of all from another core: with 16,
+/// small's epoch on two threads takes 1.05 to 1.2 of the time, by where the system has put them
+const SPARSE_ROWS: usize = 64;
 /// and where that way is a copy
 const COPY_ROWS: usize = 128;
 /// What adding up a number of a partial sum counts as, in multiply-adds of a product: it is bound by the caches
@@ -49,6 +51,9 @@ pub(crate) fn affine<T: Scalar>(
     scratch: &mut Vec<T>,
 ) {
     let ((m, k), n) = (x.shape(), w.shape().1);
+    if y.is_empty() {
+        return;
+    }
     let way = Way::of(x, n);
     // Partial sums pay while they are fewer than the weights that stay where they are.
     let blocks = if 2 * m <= k && !is_far::<T>(n) { blocks(k) } else { Cut::into(1, k, UNIT) };
@@ -67,17 +72,20 @@ pub(crate) fn affine<T: Scalar>(
     };
     let pieces = |way: Way| {
         let columns = if way == Way::Sparse { block_columns::<T>() } else { COLUMNS };
-        let cols = Cut::worth(n, columns, m * k, PIECES_MAX / blocks.count());
-        let (unit, max) = (if n > columns { COPY_ROWS } else { SPARSE_ROWS }, PIECES_MAX / blocks.count());
+        let max = PIECES_MAX / blocks.count();
+        let cols = Cut::worth(n, columns, m * k, max);
         let rows = match way {
             Way::Dense if whole => Cut::worth(m, ROWS, n * k, max / cols.count()),
             Way::Dense => Cut::into(1, m, ROWS),
-            Way::Sparse => Cut::worth(m, unit, n * k, max / cols.count()),
+            Way::Sparse => {
+                let unit = if n > columns { COPY_ROWS } else { SPARSE_ROWS };
+                Cut::worth(m, unit, n * k, max / cols.count())
+            }
         };
-        let longest = product(blocks.count() - 1, ptr::null_mut());
-        (cols, rows, lines::<T>(longest.room(rows.longest(), way)))
+        let longest = Operands { k: blocks.longest(), ..product(0, ptr::null_mut()) };
+        (cols, rows, whole_lines::<T>(longest.room(rows.longest(), way)))
     };
-    let partial = if whole { 0 } else { lines::<T>(blocks.count() * m * n) };
+    let partial = if whole { 0 } else { whole_lines::<T>(blocks.count() * m * n) };
     // Room for either way, since the next batch may go the other one.
     let len = |way| {
         let (cols, rows, each) = pieces(way);
@@ -92,7 +100,7 @@ pub(crate) fn affine<T: Scalar>(
     parallel_for_work(blocks.count() * a_block, m * k * n, |i| {
         let (block, at) = (i / a_block, i % a_block);
         let (cols, rows) = (cols.piece(at / rows.count()), rows.piece(at % rows.count()));
-        // SAFETY: `View`s cover what their shapes say, b has n numbers and Y m × n (checked by the caller), as has each
+        // SAFETY: this engine is not made on a `Portable` processor. `View`s cover what their shapes say, b has n numbers and Y m × n (checked by the caller), as has each
         // block of the partial sums; all are borrowed until the loop ends. Pieces of different i share no
         // element of these and no room, and each is computed once.
         unsafe {
@@ -179,7 +187,7 @@ pub(crate) fn backward<T: Scalar>(
         };
         let cut = Cut::worth(k, unit, m * n * products, PIECES_MAX);
         let for_x = if dx.is_some() { to_x(ptr::null_mut()).room(m, x_way) } else { 0 };
-        (cut, lines::<T>(for_x.max(to_w(ptr::null_mut(), None).room(cut.longest(), w_way))))
+        (cut, whole_lines::<T>(for_x.max(to_w(ptr::null_mut(), None).room(cut.longest(), w_way))))
     };
     // Room for all ways, since the next batch may go others.
     let ways = [Way::Dense, Way::Sparse].map(|x_way| [Way::Dense, Way::Sparse].map(|w_way| (x_way, w_way)));

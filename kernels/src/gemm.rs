@@ -1,6 +1,6 @@
 //! The matrix product, over `matrixmultiply`, cut into strips that threads share
 
-use crate::team::{self, SendPtr};
+use crate::parallel::{SendPtr, parallel_for};
 use crate::{Scalar, View, ViewMut};
 
 /// A strip does at least this many multiply-adds
@@ -36,7 +36,7 @@ pub fn gemm<T: Scalar>(alpha: T, a: View<'_, T>, b: View<'_, T>, beta: T, mut c:
     let by_rows = m >= n;
     let strip = strip_len(if by_rows { m } else { n }, m * n * k);
     let strips = m.max(n).div_ceil(strip);
-    team::parallel_for(strips, |i| {
+    parallel_for(strips, |i| {
         let from = i * strip;
         let (row, col, rows, cols) =
             if by_rows { (from, 0, strip.min(m - from), n) } else { (0, from, m, strip.min(n - from)) };

@@ -9,14 +9,14 @@
 //!   the same bits for any number of threads.
 //! * Loops are compiled for AVX-512, AVX2 and the baseline, and chosen at run time ([`simd_level`]). They
 //!   use no fused multiply-add, so all three give the same bits. Products are the exception: the
-//!   fused engine's tiles fuse, alike for AVX-512 and AVX2, and `matrixmultiply` fuses where the processor can.
+//!   fused engine's kernels fuse, alike for AVX-512 and AVX2, and `matrixmultiply` fuses where the processor can.
 //! * Threads are those of the current `rayon` pool. Inside [`team::scope`] they stay in step by spinning,
 //!   which makes a parallel loop cost tenths of a microsecond.
 //!
 //! `unsafe` is fenced: `dispatch.rs` (the run-time choice), `gemm.rs` with `scalar.rs` (the call of
-//! `matrixmultiply`), `fused.rs` with
-//! `operands.rs`, `tile.rs`, `sparse.rs`, `transpose.rs` and `vector.rs` (our products), `team.rs` (work handed to other
-//! threads), `softmax.rs` and `strip.rs` (parts of matrices for several threads), `peak.rs` (the yardstick).
+//! `matrixmultiply`), `fused.rs`, `operands.rs`, `tile.rs`, `sparse.rs`, `transpose.rs` and `vector.rs` (our
+//! products), `parallel.rs` and `team.rs` (work handed to other threads), `softmax.rs` and `strip.rs` (parts of
+//! matrices for several threads), `elementwise.rs` (a prefetch), `peak.rs` (the yardstick).
 
 mod cut;
 mod dispatch;
@@ -26,9 +26,11 @@ mod exp;
 mod fused;
 mod gemm;
 mod operands;
+mod parallel;
 pub mod peak;
 mod reduce;
 mod scalar;
+mod scratch;
 mod sgd;
 mod softmax;
 #[cfg(target_arch = "x86_64")]

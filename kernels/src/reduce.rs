@@ -3,7 +3,7 @@
 use crate::Scalar;
 use crate::dispatch::multiversion;
 use crate::elementwise::CHUNK;
-use crate::team::for_each_chunk;
+use crate::parallel::for_each_chunk;
 
 /// Columns a piece of [`sum_rows`]: one cache line of f32 is 16, several keep the reads in streams
 const COLUMNS: usize = 64;

@@ -87,16 +87,17 @@ pub trait Scalar:
     /// Rows `rows` and columns `cols` of a product, by the tiles of this processor's [`SimdLevel`](crate::SimdLevel)
     ///
     /// # Safety
-    /// `rows` and `cols` lie inside C; A, B, C, the bias and the velocities have all elements that their shapes,
-    /// pointers and strides say, valid for reading, C's and the velocities' for writing, and nobody else touches
-    /// this part of these two meanwhile. [`simd_level`] is not `Portable`.
+    /// `rows` and `cols` lie inside C, and B is not transposed. A, B, C, the start values and the velocities have all
+    /// elements of these rows and columns that their shapes, pointers and strides say, valid for reading, C's and the
+    /// velocities' for writing, and nobody else touches this part of these two meanwhile. [`simd_level`] is not
+    /// `Portable`.
     #[doc(hidden)]
     unsafe fn tiles(p: &Operands<Self>, rows: Range<usize>, cols: Range<usize>);
 
-    /// As [`Self::tiles`], for k ≤ 64 and a row-major A, whose zeros are passed over
+    /// As [`Self::tiles`], passing over the zeros of A
     ///
     /// # Safety
-    /// As [`Self::tiles`].
+    /// As [`Self::tiles`]; A is not transposed either, and k ≤ 64.
     #[doc(hidden)]
     unsafe fn sparse_rows(p: &Operands<Self>, rows: Range<usize>, cols: Range<usize>);
 

@@ -9,7 +9,7 @@
 use crate::Scalar;
 use crate::dispatch::multiversion;
 use crate::elementwise::{CHUNK, same_len};
-use crate::team::{for_each_chunk, for_each_chunk2};
+use crate::parallel::{for_each_chunk, for_each_chunk2};
 
 /// The constants of a step
 #[derive(Clone, Copy, Debug, PartialEq)]

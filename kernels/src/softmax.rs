@@ -2,7 +2,7 @@
 
 use crate::Scalar;
 use crate::dispatch::multiversion;
-use crate::team::{SendPtr, for_each_chunk2};
+use crate::parallel::{SendPtr, for_each_chunk2};
 
 /// Numbers a piece holds at least: an `exp` takes about 1 ns in a vector
 const PIECE: usize = 1 << 12;

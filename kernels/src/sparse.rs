@@ -7,7 +7,8 @@
 //! in balance would take. With half of A being 0, it pays all the same (`operands::MAX_DENSITY`).
 //!
 //! The bits are those of the tiles: adding 0 · b to a sum does not change it, but for the sign of a zero, and
-//! unless b is infinite or NaN. Here 0 times anything is 0.
+//! unless b is infinite or NaN. Here 0 times anything is 0. (So that a diverged net is seen as one all the same,
+//! training asks after each epoch whether all weights are finite.)
 
 use std::ops::Range;
 
@@ -68,7 +69,7 @@ macro_rules! rows {
                 // SAFETY: the rows of A and the columns of B exist. The mask of the next row (after the last: of itself) is
                 // made ahead, so that the length of its loop is known before the loop is reached: 0.88 of the time.
                 unsafe {
-                    let bits = |row: usize| nonzeros(p.a.add(row * p.a_stride), p.k);
+                    let bits = |row: usize| nonzeros(p.a.wrapping_add(row * p.a_stride), p.k);
                     let mut next = if rows.is_empty() { 0 } else { bits(rows.start) };
                     for i in rows {
                         let left = next;
@@ -92,28 +93,36 @@ macro_rules! rows {
                 masks: [Mask; VECTORS],
             ) {
                 // SAFETY: bits are set below k only, so the numbers of A and the rows of B exist; masked lanes are
-                // neither read nor written.
+                // neither read nor written. A, B, the start values and C may begin outside of what they lie in, as long as
+                // the rows and columns that are asked for lie inside, so places are formed without `add`.
                 unsafe {
                     let at = |v: usize| row * p.c_stride + col + v * LANES;
                     if let Some(update) = &p.update {
                         // On their way while k runs.
-                        (0..VECTORS).for_each(|v| call_for(update, p.c, at(v)));
+                        (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(v)));
                     }
                     let mut sums = [zero(); VECTORS];
                     if !p.start.is_null() {
                         for v in 0..VECTORS {
-                            sums[v] = load(p.start.add(row * p.start_stride + col + v * LANES), masks[v]);
+                            sums[v] =
+                                load(p.start.wrapping_add(row * p.start_stride + col + v * LANES), masks[v]);
                         }
                     }
-                    let (a, b, count) =
-                        (p.a.add(row * p.a_stride), p.b.wrapping_add(col), left.count_ones() as usize);
+                    let (a, b, count) = (
+                        p.a.wrapping_add(row * p.a_stride),
+                        p.b.wrapping_add(col),
+                        left.count_ones() as usize,
+                    );
                     let mut step = || {
                         let k = left.trailing_zeros() as usize;
                         left &= left.wrapping_sub(1);
                         let (x, b) = (splat(*a.add(k)), b.wrapping_add(k * p.b_stride));
                         for v in 0..VECTORS {
-                            sums[v] =
-                                multiply_add(x, fetch::<FULL>(b.wrapping_add(v * LANES), masks[v]), sums[v]);
+                            sums[v] = multiply_add(
+                                x,
+                                load_full_or_masked::<FULL>(b.wrapping_add(v * LANES), masks[v]),
+                                sums[v],
+                            );
                         }
                     };
                     for _ in 0..count / UNROLL {
@@ -123,7 +132,7 @@ macro_rules! rows {
                         step();
                     }
                     let Some(update) = &p.update else {
-                        return (0..VECTORS).for_each(|v| store(p.c.add(at(v)), masks[v], sums[v]));
+                        return (0..VECTORS).for_each(|v| store(p.c.wrapping_add(at(v)), masks[v], sums[v]));
                     };
                     let constants = constants(update);
                     for v in 0..VECTORS {

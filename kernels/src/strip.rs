@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::cut::blocks;
-use crate::team::{SendPtr, parallel_for};
+use crate::parallel::{SendPtr, parallel_for};
 
 /// Some rows and columns of a row-major matrix, borrowed for writing
 pub(crate) struct Strip<'a, T> {

@@ -1,4 +1,4 @@
-//! Parallel loops over the current `rayon` pool, and teams whose threads stay in step by spinning
+//! Teams whose threads stay in step by spinning
 //!
 //! A fork-join of a sleeping pool costs 30 µs, and a training step of a small net has a dozen of them in
 //! 200 µs. So a caller that is about to run many short loops opens a [`scope`]: the pool's threads enter
@@ -19,8 +19,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rayon::prelude::*;
-
 /// Pieces that one loop hands out at most; longer loops hand out runs of indices
 const PIECES_MAX: usize = 64;
 /// Turns of a spin loop before the thread offers its core to others: about 100 µs, the length of the
@@ -28,13 +26,13 @@ const PIECES_MAX: usize = 64;
 const SPINS: u32 = 4000;
 /// Offers of the core before a waiting thread sleeps a little each time: some milliseconds without work
 const YIELDS: u32 = 4000;
-/// Multiply-adds that are worth waking the pool's threads for: some 60 µs, twice what waking costs
-const WORTH_WAKING: usize = 1 << 21;
 const NAP: Duration = Duration::from_micros(100);
 
 thread_local! {
     /// The team whose leader this thread is, unless it is inside a piece of a loop
     static LEADS: Cell<*const Team> = const { Cell::new(ptr::null()) };
+    /// Whether loops of this thread stay on it
+    static ALONE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs `body` with the threads of the current `rayon` pool standing by for its parallel loops
@@ -65,83 +63,37 @@ pub fn scope<R: Send>(body: impl FnOnce() -> R + Send) -> R {
     results.into_iter().flatten().next().unwrap_or_else(|| unreachable!("the body ran"))
 }
 
-/// Calls `f(0)` to `f(pieces − 1)`, each once, on the threads at hand; returns when all are done
-///
-/// # Panics
-/// If one of the calls does.
-pub fn parallel_for(pieces: usize, f: impl Fn(usize) + Sync) {
+/// Runs `body` with all of its loops on this thread: for callers that share out larger pieces themselves
+pub fn alone<R>(body: impl FnOnce() -> R) -> R {
+    struct Back(bool);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _back = Back(ALONE.replace(true));
+    body()
+}
+
+/// Whether this thread's loops are its own affair: see [`alone`]
+pub(crate) fn is_alone() -> bool {
+    ALONE.get()
+}
+
+/// The team that this thread leads, unless it is inside a piece of a loop
+pub(crate) fn led() -> Option<Led> {
     let team = LEADS.get();
-    if pieces <= 1 {
-        (0..pieces).for_each(f);
-    } else if !team.is_null() {
+    (!team.is_null()).then_some(Led(team))
+}
+
+/// A team, for the thread that leads it
+pub(crate) struct Led(*const Team);
+impl Led {
+    /// Calls `f(0)` to `f(pieces − 1)`, each once, on the team's threads; returns when all are done
+    pub(crate) fn run(&self, pieces: usize, f: &(dyn Fn(usize) + Sync)) {
         // SAFETY: `LEADS` is non-null only between `Lead::enter` and its drop, during which `scope` keeps
-        // the team alive.
-        unsafe { &*team }.run(pieces, &f);
-    } else if rayon::current_num_threads() > 1 {
-        (0..pieces).into_par_iter().with_max_len(1).for_each(&f);
-    } else {
-        (0..pieces).for_each(f);
-    }
-}
-
-/// As [`parallel_for`], for pieces that are `work` multiply-adds in all: outside a scope, where other threads
-/// have to be woken, small work stays on the caller's thread
-pub(crate) fn parallel_for_work(pieces: usize, work: usize, f: impl Fn(usize) + Sync) {
-    if work < WORTH_WAKING && LEADS.get().is_null() {
-        (0..pieces).for_each(f);
-    } else {
-        parallel_for(pieces, f);
-    }
-}
-
-/// Calls `f(i, piece)` for the pieces of `len` numbers (the last may be shorter) that `data` is cut into
-///
-/// # Panics
-/// If `len` is 0, or one of the calls does.
-pub fn for_each_chunk<T: Send>(data: &mut [T], len: usize, f: impl Fn(usize, &mut [T]) + Sync) {
-    assert!(len > 0, "pieces of 0 numbers");
-    let (total, start) = (data.len(), SendPtr::new(data.as_mut_ptr()));
-    parallel_for(total.div_ceil(len), |i| {
-        let from = i * len;
-        // SAFETY: `from < total`, so the piece lies inside `data`, which is borrowed mutably until all
-        // pieces are done. Each i is called once, and pieces of different i don't overlap.
-        f(i, unsafe { std::slice::from_raw_parts_mut(start.get().add(from), len.min(total - from)) });
-    });
-}
-
-/// As [`for_each_chunk`], for two slices of one length that are cut alike
-///
-/// # Panics
-/// If the lengths differ, `len` is 0, or one of the calls panics.
-pub fn for_each_chunk2<T: Send>(
-    a: &mut [T],
-    b: &mut [T],
-    len: usize,
-    f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
-) {
-    assert!(a.len() == b.len(), "slices of {} and {} numbers", a.len(), b.len());
-    let (total, b) = (b.len(), SendPtr::new(b.as_mut_ptr()));
-    for_each_chunk(a, len, |i, a| {
-        let from = i * len;
-        debug_assert!(from + a.len() <= total);
-        // SAFETY: as in `for_each_chunk`: `a` is piece i of a slice of the same length, cut alike.
-        f(i, a, unsafe { std::slice::from_raw_parts_mut(b.get().add(from), a.len()) });
-    });
-}
-
-/// A pointer that may go to other threads; whoever uses it argues why that is sound
-pub(crate) struct SendPtr<T>(*mut T);
-// SAFETY: it is only an address; every place that follows it has its own argument.
-unsafe impl<T: Send> Send for SendPtr<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Sync for SendPtr<T> {}
-
-impl<T> SendPtr<T> {
-    pub(crate) fn new(p: *mut T) -> Self {
-        Self(p)
-    }
-    pub(crate) fn get(&self) -> *mut T {
-        self.0
+        // the team alive; a `Led` can't leave the thread, and is not kept.
+        unsafe { &*self.0 }.run(pieces, f);
     }
 }
 
@@ -185,6 +137,8 @@ struct Team {
 }
 
 const PIECE_BITS: u32 = 8;
+/// The bits of a number of pieces
+const COUNT: u64 = (1 << PIECE_BITS) - 1;
 /// The scope is over
 const STOP: u64 = u64::MAX;
 
@@ -240,9 +194,19 @@ impl Team {
 
     /// Claims pieces of the loop `word`, own share first, and runs them
     fn take_pieces(&self, word: u64, me: usize) {
+        let shares = self.shares();
+        if me < shares {
+            self.take_share(word, me, true);
+        }
+        let others = (1..=shares).map(|i| (me + i) % shares).filter(|&share| share != me);
+        others.for_each(|share| self.take_share(word, share, false));
+    }
+
+    /// Claims what is left of a share and runs it
+    fn take_share(&self, word: u64, share: usize, own: bool) {
         let mut done = DoneOnDrop { team: self, count: 0 };
-        while let Some(piece) = self.claim(word, me) {
-            // Counted when this thread has no more of them: one line that goes to another core instead of many.
+        while let Some(piece) = self.claim(word, share, own) {
+            // Told when there are no more of them: one line that goes to another core instead of many.
             done.count += 1;
             // SAFETY: the claim succeeded, so piece `piece` of the loop `word` was not done before, and is not until
             // `done` drops. The leader leaves `run`, where the job lives, and stores another job only after all pieces
@@ -253,33 +217,32 @@ impl Team {
         }
     }
 
-    /// A piece of the loop `word` that nobody has claimed before: the first of the thread's own share, or else the last
-    /// of another's
+    /// Shares that a loop's pieces are divided into; threads beyond have none
+    fn shares(&self) -> usize {
+        self.size.min(PIECES_MAX)
+    }
+
+    /// A piece of a share in the loop `word` that nobody has claimed before: the first for the share's own thread, the
+    /// last for others
     ///
     /// A thread that is late, with the word of a loop that is over, finds all its pieces claimed in that
     /// loop or a later one, and gets none.
-    fn claim(&self, word: u64, me: usize) -> Option<usize> {
-        const COUNT: u64 = (1 << PIECE_BITS) - 1;
+    fn claim(&self, word: u64, share: usize, own: bool) -> Option<usize> {
         let (number, pieces) = (word >> PIECE_BITS, (word & COUNT) as usize);
-        let shares = self.size.min(PIECES_MAX);
-        let start = |share: usize| share * pieces / shares;
-        for share in (0..shares).map(|i| (me + i) % shares) {
-            let (start, end) = (start(share), start(share + 1));
-            let (own, claims) = (share == me, &self.claims[share].0);
-            let mut last = claims.load(Ordering::Relaxed);
-            while last >> (2 * PIECE_BITS) <= number {
-                let fresh = last >> (2 * PIECE_BITS) < number;
-                let taken = if fresh { 0 } else { last };
-                let (first, others) = ((taken >> PIECE_BITS & COUNT) as usize, (taken & COUNT) as usize);
-                if first + others >= end - start {
-                    break;
-                }
-                let base = if fresh { number << (2 * PIECE_BITS) } else { last };
-                let next = base + if own { 1 << PIECE_BITS } else { 1 };
-                match claims.compare_exchange_weak(last, next, Ordering::AcqRel, Ordering::Relaxed) {
-                    Ok(_) => return Some(if own { start + first } else { end - 1 - others }),
-                    Err(now) => last = now,
-                }
+        let (start, end) = (share * pieces / self.shares(), (share + 1) * pieces / self.shares());
+        let claims = &self.claims[share].0;
+        let mut last = claims.load(Ordering::Relaxed);
+        while last >> (2 * PIECE_BITS) <= number {
+            // Of an earlier loop, nothing counts.
+            let present = last.max(number << (2 * PIECE_BITS));
+            let (first, others) = ((present >> PIECE_BITS & COUNT) as usize, (present & COUNT) as usize);
+            if first + others >= end - start {
+                return None;
+            }
+            let next = present + if own { 1 << PIECE_BITS } else { 1 };
+            match claims.compare_exchange_weak(last, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Some(if own { start + first } else { end - 1 - others }),
+                Err(now) => last = now,
             }
         }
         None
@@ -335,7 +298,9 @@ struct FinishOnDrop<'a> {
 impl Drop for FinishOnDrop<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let unrun = std::iter::from_fn(|| self.team.claim(self.word, 0)).count();
+            let unrun: usize = (0..self.team.shares())
+                .map(|share| std::iter::from_fn(|| self.team.claim(self.word, share, false)).count())
+                .sum();
             self.team.done.0.fetch_add(unrun, Ordering::Release);
         }
         let mut wait = Wait::new(self.team.crowded);
@@ -375,6 +340,7 @@ mod tests {
     use std::panic::AssertUnwindSafe;
 
     use super::*;
+    use crate::parallel::parallel_for;
 
     fn pool(threads: usize) -> rayon::ThreadPool {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
@@ -382,10 +348,10 @@ mod tests {
 
     #[test]
     fn every_index_is_called_once_for_any_number_of_threads_and_pieces() {
-        for threads in [1, 2, 3, 8] {
+        for (threads, rounds) in [(1, 300), (2, 300), (3, 300), (8, 300), (70, 5)] {
             pool(threads).install(|| {
                 scope(|| {
-                    for round in 0..300 {
+                    for round in 0..rounds {
                         for n in [0, 1, 2, 5, 63, 64, 65, 200] {
                             let calls: Vec<_> = (0..n).map(|_| AtomicUsize::new(0)).collect();
                             parallel_for(n, |i| {
@@ -413,20 +379,12 @@ mod tests {
     }
 
     #[test]
-    fn chunks_cover_the_slice_and_know_their_number() {
-        for threads in [1, 3] {
-            let (mut a, mut b) = (vec![0; 103], vec![0; 103]);
-            pool(threads).install(|| {
-                scope(|| {
-                    for_each_chunk2(&mut a, &mut b, 10, |i, a, b| {
-                        a.fill(i);
-                        b.fill(10 * i);
-                    });
-                });
-            });
-            assert!(a.iter().enumerate().all(|(at, &i)| i == at / 10));
-            assert!(b.iter().enumerate().all(|(at, &i)| i == at / 10 * 10));
-        }
+    fn alone_keeps_loops_on_the_thread_until_it_ends() {
+        pool(3).install(|| {
+            let here = std::thread::current().id();
+            alone(|| parallel_for(50, |_| assert_eq!(std::thread::current().id(), here)));
+            assert!(!is_alone());
+        });
     }
 
     #[test]

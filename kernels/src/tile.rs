@@ -12,10 +12,10 @@
 //! Shapes: 8 rows by 2 vectors are 16 accumulators of AVX-512's 32 registers, 6 by 2 are 12 of AVX2's 16:
 //! enough fused multiply-adds in flight to hide their latency of 4, and fewer loads than multiply-adds.
 
-use std::arch::x86_64::*;
 use std::ops::Range;
 
 use crate::operands::Operands;
+use crate::vector::prefetch;
 
 macro_rules! tiles {
     ($module:ident, $t:ident, $features:literal, $rows:literal) => {
@@ -182,7 +182,7 @@ macro_rules! tiles {
                     if let Some(update) = &p.update {
                         // On their way while k runs.
                         for i in 0..HEIGHT {
-                            (0..VECTORS).for_each(|v| call_for(update, p.c, at(i, v)));
+                            (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(i, v)));
                         }
                     }
                     let mut sums = [[zero(); VECTORS]; HEIGHT];
@@ -198,14 +198,13 @@ macro_rules! tiles {
                     let mut step = || {
                         if FAR {
                             for v in 0..VECTORS {
-                                let at = b.wrapping_add(UNROLL * p.b_stride + v * LANES);
-                                _mm_prefetch::<_MM_HINT_T0>(at.cast());
+                                prefetch(b.wrapping_add(UNROLL * p.b_stride + v * LANES));
                             }
-                            _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(UNROLL * csa).cast());
+                            prefetch(a.wrapping_add(UNROLL * csa));
                         }
                         let mut b_row = [zero(); VECTORS];
                         for v in 0..VECTORS {
-                            b_row[v] = fetch::<FULL>(b.wrapping_add(v * LANES), masks[v]);
+                            b_row[v] = load_full_or_masked::<FULL>(b.wrapping_add(v * LANES), masks[v]);
                         }
                         for i in 0..HEIGHT {
                             let x = splat(*a.add(i * rsa));

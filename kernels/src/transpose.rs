@@ -6,6 +6,8 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+use crate::vector::prefetch;
+
 macro_rules! transpose {
     ($module:ident, $t:ident, $features:literal, |$step:ident, $a:ident, $b:ident| $exchange:expr) => {
         pub(crate) mod $module {
@@ -36,8 +38,7 @@ macro_rules! transpose {
                         let to = to.wrapping_add(col * to_stride + row - rows.start);
                         // The rows of the next block, if there is one.
                         for i in 0..LANES {
-                            let at = from.wrapping_add((LANES + i) * stride);
-                            _mm_prefetch::<_MM_HINT_T0>(at.cast());
+                            prefetch(from.wrapping_add((LANES + i) * stride));
                         }
                         // SAFETY: the caller's promise; the block lies inside rows × cols.
                         unsafe {
@@ -64,8 +65,8 @@ macro_rules! transpose {
                     // SAFETY: the caller's promise; the last vector of a row is masked.
                     unsafe {
                         for j in (0..cols - cols % LANES).step_by(LANES) {
-                            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * stride + j).cast());
-                            store(to.add(j), whole, fetch::<true>(from.add(j), whole));
+                            prefetch(from.wrapping_add(AHEAD * stride + j));
+                            store(to.add(j), whole, load_full_or_masked::<true>(from.add(j), whole));
                         }
                         if cols % LANES > 0 {
                             let j = cols - cols % LANES;
@@ -94,7 +95,7 @@ macro_rules! transpose {
                 for i in 0..LANES {
                     if FULL || i < height {
                         // SAFETY: the caller's promise.
-                        rows[i] = unsafe { fetch::<FULL>(from.add(i * stride), wide) };
+                        rows[i] = unsafe { load_full_or_masked::<FULL>(from.add(i * stride), wide) };
                     }
                 }
                 butterfly::<8>(&mut rows);

@@ -1,11 +1,18 @@
 //! Vectors of AVX-512, and of AVX2 with FMA, under one set of names: what tiles and rows are written in
 //!
-//! All functions are inlined into callers that have the same features.
+//! All functions are inlined into callers that have at least their features.
 
 use std::arch::x86_64::*;
 
 use crate::Scalar;
 use crate::operands::Update;
+
+/// Asks for the cache line of `at` to be in L1 soon; it need not exist
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: *const T) {
+    // SAFETY: a hint that touches no memory, and SSE is part of x86-64.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+}
 
 macro_rules! vectors {
     ($module:ident, $t:ident, $features:literal, $lanes:literal, $vector:ident, $mask:ty,
@@ -70,13 +77,13 @@ macro_rules! vectors {
                 unsafe { $load }
             }
 
-            /// As [`load`]; without a mask, which costs as much as a multiply-add, if the vector is known to be `FULL`
+            /// As [`load`]; without the mask, which costs as much as a multiply-add, if the vector is known to be `FULL`
             ///
             /// # Safety
             /// All of them exist, or not `FULL` and those of the mask do.
             #[target_feature(enable = $features)]
             #[inline]
-            pub(crate) unsafe fn fetch<const FULL: bool>(at: *const $t, mask: Mask) -> Vector {
+            pub(crate) unsafe fn load_full_or_masked<const FULL: bool>(at: *const $t, mask: Mask) -> Vector {
                 // SAFETY: the caller's promise.
                 unsafe { if FULL { $whole(at) } else { load(at, mask) } }
             }
@@ -115,9 +122,9 @@ macro_rules! vectors {
             /// Asks for weights at `c + at` and their velocities to be in L1 soon
             #[target_feature(enable = $features)]
             #[inline]
-            pub(crate) fn call_for(update: &Update<$t>, c: *const $t, at: usize) {
-                _mm_prefetch::<_MM_HINT_T0>(c.wrapping_add(at).cast());
-                _mm_prefetch::<_MM_HINT_T0>(update.v.wrapping_add(at).cast());
+            pub(crate) fn prefetch_weights(update: &Update<$t>, c: *const $t, at: usize) {
+                prefetch(c.wrapping_add(at));
+                prefetch(update.v.wrapping_add(at));
             }
 
             /// η, μ and λ of a step in all lanes

@@ -5,8 +5,10 @@
 use chainrule_kernels::{Engine, EngineKind, Gradient, Map, Scalar, SgdRule, View, ViewMut, gemm, sgd, team};
 
 /// Around a vector, a tile, a piece and a block
-const SHAPES: [(usize, usize, usize); 18] = [
+const SHAPES: [(usize, usize, usize); 20] = [
     (0, 3, 2),
+    (0, 784, 5),
+    (3, 784, 0),
     (1, 0, 1),
     (1, 1, 1),
     (2, 3, 0),
