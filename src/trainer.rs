@@ -17,8 +17,8 @@ use crate::optim::Sgd;
 
 /// Rows of a forward pass when nothing is learnt: 128 images of 784 pixels are 0.4 MB, less than half of a core's L2
 ///
-/// With 64 and 96 rows, predicting 10,000 images with the default net takes 1.02 and 1.05 of the time, with 512 1.04
-/// (one thread, Zen 5, in turns).
+/// With 64 and 96 rows, predicting 10,000 images with the default net takes 1.02 and 1.05 of the time (one thread, Zen 5,
+/// in turns). 512 rows took 1.04 on two threads and 0.98 on one, when threads still shared batches.
 const EVALUATION_ROWS: usize = 128;
 
 /// How an epoch ended

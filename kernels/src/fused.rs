@@ -33,8 +33,9 @@ use crate::{Scalar, View, sum_rows};
 
 /// Rows a dense piece of Y is cut by: a multiple of both tiles' heights
 const ROWS: usize = 24;
-/// Rows a sparse one is cut by, since a block of W in L1 has to pay for its way there, most of all from another core: with 16,
-/// small's epoch on two threads takes 1.05 to 1.2 of the time, by where the system has put them
+/// Rows a sparse one is cut by, since a block of W in L1 has to pay for its way there, most of all from another
+/// core: with 16, small's epoch on two threads takes 1.05 to 1.2 of the time, by where the system has put them.
+/// Chosen on two cores: it leaves small's forward product two pieces.
 const SPARSE_ROWS: usize = 64;
 /// and where that way is a copy
 const COPY_ROWS: usize = 128;
@@ -100,9 +101,10 @@ pub(crate) fn affine<T: Scalar>(
     parallel_for_work(blocks.count() * a_block, m * k * n, |i| {
         let (block, at) = (i / a_block, i % a_block);
         let (cols, rows) = (cols.piece(at / rows.count()), rows.piece(at % rows.count()));
-        // SAFETY: this engine is not made on a `Portable` processor. `View`s cover what their shapes say, b has n numbers and Y m × n (checked by the caller), as has each
-        // block of the partial sums; all are borrowed until the loop ends. Pieces of different i share no
-        // element of these and no room, and each is computed once.
+        // SAFETY: this engine is not made on a `Portable` processor. `View`s cover what their shapes say, b has n
+        // numbers and Y m × n (checked by the caller), as has each block of the partial sums; all are borrowed
+        // until the loop ends. Pieces of different i share no element of these and no room, and each is
+        // computed once.
         unsafe {
             product(block, to.get()).part(rows.clone(), cols, way, rooms.get().add(i * each), |cols| {
                 if whole {

@@ -12,7 +12,7 @@ pub(crate) fn whole_lines<T: Scalar>(len: usize) -> usize {
 
 /// `len` numbers of `scratch` from a cache line on, grown if need be; their content is unspecified
 ///
-/// On the default net, products whose sums crossed lines took 1.5 times as long.
+/// The first forward product of 784-512-512-10, passing over zeros, took 1.4 times as long with sums that crossed lines.
 pub(crate) fn room<T: Scalar>(scratch: &mut Vec<T>, len: usize) -> &mut [T] {
     let most = LINE / T::BYTES - 1;
     if scratch.len() < len + most {
