@@ -202,7 +202,7 @@ mod tests {
         // Half of the hidden units are dead, and the first of these would feed infinity.
         let dead = |j: usize| j.is_multiple_of(2);
         let first = Linear::new(Matrix::from_fn(4, 128, |_, j| if dead(j) { -1.0 } else { 0.01 }));
-        let second = Linear::new(Matrix::from_fn(128, 64, |i, _| if i == 0 { f32::INFINITY } else { 0.01 }));
+        let second = Linear::new(Matrix::from_fn(128, 128, |i, _| if i == 0 { f32::INFINITY } else { 0.01 }));
         let model = Mlp::from_layers(vec![first, second], Activation::Relu);
         assert!(!model.is_finite());
         if EngineKind::Fused.is_available() {
