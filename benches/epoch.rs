@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use chainrule::config::{EngineChoice, Settings};
 use chainrule::data::Dataset;
-use chainrule::trainer::Trainer;
+use chainrule::train::trainer::Trainer;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 

@@ -7,30 +7,15 @@
 
 #![forbid(unsafe_code)]
 
-pub mod bench;
-pub mod command;
 pub mod config;
 pub mod data;
 pub mod error;
-pub mod figures;
-pub mod files;
-pub mod findings;
-pub mod gradcheck;
-pub mod init;
-pub mod layers;
-pub mod log;
-pub mod loss;
-pub mod matrix;
-pub mod model;
-pub mod model_file;
-pub mod optim;
+pub mod nn;
 pub mod plot;
+pub mod random;
 pub mod report;
-pub mod rng;
-pub mod run;
 pub mod sweep;
-pub mod table;
-pub mod threads;
-pub mod trainer;
+pub mod tables;
+pub mod train;
 
 pub use error::{Error, Result};

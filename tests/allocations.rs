@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use chainrule::config::Settings;
 use chainrule::data::{Dataset, Split};
-use chainrule::trainer::Trainer;
+use chainrule::train::trainer::Trainer;
 
 /// `matrixmultiply` asks for its packing buffers at this alignment or more; nothing of ours does
 const PACKING_ALIGNMENT: usize = 32;

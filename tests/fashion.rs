@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use chainrule::config::Settings;
 use chainrule::data::Dataset;
-use chainrule::trainer::Trainer;
+use chainrule::train::trainer::Trainer;
 
 fn data() -> Dataset {
     Dataset::load(None).unwrap_or_else(|e| panic!("{e}: run scripts/get-data.sh first"))

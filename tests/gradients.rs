@@ -1,9 +1,9 @@
 //! Backpropagation against central differences in f64
 
-use chainrule::gradcheck::{Check, TOLERANCE, central_difference, relative_error};
-use chainrule::layers::{Activation, Linear};
-use chainrule::loss::SoftmaxCrossEntropy;
-use chainrule::matrix::Matrix;
+use chainrule::nn::gradient_check::{Check, TOLERANCE, central_difference, relative_error};
+use chainrule::nn::layers::{Activation, Linear};
+use chainrule::nn::loss::SoftmaxCrossEntropy;
+use chainrule::nn::matrix::Matrix;
 use chainrule_kernels::{Engine, Map};
 
 const NETS: [&[usize]; 7] =

@@ -6,11 +6,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
-use chainrule::layers::Activation;
-use chainrule::loss::SoftmaxCrossEntropy;
-use chainrule::model::{Mlp, Workspace, with_team};
-use chainrule::optim::Sgd;
-use chainrule::rng::{Purpose, Random};
+use chainrule::nn::layers::Activation;
+use chainrule::nn::loss::SoftmaxCrossEntropy;
+use chainrule::nn::mlp::{Mlp, Workspace, with_team};
+use chainrule::nn::sgd::Sgd;
+use chainrule::random::{Purpose, Random};
 use chainrule_kernels::{EngineKind, Scalar};
 
 /// As many as take some seconds

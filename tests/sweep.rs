@@ -7,9 +7,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use chainrule::loss::LossSum;
-use chainrule::run::{EpochFigures, Reporter};
+use chainrule::nn::loss::LossSum;
 use chainrule::sweep::{Draft, Observer, Options, Trial, TrialEnd};
+use chainrule::train::run::{EpochFigures, Reporter};
 
 /// Tiny nets, few steps: some milliseconds a trial
 const BASE: [&str; 8] =

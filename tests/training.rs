@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chainrule::config::{Settings, TrainConfig};
-use chainrule::data::holdout::hold_out;
+use chainrule::data::validation_split::hold_out;
 use chainrule::data::{Dataset, Split};
-use chainrule::layers::Activation;
-use chainrule::loss::LossSum;
-use chainrule::model::Mlp;
-use chainrule::rng::{Purpose, Random};
-use chainrule::run::{self, EpochFigures, Reporter, Status};
-use chainrule::trainer::{EpochEnd, Trainer};
+use chainrule::nn::layers::Activation;
+use chainrule::nn::loss::LossSum;
+use chainrule::nn::mlp::Mlp;
+use chainrule::random::{Purpose, Random};
+use chainrule::train::run::{self, EpochFigures, Reporter, Status};
+use chainrule::train::trainer::{EpochEnd, Trainer};
 
 /// Images of `features` pixels in three classes that can be told apart; the last batch of 64 is short
 fn data(features: usize) -> Dataset {
@@ -208,7 +208,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_figures_empty() {
     let runs = std::fs::read_to_string(folder.path().join("bad/summary.csv")).unwrap();
     assert!(runs.lines().nth(1).unwrap().starts_with("bad,diverged,5,relu,3,"), "{runs}");
     let model =
-        chainrule::model_file::load::<f32>(&folder.path().join("bad/model.safetensors")).unwrap().model;
+        chainrule::nn::model_file::load::<f32>(&folder.path().join("bad/model.safetensors")).unwrap().model;
     assert_eq!(bits(&model), bits(&Mlp::new(7, &[5], 3, Activation::Relu, 42)));
 }
 

@@ -18,39 +18,23 @@
 //! products), `parallel.rs` and `team.rs` (work handed to other threads), `softmax.rs` and `strip.rs` (parts of
 //! matrices for several threads), `elementwise.rs` (a prefetch), `peak.rs` (the yardstick).
 
-mod cut;
-mod dispatch;
+mod aligned;
+mod cpu;
+mod dense;
 mod elementwise;
-mod engine;
-mod exp;
-mod fused;
 mod gemm;
-mod operands;
-mod parallel;
-pub mod peak;
-mod reduce;
-mod scalar;
-mod scratch;
-mod sgd;
-mod softmax;
-#[cfg(target_arch = "x86_64")]
-mod sparse;
-mod strip;
-pub mod team;
-#[cfg(target_arch = "x86_64")]
-mod tile;
-#[cfg(target_arch = "x86_64")]
-mod transpose;
-#[cfg(target_arch = "x86_64")]
-mod vector;
+mod number;
+mod threads;
 mod view;
 
-pub use dispatch::{SimdLevel, simd_level};
-pub use elementwise::{Map, fill_rows, scale_rows};
-pub use engine::{Engine, EngineKind, Gradient};
-pub use gemm::gemm;
-pub use reduce::{all_finite, argmax_rows, sum_rows};
-pub use scalar::Scalar;
-pub use sgd::{SgdRule, sgd};
-pub use softmax::softmax_rows;
+pub use cpu::peak;
+pub use cpu::simd_level::{SimdLevel, simd_level};
+pub use dense::unfused::gemm;
+pub use dense::{Engine, EngineKind, Gradient};
+pub use elementwise::activation::{Map, fill_rows, scale_rows};
+pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
+pub use elementwise::sgd::{SgdRule, sgd};
+pub use elementwise::softmax::softmax_rows;
+pub use number::Scalar;
+pub use threads::team;
 pub use view::{View, ViewMut};

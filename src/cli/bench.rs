@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use chainrule::bench::{Bench, Dims, Net, standard_nets};
 use chainrule::config::{CsvDialect, EngineChoice};
-use chainrule::files::write_atomically;
-use chainrule::log::{BenchRow, to_csv};
-use chainrule::threads::cores;
+use chainrule::tables::atomic_file::write_atomically;
+use chainrule::tables::{BenchRow, to_csv};
+use chainrule::train::bench::{Bench, Dims, Net, standard_nets};
+use chainrule::train::thread_count::cores;
 
 use super::{Exit, pool, print, tell};
 

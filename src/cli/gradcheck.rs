@@ -5,8 +5,8 @@ use std::fmt::Write;
 use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::HiddenDims;
-use chainrule::gradcheck::{Check, TOLERANCE};
-use chainrule::layers::Activation;
+use chainrule::nn::gradient_check::{Check, TOLERANCE};
+use chainrule::nn::layers::Activation;
 
 use super::{Exit, print};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use chainrule::data::{Dataset, Split, idx};
-use chainrule::model_file::{self, ModelFile};
+use chainrule::nn::model_file::{self, ModelFile};
 
 use super::{Exit, print};
 

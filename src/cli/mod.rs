@@ -4,7 +4,7 @@ mod bench;
 mod gradcheck;
 mod info;
 mod plot;
-mod progress;
+mod run_progress;
 mod signals;
 mod sweep;
 mod sweep_progress;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use chainrule::figures;
+use chainrule::plot::folder_pictures as figures;
 
 use super::{Exit, tell};
 

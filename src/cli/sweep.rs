@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
-use chainrule::command::quoted;
 use chainrule::config::Settings;
+use chainrule::report::train_command::quoted;
 use chainrule::sweep::{self, Axis, Draft, Ended, Options, Parameter, Plan, Shard, Trial};
-use chainrule::threads::cores;
+use chainrule::train::thread_count::cores;
 
-use super::progress::percent;
+use super::run_progress::percent;
 use super::signals::Signals;
 use super::sweep_progress::SweepProgress;
 use super::train::run_id;

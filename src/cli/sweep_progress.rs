@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use chainrule::loss::LossSum;
-use chainrule::run::{EpochFigures, Reporter};
+use chainrule::nn::loss::LossSum;
 use chainrule::sweep::{Observer, Trial, TrialEnd};
+use chainrule::train::run::{EpochFigures, Reporter};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::progress::percent;
+use super::run_progress::percent;
 use super::tell;
 
 /// Times a second that a trial's line is looked at

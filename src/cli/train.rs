@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use chainrule::config::Settings;
 use chainrule::data::Dataset;
-use chainrule::log::{SummaryRow, append_shared, check_appendable};
-use chainrule::run::{self, Outcome, Status};
-use chainrule::threads::{cores, worth};
+use chainrule::tables::{SummaryRow, append_shared, check_appendable};
+use chainrule::train::run::{self, Outcome, Status};
+use chainrule::train::thread_count::{cores, worth};
 
-use super::progress::{Progress, percent};
+use super::run_progress::{Progress, percent};
 use super::signals::Signals;
 use super::{Exit, pool, tell};
 

@@ -1,13 +1,14 @@
 //! Data sets: bytes and labels in memory, where they come from, and how batches are gathered
 
-pub mod batch;
-mod classes;
-mod folder;
-pub mod holdout;
+pub mod batches;
+mod class_names;
 pub mod idx;
+mod idx_folder;
 mod synthetic;
+pub mod validation_split;
 
 use crate::error::Result;
+use idx_folder as folder;
 
 /// Images and their labels
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,32 +2,23 @@
 //!
 //! A picture is first a scene of lines and texts, then both files. The same figures give the same bytes.
 
-mod axis;
-mod canvas;
-mod cells;
-mod confusion;
-mod curves;
-mod epochs;
-mod frame;
-mod heatmap;
-mod legend;
-mod overlay;
-mod parameter;
-mod path;
-mod scene;
-mod style;
-mod sweep;
+mod epochs_csv;
+pub mod folder_pictures;
+mod output;
+mod parts;
+mod pictures;
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
-pub use confusion::{Matrix, draw_confusion, read_confusion};
-pub use curves::{Curves, read_curves, read_trials};
-pub use epochs::draw_curves;
-pub use heatmap::draw_heatmap;
-pub use overlay::draw_overlay;
-use scene::{Drawn, Scene};
-pub use sweep::draw_sweep;
+pub use epochs_csv::{Curves, read_curves, read_trials};
+use output::scene::{Drawn, Scene};
+use output::svg_png;
+pub use pictures::confusion::{Matrix, draw_confusion, read_confusion};
+pub use pictures::heatmap::draw_heatmap;
+pub use pictures::overlay::draw_overlay;
+pub use pictures::run_curves::draw_curves;
+pub use pictures::sweep::draw_sweep;
 
 /// The same picture twice
 #[derive(Clone, Debug, PartialEq)]
@@ -45,17 +36,21 @@ fn picture(path: &Path, draw: impl FnOnce(&mut Scene) -> Drawn<f64>) -> Result<P
     let mut scene = Scene::default();
     let drawn = draw(&mut scene).and_then(|height| {
         let height = height.ceil() as u32;
-        Ok(Pictures { svg: canvas::svg(&scene, height)?, png: canvas::png(&scene, height)? })
+        Ok(Pictures { svg: svg_png::svg(&scene, height)?, png: svg_png::png(&scene, height)? })
     });
     drawn.map_err(|problem| Error::Plot { path: path.to_owned(), problem })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::scene::{Area, Item, WIDTH};
     use super::*;
-    use crate::findings::{Findings, Spread};
-    use crate::table::Table;
+    use crate::plot::epochs_csv as curves;
+    use crate::plot::output::scene;
+    use crate::plot::output::scene::{Area, Item, WIDTH};
+    use crate::plot::parts::line_style as style;
+    use crate::plot::pictures::{confusion, heatmap, overlay, sweep};
+    use crate::report::analysis::{Findings, Spread};
+    use crate::tables::reader::Table;
 
     const RUNS: &str =
         "run_id,status,hidden_dims,activation,epochs,learning_rate,weight_decay,seed,test_accuracy,trial";

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use chainrule_kernels::Scalar;
 
+use super::dataset_cache::{Shelf, pool};
 use super::plan::Trial;
-use super::shelf::{Shelf, pool};
 use crate::config::{Dtype, TrainConfig};
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::trainer::Trainer;
+use crate::train::trainer::Trainer;
 
 /// Long enough to tell, short enough to wait for
 const LOOK: Duration = Duration::from_secs(2);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::plan::{Draft, Plan, Trial};
 use super::shard::Shard;
 use crate::error::{Error, Result};
-use crate::files::{UNFINISHED, create_atomically};
+use crate::tables::atomic_file::{UNFINISHED, create_atomically};
 
 /// The files that a sweep, or a shard of one, has to itself
 #[derive(Clone, Debug)]

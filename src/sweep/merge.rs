@@ -6,11 +6,11 @@ use super::folder::{Files, lock, plans};
 use super::plan::{Draft, Plan};
 use super::runner::Ended;
 use super::shard::Shard;
-use super::tables::Tables;
 use super::tally::Tally;
+use super::trial_rows::Tables;
 use crate::error::{Error, Result};
-use crate::figures;
-use crate::files::write_atomically;
+use crate::plot::folder_pictures as figures;
+use crate::tables::atomic_file::write_atomically;
 
 /// So many are named when some are missing
 const NAMED: usize = 10;

@@ -5,25 +5,24 @@
 //! made anew from the folders, in the order of the plan, at the start of a resume, at the end, and by a merge.
 //! So a sweep that was killed and resumed, or cut into shards and merged, ends in the same files.
 
+mod axis;
 mod cells;
+mod dataset_cache;
 mod estimate;
 mod folder;
 mod merge;
-mod parameter;
 mod plan;
 mod plan_file;
 mod runner;
 mod shard;
-mod shelf;
-mod tables;
 mod tally;
-mod values;
+mod trial_rows;
 
+pub use crate::config::setting_table::Parameter;
+pub use axis::{Axis, text};
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
-pub use parameter::Parameter;
 pub use plan::{Draft, Plan, Trial};
 pub use runner::{Ended, Observer, Options, TrialEnd, run};
 pub use shard::Shard;
 pub use tally::{Best, Tally};
-pub use values::{Axis, text};

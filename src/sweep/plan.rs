@@ -4,8 +4,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::parameter::{Parameter, STANDARD_WIDTH};
-use super::values::{Axis, text};
+use super::axis::{Axis, text};
+use crate::config::setting_table::{Parameter, STANDARD_WIDTH};
 use crate::config::{HiddenDims, Settings, TrainConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};

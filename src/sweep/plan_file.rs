@@ -4,10 +4,10 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::parameter::Parameter;
+use super::axis::{self as values, Axis};
 use super::plan::{Draft, Values};
-use super::values::{self, Axis};
 use crate::config::Settings;
+use crate::config::setting_table::Parameter;
 use crate::error::{Error, Result};
 
 impl Draft {

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::dataset_cache::{Shelf, pool};
 use super::folder::{self, Folder};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
-use super::shelf::{Shelf, pool};
-use super::tables::{Growing, Rows, Tables};
 use super::tally::Tally;
+use super::trial_rows::{Growing, Rows, Tables};
 use crate::error::{Error, Result};
-use crate::figures;
-use crate::run::{self, Reporter};
+use crate::plot::folder_pictures as figures;
+use crate::train::run::{self, Reporter};
 
 /// How to run a plan
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! How the trials of a sweep ended, and which settings did best
 
+use super::axis::text;
 use super::plan::Trial;
-use super::tables::Rows;
-use super::values::text;
+use super::trial_rows::Rows;
 
 /// Counts by status, and the best of those that are `ok`
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,65 @@
+//! What the machine gives at best: fused multiply-adds a second, and bytes a second from memory
+//!
+//! The yardstick for everything else: a product can't be faster than its multiply-adds in registers.
+
+use crate::cpu::simd_level::multiversion;
+use crate::{SimdLevel, simd_level};
+
+/// Runs `rounds` rounds of independent multiply-adds in registers on this thread; returns how many flops they were
+///
+/// A multiply-add is 2 flops. As many chains run side by side as hide the latency of the widest vectors; where
+/// there is no fused instruction, it is a multiplication and an addition.
+pub fn fma_burst(rounds: u64) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    match simd_level() {
+        // SAFETY: `simd_level` answers a level only if the processor reports its features.
+        SimdLevel::Avx512 => return unsafe { burst::avx512(rounds) },
+        // SAFETY: as above.
+        SimdLevel::Avx2 => return unsafe { burst::avx2(rounds) },
+        SimdLevel::Portable => {}
+    }
+    debug_assert!(simd_level() == SimdLevel::Portable);
+    const CHAINS: usize = 64;
+    let (x, y) = (std::hint::black_box(0.999f32), std::hint::black_box(0.001f32));
+    let mut sums = [1.0f32; CHAINS];
+    for _ in 0..rounds {
+        sums.iter_mut().for_each(|sum| *sum = *sum * x + y);
+    }
+    std::hint::black_box(sums);
+    rounds * CHAINS as u64 * 2
+}
+
+#[cfg(target_arch = "x86_64")]
+mod burst {
+    use std::arch::x86_64::*;
+    use std::hint::black_box;
+
+    macro_rules! burst {
+        ($level:ident, $features:literal, $chains:literal, $lanes:literal, $splat:ident, $fma:ident) => {
+            #[target_feature(enable = $features)]
+            pub(super) fn $level(rounds: u64) -> u64 {
+                let (x, y) = ($splat(black_box(0.999)), $splat(black_box(0.001)));
+                let mut sums = [$splat(black_box(1.0)); $chains];
+                for _ in 0..rounds {
+                    sums.iter_mut().for_each(|sum| *sum = $fma(*sum, x, y));
+                }
+                black_box(sums);
+                rounds * $chains * $lanes * 2
+            }
+        };
+    }
+    burst!(avx512, "avx512f", 24, 16, _mm512_set1_ps, _mm512_fmadd_ps);
+    burst!(avx2, "avx2,fma", 12, 8, _mm256_set1_ps, _mm256_fmadd_ps);
+}
+
+multiversion! {
+    /// Reads all of `x` once: their sum, in an order of its own
+    pub fn read<T>(x: &[T]) -> T {
+        const CHAINS: usize = 64;
+        let mut sums = [T::ZERO; CHAINS];
+        for chunk in x.chunks_exact(CHAINS) {
+            sums.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum += x);
+        }
+        sums.iter().fold(T::ZERO, |sum, &x| sum + x)
+    }
+}

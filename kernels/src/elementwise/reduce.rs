@@ -1,0 +1,99 @@
+//! Sums and searches over rows and columns, in a fixed order
+
+use crate::Scalar;
+use crate::cpu::simd_level::multiversion;
+use crate::elementwise::activation::CHUNK;
+use crate::threads::parallel::for_each_chunk;
+
+/// Columns a piece of [`sum_rows`]: one cache line of f32 is 16, several keep the reads in streams
+const COLUMNS: usize = 64;
+
+/// `out[j] ← Σᵢ x[i, j]`: the sum of all rows of a row-major matrix of `out.len()` columns
+///
+/// Each column is summed from the first row to the last by one thread: the result does not depend on the
+/// thread count. With no rows it is 0.
+///
+/// # Panics
+/// If `out.len()` does not divide `x.len()`.
+#[track_caller]
+pub fn sum_rows<T: Scalar>(x: &[T], out: &mut [T]) {
+    let cols = out.len();
+    assert!(
+        x.is_empty() || (cols > 0 && x.len().is_multiple_of(cols)),
+        "sum_rows: {} numbers in rows of {cols}",
+        x.len()
+    );
+    let piece = if x.len() <= CHUNK { cols.max(1) } else { COLUMNS };
+    for_each_chunk(out, piece, |i, out| {
+        out.fill(T::ZERO);
+        for row in x.chunks_exact(cols) {
+            add(out, &row[i * piece..][..out.len()]);
+        }
+    });
+}
+multiversion! {
+    fn add<T>(sum: &mut [T], x: &[T]) {
+        for (sum, &x) in sum.iter_mut().zip(x) {
+            *sum += x;
+        }
+    }
+}
+
+/// `out[i] ←` the column of the largest of row i; of equals, the first; a row with NaN counts it as smaller
+///
+/// # Panics
+/// If `x` does not hold `out.len()` rows of `cols ≥ 1` numbers.
+#[track_caller]
+pub fn argmax_rows<T: Scalar>(x: &[T], cols: usize, out: &mut [u32]) {
+    assert!(
+        cols > 0 && x.len() == cols * out.len(),
+        "argmax_rows: {} numbers in {} rows of {cols}",
+        x.len(),
+        out.len()
+    );
+    for (row, out) in x.chunks_exact(cols).zip(out) {
+        let mut best = 0;
+        for (j, &value) in row.iter().enumerate() {
+            if value > row[best] {
+                best = j;
+            }
+        }
+        *out = best as u32;
+    }
+}
+
+/// Whether all numbers are neither infinite nor NaN
+pub fn all_finite<T: Scalar>(x: &[T]) -> bool {
+    x.iter().all(|x| x.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sum_rows_adds_each_column_from_the_first_row_to_the_last() {
+        for (rows, cols) in [(0, 3), (1, 1), (5, 7), (64, 128), (300, 130), (3, 20_000)] {
+            let x: Vec<f32> = (0..rows * cols).map(|i| (i % 89) as f32 * 0.37 - 11.0).collect();
+            let mut out = vec![f32::NAN; cols];
+            sum_rows(&x, &mut out);
+            for j in 0..cols {
+                let want = (0..rows).fold(0.0, |sum, i| sum + x[i * cols + j]);
+                assert_eq!(out[j], want, "column {j} of {rows}×{cols}");
+            }
+        }
+    }
+
+    #[test]
+    fn argmax_takes_the_first_of_equals() {
+        let mut out = [9; 3];
+        argmax_rows(&[1.0, 3.0, 3.0, -1.0, -2.0, -1.0, 0.0, f64::NAN, 1.0], 3, &mut out);
+        assert_eq!(out, [1, 0, 2]);
+    }
+
+    #[test]
+    fn one_number_that_is_not_finite_is_found() {
+        assert!(all_finite::<f32>(&[]) && all_finite(&[1.0f32, -2.0]));
+        assert!(!all_finite(&[1.0, f64::NAN]) && !all_finite(&[f32::INFINITY]));
+    }
+}

@@ -1,0 +1,262 @@
+//! Vectors of AVX-512, and of AVX2 with FMA, under one set of names: what tiles and rows are written in
+//!
+//! All functions are inlined into callers that have at least their features.
+
+use std::arch::x86_64::*;
+
+use crate::Scalar;
+use crate::gemm::Update;
+
+/// Asks for the cache line of `at` to be in L1 soon; it need not exist
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: *const T) {
+    // SAFETY: a hint that touches no memory, and SSE is part of x86-64.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+}
+
+macro_rules! vectors {
+    ($module:ident, $t:ident, $features:literal, $lanes:literal, $vector:ident, $mask:ty,
+     $zero:ident, $splat:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $whole:ident,
+     |$load_at:ident, $load_mask:ident| $load:expr, |$store_at:ident, $store_mask:ident, $store_value:ident| $store:expr,
+     |$count:ident| $make_mask:expr, |$n:ident| $nonzero:expr, |$x:ident, $bound:ident| $at_least:expr) => {
+        pub(crate) mod $module {
+            use super::*;
+
+            /// Numbers a vector
+            pub(crate) const LANES: usize = $lanes;
+            /// All of them
+            pub(crate) type Vector = $vector;
+            /// Which of them
+            pub(crate) type Mask = $mask;
+
+            /// All lanes 0
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) fn zero() -> Vector {
+                $zero()
+            }
+
+            /// All lanes x
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) fn splat(x: $t) -> Vector {
+                $splat(x)
+            }
+
+            /// `x y + z`, rounded once
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) fn multiply_add(x: Vector, y: Vector, z: Vector) -> Vector {
+                $fma(x, y, z)
+            }
+
+            /// The first `count` lanes, at most all
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) fn first($count: usize) -> Mask {
+                $make_mask
+            }
+
+            /// The lanes of the vectors that `width` numbers fill, the last of them perhaps in part
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) fn masks<const VECTORS: usize>(width: usize) -> [Mask; VECTORS] {
+                let mut masks = [first(LANES); VECTORS];
+                masks[VECTORS - 1] = first(width - (VECTORS - 1) * LANES);
+                masks
+            }
+
+            /// The numbers at a place in the lanes of the mask, 0 in the others
+            ///
+            /// # Safety
+            /// Those of the mask exist.
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) unsafe fn load($load_at: *const $t, $load_mask: Mask) -> Vector {
+                // SAFETY: the caller's promise.
+                unsafe { $load }
+            }
+
+            /// As [`load`]; without the mask, which costs as much as a multiply-add, if the vector is known to be `FULL`
+            ///
+            /// # Safety
+            /// All of them exist, or not `FULL` and those of the mask do.
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) unsafe fn load_full_or_masked<const FULL: bool>(at: *const $t, mask: Mask) -> Vector {
+                // SAFETY: the caller's promise.
+                unsafe { if FULL { $whole(at) } else { load(at, mask) } }
+            }
+
+            /// The lanes of the mask become the numbers at a place
+            ///
+            /// # Safety
+            /// Those of the mask exist, and nobody else touches them.
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) unsafe fn store($store_at: *mut $t, $store_mask: Mask, $store_value: Vector) {
+                // SAFETY: the caller's promise.
+                unsafe { $store }
+            }
+
+            /// Bit i is set if number i of `len ≤ 64` is not 0 (so also if it is NaN)
+            ///
+            /// # Safety
+            /// The numbers exist.
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) unsafe fn nonzeros(at: *const $t, len: usize) -> u64 {
+                let bits = |$n: Vector| -> u64 { $nonzero };
+                // SAFETY: the caller's promise; lanes from `len` on are masked.
+                unsafe {
+                    if len == 64 {
+                        return (0..64 / LANES)
+                            .fold(0, |all, v| all | bits($whole(at.add(v * LANES))) << (v * LANES));
+                    }
+                    (0..len)
+                        .step_by(LANES)
+                        .fold(0, |all, i| all | bits(load(at.add(i), first((len - i).min(LANES)))) << i)
+                }
+            }
+
+            /// Asks for weights at `c + at` and their velocities to be in L1 soon
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) fn prefetch_weights(update: &Update<$t>, c: *const $t, at: usize) {
+                prefetch(c.wrapping_add(at));
+                prefetch(update.v.wrapping_add(at));
+            }
+
+            /// η, μ and λ of a step in all lanes
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) fn constants(update: &Update<$t>) -> [Vector; 3] {
+                [splat(update.rule.eta), splat(update.rule.mu), splat(update.rule.lambda)]
+            }
+
+            /// Spends the gradient of the weights at `c + at` on a step of SGD
+            ///
+            /// # Safety
+            /// The lanes of the mask exist there, and in the velocities unless they are null; nobody else touches them.
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) unsafe fn spend(
+                update: &Update<$t>,
+                [eta, mu, lambda]: [Vector; 3],
+                c: *mut $t,
+                at: usize,
+                mask: Mask,
+                gradient: Vector,
+            ) {
+                // x where |x| is not below the bound (also NaN), else 0
+                let at_least = |$x: Vector, $bound: Vector| -> Vector { $at_least };
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let w = load(c.add(at), mask);
+                    // Not fused, so that the bits are those of `sgd.rs`.
+                    let mut step = gradient;
+                    if update.rule.lambda != 0.0 {
+                        step = $add(step, $mul(lambda, w));
+                    }
+                    if !update.v.is_null() {
+                        step = $add($mul(mu, load(update.v.add(at), mask)), step);
+                        step = at_least(step, splat(<$t>::NEGLIGIBLE));
+                        store(update.v.add(at), mask, step);
+                    }
+                    store(c.add(at), mask, $sub(w, $mul(eta, step)));
+                }
+            }
+        }
+    };
+}
+
+vectors!(
+    avx512_f32,
+    f32,
+    "avx512f",
+    16,
+    __m512,
+    __mmask16,
+    _mm512_setzero_ps,
+    _mm512_set1_ps,
+    _mm512_fmadd_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
+    _mm512_loadu_ps,
+    |at, mask| _mm512_maskz_loadu_ps(mask, at),
+    |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
+    |count| ((1u32 << count) - 1) as __mmask16,
+    |x| u64::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps())),
+    // One instruction instead of two: the upper three bits of the exponent say whether it is at least 32 − 127.
+    |x, _bound| _mm512_maskz_mov_ps(
+        _mm512_test_epi32_mask(_mm512_castps_si512(x), _mm512_set1_epi32(0x7000_0000)),
+        x
+    )
+);
+vectors!(
+    avx512_f64,
+    f64,
+    "avx512f",
+    8,
+    __m512d,
+    __mmask8,
+    _mm512_setzero_pd,
+    _mm512_set1_pd,
+    _mm512_fmadd_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_mul_pd,
+    _mm512_loadu_pd,
+    |at, mask| _mm512_maskz_loadu_pd(mask, at),
+    |at, mask, x| _mm512_mask_storeu_pd(at, mask, x),
+    |count| ((1u32 << count) - 1) as __mmask8,
+    |x| u64::from(_mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_pd())),
+    |x, bound| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_NLT_UQ>(_mm512_abs_pd(x), bound), x)
+);
+vectors!(
+    avx2_f32,
+    f32,
+    "avx2,fma",
+    8,
+    __m256,
+    __m256i,
+    _mm256_setzero_ps,
+    _mm256_set1_ps,
+    _mm256_fmadd_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_mul_ps,
+    _mm256_loadu_ps,
+    |at, mask| _mm256_maskload_ps(at, mask),
+    |at, mask, x| _mm256_maskstore_ps(at, mask, x),
+    |count| _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
+    |x| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x, _mm256_setzero_ps())) as u64,
+    |x, bound| _mm256_and_ps(
+        x,
+        _mm256_cmp_ps::<_CMP_NLT_UQ>(_mm256_andnot_ps(_mm256_set1_ps(-0.0), x), bound)
+    )
+);
+vectors!(
+    avx2_f64,
+    f64,
+    "avx2,fma",
+    4,
+    __m256d,
+    __m256i,
+    _mm256_setzero_pd,
+    _mm256_set1_pd,
+    _mm256_fmadd_pd,
+    _mm256_add_pd,
+    _mm256_sub_pd,
+    _mm256_mul_pd,
+    _mm256_loadu_pd,
+    |at, mask| _mm256_maskload_pd(at, mask),
+    |at, mask, x| _mm256_maskstore_pd(at, mask, x),
+    |count| _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)),
+    |x| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(x, _mm256_setzero_pd())) as u64,
+    |x, bound| _mm256_and_pd(
+        x,
+        _mm256_cmp_pd::<_CMP_NLT_UQ>(_mm256_andnot_pd(_mm256_set1_pd(-0.0), x), bound)
+    )
+);

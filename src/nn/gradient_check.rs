@@ -1,0 +1,249 @@
+//! Gradients by backpropagation held against central differences, in f64
+
+use chainrule_kernels::{Engine, EngineKind, Map, Scalar};
+
+use crate::nn::layers::Activation;
+use crate::nn::loss::SoftmaxCrossEntropy;
+use crate::nn::matrix::Matrix;
+use crate::nn::mlp::{Mlp, Workspace};
+use crate::random::{Purpose, Random};
+
+/// A gradient passes if its worst relative error is below this
+pub const TOLERANCE: f64 = 1e-6;
+/// Step of the differences. Five points make the formula's error h⁴/30 · f⁽⁵⁾, about 3e-14; rounding of the loss
+/// adds about 2ε L/h, 1e-12. A third of h or three times h is worse.
+const STEP: f64 = 1e-3;
+/// Gradients below this are compared by their absolute error, in units of it: for them rounding in the
+/// differences would otherwise pass for an error
+const FLOOR: f64 = 1e-5;
+/// How far every input of a ReLU should stay from its kink, in units of the pre-activation: several times
+/// what a step can move it in a small net
+const KINK_MARGIN: f64 = 0.02;
+/// Draws of a row before the one farthest from a kink is taken
+const DRAWS: usize = 500;
+
+/// What came of one tensor
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorCheck {
+    /// As in the model file: `0.weight`, `0.bias`, …; the loss's own gradient is `logits`
+    pub name: String,
+    /// Rows × columns, or the length
+    pub shape: String,
+    /// How many of its numbers were checked
+    pub checked: usize,
+    /// How many of those chosen were left out, because a step crosses ReLU's kink
+    pub at_kink: usize,
+    /// Worst relative error, |a − n| / max(|a|, |n|, 1e-5)
+    pub worst: f64,
+}
+
+impl TensorCheck {
+    /// Whether it was checked at all, and its worst error is below [`TOLERANCE`]
+    pub fn passed(&self) -> bool {
+        // A comparison that is false for NaN.
+        self.checked > 0 && self.worst < TOLERANCE
+    }
+}
+
+/// `f'(0)` by the five-point central difference: `(8 (f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h`
+///
+/// Source: Abramowitz and Stegun, *Handbook of Mathematical Functions* (1964), table 25.2.
+pub fn central_difference(mut f: impl FnMut(f64) -> f64) -> f64 {
+    let mut odd = |h: f64| f(h) - f(-h);
+    (8.0 * odd(STEP) - odd(2.0 * STEP)) / (12.0 * STEP)
+}
+
+/// |a − n| / max(|a|, |n|, 1e-5)
+pub fn relative_error(analytic: f64, numeric: f64) -> f64 {
+    (analytic - numeric).abs() / analytic.abs().max(numeric.abs()).max(FLOOR)
+}
+
+/// A net with inputs and labels to check it on
+#[derive(Debug)]
+pub struct Check {
+    model: Mlp<f64>,
+    x: Matrix<f64>,
+    labels: Vec<u32>,
+    workspace: Workspace<f64>,
+    random: Random,
+}
+
+impl Check {
+    /// A net of the given shape with random weights and biases, and a batch of random inputs in [−1, 1) that keep
+    /// ReLU's inputs away from its kink
+    pub fn new(dims: &[usize], activation: Activation, batch_size: usize, seed: u64) -> Self {
+        let (features, classes) = (dims[0], dims[dims.len() - 1]);
+        let mut model = Mlp::new(features, &dims[1..dims.len() - 1], classes, activation, seed);
+        let mut random = Random::new(seed, Purpose::GradientCheck);
+        for layer in model.layers_mut() {
+            layer.b.iter_mut().for_each(|b| *b = random.symmetric(0.5));
+        }
+        let mut x = Matrix::zeros(batch_size, features);
+        for row in x.data_mut().chunks_exact_mut(features) {
+            row.copy_from_slice(&away_from_kinks(&model, &mut random));
+        }
+        let labels = (0..batch_size).map(|_| random.below(classes as u32)).collect();
+        let workspace = model.workspace(batch_size, EngineKind::auto());
+        Self { model, x, labels, workspace, random }
+    }
+
+    /// Checks the gradients of the logits and of every parameter tensor, at most `samples` numbers of each
+    pub fn run(&mut self, samples: usize) -> Vec<TensorCheck> {
+        self.run_on(samples, |gradients| gradients)
+    }
+
+    /// As [`Self::run`], with `alter` between backpropagation and comparison: tests plant errors there
+    ///
+    /// It gets the gradients of the logits, then of each parameter tensor, as flat lists.
+    pub fn run_on(
+        &mut self,
+        samples: usize,
+        alter: impl FnOnce(Vec<Vec<f64>>) -> Vec<Vec<f64>>,
+    ) -> Vec<TensorCheck> {
+        let gradients = alter(self.backpropagate());
+        let mut checks = vec![self.check_logits(&gradients[0], samples)];
+        let shapes: Vec<_> = self.model.layers().iter().map(|layer| layer.w.shape()).collect();
+        for (t, gradient) in gradients[1..].iter().enumerate() {
+            let (rows, cols) = shapes[t / 2];
+            let (kind, shape) = if t.is_multiple_of(2) {
+                ("weight", format!("{rows}×{cols}"))
+            } else {
+                ("bias", cols.to_string())
+            };
+            let name = format!("{}.{kind}", t / 2 * 2);
+            checks.push(self.check_parameter(t, name, shape, gradient, samples));
+        }
+        checks
+    }
+
+    fn backpropagate(&mut self) -> Vec<Vec<f64>> {
+        self.forward();
+        let Self { model, labels, workspace, .. } = self;
+        SoftmaxCrossEntropy::default().forward(workspace.output_mut(), labels);
+        SoftmaxCrossEntropy::backward(workspace.output_mut(), labels);
+        let logits = workspace.output_mut().data().to_vec();
+        model.backward(workspace, None);
+        std::iter::once(logits).chain(model.parameters_mut().map(|parameter| parameter.g.to_vec())).collect()
+    }
+
+    /// The loss's own gradient: the logits are moved, the net is not run
+    fn check_logits(&mut self, gradient: &[f64], samples: usize) -> TensorCheck {
+        self.forward();
+        let logits = self.workspace.output_mut().clone();
+        let mut loss = SoftmaxCrossEntropy::default();
+        let mut worst = 0.0;
+        let chosen = choose(gradient.len(), samples, &mut self.random);
+        for &at in &chosen {
+            let numeric = central_difference(|h| {
+                let mut z = logits.clone();
+                z.data_mut()[at] += h;
+                loss.forward(&mut z, &self.labels).loss / self.labels.len() as f64
+            });
+            worst = worse(worst, relative_error(gradient[at], numeric));
+        }
+        let shape = format!("{}×{}", logits.rows(), logits.cols());
+        TensorCheck { name: "logits".to_owned(), shape, checked: chosen.len(), at_kink: 0, worst }
+    }
+
+    fn check_parameter(
+        &mut self,
+        t: usize,
+        name: String,
+        shape: String,
+        gradient: &[f64],
+        samples: usize,
+    ) -> TensorCheck {
+        let (mut worst, mut checked, mut at_kink) = (0.0, 0, 0);
+        self.forward();
+        let side = self.kink_sides();
+        for at in choose(gradient.len(), samples, &mut self.random) {
+            let start = self.parameter(t)[at];
+            let mut crossed = false;
+            let numeric = central_difference(|h| {
+                self.parameter(t)[at] = start + h;
+                self.forward();
+                crossed |= self.kink_sides() != side;
+                let sum = SoftmaxCrossEntropy::default().forward(self.workspace.output_mut(), &self.labels);
+                sum.loss / self.labels.len() as f64
+            });
+            self.parameter(t)[at] = start;
+            if crossed {
+                at_kink += 1;
+            } else {
+                checked += 1;
+                worst = worse(worst, relative_error(gradient[at], numeric));
+            }
+        }
+        TensorCheck { name, shape, checked, at_kink, worst }
+    }
+
+    fn forward(&mut self) {
+        self.workspace.input_mut().data_mut().copy_from_slice(self.x.data());
+        self.model.forward(&mut self.workspace);
+    }
+
+    fn parameter(&mut self, t: usize) -> &mut [f64] {
+        let layer = &mut self.model.layers_mut()[t / 2];
+        if t.is_multiple_of(2) { layer.w.data_mut() } else { &mut layer.b }
+    }
+
+    /// On which side of its kink each ReLU is; nothing for activations without one
+    fn kink_sides(&self) -> Vec<bool> {
+        match self.model.activation() {
+            Activation::Relu => {
+                self.workspace.hidden().iter().flat_map(|y| y.data()).map(|&y| y > 0.0).collect()
+            }
+            Activation::Sigmoid => Vec::new(),
+        }
+    }
+}
+
+/// The larger, and NaN if there is one
+fn worse(a: f64, b: f64) -> f64 {
+    if b > a || b.is_nan() { b } else { a }
+}
+
+/// All of 0..len, or a sample of them
+fn choose(len: usize, samples: usize, random: &mut Random) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..len).collect();
+    if len > samples {
+        random.shuffle(&mut all);
+        all.truncate(samples);
+    }
+    all
+}
+
+/// A row of random inputs; with ReLU, one at which no unit is near its kink
+fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
+    let features = model.dims()[0];
+    let mut best = (f64::NEG_INFINITY, Vec::new());
+    for _ in 0..DRAWS {
+        let row: Vec<f64> = (0..features).map(|_| random.symmetric(1.0)).collect();
+        let margin = match model.activation() {
+            Activation::Relu => smallest_input(model, &row),
+            Activation::Sigmoid => f64::INFINITY,
+        };
+        if margin > best.0 {
+            best = (margin, row);
+        }
+        if best.0 > KINK_MARGIN {
+            break;
+        }
+    }
+    best.1
+}
+
+/// How near any hidden unit's input comes to 0
+fn smallest_input<T: Scalar>(model: &Mlp<T>, row: &[T]) -> f64 {
+    let mut x = Matrix::from_slice(row, 1, row.len());
+    let mut smallest = f64::INFINITY;
+    let layers = model.layers();
+    for layer in &layers[..layers.len() - 1] {
+        let mut z = Matrix::zeros(1, layer.w.cols());
+        layer.forward(&x, Map::Identity, &mut z, &mut Engine::default());
+        smallest = z.data().iter().fold(smallest, |smallest, z| smallest.min(z.to_f64().abs()));
+        model.activation().forward(&mut z);
+        x = z;
+    }
+    smallest
+}

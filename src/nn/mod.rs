@@ -1,0 +1,10 @@
+//! Neural networks: matrices, layers, loss, model, optimiser, gradient check and model file
+
+pub mod gradient_check;
+pub mod init;
+pub mod layers;
+pub mod loss;
+pub mod matrix;
+pub mod mlp;
+pub mod model_file;
+pub mod sgd;

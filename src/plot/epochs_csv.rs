@@ -1,0 +1,276 @@
+//! Reads an epochs.csv for drawing
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::tables::reader::Table;
+
+/// One curve: epochs that ascend, and a figure each
+pub(in crate::plot) type Points = Vec<(u32, f64)>;
+
+/// Whose figures a curve shows
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plot) enum Split {
+    Training,
+    Validation,
+    Test,
+}
+
+impl Split {
+    pub const ALL: [Self; 3] = [Self::Training, Self::Validation, Self::Test];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+
+    /// The columns with its loss and its accuracy
+    fn columns(self) -> [&'static str; 2] {
+        match self {
+            Self::Training => ["train_loss", "train_accuracy"],
+            Self::Validation => ["val_loss", "val_accuracy"],
+            Self::Test => ["test_loss", "test_accuracy"],
+        }
+    }
+}
+
+/// What was read of one run in an epochs.csv
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curves {
+    pub(in crate::plot) path: PathBuf,
+    /// Which run; in a sweep, which trial
+    pub(in crate::plot) run_id: String,
+    /// Nats, by [`Split`]
+    pub(in crate::plot) loss: [Points; 3],
+    /// Shares, 0 to 1, by [`Split`]
+    pub(in crate::plot) accuracy: [Points; 3],
+    /// The epoch in which training diverged
+    pub(in crate::plot) diverged: Option<u32>,
+}
+
+impl Curves {
+    fn new(path: &Path, run_id: &str) -> Self {
+        let (loss, accuracy) = Default::default();
+        Self { path: path.to_owned(), run_id: run_id.to_owned(), loss, accuracy, diverged: None }
+    }
+
+    /// No epoch with a figure: nothing to draw
+    pub fn is_empty(&self) -> bool {
+        self.epochs().next().is_none()
+    }
+
+    /// Which run it is
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// The same curves under another name
+    #[must_use]
+    pub fn named(self, run_id: String) -> Self {
+        Self { run_id, ..self }
+    }
+
+    pub(in crate::plot) fn has(&self, split: Split) -> bool {
+        !(self.loss[split as usize].is_empty() && self.accuracy[split as usize].is_empty())
+    }
+
+    /// Those with figures, in no order
+    pub(in crate::plot) fn epochs(&self) -> impl Iterator<Item = u32> {
+        self.loss.iter().chain(&self.accuracy).flatten().map(|&(epoch, _)| epoch)
+    }
+}
+
+/// Reads the curves of one run from `epochs_csv`
+///
+/// * a file as [`Table`] reads it; columns other than these may stand anywhere: run_id, epoch, train_loss,
+///   train_accuracy, test_loss, test_accuracy, and val_loss, val_accuracy and status, which may be missing
+/// * an empty cell is a point left out
+///
+/// # Errors
+/// If the file can't be read, a column is missing, a cell is not what its column holds, the epochs do not
+/// ascend, or there is more than one run in it.
+pub fn read_curves(epochs_csv: &Path) -> Result<Curves> {
+    one(&Table::read(epochs_csv)?)
+}
+
+/// Reads the curves of all trials from a sweep's `epochs_csv`, in the order of their first rows
+///
+/// They go by the column trial, or by run_id where there is none; their rows may be mixed.
+///
+/// # Errors
+/// As [`read_curves`], but for more than one run.
+pub fn read_trials(epochs_csv: &Path) -> Result<Vec<Curves>> {
+    read_table(&Table::read(epochs_csv)?)
+}
+
+pub(in crate::plot) fn read_table(table: &Table) -> Result<Vec<Curves>> {
+    let id = if table.column("trial").is_some() { "trial" } else { "run_id" };
+    parse(table, id, true)
+}
+
+fn one(table: &Table) -> Result<Curves> {
+    Ok(parse(table, "run_id", false)?.pop().unwrap_or_else(|| Curves::new(table.path(), "")))
+}
+
+/// All runs of the table, by the column `id`; only one unless there may be `many`
+fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
+    let (id, epoch, status) = (table.need(id)?, table.need("epoch")?, table.column("status"));
+    let mut columns = vec![];
+    for split in Split::ALL {
+        for (of_share, name) in split.columns().into_iter().enumerate() {
+            let optional = split == Split::Validation && table.column(name).is_none();
+            if !optional {
+                columns.push((split, of_share == 1, table.need(name)?));
+            }
+        }
+    }
+    let mut runs: Vec<Curves> = vec![];
+    let mut known: HashMap<&str, (usize, u32)> = HashMap::new(); // each run's place and last epoch
+    for row in table.rows() {
+        let name = row.text(id);
+        let e = row.whole(epoch)?;
+        let last = known.get(name).copied();
+        match last {
+            None if !many && !runs.is_empty() => {
+                return Err(row.problem(id, &format!("`{}` as in the rows above", runs[0].run_id)));
+            }
+            Some((_, before)) if e <= before => {
+                return Err(row.problem(epoch, &format!("an epoch after {before}")));
+            }
+            None => runs.push(Curves::new(table.path(), name)),
+            Some(_) => {}
+        }
+        let place = last.map_or(runs.len() - 1, |(place, _)| place);
+        known.insert(name, (place, e));
+        let run = &mut runs[place];
+        for &(split, of_share, column) in &columns {
+            let (points, range, expected) = match of_share {
+                false => (&mut run.loss, 0.0..=f64::MAX, "a loss, 0 or above"),
+                true => (&mut run.accuracy, 0.0..=1.0, "a share from 0 to 1"),
+            };
+            points[split as usize].extend(row.within(column, range, expected)?.map(|figure| (e, figure)));
+        }
+        if run.diverged.is_none() && status.is_some_and(|i| row.text(i).trim() == "diverged") {
+            run.diverged = Some(e);
+        }
+    }
+    Ok(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "run_id,epoch,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy,\
+                          epoch_s,samples_per_s,status";
+
+    fn table(text: &str) -> Result<Table> {
+        Table::parse(Path::new("epochs.csv"), text.as_bytes())
+    }
+
+    /// The curves, or what is wrong behind the file's name
+    fn read(text: &str) -> std::result::Result<Curves, String> {
+        let curves = table(text).and_then(|table| one(&table));
+        curves.map_err(|e| e.to_string().trim_start_matches("epochs.csv: ").to_owned())
+    }
+
+    #[test]
+    fn both_dialects_read_the_same() {
+        let rows = "\nr,1,0.1,0.5,0.75,0.625,0.5,1.5,40000.5,ok\nr,2,0.1,0.25,0.875,,,1.5,40000.5,ok\n";
+        let plain = read(&format!("{HEADER}{rows}")).unwrap();
+        let european = format!("{HEADER}{rows}").replace(',', ";").replace('.', ",").replace('\n', "\r\n");
+        assert_eq!(read(&format!("\u{feff}{european}")), Ok(plain.clone()));
+        assert_eq!(plain.run_id, "r");
+        assert_eq!(plain.loss, [vec![(1, 0.5), (2, 0.25)], vec![], vec![(1, 0.625)]]);
+        assert_eq!(plain.accuracy, [vec![(1, 0.75), (2, 0.875)], vec![], vec![(1, 0.5)]]);
+        assert_eq!(plain.diverged, None);
+    }
+
+    #[test]
+    fn columns_are_found_by_name_and_others_are_passed_over() {
+        let text = "new,test_accuracy,test_loss,epoch,train_accuracy,train_loss,run_id\nx,0.5,2,7,0.25,3,r\n";
+        let curves = read(text).unwrap();
+        assert_eq!((curves.loss[0][0], curves.accuracy[2][0]), ((7, 3.0), (7, 0.5)));
+    }
+
+    #[test]
+    fn a_diverged_epoch_has_no_points() {
+        let curves = read(&format!("{HEADER}\nr,1,1,0.5,0.5,,,1,1,ok\nr,2,1,,,,,1,1,diverged\n")).unwrap();
+        assert_eq!((curves.diverged, curves.loss[0].len(), curves.is_empty()), (Some(2), 1, false));
+    }
+
+    #[test]
+    fn a_header_alone_is_an_empty_run() {
+        assert!(read(HEADER).unwrap().is_empty());
+        assert!(read(&format!("{HEADER}\n")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn errors_name_line_and_column() {
+        let row = |cells: &str| read(&format!("{HEADER}\nr,1,1,1,1,1,1,1,1,ok\n{cells}\n")).unwrap_err();
+        assert_eq!(
+            row("r,2,1,abc,1,1,1,1,1,ok"),
+            "line 3, column train_loss: expected a loss, 0 or above, found `abc`"
+        );
+        assert_eq!(
+            row("r,2,1,1,1,NaN,1,1,1,ok"),
+            "line 3, column test_loss: expected a loss, 0 or above, found `NaN`"
+        );
+        assert_eq!(
+            row("r,2,1,1,1,inf,1,1,1,ok"),
+            "line 3, column test_loss: expected a loss, 0 or above, found `inf`"
+        );
+        assert_eq!(
+            row("r,2,1,1,1,1,88.5,1,1,ok"),
+            "line 3, column test_accuracy: expected a share from 0 to 1, found `88.5`"
+        );
+        assert_eq!(row("r,1,1,1,1,1,1,1,1,ok"), "line 3, column epoch: expected an epoch after 1, found `1`");
+        assert_eq!(row("r,x,1,1,1,1,1,1,1,ok"), "line 3, column epoch: expected a whole number, found `x`");
+        assert_eq!(
+            row("s,2,1,1,1,1,1,1,1,ok"),
+            "line 3, column run_id: expected `r` as in the rows above, found `s`"
+        );
+        assert_eq!(row("r,2,1,1"), "line 3: expected 10 cells, found 4");
+    }
+
+    #[test]
+    fn a_missing_column_is_named() {
+        let error = read("run_id,epoch,train_loss,train_accuracy\nr,1,1,1\n").unwrap_err();
+        assert_eq!(
+            error,
+            "line 1: expected a column test_loss, found run_id, epoch, train_loss, train_accuracy"
+        );
+        assert!(read("").unwrap_err().starts_with("line 1: expected a header"));
+    }
+
+    #[test]
+    fn validation_figures_are_read_where_there_are_any() {
+        let header = HEADER.replace("train_accuracy,", "train_accuracy,val_loss,val_accuracy,");
+        let curves = read(&format!("{header}\nr,1,1,1,1,0.5,0.75,1,1,1,1,ok\n")).unwrap();
+        assert_eq!((curves.loss[1][0], curves.accuracy[1][0]), ((1, 0.5), (1, 0.75)));
+        assert!(curves.has(Split::Validation));
+    }
+
+    #[test]
+    fn trials_whose_rows_are_mixed_are_told_apart() {
+        let header = HEADER.replace("run_id,", "run_id,trial,");
+        let row = |trial: &str, e: u32| format!("x,{trial},{e},1,1,1,1,0.{e},1,1,ok\n");
+        let rows = [row("t0000", 1), row("t0001", 1), row("t0000", 2)].concat();
+        let runs = parse(&table(&format!("{header}\n{rows}")).unwrap(), "trial", true).unwrap();
+        assert_eq!(runs.iter().map(Curves::run_id).collect::<Vec<_>>(), ["t0000", "t0001"]);
+        assert_eq!(runs[0].accuracy[2], [(1, 0.1), (2, 0.2)]);
+        let again = format!("{header}\n{rows}{}", row("t0001", 1));
+        let error = parse(&table(&again).unwrap(), "trial", true).unwrap_err().to_string();
+        assert!(error.contains("line 5, column epoch: expected an epoch after 1"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_missing_is_named() {
+        let error = read_curves(Path::new("/nowhere/epochs.csv")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read /nowhere/epochs.csv");
+    }
+}

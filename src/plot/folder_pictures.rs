@@ -1,0 +1,128 @@
+//! All pictures of a folder, and a sweep's report, from the CSV files in it alone
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::plot::{self, Curves, Pictures};
+use crate::report::analysis::Findings;
+use crate::report::markdown::report;
+use crate::tables::atomic_file::write_atomically;
+use crate::tables::reader::Table;
+
+/// Draws all that the folder's CSV files have figures for, into the folder; says which files it wrote
+///
+/// * a sweep's folder, which has a runs.csv with a column trial, or without one and no epochs.csv beside it, as runs
+///   started one by one leave it: `sweep.svg`, `sweep.png`, with two varied settings `heatmap.svg`, `heatmap.png`,
+///   and `report.md`
+/// * any other, which may be a run's: `curves.svg`, `curves.png` from epochs.csv, `confusion.svg`, `confusion.png` from
+///   confusion.csv
+///
+/// # Errors
+/// If a CSV file that is there can't be read or understood, or a picture can't be written.
+pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>> {
+    redraw_into(dir, dir)
+}
+
+/// As [`redraw`], with the files put into the folder `out`
+///
+/// # Errors
+/// As [`redraw`].
+pub fn redraw_into(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+    let mut written = Written { out, files: vec![] };
+    let runs = dir.join("runs.csv");
+    let table = if runs.is_file() { Some(Table::read(&runs)?) } else { None };
+    let is_sweep = |table: &Table| table.column("trial").is_some() || !dir.join("epochs.csv").is_file();
+    match table.filter(is_sweep) {
+        Some(table) => sweep(dir, &table, &mut written)?,
+        None => run(dir, &mut written)?,
+    }
+    Ok(written.files)
+}
+
+/// Lays the runs of several folders over one another, as `overlay.svg` and `overlay.png` in the folder `out`
+///
+/// # Errors
+/// If a folder has no epochs.csv of one run, none has a figure, or a picture can't be written.
+pub fn overlay(dirs: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>> {
+    let mut runs =
+        dirs.iter().map(|dir| plot::read_curves(&dir.join("epochs.csv"))).collect::<Result<Vec<Curves>>>()?;
+    let ids: Vec<String> = runs.iter().map(|run| run.run_id().to_owned()).collect();
+    for ((run, dir), id) in runs.iter_mut().zip(dirs).zip(&ids) {
+        // Trials of two sweeps may share their ids: then their folders tell them apart.
+        if ids.iter().filter(|other| *other == id).count() > 1 {
+            *run = run.clone().named(dir.display().to_string());
+        }
+    }
+    let mut written = Written { out, files: vec![] };
+    written.pictures("overlay", &plot::draw_overlay(&runs)?)?;
+    Ok(written.files)
+}
+
+fn run(dir: &Path, written: &mut Written<'_>) -> Result<()> {
+    let (epochs, confusion) = (dir.join("epochs.csv"), dir.join("confusion.csv"));
+    if epochs.is_file() {
+        let curves = plot::read_curves(&epochs)?;
+        if !curves.is_empty() {
+            written.pictures("curves", &plot::draw_curves(&curves)?)?;
+        }
+    }
+    if confusion.is_file() {
+        let matrix = plot::read_confusion(&confusion)?;
+        if !matrix.is_empty() {
+            written.pictures("confusion", &plot::draw_confusion(&matrix)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn sweep(dir: &Path, runs: &Table, written: &mut Written<'_>) -> Result<()> {
+    let findings = Findings::from_table(runs)?;
+    if findings.trials.is_empty() {
+        return Ok(());
+    }
+    let epochs = dir.join("epochs.csv");
+    let curves = if epochs.is_file() { plot::read_trials(&epochs)? } else { curves_of_runs(dir, &findings)? };
+    written.pictures("sweep", &plot::draw_sweep(runs.path(), &findings, &curves)?)?;
+    let mut pictures =
+        vec![("sweep.svg", "Accuracy by varied setting, and the learning curves of all trials")];
+    if findings.axes.len() == 2 {
+        written.pictures("heatmap", &plot::draw_heatmap(runs.path(), &findings)?)?;
+        pictures.push(("heatmap.svg", "Accuracy by both settings"));
+    }
+    written.file("report.md", report(&findings, &pictures)?.as_bytes())
+}
+
+/// The curves in the runs' own folders, of those that are there
+fn curves_of_runs(dir: &Path, findings: &Findings) -> Result<Vec<Curves>> {
+    let mut curves = vec![];
+    for trial in &findings.trials {
+        let epochs = dir.join(&trial.id).join("epochs.csv");
+        // Only a plain name is a folder of ours.
+        let inside = Path::new(&trial.id).file_name().is_some_and(|name| name == trial.id.as_str());
+        if inside && epochs.is_file() {
+            curves.push(plot::read_curves(&epochs)?.named(trial.id.clone()));
+        }
+    }
+    Ok(curves)
+}
+
+/// Files as they are written into a folder
+struct Written<'a> {
+    out: &'a Path,
+    files: Vec<PathBuf>,
+}
+
+impl Written<'_> {
+    fn pictures(&mut self, name: &str, pictures: &Pictures) -> Result<()> {
+        self.file(&format!("{name}.svg"), pictures.svg.as_bytes())?;
+        self.file(&format!("{name}.png"), &pictures.png)
+    }
+
+    fn file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        std::fs::create_dir_all(self.out).map_err(Error::writing(self.out))?;
+        let path = self.out.join(name);
+        write_atomically(&path, bytes)?;
+        self.files.push(path);
+        Ok(())
+    }
+}

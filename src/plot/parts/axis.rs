@@ -1,0 +1,253 @@
+//! Ranges, ticks and their labels
+
+/// One axis: what it spans and where its ticks stand
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::plot) struct Axis {
+    pub lo: f64,
+    pub hi: f64,
+    pub ticks: Vec<(f64, String)>,
+    pub scale: Scale,
+    /// Values above `hi`, one beside the other behind a gap
+    pub beyond: Vec<f64>,
+}
+
+/// From one value beyond the axis to the next, as a share of the axis
+const STEP: f64 = 0.16;
+
+/// How numbers become places
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plot) enum Scale {
+    Linear,
+    /// Equal ratios are equally far apart
+    Log,
+    /// Names, counted from 0
+    Names,
+}
+
+impl Axis {
+    /// Where `x` lies, 0 at the low end, 1 at the high end
+    pub fn position(&self, x: f64) -> f64 {
+        let place = match self.beyond.iter().position(|beyond| *beyond == x) {
+            Some(i) => 1.0 + STEP * (i as f64 + 1.0),
+            None if self.scale == Scale::Log => (x / self.lo).ln() / (self.hi / self.lo).ln(),
+            None => (x - self.lo) / (self.hi - self.lo),
+        };
+        place / (1.0 + STEP * self.beyond.len() as f64)
+    }
+
+    /// Where the gap before the values beyond the axis is
+    pub fn gap(&self) -> Option<f64> {
+        let whole = 1.0 + STEP * self.beyond.len() as f64;
+        (!self.beyond.is_empty()).then_some((1.0 + STEP / 2.0) / whole)
+    }
+}
+
+/// From the least to the greatest of `values`, which ascend, with a tick and its label at each
+///
+/// * `last`: the greatest that has a figure; those above it that would press the others together stand beyond
+///   the axis
+pub(in crate::plot) fn numbers(values: &[(f64, String)], scale: Scale, last: f64) -> Axis {
+    const FAR: f64 = 0.5; // of the range of values with figures
+    let first = values.first().map_or(0.0, |value| value.0);
+    let place = |x: f64| if scale == Scale::Log { (x / first).ln() } else { x - first };
+    let is_far = |x: f64| last > first && place(x) > (1.0 + FAR) * place(last);
+    let beyond: Vec<f64> = values.iter().map(|value| value.0).filter(|x| is_far(*x)).collect();
+    let last = values.iter().rev().find(|value| !is_far(value.0)).map_or(1.0, |value| value.0);
+    let (lo, hi) = match scale {
+        Scale::Log if first == last => (first / 2.0, last * 2.0),
+        _ if first == last => (first - 0.5, last + 0.5),
+        _ => (first, last),
+    };
+    Axis { lo, hi, ticks: values.to_vec(), scale, beyond }
+}
+
+/// A place for each name
+pub(in crate::plot) fn names(names: &[String]) -> Axis {
+    let ticks = (0u32..).map(f64::from).zip(names.iter().cloned()).collect();
+    Axis { lo: -0.5, hi: names.len() as f64 - 0.5, ticks, scale: Scale::Names, beyond: vec![] }
+}
+
+/// The scale on which `values`, which ascend, are spread most evenly; nothing if they are crowded on either
+/// because of a 0 among them: then they are best shown as names
+pub(in crate::plot) fn scale_for(values: &[f64]) -> Option<Scale> {
+    let least_gap = |values: &[f64]| {
+        let span = values.last().zip(values.first()).map_or(0.0, |(last, first)| last - first);
+        values.windows(2).map(|pair| (pair[1] - pair[0]) / span).fold(f64::INFINITY, f64::min)
+    };
+    let logs = |values: &[f64]| values.iter().map(|x| x.ln()).collect::<Vec<_>>();
+    let wins = |values: &[f64]| least_gap(&logs(values)) > 1.25 * least_gap(values);
+    match values {
+        [first, ..] if *first > 0.0 => Some(if wins(values) { Scale::Log } else { Scale::Linear }),
+        [0.0, rest @ ..] if rest.len() > 1 && wins(rest) => None,
+        _ => Some(Scale::Linear),
+    }
+}
+
+/// From the first to the last epoch, with ticks at whole epochs: as many as have room, `room(label)` being how
+/// many labels as long as that one fit side by side
+pub(in crate::plot) fn epochs(first: u32, last: u32, room: impl Fn(&str) -> usize) -> Axis {
+    let most = (room(&last.to_string()).clamp(2, 10)) as u64;
+    let (a, b) = (u64::from(first), u64::from(last));
+    let nice = (0..).flat_map(|exp| [1, 2, 5].map(|m| m * 10u64.pow(exp)));
+    let step = nice.take(30).find(|step| b / step - a.div_ceil(*step) < most).unwrap_or(u64::MAX);
+    let ticks = (a.div_ceil(step)..=b / step).map(|i| ((i * step) as f64, (i * step).to_string())).collect();
+    let pad = if first == last { 0.5 } else { 0.0 };
+    Axis { lo: a as f64 - pad, hi: b as f64 + pad, ticks, scale: Scale::Linear, beyond: vec![] }
+}
+
+/// From the least to the greatest of `values`, all within 0 to `cap`, but at least `min_span(greatest)` wide
+pub(in crate::plot) fn figures(
+    values: impl Iterator<Item = f64>,
+    cap: f64,
+    min_span: impl Fn(f64) -> f64,
+) -> Axis {
+    const NEARLY_0: f64 = 0.05; // of the greatest: then the axis starts at 0
+    let (mut lo, mut hi) = values.fold((f64::INFINITY, 0.0_f64), |(lo, hi), x| (lo.min(x), hi.max(x)));
+    let span = min_span(hi).max(1e-12); // away from where floats lose digits
+    if lo < hi * NEARLY_0 {
+        lo = 0.0;
+    }
+    if lo.is_infinite() {
+        (lo, hi) = (0.0, span);
+    } else if hi - lo < span {
+        lo = (lo / 2.0 + hi / 2.0 - span / 2.0).clamp(0.0, cap - span);
+        hi = lo + span;
+    }
+    Axis { lo, hi, ticks: ticks(lo, hi), scale: Scale::Linear, beyond: vec![] }
+}
+
+/// Three to eight ticks at multiples of 1, 2 or 5 times a power of ten
+fn ticks(lo: f64, hi: f64) -> Vec<(f64, String)> {
+    const MOST: f64 = 8.0;
+    const SLACK: f64 = 1e-9; // in steps: a bound that is a multiple up to rounding gets its tick
+    let bounds = |step: f64| ((lo / step - SLACK).ceil(), (hi / step + SLACK).floor());
+    let least = ((hi - lo) / MOST).log10().floor() as i32;
+    let nice = (least..=least + 2).flat_map(|exp| [1.0, 2.0, 5.0].map(|m| (exp, m * 10f64.powi(exp))));
+    let fits = |&(_, step): &(i32, f64)| bounds(step).1 - bounds(step).0 < MOST;
+    let (exp, step) = nice.clone().find(fits).unwrap_or((least, hi - lo));
+    let (first, last) = bounds(step);
+    let count = (last - first) as usize + 1;
+    (0..count)
+        .map(|i| {
+            // Dividing by a power of ten that is exact gives the number that the label reads as
+            let i = first + i as f64 + 0.0;
+            let x = if exp < 0 { i * (step * 10f64.powi(-exp)).round() / 10f64.powi(-exp) } else { i * step };
+            (x, label(x, exp, hi))
+        })
+        .collect()
+}
+
+/// `x`, a multiple of `10^exp`, as text; with a power of ten where the greatest number would be long
+fn label(x: f64, exp: i32, greatest: f64) -> String {
+    if x == 0.0 {
+        "0".to_owned()
+    } else if greatest >= 1e5 || exp < -4 {
+        let digits = (x.abs().log10().floor() as i32 - exp).max(0) as usize;
+        format!("{x:.digits$e}")
+    } else {
+        format!("{x:.*}", (-exp).max(0) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|(_, label)| label.as_str()).collect()
+    }
+
+    #[test]
+    fn epochs_are_whole_and_distinct() {
+        let of = |first, last| epochs(first, last, |label| 40 / (label.len() + 1));
+        assert_eq!(labels(&of(1, 1)), ["1"]);
+        assert_eq!(labels(&of(1, 2)), ["1", "2"]);
+        assert_eq!(labels(&of(1, 3)), ["1", "2", "3"]);
+        assert_eq!(labels(&of(1, 10)), ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+        assert_eq!(labels(&of(1, 30)), ["5", "10", "15", "20", "25", "30"]);
+        assert_eq!(labels(&of(1, 1000)), ["200", "400", "600", "800", "1000"]);
+        assert_eq!(labels(&of(7, 9)), ["7", "8", "9"]);
+        for last in (1..3000).chain([u32::MAX - 1, u32::MAX]) {
+            let axis = of(1, last);
+            assert!((1..=10).contains(&axis.ticks.len()), "{last}: {axis:?}");
+        }
+    }
+
+    #[test]
+    fn figures_have_three_to_eight_ticks_inside() {
+        for i in 1..2000 {
+            let (lo, hi) = (f64::from(i % 37) * 0.013, 0.5 + f64::from(i) * 0.0317);
+            let axis = figures([lo, hi].into_iter(), f64::MAX, |_| 0.1);
+            assert!((3..=8).contains(&axis.ticks.len()), "{lo} to {hi}: {axis:?}");
+            assert!(
+                axis.ticks.iter().all(|(x, _)| (-1e-6..=1.0 + 1e-6).contains(&axis.position(*x))),
+                "{axis:?}"
+            );
+            assert!(axis.ticks.iter().all(|(x, label)| label.parse() == Ok(*x)), "{axis:?}");
+        }
+    }
+
+    #[test]
+    fn accuracy_stays_within_0_and_100() {
+        let axis = |a: f64, b: f64| figures([a, b].into_iter(), 100.0, |_| 2.0);
+        assert_eq!((axis(100.0, 100.0).lo, axis(100.0, 100.0).hi), (98.0, 100.0));
+        assert_eq!((axis(0.0, 0.0).lo, axis(0.0, 0.0).hi), (0.0, 2.0));
+        assert_eq!(labels(&axis(82.3, 91.2)), ["84", "86", "88", "90"]);
+        assert_eq!(labels(&axis(99.0, 99.0)), ["98.0", "98.5", "99.0", "99.5", "100.0"]);
+    }
+
+    #[test]
+    fn an_axis_that_nearly_reaches_0_starts_there() {
+        let axis = figures([0.6, 1e-8].into_iter(), f64::MAX, |_| 0.1);
+        assert_eq!(labels(&axis), ["0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6"]);
+    }
+
+    #[test]
+    fn extreme_figures_have_short_labels() {
+        let axis = |a: f64, b: f64| {
+            figures([a, b].into_iter(), f64::MAX, |hi| if hi > 0.0 { hi / 20.0 } else { 1.0 })
+        };
+        for (a, b) in [(0.0, 0.0), (2.0, 2.0), (1e-9, 2e-9), (3.0, 3e30), (1e300, 1.5e308), (0.0, 5e-324)] {
+            let axis = axis(a, b);
+            assert!(axis.lo < axis.hi && !axis.ticks.is_empty(), "{a} {b}: {axis:?}");
+            assert!(axis.ticks.iter().all(|(_, label)| label.len() <= 8), "{a} {b}: {axis:?}");
+        }
+    }
+
+    #[test]
+    fn without_figures_there_is_an_axis_all_the_same() {
+        let axis = figures(std::iter::empty(), 100.0, |_| 2.0);
+        assert_eq!((axis.lo, axis.hi), (0.0, 2.0));
+    }
+
+    #[test]
+    fn equal_ratios_are_equally_far_apart_on_a_log_axis() {
+        let values = [0.001, 0.01, 0.1].map(|x| (x, x.to_string()));
+        let axis = numbers(&values, Scale::Log, 0.1);
+        for (x, place) in [(0.001, 0.0), (0.01, 0.5), (0.1, 1.0), (0.005, 5f64.log10() / 2.0)] {
+            assert!((axis.position(x) - place).abs() < 1e-12, "{x}");
+        }
+    }
+
+    #[test]
+    fn the_scale_is_the_one_on_which_values_stand_apart() {
+        assert_eq!(scale_for(&[32.0, 64.0, 128.0, 256.0, 512.0]), Some(Scale::Log));
+        assert_eq!(scale_for(&[0.001, 0.005, 0.01, 0.05, 0.1]), Some(Scale::Log));
+        assert_eq!(scale_for(&[16.0, 32.0, 64.0]), Some(Scale::Log));
+        assert_eq!(scale_for(&[1.0, 2.0, 3.0, 4.0]), Some(Scale::Linear));
+        assert_eq!(scale_for(&[10.0, 20.0, 30.0]), Some(Scale::Linear));
+        assert_eq!(scale_for(&[0.0, 0.5, 0.9]), Some(Scale::Linear));
+        assert_eq!(scale_for(&[0.0, 1e-5, 1e-4, 1e-3]), None);
+        assert_eq!(scale_for(&[7.0]), Some(Scale::Linear));
+    }
+
+    #[test]
+    fn values_without_figures_far_above_the_others_stand_beyond_the_axis() {
+        let values = [0.001, 0.01, 0.1, 0.2, 1e6].map(|x| (x, x.to_string()));
+        let axis = numbers(&values, Scale::Log, 0.1);
+        assert_eq!((axis.hi, axis.beyond.as_slice()), (0.2, &[1e6][..]));
+        assert!((axis.position(0.2) - 1.0 / (1.0 + STEP)).abs() < 1e-12 && axis.position(1e6) == 1.0);
+        assert!(numbers(&values[..4], Scale::Log, 0.1).gap().is_none());
+        assert!(numbers(&values, Scale::Log, 1e6).gap().is_none());
+    }
+}

@@ -1,0 +1,8 @@
+//! What pictures are made of: axes, frames, legends, lines and colored grids
+
+pub mod axis;
+pub mod color_grid;
+pub mod frame;
+pub mod legend;
+pub mod line_style;
+pub mod polyline;

@@ -1,0 +1,182 @@
+//! The confusion matrix: which class is taken for which
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::plot::Pictures;
+use crate::plot::output::scene::{Area, At, Drawn, Scene, WIDTH};
+use crate::plot::parts::axis::{Axis, Scale};
+use crate::plot::parts::color_grid::{Grid, Ramp, bar, ink};
+use crate::plot::parts::line_style::{FRAME, HALF_HEIGHT, TICK_EM, TITLE_EM};
+use crate::tables::reader::Table;
+
+const TOP: f64 = 52.0;
+/// For the column of shares, the bar of colours, its ticks and its label
+const BESIDE: f64 = 150.0;
+/// More could not be told apart on a page, nor does a data set have more
+const CLASSES: usize = 1000;
+/// Up to so many classes, each has its share of right answers beside it
+const SHARES: usize = 40;
+
+/// What was read of a confusion.csv
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matrix {
+    path: PathBuf,
+    names: Vec<String>,
+    /// Images by true class, then by predicted class
+    counts: Vec<Vec<u64>>,
+}
+
+/// Reads `confusion_csv`: a row a pair of classes, in the columns true, predicted and count
+///
+/// Classes stand in the order of their first rows; a pair that is missing counts 0.
+///
+/// # Errors
+/// If the file can't be read, a column is missing, a count is not a whole number, or a pair is there twice.
+pub fn read_confusion(confusion_csv: &Path) -> Result<Matrix> {
+    parse(&Table::read(confusion_csv)?)
+}
+
+pub(in crate::plot) fn parse(table: &Table) -> Result<Matrix> {
+    let [label, predicted, count] = [table.need("true")?, table.need("predicted")?, table.need("count")?];
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut names = vec![];
+    for column in [label, predicted] {
+        for row in table.rows() {
+            places.entry(row.text(column)).or_insert_with(|| {
+                names.push(row.text(column).to_owned());
+                names.len() - 1
+            });
+        }
+    }
+    if names.len() > CLASSES {
+        let problem = format!("expected at most {CLASSES} classes, found {}", names.len());
+        return Err(Error::Text { path: table.path().to_owned(), problem });
+    }
+    let mut counts: Vec<Vec<Option<u64>>> = vec![vec![None; names.len()]; names.len()];
+    for row in table.rows() {
+        let pair = &mut counts[places[row.text(label)]][places[row.text(predicted)]];
+        if pair.is_some() {
+            return Err(row.problem(predicted, "each pair of classes once"));
+        }
+        *pair = Some(row.whole(count)?);
+    }
+    let counts = counts.into_iter().map(|row| row.into_iter().map(|n| n.unwrap_or(0)).collect()).collect();
+    Ok(Matrix { path: table.path().to_owned(), names, counts })
+}
+
+impl Matrix {
+    /// No class: nothing to draw
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    fn support(&self, class: usize) -> u64 {
+        self.counts[class].iter().sum()
+    }
+
+    /// The share of the class's images that were taken for `predicted`
+    fn share(&self, class: usize, predicted: usize) -> f64 {
+        self.counts[class][predicted] as f64 / self.support(class).max(1) as f64
+    }
+}
+
+/// A cell a pair of classes, with its count; the colour is the share of the true class's images
+///
+/// # Errors
+/// If there is no class or the drawing library fails.
+pub fn draw_confusion(matrix: &Matrix) -> Result<Pictures> {
+    if matrix.is_empty() {
+        return Err(Error::Plot { path: matrix.path.clone(), problem: "no class is in it".to_owned() });
+    }
+    crate::plot::picture(&matrix.path, |scene| draw(scene, matrix))
+}
+
+pub(in crate::plot) fn draw(scene: &mut Scene, matrix: &Matrix) -> Drawn<f64> {
+    let classes = matrix.names.len();
+    let total: u64 = (0..classes).map(|class| matrix.support(class)).sum();
+    let hits: u64 = (0..classes).map(|class| matrix.counts[class][class]).sum();
+    let right = 100.0 * hits as f64 / total.max(1) as f64;
+    let title = format!("Confusion matrix of {total} test images: {right:.2} % right");
+    scene.text(&title, TITLE_EM, At::Middle, (WIDTH / 2.0, 19.0));
+    // Larger where there are few, so that the bar beside them has room
+    let cell = [(280.0 / classes as f64).clamp(64.0, 110.0), (180.0 / classes as f64).clamp(38.0, 70.0)];
+    let lay = |left: f64| {
+        Grid::new(&matrix.names, &matrix.names, (left, TOP), cell, [WIDTH - BESIDE - 30.0, 560.0])
+    };
+    let first = lay(15.0)?;
+    let grid = lay(15.0 + (WIDTH - BESIDE - 15.0 - first.outer.right).max(0.0) / 2.0)?;
+    grid.draw(scene, "True class", "Predicted class")?;
+
+    let greatest = matrix.counts.iter().flatten().max().copied().unwrap_or(0);
+    let em = grid.em(&"0".repeat(greatest.to_string().len().max(3)), 1)?;
+    for (class, counts) in matrix.counts.iter().enumerate() {
+        for (predicted, count) in counts.iter().enumerate() {
+            let area = grid.cell(class, predicted);
+            let color = Ramp::Blues.color(lifted(matrix.share(class, predicted)));
+            scene.block(area, color);
+            // Cells that nothing fell into stay empty: the eye finds the others sooner.
+            if let Some(em) = em.filter(|_| *count > 0) {
+                let (x, y) = area.middle();
+                scene.colored_text(&count.to_string(), em, At::Middle, (x, y + HALF_HEIGHT * em), ink(color));
+            }
+        }
+    }
+    scene.frame(grid.area, 0.5, FRAME);
+    let mut left = grid.area.right + 10.0;
+    if classes <= SHARES {
+        let column = left + 40.0;
+        scene.colored_text("right", TICK_EM, At::End, (column, TOP - 18.0), FRAME);
+        scene.colored_text("(%)", TICK_EM, At::End, (column, TOP - 5.0), FRAME);
+        for class in (0..classes).filter(|&class| matrix.support(class) > 0) {
+            let y = grid.cell(class, 0).middle().1 + HALF_HEIGHT * TICK_EM;
+            scene.text(&format!("{:.1}", 100.0 * matrix.share(class, class)), TICK_EM, At::End, (column, y));
+        }
+        left = column + 18.0;
+    }
+    let ticks = [0.0, 1.0, 5.0, 20.0, 50.0, 100.0].map(|x| (x, x.to_string())).to_vec();
+    let shares = Axis { lo: 0.0, hi: 100.0, ticks, scale: Scale::Linear, beyond: vec![] };
+    let bottom = grid.area.bottom.max(TOP + 180.0);
+    let area = Area { left, right: left + 14.0, top: TOP, bottom };
+    bar(scene, area, Ramp::Blues, &shares, "Share of the true class (%)", lifted)?;
+    Ok(grid.outer.bottom.max(bottom + 10.0) + 8.0)
+}
+
+/// The square root: errors are a few in a hundred, and on an even scale all of them would look white
+fn lifted(share: f64) -> f64 {
+    share.sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(csv: &str) -> Result<Matrix> {
+        parse(&Table::parse(Path::new("confusion.csv"), csv.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn counts_are_found_by_class() {
+        let found = matrix("predicted,true,count\nb,a,1\na,a,7\na,b,2\n").unwrap();
+        assert_eq!(
+            (found.names.clone(), found.counts.clone()),
+            (vec!["a".into(), "b".into()], vec![vec![7, 1], vec![2, 0]])
+        );
+        assert_eq!((found.share(0, 1), found.support(1)), (0.125, 2));
+    }
+
+    #[test]
+    fn errors_name_line_and_column() {
+        let message = |csv: &str| matrix(csv).unwrap_err().to_string();
+        assert!(message("true,count\n").contains("expected a column predicted"));
+        assert!(
+            message("true,predicted,count\na,a,-1\n")
+                .contains("line 2, column count: expected a whole number")
+        );
+        assert!(
+            message("true,predicted,count\na,b,1\na,b,1\n")
+                .contains("line 3, column predicted: expected each pair")
+        );
+    }
+}

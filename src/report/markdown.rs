@@ -1,0 +1,299 @@
+//! `report.md` of a sweep: the table, the winner and how it was chosen, from runs.csv alone
+
+use std::fmt::Write;
+
+use crate::error::Result;
+use crate::report::analysis::{Figure, Findings, Group, Spread, short_number};
+use crate::report::train_command::train_command;
+
+/// What stands in `report.md`
+///
+/// * `pictures`: names of files beside it, each with what it shows
+///
+/// # Errors
+/// Never with settings whose defaults are within their ranges.
+pub fn report(findings: &Findings, pictures: &[(&str, &str)]) -> Result<String> {
+    let mut parts = vec![overview(findings)];
+    parts.push(winner(findings)?);
+    parts.extend(pictures.iter().map(|(file, what)| format!("![{}]({file})\n", escape(what))));
+    parts.push(table(findings));
+    parts.extend(softmax(findings));
+    parts.extend(not_ok(findings));
+    parts.push(
+        "Drawn and written from `runs.csv` and `epochs.csv` alone: `chainrule plot` with this folder makes all of it anew.\n"
+            .to_owned(),
+    );
+    Ok(parts.join("\n"))
+}
+
+fn overview(findings: &Findings) -> String {
+    let names: Vec<_> = findings.axes.iter().map(|axis| format!("`{}`", axis.name)).collect();
+    let by =
+        if names.is_empty() { "of one setting".to_owned() } else { format!("by {}", names.join(" and ")) };
+    let mut text = format!("# Sweep {by}\n\n");
+    let statuses: Vec<_> = ["ok", "diverged", "failed", "interrupted"]
+        .into_iter()
+        .map(|status| (status, findings.trials.iter().filter(|trial| trial.status == status).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(status, count)| format!("{count} `{status}`"))
+        .collect();
+    let trials = plural(findings.trials.len(), "trial");
+    let settings = plural(findings.groups.len(), "setting");
+    text += &format!("{trials} of {settings}: {}.\n\n", statuses.join(", "));
+    for axis in &findings.axes {
+        let values: Vec<_> = axis.values.iter().map(|value| escape(value)).collect();
+        text += &format!("- `{}`: {}\n", axis.name, values.join(", "));
+    }
+    let mut seeds: Vec<&str> = vec![];
+    for trial in &findings.trials {
+        if !trial.seed.is_empty() && !seeds.contains(&trial.seed.as_str()) {
+            seeds.push(&trial.seed);
+        }
+    }
+    if !seeds.is_empty() {
+        text +=
+            &format!("- `seed`: {}\n", seeds.iter().map(|seed| escape(seed)).collect::<Vec<_>>().join(", "));
+    }
+    let fixed: Vec<_> = findings
+        .fixed
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("`{name}` {}", escape(value)))
+        .collect();
+    if !fixed.is_empty() {
+        text += &format!("- the same for all: {}\n", fixed.join(", "));
+    }
+    text
+}
+
+fn winner(findings: &Findings) -> Result<String> {
+    let mut text = "## Winner\n\n".to_owned();
+    let on = findings.decided_on();
+    let Some((winner, accuracy)) =
+        findings.winner().and_then(|winner| Some((winner, findings.accuracy(winner)?)))
+    else {
+        return Ok(text + "None: no trial ended with figures.\n");
+    };
+    let name =
+        if findings.axes.is_empty() { "The only setting".to_owned() } else { setting(findings, winner) };
+    let over = if accuracy.n > 1 { format!(" over {} seeds", accuracy.n) } else { String::new() };
+    text += &format!("{name}: {on} accuracy {} %{over}.\n", percent(Some(accuracy)));
+    let lost = winner.trials.len() - accuracy.n;
+    if lost > 0 {
+        text += &format!(
+            "{} of this setting did not end well and {} not in the mean.\n",
+            plural(lost, "trial"),
+            if lost == 1 { "is" } else { "are" }
+        );
+    }
+    let test = percent(findings.spread(winner, Figure::TestAccuracy));
+    text += &match (on, findings.groups.len()) {
+        (_, 1) => String::new(),
+        ("validation", _) => format!(
+            "\nIt was chosen by validation accuracy. Its test accuracy, which had no part in the choice, is {test} %; it is reported \
+             for the winner only, once.\n"
+        ),
+        _ => "\nThere was no validation split: **test figures picked the winner, so its test accuracy flatters it**. \
+              With `--val-split 0.1` the choice is made on images held out from training.\n"
+            .to_owned(),
+    };
+    let ok = |&&i: &&usize| findings.trials[i].status == "ok";
+    let mut trials = winner.trials.iter().filter(ok).map(|&i| &findings.trials[i]);
+    if let Some(first) = trials.next() {
+        text += &format!("\nRepeat it with\n\n    {}\n", train_command(first)?);
+        let others: Vec<_> = trials.map(|trial| format!("`--seed {}`", trial.seed)).collect();
+        if !others.is_empty() {
+            text += &format!("\nand the other seeds with {} in its place.\n", others.join(", "));
+        }
+    }
+    Ok(text)
+}
+
+fn table(findings: &Findings) -> String {
+    let on = findings.decided_on();
+    let loss = if on == "validation" { Figure::ValLoss } else { Figure::TestLoss };
+    let mut text = "## All settings\n\n".to_owned();
+    text += "Figures after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`. \
+             The winner is set in bold.\n\n";
+    let mut heads: Vec<String> = findings.axes.iter().map(|axis| axis.name.replace('_', "\\_")).collect();
+    if heads.is_empty() {
+        heads.push("setting".to_owned());
+    }
+    let names = heads.len();
+    let figures = [
+        "trials".to_owned(),
+        "parameters".to_owned(),
+        format!("{on} accuracy (%)"),
+        format!("{on} loss (nats)"),
+        "training accuracy (%)".to_owned(),
+        "time of training (s)".to_owned(),
+    ];
+    heads.extend(figures);
+    let rule = |i: usize| if i < names { "---" } else { "---:" }.to_owned();
+    let rules: Vec<_> = (0..heads.len()).map(rule).collect();
+    writeln_row(&mut text, &heads);
+    writeln_row(&mut text, &rules);
+    let mut groups: Vec<&Group> = findings.groups.iter().collect();
+    groups.sort_by_key(|group| &group.place);
+    for group in groups {
+        let spread = |figure| findings.spread(group, figure);
+        let mut cells: Vec<String> =
+            findings.axes.iter().zip(&group.place).map(|(axis, &i)| escape(&axis.values[i])).collect();
+        if cells.is_empty() {
+            cells.push("all trials".to_owned());
+        }
+        let ok = group.trials.iter().filter(|&&i| findings.trials[i].status == "ok").count();
+        let all = group.trials.len();
+        cells.push(if ok == all { all.to_string() } else { format!("{ok} of {all} ok") });
+        cells.push(
+            spread(Figure::Parameters).map_or(String::new(), |parameters| short_number(parameters.mean)),
+        );
+        cells.push(percent(spread(findings.deciding)));
+        cells.push(decimals(spread(loss), 4));
+        cells.push(percent(spread(Figure::TrainAccuracy)));
+        cells.push(decimals(spread(Figure::TrainS), 1));
+        if findings.groups.len() > 1 && findings.winner() == Some(group) {
+            cells.iter_mut().filter(|cell| !cell.is_empty()).for_each(|cell| *cell = format!("**{cell}**"));
+        }
+        writeln_row(&mut text, &cells);
+    }
+    text
+}
+
+/// How the best net compares with softmax regression, if both were part of the sweep
+fn softmax(findings: &Findings) -> Option<String> {
+    let is_softmax = |group: &Group| findings.trials[group.trials[0]].setting("hidden_dims") == "none";
+    let best = |softmax: bool| {
+        let ranked = findings.ranking().into_iter().map(|i| &findings.groups[i]);
+        let group = ranked.into_iter().find(|group| is_softmax(group) == softmax)?;
+        Some((group, findings.accuracy(group)?))
+    };
+    let ((regression, plain), (net, accuracy)) = (best(true)?, best(false)?);
+    let points = 100.0 * (accuracy.mean - plain.mean);
+    let verdict = match points {
+        p if p > 0.0 => format!("{p:.2} percentage points better"),
+        p if p < 0.0 => format!("{:.2} percentage points worse", -p),
+        _ => "no better".to_owned(),
+    };
+    let on = findings.decided_on();
+    Some(format!(
+        "## Against softmax regression\n\n\
+         Without hidden layers (`hidden_dims` none) a net is softmax regression. The best net is {verdict} than the best of it, by {on} \
+         accuracy:\n\n| | setting | {on} accuracy (%) |\n|---|---|---:|\n| softmax regression | {} | {} |\n| net | {} | {} |\n",
+        setting(findings, regression),
+        percent(Some(plain)),
+        setting(findings, net),
+        percent(Some(accuracy)),
+    ))
+}
+
+fn not_ok(findings: &Findings) -> Option<String> {
+    let mut text =
+        "## Trials that are not ok\n\n| trial | status | setting | seed |\n|---|---|---|---:|\n".to_owned();
+    let mut any = false;
+    for group in &findings.groups {
+        for trial in group.trials.iter().map(|&i| &findings.trials[i]).filter(|trial| trial.status != "ok") {
+            any = true;
+            let cells =
+                [escape(&trial.id), escape(&trial.status), setting(findings, group), escape(&trial.seed)];
+            writeln_row(&mut text, &cells);
+        }
+    }
+    any.then_some(text)
+}
+
+/// `` `learning_rate` 0.1, `activation` relu ``
+fn setting(findings: &Findings, group: &Group) -> String {
+    let axes = findings.axes.iter().zip(&group.place);
+    axes.map(|(axis, &i)| format!("`{}` {}", axis.name, escape(&axis.values[i])))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn writeln_row(text: &mut String, cells: &[String]) {
+    // A String takes all that is written.
+    let _ = writeln!(text, "| {} |", cells.join(" | "));
+}
+
+/// `88.49 ± 0.21`; empty where there is none
+fn percent(spread: Option<Spread>) -> String {
+    let scaled = |x: f64| 100.0 * x;
+    decimals(spread.map(|s| Spread { n: s.n, mean: scaled(s.mean), sd: s.sd.map(scaled) }), 2)
+}
+
+fn decimals(spread: Option<Spread>, digits: usize) -> String {
+    // Losses of runs that nearly diverged: their digits behind the point tell nothing
+    let text = |x: f64| if x.abs() < 1e4 { format!("{x:.digits$}") } else { format!("{x:.2e}") };
+    match spread {
+        Some(Spread { mean, sd: Some(sd), .. }) => format!("{} ± {}", text(mean), text(sd)),
+        Some(Spread { mean, .. }) => text(mean),
+        None => String::new(),
+    }
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Text that Markdown shows as it is, also in a table's cell
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if "\\`*_{}[]<>#|~&!".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(if c.is_control() { ' ' } else { c });
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::reader::Table;
+    use std::path::Path;
+
+    fn of(csv: &str) -> String {
+        let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();
+        report(&Findings::from_table(&table).unwrap(), &[("sweep.svg", "Accuracy")]).unwrap()
+    }
+
+    const HEAD: &str =
+        "trial,status,hidden_dims,learning_rate,epochs,seed,test_accuracy,val_accuracy,val_split,data\n";
+
+    #[test]
+    fn without_a_split_the_report_says_that_test_figures_picked_the_winner() {
+        let text = of(&format!("{HEAD}t0000,ok,none,0.1,5,1,0.84,,,d\nt0001,ok,64,0.1,5,1,0.88,,,d\n"));
+        assert!(text.contains("test figures picked the winner"), "{text}");
+        assert!(
+            text.contains(
+                "    chainrule train --hidden-dims 64 --epochs 5 --learning-rate 0.1 --seed 1 --data d\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("4.00 percentage points better"), "{text}");
+        assert!(text.contains("| **64** | **1** |") && text.contains("![Accuracy](sweep.svg)"), "{text}");
+    }
+
+    #[test]
+    fn with_a_split_the_test_accuracy_is_there_once() {
+        let text =
+            of(&format!("{HEAD}a,ok,32,0.1,5,1,0.7777,0.81,0.1,d\nb,ok,64,0.1,5,1,0.7666,0.82,0.1,d\n"));
+        assert!(text.contains("chosen by validation accuracy"), "{text}");
+        assert_eq!((text.matches("76.66").count(), text.matches("77.77").count()), (1, 0), "{text}");
+        assert!(text.contains("--val-split 0.1"), "{text}");
+    }
+
+    #[test]
+    fn trials_that_failed_are_listed_and_hostile_names_are_escaped() {
+        let text = of(&format!(
+            "{HEAD}a,diverged,32,1e6,5,1,,,,\"x|<b>`y`\n\"\nb,failed,64,1e6,5,1,,,,\"x|<b>`y`\n\"\n"
+        ));
+        assert!(text.contains("None: no trial ended with figures."), "{text}");
+        assert!(
+            text.contains("| a | diverged | `hidden_dims` 32 | 1 |") && text.contains("| b | failed |"),
+            "{text}"
+        );
+        assert!(text.contains("x\\|\\<b\\>\\`y\\`"), "{text}");
+    }
+}

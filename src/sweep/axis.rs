@@ -1,0 +1,260 @@
+//! The values of an axis: lists, ranges of whole numbers, and logarithmic ranges
+
+use toml::Value;
+
+use crate::config::HiddenDims;
+use crate::config::setting_table::{Kind, Parameter};
+
+/// Values of one axis at most; more is likelier a slip of the keyboard
+const VALUES_MAX: u64 = 100_000;
+
+/// One parameter and the values that a grid gives it
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// What is varied
+    pub parameter: Parameter,
+    /// Its values, in order, each once
+    pub values: Vec<Value>,
+}
+
+impl Axis {
+    /// Of `values`
+    ///
+    /// # Errors
+    /// If there is none, or one twice.
+    pub fn new(parameter: Parameter, values: Vec<Value>) -> Result<Self, String> {
+        if values.is_empty() {
+            return Err(format!("{}: no values", parameter.name()));
+        }
+        let twice = values.iter().enumerate().find(|(i, value)| values[..*i].contains(value));
+        match twice {
+            Some((_, value)) => Err(format!("{}: {} stands there twice", parameter.name(), text(value))),
+            None => Ok(Self { parameter, values }),
+        }
+    }
+
+    /// `NAME=VALUES`, as on the command line
+    ///
+    /// # Errors
+    /// If the name is no parameter's, or the values are none of it.
+    pub fn parse(spec: &str) -> Result<Self, String> {
+        let (name, values) = spec.split_once('=').ok_or("expected NAME=VALUES, as learning_rate=0.01,0.1")?;
+        let parameter: Parameter = name.parse()?;
+        Self::new(parameter, list(parameter, values)?)
+    }
+
+    /// An array, one value, or text as on the command line
+    ///
+    /// # Errors
+    /// If these are no values of the parameter.
+    pub fn from_toml(parameter: Parameter, values: &Value) -> Result<Self, String> {
+        let values = match values {
+            Value::Array(values) => values.iter().map(|value| from_toml(parameter, value)).collect(),
+            Value::String(values) => list(parameter, values),
+            value => from_toml(parameter, value).map(|value| vec![value]),
+        };
+        Self::new(parameter, values?)
+    }
+}
+
+/// A value as people write it
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Float(x) => x.to_string(),
+        value => value.to_string(),
+    }
+}
+
+/// One value out of a TOML file
+///
+/// # Errors
+/// If it is no value of the parameter.
+pub fn from_toml(parameter: Parameter, value: &Value) -> Result<Value, String> {
+    match (parameter.kind(), value) {
+        (Kind::Number, Value::Integer(n)) => Ok(Value::Float(*n as f64)),
+        (Kind::Dims, Value::Integer(n)) => single(parameter, &n.to_string()),
+        (Kind::Dims, Value::Array(widths)) if widths.is_empty() => single(parameter, "none"),
+        (Kind::Dims, Value::Array(widths)) => {
+            single(parameter, &widths.iter().map(text).collect::<Vec<_>>().join("x"))
+        }
+        (Kind::Switch, Value::Boolean(_)) | (Kind::Number, Value::Float(_)) => Ok(value.clone()),
+        (Kind::Integer, Value::Integer(n)) => single(parameter, &n.to_string()),
+        (Kind::Dims | Kind::Word, Value::String(value)) => single(parameter, value),
+        _ => Err(unfit(parameter, &text(value))),
+    }
+}
+
+/// A list, a range `1..4`, or `log:1e-3..1e-1:5`
+fn list(parameter: Parameter, values: &str) -> Result<Vec<Value>, String> {
+    let values = values.trim();
+    if parameter.kind() != Kind::Word {
+        if let Some(range) = values.strip_prefix("log:") {
+            return log_range(parameter, range);
+        }
+        if let Some((from, to)) = values.split_once("..") {
+            return integers(parameter, from, to);
+        }
+    }
+    values.split(',').map(|value| single(parameter, value.trim())).collect()
+}
+
+fn single(parameter: Parameter, value: &str) -> Result<Value, String> {
+    let unfit = || unfit(parameter, value);
+    match parameter.kind() {
+        Kind::Integer => value.parse().ok().filter(|n| *n >= 0_i64).map(Value::Integer).ok_or_else(unfit),
+        Kind::Number => value
+            .parse()
+            .ok()
+            .filter(|x: &f64| x.is_finite() && !value.is_empty())
+            .map(Value::Float)
+            .ok_or_else(unfit),
+        Kind::Dims => value.parse::<HiddenDims>().map(|dims| Value::String(dims.to_string())),
+        Kind::Switch => value.parse().map(Value::Boolean).map_err(|_| unfit()),
+        Kind::Word if value.is_empty() => Err(unfit()),
+        Kind::Word => Ok(Value::String(value.to_owned())),
+    }
+}
+
+fn unfit(parameter: Parameter, value: &str) -> String {
+    let expected = match parameter.kind() {
+        Kind::Integer => "a whole number, 0 or more; a list, as 1,2,4; or a range, as 1..4",
+        Kind::Number => "a number; a list, as 0.01,0.1; or a range, as log:1e-3..1e-1:5",
+        Kind::Dims => "widths, as 128x64, or none",
+        Kind::Switch => "true or false",
+        Kind::Word => "a word",
+    };
+    format!("{}: `{value}`, expected {expected}", parameter.name())
+}
+
+/// From `from` to `to`, both included
+fn integers(parameter: Parameter, from: &str, to: &str) -> Result<Vec<Value>, String> {
+    let whole = format!("{from}..{to}");
+    if !matches!(parameter.kind(), Kind::Integer | Kind::Dims) {
+        return Err(unfit(parameter, &whole));
+    }
+    let end = |text: &str| text.trim().parse::<u32>().map_err(|_| unfit(parameter, &whole));
+    let (from, to) = (end(from)?, end(to)?);
+    if from > to || u64::from(to - from) >= VALUES_MAX {
+        return Err(format!(
+            "{}: `{whole}`, expected a range that ascends, of {VALUES_MAX} values at most",
+            parameter.name()
+        ));
+    }
+    (from..=to).map(|n| single(parameter, &n.to_string())).collect()
+}
+
+/// `FROM..TO:COUNT`: the ends as they are, and each between computed from both, so that no error adds up
+fn log_range(parameter: Parameter, range: &str) -> Result<Vec<Value>, String> {
+    let expected = || {
+        let name = parameter.name();
+        format!(
+            "{name}: `log:{range}`, expected log:FROM..TO:COUNT, ends above 0 and apart, 2 or more of them"
+        )
+    };
+    let (from, rest) = range.split_once("..").ok_or_else(expected)?;
+    let (to, count) = rest.split_once(':').ok_or_else(expected)?;
+    let end = |text: &str| text.trim().parse().ok().filter(|x: &f64| x.is_finite() && *x > 0.0);
+    let (from, to) = (end(from).ok_or_else(expected)?, end(to).ok_or_else(expected)?);
+    let count: u32 = count.trim().parse().map_err(|_| expected())?;
+    if from == to || count < 2 || u64::from(count) > VALUES_MAX {
+        return Err(expected());
+    }
+    let at = |i: u32| match i {
+        0 => from,
+        i if i == count - 1 => to,
+        i => {
+            let share = f64::from(i) / f64::from(count - 1);
+            twelve_digits((from.ln() * (1.0 - share) + to.ln() * share).exp())
+        }
+    };
+    let value = |x: f64| match parameter.kind() {
+        Kind::Number => Ok(Value::Float(x)),
+        Kind::Integer => single(parameter, &x.round().to_string()),
+        _ => Err(expected()),
+    };
+    (0..count).map(|i| value(at(i))).collect()
+}
+
+/// The number that twelve significant digits say: what differs beyond them is rounding, and 0.01 prints as 0.01
+fn twelve_digits(x: f64) -> f64 {
+    format!("{x:.11e}").parse().unwrap_or(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(spec: &str) -> Vec<String> {
+        Axis::parse(spec).unwrap().values.iter().map(text).collect()
+    }
+
+    #[test]
+    fn lists_and_ranges_give_their_values() {
+        assert_eq!(texts("learning_rate=0.01,0.1,1"), ["0.01", "0.1", "1"]);
+        assert_eq!(texts("num_layers=1..4"), ["1", "2", "3", "4"]);
+        assert_eq!(texts("hidden-dims=128x64, none,256"), ["128x64", "none", "256"]);
+        assert_eq!(texts("activation=relu,sigmoid"), ["relu", "sigmoid"]);
+        assert_eq!(texts("no_shuffle=false,true"), ["false", "true"]);
+        assert_eq!(texts("data=../a..b,synthetic"), ["../a..b", "synthetic"]);
+    }
+
+    #[test]
+    fn logarithmic_values_print_as_people_write_them() {
+        assert_eq!(
+            texts("learning_rate=log:1e-3..1e-1:5"),
+            ["0.001", "0.00316227766017", "0.01", "0.0316227766017", "0.1"]
+        );
+        assert_eq!(
+            texts("weight_decay=log:1e-1..1e-7:7")[1..6],
+            ["0.01", "0.001", "0.0001", "0.00001", "0.000001"]
+        );
+        assert_eq!(texts("batch_size=log:16..1024:4"), ["16", "64", "256", "1024"]);
+    }
+
+    #[test]
+    fn printed_values_read_back_to_the_same() {
+        for value in Axis::parse("learning_rate=log:1e-9..3e7:99").unwrap().values {
+            let printed: f64 = text(&value).parse().unwrap();
+            assert_eq!(Value::Float(printed), value);
+        }
+    }
+
+    #[test]
+    fn what_is_no_value_is_named() {
+        for (spec, message) in [
+            ("learning_rate", "NAME=VALUES"),
+            ("learnign_rate=1", "can't be varied"),
+            ("out=a", "can't be varied"),
+            ("learning_rate=", "`` , expected".trim_end_matches(" , expected")),
+            ("learning_rate=0.1,abc", "`abc`"),
+            ("learning_rate=nan", "`nan`"),
+            ("learning_rate=0.1,1e-1", "twice"),
+            ("learning_rate=1..4", "`1..4`"),
+            ("epochs=4..1", "ascends"),
+            ("epochs=1..4000000000", "at most"),
+            ("epochs=-1", "`-1`"),
+            ("batch_size=log:1..4:9", "twice"),
+            ("learning_rate=log:0..1:3", "above 0"),
+            ("learning_rate=log:1..1:3", "apart"),
+            ("learning_rate=log:1..2:1", "2 or more"),
+            ("hidden_dims=12x0", "no width"),
+        ] {
+            let error = Axis::parse(spec).unwrap_err();
+            assert!(error.contains(message), "{spec}: {error}");
+        }
+    }
+
+    #[test]
+    fn toml_gives_the_same_values_as_the_command_line() {
+        let table: toml::Table = toml::from_str(
+            "learning_rate = [1, 0.1]\nhidden_dims = [[128, 64], \"none\", 32]\nepochs = \"1..2\"",
+        )
+        .unwrap();
+        for spec in ["learning_rate=1,0.1", "hidden_dims=128x64,none,32", "epochs=1,2"] {
+            let axis = Axis::parse(spec).unwrap();
+            let values = &table[axis.parameter.name()];
+            assert_eq!(Axis::from_toml(axis.parameter, values).unwrap(), axis);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! CSV files as they are read back: either dialect, cells found by their column's name
+
+use std::path::{Path, PathBuf};
+
+use csv::{ErrorKind, StringRecord};
+
+use crate::error::{Error, Result};
+
+/// A whole CSV file
+///
+/// * separator `,` and decimal point, or separator `;` and decimal comma, as the header line shows; with or
+///   without a byte order mark; any line ends
+/// * columns are found by name and may stand in any order
+/// * the apostrophe that the writer puts before `=`, `+`, `-`, `@`, TAB and CR in text is taken off
+#[derive(Clone, Debug)]
+pub struct Table {
+    path: PathBuf,
+    header: StringRecord,
+    records: Vec<StringRecord>,
+    decimal_comma: bool,
+}
+
+/// A line of a [`Table`]
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    table: &'a Table,
+    record: &'a StringRecord,
+}
+
+impl Table {
+    /// Reads the file at `path`
+    ///
+    /// # Errors
+    /// If it can't be read, is not UTF-8, has no header or one column twice, or a line with more or fewer cells.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::parse(path, &std::fs::read(path).map_err(Error::reading(path))?)
+    }
+
+    /// As [`Table::read`], of bytes that are there; `path` is for messages
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let problem = |problem| Error::Text { path: path.to_owned(), problem };
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            let line = 1 + bytes[..e.valid_up_to()].iter().filter(|&&b| b == b'\n').count();
+            problem(format!("line {line}: expected UTF-8, found byte {:#04x}", bytes[e.valid_up_to()]))
+        })?;
+        let text = text.trim_start_matches('\u{feff}');
+        let decimal_comma = text.lines().next().is_some_and(|header| header.contains(';'));
+        let delimiter = if decimal_comma { b';' } else { b',' };
+        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
+        let header = reader.headers().map_err(|e| problem(describe(&e)))?.clone();
+        if header.is_empty() {
+            return Err(problem("line 1: expected a header with names of columns, found nothing".to_owned()));
+        }
+        if let Some((_, name)) =
+            header.iter().enumerate().find(|(i, name)| header.iter().take(*i).any(|n| n == *name))
+        {
+            return Err(problem(format!("line 1: expected each column once, found {name} twice")));
+        }
+        let records = reader.records().collect::<std::result::Result<_, _>>();
+        let records = records.map_err(|e| problem(describe(&e)))?;
+        Ok(Self { path: path.to_owned(), header, records, decimal_comma })
+    }
+
+    /// Where it was read
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The columns' names, in order
+    pub fn header(&self) -> impl Iterator<Item = &str> {
+        self.header.iter()
+    }
+
+    /// The column of that name, if there is one
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.header.iter().position(|found| found == name)
+    }
+
+    /// The column of that name
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn need(&self, name: &str) -> Result<usize> {
+        self.column(name).ok_or_else(|| {
+            let found = self.header.iter().collect::<Vec<_>>().join(", ");
+            let problem = format!("line 1: expected a column {name}, found {found}");
+            Error::Text { path: self.path.clone(), problem }
+        })
+    }
+
+    /// The lines below the header
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
+        self.records.iter().map(|record| Row { table: self, record })
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The cell in `column` as text; empty if nothing is there
+    pub fn text(&self, column: usize) -> &'a str {
+        let cell = &self.record[column];
+        match cell.strip_prefix('\'') {
+            Some(defused) if defused.starts_with(crate::tables::FORMULA) => defused,
+            _ => cell,
+        }
+    }
+
+    /// The number in `column`, which is finite; nothing if the cell is empty
+    ///
+    /// # Errors
+    /// If something else is in it.
+    pub fn number(&self, column: usize) -> Result<Option<f64>> {
+        self.within(column, f64::MIN..=f64::MAX, "a number")
+    }
+
+    /// The number in `column`, which is within `range`; nothing if the cell is empty
+    ///
+    /// * `expected`: the range in words, for the message
+    ///
+    /// # Errors
+    /// If something else is in it.
+    pub fn within(
+        &self,
+        column: usize,
+        range: std::ops::RangeInclusive<f64>,
+        expected: &str,
+    ) -> Result<Option<f64>> {
+        if self.record[column].trim().is_empty() {
+            return Ok(None);
+        }
+        match self.as_number(column) {
+            Some(x) if range.contains(&x) => Ok(Some(x)),
+            _ => Err(self.problem(column, expected)),
+        }
+    }
+
+    /// The finite number in `column`, if that is what the cell holds
+    pub fn as_number(&self, column: usize) -> Option<f64> {
+        let cell = self.record[column].trim();
+        let number: Option<f64> = match self.table.decimal_comma {
+            true => cell.replace(',', ".").parse().ok(),
+            false => cell.parse().ok(),
+        };
+        number.filter(|x| x.is_finite())
+    }
+
+    /// The whole number in `column`
+    ///
+    /// # Errors
+    /// If the cell is empty or something else is in it.
+    pub fn whole<T: std::str::FromStr>(&self, column: usize) -> Result<T> {
+        self.record[column].trim().parse().map_err(|_| self.problem(column, "a whole number"))
+    }
+
+    /// The error that the cell in `column` is not what was `expected`
+    pub fn problem(&self, column: usize, expected: &str) -> Error {
+        let line = self.record.position().map_or(0, csv::Position::line);
+        let (name, found) = (&self.table.header[column], &self.record[column]);
+        let problem = format!("line {line}, column {name}: expected {expected}, found `{found}`");
+        Error::Text { path: self.table.path.clone(), problem }
+    }
+}
+
+fn describe(error: &csv::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            let line = pos.as_ref().map_or(0, csv::Position::line);
+            format!("line {line}: expected {expected_len} cells, found {len}")
+        }
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> Result<Table> {
+        Table::parse(Path::new("a.csv"), text.as_bytes())
+    }
+
+    fn message(text: &str) -> String {
+        table(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn both_dialects_read_the_same() {
+        for text in ["name,x,n\n\"a,b\",0.5,3\n,,\n", "\u{feff}name;x;n\r\na,b;0,5;3\r\n;;\r\n"] {
+            let table = table(text).unwrap();
+            assert_eq!(table.header().collect::<Vec<_>>(), ["name", "x", "n"]);
+            let rows: Vec<_> = table.rows().collect();
+            assert_eq!((rows[0].text(0), rows[0].number(1).unwrap()), ("a,b", Some(0.5)));
+            assert_eq!((rows[0].whole::<u32>(2).unwrap(), rows[1].number(1).unwrap()), (3, None));
+        }
+    }
+
+    #[test]
+    fn what_the_writer_defused_reads_as_it_was() {
+        let table = table("name\n'=1+1\n'-a\n'quoted'\n=1\n").unwrap();
+        let cells: Vec<_> = table.rows().map(|row| row.text(0)).collect();
+        assert_eq!(cells, ["=1+1", "-a", "'quoted'", "=1"]);
+    }
+
+    #[test]
+    fn errors_name_file_line_column_and_what_was_found() {
+        let read = table("a,b\n1,NaN\nx,1e999\n").unwrap();
+        let rows: Vec<_> = read.rows().collect();
+        let number = |row: usize, column| rows[row].number(column).unwrap_err().to_string();
+        assert_eq!(number(0, 1), "a.csv: line 2, column b: expected a number, found `NaN`");
+        assert_eq!(number(1, 0), "a.csv: line 3, column a: expected a number, found `x`");
+        assert_eq!(number(1, 1), "a.csv: line 3, column b: expected a number, found `1e999`");
+        let share = rows[0].within(0, 0.0..=0.5, "a share").unwrap_err().to_string();
+        assert_eq!(share, "a.csv: line 2, column a: expected a share, found `1`");
+        assert!(rows[1].whole::<u32>(0).is_err());
+        assert_eq!(read.need("c").unwrap_err().to_string(), "a.csv: line 1: expected a column c, found a, b");
+        assert_eq!(message("a,b\n1\n"), "a.csv: line 2: expected 2 cells, found 1");
+        assert_eq!(message("a,b,a\n"), "a.csv: line 1: expected each column once, found a twice");
+        assert!(message("").contains("expected a header"));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_an_error() {
+        let error = Table::parse(Path::new("x"), b"run_id,epoch\n\xff").unwrap_err();
+        assert_eq!(error.to_string(), "x: line 2: expected UTF-8, found byte 0xff");
+    }
+}
