@@ -5,6 +5,7 @@
 
 pub mod atomic_file;
 mod columns;
+mod metric;
 pub mod reader;
 
 /// A struct whose fields, in order, are the columns of a CSV file
@@ -24,6 +25,7 @@ macro_rules! schema {
     };
 }
 mod schemas;
+mod status;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -33,7 +35,9 @@ use crate::config::CsvDialect;
 use crate::error::{Error, Result};
 
 pub use columns::Columns;
+pub use metric::Metric;
 pub use schemas::{BenchRow, ClassRow, ConfusionRow, EpochRow, SummaryRow};
+pub use status::Status;
 
 /// The content of a cell
 #[derive(Clone, Debug, PartialEq)]

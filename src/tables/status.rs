@@ -1,0 +1,55 @@
+//! How a run ended, as the `status` columns say it
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Cell, ToCell};
+
+/// How a run, or the epoch that a row describes, ended
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// All epochs were done
+    Ok,
+    /// The loss was not finite, or its mean exceeded the limit of [`crate::nn::loss::LossSum::has_diverged`]
+    Diverged,
+    /// A file could not be written, or the run could not start
+    Failed,
+    /// It was asked to stop before its last epoch ended
+    Interrupted,
+}
+
+impl Status {
+    /// All of them, in the order in which counts are printed
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Diverged, Self::Failed, Self::Interrupted];
+
+    /// The text in a CSV file
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Diverged => "diverged",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|status| status.name() == text);
+        found.ok_or_else(|| format!("expected ok, diverged, failed or interrupted, found `{text}`"))
+    }
+}
+
+impl ToCell for Status {
+    fn to_cell(&self) -> Cell {
+        self.name().to_cell()
+    }
+}
