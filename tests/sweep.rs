@@ -372,10 +372,10 @@ fn trials_have_pictures_only_with_plots_each() {
         let files = ["sweep.svg", "t0000/curves.svg", "t0001/curves.png", "t0001/confusion.svg"];
         files.into_iter().filter(picture).count()
     };
-    assert_eq!(pictures("own", &[]), 1);
-    assert_eq!(pictures("each", &["--plots", "each"]), 4);
+    assert_eq!(pictures("plain", &[]), 1);
+    assert_eq!(pictures("with", &["--plots", "each"]), 4);
     let plan = |id: &str| std::fs::read(path.join("results").join(id).join("plan.toml")).unwrap();
-    assert_eq!(plan("own"), plan("each"));
+    assert_eq!(plan("plain"), plan("with"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Training through the library: the same bits for any number of threads, and what a run leaves behind
+//! Training through the library: the same bits for any number of threads, and the files of a run
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
@@ -18,7 +18,7 @@ use chainrule::train::run::{self, Divergence, Reporter, Request};
 use chainrule::train::run_files::NAMES;
 use chainrule::train::trainer::{EpochEnd, Trainer};
 
-/// Images of `features` pixels in three classes that can be told apart; the last batch of 64 is short
+/// Images of `features` pixels in three separable classes; the last batch of 64 is short
 fn data(features: usize) -> Dataset {
     let split = |len: usize, salt: usize| {
         let pixel =
@@ -62,7 +62,7 @@ impl Reporter for Silent {
 }
 
 #[test]
-fn any_number_of_threads_gives_the_same_weights_and_figures() {
+fn any_number_of_threads_gives_the_same_weights_and_metrics() {
     let (data, go) = (data(784), AtomicBool::new(false));
     for settings in [
         "hidden_dims = [128, 64]",
@@ -102,7 +102,7 @@ fn evaluation_between_epochs_changes_nothing() {
 }
 
 #[test]
-fn held_out_images_are_never_learnt_from_and_only_they_are_validated_on() {
+fn validation_rows_are_never_trained_on_and_validation_reads_no_others() {
     let (data, go) = (data(20), AtomicBool::new(false));
     let config = config("hidden_dims = [9]\nval_split = 0.2");
     let held_out = hold_out(&data.train.labels, 0.2, config.seed).val;
@@ -159,7 +159,7 @@ fn training_learns() {
 }
 
 #[test]
-fn odd_shapes_train_to_finite_figures() {
+fn odd_shapes_train_to_finite_metrics() {
     let data = data(7);
     for settings in [
         "batch_size = 100000",
@@ -177,7 +177,7 @@ fn odd_shapes_train_to_finite_figures() {
 }
 
 #[test]
-fn a_net_beyond_the_memory_is_an_error_before_training() {
+fn a_net_larger_than_the_memory_is_an_error_before_training() {
     let config = config("hidden_dims = [10000000, 10000000, 10000000]");
     let error = Trainer::<f64>::new(&config, &data(7)).unwrap_err();
     assert!(error.to_string().contains("bytes of memory"), "{error}");
@@ -185,7 +185,7 @@ fn a_net_beyond_the_memory_is_an_error_before_training() {
 
 #[test]
 fn the_random_stream_the_shuffle_and_the_start_weights_are_frozen() {
-    // Written by this program when it was made. Another value breaks every published seed.
+    // Written by the first version of this program. If a value changes, published seeds give other results.
     let mut random = Random::new(42, Purpose::StartWeights);
     assert_eq!([(); 3].map(|()| random.unit().to_bits()), FROZEN_UNITS);
     let mut items: Vec<u8> = (0..10).collect();
@@ -199,7 +199,7 @@ const FROZEN_ORDER: [u8; 10] = [9, 6, 1, 5, 7, 2, 8, 4, 0, 3];
 const FROZEN_WEIGHTS: [f32; 6] = [-0.4292012, -0.60613596, -0.01846266, -0.37365702, 0.921157, -1.2239461];
 
 #[test]
-fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_figures_empty() {
+fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
     let folder = tempfile::tempdir().unwrap();
     let config = config("learning_rate = 1e30\nepochs = 3\nhidden_dims = [5]");
     let request = Request { config: &config, data: &data(7), parent: folder.path(), run_id: Some("bad") };

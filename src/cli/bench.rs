@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long)]
     quick: bool,
 
-    /// Who computes the products
+    /// Backend that computes the products
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
 

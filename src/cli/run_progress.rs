@@ -15,10 +15,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::format::{percent, thousands};
 use super::tell;
 
-/// How often the bar is drawn: drawing takes time of a thread that computes
+/// Drawings of the bar per second; few, since a thread that trains draws them
 const DRAWS_PER_S: u8 = 10;
 
-/// Writes the progress of a run
+/// Writes the progress of a run to stderr
 pub struct Progress {
     quiet: bool,
     epochs: u32,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Widths of a net from its features over the hidden layers to its classes, as `784-128-64-10`
+/// Widths of a net, from its features through the hidden layers to its classes, as `784-128-64-10`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dims(pub Vec<usize>);
 

@@ -5,7 +5,7 @@ use crate::config::Dtype;
 use crate::nn::loss::LossSum;
 use crate::tables::{self, EpochRow, Metric, SummaryRow};
 
-/// Metrics of one epoch
+/// The metrics of one epoch, whole or ended early
 #[derive(Clone, Copy, Debug)]
 pub struct EpochMetrics {
     /// Number of the epoch, from 1
@@ -61,7 +61,7 @@ impl EpochMetrics {
 }
 
 /// Enters an evaluation into the summary of its run
-pub fn summarise_evaluation(
+pub(super) fn summarise_evaluation(
     summary: &mut SummaryRow,
     val: Option<&LossSum>,
     test: Option<&LossSum>,
@@ -71,8 +71,8 @@ pub fn summarise_evaluation(
     (summary.test_loss, summary.test_accuracy) = (mean_loss(test, dtype), accuracy(test, dtype));
 }
 
-/// Removes all metrics from a summary, but the times: a run that diverged has none
-pub fn forget(summary: &mut SummaryRow) {
+/// Removes all metrics but the times from the summary of a run that diverged
+pub(super) fn forget(summary: &mut SummaryRow) {
     (summary.train_loss, summary.train_accuracy) = (None, None);
     (summary.val_loss, summary.val_accuracy) = (None, None);
     (summary.test_loss, summary.test_accuracy) = (None, None);
@@ -80,7 +80,7 @@ pub fn forget(summary: &mut SummaryRow) {
 }
 
 /// A metric of a run in `dtype`, which is written with the digits of that type
-pub fn metric(value: f64, dtype: Dtype) -> Metric {
+pub(super) fn metric(value: f64, dtype: Dtype) -> Metric {
     match dtype {
         Dtype::F32 => Metric::Single(value),
         Dtype::F64 => Metric::Double(value),
@@ -93,4 +93,31 @@ fn mean_loss(sum: Option<&LossSum>, dtype: Dtype) -> Option<Metric> {
 
 fn accuracy(sum: Option<&LossSum>, dtype: Dtype) -> Option<Metric> {
     sum.and_then(LossSum::accuracy).map(|accuracy| metric(accuracy, dtype))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::{Cell, ToCell};
+
+    fn epoch(end: EpochEnd) -> EpochMetrics {
+        let train = LossSum { loss: 1.0, correct: 1, rows: 3 };
+        EpochMetrics { epoch: 2, learning_rate: 0.1, train, val: None, test: Some(train), seconds: 0.5, end }
+    }
+
+    #[test]
+    fn metrics_have_the_digits_of_the_dtype() {
+        let loss = |dtype| epoch(EpochEnd::Done).row("a", dtype).train_loss.to_cell();
+        assert_eq!(loss(Dtype::F32), Cell::Number("0.33333334".to_owned()));
+        assert_eq!(loss(Dtype::F64), Cell::Number("0.3333333333333333".to_owned()));
+    }
+
+    #[test]
+    fn an_epoch_that_diverged_has_a_status_and_no_metrics() {
+        let end = EpochEnd::Diverged { batch: Some(1) };
+        let row = EpochMetrics { test: None, ..epoch(end) }.row("a", Dtype::F32);
+        assert_eq!(row.status, end.status());
+        assert_eq!((row.train_loss, row.train_accuracy, row.test_loss), (None, None, None));
+        assert_eq!((row.epoch_s, row.samples_per_s), (None, None));
+    }
 }

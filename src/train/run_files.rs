@@ -17,7 +17,7 @@ use crate::tables::atomic_file::write_atomically;
 use crate::tables::{ClassRow, ConfusionRow, CsvWriter, EpochRow, Row, Status, SummaryRow, to_csv};
 
 /// Version of the program, as the `version` column and config.toml have it
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const EPOCHS: &str = "epochs.csv";
 const SUMMARY: &str = "summary.csv";
@@ -31,7 +31,7 @@ const CONFIG: &str = "config.toml";
 pub const NAMES: [&str; 6] = [EPOCHS, SUMMARY, CONFUSION, CLASSES, MODEL, CONFIG];
 
 /// The files of a run while it goes on
-pub struct RunFiles<'a> {
+pub(super) struct RunFiles<'a> {
     /// The run's folder
     pub folder: PathBuf,
     config: &'a TrainConfig,
@@ -122,12 +122,12 @@ pub fn record_failure(config: &TrainConfig, parent: &Path, run_id: &str) -> Resu
 }
 
 /// The time now, as ISO 8601 in UTC
-pub fn now() -> String {
+pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
 /// The summary of a run of which only the settings are known
-pub fn blank_summary(config: &TrainConfig, run_id: &str, started_at: String) -> SummaryRow {
+pub(super) fn blank_summary(config: &TrainConfig, run_id: &str, started_at: String) -> SummaryRow {
     SummaryRow {
         run_id: run_id.to_owned(),
         status: Status::Ok,
@@ -177,7 +177,11 @@ fn create_epochs(config: &TrainConfig, folder: &Path) -> Result<CsvWriter> {
 ///
 /// # Errors
 /// If it exists already or can't be made.
-pub fn make_folder(parent: &Path, run_id: Option<&str>, started_at: &str) -> Result<(String, PathBuf)> {
+pub(super) fn make_folder(
+    parent: &Path,
+    run_id: Option<&str>,
+    started_at: &str,
+) -> Result<(String, PathBuf)> {
     fs::create_dir_all(parent).map_err(Error::writing(parent))?;
     if let Some(run_id) = run_id {
         let folder = parent.join(run_id);

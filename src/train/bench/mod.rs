@@ -20,7 +20,7 @@ use crate::tables::BenchRow;
 /// A net to measure, and its batch size
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Net {
-    /// Widths from the features over the hidden layers to the classes
+    /// Its widths
     pub dims: Dims,
     /// Images in a batch
     pub batch_size: usize,
@@ -39,7 +39,7 @@ impl Net {
     }
 }
 
-/// The nets that are measured when none is named: tiny, small (the default net), wide and big
+/// The nets that are measured by default, which help and documents call tiny, small, wide and big
 pub fn standard_nets() -> Vec<Net> {
     [
         (&[784, 32, 10][..], 16),
@@ -97,7 +97,7 @@ pub struct Bench {
     pub nets: Vec<Net>,
     /// Timed epochs of each net, after one that is not timed
     pub epochs: u32,
-    /// Who computes
+    /// Backend that computes the nets
     pub engine: EngineChoice,
     /// The data set, as for [`Dataset::load`]; `None`: see [`Self::data`]
     pub data: Option<String>,
