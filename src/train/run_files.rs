@@ -41,9 +41,6 @@ pub(super) struct RunFiles<'a> {
 
 impl<'a> RunFiles<'a> {
     /// Writes config.toml and the header of epochs.csv into the run's folder, which exists
-    ///
-    /// # Errors
-    /// If they can't be written.
     pub fn create(config: &'a TrainConfig, classes: &'a [String], folder: PathBuf) -> Result<Self> {
         write_config(config, &folder)?;
         let epochs = create_epochs(config, &folder)?;
@@ -51,26 +48,17 @@ impl<'a> RunFiles<'a> {
     }
 
     /// Appends a row to epochs.csv
-    ///
-    /// # Errors
-    /// If it can't be written.
     pub fn push_epoch(&mut self, row: &EpochRow) -> Result<()> {
         self.epochs.push(row)
     }
 
     /// Replaces model.safetensors
-    ///
-    /// # Errors
-    /// If it can't be written.
     pub fn write_model<T: Scalar>(&self, model: &Mlp<T>) -> Result<()> {
         let path = self.folder.join(MODEL);
         write_atomically(&path, &model_file::to_bytes(model, self.classes, &path)?)
     }
 
     /// Writes confusion.csv and classes.csv
-    ///
-    /// # Errors
-    /// If they can't be written.
     pub fn write_confusion(&self, confusion: &Confusion) -> Result<()> {
         let (names, k) = (self.classes, confusion.classes());
         let cell = |label: usize, predicted: usize| ConfusionRow {
@@ -92,9 +80,6 @@ impl<'a> RunFiles<'a> {
     }
 
     /// Writes summary.csv, which marks the run as ended, after all rows of epochs.csv are on disk
-    ///
-    /// # Errors
-    /// If it can't be written.
     pub fn write_summary(&self, summary: &SummaryRow) -> Result<()> {
         self.epochs.sync()?;
         self.write(SUMMARY, std::slice::from_ref(summary))
@@ -174,9 +159,6 @@ fn create_epochs(config: &TrainConfig, folder: &Path) -> Result<CsvWriter> {
 }
 
 /// Makes the folder of a new run, named `run_id` or after the time, in `parent`; returns its name and path
-///
-/// # Errors
-/// If it exists already or can't be made.
 pub(super) fn make_folder(
     parent: &Path,
     run_id: Option<&str>,

@@ -12,9 +12,6 @@ use crate::train::evaluate::Evaluator;
 use crate::train::trainer::Trainer;
 
 /// Measures epochs of training, prediction of the test set, and of one image at a time
-///
-/// # Errors
-/// If this processor can't run the engine, or the net does not fit into memory.
 pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Bench) -> Result<()> {
     let widths = &net.dims.0;
     let hidden = HiddenDims(widths[1..widths.len() - 1].to_vec());
