@@ -8,8 +8,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use chainrule::nn::loss::LossSum;
-use chainrule::sweep::{Draft, Observer, Options, Trial, TrialEnd};
-use chainrule::train::run::{EpochFigures, Reporter};
+use chainrule::sweep::{Draft, Observer, Options, Plots, Trial, TrialEnd};
+use chainrule::train::metrics::EpochMetrics;
+use chainrule::train::run::Reporter;
 
 /// Tiny nets, few steps: some milliseconds a trial
 const BASE: [&str; 8] =
@@ -170,7 +171,7 @@ fn a_sweep_that_is_killed_at_any_moment_and_resumed_ends_as_one_that_was_not() {
     assert_eq!(chainrule(path, &args), (Some(0), String::new(), String::new()));
     assert_same_tables(&cut, &whole);
     for trial in ["t0000", "t0005"] {
-        for file in ["model.safetensors", "curves.svg", "curves.png", "confusion.csv"] {
+        for file in ["model.safetensors", "classes.csv", "confusion.csv"] {
             let bytes = |folder: &Path| std::fs::read(folder.join(trial).join(file)).unwrap();
             assert!(bytes(&cut) == bytes(&whole), "{trial}/{file}");
         }
@@ -335,7 +336,7 @@ fn a_trial_that_panics_is_a_row_and_the_sweep_goes_on() {
         fn batch(&mut self, _: u32, _: usize, _: &LossSum) {
             assert!(!self.0, "a trap");
         }
-        fn epoch(&mut self, _: &EpochFigures) {}
+        fn epoch(&mut self, _: &EpochMetrics) {}
     }
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("plan.toml");
@@ -351,12 +352,34 @@ fn a_trial_that_panics_is_a_row_and_the_sweep_goes_on() {
         retry_failed: false,
         fail_fast: false,
         shard: None,
+        plots: Plots::Sweep,
         how_to_resume: String::new(),
     };
     let sweep = folder.path().join("s");
     let ended = chainrule::sweep::run(&plan, &sweep, &options, &Trap, &AtomicBool::new(false)).unwrap();
     assert_eq!((ended.tally.ok, ended.tally.failed, ended.left), (2, 1, 0));
     assert_eq!(column(&sweep.join("runs.csv"), "status"), ["ok", "failed", "ok"]);
+}
+
+#[test]
+fn trials_have_pictures_only_with_plots_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let pictures = |id: &str, flags: &[&str]| {
+        let args = [&["--seeds", "2", "--sweep-id", id, "--quiet"], flags].concat();
+        assert_eq!(sweep(path, &args), (Some(0), String::new()));
+        let picture = |file: &&str| path.join("results").join(id).join(file).is_file();
+        let files = ["sweep.svg", "t0000/curves.svg", "t0001/curves.png", "t0001/confusion.svg"];
+        files.into_iter().filter(picture).count()
+    };
+    assert_eq!(pictures("plain", &[]), 1);
+    assert_eq!(pictures("with", &["--plots", "each"]), 4);
+    // The first line names the folder.
+    let plan = |id: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(path.join("results").join(id).join("plan.toml")).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    };
+    assert_eq!(plan("plain"), plan("with"));
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use anyhow::Result;
 use chainrule::config::Settings;
 use chainrule::report::train_command::quoted;
-use chainrule::sweep::{self, Axis, Draft, Ended, Options, Parameter, Plan, Shard, Trial};
+use chainrule::sweep::{self, Axis, Draft, Ended, Options, Parameter, Plan, Plots, Shard, Trial};
 use chainrule::train::thread_count::cores;
 
-use super::run_progress::percent;
+use super::format::{percent, rough_duration};
 use super::signals::Signals;
 use super::sweep_progress::SweepProgress;
 use super::train::run_id;
@@ -66,6 +66,10 @@ pub struct Args {
     /// [default: from SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT, if set]
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+
+    /// Which pictures to draw: the sweep's own, or also each trial's
+    #[arg(long, value_enum, default_value_t)]
+    plots: Plots,
 
     #[command(flatten)]
     settings: Settings,
@@ -149,7 +153,8 @@ pub fn run(args: Args) -> Result<Exit> {
         retry_failed: args.retry_failed,
         fail_fast: args.fail_fast,
         shard,
-        how_to_resume: how_to_resume(&folder, &sweep_id, out, shard),
+        plots: args.plots,
+        how_to_resume: how_to_resume(&folder, &sweep_id, out, shard, args.plots),
     };
     let progress = SweepProgress::new(&folder, jobs, args.quiet);
     let ended = sweep::run(&plan, &folder, &options, &progress, &signals.stop)?;
@@ -217,15 +222,16 @@ fn is_set(settings: &Settings, parameter: Parameter) -> bool {
     }
 }
 
-fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>) -> String {
+fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>, plots: Plots) -> String {
     let (plan, part) = match shard {
         Some(Shard { index, count }) => {
             (format!("shard-{index}-of-{count}.plan.toml"), format!(" --shard {index}/{count}"))
         }
         None => ("plan.toml".to_owned(), String::new()),
     };
+    let plots = if plots == Plots::Each { " --plots each" } else { "" };
     format!(
-        "chainrule sweep --plan {} --out {} --sweep-id {sweep_id}{part} --resume",
+        "chainrule sweep --plan {} --out {} --sweep-id {sweep_id}{part}{plots} --resume",
         quoted(&folder.join(plan).to_string_lossy()),
         quoted(&out.to_string_lossy())
     )
@@ -242,7 +248,7 @@ fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool
     if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
         tell(&format!(
             "about {}, by an epoch of {} ({:.2} s with its evaluation)",
-            duration(estimate.total_s),
+            rough_duration(estimate.total_s),
             estimate.trial,
             estimate.epoch_s
         ));
@@ -268,15 +274,6 @@ fn table(plan: &Plan, mine: &[&Trial]) -> String {
     lines.iter().map(pad).collect()
 }
 
-fn duration(s: f64) -> String {
-    match s {
-        s if s < 1.0 => "1 s".to_owned(),
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
-}
-
 fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let tally = &ended.tally;
     let counts = [
@@ -291,10 +288,10 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     if let Some(best) = tally.best() {
         let what = if best.label.is_empty() { String::new() } else { format!(" ({})", best.label) };
         let mean = if best.seeds > 1 { format!("mean of {} seeds, ", best.seeds) } else { String::new() };
-        let accuracy = percent(best.accuracy as f32);
+        let accuracy = percent(best.accuracy);
         let figures = match (best.validated, best.test_accuracy) {
             (true, Some(test)) => {
-                format!("{mean}validation accuracy {accuracy}, test accuracy {}", percent(test as f32))
+                format!("{mean}validation accuracy {accuracy}, test accuracy {}", percent(test))
             }
             (true, None) => format!("{mean}validation accuracy {accuracy}"),
             (false, _) => format!("{mean}test accuracy {accuracy}, which also picked it: no --val-split"),
@@ -329,13 +326,6 @@ mod tests {
             [(Standard::HiddenDim, 5), (Standard::NumLayers, 4), (Standard::LearningRate, 5)]
         {
             assert_eq!(standard.axis().unwrap().values.len(), trials);
-        }
-    }
-
-    #[test]
-    fn durations_are_short() {
-        for (s, text) in [(0.2, "1 s"), (75.4, "75 s"), (600.0, "10 min"), (9000.0, "2.5 h")] {
-            assert_eq!(duration(s), text);
         }
     }
 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use chainrule::nn::loss::LossSum;
 use chainrule::sweep::{Observer, Trial, TrialEnd};
-use chainrule::train::run::{EpochFigures, Reporter};
+use chainrule::train::metrics::EpochMetrics;
+use chainrule::train::run::Reporter;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::run_progress::percent;
+use super::format::percent;
 use super::tell;
 
 /// Times a second that a trial's line is looked at
@@ -82,7 +83,7 @@ impl Observer for SweepProgress {
         let mut line = format!("[{done:>width$}/{all}] {}: {}", name.trim_end(), end.status);
         for (what, accuracy) in [("validation", end.val_accuracy), ("test", end.test_accuracy)] {
             if let Some(accuracy) = accuracy {
-                line += &format!(", {what} accuracy {}", percent(accuracy as f32));
+                line += &format!(", {what} accuracy {}", percent(accuracy));
             }
         }
         if let Some(s) = end.train_s.filter(|&s| s > 0.0) {
@@ -123,7 +124,7 @@ impl Reporter for Line {
         bar.set_message(format!("epoch {epoch}/{}, loss {loss:.4}", self.epochs));
     }
 
-    fn epoch(&mut self, _: &EpochFigures) {}
+    fn epoch(&mut self, _: &EpochMetrics) {}
 }
 
 impl Drop for Line {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::plan::Trial;
 use crate::data::Dataset;
-use crate::error::{Error, Result};
-use crate::train::thread_count::cores;
+use crate::error::Result;
+use crate::train::thread_count::{cores, pool};
 
 /// All data sets that trials need
 #[derive(Debug)]
@@ -73,13 +73,4 @@ impl Shelf {
 /// Loads with all cores: no trial is running on them that could not wait as well
 fn load(data: Option<&str>) -> Result<Dataset> {
     pool(cores())?.install(|| Dataset::load(data))
-}
-
-/// That many threads to compute on
-///
-/// # Errors
-/// If the system does not give them.
-pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|e| Error::Threads { threads, problem: e.to_string() })
 }

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use chainrule_kernels::Scalar;
 
-use super::dataset_cache::{Shelf, pool};
+use super::dataset_cache::Shelf;
 use super::plan::Trial;
 use crate::config::{Dtype, TrainConfig};
 use crate::data::Dataset;
 use crate::error::Result;
+use crate::train::dims::Dims;
+use crate::train::thread_count::pool;
 use crate::train::trainer::Trainer;
 
 /// Long enough to tell, short enough to wait for
@@ -59,11 +61,8 @@ pub fn estimate(trials: &[&Trial], jobs: usize) -> Result<Option<Estimate>> {
 
 /// Multiply-adds of an epoch and the evaluation after it
 fn work(config: &TrainConfig, data: &Dataset) -> f64 {
-    let dims = config.dims(data.features(), data.classes.len());
-    let layers = dims.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64);
-    let forward: f64 = layers.clone().sum();
-    // Forward, gradient of W, and, but for the first layer, gradient of the input.
-    let training = 3.0 * forward - layers.take(1).sum::<f64>();
+    let dims = Dims(config.dims(data.features(), data.classes.len()));
+    let (training, forward) = (dims.step_multiply_adds(), dims.forward_multiply_adds());
     let held_out = config.val_split * data.train.len() as f64;
     (data.train.len() as f64 - held_out) * training + (data.test.len() as f64 + held_out) * forward
 }

@@ -23,6 +23,6 @@ pub use axis::{Axis, text};
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
 pub use plan::{Draft, Plan, Trial};
-pub use runner::{Ended, Observer, Options, TrialEnd, run};
+pub use runner::{Ended, Observer, Options, Plots, TrialEnd, run};
 pub use shard::Shard;
 pub use tally::{Best, Tally};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::dataset_cache::{Shelf, pool};
+use super::dataset_cache::Shelf;
 use super::folder::{self, Folder};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
@@ -15,7 +15,19 @@ use super::tally::Tally;
 use super::trial_rows::{Growing, Rows, Tables};
 use crate::error::{Error, Result};
 use crate::plot::folder_pictures as figures;
-use crate::train::run::{self, Reporter};
+use crate::train::run::{self, Reporter, Request};
+use crate::train::run_files::record_failure;
+use crate::train::thread_count::pool;
+
+/// Which pictures a sweep draws
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Plots {
+    /// The sweep's own, once it has ended
+    #[default]
+    Sweep,
+    /// Also those of each trial, in its folder
+    Each,
+}
 
 /// How to run a plan
 #[derive(Clone, Debug)]
@@ -30,6 +42,8 @@ pub struct Options {
     pub fail_fast: bool,
     /// Only these trials
     pub shard: Option<Shard>,
+    /// Which pictures to draw
+    pub plots: Plots,
     /// The command that goes on with this sweep, for messages
     pub how_to_resume: String,
 }
@@ -104,6 +118,7 @@ pub fn run(
         shelf,
         growing: Mutex::new(Growing::open(&folder.files)?),
         fail_fast: options.fail_fast,
+        plots: options.plots,
         observer,
         stop,
     };
@@ -145,6 +160,7 @@ struct Sweeper<'a> {
     shelf: Shelf,
     growing: Mutex<Growing>,
     fail_fast: bool,
+    plots: Plots,
     observer: &'a dyn Observer,
     stop: &'a AtomicBool,
 }
@@ -183,7 +199,7 @@ impl Sweeper<'_> {
             .unwrap_or_else(|panic| Some(format!("panicked: {}", message(&*panic))));
         self.shelf.put_back(trial);
         if !self.sweep.join(&trial.id).join("summary.csv").exists() {
-            run::record_failure(&trial.config, self.sweep, &trial.id)?;
+            record_failure(&trial.config, self.sweep, &trial.id)?;
         }
         let Some(rows) = self.tables.rows(trial, self.sweep)? else {
             unreachable!("a trial with a summary has rows")
@@ -204,10 +220,15 @@ impl Sweeper<'_> {
         let train = || -> Result<Option<Error>> {
             let data = self.shelf.get(trial)?;
             let mut reporter = self.observer.trial(trial);
-            let (config, id) = (&trial.config, Some(trial.id.as_str()));
+            let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
+            let request = Request { config, data: &data, parent: self.sweep, run_id };
             let outcome = pool(config.threads.unwrap_or(1))?
-                .install(|| run::train(config, &data, self.sweep, id, &mut *reporter, self.stop))?;
-            Ok(outcome.error)
+                .install(|| run::train(&request, &mut *reporter, self.stop))?;
+            let drawn = match self.plots {
+                Plots::Sweep => Ok(Vec::new()),
+                Plots::Each => figures::redraw(&outcome.folder),
+            };
+            Ok(outcome.error.or(drawn.err()))
         };
         train().unwrap_or_else(Some).map(|error| chain(&error))
     }
