@@ -1,17 +1,14 @@
 //! The program as a person runs it
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::{gzip, idx_bytes, small_data};
+use crate::idx_files::{gzip, idx_bytes};
+use crate::launch::{CHAINRULE, launch};
+use crate::small_data::small_data;
 
 fn chainrule(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-    command.current_dir(folder).args(args).env_remove("CHAINRULE_DATA").stdin(Stdio::null()).output().unwrap()
+    launch(CHAINRULE, folder).args(args).output().unwrap()
 }
 
 fn code(output: &Output) -> Option<i32> {
@@ -208,12 +205,8 @@ fn a_second_run_of_one_name_and_another_dialect_are_refused() {
 fn two_processes_share_runs_csv_without_mixing_lines() {
     let folder = folder();
     let start = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-        command
-            .current_dir(folder.path())
-            .args(["train", "--data", ".", "--epochs", "1", "--quiet"])
-            .spawn()
-            .unwrap()
+        let args = ["train", "--data", ".", "--epochs", "1", "--quiet"];
+        launch(CHAINRULE, folder.path()).args(args).spawn().unwrap()
     };
     for mut child in [(); 8].map(|()| start()) {
         assert!(child.wait().unwrap().success());
@@ -254,8 +247,8 @@ fn info_tells_of_folders_files_and_the_built_in_set() {
 #[test]
 fn sigterm_ends_the_run_with_its_files_whole() {
     let folder = folder();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-    command.current_dir(folder.path()).args(["train", "--data", ".", "--epochs", "1000000", "--run-id", "t"]);
+    let mut command = launch(CHAINRULE, folder.path());
+    command.args(["train", "--data", ".", "--epochs", "1000000", "--run-id", "t"]);
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     let epochs = folder.path().join("results/t/epochs.csv");
     // Two whole epochs, or a minute: a wait for a state, not a timing.
@@ -277,7 +270,7 @@ fn sigterm_ends_the_run_with_its_files_whole() {
 /// The folder of a run of an epoch on the built-in images, computed as the variable `CHAINRULE_SIMD` says
 fn epoch_at_level(folder: &Path, level: &str, flags: &[&str]) -> PathBuf {
     let name = [&[level], flags].concat().join("_").replace(',', "x");
-    let output = Command::new(env!("CARGO_BIN_EXE_chainrule"))
+    let output = launch(CHAINRULE, folder)
         .args(["train", "--data", "synthetic", "--epochs", "1", "--quiet", "--run-id", "run", "--out"])
         .arg(folder.join(&name))
         .args(flags)
@@ -326,7 +319,7 @@ fn avx2_and_avx512_give_the_same_bits() {
 fn bench_writes_every_figure_that_it_prints() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("bench.csv");
-    let output = Command::new(env!("CARGO_BIN_EXE_chainrule"))
+    let output = launch(CHAINRULE, folder.path())
         .args([
             "bench",
             "--net",
@@ -354,7 +347,5 @@ fn bench_writes_every_figure_that_it_prints() {
         let fraction: f64 = epoch.unwrap().rsplit(',').next().unwrap().parse().unwrap();
         assert!(fraction > 0.0 && fraction < 1.5, "{fraction}");
     }
-    let refused =
-        Command::new(env!("CARGO_BIN_EXE_chainrule")).args(["bench", "--net", "784"]).output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(code(&chainrule(folder.path(), &["bench", "--net", "784"])), Some(2));
 }

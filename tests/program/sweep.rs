@@ -1,7 +1,5 @@
 //! Sweeps through the program: the same bits as `train`, nothing lost, shards that fit together
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -10,6 +8,8 @@ use std::time::Duration;
 use chainrule::nn::loss::LossSum;
 use chainrule::sweep::{Draft, Observer, Options, Trial, TrialEnd};
 use chainrule::train::run::{EpochFigures, Reporter};
+
+use crate::launch::{CHAINRULE, launch};
 
 /// Tiny nets, few steps: some milliseconds a trial
 const BASE: [&str; 8] =
@@ -20,11 +20,8 @@ const GRID: [&str; 4] = ["--grid", "learning_rate=0.01,0.1,0.5", "--grid", "mome
 const TIMES: [&str; 4] = ["epoch_s", "samples_per_s", "train_s", "started_at"];
 
 fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-    command.current_dir(folder).args(args).env_remove("CHAINRULE_DATA").stdin(Stdio::null());
-    for variable in ["ID", "COUNT", "MIN", "STEP"] {
-        command.env_remove(format!("SLURM_ARRAY_TASK_{variable}"));
-    }
+    let mut command = launch(CHAINRULE, folder);
+    command.args(args);
     command
 }
 
