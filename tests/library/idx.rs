@@ -82,7 +82,7 @@ fn a_file_of_one_byte_is_read() {
 }
 
 #[test]
-fn gzip_is_told_by_its_first_bytes_and_not_by_the_name() {
+fn gzip_is_recognised_by_its_first_bytes_and_not_by_the_name() {
     let desk = Desk::new();
     let (file, right) = small();
     for (name, bytes) in [("images.gz", file.clone()), ("images-idx3-ubyte", gzip(&file))] {
@@ -263,7 +263,7 @@ fn too_few_or_too_many_bytes_are_refused_with_both_numbers() {
 }
 
 #[test]
-fn data_that_deflate_packs_as_well_as_it_can_are_not_refused() {
+fn data_at_the_largest_compression_ratio_of_deflate_are_read() {
     let desk = Desk::new();
     let file = idx_bytes(&[4000, 5000], &vec![0; 20_000_000]);
     let packed = gzip(&file);
@@ -318,7 +318,7 @@ fn a_second_gzip_member_cut_anywhere_is_refused() {
 }
 
 #[test]
-fn a_long_gzip_file_cut_in_its_data_tells_how_far_it_got() {
+fn the_error_of_a_truncated_gzip_file_says_how_many_bytes_were_read() {
     let mut random = Random::new(2, Purpose::BenchImages);
     let data: Vec<u8> = (0..500_000).map(|_| byte(&mut random)).collect();
     let packed = gzip(&idx_bytes(&[500_000], &data));
@@ -363,7 +363,7 @@ fn a_wrong_checksum_or_length_at_the_end_of_a_gzip_file_is_refused() {
 }
 
 #[test]
-fn rubbish_after_the_gzip_stream_is_refused() {
+fn trailing_bytes_after_the_gzip_stream_is_refused() {
     let desk = Desk::new();
     let packed = gzip(&small().0);
     for rubbish in [&[0][..], b"x", &[0x1f], &[0x1f, 0x8b], b"rubbish", &[0; 512], &[0xff; 512]] {

@@ -44,7 +44,7 @@ fn column(path: &Path, name: &str) -> Vec<String> {
 const DEPTHS: [&str; 4] = ["128", "128x128", "128x128x128", "128x128x128x128"];
 
 #[test]
-fn loops_append_to_one_table_and_do_not_run_again_what_is_there() {
+fn loops_append_to_one_table_and_skip_finished_runs() {
     let folder = folder();
     let runs = folder.path().join("results/runs.csv");
     let rates = ["0.001", "0.005", "0.01", "0.05", "0.1"];
@@ -66,7 +66,7 @@ fn loops_append_to_one_table_and_do_not_run_again_what_is_there() {
 }
 
 #[test]
-fn a_loop_goes_on_after_a_run_that_diverged_and_says_so() {
+fn a_loop_continues_after_a_diverged_run_and_reports_it() {
     let folder = folder();
     let settings = [("SEEDS", "1 2"), ("OUT", "out")];
     let args = ["--momentum=0.9", "--learning-rate=1e30"];

@@ -91,7 +91,7 @@ fn a_config_file_repeats_the_run_to_the_bit_and_the_command_line_wins() {
 }
 
 #[test]
-fn no_epochs_write_the_start_weights() {
+fn a_run_of_no_epochs_writes_the_initial_weights() {
     let folder = folder();
     for (dtype, id) in [("f32", "s"), ("f64", "d")] {
         let args = ["train", "--data", ".", "--epochs", "0", "--dtype", dtype, "--run-id", id];
@@ -104,14 +104,49 @@ fn no_epochs_write_the_start_weights() {
     assert!(info.contains("16-128-64-3") && info.contains("f64"), "{info}");
 }
 
+/// Where this machine's package of the data set puts it, which the program searches last
+const SYSTEM_DATA: &str = "/usr/share/datasets/fashion-mnist";
+
+/// The data set that a run without epochs names in its config.toml
+fn source_of_run(folder: &Path, flags: &[&str], variable: &str) -> String {
+    let args = [&["train", "--epochs", "0", "--quiet", "--run-id", "source"], flags].concat();
+    let output = launch(CHAINRULE, folder).args(args).env("CHAINRULE_DATA", variable).output().unwrap();
+    assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+    let config = std::fs::read_to_string(folder.join("results/source/config.toml")).unwrap();
+    std::fs::remove_dir_all(folder.join("results")).unwrap();
+    let line = config.lines().find_map(|line| line.strip_prefix("data = ")).unwrap();
+    line.trim_matches('"').to_owned()
+}
+
 #[test]
-fn exit_codes_tell_usage_data_and_divergence_apart() {
+fn data_are_searched_by_flag_then_variable_then_folder_then_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for name in ["flag", "variable", "data/fashion-mnist"] {
+        std::fs::create_dir_all(path.join(name)).unwrap();
+        small_data(&path.join(name));
+    }
+    assert_eq!(source_of_run(path, &["--data", "flag"], "variable"), "flag");
+    assert_eq!(source_of_run(path, &[], "variable"), "variable");
+    assert_eq!(source_of_run(path, &[], ""), "data/fashion-mnist");
+    std::fs::remove_dir_all(path.join("data")).unwrap();
+    if Path::new(SYSTEM_DATA).join("train-images-idx3-ubyte.gz").is_file() {
+        assert_eq!(source_of_run(path, &[], ""), SYSTEM_DATA);
+    } else {
+        let output = chainrule(path, &["train"]);
+        let stderr = text(&output.stderr);
+        assert_eq!(code(&output), Some(1), "{stderr}");
+        assert!(stderr.contains("scripts/get-data.sh") && stderr.contains(SYSTEM_DATA), "{stderr}");
+    }
+}
+
+#[test]
+fn wrong_usage_missing_data_and_divergence_have_different_exit_codes() {
     let folder = folder();
     let path = folder.path();
     for (args, want, message) in [
         (&["train", "--data", ".", "--learning-rate", "1e30"][..], 3, "diverged"),
         (&["train", "--data", "nowhere"], 1, "scripts/get-data.sh"),
-        (&["train"], 1, "scripts/get-data.sh"),
         (&["train", "--data", ".", "--learning-rate", "-1"], 2, "learning-rate is -1"),
         (&["train", "--data", ".", "--momentum", "1"], 2, "momentum is 1"),
         (&["train", "--data", ".", "--batch-size", "0"], 2, "batch-size is 0"),
@@ -132,7 +167,7 @@ fn exit_codes_tell_usage_data_and_divergence_apart() {
 }
 
 #[test]
-fn data_that_does_not_fit_is_named_and_leaves_nothing_behind() {
+fn inconsistent_data_are_refused_by_file_name_before_a_folder_is_made() {
     let labels = |len: u32, f: fn(u32) -> u8| idx_bytes(&[len], &(0..len).map(f).collect::<Vec<_>>());
     for (file, bytes, messages) in [
         ("train-labels-idx1-ubyte", labels(199, |i| (i % 3) as u8), ["199 labels", "200 images"]),
@@ -174,7 +209,7 @@ fn class_names_of_the_folder_reach_the_tables() {
 }
 
 #[test]
-fn a_second_run_of_one_name_and_another_dialect_are_refused() {
+fn a_run_id_that_exists_and_a_table_of_another_dialect_are_refused() {
     let folder = folder();
     let args = ["train", "--data", ".", "--epochs", "1", "--run-id", "one"];
     assert_eq!(code(&chainrule(folder.path(), &args)), Some(0));
@@ -233,7 +268,7 @@ fn gradcheck_prints_a_line_a_tensor() {
 }
 
 #[test]
-fn info_tells_of_folders_files_and_the_built_in_set() {
+fn info_describes_folders_files_and_the_built_in_set() {
     let folder = folder();
     for (what, message) in
         [(".", "4×4"), ("train-images-idx3-ubyte.gz", "200 images of 4×4"), ("synthetic", "28×28")]
