@@ -1,7 +1,5 @@
 //! Training through the library: the same bits for any number of threads, and the files of a run
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -4,8 +4,6 @@
 //! T, by running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.3): what
 //! came in wrong, spread by the weights, plus the rounding of this product's own sums. No tolerance is chosen.
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
 use chainrule::nn::layers::Activation;
 use chainrule::nn::loss::SoftmaxCrossEntropy;
 use chainrule::nn::mlp::{Mlp, Workspace, with_team};

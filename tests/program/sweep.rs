@@ -1,7 +1,5 @@
 //! Sweeps through the program: the same bits as `train`, nothing lost, shards that fit together
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -12,6 +10,8 @@ use chainrule::sweep::{Draft, Observer, Options, Plots, Trial, TrialEnd};
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 
+use crate::launch::{CHAINRULE, launch};
+
 /// Tiny nets, few steps: some milliseconds a trial
 const BASE: [&str; 8] =
     ["--data", "synthetic", "--hidden-dims", "3", "--batch-size", "6000", "--epochs", "2"];
@@ -21,11 +21,8 @@ const GRID: [&str; 4] = ["--grid", "learning_rate=0.01,0.1,0.5", "--grid", "mome
 const TIMES: [&str; 4] = ["epoch_s", "samples_per_s", "train_s", "started_at"];
 
 fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-    command.current_dir(folder).args(args).env_remove("CHAINRULE_DATA").stdin(Stdio::null());
-    for variable in ["ID", "COUNT", "MIN", "STEP"] {
-        command.env_remove(format!("SLURM_ARRAY_TASK_{variable}"));
-    }
+    let mut command = launch(CHAINRULE, folder);
+    command.args(args);
     command
 }
 
@@ -183,7 +180,7 @@ fn a_sweep_that_is_killed_at_any_moment_and_resumed_ends_as_one_that_was_not() {
 
 #[cfg(unix)]
 #[test]
-fn signals_save_what_was_done_and_say_how_to_go_on() {
+fn a_signal_saves_finished_trials_and_prints_how_to_resume() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("USR1", 143)] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -264,7 +261,7 @@ fn mixed_plans_are_refused_by_merge() {
 }
 
 #[test]
-fn a_rate_beyond_all_reason_diverges_in_every_net() {
+fn a_learning_rate_of_a_million_diverges_in_every_net() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ["sweep", "--data", "synthetic", "--epochs", "1", "--learning-rate", "1e6", "--quiet"];
     let nets = ["--grid", "hidden_dims=none,16x16,512,64x32", "--seeds", "2", "--sweep-id", "nets"];
@@ -273,7 +270,7 @@ fn a_rate_beyond_all_reason_diverges_in_every_net() {
 }
 
 #[test]
-fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_goes_on() {
+fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_continues() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let settings = ["sweep", "--hidden-dims", "64,32", "--batch-size", "500", "--epochs", "1", "--jobs", "1"];
@@ -317,7 +314,7 @@ fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_goes_on() {
 }
 
 #[test]
-fn a_trial_that_panics_is_a_row_and_the_sweep_goes_on() {
+fn a_trial_that_panics_is_a_failed_row_and_the_sweep_continues() {
     /// Panics in the second trial's first batch
     struct Trap;
     struct Line(bool);
@@ -383,7 +380,7 @@ fn trials_have_pictures_only_with_plots_each() {
 }
 
 #[test]
-fn a_folder_is_taken_up_only_with_resume_and_the_same_plan() {
+fn an_existing_sweep_continues_only_with_resume_and_the_same_plan() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     assert_eq!(sweep(path, &["--seeds", "2", "--out", "o", "--quiet"]).0, Some(0));
@@ -410,7 +407,7 @@ fn a_folder_is_taken_up_only_with_resume_and_the_same_plan() {
 }
 
 #[test]
-fn a_dry_run_tells_the_table_and_writes_nothing() {
+fn a_dry_run_prints_the_trials_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
     let (code, stdout, stderr) = chainrule(folder.path(), &["sweep", "--plan", "plan.toml", "--dry-run"]);
@@ -450,7 +447,7 @@ fn a_validation_split_gives_every_row_its_columns() {
 }
 
 #[test]
-fn test_and_validation_figures_are_not_held_against_each_other() {
+fn test_and_validation_accuracies_are_not_compared_with_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let args =
         ["sweep", "--data", "synthetic", "--hidden-dims", "8", "--epochs", "1", "--batch-size", "1000"];
@@ -486,7 +483,7 @@ fn the_european_dialect_holds_in_all_tables_and_after_a_resume() {
 }
 
 #[test]
-fn wrong_usage_is_told_before_anything_is_written() {
+fn wrong_usage_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     for (args, message) in [
         (&["--grid", "learnign_rate=1"][..], "can't be varied"),
