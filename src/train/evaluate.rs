@@ -1,13 +1,14 @@
 //! Prediction and evaluation of rows: forward passes only, on all threads of the current `rayon` pool
 
-use chainrule_kernels::{EngineKind, Scalar, argmax_rows, scale_rows};
+use chainrule_kernels::{EngineKind, Scalar, argmax_rows, scale_rows, team};
 use rayon::prelude::*;
 
 use super::confusion::Confusion;
 use crate::data::Split;
 use crate::data::batches::gather;
 use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
-use crate::nn::mlp::{Mlp, Workspace, alone};
+use crate::nn::mlp::Mlp;
+use crate::nn::workspace::Workspace;
 
 /// Rows of a batch: 128 rows of 784 features are 0.4 MB in f32, less than half of a core's L2 cache
 ///
@@ -66,7 +67,7 @@ impl<T: Scalar> Evaluator<T> {
         }
         let stretch = batches.div_ceil(threads).max(1) * BATCH_ROWS;
         let parts = self.readers.par_iter_mut().zip(rows.par_chunks(stretch)).with_max_len(1);
-        parts.map(|(reader, rows)| alone(|| read(reader, rows))).collect()
+        parts.map(|(reader, rows)| team::alone(|| read(reader, rows))).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chainrule_kernels::Scalar;
+use chainrule_kernels::{Scalar, team};
 
 use super::confusion::Confusion;
 use super::dims::Dims;
@@ -15,8 +15,9 @@ use crate::data::batches::{Order, gather};
 use crate::data::validation_split::hold_out;
 use crate::error::{Error, Result};
 use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
-use crate::nn::mlp::{Mlp, Workspace, with_team};
+use crate::nn::mlp::Mlp;
 use crate::nn::sgd::Sgd;
+use crate::nn::workspace::Workspace;
 use crate::tables::Status;
 
 /// How an epoch ended
@@ -77,7 +78,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let mut model = Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed);
         Ok(Self {
             data,
-            sgd: Sgd::new(&mut model, config.learning_rate, config.momentum, config.weight_decay),
+            sgd: Sgd::new(model.parameters_mut(), config.learning_rate, config.momentum, config.weight_decay),
             learning_rate: config.learning_rate,
             loss: SoftmaxCrossEntropy::default(),
             order,
@@ -116,7 +117,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     ) -> EpochMetrics {
         let Self { data, model, sgd, learning_rate, loss, order, batch_size, labels, workspace, .. } = self;
         let (start, mut train) = (Instant::now(), LossSum::default());
-        let end = with_team(|| {
+        let end = team::scope(|| {
             order.start_epoch(epoch);
             let mut batches = order.batches(*batch_size).peekable();
             let mut batch = 0;
@@ -134,7 +135,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 train.add(sum);
                 SoftmaxCrossEntropy::backward(workspace.output_mut(), labels);
-                model.backward(workspace, Some(sgd));
+                model.backward(workspace, sgd.steps());
                 on_batch(batch, &train);
             }
             EpochEnd::Done

@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use super::Effort;
-use crate::nn::mlp::with_team;
 use crate::tables::BenchRow;
+use chainrule_kernels::team;
 
 /// The measurements with one number of threads
 pub struct Measurements<'a> {
@@ -63,7 +63,7 @@ impl Measurements<'_> {
 impl Effort {
     /// Median time of one call, while the pool's threads wait for its loops, s
     pub fn in_team(self, call: impl FnMut() + Send) -> f64 {
-        with_team(|| self.repeat(call))
+        team::scope(|| self.repeat(call))
     }
 
     /// Median time of one call, over samples that repeat it until each takes [`Self::sample_s`], s
