@@ -5,8 +5,10 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use chainrule::config::Settings;
+use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
 use chainrule::report::train_command::quoted;
 use chainrule::sweep::{self, Axis, Draft, Ended, Options, Parameter, Plan, Plots, Shard, Trial};
+use chainrule::tables::Status;
 use chainrule::train::thread_count::cores;
 
 use super::format::{percent, rough_duration};
@@ -161,7 +163,7 @@ pub fn run(args: Args) -> Result<Exit> {
     drop(progress);
     if !args.quiet {
         summarise(&ended, &folder, shard);
-        if ended.left > 0 || ended.tally.interrupted > 0 {
+        if ended.left > 0 || ended.analysis.count(Status::Interrupted) > 0 {
             tell(&format!("go on with: {}", options.how_to_resume));
         }
     }
@@ -275,28 +277,13 @@ fn table(plan: &Plan, mine: &[&Trial]) -> String {
 }
 
 fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
-    let tally = &ended.tally;
-    let counts = [
-        (tally.ok, "ok"),
-        (tally.diverged, "diverged"),
-        (tally.failed, "failed"),
-        (tally.interrupted, "interrupted"),
-        (ended.left, "not begun"),
-    ];
-    let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let analysis = &ended.analysis;
+    let counts = Status::ALL.map(|status| (analysis.count(status), status.name()));
+    let counts = counts.into_iter().chain([(ended.left, "not begun")]);
+    let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     tell(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
-    if let Some(best) = tally.best() {
-        let what = if best.label.is_empty() { String::new() } else { format!(" ({})", best.label) };
-        let mean = if best.seeds > 1 { format!("mean of {} seeds, ", best.seeds) } else { String::new() };
-        let accuracy = percent(best.accuracy);
-        let figures = match (best.validated, best.test_accuracy) {
-            (true, Some(test)) => {
-                format!("{mean}validation accuracy {accuracy}, test accuracy {}", percent(test))
-            }
-            (true, None) => format!("{mean}validation accuracy {accuracy}"),
-            (false, _) => format!("{mean}test accuracy {accuracy}, which also picked it: no --val-split"),
-        };
-        tell(&format!("best: {}{what}, {figures}", best.trial));
+    if let Some(line) = best(analysis) {
+        tell(&line);
     }
     let prefix = shard.map_or(String::new(), |Shard { index, count }| format!("shard-{index}-of-{count}."));
     let drawn = ended.drawn.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
@@ -308,8 +295,28 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     }
 }
 
+/// The winner, as in `report.md`; `None` if no trial has an accuracy
+fn best(analysis: &Analysis) -> Option<String> {
+    let winner = analysis.winner()?;
+    let accuracy = analysis.accuracy(winner)?;
+    let of_axis = |(axis, &place): (&VariedSetting, &usize)| format!("{}={}", axis.name, axis.values[place]);
+    let setting = analysis.axes.iter().zip(&winner.place).map(of_axis).collect::<Vec<_>>().join(" ");
+    let setting = if setting.is_empty() { setting } else { format!(" ({setting})") };
+    let mean = if accuracy.n > 1 { format!("mean of {} seeds, ", accuracy.n) } else { String::new() };
+    let share = percent(accuracy.mean);
+    let metrics = match (analysis.deciding, analysis.spread(winner, MetricColumn::TestAccuracy)) {
+        (MetricColumn::ValAccuracy, Some(test)) => {
+            format!("{mean}validation accuracy {share}, test accuracy {}", percent(test.mean))
+        }
+        (MetricColumn::ValAccuracy, None) => format!("{mean}validation accuracy {share}"),
+        _ => format!("{mean}test accuracy {share}, which also picked it: no --val-split"),
+    };
+    let first = winner.trials.iter().map(|&i| &analysis.trials[i]).find(|run| run.status == Status::Ok)?;
+    Some(format!("best: {}{setting}, {metrics}", first.id))
+}
+
 fn exit(ended: &Ended, signal: u8) -> Exit {
-    match (signal, ended.tally.failed + ended.tally.diverged) {
+    match (signal, ended.analysis.count(Status::Failed) + ended.analysis.count(Status::Diverged)) {
         (0, 0) => Exit::Done,
         (0, _) => Exit::SomeFailed,
         (signal, _) => Exit::Interrupted(signal),

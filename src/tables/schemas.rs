@@ -2,7 +2,7 @@
 //!
 //! A column is only ever added at the end.
 
-use super::{Cell, Columns, Metric, Row, Status, ToCell};
+use super::{Cell, Columns, Metric, Row, Status, ToCell, schema};
 
 schema! {
     /// A line of `bench.csv`
@@ -153,5 +153,35 @@ impl EpochRow {
     pub fn columns(val: bool) -> Columns {
         let all = Columns::of::<Self>();
         if val { all } else { all.without(&["val_loss", "val_accuracy"]) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CsvDialect;
+
+    #[test]
+    fn columns_are_those_of_the_specification() {
+        let header = |columns: Columns| {
+            String::from_utf8(CsvDialect::Standard.header(&columns)).unwrap().trim_end().to_owned()
+        };
+        assert_eq!(
+            header(EpochRow::columns(false)),
+            "run_id,epoch,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy,epoch_s,samples_per_s,status"
+        );
+        assert_eq!(
+            header(EpochRow::columns(true)),
+            "run_id,epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,test_accuracy,\
+             epoch_s,samples_per_s,status"
+        );
+        assert_eq!(
+            header(Columns::of::<SummaryRow>()),
+            "run_id,status,hidden_dims,activation,epochs,batch_size,learning_rate,momentum,weight_decay,seed,\
+             parameters,train_loss,train_accuracy,test_loss,test_accuracy,best_epoch,best_accuracy,train_s,\
+             samples_per_s,threads,started_at,version,val_split,val_loss,val_accuracy,dtype,engine,no_shuffle,data"
+        );
+        assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count");
+        assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1");
     }
 }

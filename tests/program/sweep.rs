@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chainrule::nn::loss::LossSum;
 use chainrule::sweep::{Draft, Observer, Options, Plots, Trial, TrialEnd};
+use chainrule::tables::Status;
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 
@@ -78,7 +79,7 @@ fn undisturbed(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_trial_has_the_bits_of_a_run_by_itself() {
+fn a_trial_writes_the_same_files_as_train_with_its_settings() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let args = ["--grid", "hidden_dim=4,5", "--seeds", "2", "--sweep-id", "s", "--jobs", "2"];
@@ -354,7 +355,10 @@ fn a_trial_that_panics_is_a_failed_row_and_the_sweep_continues() {
     };
     let sweep = folder.path().join("s");
     let ended = chainrule::sweep::run(&plan, &sweep, &options, &Trap, &AtomicBool::new(false)).unwrap();
-    assert_eq!((ended.tally.ok, ended.tally.failed, ended.left), (2, 1, 0));
+    assert_eq!(
+        (ended.analysis.count(Status::Ok), ended.analysis.count(Status::Failed), ended.left),
+        (2, 1, 0)
+    );
     assert_eq!(column(&sweep.join("runs.csv"), "status"), ["ok", "failed", "ok"]);
 }
 
@@ -403,7 +407,7 @@ fn an_existing_sweep_continues_only_with_resume_and_the_same_plan() {
         std::fs::OpenOptions::new().append(true).open(path.join("o").join(name).join("plan.toml")).unwrap();
     plan.lock().unwrap();
     let (code, _, stderr) = chainrule(path, &words);
-    assert!(code == Some(1) && stderr.contains("another process is at work"), "{stderr}");
+    assert!(code == Some(1) && stderr.contains("another process is running this sweep"), "{stderr}");
 }
 
 #[test]
@@ -432,6 +436,36 @@ fn names_of_axes_may_have_dashes_or_underscores() {
     };
     assert_eq!(table("hidden_dims=128x64,256"), table("hidden-dims=128x64,256"));
     assert!(table("hidden_dims=128x64,256").1.contains("t0000  128x64\n"));
+}
+
+#[test]
+fn the_terminal_and_the_report_name_the_same_winner_over_the_same_seeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = "data = \"synthetic\"\nbatch-size = 6000\nepochs = 1\nseeds = 2\n[[trial]]\nnum_layers = 1\n\
+                [[trial]]\nhidden_dims = \"3\"\n[[trial]]\nhidden_dims = \"64\"\n";
+    std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
+    let args = ["sweep", "--plan", "plan.toml", "--sweep-id", "s"];
+    let (code, _, stderr) = chainrule(folder.path(), &args);
+    assert_eq!(code, Some(0), "{stderr}");
+    let report = std::fs::read_to_string(folder.path().join("results/s/report.md")).unwrap();
+    let after = |text: &str, mark: &str| text.split_once(mark).unwrap().1.lines().next().unwrap().to_owned();
+    let (best, winner) = (after(&stderr, "best: "), after(&report, "## Winner\n\n`hidden_dims` "));
+    let (dims, rest) = winner.split_once(':').unwrap();
+    assert!(best.contains(&format!("(hidden_dims={dims}), mean of 2 seeds, ")), "{best}, {winner}");
+    assert!(rest.ends_with(" % over 2 seeds."), "{winner}");
+}
+
+#[test]
+fn a_run_that_is_repeated_with_the_same_seed_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for (run_id, seed) in [("a", "1"), ("b", "2"), ("c", "1"), ("d", "2")] {
+        let args = ["train", "--quiet", "--run-id", run_id, "--seed", seed];
+        assert_eq!(chainrule(folder.path(), &[&args[..], &BASE[..]].concat()).0, Some(0));
+    }
+    assert_eq!(chainrule(folder.path(), &["plot", "results", "--quiet"]).0, Some(0));
+    let report = std::fs::read_to_string(folder.path().join("results/report.md")).unwrap();
+    let said = "2 runs repeat another run of the same setting and seed and are counted once.\n";
+    assert!(report.contains(said) && report.contains(" % over 2 seeds."), "{report}");
 }
 
 #[test]
