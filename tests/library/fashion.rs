@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use chainrule::config::Settings;
+use chainrule::config::TrainConfig;
 use chainrule::data::Dataset;
 use chainrule::train::trainer::Trainer;
 
@@ -22,7 +22,7 @@ fn fashion_mnist_has_its_sizes_and_names() {
 #[test]
 fn one_epoch_of_the_default_net_beats_four_in_five() {
     let data = data();
-    let config = Settings::default().resolve().unwrap();
+    let config = TrainConfig::default();
     let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
     trainer.run_epoch(1, &AtomicBool::new(false), &mut |_, _| {});
     let accuracy = trainer.evaluate().0.accuracy().unwrap();
