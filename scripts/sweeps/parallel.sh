@@ -36,7 +36,7 @@ extra=""
 if (($# > 0)); then extra=$(printf ' %q' "$@"); fi
 parallel --will-cite --jobs "${JOBS:-100%}" --line-buffer "one {1} {2} {3}$extra" \
     ::: "${values[@]}" :::+ "${texts[@]}" ::: "${seeds[@]}" || code=$?
-# The exit code is the number of failed runs, up to 100; a larger one is an error of GNU parallel itself.
+# The exit code is the number of failed runs up to 100, 101 for more, 255 for an error of GNU parallel.
 if ((code > 100)); then exit "$code"; fi
 failed=$code
 finish

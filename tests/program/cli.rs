@@ -107,7 +107,7 @@ fn a_run_of_no_epochs_writes_the_initial_weights() {
     assert!(info.contains("16-128-64-3") && info.contains("f64"), "{info}");
 }
 
-/// Where this machine's package of the data set puts it, which the program searches last
+/// Where Debian's package installs the data set; the program searches there last
 const SYSTEM_DATA: &str = "/usr/share/datasets/fashion-mnist";
 
 /// The data set that a run without epochs names in its config.toml
@@ -289,7 +289,7 @@ fn sigterm_ends_the_run_with_its_files_whole() {
     command.args(["train", "--data", ".", "--epochs", "1000000", "--run-id", "t"]);
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     let epochs = folder.path().join("results/t/epochs.csv");
-    // Two whole epochs, or a minute: a wait for a state, not a timing.
+    // Waits for two whole epochs, at most a minute.
     for _ in 0..6000 {
         if std::fs::read_to_string(&epochs).is_ok_and(|csv| csv.lines().count() > 3) {
             break;
@@ -305,7 +305,7 @@ fn sigterm_ends_the_run_with_its_files_whole() {
     assert_eq!(code(&info), Some(0), "{}", text(&info.stderr));
 }
 
-/// The folder of a run of an epoch on the built-in images, computed as the variable `CHAINRULE_SIMD` says
+/// Trains one epoch on the built-in images with `CHAINRULE_SIMD=level` and returns the run's folder
 fn epoch_at_level(folder: &Path, level: &str, flags: &[&str]) -> PathBuf {
     let name = [&[level], flags].concat().join("_").replace(',', "x");
     let output = launch(CHAINRULE, folder)
