@@ -322,18 +322,20 @@ fn epoch_at_level(folder: &Path, level: &str, flags: &[&str]) -> PathBuf {
 #[test]
 fn engines_and_the_portable_path_differ_by_rounding_only() {
     let folder = tempfile::tempdir().unwrap();
-    let loss = |level: &str, engine: &str| {
+    let loss_cell = |level: &str, engine: &str| {
         let flags = ["--hidden-dims", "20", "--dtype", "f64", "--engine", engine];
         let run = epoch_at_level(folder.path(), level, &flags);
         let epochs = std::fs::read_to_string(run.join("epochs.csv")).unwrap();
         let (names, row) = (epochs.lines().next().unwrap(), epochs.lines().nth(1).unwrap());
         let column = names.split(',').position(|name| name == "train_loss").unwrap();
-        row.split(',').nth(column).unwrap().parse::<f64>().unwrap()
+        row.split(',').nth(column).unwrap().to_owned()
     };
-    let reference = loss("avx512", "matrixmultiply");
-    assert_ne!(f64::from(reference as f32), reference, "an f64 run writes all digits of an f64");
+    let cell = loss_cell("avx512", "matrixmultiply");
+    // Digits of an f32 resolve 6e-8: they would hide all that the bound below is for.
+    assert_ne!(cell.parse::<f32>().unwrap().to_string(), cell, "an f64 run writes the digits of an f64");
+    let reference: f64 = cell.parse().unwrap();
     for (level, engine) in [("avx512", "auto"), ("avx2", "matrixmultiply"), ("portable", "auto")] {
-        let got = loss(level, engine);
+        let got: f64 = loss_cell(level, engine).parse().unwrap();
         assert!((got - reference).abs() < 1e-10 * reference, "{level}, {engine}: {got}, not {reference}");
     }
 }
