@@ -1,4 +1,4 @@
-//! The real data: fails with the command that gets it where it is missing
+//! Fashion-MNIST itself; where it is missing, the tests fail and name the script that gets it
 
 use std::sync::atomic::AtomicBool;
 
@@ -20,7 +20,7 @@ fn fashion_mnist_has_its_sizes_and_names() {
 }
 
 #[test]
-fn one_epoch_of_the_default_net_beats_four_in_five() {
+fn one_epoch_of_the_default_net_classifies_four_of_five_test_images() {
     let data = data();
     let config = TrainConfig::default();
     let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();

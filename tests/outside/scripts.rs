@@ -1,4 +1,4 @@
-//! The scripts of `scripts/sweeps`, as far as one machine goes: loops, GNU parallel, gnuplot, Slurm
+//! The scripts of `scripts/sweeps` on one machine: loops, GNU parallel, gnuplot, Slurm
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Runs a program with what the scripts take from the environment: an epoch on the folder's data
+/// Runs a program with the variables that the scripts read: the program under test, the folder's data, one epoch
 fn run(folder: &Path, program: &Path, args: &[&str], settings: &[(&str, &str)]) -> Output {
     let mut command = launch(program, folder);
     command.args(args).envs([("CHAINRULE", CHAINRULE), ("DATA", "data"), ("EPOCHS", "1")]);
