@@ -43,12 +43,7 @@ fn config(toml: &str) -> TrainConfig {
 }
 
 fn bits(model: &Mlp<f32>) -> Vec<u32> {
-    model
-        .layers()
-        .iter()
-        .flat_map(|layer| layer.w.data().iter().chain(&layer.b))
-        .map(|x| x.to_bits())
-        .collect()
+    model.tensors().flat_map(|tensor| tensor.data).map(|x| x.to_bits()).collect()
 }
 
 struct Silent;
@@ -189,7 +184,7 @@ fn the_random_stream_the_shuffle_and_the_start_weights_are_frozen() {
     Random::new(42, Purpose::Shuffle { epoch: 1 }).shuffle(&mut items);
     assert_eq!(items, FROZEN_ORDER);
     let model = Mlp::<f32>::new(3, &[2], 2, Activation::Relu, 42);
-    assert_eq!(model.layers()[0].w.data(), FROZEN_WEIGHTS);
+    assert_eq!(model.tensors().next().unwrap().data, FROZEN_WEIGHTS);
 }
 const FROZEN_UNITS: [u64; 3] = [4599945214697038826, 4598818307834226556, 4602561229542211364];
 const FROZEN_ORDER: [u8; 10] = [9, 6, 1, 5, 7, 2, 8, 4, 0, 3];

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use chainrule::data::{Dataset, Split, idx};
 use chainrule::nn::model_file::{self, ModelFile};
+use chainrule::nn::parameter::Shape;
 
 use super::{Exit, print};
 
@@ -89,15 +90,14 @@ fn model(name: &str, file: &ModelFile<f64>) -> Result<String> {
         }
     }
     writeln!(text, "\n{:<10} {:>12} {:>14} {:>14}", "tensor", "shape", "smallest", "largest")?;
-    for (l, layer) in file.model.layers().iter().enumerate() {
-        let (d_in, d_out) = layer.w.shape();
-        for (name, shape, data) in
-            [("weight", format!("{d_out}×{d_in}"), layer.w.data()), ("bias", d_out.to_string(), &layer.b[..])]
-        {
-            let least = data.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            writeln!(text, "{:<10} {shape:>12} {least:>14.6} {most:>14.6}", format!("{}.{name}", 2 * l))?;
-        }
+    for tensor in file.model.tensors() {
+        let least = tensor.data.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = tensor.data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let shape = match tensor.shape {
+            Shape::Vector(len) => len.to_string(),
+            Shape::Matrix(rows, cols) => format!("{cols}×{rows}"),
+        };
+        writeln!(text, "{:<10} {shape:>12} {least:>14.6} {most:>14.6}", tensor.name())?;
     }
     Ok(text)
 }

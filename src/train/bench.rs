@@ -16,7 +16,6 @@ use crate::config::{EngineChoice, HiddenDims, Settings};
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::nn::matrix::Matrix;
-use crate::nn::mlp::with_team;
 use crate::random::{Purpose, Random};
 use crate::tables::BenchRow;
 use crate::train::trainer::Trainer;
@@ -303,7 +302,7 @@ impl Figures<'_> {
 
 /// Median time of one call, the pool's threads standing by, s
 fn in_team(call: impl FnMut() + Send) -> f64 {
-    with_team(|| repeat(call))
+    chainrule_kernels::team::scope(|| repeat(call))
 }
 
 /// Median time of one call, in samples of as many as take [`SAMPLE_S`], s

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chainrule_kernels::{EngineKind, Scalar};
+use chainrule_kernels::{EngineKind, Scalar, team};
 use rayon::prelude::*;
 
 use crate::config::TrainConfig;
@@ -12,8 +12,9 @@ use crate::data::validation_split::hold_out;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
-use crate::nn::mlp::{Mlp, Workspace, alone, with_team};
+use crate::nn::mlp::Mlp;
 use crate::nn::sgd::Sgd;
+use crate::nn::workspace::Workspace;
 
 /// Rows of a forward pass when nothing is learnt: 128 images of 784 pixels are 0.4 MB, less than half of a core's L2
 ///
@@ -108,7 +109,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let mut model = Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed);
         Ok(Self {
             data,
-            sgd: Sgd::new(&mut model, config.learning_rate, config.momentum, config.weight_decay),
+            sgd: Sgd::new(model.parameters_mut(), config.learning_rate, config.momentum, config.weight_decay),
             loss: SoftmaxCrossEntropy::default(),
             order,
             val,
@@ -144,7 +145,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     ) -> EpochResult {
         let Self { data, model, sgd, loss, order, batch_size, labels, training, .. } = self;
         let (start, mut train) = (Instant::now(), LossSum::default());
-        let end = with_team(|| {
+        let end = team::scope(|| {
             order.start_epoch(epoch);
             let mut batches = order.batches(*batch_size).peekable();
             let mut batch = 0;
@@ -162,7 +163,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 train.add(sum);
                 SoftmaxCrossEntropy::backward(training.output_mut(), labels);
-                model.backward(training, Some(sgd));
+                model.backward(training, sgd.steps());
                 on_batch(batch, &train);
             }
             EpochEnd::Done
@@ -194,8 +195,9 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             readers.push(Reader::new(model, rows_at_once, *engine));
         }
         let stretch = batches.div_ceil(threads).max(1) * EVALUATION_ROWS;
-        let read =
-            |(reader, rows): (&mut Reader<T>, &[u32])| alone(|| reader.read(model, split, rows, classes));
+        let read = |(reader, rows): (&mut Reader<T>, &[u32])| {
+            team::alone(|| reader.read(model, split, rows, classes))
+        };
         let parts: Vec<_> =
             readers.par_iter_mut().zip(rows.par_chunks(stretch)).with_max_len(1).map(read).collect();
         let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(classes));
