@@ -1,9 +1,33 @@
 //! The metrics of an epoch, and the rows of `epochs.csv` and `result.csv` that are made of them
 
-use super::trainer::EpochEnd;
 use crate::config::Dtype;
 use crate::nn::loss::LossSum;
-use crate::tables::{self, EpochRow, Metric, RunResult};
+use crate::tables::{self, EpochRow, Metric, RunResult, Status};
+
+/// How an epoch ended
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpochEnd {
+    /// After all batches
+    Done,
+    /// The loss had diverged ([`LossSum::has_diverged`])
+    Diverged {
+        /// The batch, counted from 1, whose step was not made; `None` for the evaluation after the epoch
+        batch: Option<usize>,
+    },
+    /// It was asked to stop, and did so between two batches
+    Interrupted,
+}
+
+impl EpochEnd {
+    /// What the `status` column says about it
+    pub fn status(self) -> Status {
+        match self {
+            Self::Done => Status::Ok,
+            Self::Diverged { .. } => Status::Diverged,
+            Self::Interrupted => Status::Interrupted,
+        }
+    }
+}
 
 /// The metrics of one epoch, whole or ended early
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 use chainrule_kernels::Scalar;
 
 use super::confusion::Confusion;
-use super::metrics::{self, EpochMetrics};
+use super::metrics::{self, EpochEnd, EpochMetrics};
 use super::run_files::{RunFiles, blank_result, make_folder, now};
-use super::trainer::{EpochEnd, Trainer};
+use super::trainer::Trainer;
 use crate::config::{Dtype, TrainConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};

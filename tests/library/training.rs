@@ -11,10 +11,11 @@ use chainrule::nn::loss::LossSum;
 use chainrule::nn::mlp::Mlp;
 use chainrule::random::{Purpose, Random};
 use chainrule::tables::{Metric, Status};
+use chainrule::train::metrics::EpochEnd;
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::{self, Divergence, Reporter, Request};
 use chainrule::train::run_files::NAMES;
-use chainrule::train::trainer::{EpochEnd, Trainer};
+use chainrule::train::trainer::Trainer;
 
 /// Images of `features` pixels in three separable classes; the last batch of 64 is short
 fn data(features: usize) -> Dataset {
