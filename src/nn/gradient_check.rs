@@ -1,6 +1,6 @@
 //! Gradients by backpropagation held against central differences, in f64
 
-use chainrule_kernels::{Engine, EngineKind, Map, Scalar};
+use chainrule_kernels::{self as kernels, Backend, DenseKernels, Scalar};
 
 use crate::nn::layers::Activation;
 use crate::nn::loss::SoftmaxCrossEntropy;
@@ -83,7 +83,7 @@ impl Check {
             row.copy_from_slice(&away_from_kinks(&model, &mut random));
         }
         let labels = (0..batch_size).map(|_| random.below(classes as u32)).collect();
-        let workspace = model.workspace(batch_size, EngineKind::auto());
+        let workspace = model.workspace(batch_size, Backend::auto());
         Self { model, x, labels, workspace, random }
     }
 
@@ -240,7 +240,7 @@ fn smallest_input<T: Scalar>(model: &Mlp<T>, row: &[T]) -> f64 {
     let layers = model.layers();
     for layer in &layers[..layers.len() - 1] {
         let mut z = Matrix::zeros(1, layer.w.cols());
-        layer.forward(&x, Map::Identity, &mut z, &mut Engine::default());
+        layer.forward(&x, kernels::Activation::Identity, &mut z, &mut DenseKernels::default());
         smallest = z.data().iter().fold(smallest, |smallest, z| smallest.min(z.to_f64().abs()));
         model.activation().forward(&mut z);
         x = z;

@@ -1,6 +1,6 @@
 //! The multi-layer perceptron: linear layers, an activation between each two, and what flows between them
 
-use chainrule_kernels::{Engine, EngineKind, Map, Scalar, all_finite, team};
+use chainrule_kernels::{self as kernels, Backend, DenseKernels, Scalar, all_finite, team};
 
 use crate::nn::init;
 use crate::nn::layers::{Activation, Linear};
@@ -34,7 +34,7 @@ pub struct Parameter<'a, T> {
 pub struct Workspace<T> {
     flow: Vec<Matrix<T>>,
     grads: Vec<Matrix<T>>,
-    engine: Engine<T>,
+    engine: DenseKernels<T>,
 }
 
 impl<T: Scalar> Workspace<T> {
@@ -135,13 +135,13 @@ impl<T: Scalar> Mlp<T> {
     ///
     /// # Panics
     /// If this processor does not have what the engine needs.
-    pub fn workspace(&self, rows: usize, engine: EngineKind) -> Workspace<T> {
+    pub fn workspace(&self, rows: usize, engine: Backend) -> Workspace<T> {
         let matrices = |dims: &[usize]| dims.iter().map(|&cols| Matrix::zeros(rows, cols)).collect();
         let dims = self.dims();
         Workspace {
             flow: matrices(&dims),
             grads: matrices(&dims[1..dims.len() - 1]),
-            engine: Engine::new(engine),
+            engine: DenseKernels::new(engine),
         }
     }
 
@@ -149,9 +149,9 @@ impl<T: Scalar> Mlp<T> {
     ///
     /// # Panics
     /// If this processor does not have what the engine needs.
-    pub fn forward_workspace(&self, rows: usize, engine: EngineKind) -> Workspace<T> {
+    pub fn forward_workspace(&self, rows: usize, engine: Backend) -> Workspace<T> {
         let flow = self.dims().iter().map(|&cols| Matrix::zeros(rows, cols)).collect();
-        Workspace { flow, grads: Vec::new(), engine: Engine::new(engine) }
+        Workspace { flow, grads: Vec::new(), engine: DenseKernels::new(engine) }
     }
 
     /// From the input in `ws` to the logits in `ws`
@@ -159,7 +159,7 @@ impl<T: Scalar> Mlp<T> {
         let last = self.layers.len() - 1;
         for (l, layer) in self.layers.iter().enumerate() {
             let (before, after) = ws.flow.split_at_mut(l + 1);
-            let f = if l < last { self.activation.map() } else { Map::Identity };
+            let f = if l < last { self.activation.map() } else { kernels::Activation::Identity };
             layer.forward(&before[l], f, &mut after[0], &mut ws.engine);
         }
     }
@@ -185,7 +185,7 @@ impl<T: Scalar> Mlp<T> {
 
 /// Runs `body` with its kernels on this thread alone, for callers that give each thread batches of its own
 pub fn alone<R>(body: impl FnOnce() -> R) -> R {
-    team::alone(body)
+    team::run_serial(body)
 }
 
 /// Runs `body` with the pool's threads standing by, so that many small kernels in a row cost little
@@ -205,9 +205,9 @@ mod tests {
         let second = Linear::new(Matrix::from_fn(128, 128, |i, _| if i == 0 { f32::INFINITY } else { 0.01 }));
         let model = Mlp::from_layers(vec![first, second], Activation::Relu);
         assert!(!model.is_finite());
-        if EngineKind::Fused.is_available() {
+        if Backend::Fused.is_available() {
             // Zeros are passed over, so no output tells.
-            let mut ws = model.forward_workspace(32, EngineKind::Fused);
+            let mut ws = model.forward_workspace(32, Backend::Fused);
             ws.input_mut().data_mut().fill(1.0);
             model.forward(&mut ws);
             assert!(all_finite(ws.output_mut().data()));

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent with momentum and weight decay, over all parameters of a model
 
-use chainrule_kernels::{Scalar, SgdRule, sgd};
+use chainrule_kernels::{Scalar, SgdRule, SgdStep, sgd};
 
 use crate::nn::matrix::Matrix;
 use crate::nn::mlp::{Mlp, Parameter};
@@ -19,17 +19,6 @@ pub struct Sgd<T> {
     velocities: Vec<Matrix<T>>,
 }
 
-/// What a layer needs to make its step by itself: see [`Sgd::steps`]
-#[derive(Debug)]
-pub struct Step<'a, T> {
-    /// η, μ and λ
-    pub rule: SgdRule<T>,
-    /// Velocities of the weights; empty when μ = 0
-    pub vw: &'a mut [T],
-    /// Velocities of the bias; empty when μ = 0
-    pub vb: &'a mut [T],
-}
-
 impl<T: Scalar> Sgd<T> {
     /// For the parameters of `model`, with learning rate η ≥ 0, momentum 0 ≤ μ < 1 and weight decay λ ≥ 0
     pub fn new(model: &mut Mlp<T>, learning_rate: f64, momentum: f64, weight_decay: f64) -> Self {
@@ -42,20 +31,20 @@ impl<T: Scalar> Sgd<T> {
     }
 
     /// A step for each layer, last layer first: for [`Mlp::backward`], which makes it as soon as it has a gradient
-    pub fn steps(&mut self) -> impl Iterator<Item = Step<'_, T>> {
+    pub fn steps(&mut self) -> impl Iterator<Item = SgdStep<'_, T>> {
         let rule = self.rule;
         let mut velocities = self.velocities.iter_mut().rev();
         std::iter::from_fn(move || {
             let mut next = || velocities.next().map_or(&mut [][..], Matrix::data_mut);
             let (vb, vw) = (next(), next());
-            Some(Step { rule, vw, vb })
+            Some(SgdStep { rule, vw, vb })
         })
     }
 
     /// One update by the gradients that `model` holds
     ///
     /// # Panics
-    /// If it holds none: [`Mlp::backward`] stores them when it is given no [`Step`]s.
+    /// If it holds none: [`Mlp::backward`] stores them when it is given no [`SgdStep`]s.
     pub fn step(&mut self, model: &mut Mlp<T>) {
         let mut velocities = self.velocities.iter_mut();
         for Parameter { w, g, .. } in model.parameters_mut() {

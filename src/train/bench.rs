@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use chainrule_kernels::{self as kernels, Engine, EngineKind, Gradient, Map, SgdRule, View, ViewMut, peak};
+use chainrule_kernels::{
+    self as kernels, Backend, DenseKernels, Gradient, SgdRule, SgdStep, View, ViewMut, peak,
+};
 
 use crate::config::{EngineChoice, HiddenDims, Settings};
 use crate::data::{Dataset, Split};
@@ -206,18 +208,18 @@ impl Figures<'_> {
 
     /// Each layer of a net: forward, and backward with its step; once with operands full of numbers, once with as many
     /// zeros as training meets, in images and behind a ReLU
-    fn products(&mut self, net: &Net, kind: EngineKind) {
+    fn products(&mut self, net: &Net, kind: Backend) {
         for half in [false, true] {
             self.layers(net, kind, half);
         }
     }
 
-    fn layers(&mut self, net: &Net, kind: EngineKind, half: bool) {
+    fn layers(&mut self, net: &Net, kind: Backend, half: bool) {
         let (m, last) = (net.batch_size, net.dims.len() - 2);
         let note = if half { ", half zeros" } else { "" };
         for (l, pair) in net.dims.windows(2).enumerate() {
             let [k, n] = [pair[0], pair[1]];
-            let f = if l < last { Map::Relu } else { Map::Identity };
+            let f = if l < last { kernels::Activation::Relu } else { kernels::Activation::Identity };
             let (mut x, mut w, mut y, mut dx) = (wave(m, k, 1), wave(k, n, 2), wave(m, n, 3), wave(m, k, 4));
             // What comes out of the loss has no zeros.
             let mut dy = wave(m, n, 5);
@@ -228,7 +230,7 @@ impl Figures<'_> {
                 }
             }
             let (mut b, mut vw, mut vb) = (vec![0.0; n], Matrix::<f32>::zeros(k, n), vec![0.0; n]);
-            let mut engine = Engine::new(kind);
+            let mut engine = DenseKernels::new(kind);
             let gflop = 2e-9 * (m * k * n) as f64;
             let forward_s = in_team(|| {
                 let w = View::new(w.data(), k, n);
@@ -238,8 +240,9 @@ impl Figures<'_> {
             // So small a step that the weights stay what they are.
             let rule = SgdRule { eta: 1e-12, mu: 0.9, lambda: 0.0 };
             let backward_s = in_team(|| {
-                let step = Gradient::Step { rule, b: &mut b, vw: vw.data_mut(), vb: &mut vb };
-                let to = (l > 0).then(|| (dx.data_mut(), Map::Relu));
+                let step =
+                    Gradient::Step { b: &mut b, step: SgdStep { rule, vw: vw.data_mut(), vb: &mut vb } };
+                let to = (l > 0).then(|| (dx.data_mut(), kernels::Activation::Relu));
                 engine.affine_backward(x.view(), dy.view(), w.data_mut(), to, step);
             });
             let (what, count) = if l > 0 { ("dX, dW, step", 2.0) } else { ("dW, step", 1.0) };
@@ -252,9 +255,9 @@ impl Figures<'_> {
         const ROWS: usize = 64;
         let wide = ROWS * 1024;
         let mut x = wave(ROWS, 1024, 1);
-        let relu_s = in_team(|| Map::Relu.forward(x.data_mut()));
+        let relu_s = in_team(|| kernels::Activation::Relu.forward(x.data_mut()));
         self.bytes("loop", format!("ReLU of {wide} numbers"), relu_s, 8 * wide);
-        let sigmoid_s = in_team(|| Map::Sigmoid.forward(x.data_mut()));
+        let sigmoid_s = in_team(|| kernels::Activation::Sigmoid.forward(x.data_mut()));
         self.bytes("loop", format!("sigmoid of {wide} numbers"), sigmoid_s, 8 * wide);
         let (mut z, mut max, mut log_sum) = (wave(ROWS, 10, 2), vec![0.0; ROWS], vec![0.0; ROWS]);
         let softmax_s = in_team(|| kernels::softmax_rows(z.data_mut(), 10, &mut max, &mut log_sum));

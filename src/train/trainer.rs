@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chainrule_kernels::{EngineKind, Scalar};
+use chainrule_kernels::{Backend, Scalar};
 use rayon::prelude::*;
 
 use crate::config::TrainConfig;
@@ -90,7 +90,7 @@ pub struct Trainer<'a, T> {
     training: Workspace<T>,
     /// One a thread that has predicted
     readers: Vec<Reader<T>>,
-    engine: EngineKind,
+    engine: Backend,
 }
 
 impl<'a, T: Scalar> Trainer<'a, T> {
@@ -216,7 +216,7 @@ struct Reader<T> {
 }
 
 impl<T: Scalar> Reader<T> {
-    fn new(model: &Mlp<T>, rows: usize, engine: EngineKind) -> Self {
+    fn new(model: &Mlp<T>, rows: usize, engine: Backend) -> Self {
         let workspace = model.forward_workspace(rows, engine);
         Self { workspace, loss: SoftmaxCrossEntropy::default(), labels: Vec::with_capacity(rows) }
     }

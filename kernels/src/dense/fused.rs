@@ -23,8 +23,8 @@ use std::sync::{Mutex, PoisonError};
 use crate::aligned::{room, whole_lines};
 use crate::cpu::simd_level::multiversion;
 use crate::dense::Gradient;
-use crate::elementwise::activation::Map;
-use crate::elementwise::sgd::{SgdRule, sgd};
+use crate::elementwise::activation::Activation;
+use crate::elementwise::sgd::{SgdRule, SgdStep, sgd};
 use crate::gemm::{COLUMNS, Operands, Update, Way, block_columns, is_far};
 use crate::threads::block_mut::Strip;
 use crate::threads::parallel::{SendPtr, parallel_for_work};
@@ -47,7 +47,7 @@ pub(crate) fn affine<T: Scalar>(
     x: View<'_, T>,
     w: View<'_, T>,
     b: &[T],
-    f: Map,
+    f: Activation,
     y: &mut [T],
     scratch: &mut Vec<T>,
 ) {
@@ -120,7 +120,7 @@ pub(crate) fn affine<T: Scalar>(
 }
 
 /// `Y ← f(…)` of the sum of the blocks, added in their order; n columns
-fn add_up<T: Scalar>(partial: &[T], blocks: usize, f: Map, y: &mut [T], n: usize) {
+fn add_up<T: Scalar>(partial: &[T], blocks: usize, f: Activation, y: &mut [T], n: usize) {
     let len = y.len();
     let rows = Cut::worth(len / n.max(1), 1, ADD_WORK * blocks * n, PIECES_MAX);
     let y = SendPtr::new(y.as_mut_ptr());
@@ -160,7 +160,7 @@ pub(crate) fn backward<T: Scalar>(
     x: View<'_, T>,
     dy: View<'_, T>,
     w: &mut [T],
-    dx: Option<(&mut [T], Map)>,
+    dx: Option<(&mut [T], Activation)>,
     gradient: Gradient<'_, T>,
     scratch: &mut Vec<T>,
 ) {
@@ -204,7 +204,7 @@ pub(crate) fn backward<T: Scalar>(
     let rooms = SendPtr::new(rooms.as_mut_ptr());
     let (target, update, bias) = match gradient {
         Gradient::Store { dw, db } => (SendPtr::new(dw.as_mut_ptr()), None, Bias::Store(db)),
-        Gradient::Step { rule, b, vw, vb } => {
+        Gradient::Step { b, step: SgdStep { rule, vw, vb } } => {
             let v = if vw.is_empty() { ptr::null_mut() } else { vw.as_mut_ptr() };
             (SendPtr::new(w.get()), Some((rule, SendPtr::new(v))), Bias::Step { rule, b, v: vb, db: db_room })
         }

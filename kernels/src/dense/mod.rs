@@ -7,8 +7,8 @@
 //! for processors without AVX2, and as what the fused one is held against.
 
 use crate::aligned::room;
-use crate::elementwise::activation::{Map, fill_rows};
-use crate::elementwise::sgd::{SgdRule, sgd};
+use crate::elementwise::activation::{Activation, fill_rows};
+use crate::elementwise::sgd::{SgdStep, sgd};
 use crate::{Scalar, SimdLevel, View, ViewMut, gemm, simd_level, sum_rows};
 
 mod fused;
@@ -16,14 +16,14 @@ pub(crate) mod unfused;
 
 /// Who computes products
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EngineKind {
+pub enum Backend {
     /// Own kernels with everything fused into them; needs AVX2 with FMA, or AVX-512
     Fused,
     /// The crate `matrixmultiply`, and a pass over memory for everything else; runs anywhere
     Matrixmultiply,
 }
 
-impl EngineKind {
+impl Backend {
     /// The fastest that this processor has
     pub fn auto() -> Self {
         if Self::Fused.is_available() { Self::Fused } else { Self::Matrixmultiply }
@@ -37,8 +37,8 @@ impl EngineKind {
 
 /// An engine with room for what it keeps between its passes: grown as needed, so that a second pass allocates nothing
 #[derive(Debug)]
-pub struct Engine<T> {
-    kind: EngineKind,
+pub struct DenseKernels<T> {
+    kind: Backend,
     scratch: Vec<T>,
 }
 
@@ -54,35 +54,31 @@ pub enum Gradient<'a, T> {
     },
     /// W and b make a step of SGD ([`sgd`]), and the gradients are not kept
     Step {
-        /// Its constants
-        rule: SgdRule<T>,
-        /// b
+        /// d_out
         b: &'a mut [T],
-        /// Velocities of W, or empty
-        vw: &'a mut [T],
-        /// Velocities of b, or empty
-        vb: &'a mut [T],
+        /// The constants, and the velocities of W and b
+        step: SgdStep<'a, T>,
     },
 }
 
-impl<T: Scalar> Default for Engine<T> {
+impl<T: Scalar> Default for DenseKernels<T> {
     fn default() -> Self {
-        Self::new(EngineKind::auto())
+        Self::new(Backend::auto())
     }
 }
 
-impl<T: Scalar> Engine<T> {
+impl<T: Scalar> DenseKernels<T> {
     /// Without any room yet
     ///
     /// # Panics
-    /// If this processor does not have what the engine needs: ask [`EngineKind::is_available`].
-    pub fn new(kind: EngineKind) -> Self {
+    /// If this processor does not have what the engine needs: ask [`Backend::is_available`].
+    pub fn new(kind: Backend) -> Self {
         assert!(kind.is_available(), "{kind:?} engine on a processor of level {:?}", simd_level());
         Self { kind, scratch: Vec::new() }
     }
 
     /// Which one it is
-    pub fn kind(&self) -> EngineKind {
+    pub fn kind(&self) -> Backend {
         self.kind
     }
 
@@ -98,7 +94,7 @@ impl<T: Scalar> Engine<T> {
     /// # Panics
     /// If the shapes don't fit each other, or X or W is transposed.
     #[track_caller]
-    pub fn affine(&mut self, x: View<'_, T>, w: View<'_, T>, b: &[T], f: Map, mut y: ViewMut<'_, T>) {
+    pub fn affine(&mut self, x: View<'_, T>, w: View<'_, T>, b: &[T], f: Activation, mut y: ViewMut<'_, T>) {
         let ((m, k), (k2, n)) = (x.shape(), w.shape());
         assert!(
             k == k2 && b.len() == n && y.shape() == (m, n),
@@ -108,8 +104,8 @@ impl<T: Scalar> Engine<T> {
         );
         assert!(x.is_row_major() && w.is_row_major(), "affine: a transposed operand");
         match self.kind {
-            EngineKind::Fused => fused::affine(x, w, b, f, y.data_mut(), &mut self.scratch),
-            EngineKind::Matrixmultiply => {
+            Backend::Fused => fused::affine(x, w, b, f, y.data_mut(), &mut self.scratch),
+            Backend::Matrixmultiply => {
                 fill_rows(y.data_mut(), b);
                 gemm(T::ONE, x, w, T::ONE, ViewMut::new(y.data_mut(), m, n));
                 f.forward(y.data_mut());
@@ -133,7 +129,7 @@ impl<T: Scalar> Engine<T> {
         x: View<'_, T>,
         dy: View<'_, T>,
         w: &mut [T],
-        dx: Option<(&mut [T], Map)>,
+        dx: Option<(&mut [T], Activation)>,
         gradient: Gradient<'_, T>,
     ) {
         let ((m, k), (m2, n)) = (x.shape(), dy.shape());
@@ -147,15 +143,15 @@ impl<T: Scalar> Engine<T> {
         assert!(
             match &gradient {
                 Gradient::Store { dw, db } => dw.len() == w.len() && db.len() == n,
-                Gradient::Step { b, vw, vb, .. } =>
-                    b.len() == n && fits(vw.len(), w.len()) && fits(vb.len(), n),
+                Gradient::Step { b, step } =>
+                    b.len() == n && fits(step.vw.len(), w.len()) && fits(step.vb.len(), n),
             },
             "affine_backward: gradients or velocities don't fit {k}×{n}"
         );
         assert!(x.is_row_major() && dy.is_row_major(), "affine_backward: a transposed operand");
         match self.kind {
-            EngineKind::Fused => fused::backward(x, dy, w, dx, gradient, &mut self.scratch),
-            EngineKind::Matrixmultiply => self.backward_in_passes(x, dy, w, dx, gradient),
+            Backend::Fused => fused::backward(x, dy, w, dx, gradient, &mut self.scratch),
+            Backend::Matrixmultiply => self.backward_in_passes(x, dy, w, dx, gradient),
         }
     }
 
@@ -164,7 +160,7 @@ impl<T: Scalar> Engine<T> {
         x: View<'_, T>,
         dy: View<'_, T>,
         w: &mut [T],
-        dx: Option<(&mut [T], Map)>,
+        dx: Option<(&mut [T], Activation)>,
         gradient: Gradient<'_, T>,
     ) {
         let ((m, k), n) = (x.shape(), dy.shape().1);
@@ -178,7 +174,7 @@ impl<T: Scalar> Engine<T> {
         };
         match gradient {
             Gradient::Store { dw, db } => store(dw, db),
-            Gradient::Step { rule, b, vw, vb } => {
+            Gradient::Step { b, step: SgdStep { rule, vw, vb } } => {
                 let (dw, db) = room(&mut self.scratch, (k + 1) * n).split_at_mut(k * n);
                 store(dw, db);
                 sgd(rule, w, vw, dw);

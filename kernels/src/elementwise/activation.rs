@@ -15,7 +15,7 @@ pub(crate) const CHUNK: usize = 1 << 14;
 
 /// An activation function, number by number; its derivative is taken at its value y, not at x
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Map {
+pub enum Activation {
     /// y = x
     Identity,
     /// `y = max(x, 0)`, NaN for NaN, so that a diverged net is seen as one; y' = 1 where y > 0, else 0, so 0 at
@@ -29,7 +29,7 @@ pub enum Map {
     Sigmoid,
 }
 
-impl Map {
+impl Activation {
     /// `x ← y`, in place
     pub fn forward<T: Scalar>(self, x: &mut [T]) {
         for_each_chunk(x, CHUNK, |_, x| self.forward_strip(Strip::whole(x)));
@@ -198,11 +198,11 @@ mod tests {
         for len in LENGTHS {
             let x = wave(len, 0.1);
             let mut y = x.clone();
-            Map::Relu.forward(&mut y);
+            Activation::Relu.forward(&mut y);
             assert!(y.iter().zip(&x).all(|(y, x)| *y == x.max(0.0)));
             let mut dy = wave(len, 0.3);
             let before = dy.clone();
-            Map::Relu.backward(&mut dy, &y);
+            Activation::Relu.backward(&mut dy, &y);
             for i in 0..len {
                 assert_eq!(dy[i], if x[i] > 0.0 { before[i] } else { 0.0 });
             }
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn relu_lets_nan_through() {
         let mut x = [f32::NAN, -1.0];
-        Map::Relu.forward(&mut x);
+        Activation::Relu.forward(&mut x);
         assert!(x[0].is_nan() && x[1] == 0.0);
     }
 
@@ -221,9 +221,9 @@ mod tests {
         for len in LENGTHS {
             let x = wave(len, 0.8);
             let mut y = x.clone();
-            Map::Sigmoid.forward(&mut y);
+            Activation::Sigmoid.forward(&mut y);
             let mut dy = vec![1.0; len];
-            Map::Sigmoid.backward(&mut dy, &y);
+            Activation::Sigmoid.backward(&mut dy, &y);
             for i in 0..len {
                 let s = 1.0 / (1.0 + (-x[i]).exp());
                 // Three operations and an exp of 2 ulp.
@@ -232,7 +232,7 @@ mod tests {
             }
         }
         let mut ends = [f32::NEG_INFINITY, -200.0, 200.0, f32::INFINITY];
-        Map::Sigmoid.forward(&mut ends);
+        Activation::Sigmoid.forward(&mut ends);
         assert_eq!(ends, [0.0, 0.0, 1.0, 1.0]);
     }
 
@@ -263,6 +263,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "backward of an activation: 3 numbers written, 2 read")]
     fn different_lengths_panic() {
-        Map::Relu.backward(&mut [1.0f32; 3], &[1.0; 2]);
+        Activation::Relu.backward(&mut [1.0f32; 3], &[1.0; 2]);
     }
 }

@@ -22,6 +22,17 @@ pub struct SgdRule<T> {
     pub lambda: T,
 }
 
+/// One step of a layer: its constants and the velocities that it updates
+#[derive(Debug)]
+pub struct SgdStep<'a, T> {
+    /// η, μ and λ
+    pub rule: SgdRule<T>,
+    /// Velocities of the weights; empty for a step without momentum
+    pub vw: &'a mut [T],
+    /// Velocities of the bias; empty for a step without momentum
+    pub vb: &'a mut [T],
+}
+
 /// `v ← μ v + (g + λ w)`, then `w ← w − η v`
 ///
 /// `w`: parameters, `v`: velocities, `g`: gradient of the loss by `w`; all of one length. If `v` is empty, the

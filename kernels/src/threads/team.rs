@@ -64,7 +64,7 @@ pub fn scope<R: Send>(body: impl FnOnce() -> R + Send) -> R {
 }
 
 /// Runs `body` with all of its loops on this thread: for callers that share out larger pieces themselves
-pub fn alone<R>(body: impl FnOnce() -> R) -> R {
+pub fn run_serial<R>(body: impl FnOnce() -> R) -> R {
     struct Back(bool);
     impl Drop for Back {
         fn drop(&mut self) {
@@ -75,7 +75,7 @@ pub fn alone<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Whether this thread's loops are its own affair: see [`alone`]
+/// Whether this thread's loops are its own affair: see [`run_serial`]
 pub(crate) fn is_alone() -> bool {
     ALONE.get()
 }
@@ -382,7 +382,7 @@ mod tests {
     fn alone_keeps_loops_on_the_thread_until_it_ends() {
         pool(3).install(|| {
             let here = std::thread::current().id();
-            alone(|| parallel_for(50, |_| assert_eq!(std::thread::current().id(), here)));
+            run_serial(|| parallel_for(50, |_| assert_eq!(std::thread::current().id(), here)));
             assert!(!is_alone());
         });
     }

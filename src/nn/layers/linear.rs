@@ -1,9 +1,8 @@
 //! Fully connected layer
 
-use chainrule_kernels::{Engine, Gradient, Map, Scalar};
+use chainrule_kernels::{self as kernels, DenseKernels, Gradient, Scalar, SgdStep};
 
 use crate::nn::matrix::Matrix;
-use crate::nn::sgd::Step;
 
 /// `Y = f(X W + 1 bᵀ)`; `w`: d_in × d_out, `b`: d_out, `X`: batch × d_in, f: the activation that follows
 ///
@@ -32,7 +31,13 @@ impl<T: Scalar> Linear<T> {
     /// # Panics
     /// If the shapes don't fit.
     #[track_caller]
-    pub fn forward(&self, x: &Matrix<T>, f: Map, y: &mut Matrix<T>, engine: &mut Engine<T>) {
+    pub fn forward(
+        &self,
+        x: &Matrix<T>,
+        f: kernels::Activation,
+        y: &mut Matrix<T>,
+        engine: &mut DenseKernels<T>,
+    ) {
         engine.affine(x.view(), self.w.view(), &self.b, f, y.view_mut());
     }
 
@@ -48,13 +53,13 @@ impl<T: Scalar> Linear<T> {
         &mut self,
         x: &Matrix<T>,
         dy: &Matrix<T>,
-        dx: Option<(&mut Matrix<T>, Map)>,
-        step: Option<Step<'_, T>>,
-        engine: &mut Engine<T>,
+        dx: Option<(&mut Matrix<T>, kernels::Activation)>,
+        step: Option<SgdStep<'_, T>>,
+        engine: &mut DenseKernels<T>,
     ) {
         let Self { w, b, dw, db } = self;
         let gradient = match step {
-            Some(Step { rule, vw, vb }) => Gradient::Step { rule, b, vw, vb },
+            Some(step) => Gradient::Step { b, step },
             None => {
                 dw.set_rows(w.rows());
                 Gradient::Store { dw: dw.data_mut(), db }
@@ -82,12 +87,12 @@ mod tests {
         layer.b = vec![0.5, -0.5];
         let x = Matrix::from_slice(&[1.0, 0.0, -1.0, 2.0, 1.0, 0.0], 2, 3);
         let mut y = Matrix::from_fn(2, 2, |_, _| f64::NAN);
-        let mut engine = Engine::default();
-        layer.forward(&x, Map::Identity, &mut y, &mut engine);
+        let mut engine = DenseKernels::default();
+        layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
         assert_eq!(y.data(), [-3.5, -4.5, 5.5, 7.5]);
         let dy = Matrix::from_slice(&[1.0, 2.0, 3.0, 4.0], 2, 2);
         let mut dx = Matrix::from_fn(2, 3, |_, _| f64::NAN);
-        layer.backward(&x, &dy, Some((&mut dx, Map::Identity)), None, &mut engine);
+        layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);
         assert_eq!(layer.dw.data(), [7.0, 10.0, 3.0, 4.0, -1.0, -2.0]);
         assert_eq!(layer.db, [4.0, 6.0]);
         assert_eq!(dx.data(), [5.0, 11.0, 17.0, 11.0, 25.0, 39.0]);

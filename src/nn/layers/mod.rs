@@ -14,7 +14,7 @@ pub use sigmoid::Sigmoid;
 use std::fmt;
 use std::str::FromStr;
 
-use chainrule_kernels::{Map, Scalar};
+use chainrule_kernels::{self as kernels, Scalar};
 use serde::{Deserialize, Serialize};
 
 use crate::nn::matrix::Matrix;
@@ -32,10 +32,10 @@ pub enum Activation {
 
 impl Activation {
     /// As an engine fuses it into a layer's products
-    pub fn map(self) -> Map {
+    pub fn map(self) -> kernels::Activation {
         match self {
-            Self::Relu => Map::Relu,
-            Self::Sigmoid => Map::Sigmoid,
+            Self::Relu => kernels::Activation::Relu,
+            Self::Sigmoid => kernels::Activation::Sigmoid,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Rectified linear unit
 
-use chainrule_kernels::{Map, Scalar};
+use chainrule_kernels::{self as kernels, Scalar};
 
 use crate::nn::matrix::Matrix;
 
@@ -13,7 +13,7 @@ pub struct ReLU;
 impl ReLU {
     /// `x ← max(x, 0)`, in place
     pub fn forward<T: Scalar>(x: &mut Matrix<T>) {
-        Map::Relu.forward(x.data_mut());
+        kernels::Activation::Relu.forward(x.data_mut());
     }
 
     /// `dy ← dy · [y > 0] = dx`, in place; y tells where x was positive as well as x would
@@ -23,6 +23,6 @@ impl ReLU {
     #[track_caller]
     pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &mut Matrix<T>) {
         assert!(y.shape() == dy.shape(), "ReLU: y is {:?}, dy {:?}", y.shape(), dy.shape());
-        Map::Relu.backward(dy.data_mut(), y.data());
+        kernels::Activation::Relu.backward(dy.data_mut(), y.data());
     }
 }

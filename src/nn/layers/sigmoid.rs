@@ -1,6 +1,6 @@
 //! Logistic sigmoid
 
-use chainrule_kernels::{Map, Scalar};
+use chainrule_kernels::{self as kernels, Scalar};
 
 use crate::nn::matrix::Matrix;
 
@@ -13,7 +13,7 @@ pub struct Sigmoid;
 impl Sigmoid {
     /// `x ← 1 / (1 + e⁻ˣ)`, in place
     pub fn forward<T: Scalar>(x: &mut Matrix<T>) {
-        Map::Sigmoid.forward(x.data_mut());
+        kernels::Activation::Sigmoid.forward(x.data_mut());
     }
 
     /// `dy ← dy · y (1 − y) = dx`, in place
@@ -23,6 +23,6 @@ impl Sigmoid {
     #[track_caller]
     pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &mut Matrix<T>) {
         assert!(y.shape() == dy.shape(), "Sigmoid: y is {:?}, dy {:?}", y.shape(), dy.shape());
-        Map::Sigmoid.backward(dy.data_mut(), y.data());
+        kernels::Activation::Sigmoid.backward(dy.data_mut(), y.data());
     }
 }
