@@ -1,4 +1,4 @@
-//! Whole training epochs, without evaluation, on images of Fashion-MNIST's size
+//! Epochs of training, without evaluation, on images of Fashion-MNIST's size
 //!
 //! One item is one training sample.
 
@@ -16,7 +16,7 @@ fn main() {
     divan::main();
 }
 
-/// What it is called, hidden layers, batch size
+/// Name, hidden layers, batch size
 type Net = (&'static str, &'static str, usize);
 const NETS: &[Net] =
     &[("softmax", "none", 64), ("tiny", "32", 16), ("small", "128x64", 64), ("wide", "512x512", 128)];
@@ -44,7 +44,7 @@ fn epoch<const THREADS: usize>(bencher: Bencher<'_, '_>, net: &Net) {
     epochs(bencher, THREADS, EngineChoice::Auto, net);
 }
 
-/// What to compare with
+/// The same by the other backend, for comparison
 #[divan::bench(args = NETS, consts = [1, 2], sample_count = 5, sample_size = 1)]
 fn epoch_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, net: &Net) {
     epochs(bencher, THREADS, EngineChoice::Matrixmultiply, net);

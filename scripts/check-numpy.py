@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""Holds chainrule's arithmetic, and with --time its speed, against NumPy.
+"""Compares chainrule's arithmetic, and with --time its speed, with NumPy.
 
     cargo build --release && scripts/get-data.sh && python3 scripts/check-numpy.py [--time 5]
 
-Needs NumPy and nothing else. For f64 and for f32 it takes chainrule's start weights (a run of 0
-epochs), trains one epoch of plain NumPy from them, in the order of the file, and compares with the
-weights after one epoch of chainrule. Bars: f64, no tensor off by more than 1e-9 of its largest
-weight; f32, nothing off by more than 2e-3 of the net's largest weight.
+It needs only NumPy. For f64 and f32, it takes chainrule's initial weights (a run of 0 epochs), trains
+one epoch in NumPy in the order of the file, and compares the result with the weights after one epoch
+of chainrule. Tolerances: in f64, 1e-9 of the largest weight of each tensor; in f32, 2e-3 of the
+largest weight of the net.
 
-The f32 epoch is over the first 2000 images only. In f32 some ReLU input lies within rounding of 0
-in about every third full epoch; there two correct programs take different sides, and the epoch
-blows that up to some percent of the weights (two NumPy programs that differ only in the order of
-their sums: 3e-2 to 9e-2 for 3 of 10 seeds; over 2000 images never above 2e-7 for 40 seeds).
+The f32 comparison uses only the first 2000 images. In about one of three full f32 epochs, a ReLU
+input is so close to 0 that rounding changes its sign. Two correct programs then continue with
+different gradients, and their weights differ by some percent after the epoch. (Two NumPy programs
+that differ only in the order of their sums ended 3e-2 to 9e-2 apart for 3 of 10 seeds; over 2000
+images they were never more than 2e-7 apart, for 40 seeds.)
 
-Exit: 0 within the bars, 1 not, or something failed, 2 wrong usage.
+Exit codes: 0 within the tolerances, 1 outside or failed, 2 wrong usage.
 """
 
 import argparse
@@ -71,7 +72,7 @@ def read_idx(folder, name, dims):
 
 
 def write_subset(folder, pixels, labels):
-    """The images given as a data set of their own (training and test images are the same)."""
+    """Writes the given images as a data set whose training and test images are the same."""
     folder.mkdir()
     for part in ("train", "t10k"):
         for name, array in (("images-idx3", pixels.reshape(-1, 28, 28)), ("labels-idx1", labels.astype(np.uint8))):
@@ -80,7 +81,7 @@ def write_subset(folder, pixels, labels):
 
 
 def read_safetensors(path):
-    """All tensors of a file, by name: 8 bytes length (little-endian), JSON header, numbers."""
+    """All tensors of a safetensors file by name: 8 bytes length (little-endian), JSON header, data."""
     raw = path.read_bytes()
     size = int.from_bytes(raw[:8], "little")
     if len(raw) < 8 or size > len(raw) - 8:
@@ -150,7 +151,7 @@ def chainrule(args, data, out, epochs, dtype, *more):
 
 
 def epoch_seconds(run):
-    """`epoch_s` of the last epoch in a run's epochs.csv."""
+    """Returns `epoch_s` of the last epoch in a run's epochs.csv."""
     path = run / "epochs.csv"
     try:
         with path.open(newline="") as file:
@@ -160,7 +161,7 @@ def epoch_seconds(run):
         raise Failure(f"{path}: no usable column epoch_s ({err!r})") from err
 
 
-# --- the oracle: clear, not fast ---------------------------------------------------------------
+# --- reference: written for clarity  ---------------------------------------------------------------
 
 
 def train_one_epoch(layers, pixels, labels, args):
@@ -174,12 +175,12 @@ def train_one_epoch(layers, pixels, labels, args):
         y = labels[start : start + args.batch_size]
         weights, biases = params[0::2], params[1::2]
 
-        inputs = []  # of each layer
+        inputs = []  # the input of each layer
         for i, (w, b) in enumerate(zip(weights, biases)):
             inputs.append(x)
             x = x @ w.T + b
             if i + 1 < len(weights):
-                # 1 / (1 + exp(-z)), in the form that cannot overflow
+                # 1 / (1 + exp(-z)) in a form that cannot overflow
                 x = np.maximum(x, 0) if args.activation == "relu" else (1 + np.tanh(x / 2)) / 2
 
         # d(mean cross-entropy)/d(logits) = (softmax - one-hot) / batch
@@ -203,7 +204,7 @@ def train_one_epoch(layers, pixels, labels, args):
 
 
 def compare(args, dtype, pixels, labels):
-    """Prints the differences for one number type; True if they are within its bar."""
+    """Prints the differences for one dtype; returns True if they are within its tolerance."""
     bar = BARS[dtype]
     with tempfile.TemporaryDirectory(prefix="check-numpy-") as tmp:
         tmp = pathlib.Path(tmp)
@@ -243,16 +244,16 @@ def compare(args, dtype, pixels, labels):
     return judged <= bar
 
 
-# --- the rival: as fast as NumPy goes ----------------------------------------------------------
+# --- NumPy program written for speed ----------------------------------------------------------
 
 
 class FastTrainer:
-    """Float32 NumPy with nothing allocated in the loop.
+    """Float32 NumPy that allocates nothing in its loop.
 
-    Images are converted once; a batch is gathered into a fixed buffer. Weights are [in, out], all
-    parameters lie in one vector, and eta is folded into the loss gradient, so that the update
-    `v = mu v + eta (g + lambda w); w = w - v` is three sweeps over that vector (five with weight
-    decay). No loss is computed: that is NumPy's advantage.
+    Images are converted once, and each batch is gathered into a fixed buffer. Weights are [in, out],
+    all parameters are in one vector, and eta is multiplied into the loss gradient, so that the update
+    `v = mu v + eta (g + lambda w); w = w - v` makes three passes over that vector (five with weight
+    decay). It does not compute the loss, which favors NumPy.
     """
 
     def __init__(self, layers, pixels, labels, args):
@@ -273,7 +274,7 @@ class FastTrainer:
                 gradients.append(self.g[at : at + source.size].reshape(source.shape))
                 views[-1][...] = source
                 at += source.size
-        self.batches = {}  # rows -> buffers: one set for full batches, one for the last, short one
+        self.batches = {}  # rows -> buffers: one set for full batches, one for the shorter last batch
         for rows in {min(args.batch_size, self.n), self.n % args.batch_size} - {0}:
             self.batches[rows] = self.buffers(rows)
 
@@ -353,7 +354,7 @@ class FastTrainer:
 
 
 def train_accuracy(trainer, labels):
-    """Share of training images that a FastTrainer's weights get right: shows that it learns."""
+    """Training accuracy of a FastTrainer's weights, to show that it learns."""
     x = trainer.x
     for i, (w, b) in enumerate(zip(trainer.weights, trainer.biases)):
         x = x @ w + b
@@ -363,7 +364,7 @@ def train_accuracy(trainer, labels):
 
 
 def race(args, pixels, labels):
-    """Epochs of NumPy and of chainrule in turns, so that a slow minute of the machine hits both."""
+    """Times epochs of NumPy and chainrule in turns, so that a slow minute of the machine affects both."""
     with tempfile.TemporaryDirectory(prefix="check-numpy-") as tmp:
         run = chainrule(args, args.data, pathlib.Path(tmp, "start"), 0, "f32")
         trainer = FastTrainer(layers_of(run / "model.safetensors", args, "f32"), pixels, labels, args)
@@ -373,7 +374,7 @@ def race(args, pixels, labels):
             begin = time.perf_counter()
             trainer.epoch()
             numpy_s.append(time.perf_counter() - begin)
-            time.sleep(0.3)  # BLAS threads spin a while after their work
+            time.sleep(0.3)  # BLAS threads spin for a while after their work
             run = chainrule(args, args.data, pathlib.Path(tmp, f"turn{turn}"), 2, "f32")
             chainrule_s.append(epoch_seconds(run))
             say(f"turn {turn + 1} of {args.time}: NumPy {numpy_s[-1]:.3f} s, chainrule {chainrule_s[-1]:.3f} s")
@@ -417,7 +418,7 @@ def arguments():
     parser.add_argument("--weight-decay", type=real, default=0.0)
     parser.add_argument("--activation", choices=["relu", "sigmoid"], default="relu")
     parser.add_argument("--seed", type=number(int, 0, "whole number >= 0"), default=1)
-    parser.add_argument("--time", type=count, default=0, metavar="EPOCHS", help="also time so many epochs of each")
+    parser.add_argument("--time", type=count, default=0, metavar="EPOCHS", help="also time this many epochs of each program")
     args = parser.parse_args()
     words = [w for text in args.hidden_dims for w in text.split(",") if w]
     try:

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Times chainrule against NumPy, PyTorch, JAX, scikit-learn, candle and burn on this machine.
+# Compares the speed of chainrule with NumPy, PyTorch, JAX, scikit-learn, candle and burn on this machine.
 #
 #   scripts/compare.sh                                     all peers, four nets, 1 and 2 threads: an hour or two
 #   scripts/compare.sh --peers numpy,jax --nets small      a few minutes
 #   scripts/compare.sh --help                              all options
 #
 # Peers in Python are installed into target/compare-venv (PyTorch with its dependencies takes 5 GB; COMPARE_TORCH
-# names another package or wheel, such as a CPU build). Peers in Rust are the crate in peers/, built only if asked for.
-# Writes compare.csv, compare.md and compare.svg to results/ (--out DIR). Exit code 1 if a program failed or its
-# accuracy is not that of the others; the rest is written all the same.
+# names another package or wheel, such as a CPU build). Peers in Rust are the crate in peers/, built only if chosen.
+# Writes compare.csv, compare.md and compare.svg to results/ (--out DIR). The exit code is 1 if a program failed or its
+# accuracy differs from the others; the results of the other programs are written in any case.
 set -euo pipefail
 
 say() { printf 'compare: %s\n' "$*" >&2; }

@@ -1,4 +1,4 @@
-//! Nothing is allocated per batch after the first, but for the packing buffers of `matrixmultiply`
+//! Batches after the first allocate nothing but the packing buffers of `matrixmultiply`
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
@@ -9,21 +9,21 @@ use chainrule::config::Settings;
 use chainrule::data::{Dataset, Split};
 use chainrule::train::trainer::Trainer;
 
-/// `matrixmultiply` asks for its packing buffers at this alignment or more; nothing of ours does
+/// The smallest alignment of `matrixmultiply`'s packing buffers; our own allocations have a smaller one
 const PACKING_ALIGNMENT: usize = 32;
 
 struct Counting;
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: all work is the system allocator's; counting touches no memory of its own but an atomic.
+// SAFETY: every call goes to the system allocator unchanged; counting writes only an atomic.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(usize::from(layout.align() < PACKING_ALIGNMENT), Ordering::Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is that of `System`, too.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is that of `System`, too.
         unsafe { System.dealloc(at, layout) }
     }
 }
@@ -33,7 +33,7 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn batches_after_the_first_allocate_nothing() {
-    // In the first three batches no pixel is 0, then half of them are: products go another way.
+    // In the first three batches no pixel is 0, later half of them are, so both product kernels run.
     let pixel = |at: usize| if at > 3 * 64 * 784 && at.is_multiple_of(2) { 0 } else { 7 };
     let images = (0..500 * 784).map(pixel).collect();
     let split = Split { images, labels: (0..500).map(|i| i % 10).collect(), features: 784 };

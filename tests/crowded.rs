@@ -4,19 +4,23 @@
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+#[path = "support/launch.rs"]
+mod launch;
+
+use launch::{CHAINRULE, launch};
 
 /// No bar for speed: a hundred times what it takes, after which it is stuck
 const STUCK: Duration = Duration::from_secs(300);
 
 /// The model that one epoch on the synthetic set leaves, by `program` with `args` before the usual ones
 fn model(folder: &Path, run_id: &str, program: &str, args: &[&str], threads: &str) -> Vec<u8> {
-    let mut command = Command::new(program);
-    command.current_dir(folder).args(args);
+    let mut command = launch(program, folder);
+    command.args(args);
     command.args(["train", "--quiet", "--data", "synthetic", "--epochs", "1", "--hidden-dims", "48,16"]);
-    command.args(["--threads", threads, "--run-id", run_id]).stdin(Stdio::null());
+    command.args(["--threads", threads, "--run-id", run_id]);
     let mut child = command.spawn().unwrap();
     let start = Instant::now();
     let status = loop {
@@ -43,12 +47,11 @@ fn a_core() -> String {
 #[test]
 fn one_core_many_threads_and_other_load_end_in_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
-    let chainrule = env!("CARGO_BIN_EXE_chainrule");
-    let alone = model(folder.path(), "alone", chainrule, &[], "1");
-    let many = model(folder.path(), "many", chainrule, &[], "16");
+    let alone = model(folder.path(), "alone", CHAINRULE, &[], "1");
+    let many = model(folder.path(), "many", CHAINRULE, &[], "16");
     assert!(alone == many, "16 threads");
     let core = a_core();
-    let one_core = model(folder.path(), "one-core", "taskset", &["-c", &core, chainrule], "4");
+    let one_core = model(folder.path(), "one-core", "taskset", &["-c", &core, CHAINRULE], "4");
     assert!(alone == one_core, "4 threads on one core");
     let done = AtomicBool::new(false);
     let beside_load = std::thread::scope(|scope| {
@@ -59,7 +62,7 @@ fn one_core_many_threads_and_other_load_end_in_the_same_bits() {
                 }
             });
         }
-        let run = || model(folder.path(), "loaded", chainrule, &[], "2");
+        let run = || model(folder.path(), "loaded", CHAINRULE, &[], "2");
         let model = std::panic::catch_unwind(run);
         done.store(true, Ordering::Relaxed);
         model

@@ -30,7 +30,7 @@ impl Layers {
 
 pub struct Mlp {
     device: Device,
-    /// Taken out and put back by each step, since burn's optimiser consumes it
+    /// Each step takes it out and puts it back, since burn's optimizer consumes it
     layers: Option<Layers>,
     optimiser: ModuleOptimizer,
 }

@@ -1,4 +1,4 @@
-//! candle: `Linear` layers on the CPU; its SGD has no momentum, so the velocities are kept here
+//! candle: `Linear` layers on the CPU; candle's SGD has no momentum, so this file keeps the velocities
 
 use anyhow::{Context, Result};
 use candle_core::{D, DType, Device, Tensor, Var};

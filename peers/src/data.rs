@@ -1,4 +1,4 @@
-//! Fashion-MNIST from its four gzip files, pixels as bytes until a batch is made of them
+//! Fashion-MNIST from its four gzip files, with pixels as bytes until a batch is gathered
 
 use std::fs::File;
 use std::io::Read;
@@ -26,7 +26,7 @@ impl Data {
         Ok(Self { features, train_labels, test_images, test_labels, train_images })
     }
 
-    /// The images `chosen`, one a row, from 0 to 1
+    /// The images with indices `chosen`, one per row, scaled to 0 to 1
     pub fn train_rows(&self, chosen: &[usize]) -> Vec<f32> {
         let mut rows = Vec::with_capacity(chosen.len() * self.features);
         for &i in chosen {
@@ -41,7 +41,7 @@ pub fn scaled(images: &[u8]) -> Vec<f32> {
     images.iter().map(|&byte| f32::from(byte) * (1.0 / 255.0)).collect()
 }
 
-/// The bytes of an IDX file, and how many belong to an item
+/// The bytes of an IDX file, and the number of bytes per item
 fn read_idx(path: &Path) -> Result<(Vec<u8>, usize)> {
     let mut bytes = Vec::new();
     MultiGzDecoder::new(File::open(path)?).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! candle and burn on the task of scripts/compare.sh: trains a dense net, times epochs and predictions, and prints a
+//! The candle and burn programs of scripts/compare.sh: each trains a dense net, times epochs and predictions, and prints a
 //! line of JSON, as the programs in scripts/compare/ do
 
 mod burn_mlp;
@@ -19,7 +19,7 @@ use crate::data::Data;
 
 const LEARNING_RATE: f64 = 0.01;
 const MOMENTUM: f64 = 0.9;
-/// Images a batch when all test images are read
+/// Images per batch when all test images are predicted
 const PREDICT_ROWS: usize = 1000;
 
 #[derive(Parser)]
@@ -33,7 +33,7 @@ struct Args {
     batch_size: usize,
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// Timed epochs, after one that is not
+    /// Timed epochs, after one warm-up epoch
     #[arg(long, default_value_t = 5)]
     epochs: usize,
     #[arg(long, default_value = "data/fashion-mnist")]
@@ -117,7 +117,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The median of `times` calls, after one that is not timed
+/// The median time of `times` calls, after one warm-up call
 fn median_seconds(times: usize, call: impl Fn() -> Result<()>) -> Result<f64> {
     call()?;
     let mut seconds = Vec::with_capacity(times);

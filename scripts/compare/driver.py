@@ -31,7 +31,7 @@ SCRIPTS = {
     "jax": ["jax_mlp.py"],
     "sklearn": ["sklearn_mlp.py"],
 }
-# Test accuracies of one net may differ by so much: seeds differ, the arithmetic does not.
+# Largest allowed difference of test accuracies for one net: the programs use different seeds.
 ACCURACY_SPREAD = 0.03
 COLUMNS = [
     *("program", "version", "net", "layers", "batch_size", "threads", "epochs", "epoch_median_s", "epoch_min_s"),
@@ -46,13 +46,13 @@ def arguments():
     parser.add_argument("--peers", type=names(PEERS), default=PEERS, help=f"of {','.join(PEERS)} (default: all)")
     parser.add_argument("--nets", type=names(NETS), default=list(NETS), help=f"of {','.join(NETS)} (default: all)")
     parser.add_argument("--threads", type=lambda t: [int(n) for n in t.split(",")], default=[1, 2], help="default 1,2")
-    parser.add_argument("--epochs", type=int, default=5, help="timed epochs a turn, after one that is not (default 5)")
-    parser.add_argument("--turns", type=int, default=1, help="how often each program has its turn (default 1)")
+    parser.add_argument("--epochs", type=int, default=5, help="timed epochs per turn, after one warm-up epoch (default 5)")
+    parser.add_argument("--turns", type=int, default=1, help="number of turns of each program (default 1)")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data/fashion-mnist")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "results")
-    parser.add_argument("--keep", action="store_true", help="keep compare.csv's lines of nets and threads not run now")
-    parser.add_argument("--readme", action="store_true", help="put table and chart into README.md and docs/")
-    parser.add_argument("--list-peers", action="store_true", help="only print the chosen peers, one a line")
+    parser.add_argument("--keep", action="store_true", help="keep the rows of compare.csv whose nets and threads are not run now")
+    parser.add_argument("--readme", action="store_true", help="write table and chart into README.md and docs/")
+    parser.add_argument("--list-peers", action="store_true", help="only print the chosen peers, one per line")
     return parser.parse_args()
 
 
@@ -68,15 +68,15 @@ def say(text):
 
 
 class Failure(Exception):
-    """A program did not do what it should."""
+    """A program failed or printed something unexpected."""
 
 
 # --- running -----------------------------------------------------------------------------------
 
 
 def run(command, threads):
-    """Its last line on stdout, wall time in s and peak memory in MiB."""
-    # What the user has set for chainrule or for OpenBLAS (its kernels, say) would make the comparison another one.
+    """Runs a program; returns its last line on stdout, wall time in s and peak memory in MiB."""
+    # Variables that the user has set for chainrule or OpenBLAS (such as the choice of kernels) would change the comparison.
     dropped = ("CHAINRULE_", "OPENBLAS_")
     keep = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
     limits = ["OMP", "OPENBLAS", "MKL", "RAYON"]
@@ -156,7 +156,7 @@ def whole_process(program, threads, args):
 
 
 def measure(args):
-    """(program, net, threads) -> what its turns gave, and the failures in words."""
+    """Returns a map (program, net, threads) -> results of its turns, and a list of failures."""
     results, failures = {}, []
     programs = ["chainrule", *args.peers]
     for net in args.nets:
@@ -178,7 +178,7 @@ def measure(args):
     return results, [text for _, text in failures]
 
 
-# --- figures -----------------------------------------------------------------------------------
+# --- results -----------------------------------------------------------------------------------
 
 
 def gflop_an_epoch(dims):
@@ -225,7 +225,7 @@ def rows_of(results):
 
 
 def kept(path, rows):
-    """The lines of an earlier compare.csv whose net and number of threads were not run now; their figures as numbers."""
+    """Rows of an earlier compare.csv whose net and number of threads were not run now, with numbers parsed."""
     now = {(row["net"], row["threads"]) for row in rows}
     if not path.exists():
         return []
@@ -239,7 +239,7 @@ def kept(path, rows):
 
 
 def odd_accuracies(rows):
-    """In words, the programs whose accuracy is not that of the others."""
+    """Returns a message for each program whose accuracy differs from the others."""
     odd = []
     for net in {row["net"] for row in rows}:
         all_of_net = [row for row in rows if row["net"] == net]
@@ -253,7 +253,7 @@ def odd_accuracies(rows):
 
 
 def table(rows):
-    """Markdown: seconds an epoch by program, and how many times as fast chainrule is as the fastest peer."""
+    """Markdown table: seconds per epoch by program, and the ratio of the fastest peer to chainrule."""
     keys = sorted({(list(NETS).index(r["net"]), r["net"], r["threads"]) for r in rows})
     columns = [(net, threads) for _, net, threads in keys]
     programs = [p for p in ["chainrule", *PEERS] if any(r["program"] == p for r in rows)]
@@ -277,7 +277,7 @@ def table(rows):
 
 
 def chart(rows):
-    """SVG: for each net, at the best of its thread counts, how many times as long as chainrule each program takes."""
+    """SVG: time of each program divided by chainrule's, for each net, each program at its best number of threads."""
     nets = [net for net in NETS if any(r["net"] == net for r in rows)]
     programs = [p for p in ["chainrule", *PEERS] if any(r["program"] == p for r in rows)]
     best = {}
@@ -303,10 +303,10 @@ def chart(rows):
         for program in programs:
             ratio = best.get((program, net), float("nan")) / best.get(("chainrule", net), float("nan"))
             if ratio == ratio:
-                colour = "#d1495b" if program == "chainrule" else "#8d99ae"
+                color = "#d1495b" if program == "chainrule" else "#8d99ae"
                 length = max(1, wide * ratio / longest)
                 out.append(f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{program}</text>')
-                out.append(f'<rect x="{left}" y="{y + 2}" width="{length:.1f}" height="{bar - 4}" fill="{colour}"/>')
+                out.append(f'<rect x="{left}" y="{y + 2}" width="{length:.1f}" height="{bar - 4}" fill="{color}"/>')
                 out.append(f'<text x="{left + length + 6:.1f}" y="{y + 13}">{ratio:.2f}</text>')
                 y += bar
         y += 14

@@ -1,4 +1,4 @@
-"""What every Python peer needs: arguments, Fashion-MNIST as arrays, start weights, and its result as a line of JSON."""
+"""Code shared by the Python peers: arguments, Fashion-MNIST as arrays, initial weights, and results as a line of JSON."""
 
 import argparse
 import gzip
@@ -18,7 +18,7 @@ def arguments(description):
     parser.add_argument("--net", default="784-128-64-10", help="widths from features to classes")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=5, help="timed epochs, after one that is not")
+    parser.add_argument("--epochs", type=int, default=5, help="timed epochs, after one warm-up epoch")
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("data/fashion-mnist"))
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--predict", action="store_true", help="also time predictions")
@@ -35,7 +35,7 @@ def read_idx(path):
 
 
 def load(folder):
-    """Training images and labels, test images and labels: bytes, an image a row."""
+    """Training images and labels, test images and labels: bytes, one image per row."""
     arrays = []
     for part in ("train", "t10k"):
         images = read_idx(folder / f"{part}-images-idx3-ubyte.gz")
@@ -59,13 +59,13 @@ def timed(call):
 
 
 def train(args, epoch):
-    """One epoch to warm up, then the timed ones: their seconds."""
+    """Runs one warm-up epoch, then the timed epochs; returns their seconds."""
     epoch()
     return [timed(epoch) for _ in range(args.epochs)]
 
 
 def report(args, program, version, epoch_s, accuracy, predict_all, predict_one, images):
-    """Prints the line; `predict_all` and `predict_one` are called to be timed if that is asked for."""
+    """Prints the line; `predict_all` and `predict_one` are timed if --predict is given."""
     line = {
         "program": program,
         "version": version,

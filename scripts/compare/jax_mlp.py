@@ -1,4 +1,4 @@
-"""JAX at its best: a whole epoch is one compiled call, a scan over the batches, with its buffers donated."""
+"""JAX, written for speed: an epoch is one compiled call, a scan over the batches, with donated buffers."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""NumPy at its best: every array allocated once, `out=` everywhere, pixels as bytes until a batch is gathered."""
+"""NumPy, written for speed: every array is allocated once, `out=` everywhere, pixels stay bytes until a batch is gathered."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ class Net:
         self.deltas = [np.empty((rows, d), np.float32) for d in dims]
 
     def forward(self, rows):
-        """From flow[0] to the logits."""
+        """Computes the logits from flow[0]."""
         for l, (w, b) in enumerate(self.params):
             z = self.flow[l + 1][:rows]
             np.matmul(self.flow[l][:rows], w, out=z)
@@ -24,7 +24,7 @@ class Net:
         return z
 
     def backward(self, rows, labels):
-        """From the logits to a step of SGD."""
+        """Computes all gradients from the logits and makes one SGD step."""
         z, delta = self.flow[-1][:rows], self.deltas[-1][:rows]
         np.subtract(z, z.max(axis=1, keepdims=True), out=delta)
         np.exp(delta, out=delta)

@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier, plain SGD with momentum, a fit of one iteration an epoch."""
+"""scikit-learn's MLPClassifier, SGD with momentum; each epoch is one `fit` with one iteration."""
 
 import warnings
 

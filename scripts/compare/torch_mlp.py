@@ -11,7 +11,7 @@ from fashion import LEARNING_RATE, MOMENTUM, arguments, load, report, start_weig
 COMPILED = "--compile" in sys.argv
 if COMPILED:
     sys.argv.remove("--compile")
-# Several steps a call pay while a step is short; on longer ones they only compile longer.
+# Several steps per call are faster while a step is short; with long steps they only take longer to compile.
 STEPS_A_CALL = {16: 8, 64: 8}
 
 
@@ -27,7 +27,7 @@ def model_of(params):
 
 
 def eager_epoch(model, images, labels, args):
-    """A function of an order of the images: one epoch of the usual loop, over a permutation at once, no DataLoader."""
+    """Returns a function that runs one epoch of the usual loop over a permutation of the images, without DataLoader."""
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, fused=True)
     criterion = nn.CrossEntropyLoss()
 
@@ -42,7 +42,7 @@ def eager_epoch(model, images, labels, args):
 
 
 def compiled_epoch(model, images, labels, args):
-    """The same, with steps that are one graph: the backward pass is written out, so that nothing breaks it."""
+    """The same with each step as one graph: the backward pass is written out, so that there is no graph break."""
     linears = [layer for layer in model if isinstance(layer, nn.Linear)]
     params = [(layer.weight.data, layer.bias.data) for layer in linears]
     velocities = [(torch.zeros_like(w), torch.zeros_like(b)) for w, b in params]

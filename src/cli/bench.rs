@@ -1,4 +1,4 @@
-//! `chainrule bench`: what the engine does on this machine
+//! `chainrule bench`: measures this machine
 
 use std::path::PathBuf;
 
@@ -6,30 +6,36 @@ use anyhow::Result;
 use chainrule::config::{CsvDialect, EngineChoice};
 use chainrule::tables::atomic_file::write_atomically;
 use chainrule::tables::{BenchRow, to_csv};
-use chainrule::train::bench::{Bench, Dims, Net, standard_nets};
-use chainrule::train::thread_count::cores;
+use chainrule::train::bench::{Bench, Effort, Net, standard_nets};
+use chainrule::train::dims::Dims;
+use chainrule::train::thread_count::{cores, pool};
 
-use super::{Exit, pool, print, tell};
+use super::format::duration;
+use super::{Exit, print, tell};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Numbers of threads to measure with [default: 1 and one a core]
+    /// Numbers of threads to measure with [default: 1 and the number of cores]
     #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Vec<u16>,
 
-    /// Only this net: its widths from features to classes, as 784-128-64-10 [default: tiny, small, wide and big]
+    /// Measure only this net: its widths from features to classes, as 784-128-64-10 [default: tiny, small, wide and big]
     #[arg(long, value_name = "DIMS")]
     net: Option<Dims>,
 
-    /// Images a step of that net [default: 64]
+    /// Images in a batch of that net [default: 64]
     #[arg(long, value_name = "N", requires = "net", value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: Option<u32>,
 
-    /// Timed epochs of each net, after one that is not
+    /// Timed epochs of each net, after one that is not timed
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
 
-    /// Who computes the products
+    /// Measure as little as possible, to see that all works: the times mean nothing
+    #[arg(long)]
+    quick: bool,
+
+    /// Backend that computes the products
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
 
@@ -37,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
 
-    /// Also write the figures to this CSV file
+    /// Also write the measurements to this CSV file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
@@ -56,13 +62,18 @@ impl Args {
 
     fn nets(&self) -> Vec<Net> {
         let batch_size = self.batch_size.map_or(64, |n| n as usize);
-        self.net.clone().map_or_else(standard_nets, |Dims(dims)| vec![Net { dims, batch_size }])
+        self.net.clone().map_or_else(standard_nets, |dims| vec![Net { dims, batch_size }])
     }
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
-    let bench =
-        Bench { nets: args.nets(), epochs: args.epochs, engine: args.engine, data: args.data.clone() };
+    let bench = Bench {
+        nets: args.nets(),
+        epochs: args.epochs,
+        engine: args.engine,
+        data: args.data.clone(),
+        effort: if args.quick { Effort::QUICK } else { Effort::FULL },
+    };
     let (data, mut rows) = (bench.data()?, Vec::new());
     print(&header())?;
     for threads in args.threads() {
@@ -80,7 +91,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
     if let Some(out) = &args.out {
         write_atomically(out, &to_csv(&rows, args.csv_dialect))?;
-        tell(&format!("{} figures in {}", rows.len(), out.display()));
+        tell(&format!("{} measurements in {}", rows.len(), out.display()));
     }
     Ok(Exit::Done)
 }
@@ -105,13 +116,4 @@ fn line(row: &BenchRow) -> String {
         number(row.images_per_s, 0),
         number(row.fraction_of_peak, 2),
     )
-}
-
-/// In the unit that gives it three or four digits
-fn duration(s: f64) -> String {
-    match s {
-        _ if s < 1e-3 => format!("{:.2} µs", s * 1e6),
-        _ if s < 1.0 => format!("{:.2} ms", s * 1e3),
-        _ => format!("{s:.3} s"),
-    }
 }

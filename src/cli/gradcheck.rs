@@ -1,4 +1,4 @@
-//! `chainrule gradcheck`: backpropagation against central differences, one line a tensor
+//! `chainrule gradcheck`: checks gradients against central differences, one line for each tensor
 
 use std::fmt::Write;
 
@@ -7,61 +7,61 @@ use chainrule::Error;
 use chainrule::config::HiddenDims;
 use chainrule::nn::gradient_check::{Check, TOLERANCE};
 use chainrule::nn::layers::Activation;
+use chainrule::train::dims::Dims;
 
 use super::{Exit, print};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Widths of the hidden layers, apart by spaces or commas; `none` for softmax regression
+    /// Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression
     #[arg(long, value_name = "WIDTH", num_args = 1.., value_delimiter = ',', default_values = ["5", "4"])]
     hidden_dims: Vec<HiddenDims>,
 
-    /// What stands between two layers
+    /// Activation between two layers
     #[arg(long, value_enum, default_value_t)]
     activation: Activation,
 
-    /// Inputs of the net
+    /// Number of inputs of the net
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
     features: u32,
 
-    /// Outputs of the net
+    /// Number of outputs of the net
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..))]
     classes: u32,
 
-    /// Rows of the random batch
+    /// Number of rows in the random batch
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: u32,
 
-    /// Start of the random stream: of weights, inputs and the choice of numbers
+    /// Random seed for weights, inputs and the choice of elements
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
 
-    /// Numbers checked of each tensor at most, chosen at random
+    /// Largest number of elements to check in each tensor, chosen at random
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     samples: u32,
 
-    /// Print nothing; the exit code tells
+    /// Print nothing: the exit code says whether the check passed
     #[arg(long, short)]
     quiet: bool,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
     let hidden = HiddenDims::join(&args.hidden_dims)?;
-    let dims = [&[args.features as usize], &hidden.0[..], &[args.classes as usize]].concat();
-    let parameters: u128 = dims.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum();
+    let dims = Dims([&[args.features as usize], &hidden.0[..], &[args.classes as usize]].concat());
+    let parameters = dims.parameters();
     if parameters > 100_000_000 {
         let (expected, found) =
             ("at most 10^8 parameters in all".to_owned(), format!("{hidden}, {parameters} parameters"));
         return Err(Error::Setting { name: "hidden-dims", expected, found }.into());
     }
     let checks =
-        Check::new(&dims, args.activation, args.batch_size as usize, args.seed).run(args.samples as usize);
+        Check::new(&dims.0, args.activation, args.batch_size as usize, args.seed).run(args.samples as usize);
     let failed = checks.iter().filter(|check| !check.passed()).count();
     if args.quiet {
         return Ok(if failed == 0 { Exit::Done } else { Exit::Failed });
     }
-    let net: Vec<String> = dims.iter().map(ToString::to_string).collect();
-    let mut text = format!("net {}, {}, batch {}, f64\n\n", net.join("-"), args.activation, args.batch_size);
+    let mut text = format!("net {dims}, {}, batch {}, f64\n\n", args.activation, args.batch_size);
     writeln!(
         text,
         "{:<12} {:>11} {:>8} {:>8} {:>21}",

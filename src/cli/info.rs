@@ -1,4 +1,4 @@
-//! `chainrule info`: what is in a model file, a data set or an IDX file
+//! `chainrule info`: shows what is in a model file, a data set or an IDX file
 
 use std::fmt::Write;
 use std::fs::File;
@@ -8,7 +8,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use chainrule::data::{Dataset, Split, idx};
 use chainrule::nn::model_file::{self, ModelFile};
+use chainrule::nn::parameter::Shape;
+use chainrule::train::dims::Dims;
 
+use super::format::times;
 use super::{Exit, print};
 
 #[derive(clap::Args)]
@@ -31,17 +34,17 @@ pub fn run(args: &Args) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Whether a file begins as an IDX file or a gzip stream does, or is too short to be a model
+/// Whether a file begins like an IDX file or a gzip stream, or is too short for a model file
 fn is_idx(path: &Path) -> Result<bool> {
     let metadata = path.metadata().with_context(|| format!("cannot read {}", path.display()))?;
     if !metadata.is_file() {
-        return Ok(true); // The reader of IDX files tells what it is.
+        return Ok(true); // The IDX reader's error says what it is.
     }
     let mut start = Vec::new();
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     file.take(4).read_to_end(&mut start).with_context(|| format!("cannot read {}", path.display()))?;
-    // A model file begins with the length of its header, which is neither below 256 · 256 with its low bytes
-    // 0 nor 0x8b1f in them: 8 bytes, little-endian, of a header padded to a multiple of 8.
+    // A model file begins with the length of its header, 8 bytes, little-endian. The header is padded to a multiple of
+    // 8 bytes, so the first byte is not 0x1f; two zeros would mean an empty header, or one of at least 65,536 bytes.
     Ok(start.len() < 4 || start.starts_with(&[0, 0]) || start.starts_with(&[0x1f, 0x8b]))
 }
 
@@ -78,9 +81,8 @@ fn idx_file(name: &str, idx: &idx::Idx) -> Result<String> {
 }
 
 fn model(name: &str, file: &ModelFile<f64>) -> Result<String> {
-    let dims: Vec<String> = file.model.dims().iter().map(ToString::to_string).collect();
-    let mut text =
-        format!("model       {name}\nnet         {}, {}\n", dims.join("-"), file.model.activation());
+    let dims = Dims(file.model.dims().to_vec());
+    let mut text = format!("model       {name}\nnet         {dims}, {}\n", file.model.activation());
     writeln!(text, "parameters  {}, {}", file.model.parameter_count(), file.dtype)?;
     writeln!(text, "classes     {}", file.classes.join(", "))?;
     for (key, value) in &file.metadata {
@@ -89,19 +91,14 @@ fn model(name: &str, file: &ModelFile<f64>) -> Result<String> {
         }
     }
     writeln!(text, "\n{:<10} {:>12} {:>14} {:>14}", "tensor", "shape", "smallest", "largest")?;
-    for (l, layer) in file.model.layers().iter().enumerate() {
-        let (d_in, d_out) = layer.w.shape();
-        for (name, shape, data) in
-            [("weight", format!("{d_out}×{d_in}"), layer.w.data()), ("bias", d_out.to_string(), &layer.b[..])]
-        {
-            let least = data.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            writeln!(text, "{:<10} {shape:>12} {least:>14.6} {most:>14.6}", format!("{}.{name}", 2 * l))?;
-        }
+    for tensor in file.model.tensors() {
+        let least = tensor.data.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = tensor.data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let shape = match tensor.shape {
+            Shape::Vector(len) => len.to_string(),
+            Shape::Matrix(rows, cols) => format!("{cols}×{rows}"),
+        };
+        writeln!(text, "{:<10} {shape:>12} {least:>14.6} {most:>14.6}", tensor.name())?;
     }
     Ok(text)
-}
-
-fn times(dims: &[usize]) -> String {
-    dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×")
 }

@@ -1,6 +1,7 @@
 //! One file a subcommand: flags in, library call, text out
 
 mod bench;
+mod format;
 mod gradcheck;
 mod info;
 mod plot;
@@ -14,9 +15,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Trains dense neural networks from the command line, fast, on CPUs
 #[derive(Parser)]
@@ -32,32 +31,32 @@ enum Command {
     Train(Box<train::Args>),
     /// Train many nets, side by side: the cross product of --grid axes, a plan, or one of three standard sweeps
     Sweep(Box<sweep::Args>),
-    /// Hold backpropagation against central differences, on a net of your choice
+    /// Check gradients against central differences, on a net of your choice
     Gradcheck(gradcheck::Args),
-    /// Measure what the engine does on this machine: its limits, products, loops, epochs, predictions
+    /// Measure this machine: its limits, products, loops, epochs, predictions
     Bench(bench::Args),
-    /// Tell what is in a model file, a data set's folder or an IDX file
+    /// Show what is in a model file, a data set's folder or an IDX file
     Info(info::Args),
-    /// Draw the pictures of a run or a sweep anew from its CSV files, or lay several runs over one another
+    /// Redraw the pictures of a run or a sweep from its CSV files, or draw several runs into one picture
     Plot(plot::Args),
 }
 
-/// What a process leaves with
+/// How a command ended, which decides the exit code of the process
 #[derive(Clone, Copy)]
 pub enum Exit {
-    /// Done
+    /// It did what was asked for
     Done,
     /// A check failed
     Failed,
-    /// The loss was not finite, or beyond all reason
+    /// The loss was not finite, or too large
     Diverged,
     /// A sweep ended, and a trial failed or diverged
     SomeFailed,
-    /// By the signal of this number
+    /// A signal with this number came
     Interrupted(u8),
 }
 
-/// Runs the command line and says with which code to exit
+/// Runs the command line and returns the exit code
 pub fn main() -> ExitCode {
     let args = std::env::args_os().map(with_dashes);
     let command = Cli::parse_from(args).command;
@@ -84,7 +83,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// `--hidden_dims=…` is `--hidden-dims=…`: people have scripts written that way
+/// Makes `--hidden-dims=…` of `--hidden_dims=…`: both are accepted
 fn with_dashes(arg: OsString) -> OsString {
     match arg.to_str() {
         Some(text) if text.starts_with("--") => match text.split_once('=') {
@@ -95,13 +94,7 @@ fn with_dashes(arg: OsString) -> OsString {
     }
 }
 
-/// That many threads to compute on
-fn pool(threads: usize) -> anyhow::Result<ThreadPool> {
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.with_context(|| format!("cannot start {threads} threads"))
-}
-
-/// Whoever reads our output has seen enough, as `head` does: no error of ours
+/// Whether the reader of our output closed it, as `head` does: that is not an error
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
@@ -113,7 +106,7 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes a line to stderr; when nobody can read it, there is nothing to be done about it
+/// Writes a line to stderr; does nothing where stderr is closed
 fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,24 +1,24 @@
-//! `chainrule plot`: redraws a folder's pictures from its CSV files, or lays several runs over one another
+//! `chainrule plot`: redraws a folder's pictures from its CSV files, or draws several runs into one picture
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use chainrule::plot::folder_pictures as figures;
+use chainrule::plot::folder_pictures::{overlay, redraw_into};
 
 use super::{Exit, tell};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder of a run, of a sweep, or of runs with their runs.csv, whose pictures are redrawn; several folders of runs,
-    /// which are laid over one another
+    /// Folder of a run, of a sweep, or of runs with their runs.csv, whose pictures are redrawn; or several folders of
+    /// runs, which are drawn into one picture
     #[arg(value_name = "DIR", required = true)]
     dirs: Vec<PathBuf>,
 
-    /// Folder that the pictures are put in [default: the run's or sweep's own; for several runs the current folder]
+    /// Folder for the pictures [default: the run's or sweep's own; for several runs the current folder]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(long, short)]
     quiet: bool,
 }
@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> Result<Exit> {
             if let Some(dir) = several.iter().find(|dir| !dir.join("epochs.csv").is_file()) {
                 bail!("{}: expected a run's folder with an epochs.csv, found none", dir.display());
             }
-            figures::overlay(several, args.out.as_deref().unwrap_or(Path::new(".")))?
+            overlay(several, args.out.as_deref().unwrap_or(Path::new(".")))?
         }
     };
     if !args.quiet {
@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<Exit> {
 }
 
 fn one(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let written = figures::redraw_into(dir, out)?;
+    let written = redraw_into(dir, out)?;
     if written.is_empty() {
         let there = ["runs.csv", "epochs.csv", "confusion.csv"].map(|name| dir.join(name).is_file());
         match there {
@@ -52,7 +52,7 @@ fn one(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
                 "{}: expected a run's folder (epochs.csv, confusion.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
                 dir.display()
             ),
-            _ => bail!("{}: nothing to draw: its CSV files have no figures", dir.display()),
+            _ => bail!("{}: nothing to draw: its CSV files have no metrics", dir.display()),
         }
     }
     Ok(written)

@@ -1,4 +1,4 @@
-//! Progress on stderr: a bar on a terminal, plain lines elsewhere, nothing when asked for quiet
+//! Progress of a run on stderr: a bar on a terminal, plain lines elsewhere, nothing with --quiet
 
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
@@ -7,15 +7,18 @@ use std::time::{Duration, Instant};
 use chainrule::config::TrainConfig;
 use chainrule::data::Dataset;
 use chainrule::nn::loss::LossSum;
-use chainrule::train::run::{EpochFigures, Reporter};
+use chainrule::train::dims::Dims;
+use chainrule::train::metrics::EpochMetrics;
+use chainrule::train::run::Reporter;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::format::{percent, thousands};
 use super::tell;
 
-/// Times a second that the bar is drawn: a drawing takes about 0.1 ms of a thread that computes
+/// Drawings of the bar per second; few, since a thread that trains draws them
 const DRAWS_PER_S: u8 = 10;
 
-/// Tells of a run as it goes on
+/// Writes the progress of a run to stderr
 pub struct Progress {
     quiet: bool,
     epochs: u32,
@@ -27,16 +30,14 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(config: &TrainConfig, data: &Dataset, quiet: bool) -> Self {
-        let dims = config.dims(data.features(), data.classes.len());
-        let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
+        let dims = Dims(config.dims(data.features(), data.classes.len()));
         let threads = rayon::current_num_threads();
         let net = format!(
-            "{}, {} training{} and {} test images; net {}, {}, {}",
+            "{}, {} training{} and {} test images; net {dims}, {}, {}",
             data.source,
             data.train.len(),
             if config.val_split > 0.0 { format!(" ({} held out)", config.val_split) } else { String::new() },
             data.test.len(),
-            dims.join("-"),
             config.activation,
             if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") },
         );
@@ -79,25 +80,25 @@ impl Reporter for Progress {
         bar.set_message(format!(
             "epoch {epoch}/{}, loss {loss:.4}, accuracy {}, {} samples/s",
             self.epochs,
-            percent(accuracy as f32),
+            percent(accuracy),
             thousands(rate)
         ));
     }
 
-    fn epoch(&mut self, figures: &EpochFigures) {
-        let EpochFigures { epoch, train, val, test, seconds } = figures;
+    fn epoch(&mut self, metrics: &EpochMetrics) {
+        let EpochMetrics { epoch, train, val, test, seconds, .. } = metrics;
         let width = self.epochs.to_string().len();
-        let part = |sums: &LossSum| {
+        let part = |(name, sums): (&str, &LossSum)| {
             let (loss, accuracy) =
                 (sums.mean_loss().unwrap_or_default(), sums.accuracy().unwrap_or_default());
-            format!("loss {loss:.4}, accuracy {}", percent(accuracy as f32))
+            format!("{name} loss {loss:.4}, accuracy {}; ", percent(accuracy))
         };
+        let parts = [("train", Some(train)), ("validation", val.as_ref()), ("test", test.as_ref())];
+        let parts = parts.into_iter().filter_map(|(name, sums)| Some(part((name, sums?))));
         self.line(&format!(
-            "epoch {epoch:>width$}/{}: train {}; {}test {}; {seconds:.3} s, {} samples/s",
+            "epoch {epoch:>width$}/{}: {}{seconds:.3} s, {} samples/s",
             self.epochs,
-            part(train),
-            val.as_ref().map(|val| format!("validation {}; ", part(val))).unwrap_or_default(),
-            part(test),
+            parts.collect::<String>(),
             thousands(train.rows as f64 / seconds),
         ));
         if let Some(bar) = self.bar.as_ref().filter(|_| *epoch == self.epochs) {
@@ -107,40 +108,10 @@ impl Reporter for Progress {
 }
 
 impl Drop for Progress {
-    /// A run that ended early leaves no half-drawn bar behind
+    /// Removes the bar of a run that ended early
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
-        }
-    }
-}
-
-/// `0.8831` as `88.31 %`
-pub fn percent(share: f32) -> String {
-    format!("{:.2} %", 100.0 * share)
-}
-
-/// `285714.3` as `285,714`
-fn thousands(x: f64) -> String {
-    let digits = format!("{x:.0}");
-    let mut text = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(c);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        for (x, text) in [(0.0, "0"), (999.4, "999"), (1000.0, "1,000"), (1_234_567.0, "1,234,567")] {
-            assert_eq!(thousands(x), text);
         }
     }
 }

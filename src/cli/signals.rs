@@ -1,4 +1,4 @@
-//! Signals that ask a run to stop
+//! The signals that ask a run to stop
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,9 +7,11 @@ use anyhow::Result;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Ctrl-C, SIGTERM, and SIGUSR1, which Slurm can send ahead of a time limit and which counts as SIGTERM: the
-/// first asks to stop after the batch, the second ends the process at once
+/// Handlers of Ctrl-C, SIGTERM and SIGUSR1: the first signal asks to stop after the batch, the second ends the process
+///
+/// SIGUSR1 is what Slurm can send before a time limit; it counts as SIGTERM.
 pub struct Signals {
+    /// Set by the first signal
     pub stop: Arc<AtomicBool>,
     number: Arc<AtomicUsize>,
 }
@@ -17,7 +19,7 @@ pub struct Signals {
 impl Signals {
     pub fn register() -> Result<Self> {
         let (stop, number) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        // Not `stop` itself, which a sweep also sets when one failure is enough.
+        // Not `stop` itself, which a sweep also sets at the first failure with --fail-fast.
         let came = Arc::new(AtomicBool::new(false));
         let mut meanings = vec![(SIGINT, SIGINT), (SIGTERM, SIGTERM)];
         #[cfg(unix)]
@@ -32,7 +34,7 @@ impl Signals {
         Ok(Self { stop, number })
     }
 
-    /// The signal that came; 0 if none did
+    /// Number of the signal that came; 0 if none did
     pub fn which(&self) -> u8 {
         u8::try_from(self.number.load(Ordering::Relaxed)).unwrap_or(0)
     }

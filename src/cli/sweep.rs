@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use chainrule::config::Settings;
+use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
 use chainrule::report::train_command::quoted;
-use chainrule::sweep::{self, Axis, Draft, Ended, Options, Parameter, Plan, Shard, Trial};
+use chainrule::sweep::{self, Axis, Draft, Ended, Options, Parameter, Plan, Plots, Shard, Trial};
+use chainrule::tables::Status;
 use chainrule::train::thread_count::cores;
 
-use super::run_progress::percent;
+use super::format::{percent, rough_duration};
 use super::signals::Signals;
 use super::sweep_progress::SweepProgress;
 use super::train::run_id;
@@ -66,6 +68,10 @@ pub struct Args {
     /// [default: from SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT, if set]
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+
+    /// Which pictures to draw: the sweep's own, or also each trial's
+    #[arg(long, value_enum, default_value_t)]
+    plots: Plots,
 
     #[command(flatten)]
     settings: Settings,
@@ -149,14 +155,15 @@ pub fn run(args: Args) -> Result<Exit> {
         retry_failed: args.retry_failed,
         fail_fast: args.fail_fast,
         shard,
-        how_to_resume: how_to_resume(&folder, &sweep_id, out, shard),
+        plots: args.plots,
+        how_to_resume: how_to_resume(&folder, &sweep_id, out, shard, args.plots),
     };
     let progress = SweepProgress::new(&folder, jobs, args.quiet);
     let ended = sweep::run(&plan, &folder, &options, &progress, &signals.stop)?;
     drop(progress);
     if !args.quiet {
         summarise(&ended, &folder, shard);
-        if ended.left > 0 || ended.tally.interrupted > 0 {
+        if ended.left > 0 || ended.analysis.count(Status::Interrupted) > 0 {
             tell(&format!("go on with: {}", options.how_to_resume));
         }
     }
@@ -217,15 +224,16 @@ fn is_set(settings: &Settings, parameter: Parameter) -> bool {
     }
 }
 
-fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>) -> String {
+fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>, plots: Plots) -> String {
     let (plan, part) = match shard {
         Some(Shard { index, count }) => {
             (format!("shard-{index}-of-{count}.plan.toml"), format!(" --shard {index}/{count}"))
         }
         None => ("plan.toml".to_owned(), String::new()),
     };
+    let plots = if plots == Plots::Each { " --plots each" } else { "" };
     format!(
-        "chainrule sweep --plan {} --out {} --sweep-id {sweep_id}{part} --resume",
+        "chainrule sweep --plan {} --out {} --sweep-id {sweep_id}{part}{plots} --resume",
         quoted(&folder.join(plan).to_string_lossy()),
         quoted(&out.to_string_lossy())
     )
@@ -242,7 +250,7 @@ fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool
     if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
         tell(&format!(
             "about {}, by an epoch of {} ({:.2} s with its evaluation)",
-            duration(estimate.total_s),
+            rough_duration(estimate.total_s),
             estimate.trial,
             estimate.epoch_s
         ));
@@ -268,38 +276,14 @@ fn table(plan: &Plan, mine: &[&Trial]) -> String {
     lines.iter().map(pad).collect()
 }
 
-fn duration(s: f64) -> String {
-    match s {
-        s if s < 1.0 => "1 s".to_owned(),
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
-}
-
 fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
-    let tally = &ended.tally;
-    let counts = [
-        (tally.ok, "ok"),
-        (tally.diverged, "diverged"),
-        (tally.failed, "failed"),
-        (tally.interrupted, "interrupted"),
-        (ended.left, "not begun"),
-    ];
-    let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let analysis = &ended.analysis;
+    let counts = Status::ALL.map(|status| (analysis.count(status), status.name()));
+    let counts = counts.into_iter().chain([(ended.left, "not begun")]);
+    let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     tell(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
-    if let Some(best) = tally.best() {
-        let what = if best.label.is_empty() { String::new() } else { format!(" ({})", best.label) };
-        let mean = if best.seeds > 1 { format!("mean of {} seeds, ", best.seeds) } else { String::new() };
-        let accuracy = percent(best.accuracy as f32);
-        let figures = match (best.validated, best.test_accuracy) {
-            (true, Some(test)) => {
-                format!("{mean}validation accuracy {accuracy}, test accuracy {}", percent(test as f32))
-            }
-            (true, None) => format!("{mean}validation accuracy {accuracy}"),
-            (false, _) => format!("{mean}test accuracy {accuracy}, which also picked it: no --val-split"),
-        };
-        tell(&format!("best: {}{what}, {figures}", best.trial));
+    if let Some(line) = best(analysis) {
+        tell(&line);
     }
     let prefix = shard.map_or(String::new(), |Shard { index, count }| format!("shard-{index}-of-{count}."));
     let drawn = ended.drawn.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
@@ -311,8 +295,28 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     }
 }
 
+/// The winner, as in `report.md`; `None` if no trial has an accuracy
+fn best(analysis: &Analysis) -> Option<String> {
+    let winner = analysis.winner()?;
+    let accuracy = analysis.accuracy(winner)?;
+    let of_axis = |(axis, &place): (&VariedSetting, &usize)| format!("{}={}", axis.name, axis.values[place]);
+    let setting = analysis.axes.iter().zip(&winner.place).map(of_axis).collect::<Vec<_>>().join(" ");
+    let setting = if setting.is_empty() { setting } else { format!(" ({setting})") };
+    let mean = if accuracy.n > 1 { format!("mean of {} seeds, ", accuracy.n) } else { String::new() };
+    let share = percent(accuracy.mean);
+    let metrics = match (analysis.deciding, analysis.spread(winner, MetricColumn::TestAccuracy)) {
+        (MetricColumn::ValAccuracy, Some(test)) => {
+            format!("{mean}validation accuracy {share}, test accuracy {}", percent(test.mean))
+        }
+        (MetricColumn::ValAccuracy, None) => format!("{mean}validation accuracy {share}"),
+        _ => format!("{mean}test accuracy {share}, which also picked it: no --val-split"),
+    };
+    let first = winner.trials.iter().map(|&i| &analysis.trials[i]).find(|run| run.status == Status::Ok)?;
+    Some(format!("best: {}{setting}, {metrics}", first.id))
+}
+
 fn exit(ended: &Ended, signal: u8) -> Exit {
-    match (signal, ended.tally.failed + ended.tally.diverged) {
+    match (signal, ended.analysis.count(Status::Failed) + ended.analysis.count(Status::Diverged)) {
         (0, 0) => Exit::Done,
         (0, _) => Exit::SomeFailed,
         (signal, _) => Exit::Interrupted(signal),
@@ -329,13 +333,6 @@ mod tests {
             [(Standard::HiddenDim, 5), (Standard::NumLayers, 4), (Standard::LearningRate, 5)]
         {
             assert_eq!(standard.axis().unwrap().values.len(), trials);
-        }
-    }
-
-    #[test]
-    fn durations_are_short() {
-        for (s, text) in [(0.2, "1 s"), (75.4, "75 s"), (600.0, "10 min"), (9000.0, "2.5 h")] {
-            assert_eq!(duration(s), text);
         }
     }
 }

@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 
 use chainrule::nn::loss::LossSum;
 use chainrule::sweep::{Observer, Trial, TrialEnd};
-use chainrule::train::run::{EpochFigures, Reporter};
+use chainrule::tables::Status;
+use chainrule::train::metrics::EpochMetrics;
+use chainrule::train::run::Reporter;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::run_progress::percent;
+use super::format::percent;
 use super::tell;
 
-/// Times a second that a trial's line is looked at
+/// How often a trial's line is drawn, per second
 const DRAWS_PER_S: u8 = 5;
 
-/// Tells of a sweep as it goes on
+/// Shows the progress of a sweep
 pub struct SweepProgress {
     folder: PathBuf,
     jobs: usize,
@@ -43,7 +45,7 @@ impl SweepProgress {
 
     fn line(&self, line: &str) {
         match &self.lines {
-            // When nobody can read it, there is nothing to be done about it.
+            // A terminal that can't be written to is ignored.
             Some(lines) => lines.println(line).unwrap_or_default(),
             None if !self.quiet => tell(line),
             None => {}
@@ -82,7 +84,7 @@ impl Observer for SweepProgress {
         let mut line = format!("[{done:>width$}/{all}] {}: {}", name.trim_end(), end.status);
         for (what, accuracy) in [("validation", end.val_accuracy), ("test", end.test_accuracy)] {
             if let Some(accuracy) = accuracy {
-                line += &format!(", {what} accuracy {}", percent(accuracy as f32));
+                line += &format!(", {what} accuracy {}", percent(accuracy));
             }
         }
         if let Some(s) = end.train_s.filter(|&s| s > 0.0) {
@@ -91,8 +93,8 @@ impl Observer for SweepProgress {
         if let Some(problem) = &end.problem {
             line += &format!(": {problem}");
         }
-        // A failure is an error, and those are told also to who wants quiet.
-        if self.quiet && end.status == "failed" { tell(&line) } else { self.line(&line) }
+        // Errors are shown with --quiet, too.
+        if self.quiet && end.status == Status::Failed { tell(&line) } else { self.line(&line) }
     }
 }
 
@@ -123,7 +125,7 @@ impl Reporter for Line {
         bar.set_message(format!("epoch {epoch}/{}, loss {loss:.4}", self.epochs));
     }
 
-    fn epoch(&mut self, _: &EpochFigures) {}
+    fn epoch(&mut self, _: &EpochMetrics) {}
 }
 
 impl Drop for Line {

@@ -1,17 +1,21 @@
-//! `chainrule train`: one training run and its files
+//! `chainrule train`: trains one run and writes its files and pictures
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use chainrule::config::Settings;
 use chainrule::data::Dataset;
-use chainrule::tables::{SummaryRow, append_shared, check_appendable};
-use chainrule::train::run::{self, Outcome, Status};
-use chainrule::train::thread_count::{cores, worth};
+use chainrule::plot::folder_pictures;
+use chainrule::tables::{Metric, Status, SummaryRow, append_shared, check_appendable};
+use chainrule::train::dims::Dims;
+use chainrule::train::run::{self, Divergence, Outcome, Request};
+use chainrule::train::run_files::NAMES;
+use chainrule::train::thread_count::{cores, pool, useful_threads};
 
-use super::run_progress::{Progress, percent};
+use super::format::percent;
+use super::run_progress::Progress;
 use super::signals::Signals;
-use super::{Exit, pool, tell};
+use super::{Exit, tell};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -30,12 +34,12 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = run_id)]
     run_id: Option<String>,
 
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(long, short)]
     quiet: bool,
 }
 
-/// A name that is one folder, and that no spreadsheet takes for a number or a date
+/// Checks that a name is that of one folder, and that no spreadsheet reads it as a number or a date
 pub fn run_id(name: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() && !"eE".contains(c));
@@ -50,72 +54,74 @@ pub fn run(args: Args) -> Result<Exit> {
     let file = args.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
     let mut config = args.settings.or(quick).or(file).resolve()?;
     let signals = Signals::register()?;
-    // How many threads the net is worth is known when the data are: more may load them than train on them.
+    // The number of useful threads depends on the data, so the pool that loads them may be larger than the one that
+    // trains.
     let loaders = pool(config.threads.unwrap_or_else(cores))?;
     let data = loaders.install(|| Dataset::load(config.data.as_deref()))?;
-    let dims = config.dims(data.features(), data.classes.len());
-    let threads =
-        config.threads.unwrap_or_else(|| worth(&dims, config.batch_size.min(data.train.len()), cores()));
+    let dims = Dims(config.dims(data.features(), data.classes.len()));
+    let batch_size = config.batch_size.min(data.train.len());
+    let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };
     (config.data, config.threads) = (Some(data.source.clone()), Some(threads));
     let runs_csv = config.out.join("runs.csv");
     check_appendable::<SummaryRow>(&runs_csv, config.csv_dialect)?;
+    let run_id = args.run_id.as_deref();
+    let request = Request { config: &config, data: &data, parent: &config.out, run_id };
     let outcome = trainers.install(|| {
         let mut progress = Progress::new(&config, &data, args.quiet);
-        run::train(&config, &data, &config.out, args.run_id.as_deref(), &mut progress, &signals.stop)
+        run::train(&request, &mut progress, &signals.stop)
     })?;
+    let drawn = folder_pictures::redraw(&outcome.folder);
     let appended = append_shared(&runs_csv, &outcome.summary, config.csv_dialect);
-    // A run that failed is still worth its row, but the first error is the one to tell.
+    // A run that failed has a row and pictures, too, but its own error is reported.
     if let Some(error) = outcome.error {
         return Err(error.into());
     }
+    let pictures = drawn?;
     appended?;
     if !args.quiet {
-        summarise(&outcome);
+        summarise(&outcome, &pictures);
     }
-    Ok(match outcome.status {
+    Ok(match outcome.summary.status {
         Status::Ok => Exit::Done,
         Status::Failed => Exit::Failed,
         Status::Interrupted => Exit::Interrupted(signals.which()),
-        Status::Diverged { epoch, batch } => {
-            let place =
-                batch.map_or("in the evaluation after it".to_owned(), |batch| format!("at batch {batch}"));
-            tell(&format!(
-                "error: diverged: the loss is not finite, or above 100,000 nats, in epoch {epoch}, {place}, learning rate {}; \
-                 model.safetensors holds the last good weights; try a smaller --learning-rate",
-                config.learning_rate
-            ));
+        Status::Diverged => {
+            tell(&format!("error: {}", diverged(&outcome, config.learning_rate)));
             Exit::Diverged
         }
     })
 }
 
-fn summarise(outcome: &Outcome) {
+fn diverged(outcome: &Outcome, learning_rate: f64) -> String {
+    let place = outcome.diverged.map_or(String::new(), |Divergence { epoch, batch }| {
+        let place =
+            batch.map_or("in the evaluation after it".to_owned(), |batch| format!("at batch {batch}"));
+        format!(" in epoch {epoch}, {place},")
+    });
+    format!(
+        "diverged: the loss is not finite, or above 100,000 nats,{place} learning rate {learning_rate}; \
+         model.safetensors holds the last good weights; try a smaller --learning-rate"
+    )
+}
+
+fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
     let summary = &outcome.summary;
+    let percent = |metric: Metric| percent(metric.value());
     let best = match (summary.best_accuracy, summary.best_epoch) {
         (Some(best), Some(epoch)) => format!(" (best {} in epoch {epoch})", percent(best)),
         _ => String::new(),
     };
     let test = summary.test_accuracy.map(|last| format!("test accuracy {}", percent(last)));
-    let figures = match (summary.val_accuracy, test) {
+    let metrics = match (summary.val_accuracy, test) {
         (Some(val), Some(test)) => format!("validation accuracy {}{best}, {test}, ", percent(val)),
         (None, Some(test)) => format!("{test}{best}, "),
         _ => String::new(),
     };
-    tell(&format!("{}: {figures}{:.1} s of training", summary.status, summary.train_s.unwrap_or_default()));
-    // A run that diverged at once has neither curves nor a confusion matrix.
-    let names = [
-        "epochs.csv",
-        "summary.csv",
-        "confusion.csv",
-        "classes.csv",
-        "model.safetensors",
-        "config.toml",
-        "curves.png",
-        "curves.svg",
-        "confusion.png",
-        "confusion.svg",
-    ];
-    let there: Vec<&str> = names.into_iter().filter(|name| outcome.folder.join(name).is_file()).collect();
-    tell(&format!("files in {}: {}", outcome.folder.display(), there.join(", ")));
+    tell(&format!("{}: {metrics}{:.1} s of training", summary.status, summary.train_s.unwrap_or_default()));
+    let written = NAMES.map(|name| outcome.folder.join(name));
+    let files = written.iter().filter(|file| file.is_file()).chain(pictures);
+    let names: Vec<_> =
+        files.filter_map(|file| file.file_name()).map(|name| name.to_string_lossy()).collect();
+    tell(&format!("files in {}: {}", outcome.folder.display(), names.join(", ")));
 }

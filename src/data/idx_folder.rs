@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::idx::{self, Idx};
-use super::{Dataset, Split, class_names as classes};
+use super::{Dataset, Split, class_names};
 use crate::error::{Error, Result};
 
 /// Where Fashion-MNIST is looked for when nobody says where it is
@@ -49,8 +49,8 @@ pub fn load(folder: &Path) -> Result<Dataset> {
             expected: format!("images of {}", times(&train_x.dims[1..])),
         });
     }
-    let named = classes::read_names(&folder.join("classes.txt"))?;
-    let classes = classes::names((&train_labels, &train_y.bytes), (&test_labels, &test_y.bytes), named)?;
+    let named = class_names::read_names(&folder.join("classes.txt"))?;
+    let classes = class_names::names((&train_labels, &train_y.bytes), (&test_labels, &test_y.bytes), named)?;
     let image_dims = train_x.dims[1..].to_vec();
     Ok(Dataset {
         source: folder.display().to_string(),

@@ -8,7 +8,6 @@ mod synthetic;
 pub mod validation_split;
 
 use crate::error::Result;
-use idx_folder as folder;
 
 /// Images and their labels
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +63,7 @@ impl Dataset {
     /// # Errors
     /// If there is none.
     pub fn find() -> Result<String> {
-        Ok(folder::find()?.display().to_string())
+        Ok(idx_folder::find()?.display().to_string())
     }
 
     /// Loads what `--data` names: `synthetic`, a folder, or nothing for the usual places
@@ -77,8 +76,8 @@ impl Dataset {
     pub fn load(data: Option<&str>) -> Result<Self> {
         match data {
             Some("synthetic") => Ok(Self::synthetic()),
-            Some(folder) => folder::load(folder.as_ref()),
-            None => folder::load(&folder::find()?),
+            Some(folder) => idx_folder::load(folder.as_ref()),
+            None => idx_folder::load(&idx_folder::find()?),
         }
     }
 }

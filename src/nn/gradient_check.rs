@@ -1,11 +1,13 @@
 //! Gradients by backpropagation held against central differences, in f64
 
-use chainrule_kernels::{self as kernels, Backend, DenseKernels, Scalar};
+use chainrule_kernels::Backend;
 
 use crate::nn::layers::Activation;
 use crate::nn::loss::SoftmaxCrossEntropy;
 use crate::nn::matrix::Matrix;
-use crate::nn::mlp::{Mlp, Workspace};
+use crate::nn::mlp::Mlp;
+use crate::nn::parameter::Shape;
+use crate::nn::workspace::Workspace;
 use crate::random::{Purpose, Random};
 
 /// A gradient passes if its worst relative error is below this
@@ -75,8 +77,8 @@ impl Check {
         let (features, classes) = (dims[0], dims[dims.len() - 1]);
         let mut model = Mlp::new(features, &dims[1..dims.len() - 1], classes, activation, seed);
         let mut random = Random::new(seed, Purpose::GradientCheck);
-        for layer in model.layers_mut() {
-            layer.b.iter_mut().for_each(|b| *b = random.symmetric(0.5));
+        for parameter in model.parameters_mut().filter(|p| matches!(p.shape, Shape::Vector(_))) {
+            parameter.w.iter_mut().for_each(|b| *b = random.symmetric(0.5));
         }
         let mut x = Matrix::zeros(batch_size, features);
         for row in x.data_mut().chunks_exact_mut(features) {
@@ -102,15 +104,8 @@ impl Check {
     ) -> Vec<TensorCheck> {
         let gradients = alter(self.backpropagate());
         let mut checks = vec![self.check_logits(&gradients[0], samples)];
-        let shapes: Vec<_> = self.model.layers().iter().map(|layer| layer.w.shape()).collect();
-        for (t, gradient) in gradients[1..].iter().enumerate() {
-            let (rows, cols) = shapes[t / 2];
-            let (kind, shape) = if t.is_multiple_of(2) {
-                ("weight", format!("{rows}×{cols}"))
-            } else {
-                ("bias", cols.to_string())
-            };
-            let name = format!("{}.{kind}", t / 2 * 2);
+        let names: Vec<_> = self.model.tensors().map(|t| (t.name(), t.shape.to_string())).collect();
+        for (t, ((name, shape), gradient)) in names.into_iter().zip(&gradients[1..]).enumerate() {
             checks.push(self.check_parameter(t, name, shape, gradient, samples));
         }
         checks
@@ -182,19 +177,15 @@ impl Check {
         self.model.forward(&mut self.workspace);
     }
 
+    /// The elements of parameter `t`, in the order of [`Mlp::parameters_mut`]
     fn parameter(&mut self, t: usize) -> &mut [f64] {
-        let layer = &mut self.model.layers_mut()[t / 2];
-        if t.is_multiple_of(2) { layer.w.data_mut() } else { &mut layer.b }
+        self.model.parameters_mut().nth(t).map_or(&mut [], |parameter| parameter.w)
     }
 
-    /// On which side of its kink each ReLU is; nothing for activations without one
+    /// On which side of its kink each unit is; empty if no layer has a kink
     fn kink_sides(&self) -> Vec<bool> {
-        match self.model.activation() {
-            Activation::Relu => {
-                self.workspace.hidden().iter().flat_map(|y| y.data()).map(|&y| y > 0.0).collect()
-            }
-            Activation::Sigmoid => Vec::new(),
-        }
+        let kinked = self.workspace.hidden().filter(|(layer, _)| self.model.layers()[*layer].has_kink());
+        kinked.flat_map(|(_, y)| y.data()).map(|&y| y > 0.0).collect()
     }
 }
 
@@ -213,16 +204,17 @@ fn choose(len: usize, samples: usize, random: &mut Random) -> Vec<usize> {
     all
 }
 
-/// A row of random inputs; with ReLU, one at which no unit is near its kink
+/// A row of random inputs at which every unit's input is away from a kink, if its layer has one
 fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
-    let features = model.dims()[0];
+    let mut ws = model.layer_by_layer(1, Backend::auto());
     let mut best = (f64::NEG_INFINITY, Vec::new());
     for _ in 0..DRAWS {
-        let row: Vec<f64> = (0..features).map(|_| random.symmetric(1.0)).collect();
-        let margin = match model.activation() {
-            Activation::Relu => smallest_input(model, &row),
-            Activation::Sigmoid => f64::INFINITY,
-        };
+        let row: Vec<f64> = (0..model.dims()[0]).map(|_| random.symmetric(1.0)).collect();
+        ws.input_mut().data_mut().copy_from_slice(&row);
+        model.forward(&mut ws);
+        // Layer by layer, the input of a layer is the output of the one before.
+        let inputs = ws.hidden().filter(|(before, _)| model.layers()[before + 1].has_kink());
+        let margin = inputs.flat_map(|(_, x)| x.data()).fold(f64::INFINITY, |least, x| least.min(x.abs()));
         if margin > best.0 {
             best = (margin, row);
         }
@@ -231,19 +223,4 @@ fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
         }
     }
     best.1
-}
-
-/// How near any hidden unit's input comes to 0
-fn smallest_input<T: Scalar>(model: &Mlp<T>, row: &[T]) -> f64 {
-    let mut x = Matrix::from_slice(row, 1, row.len());
-    let mut smallest = f64::INFINITY;
-    let layers = model.layers();
-    for layer in &layers[..layers.len() - 1] {
-        let mut z = Matrix::zeros(1, layer.w.cols());
-        layer.forward(&x, kernels::Activation::Identity, &mut z, &mut DenseKernels::default());
-        smallest = z.data().iter().fold(smallest, |smallest, z| smallest.min(z.to_f64().abs()));
-        model.activation().forward(&mut z);
-        x = z;
-    }
-    smallest
 }

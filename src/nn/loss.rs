@@ -38,18 +38,18 @@ pub struct LossSum {
 const DIVERGED_NATS: f64 = 1e5;
 
 impl LossSum {
-    /// Whether the loss is not finite, or its mean is beyond all reason
+    /// Whether the loss is not finite, or its mean exceeds `DIVERGED_NATS`
     pub fn has_diverged(&self) -> bool {
         let within = self.loss.is_finite() && self.loss <= DIVERGED_NATS * self.rows as f64;
         !within
     }
 
-    /// Mean loss a row, nats; nothing without rows
+    /// Mean loss a row, nats; `None` without rows
     pub fn mean_loss(&self) -> Option<f64> {
         (self.rows > 0).then(|| self.loss / self.rows as f64)
     }
 
-    /// Share of the rows that are right, 0 to 1; nothing without rows
+    /// Share of the rows that are right, 0 to 1; `None` without rows
     pub fn accuracy(&self) -> Option<f64> {
         (self.rows > 0).then(|| self.correct as f64 / self.rows as f64)
     }
@@ -69,7 +69,7 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
     /// that is not finite.
     ///
     /// # Panics
-    /// If there are as many rows as labels not, or a label is no column.
+    /// If `rows != labels.len()`, or a label is not below the number of classes.
     #[track_caller]
     pub fn forward(&mut self, z: &mut Matrix<T>, labels: &[u32]) -> LossSum {
         let (rows, cols) = z.shape();
@@ -93,7 +93,7 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
     /// `p ← (p − onehot(y)) / B = dz`, in place, where p are the probabilities that [`Self::forward`] left
     ///
     /// # Panics
-    /// If there are as many rows as labels not, or a label is no column.
+    /// If `rows != labels.len()`, or a label is not below the number of classes.
     #[track_caller]
     pub fn backward(p: &mut Matrix<T>, labels: &[u32]) {
         let (rows, cols) = p.shape();

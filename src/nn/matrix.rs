@@ -1,16 +1,15 @@
-//! An owned matrix; its methods only forward to the kernels
+//! An owned, aligned matrix
 
-use chainrule_kernels as kernels;
-use kernels::{Scalar, View, ViewMut};
+use chainrule_kernels::{Scalar, View, ViewMut};
 
-/// Bytes that a matrix's first number is aligned to: a cache line. Rows whose length is a multiple of it then
+/// Bytes that a matrix's first element is aligned to: a cache line. Rows whose length is a multiple of it then
 /// share no line, and threads that write neighbouring columns don't pull lines from each other's caches.
 const ALIGNMENT: usize = 64;
 
 /// A row-major `rows × cols` matrix of `f32` or `f64`
 #[derive(Debug)]
 pub struct Matrix<T> {
-    /// The numbers, behind as many others as the alignment takes
+    /// Alignment padding, then the elements
     buffer: Vec<T>,
     start: usize,
     rows: usize,
@@ -32,7 +31,7 @@ impl<T: Scalar> PartialEq for Matrix<T> {
 }
 
 impl<T: Scalar> Matrix<T> {
-    /// All numbers 0
+    /// All elements 0
     pub fn zeros(rows: usize, cols: usize) -> Self {
         let mut matrix = Self { buffer: Vec::new(), start: 0, rows: 0, cols };
         matrix.set_rows(rows);
@@ -46,7 +45,7 @@ impl<T: Scalar> Matrix<T> {
         matrix
     }
 
-    /// The numbers of `data`, row after row
+    /// The elements of `data`, row after row
     ///
     /// # Panics
     /// If `data` does not hold exactly `rows · cols` numbers.
@@ -73,12 +72,12 @@ impl<T: Scalar> Matrix<T> {
         (self.rows, self.cols)
     }
 
-    /// All numbers, row after row
+    /// All elements, row after row
     pub fn data(&self) -> &[T] {
         &self.buffer[self.start..][..self.rows * self.cols]
     }
 
-    /// All numbers, row after row, for writing
+    /// All elements, row after row, for writing
     pub fn data_mut(&mut self) -> &mut [T] {
         &mut self.buffer[self.start..][..self.rows * self.cols]
     }
@@ -92,51 +91,26 @@ impl<T: Scalar> Matrix<T> {
         &self.data()[i * self.cols..][..self.cols]
     }
 
-    /// Makes it have `rows` rows, whose content is unspecified; allocates only beyond the most it ever had
+    /// Sets the number of rows, whose content is unspecified; allocates only beyond the largest number there was
     pub fn set_rows(&mut self, rows: usize) {
         let len = rows * self.cols;
         if self.start + len > self.buffer.len() {
             self.buffer = vec![T::ZERO; len + ALIGNMENT / T::BYTES - 1];
-            // Where the machine can't say, the numbers just start unaligned.
+            // `align_offset` may return `usize::MAX`: then the elements start unaligned.
             self.start = self.buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT / T::BYTES - 1);
         }
         self.rows = rows;
     }
 
-    /// The matrix as it lies
+    /// A view of the matrix
     pub fn view(&self) -> View<'_, T> {
         View::new(self.data(), self.rows, self.cols)
     }
 
-    /// Its transpose, without moving a number
-    pub fn t(&self) -> View<'_, T> {
-        self.view().t()
-    }
-
-    /// The matrix as it lies, for writing
+    /// A view of the matrix, for writing
     pub fn view_mut(&mut self) -> ViewMut<'_, T> {
         let (rows, cols) = self.shape();
         ViewMut::new(self.data_mut(), rows, cols)
-    }
-
-    /// Every row becomes `b`
-    ///
-    /// # Panics
-    /// If `b` has another length than a row.
-    #[track_caller]
-    pub fn fill_rows(&mut self, b: &[T]) {
-        assert!(b.len() == self.cols, "a row of {} into {:?}", b.len(), self.shape());
-        kernels::fill_rows(self.data_mut(), b);
-    }
-
-    /// `out[j] ← Σᵢ self[i, j]`
-    ///
-    /// # Panics
-    /// If `out` has another length than a row.
-    #[track_caller]
-    pub fn sum_rows(&self, out: &mut [T]) {
-        assert!(out.len() == self.cols, "sums of {:?} into {}", self.shape(), out.len());
-        kernels::sum_rows(self.data(), out);
     }
 }
 

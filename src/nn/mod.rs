@@ -7,4 +7,6 @@ pub mod loss;
 pub mod matrix;
 pub mod mlp;
 pub mod model_file;
+pub mod parameter;
 pub mod sgd;
+pub mod workspace;

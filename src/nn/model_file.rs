@@ -11,16 +11,18 @@ use safetensors::tensor::{Dtype as FileDtype, SafeTensors};
 use serde::Serialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::config::HiddenDims;
 use crate::error::{Error, Result};
-use crate::nn::layers::{Activation, Linear};
-use crate::nn::matrix::Matrix;
+use crate::nn::layers::Activation;
 use crate::nn::mlp::Mlp;
+use crate::nn::parameter::Shape;
 
 /// Raised when a reader of today would misread what a later program writes
 const FORMAT_VERSION: u32 = 1;
 /// How pixels become inputs
 const PIXEL_SCALING: &str = "divide_by_255";
+
+/// Largest width that a file may state: a wider layer is a damaged file
+const WIDTH_MAX: usize = 10_000_000;
 
 /// A model and what its file says about it
 #[derive(Debug)]
@@ -64,7 +66,7 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String], path: &Path) -> R
         ("format_version", FORMAT_VERSION.to_string()),
         ("architecture", "mlp".to_owned()),
         ("features", dims[0].to_string()),
-        ("hidden_dims", HiddenDims(dims[1..dims.len() - 1].to_vec()).to_string()),
+        ("hidden_dims", hidden_text(&dims[1..dims.len() - 1])),
         ("classes", dims[dims.len() - 1].to_string()),
         ("class_names", serde_json::to_string(classes).map_err(json)?),
         ("activation", model.activation().to_string()),
@@ -73,19 +75,21 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String], path: &Path) -> R
     let (mut header, mut data) =
         (serde_json::Map::new(), Vec::with_capacity(model.parameter_count() * T::BYTES));
     header.insert("__metadata__".to_owned(), serde_json::to_value(metadata).map_err(json)?);
-    let mut entry = |name: String, shape: Vec<usize>, numbers: &mut dyn Iterator<Item = T>| {
-        let start = data.len();
-        numbers.for_each(|x| x.write_le(&mut data));
+    for tensor in model.tensors() {
+        let (start, numbers) = (data.len(), tensor.data);
+        let shape = match tensor.shape {
+            Shape::Vector(len) => {
+                numbers.iter().for_each(|x| x.write_le(&mut data));
+                vec![len]
+            }
+            Shape::Matrix(rows, cols) => {
+                let transposed = (0..cols).flat_map(|j| (0..rows).map(move |i| numbers[i * cols + j]));
+                transposed.for_each(|x| x.write_le(&mut data));
+                vec![cols, rows]
+            }
+        };
         let entry = Entry { dtype, shape, data_offsets: [start, data.len()] };
-        header.insert(name, serde_json::to_value(entry).map_err(json)?);
-        Ok(())
-    };
-    for (l, layer) in model.layers().iter().enumerate() {
-        let (d_in, d_out) = layer.w.shape();
-        let w = layer.w.data();
-        let mut weight = (0..d_out).flat_map(|j| (0..d_in).map(move |i| w[i * d_out + j]));
-        entry(format!("{}.weight", 2 * l), vec![d_out, d_in], &mut weight)?;
-        entry(format!("{}.bias", 2 * l), vec![d_out], &mut layer.b.iter().copied())?;
+        header.insert(tensor.name(), serde_json::to_value(entry).map_err(json)?);
     }
     let mut header = serde_json::to_vec(&header).map_err(json)?;
     header.resize(header.len().next_multiple_of(8), b' ');
@@ -137,39 +141,52 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Prob
         return Err(bad("pixel_scaling", PIXEL_SCALING));
     }
     let activation: Activation =
-        entry("activation")?.parse().map_err(|_| bad("activation", "relu or sigmoid"))?;
-    let hidden: HiddenDims = entry("hidden_dims")?.parse().map_err(|e: String| bad("hidden_dims", &e))?;
+        entry("activation")?.parse().map_err(|_| bad("activation", &Activation::names()))?;
+    let hidden = hidden_dims(entry("hidden_dims")?)
+        .ok_or_else(|| bad("hidden_dims", "`none`, or positive widths joined by `x`"))?;
     let names: Vec<String> =
         serde_json::from_str(entry("class_names")?).map_err(|_| bad("class_names", "a JSON list"))?;
-    let dims = [&[number("features")?], &hidden.0[..], &[number("classes")?]].concat();
+    let dims = [&[number("features")?], &hidden[..], &[number("classes")?]].concat();
     if names.len() != dims[dims.len() - 1] {
         return Err(bad("class_names", &format!("{} names", dims[dims.len() - 1])));
     }
-    let expected = 2 * (dims.len() - 1);
-    if let Some(extra) = file.names().into_iter().find(|name| !is_ours(name, dims.len() - 1)) {
-        return Err((
-            extra.to_owned(),
-            format!("unexpected: a net of {expected} tensors has none of this name"),
-        ));
+    let shapes = Mlp::<T>::shapes(&dims);
+    if let Some(extra) = file.names().into_iter().find(|found| !shapes.iter().any(|(name, _)| name == found))
+    {
+        let problem = format!("unexpected: a net of {} tensors has no tensor of this name", shapes.len());
+        return Err((extra.to_owned(), problem));
     }
-    let mut layers = Vec::new();
-    let mut dtype = None;
-    for (l, pair) in dims.windows(2).enumerate() {
-        let mut tensor =
-            |name: String, shape: &[usize]| numbers(&file, &name, shape, &mut dtype).map_err(|e| (name, e));
-        let weight: Vec<T> = tensor(format!("{}.weight", 2 * l), &[pair[1], pair[0]])?;
-        let bias = tensor(format!("{}.bias", 2 * l), &[pair[1]])?;
-        let mut layer = Linear::new(Matrix::from_fn(pair[0], pair[1], |i, j| weight[j * pair[0] + i]));
-        layer.b = bias;
-        layers.push(layer);
+    let (mut tensors, mut dtype) = (Vec::new(), None);
+    for (name, shape) in shapes {
+        let stored = match shape {
+            Shape::Vector(len) => vec![len],
+            Shape::Matrix(rows, cols) => vec![cols, rows],
+        };
+        let data: Vec<T> = numbers(&file, &name, &stored, &mut dtype).map_err(|problem| (name, problem))?;
+        tensors.push(match shape {
+            Shape::Vector(_) => data,
+            Shape::Matrix(rows, cols) => {
+                (0..rows * cols).map(|at| data[at % cols * rows + at / cols]).collect()
+            }
+        });
     }
     let dtype = if dtype == Some(FileDtype::F64) { "f64" } else { "f32" };
-    Ok(ModelFile { model: Mlp::from_layers(layers, activation), dtype, classes: names, metadata })
+    Ok(ModelFile { model: Mlp::from_tensors(&dims, activation, &tensors), dtype, classes: names, metadata })
 }
 
-/// Whether a net of so many linear layers has a tensor of this name
-fn is_ours(name: &str, layers: usize) -> bool {
-    (0..layers).any(|l| name == format!("{}.weight", 2 * l) || name == format!("{}.bias", 2 * l))
+/// The hidden widths as the metadata hold them: `128x64`, or `none`
+fn hidden_text(dims: &[usize]) -> String {
+    if dims.is_empty() {
+        "none".to_owned()
+    } else {
+        dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+    }
+}
+
+/// The hidden widths that [`hidden_text`] wrote; `None` if the text is anything else
+fn hidden_dims(text: &str) -> Option<Vec<usize>> {
+    let width = |part: &str| part.parse().ok().filter(|width| (1..=WIDTH_MAX).contains(width));
+    if text == "none" { Some(Vec::new()) } else { text.split('x').map(width).collect() }
 }
 
 /// The numbers of one tensor, finite, of the shape it should have, all tensors of one type
@@ -255,8 +272,9 @@ mod tests {
             let bytes = to_bytes(&model, &names(), Path::new("m")).unwrap();
             let again = from_bytes::<f64>(&bytes).unwrap();
             assert_eq!((again.dtype, again.classes), ("f64", names()));
-            for (a, b) in model.layers().iter().zip(again.model.layers()) {
-                assert_eq!((&a.w, &a.b), (&b.w, &b.b));
+            assert_eq!(model.dims(), again.model.dims());
+            for (a, b) in model.tensors().zip(again.model.tensors()) {
+                assert_eq!((a.name(), a.shape, a.data), (b.name(), b.shape, b.data));
             }
         }
     }
@@ -276,13 +294,20 @@ mod tests {
     }
 
     #[test]
-    fn any_changed_byte_of_the_header_is_an_error_or_harmless_but_never_a_panic() {
+    fn a_changed_byte_of_the_header_is_an_error_or_changes_the_metadata_but_never_a_weight() {
         let bytes = file(&[2]);
+        let weights = |file: &ModelFile<f32>| {
+            let tensors = file.model.tensors().map(|t| (t.name(), t.shape, t.data.to_vec()));
+            (tensors.collect::<Vec<_>>(), file.dtype)
+        };
+        let whole = from_bytes::<f32>(&bytes).unwrap();
         for at in 0..bytes.len() - 4 * 19 {
             for change in [1, 0x20, 0x80] {
-                let mut bytes = bytes.clone();
-                bytes[at] ^= change;
-                let _ = from_bytes::<f32>(&bytes);
+                let mut changed = bytes.clone();
+                changed[at] ^= change;
+                if let Ok(file) = from_bytes::<f32>(&changed) {
+                    assert_eq!(weights(&file), weights(&whole), "byte {at}, change {change}");
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::plot::{self, Curves, Pictures};
-use crate::report::analysis::Findings;
+use crate::report::analysis::Analysis;
 use crate::report::markdown::report;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
@@ -76,7 +76,7 @@ fn run(dir: &Path, written: &mut Written<'_>) -> Result<()> {
 }
 
 fn sweep(dir: &Path, runs: &Table, written: &mut Written<'_>) -> Result<()> {
-    let findings = Findings::from_table(runs)?;
+    let findings = Analysis::from_table(runs)?;
     if findings.trials.is_empty() {
         return Ok(());
     }
@@ -89,11 +89,11 @@ fn sweep(dir: &Path, runs: &Table, written: &mut Written<'_>) -> Result<()> {
         written.pictures("heatmap", &plot::draw_heatmap(runs.path(), &findings)?)?;
         pictures.push(("heatmap.svg", "Accuracy by both settings"));
     }
-    written.file("report.md", report(&findings, &pictures)?.as_bytes())
+    written.file("report.md", report(&findings, &pictures).as_bytes())
 }
 
 /// The curves in the runs' own folders, of those that are there
-fn curves_of_runs(dir: &Path, findings: &Findings) -> Result<Vec<Curves>> {
+fn curves_of_runs(dir: &Path, findings: &Analysis) -> Result<Vec<Curves>> {
     let mut curves = vec![];
     for trial in &findings.trials {
         let epochs = dir.join(&trial.id).join("epochs.csv");

@@ -49,7 +49,7 @@ mod tests {
     use crate::plot::output::scene::{Area, Item, WIDTH};
     use crate::plot::parts::line_style as style;
     use crate::plot::pictures::{confusion, heatmap, overlay, sweep};
-    use crate::report::analysis::{Findings, Spread};
+    use crate::report::analysis::{Analysis, Spread};
     use crate::tables::reader::Table;
 
     const RUNS: &str =
@@ -57,7 +57,7 @@ mod tests {
 
     /// A sweep with these rows of hidden_dims, activation, learning_rate, weight_decay, seed and accuracy, which
     /// is empty if it diverged
-    fn findings(rows: &[String]) -> Findings {
+    fn findings(rows: &[String]) -> Analysis {
         let row = |(i, row): (usize, &String)| {
             let cells: Vec<_> = row.split(',').collect();
             let [dims, activation, eta, lambda, seed, accuracy] = cells[..] else { panic!("{row}") };
@@ -65,11 +65,11 @@ mod tests {
             format!("t{i:04},{status},{dims},{activation},10,{eta},{lambda},{seed},{accuracy},t{i:04}\n")
         };
         let text = format!("{RUNS}\n{}", rows.iter().enumerate().map(row).collect::<String>());
-        Findings::from_table(&Table::parse(Path::new("runs.csv"), text.as_bytes()).unwrap()).unwrap()
+        Analysis::from_table(&Table::parse(Path::new("runs.csv"), text.as_bytes()).unwrap()).unwrap()
     }
 
     /// Learning rates, those above 0.5 diverged, by `others`; three seeds each
-    fn grid(rates: &[&str], others: &[&str]) -> Findings {
+    fn grid(rates: &[&str], others: &[&str]) -> Analysis {
         let mut rows = vec![];
         for (j, other) in others.iter().enumerate() {
             for (i, rate) in rates.iter().enumerate() {
@@ -84,7 +84,7 @@ mod tests {
         findings(&rows)
     }
 
-    fn curves(findings: &Findings) -> Vec<Curves> {
+    fn curves(findings: &Analysis) -> Vec<Curves> {
         let mut text = "trial,epoch,train_loss,train_accuracy,test_loss,test_accuracy,status\n".to_owned();
         for (i, trial) in findings.trials.iter().enumerate() {
             for epoch in 1..=10 {

@@ -1,10 +1,11 @@
-//! What a sweep's runs.csv says: what was varied, which trials differ in their seed alone, which setting is best
+//! The one analysis of a set of runs: which settings were varied, which runs repeat one another, which setting is best
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::error::Result;
-use crate::tables::reader::{Row, Table};
+use crate::tables::Status;
+use crate::tables::reader::{Table, TableRow};
 
 /// Settings that may be varied, in the order in which pictures and tables show them; never the seed
 const PARAMETERS: [&str; 15] = [
@@ -25,26 +26,26 @@ const PARAMETERS: [&str; 15] = [
     "data",
 ];
 
-/// A column of figures
+/// A column of `runs.csv` that holds a metric
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figure {
-    /// Share of the training images, running mean over the last epoch
+pub enum MetricColumn {
+    /// Share of the training samples, running mean over the last epoch
     TrainAccuracy,
-    /// Share of the held-out images after the last epoch
+    /// Share of the validation samples after the last epoch
     ValAccuracy,
     /// Nats
     ValLoss,
-    /// Share of the test images after the last epoch
+    /// Share of the test samples after the last epoch
     TestAccuracy,
     /// Nats
     TestLoss,
     /// Training alone, s
     TrainS,
-    /// Numbers that are trained
+    /// Number of trained parameters
     Parameters,
 }
 
-impl Figure {
+impl MetricColumn {
     const ALL: [(Self, &'static str, f64, &'static str); 7] = [
         (Self::TrainAccuracy, "train_accuracy", 1.0, "a share from 0 to 1"),
         (Self::ValAccuracy, "val_accuracy", 1.0, "a share from 0 to 1"),
@@ -56,53 +57,60 @@ impl Figure {
     ];
 }
 
-/// A setting that was varied, and its values: numbers ascend, names are in the order of the file
+/// A setting that was varied, with its values: numbers ascend, names are in the order of the file
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
-    /// The column's
+pub struct VariedSetting {
+    /// The column's name
     pub name: String,
-    /// As they are printed
+    /// The values as they are printed
     pub values: Vec<String>,
-    /// The same as numbers, if all are
+    /// The same values as numbers, if all are numbers
     pub numbers: Option<Vec<f64>>,
 }
 
-/// One row of runs.csv
+/// One row of `runs.csv`
 #[derive(Clone, Debug)]
-pub struct Trial {
-    /// In the column trial
+pub struct ObservedRun {
+    /// The cell in the column trial, or in run_id
     pub id: String,
-    /// `ok`, `diverged`, `failed` or `interrupted`
-    pub status: String,
-    /// Empty if the file has none
+    /// How the run ended
+    pub status: Status,
+    /// The seed; empty if the file has no such column
     pub seed: String,
-    /// Name and value of each setting that has a column, the seed left out
+    /// Name and value of each setting that has a column, without the seed
     pub settings: Vec<(&'static str, String)>,
-    figures: [Option<f64>; Figure::ALL.len()],
+    metrics: [Option<f64>; MetricColumn::ALL.len()],
 }
 
-impl Trial {
-    /// The figure of a trial that is `ok`: others stopped too early to be compared
-    pub fn figure(&self, figure: Figure) -> Option<f64> {
-        self.figures[figure as usize].filter(|_| self.status == "ok")
+impl ObservedRun {
+    /// The metric in a column, if the run is `ok`: other runs stopped too early to be compared
+    pub fn metric(&self, column: MetricColumn) -> Option<f64> {
+        self.metrics[column as usize].filter(|_| self.status == Status::Ok)
     }
 
-    /// The value of a setting; empty if it has none
+    /// Whether both are `ok` and a loss or an accuracy differs
+    fn contradicts(&self, other: &Self) -> bool {
+        let (time, ok) =
+            (MetricColumn::TrainS as usize, self.status == Status::Ok && other.status == Status::Ok);
+        ok && self.metrics[..time] != other.metrics[..time]
+    }
+
+    /// The value of a setting; empty if the file has no such column
     pub fn setting(&self, name: &str) -> &str {
         self.settings.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value)
     }
 }
 
-/// Trials that differ in their seed alone
+/// Observations of one setting, which differ only in their seeds
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// Which of its values each axis has here
+    /// The place of this setting's value on each axis
     pub place: Vec<usize>,
-    /// Places in [`Findings::trials`]
+    /// Places in [`Analysis::trials`]
     pub trials: Vec<usize>,
 }
 
-/// Mean, and sample standard deviation where there are two numbers or more
+/// A mean, and the sample standard deviation of two or more numbers
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// How many numbers
@@ -114,7 +122,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of these numbers; nothing if there are none
+    /// The spread of `numbers`; `None` without numbers
     pub fn of(numbers: &[f64]) -> Option<Self> {
         let n = numbers.len();
         let mean = numbers.iter().sum::<f64>() / n as f64;
@@ -124,42 +132,60 @@ impl Spread {
     }
 }
 
-/// A sweep as its runs.csv tells it
+/// What the `runs.csv` of a sweep, or of single runs, says
+///
+/// Runs of the same setting and seed are one observation, however often they were run: the same computation again is no
+/// evidence. The first that is `ok` is counted, or the first if none is; the others are [`Analysis::repeats`].
 #[derive(Clone, Debug)]
-pub struct Findings {
-    /// One a row, in the file's order
-    pub trials: Vec<Trial>,
-    /// What was varied
-    pub axes: Vec<Parameter>,
-    /// Settings that have one value in all trials
+pub struct Analysis {
+    /// The observations, in the file's order
+    pub trials: Vec<ObservedRun>,
+    /// Runs that are not counted because they repeat an observation, in the file's order
+    pub repeats: Vec<ObservedRun>,
+    /// How many of the repeats are `ok` and have another loss or accuracy than the run that is counted
+    pub contradictions: usize,
+    /// The settings that were varied
+    pub axes: Vec<VariedSetting>,
+    /// Settings that have one value in all runs
     pub fixed: Vec<(&'static str, String)>,
-    /// In the order of their first trials
+    /// The settings, in the order of their first observations
     pub groups: Vec<Group>,
-    /// The accuracy by which settings are compared: on validation data if every trial that is ok has it, else on test data
-    pub deciding: Figure,
+    /// The accuracy by which settings are compared: of validation data if every `ok` run has it, else of test data
+    pub deciding: MetricColumn,
 }
 
-impl Findings {
-    /// Reads a sweep's `runs_csv`; a trial goes by the column trial, or run_id where there is none
+/// Whether settings or curves are compared on validation data: if there are any, and all of them have it
+///
+/// Otherwise test data decide, because an accuracy of one kind says nothing against one of the other.
+pub fn validation_decides<T>(
+    items: impl IntoIterator<Item = T>,
+    has_validation: impl FnMut(T) -> bool,
+) -> bool {
+    let mut items = items.into_iter().peekable();
+    items.peek().is_some() && items.all(has_validation)
+}
+
+impl Analysis {
+    /// Reads `runs_csv`; the id of a run is its cell in the column trial, or in run_id if there is no such column
     ///
     /// # Errors
-    /// If the file can't be read, lacks run_id, status or test_accuracy, names a trial twice, or holds a
-    /// figure that can't be one.
+    /// If the file can't be read, lacks run_id, status or test_accuracy, names a run twice, or holds a status or a
+    /// metric that is out of range.
     pub fn read(runs_csv: &Path) -> Result<Self> {
         Self::from_table(&Table::read(runs_csv)?)
     }
 
-    /// As [`Findings::read`], of a table that is there
+    /// Analyses a table that has been read already
     ///
     /// # Errors
-    /// As [`Findings::read`].
+    /// As [`Analysis::read`].
     pub fn from_table(table: &Table) -> Result<Self> {
         let id = table.column("trial").map_or_else(|| table.need("run_id"), Ok)?;
         let (status, seed) = (table.need("status")?, table.column("seed"));
         table.need("test_accuracy")?;
         let mut columns: Vec<_> =
             PARAMETERS.iter().filter_map(|&name| Some((name, table.column(name)?))).collect();
-        // A width or a depth stands for the list of widths, but only if every trial has one.
+        // A width or a depth replaces the list of widths, but only if every run has one.
         let whole = |name: &str| {
             table
                 .column(name)
@@ -167,31 +193,34 @@ impl Findings {
         };
         let short = ["hidden_dim", "num_layers"].into_iter().find(|name| whole(name));
         columns.retain(|(name, _)| !["hidden_dim", "num_layers"].contains(name) || Some(*name) == short);
-        let mut trials: Vec<Trial> = vec![];
+        let mut trials: Vec<ObservedRun> = vec![];
         let mut ids = HashSet::new();
         for row in table.rows() {
             if !ids.insert(row.text(id)) {
                 return Err(row.problem(id, "each trial once"));
             }
-            let mut figures = [None; Figure::ALL.len()];
-            for (figure, name, max, expected) in Figure::ALL {
+            let mut metrics = [None; MetricColumn::ALL.len()];
+            for (metric, name, max, expected) in MetricColumn::ALL {
                 if let Some(column) = table.column(name) {
-                    figures[figure as usize] = row.within(column, 0.0..=max, expected)?;
+                    metrics[metric as usize] = row.within(column, 0.0..=max, expected)?;
                 }
             }
-            trials.push(Trial {
+            trials.push(ObservedRun {
                 id: row.text(id).to_owned(),
-                status: row.text(status).trim().to_owned(),
+                status: row.status(status)?,
                 seed: seed.map_or("", |i| row.text(i)).trim().to_owned(),
-                settings: columns.iter().map(|&(name, column)| (name, value(&row, name, column))).collect(),
-                figures,
+                settings: columns
+                    .iter()
+                    .map(|&(name, column)| (name, setting_value(&row, name, column)))
+                    .collect(),
+                metrics,
             });
         }
         Ok(Self::new(trials, short))
     }
 
-    /// * `short`: the column that stands for hidden_dims
-    fn new(trials: Vec<Trial>, short: Option<&str>) -> Self {
+    /// * `short`: the column that replaces hidden_dims
+    fn new(trials: Vec<ObservedRun>, short: Option<&str>) -> Self {
         let names: Vec<&'static str> =
             trials.first().map_or(vec![], |trial| trial.settings.iter().map(|(name, _)| *name).collect());
         let differs = |name: &&str| trials.iter().any(|trial| trial.setting(name) != trials[0].setting(name));
@@ -199,38 +228,58 @@ impl Findings {
         if short.is_some() {
             varied.retain(|name| *name != "hidden_dims");
         }
-        // Threads and the data's place may follow from the machine or the net's size: then they were not varied.
+        // Threads and the path of the data may depend on the machine or on the net: then they were not varied.
         for name in ["threads", "data"] {
             let others: Vec<_> = varied.iter().filter(|other| **other != name).copied().collect();
             if varied.contains(&name) && !crossed(&trials, name, &others) {
                 varied = others;
             }
         }
-        let axes: Vec<_> = varied.iter().map(|name| parameter(name, &trials)).collect();
+        let axes: Vec<_> = varied.iter().map(|name| varied_setting(name, &trials)).collect();
+        let fixed = fixed.into_iter().map(|name| (name, trials[0].setting(name).to_owned())).collect();
+        let place_of: Vec<HashMap<&str, usize>> = axes
+            .iter()
+            .map(|axis| axis.values.iter().enumerate().map(|(i, v)| (v.as_str(), i)).collect())
+            .collect();
+        let mut places: Vec<Vec<usize>> = vec![];
+        for trial in &trials {
+            let place = axes.iter().zip(&place_of).map(|(axis, at)| at[trial.setting(&axis.name)]);
+            places.push(place.collect());
+        }
+        let counted = counted(&trials, &places);
+        let contradictions = trials.iter().zip(&counted).enumerate();
+        let contradictions =
+            contradictions.filter(|&(i, (trial, &by))| i != by && trial.contradicts(&trials[by])).count();
         let mut groups: Vec<Group> = vec![];
         let mut known: HashMap<Vec<usize>, usize> = HashMap::new();
-        for (i, trial) in trials.iter().enumerate() {
-            let place_on = |axis: &Parameter| {
-                axis.values.iter().position(|value| value == trial.setting(&axis.name)).unwrap_or(0)
-            };
-            let place: Vec<_> = axes.iter().map(place_on).collect();
+        let (mut observations, mut repeats) = (vec![], vec![]);
+        for (i, (trial, place)) in trials.into_iter().zip(places).enumerate() {
+            if counted[i] != i {
+                repeats.push(trial);
+                continue;
+            }
             let group = *known.entry(place).or_insert_with_key(|place| {
                 groups.push(Group { place: place.clone(), trials: vec![] });
                 groups.len() - 1
             });
-            groups[group].trials.push(i);
+            groups[group].trials.push(observations.len());
+            observations.push(trial);
         }
-        let fixed = fixed.into_iter().map(|name| (name, trials[0].setting(name).to_owned())).collect();
-        let mut ok = trials.iter().filter(|trial| trial.status == "ok").peekable();
-        let validated = ok.peek().is_some() && ok.all(|trial| trial.figure(Figure::ValAccuracy).is_some());
-        let deciding = if validated { Figure::ValAccuracy } else { Figure::TestAccuracy };
-        Self { trials, axes, fixed, groups, deciding }
+        let ok = observations.iter().filter(|trial| trial.status == Status::Ok);
+        let validated = validation_decides(ok, |trial| trial.metric(MetricColumn::ValAccuracy).is_some());
+        let deciding = if validated { MetricColumn::ValAccuracy } else { MetricColumn::TestAccuracy };
+        Self { trials: observations, repeats, contradictions, axes, fixed, groups, deciding }
     }
 
-    /// Mean and standard deviation of a figure over the trials of a group that are `ok`
-    pub fn spread(&self, group: &Group, figure: Figure) -> Option<Spread> {
-        let figures: Vec<_> = group.trials.iter().filter_map(|&i| self.trials[i].figure(figure)).collect();
-        Spread::of(&figures)
+    /// How many runs ended in this way, repeats included
+    pub fn count(&self, status: Status) -> usize {
+        self.trials.iter().chain(&self.repeats).filter(|run| run.status == status).count()
+    }
+
+    /// Mean and standard deviation of a metric over the observations of a group that are `ok`
+    pub fn spread(&self, group: &Group, column: MetricColumn) -> Option<Spread> {
+        let metrics: Vec<_> = group.trials.iter().filter_map(|&i| self.trials[i].metric(column)).collect();
+        Spread::of(&metrics)
     }
 
     /// The deciding accuracy of a group
@@ -238,7 +287,7 @@ impl Findings {
         self.spread(group, self.deciding)
     }
 
-    /// Places of the groups, best mean accuracy first, those without one last
+    /// Places of the groups: best mean accuracy first, groups without an accuracy last
     pub fn ranking(&self) -> Vec<usize> {
         let mean = |&i: &usize| self.accuracy(&self.groups[i]).map_or(-1.0, |spread| spread.mean);
         let mut places: Vec<_> = (0..self.groups.len()).collect();
@@ -252,21 +301,22 @@ impl Findings {
         Some(&self.groups[best]).filter(|group| self.accuracy(group).is_some())
     }
 
-    /// `validation` or `test`: the data by which settings are compared
+    /// The data on which settings are compared: `validation` or `test`
     pub fn decided_on(&self) -> &'static str {
-        if self.deciding == Figure::ValAccuracy { "validation" } else { "test" }
+        if self.deciding == MetricColumn::ValAccuracy { "validation" } else { "test" }
     }
 
-    /// A group's values on all axes but those in `but`, as `learning_rate 0.1, activation relu`
+    /// The values of a group on all axes except those in `but`, as `learning_rate 0.1, activation relu`
     pub fn name(&self, group: &Group, but: &[usize]) -> String {
-        let named = |(i, axis): (usize, &Parameter)| format!("{} {}", axis.name, axis.values[group.place[i]]);
+        let named =
+            |(i, axis): (usize, &VariedSetting)| format!("{} {}", axis.name, axis.values[group.place[i]]);
         let shown = self.axes.iter().enumerate().filter(|(i, _)| !but.contains(i));
         shown.map(named).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// A setting's value as it is printed and compared, whatever the file's dialect
-fn value(row: &Row<'_>, name: &str, column: usize) -> String {
+/// A setting's value as it is printed and compared, the same in both dialects
+fn setting_value(row: &TableRow<'_>, name: &str, column: usize) -> String {
     let text = row.text(column).trim();
     match row.as_number(column) {
         Some(x) if name != "data" => short_number(x),
@@ -284,7 +334,7 @@ pub fn short_number(x: f64) -> String {
 }
 
 /// Whether `name` takes several values where all `others` are the same
-fn crossed(trials: &[Trial], name: &str, others: &[&str]) -> bool {
+fn crossed(trials: &[ObservedRun], name: &str, others: &[&str]) -> bool {
     let mut seen: HashMap<Vec<&str>, &str> = HashMap::new();
     trials.iter().any(|trial| {
         let rest = others.iter().map(|other| trial.setting(other)).collect();
@@ -292,33 +342,46 @@ fn crossed(trials: &[Trial], name: &str, others: &[&str]) -> bool {
     })
 }
 
-fn parameter(name: &str, trials: &[Trial]) -> Parameter {
-    let mut values: Vec<String> = vec![];
-    for trial in trials {
-        if !values.iter().any(|value| value == trial.setting(name)) {
-            values.push(trial.setting(name).to_owned());
+/// For each run, the place of the run that is counted for its setting and seed
+///
+/// A run without a seed repeats no other.
+fn counted(trials: &[ObservedRun], places: &[Vec<usize>]) -> Vec<usize> {
+    let mut first: HashMap<(&[usize], &str), usize> = HashMap::new();
+    for (i, trial) in trials.iter().enumerate().filter(|(_, trial)| !trial.seed.is_empty()) {
+        let best = first.entry((&places[i], &trial.seed)).or_insert(i);
+        if trials[*best].status != Status::Ok && trial.status == Status::Ok {
+            *best = i;
         }
     }
+    let runs = trials.iter().zip(places).enumerate();
+    runs.map(|(i, (trial, place))| first.get(&(&place[..], trial.seed.as_str())).copied().unwrap_or(i))
+        .collect()
+}
+
+fn varied_setting(name: &str, trials: &[ObservedRun]) -> VariedSetting {
+    let mut known = HashSet::new();
+    let values = trials.iter().map(|trial| trial.setting(name)).filter(|value| known.insert(*value));
+    let mut values: Vec<String> = values.map(str::to_owned).collect();
     let number = |value: &String| value.parse::<f64>().ok().filter(|x| x.is_finite());
     let mut numbers: Option<Vec<f64>> = values.iter().map(number).collect();
     if let Some(numbers) = &mut numbers {
         numbers.sort_by(f64::total_cmp);
         values = numbers.iter().copied().map(short_number).collect();
     }
-    Parameter { name: name.to_owned(), values, numbers }
+    VariedSetting { name: name.to_owned(), values, numbers }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn findings(csv: &str) -> Findings {
-        Findings::from_table(&Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap()).unwrap()
+    fn analysis(csv: &str) -> Analysis {
+        Analysis::from_table(&Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap()).unwrap()
     }
 
     #[test]
     fn seeds_are_grouped_and_what_differs_is_an_axis() {
-        let found = findings(
+        let found = analysis(
             "trial,status,learning_rate,epochs,seed,test_accuracy,val_accuracy\n\
              a,ok,0.1,5,1,0.5,\nb,ok,0.1,5,2,0.7,\nc,diverged,1e6,5,1,,\nd,ok,0.01,5,1,0.4,\n",
         );
@@ -335,23 +398,52 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_and_seed_that_ran_twice_is_one_observation() {
+        let found = analysis(
+            "run_id,status,learning_rate,seed,version,test_accuracy\n\
+             a,failed,0.1,1,1.0,\nb,ok,0.1,1,1.0,0.5\nc,ok,0.1,1,1.0,0.5\nd,ok,0.1,1,1.1,0.9\ne,ok,0.1,2,1.0,0.7\n\
+             f,ok,0.2,1,1.0,0.1\ng,failed,0.3,1,1.0,\nh,failed,0.3,1,1.0,\n",
+        );
+        let ids = |runs: &[ObservedRun]| runs.iter().map(|run| run.id.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (ids(&found.trials), found.contradictions),
+            (["b", "e", "f", "g"].map(str::to_owned).to_vec(), 1)
+        );
+        assert_eq!(ids(&found.repeats), ["a", "c", "d", "h"]);
+        let spread = found.accuracy(found.winner().unwrap()).unwrap();
+        assert_eq!((spread.n, spread.mean), (2, 0.6));
+        assert_eq!((found.count(Status::Ok), found.count(Status::Failed)), (5, 3));
+        // Without seeds nothing says that two runs are the same.
+        assert!(analysis("run_id,status,test_accuracy\na,ok,0.5\nb,ok,0.6\n").repeats.is_empty());
+    }
+
+    #[test]
+    fn a_status_that_is_none_is_an_error_with_its_place() {
+        let table = Table::parse(Path::new("runs.csv"), b"run_id,status,test_accuracy\na,okk,0.5\n").unwrap();
+        let error = Analysis::from_table(&table).unwrap_err().to_string();
+        let expected =
+            "runs.csv: line 2, column status: expected ok, diverged, failed or interrupted, found `okk`";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
     fn validation_decides_only_if_every_finished_trial_has_it() {
         let csv = |a: &str, b: &str| {
             format!(
                 "trial,status,momentum,test_accuracy,val_accuracy\na,ok,0.9,0.8,{a}\nb,ok,0,0.9,{b}\nc,failed,0.5,,\n"
             )
         };
-        let both = findings(&csv("0.7", "0.6"));
-        assert_eq!((both.deciding, both.ranking()[0]), (Figure::ValAccuracy, 0));
-        let one = findings(&csv("0.7", ""));
-        assert_eq!((one.deciding, one.ranking()[0]), (Figure::TestAccuracy, 1));
+        let both = analysis(&csv("0.7", "0.6"));
+        assert_eq!((both.deciding, both.ranking()[0]), (MetricColumn::ValAccuracy, 0));
+        let one = analysis(&csv("0.7", ""));
+        assert_eq!((one.deciding, one.ranking()[0]), (MetricColumn::TestAccuracy, 1));
     }
 
     #[test]
     fn a_width_stands_for_the_list_of_widths_if_every_trial_has_one() {
         let head = "trial,status,hidden_dims,test_accuracy,hidden_dim\na,ok,32,0.5,32\n";
-        assert_eq!(findings(&format!("{head}b,ok,64,0.5,64\n")).axes[0].name, "hidden_dim");
-        let mixed = findings(&format!("{head}b,ok,64x32,0.5,\n"));
+        assert_eq!(analysis(&format!("{head}b,ok,64,0.5,64\n")).axes[0].name, "hidden_dim");
+        let mixed = analysis(&format!("{head}b,ok,64x32,0.5,\n"));
         assert_eq!((mixed.axes.len(), mixed.axes[0].name.as_str()), (1, "hidden_dims"));
         assert_eq!(mixed.axes[0].numbers, None);
     }
@@ -359,15 +451,15 @@ mod tests {
     #[test]
     fn threads_that_follow_from_the_net_are_no_axis() {
         let head = "trial,status,hidden_dims,threads,test_accuracy\na,ok,32,1,0.5\nb,ok,512,2,0.5\n";
-        assert_eq!(findings(head).axes.len(), 1);
-        assert_eq!(findings(&format!("{head}c,ok,32,2,0.5\n")).axes.len(), 2);
+        assert_eq!(analysis(head).axes.len(), 1);
+        assert_eq!(analysis(&format!("{head}c,ok,32,2,0.5\n")).axes.len(), 2);
     }
 
     #[test]
     fn a_trial_that_is_there_twice_is_an_error() {
         let csv = b"trial,status,test_accuracy\na,ok,0.5\na,ok,0.5\n";
         let table = Table::parse(Path::new("runs.csv"), csv).unwrap();
-        let error = Findings::from_table(&table).unwrap_err().to_string();
+        let error = Analysis::from_table(&table).unwrap_err().to_string();
         assert_eq!(error, "runs.csv: line 3, column trial: expected each trial once, found `a`");
     }
 

@@ -1,51 +1,49 @@
-//! `report.md` of a sweep: the table, the winner and how it was chosen, from runs.csv alone
+//! `report.md` of a sweep: the winner, how it was chosen, and the table of all settings
 
 use std::fmt::Write;
 
-use crate::error::Result;
-use crate::report::analysis::{Figure, Findings, Group, Spread, short_number};
+use crate::report::analysis::{Analysis, Group, MetricColumn, Spread, short_number};
 use crate::report::train_command::train_command;
+use crate::tables::Status;
 
-/// What stands in `report.md`
+/// The text of `report.md`
 ///
-/// * `pictures`: names of files beside it, each with what it shows
-///
-/// # Errors
-/// Never with settings whose defaults are within their ranges.
-pub fn report(findings: &Findings, pictures: &[(&str, &str)]) -> Result<String> {
-    let mut parts = vec![overview(findings)];
-    parts.push(winner(findings)?);
+/// * `pictures`: names of the picture files beside it, each with a description
+pub fn report(analysis: &Analysis, pictures: &[(&str, &str)]) -> String {
+    let mut parts = vec![overview(analysis)];
+    parts.push(winner(analysis));
     parts.extend(pictures.iter().map(|(file, what)| format!("![{}]({file})\n", escape(what))));
-    parts.push(table(findings));
-    parts.extend(softmax(findings));
-    parts.extend(not_ok(findings));
+    parts.push(table(analysis));
+    parts.extend(softmax(analysis));
+    parts.extend(not_ok(analysis));
     parts.push(
         "Drawn and written from `runs.csv` and `epochs.csv` alone: `chainrule plot` with this folder makes all of it anew.\n"
             .to_owned(),
     );
-    Ok(parts.join("\n"))
+    parts.join("\n")
 }
 
-fn overview(findings: &Findings) -> String {
-    let names: Vec<_> = findings.axes.iter().map(|axis| format!("`{}`", axis.name)).collect();
+fn overview(analysis: &Analysis) -> String {
+    let names: Vec<_> = analysis.axes.iter().map(|axis| format!("`{}`", axis.name)).collect();
     let by =
         if names.is_empty() { "of one setting".to_owned() } else { format!("by {}", names.join(" and ")) };
     let mut text = format!("# Sweep {by}\n\n");
-    let statuses: Vec<_> = ["ok", "diverged", "failed", "interrupted"]
+    let statuses: Vec<_> = Status::ALL
         .into_iter()
-        .map(|status| (status, findings.trials.iter().filter(|trial| trial.status == status).count()))
+        .map(|status| (status, analysis.count(status)))
         .filter(|(_, count)| *count > 0)
         .map(|(status, count)| format!("{count} `{status}`"))
         .collect();
-    let trials = plural(findings.trials.len(), "trial");
-    let settings = plural(findings.groups.len(), "setting");
+    let trials = plural(analysis.trials.len() + analysis.repeats.len(), "trial");
+    let settings = plural(analysis.groups.len(), "setting");
     text += &format!("{trials} of {settings}: {}.\n\n", statuses.join(", "));
-    for axis in &findings.axes {
+    text += &repeats(analysis);
+    for axis in &analysis.axes {
         let values: Vec<_> = axis.values.iter().map(|value| escape(value)).collect();
         text += &format!("- `{}`: {}\n", axis.name, values.join(", "));
     }
     let mut seeds: Vec<&str> = vec![];
-    for trial in &findings.trials {
+    for trial in &analysis.trials {
         if !trial.seed.is_empty() && !seeds.contains(&trial.seed.as_str()) {
             seeds.push(&trial.seed);
         }
@@ -54,7 +52,7 @@ fn overview(findings: &Findings) -> String {
         text +=
             &format!("- `seed`: {}\n", seeds.iter().map(|seed| escape(seed)).collect::<Vec<_>>().join(", "));
     }
-    let fixed: Vec<_> = findings
+    let fixed: Vec<_> = analysis
         .fixed
         .iter()
         .filter(|(_, value)| !value.is_empty())
@@ -66,16 +64,37 @@ fn overview(findings: &Findings) -> String {
     text
 }
 
-fn winner(findings: &Findings) -> Result<String> {
+/// Says how many runs are not counted because they repeat another; empty if there are none
+fn repeats(analysis: &Analysis) -> String {
+    let repeats = analysis.repeats.len();
+    if repeats == 0 {
+        return String::new();
+    }
+    let are = if repeats == 1 {
+        "repeats another run of the same setting and seed and is"
+    } else {
+        "repeat another run of the same setting and seed and are"
+    };
+    let mut text = format!("{} {are} counted once", plural(repeats, "run"));
+    if analysis.contradictions > 0 {
+        text += &format!(
+            "; {} of them ended with other metrics, and the first that is `ok` is counted",
+            analysis.contradictions
+        );
+    }
+    text + ".\n\n"
+}
+
+fn winner(analysis: &Analysis) -> String {
     let mut text = "## Winner\n\n".to_owned();
-    let on = findings.decided_on();
+    let on = analysis.decided_on();
     let Some((winner, accuracy)) =
-        findings.winner().and_then(|winner| Some((winner, findings.accuracy(winner)?)))
+        analysis.winner().and_then(|winner| Some((winner, analysis.accuracy(winner)?)))
     else {
-        return Ok(text + "None: no trial ended with figures.\n");
+        return text + "None: no trial ended with metrics.\n";
     };
     let name =
-        if findings.axes.is_empty() { "The only setting".to_owned() } else { setting(findings, winner) };
+        if analysis.axes.is_empty() { "The only setting".to_owned() } else { setting(analysis, winner) };
     let over = if accuracy.n > 1 { format!(" over {} seeds", accuracy.n) } else { String::new() };
     text += &format!("{name}: {on} accuracy {} %{over}.\n", percent(Some(accuracy)));
     let lost = winner.trials.len() - accuracy.n;
@@ -86,8 +105,8 @@ fn winner(findings: &Findings) -> Result<String> {
             if lost == 1 { "is" } else { "are" }
         );
     }
-    let test = percent(findings.spread(winner, Figure::TestAccuracy));
-    text += &match (on, findings.groups.len()) {
+    let test = percent(analysis.spread(winner, MetricColumn::TestAccuracy));
+    text += &match (on, analysis.groups.len()) {
         (_, 1) => String::new(),
         ("validation", _) => format!(
             "\nIt was chosen by validation accuracy. Its test accuracy, which had no part in the choice, is {test} %; it is reported \
@@ -97,30 +116,30 @@ fn winner(findings: &Findings) -> Result<String> {
               With `--val-split 0.1` the choice is made on images held out from training.\n"
             .to_owned(),
     };
-    let ok = |&&i: &&usize| findings.trials[i].status == "ok";
-    let mut trials = winner.trials.iter().filter(ok).map(|&i| &findings.trials[i]);
+    let ok = |&&i: &&usize| analysis.trials[i].status == Status::Ok;
+    let mut trials = winner.trials.iter().filter(ok).map(|&i| &analysis.trials[i]);
     if let Some(first) = trials.next() {
-        text += &format!("\nRepeat it with\n\n    {}\n", train_command(first)?);
+        text += &format!("\nRepeat it with\n\n    {}\n", train_command(first));
         let others: Vec<_> = trials.map(|trial| format!("`--seed {}`", trial.seed)).collect();
         if !others.is_empty() {
             text += &format!("\nand the other seeds with {} in its place.\n", others.join(", "));
         }
     }
-    Ok(text)
+    text
 }
 
-fn table(findings: &Findings) -> String {
-    let on = findings.decided_on();
-    let loss = if on == "validation" { Figure::ValLoss } else { Figure::TestLoss };
+fn table(analysis: &Analysis) -> String {
+    let on = analysis.decided_on();
+    let loss = if on == "validation" { MetricColumn::ValLoss } else { MetricColumn::TestLoss };
     let mut text = "## All settings\n\n".to_owned();
     text += "Figures after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`. \
              The winner is set in bold.\n\n";
-    let mut heads: Vec<String> = findings.axes.iter().map(|axis| axis.name.replace('_', "\\_")).collect();
+    let mut heads: Vec<String> = analysis.axes.iter().map(|axis| axis.name.replace('_', "\\_")).collect();
     if heads.is_empty() {
         heads.push("setting".to_owned());
     }
     let names = heads.len();
-    let figures = [
+    let metrics = [
         "trials".to_owned(),
         "parameters".to_owned(),
         format!("{on} accuracy (%)"),
@@ -128,31 +147,32 @@ fn table(findings: &Findings) -> String {
         "training accuracy (%)".to_owned(),
         "time of training (s)".to_owned(),
     ];
-    heads.extend(figures);
+    heads.extend(metrics);
     let rule = |i: usize| if i < names { "---" } else { "---:" }.to_owned();
     let rules: Vec<_> = (0..heads.len()).map(rule).collect();
     writeln_row(&mut text, &heads);
     writeln_row(&mut text, &rules);
-    let mut groups: Vec<&Group> = findings.groups.iter().collect();
+    let mut groups: Vec<&Group> = analysis.groups.iter().collect();
     groups.sort_by_key(|group| &group.place);
     for group in groups {
-        let spread = |figure| findings.spread(group, figure);
+        let spread = |column| analysis.spread(group, column);
         let mut cells: Vec<String> =
-            findings.axes.iter().zip(&group.place).map(|(axis, &i)| escape(&axis.values[i])).collect();
+            analysis.axes.iter().zip(&group.place).map(|(axis, &i)| escape(&axis.values[i])).collect();
         if cells.is_empty() {
             cells.push("all trials".to_owned());
         }
-        let ok = group.trials.iter().filter(|&&i| findings.trials[i].status == "ok").count();
+        let ok = group.trials.iter().filter(|&&i| analysis.trials[i].status == Status::Ok).count();
         let all = group.trials.len();
         cells.push(if ok == all { all.to_string() } else { format!("{ok} of {all} ok") });
         cells.push(
-            spread(Figure::Parameters).map_or(String::new(), |parameters| short_number(parameters.mean)),
+            spread(MetricColumn::Parameters)
+                .map_or(String::new(), |parameters| short_number(parameters.mean)),
         );
-        cells.push(percent(spread(findings.deciding)));
+        cells.push(percent(spread(analysis.deciding)));
         cells.push(decimals(spread(loss), 4));
-        cells.push(percent(spread(Figure::TrainAccuracy)));
-        cells.push(decimals(spread(Figure::TrainS), 1));
-        if findings.groups.len() > 1 && findings.winner() == Some(group) {
+        cells.push(percent(spread(MetricColumn::TrainAccuracy)));
+        cells.push(decimals(spread(MetricColumn::TrainS), 1));
+        if analysis.groups.len() > 1 && analysis.winner() == Some(group) {
             cells.iter_mut().filter(|cell| !cell.is_empty()).for_each(|cell| *cell = format!("**{cell}**"));
         }
         writeln_row(&mut text, &cells);
@@ -160,13 +180,13 @@ fn table(findings: &Findings) -> String {
     text
 }
 
-/// How the best net compares with softmax regression, if both were part of the sweep
-fn softmax(findings: &Findings) -> Option<String> {
-    let is_softmax = |group: &Group| findings.trials[group.trials[0]].setting("hidden_dims") == "none";
+/// Compares the best net with softmax regression, if the sweep has both
+fn softmax(analysis: &Analysis) -> Option<String> {
+    let is_softmax = |group: &Group| analysis.trials[group.trials[0]].setting("hidden_dims") == "none";
     let best = |softmax: bool| {
-        let ranked = findings.ranking().into_iter().map(|i| &findings.groups[i]);
+        let ranked = analysis.ranking().into_iter().map(|i| &analysis.groups[i]);
         let group = ranked.into_iter().find(|group| is_softmax(group) == softmax)?;
-        Some((group, findings.accuracy(group)?))
+        Some((group, analysis.accuracy(group)?))
     };
     let ((regression, plain), (net, accuracy)) = (best(true)?, best(false)?);
     let points = 100.0 * (accuracy.mean - plain.mean);
@@ -175,27 +195,29 @@ fn softmax(findings: &Findings) -> Option<String> {
         p if p < 0.0 => format!("{:.2} percentage points worse", -p),
         _ => "no better".to_owned(),
     };
-    let on = findings.decided_on();
+    let on = analysis.decided_on();
     Some(format!(
         "## Against softmax regression\n\n\
          Without hidden layers (`hidden_dims` none) a net is softmax regression. The best net is {verdict} than the best of it, by {on} \
          accuracy:\n\n| | setting | {on} accuracy (%) |\n|---|---|---:|\n| softmax regression | {} | {} |\n| net | {} | {} |\n",
-        setting(findings, regression),
+        setting(analysis, regression),
         percent(Some(plain)),
-        setting(findings, net),
+        setting(analysis, net),
         percent(Some(accuracy)),
     ))
 }
 
-fn not_ok(findings: &Findings) -> Option<String> {
+fn not_ok(analysis: &Analysis) -> Option<String> {
     let mut text =
         "## Trials that are not ok\n\n| trial | status | setting | seed |\n|---|---|---|---:|\n".to_owned();
     let mut any = false;
-    for group in &findings.groups {
-        for trial in group.trials.iter().map(|&i| &findings.trials[i]).filter(|trial| trial.status != "ok") {
+    for group in &analysis.groups {
+        for trial in
+            group.trials.iter().map(|&i| &analysis.trials[i]).filter(|trial| trial.status != Status::Ok)
+        {
             any = true;
             let cells =
-                [escape(&trial.id), escape(&trial.status), setting(findings, group), escape(&trial.seed)];
+                [escape(&trial.id), trial.status.to_string(), setting(analysis, group), escape(&trial.seed)];
             writeln_row(&mut text, &cells);
         }
     }
@@ -203,8 +225,8 @@ fn not_ok(findings: &Findings) -> Option<String> {
 }
 
 /// `` `learning_rate` 0.1, `activation` relu ``
-fn setting(findings: &Findings, group: &Group) -> String {
-    let axes = findings.axes.iter().zip(&group.place);
+fn setting(analysis: &Analysis, group: &Group) -> String {
+    let axes = analysis.axes.iter().zip(&group.place);
     axes.map(|(axis, &i)| format!("`{}` {}", axis.name, escape(&axis.values[i])))
         .collect::<Vec<_>>()
         .join(", ")
@@ -222,7 +244,7 @@ fn percent(spread: Option<Spread>) -> String {
 }
 
 fn decimals(spread: Option<Spread>, digits: usize) -> String {
-    // Losses of runs that nearly diverged: their digits behind the point tell nothing
+    // Losses of runs that nearly diverged: their decimals carry no information.
     let text = |x: f64| if x.abs() < 1e4 { format!("{x:.digits$}") } else { format!("{x:.2e}") };
     match spread {
         Some(Spread { mean, sd: Some(sd), .. }) => format!("{} ± {}", text(mean), text(sd)),
@@ -235,7 +257,7 @@ fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Text that Markdown shows as it is, also in a table's cell
+/// Escapes text so that Markdown shows it unchanged, also in a table's cell
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -255,7 +277,7 @@ mod tests {
 
     fn of(csv: &str) -> String {
         let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();
-        report(&Findings::from_table(&table).unwrap(), &[("sweep.svg", "Accuracy")]).unwrap()
+        report(&Analysis::from_table(&table).unwrap(), &[("sweep.svg", "Accuracy")])
     }
 
     const HEAD: &str =
@@ -285,11 +307,23 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_repeat_another_are_counted_once_and_the_report_says_so() {
+        let rows = "a,ok,32,0.1,5,1,0.8,,,d\nb,ok,32,0.1,5,2,0.9,,,d\n";
+        let again = "c,ok,32,0.1,5,1,0.8,,,d\nd,ok,32,0.1,5,2,0.7,,,d\n";
+        let (once, twice) = (of(&format!("{HEAD}{rows}")), of(&format!("{HEAD}{rows}{again}")));
+        let said = "2 runs repeat another run of the same setting and seed and are counted once; 1 of them ended with \
+                    other metrics, and the first that is `ok` is counted.\n\n";
+        assert!(twice.contains("85.00 ± 7.07 % over 2 seeds") && twice.contains(said), "{twice}");
+        let counts = [("4 trials of 1 setting: 4 `ok`", "2 trials of 1 setting: 2 `ok`"), (said, "")];
+        assert_eq!(counts.iter().fold(twice, |text, (found, with)| text.replace(found, with)), once);
+    }
+
+    #[test]
     fn trials_that_failed_are_listed_and_hostile_names_are_escaped() {
         let text = of(&format!(
             "{HEAD}a,diverged,32,1e6,5,1,,,,\"x|<b>`y`\n\"\nb,failed,64,1e6,5,1,,,,\"x|<b>`y`\n\"\n"
         ));
-        assert!(text.contains("None: no trial ended with figures."), "{text}");
+        assert!(text.contains("None: no trial ended with metrics."), "{text}");
         assert!(
             text.contains("| a | diverged | `hidden_dims` 32 | 1 |") && text.contains("| b | failed |"),
             "{text}"

@@ -1,17 +1,15 @@
 //! The command line that repeats a trial
 
 use crate::config::Settings;
-use crate::error::Result;
-use crate::report::analysis::{Trial, short_number};
+use crate::report::analysis::{ObservedRun, short_number};
 
 /// The command that trains as `trial` was trained, with all settings that are not the defaults, seed and data
 ///
 /// Threads are left out: results don't depend on them.
-///
-/// # Errors
-/// Never with settings whose defaults are within their ranges.
-pub fn train_command(trial: &Trial) -> Result<String> {
-    let default = Settings::default().resolve()?;
+pub fn train_command(trial: &ObservedRun) -> String {
+    let default = Settings::default()
+        .resolve()
+        .unwrap_or_else(|e| unreachable!("the defaults are within their ranges: {e}"));
     let defaults = [
         ("hidden_dims", default.hidden_dims.to_string()),
         ("activation", default.activation.to_string()),
@@ -39,7 +37,7 @@ pub fn train_command(trial: &Trial) -> Result<String> {
             command += &format!(" --{flag} {}", quoted(value));
         }
     }
-    Ok(command)
+    command
 }
 
 /// As a shell takes it for one word

@@ -1,85 +1,76 @@
-//! The data sets of a sweep: each is loaded once, when the first trial asks, and dropped after the last
+//! The data sets of a sweep: each is loaded once, for its first trial, and dropped after its last
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::plan::Trial;
 use crate::data::Dataset;
-use crate::error::{Error, Result};
-use crate::train::thread_count::cores;
+use crate::error::Result;
+use crate::train::thread_count::{cores, pool};
 
-/// All data sets that trials need
+/// A cache of the data sets that a sweep's trials use
 #[derive(Debug)]
-pub struct Shelf(Vec<(Option<String>, Mutex<Place>)>);
+pub struct DatasetCache(Vec<(Option<String>, Mutex<Entry>)>);
 
 #[derive(Debug, Default)]
-struct Place {
+struct Entry {
     data: Option<Arc<Dataset>>,
     trials_left: usize,
 }
 
-impl Shelf {
-    /// For these trials
+impl DatasetCache {
+    /// An empty cache for `trials`
     pub fn new(trials: &[&Trial]) -> Self {
-        let mut places: Vec<(Option<String>, Mutex<Place>)> = Vec::new();
+        let mut entries: Vec<(Option<String>, Mutex<Entry>)> = Vec::new();
         for trial in trials {
-            let found = places.iter_mut().find(|(name, _)| *name == trial.config.data);
+            let found = entries.iter_mut().find(|(name, _)| *name == trial.config.data);
             match found {
-                Some((_, place)) => place.get_mut().unwrap_or_else(PoisonError::into_inner).trials_left += 1,
+                Some((_, entry)) => entry.get_mut().unwrap_or_else(PoisonError::into_inner).trials_left += 1,
                 None => {
-                    let place = Place { data: None, trials_left: 1 };
-                    places.push((trial.config.data.clone(), Mutex::new(place)));
+                    let entry = Entry { data: None, trials_left: 1 };
+                    entries.push((trial.config.data.clone(), Mutex::new(entry)));
                 }
             }
         }
-        Self(places)
+        Self(entries)
     }
 
-    /// How many different ones there are
+    /// The number of different data sets
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The data of a trial; others that want the same wait until it is loaded
+    /// Returns the data of a trial; trials with the same data wait until they are loaded
     ///
     /// # Errors
-    /// If it is nowhere, damaged, or does not fit.
+    /// If the data are missing or damaged.
     pub fn get(&self, trial: &Trial) -> Result<Arc<Dataset>> {
-        let mut place = self.place(trial);
-        if let Some(data) = &place.data {
+        let mut entry = self.entry(trial);
+        if let Some(data) = &entry.data {
             return Ok(Arc::clone(data));
         }
         let data = Arc::new(load(trial.config.data.as_deref())?);
-        place.data = Some(Arc::clone(&data));
+        entry.data = Some(Arc::clone(&data));
         Ok(data)
     }
 
-    /// The trial is done with its data
-    pub fn put_back(&self, trial: &Trial) {
-        let mut place = self.place(trial);
-        place.trials_left = place.trials_left.saturating_sub(1);
-        if place.trials_left == 0 {
-            place.data = None;
+    /// Releases the data of a trial that has ended; the last trial drops them
+    pub fn release(&self, trial: &Trial) {
+        let mut entry = self.entry(trial);
+        entry.trials_left = entry.trials_left.saturating_sub(1);
+        if entry.trials_left == 0 {
+            entry.data = None;
         }
     }
 
-    fn place(&self, trial: &Trial) -> std::sync::MutexGuard<'_, Place> {
+    fn entry(&self, trial: &Trial) -> std::sync::MutexGuard<'_, Entry> {
         let found = self.0.iter().find(|(name, _)| *name == trial.config.data);
-        let (_, place) = found.unwrap_or_else(|| panic!("{} is none of this shelf's trials", trial.id));
-        // A thread that panicked while it loaded has left nothing.
-        place.lock().unwrap_or_else(PoisonError::into_inner)
+        let (_, entry) = found.unwrap_or_else(|| panic!("{} is not a trial of this cache", trial.id));
+        // A thread that panicked while it loaded left the entry empty.
+        entry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Loads with all cores: no trial is running on them that could not wait as well
+/// Loads a data set on all cores
 fn load(data: Option<&str>) -> Result<Dataset> {
     pool(cores())?.install(|| Dataset::load(data))
-}
-
-/// That many threads to compute on
-///
-/// # Errors
-/// If the system does not give them.
-pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|e| Error::Threads { threads, problem: e.to_string() })
 }

@@ -1,4 +1,4 @@
-//! A sweep's folder: whose it is, who works in it, and which trials in it have ended
+//! The folder of a sweep: its files, its lock, and the checks before a process uses it
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use super::shard::Shard;
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::{UNFINISHED, create_atomically};
 
-/// The files that a sweep, or a shard of one, has to itself
+/// The paths of the files of a sweep or of one shard
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// The plan, which the process at work holds a lock on
+    /// The plan; the process that runs the sweep locks this file
     pub plan: PathBuf,
-    /// A row a trial
+    /// The table with a row a trial
     pub runs: PathBuf,
-    /// All epochs of all trials
+    /// The table with all epochs of all trials
     pub epochs: PathBuf,
 }
 
 impl Files {
-    /// Those of a whole sweep, or of one shard
+    /// The files of a whole sweep, or of one shard
     pub fn new(sweep: &Path, shard: Option<Shard>) -> Self {
         let prefix =
             shard.map_or(String::new(), |Shard { index, count }| format!("shard-{index}-of-{count}."));
@@ -29,7 +29,7 @@ impl Files {
     }
 }
 
-/// A folder that is ours alone as long as this lives
+/// A locked sweep folder: no other process can use it until this is dropped
 #[derive(Debug)]
 pub struct Folder {
     /// The sweep's own files
@@ -38,14 +38,14 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder, or takes up one that is there
+    /// Creates the folder, or opens one that exists
     ///
-    /// * `resume`: nothing where only a new folder will do
-    /// * `how_to_resume`: the command that would, for the message
+    /// * `resume`: whether the folder may hold this sweep already
+    /// * `how_to_resume`: the command that resumes it, for the message
     ///
     /// # Errors
-    /// If the folder is another plan's, or is there and `resume` is not asked for, or another process is
-    /// at work in it, or it can't be written.
+    /// If the folder belongs to another plan, or holds this sweep already and `resume` is false, or another process
+    /// runs in it, or it can't be written.
     pub fn open(
         sweep: &Path,
         plan: &Plan,
@@ -54,7 +54,7 @@ impl Folder {
         how_to_resume: &str,
     ) -> Result<Self> {
         let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
-        let there = || problem(format!("holds this sweep already; go on with: {how_to_resume}"));
+        let there = || problem(format!("already contains this sweep; resume with: {how_to_resume}"));
         fs::create_dir_all(sweep).map_err(Error::writing(sweep))?;
         let files = Files::new(sweep, shard);
         if !files.plan.exists() {
@@ -72,16 +72,16 @@ impl Folder {
     }
 }
 
-/// Takes the lock that the process at work in a sweep holds
+/// Locks a plan file, as the process that runs the sweep does
 ///
 /// # Errors
-/// If another one has it, or the file can't be opened.
+/// If another process holds the lock, or the file can't be opened.
 pub fn lock(plan: &Path) -> Result<File> {
     let file = OpenOptions::new().read(true).append(true).open(plan).map_err(Error::writing(plan))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(Error::Text {
             path: plan.to_owned(),
-            problem: "another process is at work on this sweep".to_owned(),
+            problem: "another process is running this sweep; wait until it has ended".to_owned(),
         }),
         Err(TryLockError::Error(e)) if e.kind() != std::io::ErrorKind::Unsupported => {
             Err(Error::writing(plan)(e))
@@ -90,7 +90,7 @@ pub fn lock(plan: &Path) -> Result<File> {
     }
 }
 
-/// The plans in a folder, with the shards that they are of
+/// The plan files in a folder, each with its shard
 ///
 /// # Errors
 /// If the folder can't be read.
@@ -112,15 +112,17 @@ pub fn plans(sweep: &Path) -> Result<Vec<(Option<Shard>, PathBuf)>> {
     Ok(plans)
 }
 
-/// A new sweep wants an empty folder; a new shard may have others of the same plan and cut beside it
+/// Checks that a new sweep's folder is empty, or holds other shards of the same plan and count
 fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<()> {
     let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
     let found = names(sweep)?;
-    // A plan is the first thing in a folder: if others are making it at this moment, a second look finds it.
+    // The plan is the first file of a folder: if another process has just created it, this second read finds it.
     let plans = plans(sweep)?;
     if plans.is_empty() {
         return match found.iter().find(|name| !name.starts_with(UNFINISHED)) {
-            Some(name) => Err(problem(format!("is no sweep's folder, but is not empty (`{name}`)"))),
+            Some(name) => Err(problem(format!(
+                "is not a sweep's folder and is not empty: it contains `{name}`; name another folder with --sweep-id or --out"
+            ))),
             None => Ok(()),
         };
     }
@@ -140,7 +142,7 @@ fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<(
     Ok(())
 }
 
-/// Whether the plan in a file is this one
+/// Checks that the plan in a file equals `plan`
 fn check_plan(path: &Path, plan: &Plan) -> Result<()> {
     let there = Draft::from_toml(path)?.resolve()?;
     if there.hash == plan.hash {
@@ -155,7 +157,7 @@ fn check_plan(path: &Path, plan: &Plan) -> Result<()> {
     Err(Error::Text { path: path.to_owned(), problem })
 }
 
-/// Every setting in which two plans differ
+/// Lists every setting in which two plans differ
 fn differences(there: &str, here: &str) -> String {
     let [there, here] = [there, here].map(|text| text.parse::<toml::Table>().unwrap_or_default());
     let only_here = here.keys().filter(|key| !there.contains_key(*key));
@@ -165,7 +167,7 @@ fn differences(there: &str, here: &str) -> String {
     keys.map(differ).collect::<Vec<_>>().join("; ")
 }
 
-/// A value as TOML writes it inside a line
+/// A value as TOML on one line
 fn one_line(value: &toml::Value) -> String {
     match value {
         toml::Value::Table(table) => {
@@ -187,7 +189,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     entries.map(name).collect()
 }
 
-/// Removes what a process that was killed left of a trial, if anything
+/// Removes the folder of a trial, if it exists
 ///
 /// # Errors
 /// If it can't be removed.
@@ -197,16 +199,16 @@ pub fn clear(sweep: &Path, trial: &Trial) -> Result<()> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::writing(&folder)(e)),
         _ => Ok(()),
     };
-    // First what says that it has ended: half a folder must not be taken for a whole one.
+    // summary.csv goes first: it marks the trial as ended, and the rest may be removed only in part.
     gone(fs::remove_file(folder.join("summary.csv")))?;
     gone(fs::remove_dir_all(&folder))
 }
 
-/// Removes files that a process which was killed was writing
+/// Removes unfinished files of a process that was killed
 ///
 /// # Errors
 /// If the folder can't be read; a file that can't be removed stays.
-pub fn sweep_out(sweep: &Path) -> Result<()> {
+pub fn remove_unfinished(sweep: &Path) -> Result<()> {
     for name in names(sweep)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
         let _ = fs::remove_file(sweep.join(name));
     }

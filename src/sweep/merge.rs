@@ -1,4 +1,4 @@
-//! Joins the shards of a sweep
+//! The merge of a sweep's shards
 
 use std::path::Path;
 
@@ -6,20 +6,21 @@ use super::folder::{Files, lock, plans};
 use super::plan::{Draft, Plan};
 use super::runner::Ended;
 use super::shard::Shard;
-use super::tally::Tally;
-use super::trial_rows::Tables;
+use super::trial_rows::SweepTables;
 use crate::error::{Error, Result};
-use crate::plot::folder_pictures as figures;
+use crate::plot::folder_pictures;
+use crate::report::analysis::Analysis;
+use crate::tables::Status;
 use crate::tables::atomic_file::write_atomically;
 
-/// So many are named when some are missing
+/// How many names an error lists
 const NAMED: usize = 10;
 
-/// Makes `plan.toml`, `runs.csv`, `epochs.csv`, pictures and report of the shards in a folder, in the order of the plan
+/// Writes `plan.toml`, `runs.csv`, `epochs.csv`, pictures and report from the shards in a folder, in the order of the plan
 ///
 /// # Errors
-/// If there is no shard, the shards are of different plans or cuts, one is missing or at work, or a trial has
-/// not ended.
+/// If there is no shard, the shards are of different plans or counts, a shard is missing or still running, or a trial
+/// has not ended.
 pub fn merge(sweep: &Path) -> Result<Ended> {
     let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
     let found = plans(sweep)?;
@@ -29,7 +30,9 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
         let Some(shard) = shard else { continue };
         if let Some((other, first, _)) = shards.first() {
             if other.count != shard.count {
-                return Err(problem(format!("shards {other} and {shard} are of different cuts")));
+                return Err(problem(format!(
+                    "shards {other} and {shard} are of sweeps with different numbers of shards"
+                )));
             }
             if first.hash != plan.hash {
                 return Err(problem(format!(
@@ -44,16 +47,17 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
         return Err(problem("holds no shard-I-of-N.plan.toml, expected one of each shard".to_owned()));
     };
     let missing = |index: &usize| !shards.iter().any(|(shard, ..)| shard.index == *index);
-    some("shards", (0..*count).filter(missing).map(|index| format!("{index}/{count}"))).map_err(problem)?;
-    let tables = Tables::new(plan);
+    none_missing("shards", (0..*count).filter(missing).map(|index| format!("{index}/{count}")))
+        .map_err(problem)?;
+    let tables = SweepTables::new(plan);
     let mut unfinished = Vec::new();
     for trial in &plan.trials {
         let rows = tables.rows(trial, sweep)?;
-        if rows.is_none_or(|rows| rows.status() == "interrupted") {
+        if rows.is_none_or(|rows| rows.status == Status::Interrupted) {
             unfinished.push(trial.id.clone());
         }
     }
-    some("trials", unfinished.into_iter()).map_err(problem)?;
+    none_missing("trials", unfinished.into_iter()).map_err(problem)?;
     let files = Files::new(sweep, None);
     if files.plan.exists() {
         let there = Draft::from_toml(&files.plan)?.resolve()?;
@@ -67,18 +71,18 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
         write_atomically(&files.plan, plan.file(&files.plan).as_bytes())?;
     }
     let _lock = lock(&files.plan)?;
-    let mut tally = Tally::default();
-    tables.rebuild(&files, sweep, plan.trials.iter(), |trial, rows| tally.add(trial, rows))?;
-    Ok(Ended { tally, left: 0, drawn: figures::redraw(sweep)? })
+    tables.rebuild(&files, sweep, plan.trials.iter())?;
+    let analysis = Analysis::read(&files.runs)?;
+    Ok(Ended { analysis, left: 0, drawn: folder_pictures::redraw(sweep)? })
 }
 
-/// Nothing may be missing: names what is
-fn some(what: &str, missing: impl Iterator<Item = String>) -> std::result::Result<(), String> {
+/// Returns an error that names what is missing, if anything is
+fn none_missing(what: &str, missing: impl Iterator<Item = String>) -> std::result::Result<(), String> {
     let missing: Vec<String> = missing.collect();
     let named = missing[..missing.len().min(NAMED)].join(", ");
     match missing.len() {
         0 => Ok(()),
-        n if n > NAMED => Err(format!("{n} {what} have not ended: {named}, …")),
+        n if n > NAMED => Err(format!("{n} {what} have not ended: {named} … and {} more", n - NAMED)),
         _ => Err(format!("{what} that have not ended: {named}")),
     }
 }

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_two_things_or_too_much_is_refused() {
+    fn plans_with_conflicting_axes_or_too_many_trials_are_refused() {
         for axes in [
             &["epochs=1", "epochs=2"][..],
             &["hidden_dims=3", "hidden_dim=3"],

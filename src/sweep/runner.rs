@@ -1,4 +1,4 @@
-//! Runs the trials of a plan side by side
+//! The runner: trains the trials of a plan side by side
 
 use std::any::Any;
 use std::error::Error as _;
@@ -7,78 +7,93 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::dataset_cache::{Shelf, pool};
+use super::dataset_cache::DatasetCache;
 use super::folder::{self, Folder};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
-use super::tally::Tally;
-use super::trial_rows::{Growing, Rows, Tables};
+use super::trial_rows::{SweepTables, TableAppender, TrialRows};
 use crate::error::{Error, Result};
-use crate::plot::folder_pictures as figures;
-use crate::train::run::{self, Reporter};
+use crate::plot::folder_pictures;
+use crate::report::analysis::Analysis;
+use crate::tables::Status;
+use crate::train::run::{self, Reporter, Request};
+use crate::train::run_files::record_failure;
+use crate::train::thread_count::pool;
+
+/// Which pictures a sweep draws
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Plots {
+    /// The sweep's own, once it has ended
+    #[default]
+    Sweep,
+    /// Also those of each trial, in its folder
+    Each,
+}
 
 /// How to run a plan
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Trials at once
+    /// How many trials run at once
     pub jobs: usize,
-    /// Go on in a folder that is there
+    /// Continue in a folder that exists
     pub resume: bool,
-    /// Also run again what failed or diverged
+    /// Also run trials again that failed or diverged
     pub retry_failed: bool,
     /// Stop at the first trial that fails or diverges
     pub fail_fast: bool,
-    /// Only these trials
+    /// The shard whose trials are run; `None`: all trials
     pub shard: Option<Shard>,
-    /// The command that goes on with this sweep, for messages
+    /// Which pictures to draw
+    pub plots: Plots,
+    /// The command that resumes this sweep, for messages
     pub how_to_resume: String,
 }
 
-/// What a sweep tells while it goes on, from several threads at once
+/// Receives the progress of a sweep, from several threads at once
 pub trait Observer: Sync {
-    /// Before the first trial: how many there are, and how many of them had ended before
+    /// Called before the first trial with the number of trials, and of those that had ended before
     fn started(&self, trials: usize, kept: usize);
-    /// Before a trial: what is to be told of its run
+    /// Called before a trial; returns what receives the progress of its run
     fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_>;
-    /// After a trial
+    /// Called after a trial
     fn ended(&self, trial: &Trial, end: &TrialEnd);
 }
 
 /// How a trial ended
 #[derive(Clone, Debug)]
 pub struct TrialEnd {
-    /// `ok`, `diverged`, `failed` or `interrupted`
-    pub status: String,
-    /// Of the test set, after the last epoch
+    /// How it ended, as in its `summary.csv`
+    pub status: Status,
+    /// Test accuracy after the last epoch
     pub test_accuracy: Option<f64>,
-    /// Of what is held out, after the last epoch
+    /// Validation accuracy after the last epoch
     pub val_accuracy: Option<f64>,
-    /// Training alone, s
+    /// Time of training, s
     pub train_s: Option<f64>,
-    /// What went wrong
+    /// The error, if there was one
     pub problem: Option<String>,
 }
 
-/// What came of a sweep
+/// The result of a sweep
 #[derive(Debug)]
 pub struct Ended {
-    /// All trials that have ended, now or before
-    pub tally: Tally,
-    /// Trials that were not begun
+    /// The analysis of all trials that have ended, now or before: the same that `report.md` is written from
+    pub analysis: Analysis,
+    /// How many trials were not begun
     pub left: usize,
-    /// Pictures and report
+    /// Paths of the pictures and the report
     pub drawn: Vec<PathBuf>,
 }
 
-/// Runs what is left of a plan in the folder `sweep`
+/// Runs the trials of a plan that have not ended, in the folder `sweep`
 ///
-/// Trials that fail, for whatever reason, become rows that say so, and the sweep goes on.
+/// A trial that fails gets a row with its status, and the sweep continues.
 ///
-/// * `stop`: looked at after each batch and before each trial; set by the sweep itself where one failure is enough
+/// * `stop`: read after each batch and before each trial; the sweep sets it after a failure with `fail_fast`
 ///
 /// # Errors
-/// If the folder is not to be had (see [`Options::resume`]), the only data set can't be loaded, or a row can't
-/// be written. Trials that ended until then are kept.
+/// If the folder can't be used (see [`Options::resume`]), the only data set can't be loaded, or a row can't be
+/// written. Trials that ended before the error are kept.
 pub fn run(
     plan: &Plan,
     sweep: &Path,
@@ -88,46 +103,52 @@ pub fn run(
 ) -> Result<Ended> {
     let mine = |trial: &&Trial| options.shard.is_none_or(|shard| shard.holds(trial.number));
     let mine: Vec<&Trial> = plan.trials.iter().filter(mine).collect();
-    let shelf = Shelf::new(&mine);
-    // Where all trials want the same data, a problem with them is the sweep's, not a trial's.
-    if let (1, Some(first)) = (shelf.len(), mine.first()) {
-        shelf.get(first)?;
+    let cache = DatasetCache::new(&mine);
+    // If all trials use the same data, a problem with the data ends the sweep.
+    if let (1, Some(first)) = (cache.len(), mine.first()) {
+        cache.get(first)?;
     }
     let folder = Folder::open(sweep, plan, options.shard, options.resume, &options.how_to_resume)?;
-    let tables = Tables::new(plan);
+    let tables = SweepTables::new(plan);
     let todo = todo(&tables, &mine, sweep, options)?;
-    tables.rebuild(&folder.files, sweep, mine.iter().copied(), |_, _| {})?;
+    tables.rebuild(&folder.files, sweep, mine.iter().copied())?;
     observer.started(mine.len(), mine.len() - todo.len());
     let sweeper = Sweeper {
         sweep,
         tables: &tables,
-        shelf,
-        growing: Mutex::new(Growing::open(&folder.files)?),
+        cache,
+        appender: Mutex::new(TableAppender::open(&folder.files)?),
         fail_fast: options.fail_fast,
+        plots: options.plots,
         observer,
         stop,
     };
     let begun = sweeper.work(&todo, options.jobs)?;
     drop(sweeper);
-    let mut tally = Tally::default();
-    tables.rebuild(&folder.files, sweep, mine.iter().copied(), |trial, rows| tally.add(trial, rows))?;
-    // Also of a sweep that was stopped, or pictures of an earlier time would stand beside the tables.
-    let drawn = if options.shard.is_none() { figures::redraw(sweep)? } else { Vec::new() };
-    Ok(Ended { tally, left: todo.len() - begun, drawn })
+    tables.rebuild(&folder.files, sweep, mine.iter().copied())?;
+    let analysis = Analysis::read(&folder.files.runs)?;
+    // A sweep that was stopped is drawn, too: otherwise old pictures would remain beside new tables.
+    let drawn = if options.shard.is_none() { folder_pictures::redraw(sweep)? } else { Vec::new() };
+    Ok(Ended { analysis, left: todo.len() - begun, drawn })
 }
 
-/// The trials that have not ended, or are to be run again; nothing is left of them
-fn todo<'t>(tables: &Tables, mine: &[&'t Trial], sweep: &Path, options: &Options) -> Result<Vec<&'t Trial>> {
+/// The trials to run, in order; removes what an earlier process left of them
+fn todo<'t>(
+    tables: &SweepTables,
+    mine: &[&'t Trial],
+    sweep: &Path,
+    options: &Options,
+) -> Result<Vec<&'t Trial>> {
     if options.resume && options.shard.is_none() {
-        folder::sweep_out(sweep)?;
+        folder::remove_unfinished(sweep)?;
     }
     let mut todo = Vec::new();
     for trial in mine {
         let kept = match tables.rows(trial, sweep)? {
-            Some(rows) => match rows.status() {
-                "ok" => true,
-                "diverged" | "failed" => !options.retry_failed,
-                _ => false,
+            Some(rows) => match rows.status {
+                Status::Ok => true,
+                Status::Diverged | Status::Failed => !options.retry_failed,
+                Status::Interrupted => false,
             },
             None => false,
         };
@@ -141,16 +162,17 @@ fn todo<'t>(tables: &Tables, mine: &[&'t Trial], sweep: &Path, options: &Options
 
 struct Sweeper<'a> {
     sweep: &'a Path,
-    tables: &'a Tables,
-    shelf: Shelf,
-    growing: Mutex<Growing>,
+    tables: &'a SweepTables,
+    cache: DatasetCache,
+    appender: Mutex<TableAppender>,
     fail_fast: bool,
+    plots: Plots,
     observer: &'a dyn Observer,
     stop: &'a AtomicBool,
 }
 
 impl Sweeper<'_> {
-    /// Works through the trials with so many threads; says how many were begun
+    /// Runs the trials on `jobs` threads; returns how many were begun
     fn work(&self, todo: &[&Trial], jobs: usize) -> Result<usize> {
         let next = AtomicUsize::new(0);
         let worker = || -> Result<()> {
@@ -158,7 +180,7 @@ impl Sweeper<'_> {
                 let Some(trial) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                 let ended = self.trial(trial);
                 if ended.is_err() {
-                    // A row that can't be written is no trial's fault: the next could not be written either.
+                    // A row could not be written: the next could not be written either.
                     self.stop.store(true, Ordering::Relaxed);
                 }
                 ended?;
@@ -177,54 +199,49 @@ impl Sweeper<'_> {
         Ok(next.into_inner().min(todo.len()))
     }
 
-    /// One trial, from its start to its rows
+    /// Runs one trial and writes its rows
     fn trial(&self, trial: &Trial) -> Result<()> {
         let mut problem = catch_unwind(AssertUnwindSafe(|| self.train(trial)))
             .unwrap_or_else(|panic| Some(format!("panicked: {}", message(&*panic))));
-        self.shelf.put_back(trial);
+        self.cache.release(trial);
         if !self.sweep.join(&trial.id).join("summary.csv").exists() {
-            run::record_failure(&trial.config, self.sweep, &trial.id)?;
+            record_failure(&trial.config, self.sweep, &trial.id)?;
         }
         let Some(rows) = self.tables.rows(trial, self.sweep)? else {
             unreachable!("a trial with a summary has rows")
         };
-        self.growing.lock().unwrap_or_else(PoisonError::into_inner).push(&rows)?;
-        if self.fail_fast && matches!(rows.status(), "failed" | "diverged") {
+        self.appender.lock().unwrap_or_else(PoisonError::into_inner).push(&rows)?;
+        if self.fail_fast && matches!(rows.status, Status::Failed | Status::Diverged) {
             self.stop.store(true, Ordering::Relaxed);
         }
-        if rows.status() == "diverged" && problem.is_none() {
+        if rows.status == Status::Diverged && problem.is_none() {
             problem = Some("the loss is not finite, or above 100,000 nats".to_owned());
         }
-        self.observer.ended(trial, &end(&rows, problem));
+        let TrialRows { status, test_accuracy, val_accuracy, train_s, .. } = rows;
+        self.observer.ended(trial, &TrialEnd { status, test_accuracy, val_accuracy, train_s, problem });
         Ok(())
     }
 
-    /// Trains; says what went wrong, if anything did
+    /// Trains a trial; returns the error as text, if there was one
     fn train(&self, trial: &Trial) -> Option<String> {
         let train = || -> Result<Option<Error>> {
-            let data = self.shelf.get(trial)?;
+            let data = self.cache.get(trial)?;
             let mut reporter = self.observer.trial(trial);
-            let (config, id) = (&trial.config, Some(trial.id.as_str()));
+            let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
+            let request = Request { config, data: &data, parent: self.sweep, run_id };
             let outcome = pool(config.threads.unwrap_or(1))?
-                .install(|| run::train(config, &data, self.sweep, id, &mut *reporter, self.stop))?;
-            Ok(outcome.error)
+                .install(|| run::train(&request, &mut *reporter, self.stop))?;
+            let drawn = match self.plots {
+                Plots::Sweep => Ok(Vec::new()),
+                Plots::Each => folder_pictures::redraw(&outcome.folder),
+            };
+            Ok(outcome.error.or(drawn.err()))
         };
         train().unwrap_or_else(Some).map(|error| chain(&error))
     }
 }
 
-fn end(rows: &Rows, problem: Option<String>) -> TrialEnd {
-    let number = |name: &str| rows.summary.number(name);
-    TrialEnd {
-        status: rows.status().to_owned(),
-        test_accuracy: number("test_accuracy"),
-        val_accuracy: number("val_accuracy"),
-        train_s: number("train_s"),
-        problem,
-    }
-}
-
-/// An error and what lies under it
+/// The text of an error and its sources
 fn chain(error: &Error) -> String {
     let (mut text, mut source) = (error.to_string(), error.source());
     while let Some(error) = source {
@@ -234,7 +251,7 @@ fn chain(error: &Error) -> String {
     text
 }
 
-/// What a panic said
+/// The message of a panic
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())

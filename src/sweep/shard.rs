@@ -1,4 +1,4 @@
-//! A part of a sweep: trial k belongs to shard k mod n
+//! Shards: trial k of a sweep belongs to shard k mod n
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,22 +8,22 @@ use crate::error::{Error, Result};
 /// Shard `index` of `count`, counted from 0
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Which
+    /// The number of the shard
     pub index: usize,
-    /// Of how many
+    /// The number of shards
     pub count: usize,
 }
 
 impl Shard {
-    /// Whether trial `number` is its own
+    /// Whether trial `number` belongs to this shard
     pub fn holds(self, number: usize) -> bool {
         number % self.count == self.index
     }
 
-    /// The shard of a task of a Slurm job array, by its variables; nothing outside of one
+    /// The shard of a task of a Slurm job array, from its environment variables; `None` outside a job array
     ///
     /// # Errors
-    /// If the variables are no numbers, or the array's ids do not ascend by one step.
+    /// If the variables are not numbers, or the array's ids do not ascend by one step.
     pub fn from_slurm(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
         const ID: &str = "SLURM_ARRAY_TASK_ID";
         let number = |name: &'static str, default: Option<usize>| match variable(name) {
@@ -42,7 +42,9 @@ impl Shard {
         let index = id.checked_sub(first).filter(|offset| offset % step == 0).map(|offset| offset / step);
         let shard = index.filter(|&index| index < count).map(|index| Self { index, count });
         let expected = || {
-            format!("one of {count} ids from {first} on in steps of {step}; for other arrays say --shard i/n")
+            format!(
+                "one of {count} ids from {first} on in steps of {step}; for other arrays, give --shard i/n"
+            )
         };
         shard.map(Some).ok_or_else(|| Error::Setting {
             name: ID,

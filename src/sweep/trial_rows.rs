@@ -1,4 +1,4 @@
-//! `runs.csv` and `epochs.csv` of a sweep, made of what the trials' folders hold
+//! The rows of trials in the `runs.csv` and `epochs.csv` of a sweep, copied from the trials' folders
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -7,42 +7,41 @@ use std::path::Path;
 use toml::Value;
 
 use super::axis::text;
-use super::cells::Cells;
 use super::folder::Files;
 use super::plan::{Plan, Trial};
 use crate::config::CsvDialect;
 use crate::config::setting_table::Parameter;
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::replace_atomically;
-use crate::tables::{Cell, Columns, EpochRow, SummaryRow};
+use crate::tables::reader::Table;
+use crate::tables::{Cell, Columns, EpochRow, Status, SummaryRow};
 
-/// The columns of both files, fixed by the plan
+/// The columns of both tables, fixed by the plan
 #[derive(Clone, Debug)]
-pub struct Tables {
+pub struct SweepTables {
     runs: Columns,
     epochs: Columns,
     varied: Vec<Parameter>,
     dialect: CsvDialect,
 }
 
-/// A trial that has ended: its lines for both files
+/// The lines of a trial that has ended, for both tables
 #[derive(Clone, Debug)]
-pub struct Rows {
-    /// The cells of its `summary.csv`
-    pub summary: Cells,
+pub struct TrialRows {
+    /// How the trial ended
+    pub status: Status,
+    /// Test accuracy after the last epoch
+    pub test_accuracy: Option<f64>,
+    /// Validation accuracy after the last epoch
+    pub val_accuracy: Option<f64>,
+    /// Time of training, s
+    pub train_s: Option<f64>,
     runs: Vec<u8>,
     epochs: Vec<u8>,
 }
 
-impl Rows {
-    /// How the trial ended
-    pub fn status(&self) -> &str {
-        self.summary.text("status")
-    }
-}
-
-impl Tables {
-    /// Those of a plan
+impl SweepTables {
+    /// The tables of `plan`
     pub fn new(plan: &Plan) -> Self {
         let names = || plan.varied.iter().map(|parameter| parameter.name().to_owned());
         let (runs, epochs) = (Columns::of::<SummaryRow>(), EpochRow::columns(plan.has_validation()));
@@ -56,44 +55,58 @@ impl Tables {
         }
     }
 
-    /// The lines of a trial; nothing if it has not ended
+    /// The lines of a trial; `None` if it has not ended
     ///
     /// # Errors
     /// If its files can't be read or understood.
-    pub fn rows(&self, trial: &Trial, sweep: &Path) -> Result<Option<Rows>> {
+    pub fn rows(&self, trial: &Trial, sweep: &Path) -> Result<Option<TrialRows>> {
         let folder = sweep.join(&trial.id);
         let path = folder.join("summary.csv");
         if !path.exists() {
             return Ok(None);
         }
-        let summary = Cells::read(&path, self.dialect)?;
-        let Some(line) = summary.lines.first() else {
-            let problem = "has no row, expected one".to_owned();
+        let summary = Table::read(&path)?;
+        let Some(run) = summary.rows().next() else {
+            let problem = "line 2: expected one row, found none".to_owned();
             return Err(Error::Text { path, problem });
         };
-        let epochs = Cells::read(&folder.join("epochs.csv"), self.dialect)?;
+        let epochs = Table::read(&folder.join("epochs.csv"))?;
         let verbatim = |text: &str| Cell::Verbatim(text.to_owned());
         let varied = |name: &str| self.varied.iter().copied().find(|parameter| parameter.name() == name);
-        // What the run does not tell about itself, the plan does.
+        // The plan fills the columns that the run's own files lack.
         let own = |name: &str| match varied(name) {
             _ if name == "trial" => Cell::Text(trial.id.clone()),
             Some(parameter) => trial.value(parameter).map_or(Cell::Empty, cell),
             None => Cell::Empty,
         };
-        let in_summary = |name: &str| summary.get(line, name).map_or_else(|| own(name), verbatim);
-        let runs = self.dialect.line(self.runs.line(in_summary));
-        let in_epoch = |line: &[String], name: &str| match epochs.get(line, name) {
-            Some(text) => verbatim(text),
-            None if varied(name).is_some() => in_summary(name),
+        let in_summary = |name: &str| match summary.column(name) {
+            Some(column) => verbatim(run.verbatim(column)),
             None => own(name),
         };
-        let lines = epochs.lines.iter();
-        let epochs = lines.flat_map(|line| self.dialect.line(self.epochs.line(|name| in_epoch(line, name))));
-        let epochs = epochs.collect();
-        Ok(Some(Rows { summary, runs, epochs }))
+        let in_epochs = |name: &str| match epochs.column(name) {
+            Some(column) => Err(column),
+            None if varied(name).is_some() => Ok(in_summary(name)),
+            None => Ok(own(name)),
+        };
+        // A cell that is the same in all lines, or the column that it is copied from
+        let cells: Vec<std::result::Result<Cell, usize>> =
+            self.epochs.names().iter().map(|name| in_epochs(name)).collect();
+        let epoch_lines = epochs.rows().flat_map(|row| {
+            let copied = |&column: &usize| verbatim(row.verbatim(column));
+            self.dialect.line(cells.iter().map(|cell| cell.as_ref().map_or_else(copied, Cell::clone)))
+        });
+        let metric = |name: &str| summary.column(name).map_or(Ok(None), |column| run.number(column));
+        Ok(Some(TrialRows {
+            status: run.status(summary.need("status")?)?,
+            test_accuracy: metric("test_accuracy")?,
+            val_accuracy: metric("val_accuracy")?,
+            train_s: metric("train_s")?,
+            runs: self.dialect.line(self.runs.line(in_summary)),
+            epochs: epoch_lines.collect(),
+        }))
     }
 
-    /// Writes both files anew, with all trials that have ended, in the order given; `each` sees their rows
+    /// Writes both tables again, with all trials that have ended, in the order given
     ///
     /// # Errors
     /// If a trial's files can't be understood, or a file can't be written.
@@ -102,7 +115,6 @@ impl Tables {
         files: &Files,
         sweep: &Path,
         trials: impl Iterator<Item = &'t Trial>,
-        mut each: impl FnMut(&'t Trial, &Rows),
     ) -> Result<()> {
         replace_atomically(&files.epochs, |epochs| {
             replace_atomically(&files.runs, |runs| {
@@ -114,7 +126,6 @@ impl Tables {
                 for trial in trials {
                     if let Some(rows) = self.rows(trial, sweep)? {
                         write(&rows.runs, &rows.epochs)?;
-                        each(trial, &rows);
                     }
                 }
                 Ok(())
@@ -123,29 +134,29 @@ impl Tables {
     }
 }
 
-/// Both files while trials are running: whole lines at their ends
+/// Appends the lines of trials to both tables while other trials are running
 #[derive(Debug)]
-pub struct Growing {
+pub struct TableAppender {
     files: Files,
     runs: File,
     epochs: File,
 }
 
-impl Growing {
-    /// Opens both, which are there
+impl TableAppender {
+    /// Opens both tables, which must exist
     ///
     /// # Errors
-    /// If one can't be opened.
+    /// If a table can't be opened.
     pub fn open(files: &Files) -> Result<Self> {
         let open = |path: &Path| OpenOptions::new().append(true).open(path).map_err(Error::writing(path));
         Ok(Self { runs: open(&files.runs)?, epochs: open(&files.epochs)?, files: files.clone() })
     }
 
-    /// Appends the lines of a trial, each file's in one piece
+    /// Appends the lines of a trial, with a single write a table
     ///
     /// # Errors
-    /// If one can't be written; what part of it went out is taken back.
-    pub fn push(&mut self, rows: &Rows) -> Result<()> {
+    /// If a table can't be written; a part that was written is removed.
+    pub fn push(&mut self, rows: &TrialRows) -> Result<()> {
         append(&mut self.epochs, &self.files.epochs, &rows.epochs)?;
         append(&mut self.runs, &self.files.runs, &rows.runs)
     }
@@ -154,7 +165,7 @@ impl Growing {
 fn append(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
     let end = file.metadata().map_err(Error::reading(path))?.len();
     file.write_all(bytes).map_err(|e| {
-        // The first error is the one to tell.
+        // The error of the write is reported, not one of the clean-up.
         let _ = file.set_len(end);
         Error::writing(path)(e)
     })

@@ -1,12 +1,18 @@
-//! CSV files as they are read back: either dialect, cells found by their column's name
+//! The reader of all CSV files: either dialect, columns found by name, errors with file, line and column
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use csv::{ErrorKind, StringRecord};
 
+use super::Status;
+
 use crate::error::{Error, Result};
 
-/// A whole CSV file
+/// The number of columns that an error lists by name
+const NAMED: usize = 10;
+
+/// A whole CSV file in memory
 ///
 /// * separator `,` and decimal point, or separator `;` and decimal comma, as the header line shows; with or
 ///   without a byte order mark; any line ends
@@ -16,13 +22,14 @@ use crate::error::{Error, Result};
 pub struct Table {
     path: PathBuf,
     header: StringRecord,
+    places: HashMap<String, usize>,
     records: Vec<StringRecord>,
     decimal_comma: bool,
 }
 
 /// A line of a [`Table`]
 #[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
+pub struct TableRow<'a> {
     table: &'a Table,
     record: &'a StringRecord,
 }
@@ -36,7 +43,7 @@ impl Table {
         Self::parse(path, &std::fs::read(path).map_err(Error::reading(path))?)
     }
 
-    /// As [`Table::read`], of bytes that are there; `path` is for messages
+    /// Parses the bytes of a file; `path` is for messages
     ///
     /// # Errors
     /// As [`Table::read`].
@@ -54,17 +61,18 @@ impl Table {
         if header.is_empty() {
             return Err(problem("line 1: expected a header with names of columns, found nothing".to_owned()));
         }
-        if let Some((_, name)) =
-            header.iter().enumerate().find(|(i, name)| header.iter().take(*i).any(|n| n == *name))
-        {
-            return Err(problem(format!("line 1: expected each column once, found {name} twice")));
+        let mut places = HashMap::new();
+        for (place, name) in header.iter().enumerate() {
+            if places.insert(name.to_owned(), place).is_some() {
+                return Err(problem(format!("line 1: expected each column once, found {name} twice")));
+            }
         }
         let records = reader.records().collect::<std::result::Result<_, _>>();
         let records = records.map_err(|e| problem(describe(&e)))?;
-        Ok(Self { path: path.to_owned(), header, records, decimal_comma })
+        Ok(Self { path: path.to_owned(), header, places, records, decimal_comma })
     }
 
-    /// Where it was read
+    /// The path it was read from
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -74,31 +82,34 @@ impl Table {
         self.header.iter()
     }
 
-    /// The column of that name, if there is one
+    /// The place of the column `name`, if there is one
     pub fn column(&self, name: &str) -> Option<usize> {
-        self.header.iter().position(|found| found == name)
+        self.places.get(name).copied()
     }
 
-    /// The column of that name
+    /// The place of the column `name`
     ///
     /// # Errors
     /// If there is none.
     pub fn need(&self, name: &str) -> Result<usize> {
         self.column(name).ok_or_else(|| {
-            let found = self.header.iter().collect::<Vec<_>>().join(", ");
+            let mut found = self.header.iter().take(NAMED).collect::<Vec<_>>().join(", ");
+            if self.header.len() > NAMED {
+                found += &format!(" … and {} more", self.header.len() - NAMED);
+            }
             let problem = format!("line 1: expected a column {name}, found {found}");
             Error::Text { path: self.path.clone(), problem }
         })
     }
 
     /// The lines below the header
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
-        self.records.iter().map(|record| Row { table: self, record })
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = TableRow<'_>> {
+        self.records.iter().map(|record| TableRow { table: self, record })
     }
 }
 
-impl<'a> Row<'a> {
-    /// The cell in `column` as text; empty if nothing is there
+impl<'a> TableRow<'a> {
+    /// The cell in `column` as text, without the apostrophe that the writer put before a formula
     pub fn text(&self, column: usize) -> &'a str {
         let cell = &self.record[column];
         match cell.strip_prefix('\'') {
@@ -107,20 +118,34 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The number in `column`, which is finite; nothing if the cell is empty
+    /// The cell in `column` exactly as it is in the file
+    pub fn verbatim(&self, column: usize) -> &'a str {
+        &self.record[column]
+    }
+
+    /// The status in `column`
     ///
     /// # Errors
-    /// If something else is in it.
+    /// If the cell holds anything else.
+    pub fn status(&self, column: usize) -> Result<Status> {
+        let status = self.record[column].trim().parse();
+        status.map_err(|_| self.problem(column, "ok, diverged, failed or interrupted"))
+    }
+
+    /// The finite number in `column`; `None` if the cell is empty
+    ///
+    /// # Errors
+    /// If the cell holds anything else.
     pub fn number(&self, column: usize) -> Result<Option<f64>> {
         self.within(column, f64::MIN..=f64::MAX, "a number")
     }
 
-    /// The number in `column`, which is within `range`; nothing if the cell is empty
+    /// The number in `column`, which must be within `range`; `None` if the cell is empty
     ///
     /// * `expected`: the range in words, for the message
     ///
     /// # Errors
-    /// If something else is in it.
+    /// If the cell holds anything else.
     pub fn within(
         &self,
         column: usize,
@@ -149,7 +174,7 @@ impl<'a> Row<'a> {
     /// The whole number in `column`
     ///
     /// # Errors
-    /// If the cell is empty or something else is in it.
+    /// If the cell is empty or holds anything else.
     pub fn whole<T: std::str::FromStr>(&self, column: usize) -> Result<T> {
         self.record[column].trim().parse().map_err(|_| self.problem(column, "a whole number"))
     }

@@ -2,7 +2,7 @@
 //!
 //! A column is only ever added at the end.
 
-use super::{Cell, Columns, Row, ToCell};
+use super::{Cell, Columns, Metric, Row, Status, ToCell, schema};
 
 schema! {
     /// A line of `bench.csv`
@@ -13,7 +13,7 @@ schema! {
         name: String,
         /// Threads it ran on
         threads: usize,
-        /// Median of the time that one took, s
+        /// Median time of one, s
         median_s: f64,
         /// 10⁹ floating-point operations a second
         gflop_per_s: Option<f64>,
@@ -21,7 +21,7 @@ schema! {
         gb_per_s: Option<f64>,
         /// Images a second
         images_per_s: Option<f64>,
-        /// GFLOP/s over the FMA peak of as many threads in the same run, 0 to 1
+        /// GFLOP/s as a share of the FMA peak with the same threads in the same run, 0 to 1
         fraction_of_peak: Option<f64>,
     }
 }
@@ -35,34 +35,34 @@ schema! {
         epoch: u32,
         /// Step size in this epoch
         learning_rate: f64,
-        /// Running mean over the epoch's batches
-        train_loss: Option<f32>,
-        /// Running mean over the epoch's batches
-        train_accuracy: Option<f32>,
-        /// Full pass over what is held out, after the epoch; no column without a validation split
-        val_loss: Option<f32>,
-        /// Full pass over what is held out, after the epoch; no column without a validation split
-        val_accuracy: Option<f32>,
-        /// Full pass after the epoch
-        test_loss: Option<f32>,
-        /// Full pass after the epoch
-        test_accuracy: Option<f32>,
+        /// Mean over the epoch's batches, each with the weights of its time
+        train_loss: Option<Metric>,
+        /// Mean over the epoch's batches, each with the weights of its time
+        train_accuracy: Option<Metric>,
+        /// Of all validation rows, after the epoch; no column without a validation split
+        val_loss: Option<Metric>,
+        /// Of all validation rows, after the epoch; no column without a validation split
+        val_accuracy: Option<Metric>,
+        /// Of all test rows, after the epoch
+        test_loss: Option<Metric>,
+        /// Of all test rows, after the epoch
+        test_accuracy: Option<Metric>,
         /// Training alone, s
         epoch_s: Option<f64>,
         /// Training images a second
         samples_per_s: Option<f64>,
         /// `ok`, `diverged` or `interrupted`
-        status: &'static str,
+        status: Status,
     }
 }
 
 schema! {
-    /// A line of `summary.csv` and `runs.csv`: a run with all that repeats it, and the figures of its last whole epoch
+    /// A line of `summary.csv` and `runs.csv`: the settings of a run and the metrics of its last whole epoch
     SummaryRow {
         /// Which run
         run_id: String,
         /// `ok`, `diverged`, `failed` or `interrupted`
-        status: &'static str,
+        status: Status,
         /// As `128x64`, or `none`
         hidden_dims: String,
         /// `relu` or `sigmoid`
@@ -79,20 +79,20 @@ schema! {
         weight_decay: f64,
         /// As asked for
         seed: u64,
-        /// Numbers that are trained; unknown of a run that failed before it had a net
+        /// Number of weights and biases; empty for a run that failed before it had a net
         parameters: Option<usize>,
         /// Of the last whole epoch
-        train_loss: Option<f32>,
+        train_loss: Option<Metric>,
         /// Of the last whole epoch
-        train_accuracy: Option<f32>,
-        /// Of the last whole epoch; of the start weights if none was asked for
-        test_loss: Option<f32>,
-        /// Of the last whole epoch; of the start weights if none was asked for
-        test_accuracy: Option<f32>,
-        /// The first with the best accuracy
+        train_accuracy: Option<Metric>,
+        /// Of the last whole epoch; of the start weights if the run has no epochs
+        test_loss: Option<Metric>,
+        /// Of the last whole epoch; of the start weights if the run has no epochs
+        test_accuracy: Option<Metric>,
+        /// The first epoch with the best accuracy
         best_epoch: Option<u32>,
-        /// Best accuracy in validation where images are held out, else in the test
-        best_accuracy: Option<f32>,
+        /// Best validation accuracy; without a validation split, best test accuracy
+        best_accuracy: Option<Metric>,
         /// Training alone, all epochs, s
         train_s: Option<f64>,
         /// Training images a second, over all epochs
@@ -106,9 +106,9 @@ schema! {
         /// Share that is held out, if any is
         val_split: Option<f64>,
         /// Of the last whole epoch
-        val_loss: Option<f32>,
+        val_loss: Option<Metric>,
         /// Of the last whole epoch
-        val_accuracy: Option<f32>,
+        val_accuracy: Option<Metric>,
         /// `f32` or `f64`
         dtype: String,
         /// As asked for
@@ -121,7 +121,7 @@ schema! {
 }
 
 schema! {
-    /// A line of `confusion.csv`: how many test images of one class were taken for another
+    /// A line of `confusion.csv`: how many test images of one class were predicted as another
     ConfusionRow {
         /// Name of the true class
         r#true: String,
@@ -133,18 +133,18 @@ schema! {
 }
 
 schema! {
-    /// A line of `classes.csv`: how well one class is told from the others
+    /// A line of `classes.csv`: the metrics of one class
     ClassRow {
         /// Its name
         class: String,
         /// Test images of it
         support: u64,
-        /// Share of the images taken for it that are of it
-        precision: Option<f32>,
-        /// Share of its images that are taken for it
-        recall: Option<f32>,
+        /// Share of the images predicted as it that are of it
+        precision: Option<Metric>,
+        /// Share of its images that are predicted as it
+        recall: Option<Metric>,
         /// 2 · precision · recall / (precision + recall)
-        f1: Option<f32>,
+        f1: Option<Metric>,
     }
 }
 
@@ -153,5 +153,35 @@ impl EpochRow {
     pub fn columns(val: bool) -> Columns {
         let all = Columns::of::<Self>();
         if val { all } else { all.without(&["val_loss", "val_accuracy"]) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CsvDialect;
+
+    #[test]
+    fn columns_are_those_of_the_specification() {
+        let header = |columns: Columns| {
+            String::from_utf8(CsvDialect::Standard.header(&columns)).unwrap().trim_end().to_owned()
+        };
+        assert_eq!(
+            header(EpochRow::columns(false)),
+            "run_id,epoch,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy,epoch_s,samples_per_s,status"
+        );
+        assert_eq!(
+            header(EpochRow::columns(true)),
+            "run_id,epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,test_accuracy,\
+             epoch_s,samples_per_s,status"
+        );
+        assert_eq!(
+            header(Columns::of::<SummaryRow>()),
+            "run_id,status,hidden_dims,activation,epochs,batch_size,learning_rate,momentum,weight_decay,seed,\
+             parameters,train_loss,train_accuracy,test_loss,test_accuracy,best_epoch,best_accuracy,train_s,\
+             samples_per_s,threads,started_at,version,val_split,val_loss,val_accuracy,dtype,engine,no_shuffle,data"
+        );
+        assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count");
+        assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1");
     }
 }

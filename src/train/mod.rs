@@ -1,6 +1,11 @@
-//! Training: the loop over epochs, a run with its files, thread counts and measurements
+//! Training: the loop over epochs, evaluation, a run with its files, thread counts and measurements
 
 pub mod bench;
+pub mod confusion;
+pub mod dims;
+pub mod evaluate;
+pub mod metrics;
 pub mod run;
+pub mod run_files;
 pub mod thread_count;
 pub mod trainer;

@@ -3,17 +3,18 @@
 use chainrule_kernels::{self as kernels, DenseKernels, Gradient, Scalar, SgdStep};
 
 use crate::nn::matrix::Matrix;
+use crate::nn::parameter::{Parameter, Shape, Tensor};
 
-/// `Y = f(X W + 1 bᵀ)`; `w`: d_in × d_out, `b`: d_out, `X`: batch × d_in, f: the activation that follows
+/// `Y = f(X W + 1 bᵀ)`; `w`: d_in × d_out, `b`: d_out, `X`: batch × d_in, f: an activation that is fused, or identity
 ///
-/// The model owns X and Y and hands X back to [`Linear::backward`], so nothing is copied to be kept.
+/// The workspace owns X and Y and lends X to [`Linear::backward`], so no layer copies its input.
 #[derive(Debug)]
 pub struct Linear<T> {
     /// Weights W, d_in × d_out
     pub w: Matrix<T>,
     /// Bias b, d_out
     pub b: Vec<T>,
-    /// ∂L/∂W, d_in × d_out; without rows until a [`Self::backward`] has stored it
+    /// ∂L/∂W, d_in × d_out; it has no rows until [`Self::backward`] has stored it
     pub dw: Matrix<T>,
     /// ∂L/∂b
     pub db: Vec<T>,
@@ -24,6 +25,30 @@ impl<T: Scalar> Linear<T> {
     pub fn new(w: Matrix<T>) -> Self {
         let d_out = w.cols();
         Self { w, b: vec![T::ZERO; d_out], dw: Matrix::zeros(0, d_out), db: vec![T::ZERO; d_out] }
+    }
+
+    /// Kinds and shapes of the tensors of a layer d_in × d_out
+    pub fn shapes(d_in: usize, d_out: usize) -> [(&'static str, Shape); 2] {
+        [("weight", Shape::Matrix(d_in, d_out)), ("bias", Shape::Vector(d_out))]
+    }
+
+    /// Its tensors, as layer `layer` of a model
+    pub fn tensors(&self, layer: usize) -> [Tensor<'_, T>; 2] {
+        let [(weight, matrix), (bias, vector)] = Self::shapes(self.w.rows(), self.w.cols());
+        [
+            Tensor { layer, kind: weight, shape: matrix, data: self.w.data() },
+            Tensor { layer, kind: bias, shape: vector, data: &self.b },
+        ]
+    }
+
+    /// Its tensors with their gradients, as layer `layer` of a model
+    pub fn parameters_mut(&mut self, layer: usize) -> [Parameter<'_, T>; 2] {
+        let [(weight, matrix), (bias, vector)] = Self::shapes(self.w.rows(), self.w.cols());
+        let Self { w, b, dw, db } = self;
+        [
+            Parameter { layer, kind: weight, shape: matrix, w: w.data_mut(), g: dw.data_mut() },
+            Parameter { layer, kind: bias, shape: vector, w: b, g: db },
+        ]
     }
 
     /// `Y ← f(X W + 1 bᵀ)`
@@ -41,10 +66,10 @@ impl<T: Scalar> Linear<T> {
         engine.affine(x.view(), self.w.view(), &self.b, f, y.view_mut());
     }
 
-    /// From `dy = ∂L/∂(X W + 1 bᵀ)` to the gradients of the parameters, and of what X was made from if it is asked for
+    /// From `dy = ∂L/∂(X W + 1 bᵀ)` to the gradients of the parameters and, if `dx` is given, of the input
     ///
-    /// * `dx`: `(dY Wᵀ) ∘ f'(X)`, where f is the activation that made X
-    /// * with a `step`, the gradients are spent on it at once; without, they are left in `dw` and `db`
+    /// * `dx`: `(dY Wᵀ) ∘ f'(X)`, where f is the activation that is fused into the layer before
+    /// * with a `step`, the gradients are used for it at once and not kept; without, they are stored in `dw` and `db`
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -68,13 +93,6 @@ impl<T: Scalar> Linear<T> {
         let dx = dx.map(|(dx, f)| (dx.data_mut(), f));
         engine.affine_backward(x.view(), dy.view(), w.data_mut(), dx, gradient);
     }
-
-    /// Both gradients become 0
-    pub fn zero_grad(&mut self) {
-        self.dw.set_rows(self.w.rows());
-        self.dw.data_mut().fill(T::ZERO);
-        self.db.fill(T::ZERO);
-    }
 }
 
 #[cfg(test)]
@@ -96,7 +114,5 @@ mod tests {
         assert_eq!(layer.dw.data(), [7.0, 10.0, 3.0, 4.0, -1.0, -2.0]);
         assert_eq!(layer.db, [4.0, 6.0]);
         assert_eq!(dx.data(), [5.0, 11.0, 17.0, 11.0, 25.0, 39.0]);
-        layer.zero_grad();
-        assert!(layer.dw.data().iter().chain(&layer.db).all(|&g| g == 0.0));
     }
 }

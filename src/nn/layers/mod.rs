@@ -1,26 +1,39 @@
-//! The layers: forward and backward side by side
+//! The layers of a model: forward and backward side by side
 //!
-//! Layers keep parameters and gradients; the model keeps what flows between them, and hands a layer's
-//! input or output back to it in the backward pass. `dz` always means ∂L/∂z and has the shape of `z`.
+//! Layers keep parameters and gradients; a workspace keeps what flows between them, and lends a layer's
+//! input and output back to it in the backward pass. `dz` always means ∂L/∂z and has the shape of `z`.
+//!
+//! A new layer is a file here and a variant of [`Layer`]; an activation is a variant of [`Activation`] as well.
 
 mod linear;
 mod relu;
 mod sigmoid;
 
 pub use linear::Linear;
-pub use relu::ReLU;
-pub use sigmoid::Sigmoid;
 
 use std::fmt;
 use std::str::FromStr;
 
-use chainrule_kernels::{self as kernels, Scalar};
+use chainrule_kernels::{self as kernels, DenseKernels, Scalar, SgdStep};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::nn::matrix::Matrix;
+use crate::nn::parameter::{Parameter, Tensor};
 
-/// What stands between two linear layers
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+/// One layer of a model
+#[derive(Debug)]
+pub enum Layer<T> {
+    /// `Y = X W + 1 bᵀ`
+    Linear(Linear<T>),
+    /// `y = max(x, 0)`
+    Relu,
+    /// `y = 1 / (1 + e⁻ˣ)`
+    Sigmoid,
+}
+
+/// The choice of the layer between two linear layers
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
     /// `max(x, 0)`
@@ -31,37 +44,114 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// As an engine fuses it into a layer's products
-    pub fn map(self) -> kernels::Activation {
+    /// The layer that computes it
+    pub fn layer<T>(self) -> Layer<T> {
         match self {
-            Self::Relu => kernels::Activation::Relu,
-            Self::Sigmoid => kernels::Activation::Sigmoid,
+            Self::Relu => Layer::Relu,
+            Self::Sigmoid => Layer::Sigmoid,
         }
     }
 
-    /// `x ← σ(x)`, in place
-    pub fn forward<T: Scalar>(self, x: &mut Matrix<T>) {
+    /// All names, as `relu or sigmoid`
+    pub fn names() -> String {
+        Self::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    }
+}
+
+impl<T: Scalar> Layer<T> {
+    /// The linear layer, if this is one
+    pub fn as_linear(&self) -> Option<&Linear<T>> {
         match self {
-            Self::Relu => ReLU::forward(x),
-            Self::Sigmoid => Sigmoid::forward(x),
+            Self::Linear(linear) => Some(linear),
+            Self::Relu | Self::Sigmoid => None,
         }
     }
 
-    /// `dy ← dx`, in place, where y is what [`Self::forward`] left
-    pub fn backward<T: Scalar>(self, y: &Matrix<T>, dy: &mut Matrix<T>) {
+    /// Columns of the output, given those of the input
+    pub fn output_cols(&self, input_cols: usize) -> usize {
+        self.as_linear().map_or(input_cols, |linear| linear.w.cols())
+    }
+
+    /// The kernel by which the linear layer before this layer can compute it too; `None` if there is none
+    pub fn fused(&self) -> Option<kernels::Activation> {
         match self {
-            Self::Relu => ReLU::backward(y, dy),
-            Self::Sigmoid => Sigmoid::backward(y, dy),
+            Self::Linear(_) => None,
+            Self::Relu => Some(relu::FUSED),
+            Self::Sigmoid => Some(sigmoid::FUSED),
+        }
+    }
+
+    /// Whether the derivative jumps where an input is 0
+    pub fn has_kink(&self) -> bool {
+        matches!(self, Self::Relu)
+    }
+
+    /// All tensors of the layer, as layer `at` of a model
+    pub fn tensors(&self, at: usize) -> impl Iterator<Item = Tensor<'_, T>> {
+        self.as_linear().into_iter().flat_map(move |linear| linear.tensors(at))
+    }
+
+    /// All trained tensors with their gradients, as layer `at` of a model
+    pub fn parameters_mut(&mut self, at: usize) -> impl Iterator<Item = Parameter<'_, T>> {
+        let linear = match self {
+            Self::Linear(linear) => Some(linear),
+            Self::Relu | Self::Sigmoid => None,
+        };
+        linear.into_iter().flat_map(move |linear| linear.parameters_mut(at))
+    }
+
+    /// Computes Y from X; a linear layer applies `f`, the kernel of the layer that is fused with it
+    ///
+    /// # Panics
+    /// If the shapes don't fit.
+    #[track_caller]
+    pub fn forward(
+        &self,
+        x: &Matrix<T>,
+        f: kernels::Activation,
+        y: &mut Matrix<T>,
+        engine: &mut DenseKernels<T>,
+    ) {
+        match self {
+            Self::Linear(linear) => linear.forward(x, f, y, engine),
+            Self::Relu => relu::forward(x, y),
+            Self::Sigmoid => sigmoid::forward(x, y),
+        }
+    }
+
+    /// From ∂L/∂Y to the gradients of the parameters and, if `dx` is given, of the input
+    ///
+    /// * `y`: what [`Self::forward`] made of `x`; a linear layer does not read it
+    /// * `dx`: becomes `∂L/∂X ∘ f'(X)`, where f is the activation that is fused into the layer before
+    /// * `step`: a linear layer makes it at once instead of storing its gradients
+    ///
+    /// # Panics
+    /// If the shapes don't fit.
+    #[track_caller]
+    pub fn backward(
+        &mut self,
+        (x, y): (&Matrix<T>, &Matrix<T>),
+        dy: &Matrix<T>,
+        dx: Option<(&mut Matrix<T>, kernels::Activation)>,
+        step: Option<SgdStep<'_, T>>,
+        engine: &mut DenseKernels<T>,
+    ) {
+        let elementwise = match self {
+            Self::Linear(linear) => return linear.backward(x, dy, dx, step, engine),
+            Self::Relu => relu::backward,
+            Self::Sigmoid => sigmoid::backward,
+        };
+        if let Some((dx, f)) = dx {
+            elementwise(y, dy, dx);
+            f.backward(dx.data_mut(), x.data());
         }
     }
 }
 
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Relu => "relu",
-            Self::Sigmoid => "sigmoid",
-        })
+        // Every variant has a name: none is `#[value(skip)]`.
+        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
     }
 }
 
@@ -69,10 +159,7 @@ impl FromStr for Activation {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "relu" => Ok(Self::Relu),
-            "sigmoid" => Ok(Self::Sigmoid),
-            _ => Err(format!("activation is `{name}`, expected relu or sigmoid")),
-        }
+        <Self as ValueEnum>::from_str(name, false)
+            .map_err(|_| format!("activation is `{name}`, expected {}", Self::names()))
     }
 }

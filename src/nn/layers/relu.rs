@@ -1,28 +1,22 @@
-//! Rectified linear unit
+//! Rectified linear unit, `y = max(x, 0)`, element by element
+//!
+//! Source: Nair and Hinton, *Rectified Linear Units Improve Restricted Boltzmann Machines* (2010).
 
 use chainrule_kernels::{self as kernels, Scalar};
 
 use crate::nn::matrix::Matrix;
 
-/// `y = max(x, 0)`, number by number
-///
-/// Source: Nair and Hinton, *Rectified Linear Units Improve Restricted Boltzmann Machines* (2010).
-#[derive(Clone, Copy, Debug)]
-pub struct ReLU;
+/// The kernel that a linear layer applies to its product; it runs the same loop as [`forward`]
+pub const FUSED: kernels::Activation = kernels::Activation::Relu;
 
-impl ReLU {
-    /// `x ← max(x, 0)`, in place
-    pub fn forward<T: Scalar>(x: &mut Matrix<T>) {
-        kernels::Activation::Relu.forward(x.data_mut());
-    }
+/// `Y ← max(X, 0)`
+pub fn forward<T: Scalar>(x: &Matrix<T>, y: &mut Matrix<T>) {
+    y.data_mut().copy_from_slice(x.data());
+    FUSED.forward(y.data_mut());
+}
 
-    /// `dy ← dy · [y > 0] = dx`, in place; y tells where x was positive as well as x would
-    ///
-    /// # Panics
-    /// If the shapes differ.
-    #[track_caller]
-    pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &mut Matrix<T>) {
-        assert!(y.shape() == dy.shape(), "ReLU: y is {:?}, dy {:?}", y.shape(), dy.shape());
-        kernels::Activation::Relu.backward(dy.data_mut(), y.data());
-    }
+/// `dX ← dY ∘ [Y > 0]`; y > 0 exactly where x > 0
+pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &Matrix<T>, dx: &mut Matrix<T>) {
+    dx.data_mut().copy_from_slice(dy.data());
+    FUSED.backward(dx.data_mut(), y.data());
 }

@@ -1,28 +1,22 @@
-//! Logistic sigmoid
+//! Logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`, element by element
+//!
+//! Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 3.10.
 
 use chainrule_kernels::{self as kernels, Scalar};
 
 use crate::nn::matrix::Matrix;
 
-/// `y = 1 / (1 + e⁻ˣ)`, number by number
-///
-/// Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 3.10.
-#[derive(Clone, Copy, Debug)]
-pub struct Sigmoid;
+/// The kernel that a linear layer applies to its product; it runs the same loop as [`forward`]
+pub const FUSED: kernels::Activation = kernels::Activation::Sigmoid;
 
-impl Sigmoid {
-    /// `x ← 1 / (1 + e⁻ˣ)`, in place
-    pub fn forward<T: Scalar>(x: &mut Matrix<T>) {
-        kernels::Activation::Sigmoid.forward(x.data_mut());
-    }
+/// `Y ← 1 / (1 + e⁻ˣ)`
+pub fn forward<T: Scalar>(x: &Matrix<T>, y: &mut Matrix<T>) {
+    y.data_mut().copy_from_slice(x.data());
+    FUSED.forward(y.data_mut());
+}
 
-    /// `dy ← dy · y (1 − y) = dx`, in place
-    ///
-    /// # Panics
-    /// If the shapes differ.
-    #[track_caller]
-    pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &mut Matrix<T>) {
-        assert!(y.shape() == dy.shape(), "Sigmoid: y is {:?}, dy {:?}", y.shape(), dy.shape());
-        kernels::Activation::Sigmoid.backward(dy.data_mut(), y.data());
-    }
+/// `dX ← dY ∘ Y ∘ (1 − Y)`
+pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &Matrix<T>, dx: &mut Matrix<T>) {
+    dx.data_mut().copy_from_slice(dy.data());
+    FUSED.backward(dx.data_mut(), y.data());
 }

@@ -6,7 +6,8 @@ use crate::plot::parts::frame::Frame;
 use crate::plot::parts::legend::{Legend, Sign};
 use crate::plot::parts::line_style::{FAINT, FRAME, LABEL_EM, LINE, Look};
 use crate::plot::pictures::overlay::looks;
-use crate::report::analysis::{Findings, Group, Parameter};
+use crate::report::analysis::{Analysis, Group, VariedSetting};
+use crate::tables::Status;
 use plotters::style::RGBColor;
 
 /// Half of an error bar's cap
@@ -17,7 +18,7 @@ const SEED: RGBColor = RGBColor(130, 130, 130);
 /// The axis of a varied setting, and how its places are told apart
 ///
 /// * `last`: the greatest number that has a figure
-pub(in crate::plot) fn axis_of(parameter: &Parameter, last: f64) -> Axis {
+pub(in crate::plot) fn axis_of(parameter: &VariedSetting, last: f64) -> Axis {
     let scale = parameter.numbers.as_ref().and_then(|numbers| match numbers[..] {
         // By the order of magnitude, however few there are
         [least, ..] if least > 0.0 && parameter.name == "learning_rate" => Some(Scale::Log),
@@ -33,7 +34,7 @@ pub(in crate::plot) fn axis_of(parameter: &Parameter, last: f64) -> Axis {
 }
 
 /// The setting's name with its unit and scale
-pub(in crate::plot) fn label_of(parameter: &Parameter, scale: Scale) -> String {
+pub(in crate::plot) fn label_of(parameter: &VariedSetting, scale: Scale) -> String {
     let unit = match parameter.name.as_str() {
         "hidden_dims" => "units, layer by layer",
         "hidden_dim" => "units",
@@ -57,29 +58,31 @@ pub(in crate::plot) fn label_of(parameter: &Parameter, scale: Scale) -> String {
 }
 
 /// `Validation accuracy (%)` or `Test accuracy (%)`
-pub(in crate::plot) fn accuracy_label(findings: &Findings) -> &'static str {
+pub(in crate::plot) fn accuracy_label(findings: &Analysis) -> &'static str {
     if findings.decided_on() == "validation" { "Validation accuracy (%)" } else { "Test accuracy (%)" }
 }
 
 /// Whether a trial of the group ended without figures
-pub(in crate::plot) fn failed(findings: &Findings, group: &Group) -> bool {
+pub(in crate::plot) fn failed(findings: &Analysis, group: &Group) -> bool {
     without_figures(findings, group) != "unfinished"
 }
 
 /// Why a group has no figures: `diverged`, `failed` or `unfinished`
-pub(in crate::plot) fn without_figures<'a>(findings: &'a Findings, group: &Group) -> &'a str {
-    let mut statuses = group.trials.iter().map(|&i| findings.trials[i].status.as_str());
-    statuses.find(|status| ["diverged", "failed"].contains(status)).unwrap_or("unfinished")
+pub(in crate::plot) fn without_figures<'a>(findings: &'a Analysis, group: &Group) -> &'a str {
+    let mut statuses = group.trials.iter().map(|&i| findings.trials[i].status);
+    statuses
+        .find(|status| [Status::Diverged, Status::Failed].contains(status))
+        .map_or("unfinished", Status::name)
 }
 
 /// The names of the settings that were varied, all but one
-pub(in crate::plot) fn names(findings: &Findings, but: Option<usize>) -> String {
+pub(in crate::plot) fn names(findings: &Analysis, but: Option<usize>) -> String {
     let axes = findings.axes.iter().enumerate().filter(|(i, _)| Some(*i) != but);
     axes.map(|(_, axis)| axis.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// A group's values in the order of [`names`]
-pub(in crate::plot) fn values(findings: &Findings, group: &Group, but: Option<usize>) -> String {
+pub(in crate::plot) fn values(findings: &Analysis, group: &Group, but: Option<usize>) -> String {
     let places = findings.axes.iter().zip(&group.place).enumerate().filter(|(i, _)| Some(*i) != but);
     places.map(|(_, (axis, &place))| axis.values[place].as_str()).collect::<Vec<_>>().join(", ")
 }
@@ -89,7 +92,7 @@ pub(in crate::plot) fn values(findings: &Findings, group: &Group, but: Option<us
 /// * with one setting varied, each value has the look that `looks` gives its group
 /// * with several, groups that agree on all others make a line, with a look and an entry in the legend
 pub(in crate::plot) struct Panel<'a> {
-    pub findings: &'a Findings,
+    pub findings: &'a Analysis,
     pub axis: usize,
     pub looks: &'a [Option<Look>],
 }
@@ -196,7 +199,7 @@ impl Panel<'_> {
                 for figure in group
                     .trials
                     .iter()
-                    .filter_map(|&i| self.findings.trials[i].figure(self.findings.deciding))
+                    .filter_map(|&i| self.findings.trials[i].metric(self.findings.deciding))
                 {
                     scene.disc((x + 5.0, frame.at_y(100.0 * figure)), 1.25, SEED);
                 }
@@ -221,7 +224,7 @@ impl Panel<'_> {
             let sd = spread.sd.unwrap_or(0.0);
             [spread.mean - sd, spread.mean + sd].map(|share| 100.0 * share.clamp(0.0, 1.0))
         });
-        let each = findings.trials.iter().filter_map(|trial| trial.figure(findings.deciding));
+        let each = findings.trials.iter().filter_map(|trial| trial.metric(findings.deciding));
         ends.chain(each.map(|share| 100.0 * share))
     }
 

@@ -9,7 +9,7 @@ use crate::plot::parts::axis::{self, Scale};
 use crate::plot::parts::color_grid::{Grid, Ramp, bar, ink};
 use crate::plot::parts::line_style::{FRAME, HALF_HEIGHT, LABEL_EM, TICK_EM, TITLE_EM};
 use crate::plot::pictures::accuracy_panel::{accuracy_label, label_of, without_figures};
-use crate::report::analysis::{Findings, Group};
+use crate::report::analysis::{Analysis, Group};
 use plotters::style::RGBColor;
 
 const TOP: f64 = 50.0;
@@ -24,7 +24,7 @@ const EMPTY: RGBColor = RGBColor(238, 238, 238);
 ///
 /// # Errors
 /// If not exactly two settings were varied or the drawing library fails.
-pub fn draw_heatmap(runs_csv: &Path, findings: &Findings) -> Result<Pictures> {
+pub fn draw_heatmap(runs_csv: &Path, findings: &Analysis) -> Result<Pictures> {
     if findings.axes.len() != 2 {
         let problem = format!("expected two varied settings, found {}", findings.axes.len());
         return Err(Error::Plot { path: runs_csv.to_owned(), problem });
@@ -32,7 +32,7 @@ pub fn draw_heatmap(runs_csv: &Path, findings: &Findings) -> Result<Pictures> {
     crate::plot::picture(runs_csv, |scene| draw(scene, findings))
 }
 
-pub(in crate::plot) fn draw(scene: &mut Scene, findings: &Findings) -> Drawn<f64> {
+pub(in crate::plot) fn draw(scene: &mut Scene, findings: &Analysis) -> Drawn<f64> {
     let axes = &findings.axes;
     let (x, y) = if axes[1].values.len() > axes[0].values.len() { (1, 0) } else { (0, 1) };
     let title = format!("{} after the last epoch (%)", accuracy_label(findings).trim_end_matches(" (%)"));

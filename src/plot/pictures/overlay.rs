@@ -7,6 +7,7 @@ use crate::plot::output::scene::{At, Drawn, Scene, WIDTH};
 use crate::plot::parts::legend::{Legend, Sign};
 use crate::plot::parts::line_style::{LOOKS, Look, TITLE_EM};
 use crate::plot::pictures::run_curves::{Line, Pair};
+use crate::report::analysis::validation_decides;
 
 /// Of more runs than have a look of their own, so many keep one: the best
 const BEST: usize = 8;
@@ -55,7 +56,7 @@ pub(in crate::plot) fn draw(scene: &mut Scene, runs: &[&Curves]) -> Drawn<f64> {
 
 /// Whose figures every run has
 pub(in crate::plot) fn shared(runs: &[&Curves]) -> Split {
-    let validated = !runs.is_empty() && runs.iter().all(|run| run.has(Split::Validation));
+    let validated = validation_decides(runs, |run| run.has(Split::Validation));
     if validated { Split::Validation } else { Split::Test }
 }
 

@@ -1,6 +1,6 @@
 //! A sweep in one picture: accuracy by each varied setting, and the curves of all trials
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::plot::parts::legend::{Legend, Sign};
 use crate::plot::parts::line_style::{FRAME, GRID, HALF_HEIGHT, Look, TICK_EM, TITLE_EM};
 use crate::plot::pictures::accuracy_panel::{Panel, names, values, without_figures};
 use crate::plot::pictures::overlay::{looks, pair, shared};
-use crate::report::analysis::{Findings, Group};
+use crate::report::analysis::{Analysis, Group};
 
 const TOP: f64 = 50.0;
 const PANEL: f64 = 268.0;
@@ -25,11 +25,11 @@ const ROW: f64 = 17.0;
 ///
 /// # Errors
 /// If there is no trial or the drawing library fails.
-pub fn draw_sweep(runs_csv: &Path, findings: &Findings, curves: &[Curves]) -> Result<Pictures> {
+pub fn draw_sweep(runs_csv: &Path, findings: &Analysis, curves: &[Curves]) -> Result<Pictures> {
     crate::plot::picture(runs_csv, |scene| draw(scene, findings, curves))
 }
 
-pub(in crate::plot) fn draw(scene: &mut Scene, findings: &Findings, curves: &[Curves]) -> Drawn<f64> {
+pub(in crate::plot) fn draw(scene: &mut Scene, findings: &Analysis, curves: &[Curves]) -> Drawn<f64> {
     if findings.trials.is_empty() {
         return Err("no trial is in it".to_owned());
     }
@@ -58,7 +58,9 @@ pub(in crate::plot) fn draw(scene: &mut Scene, findings: &Findings, curves: &[Cu
         }
         y = bottom + GAP;
     }
-    let shown: Vec<_> = curves.iter().filter(|run| !run.is_empty()).collect();
+    let repeats: HashSet<&str> = findings.repeats.iter().map(|run| run.id.as_str()).collect();
+    let shown: Vec<_> =
+        curves.iter().filter(|run| !run.is_empty() && !repeats.contains(run.run_id())).collect();
     if shown.is_empty() {
         return Ok(y);
     }
@@ -81,7 +83,7 @@ fn half(side: usize, top: f64, bottom: f64) -> Area {
     Area { left, right: left + WIDTH / 2.0, top, bottom }
 }
 
-fn titles(findings: &Findings) -> (String, String) {
+fn titles(findings: &Analysis) -> (String, String) {
     let by = if findings.axes.is_empty() { String::new() } else { format!(" by {}", names(findings, None)) };
     let on = if findings.decided_on() == "validation" { "Validation" } else { "Test" };
     let title = format!("{on} accuracy after the last epoch{by}");
@@ -98,7 +100,7 @@ fn titles(findings: &Findings) -> (String, String) {
 }
 
 /// The values of a group, whose names stand above
-fn name(findings: &Findings, group: &Group) -> String {
+fn name(findings: &Analysis, group: &Group) -> String {
     match findings.axes.len() {
         0 => "all trials".to_owned(),
         _ => values(findings, group, None),
@@ -106,7 +108,7 @@ fn name(findings: &Findings, group: &Group) -> String {
 }
 
 /// Groups that have a look, in the order of their values, best first where not all have one
-fn named<'a>(findings: &'a Findings, looks: &[Option<Look>]) -> Vec<(&'a Group, Look)> {
+fn named<'a>(findings: &'a Analysis, looks: &[Option<Look>]) -> Vec<(&'a Group, Look)> {
     let mut order: Vec<usize> = (0..findings.groups.len()).collect();
     if looks.iter().all(Option::is_some) {
         order.sort_by_key(|&i| &findings.groups[i].place);
@@ -116,7 +118,7 @@ fn named<'a>(findings: &'a Findings, looks: &[Option<Look>]) -> Vec<(&'a Group, 
     order.into_iter().filter_map(|i| Some((&findings.groups[i], looks[i]?))).collect()
 }
 
-fn keys(findings: &Findings, looks: &[Option<Look>]) -> Vec<(Sign, String)> {
+fn keys(findings: &Analysis, looks: &[Option<Look>]) -> Vec<(Sign, String)> {
     let named = named(findings, looks);
     let grey = findings.groups.len() - named.len();
     let mut keys: Vec<_> =
@@ -128,7 +130,7 @@ fn keys(findings: &Findings, looks: &[Option<Look>]) -> Vec<(Sign, String)> {
 /// The table that is the curves' legend: setting, accuracy, seeds
 ///
 /// Says where it ends.
-fn settings(scene: &mut Scene, findings: &Findings, looks: &[Option<Look>], outer: Area) -> Drawn<f64> {
+fn settings(scene: &mut Scene, findings: &Analysis, looks: &[Option<Look>], outer: Area) -> Drawn<f64> {
     let columns = [outer.left + 26.0, outer.right - 66.0, outer.right - 18.0];
     let named = named(findings, looks);
     let grey = findings.groups.len() - named.len();
@@ -154,7 +156,8 @@ fn settings(scene: &mut Scene, findings: &Findings, looks: &[Option<Look>], oute
         let room = columns[1] - width(&accuracy, TICK_EM)? - 10.0 - start;
         scene.text(&fit(&name(findings, group), TICK_EM, room)?, TICK_EM, At::Start, (start, base));
         scene.text(&accuracy, TICK_EM, At::End, (columns[1], base));
-        let ok = group.trials.iter().filter(|&&i| findings.trials[i].status == "ok").count();
+        let ok =
+            group.trials.iter().filter(|&&i| findings.trials[i].status == crate::tables::Status::Ok).count();
         let of = group.trials.len();
         let count = if ok == of { of.to_string() } else { format!("{ok} of {of}") };
         scene.text(&count, TICK_EM, At::End, (columns[2], base));
@@ -169,7 +172,7 @@ fn settings(scene: &mut Scene, findings: &Findings, looks: &[Option<Look>], oute
 }
 
 /// `88.49 ± 0.21`, or why there is none
-pub(in crate::plot) fn accuracy_text(findings: &Findings, group: &Group) -> String {
+pub(in crate::plot) fn accuracy_text(findings: &Analysis, group: &Group) -> String {
     match findings.accuracy(group) {
         Some(spread) => match spread.sd {
             Some(sd) => format!("{:.2} ± {:.2}", 100.0 * spread.mean, 100.0 * sd),

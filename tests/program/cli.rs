@@ -1,17 +1,14 @@
 //! The program as a person runs it
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::{gzip, idx_bytes, small_data};
+use crate::idx_files::{gzip, idx_bytes};
+use crate::launch::{CHAINRULE, launch};
+use crate::small_data::small_data;
 
 fn chainrule(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-    command.current_dir(folder).args(args).env_remove("CHAINRULE_DATA").stdin(Stdio::null()).output().unwrap()
+    launch(CHAINRULE, folder).args(args).output().unwrap()
 }
 
 fn code(output: &Output) -> Option<i32> {
@@ -94,7 +91,7 @@ fn a_config_file_repeats_the_run_to_the_bit_and_the_command_line_wins() {
 }
 
 #[test]
-fn no_epochs_write_the_start_weights() {
+fn a_run_of_no_epochs_writes_the_initial_weights() {
     let folder = folder();
     for (dtype, id) in [("f32", "s"), ("f64", "d")] {
         let args = ["train", "--data", ".", "--epochs", "0", "--dtype", dtype, "--run-id", id];
@@ -107,14 +104,49 @@ fn no_epochs_write_the_start_weights() {
     assert!(info.contains("16-128-64-3") && info.contains("f64"), "{info}");
 }
 
+/// Where this machine's package of the data set puts it, which the program searches last
+const SYSTEM_DATA: &str = "/usr/share/datasets/fashion-mnist";
+
+/// The data set that a run without epochs names in its config.toml
+fn source_of_run(folder: &Path, flags: &[&str], variable: &str) -> String {
+    let args = [&["train", "--epochs", "0", "--quiet", "--run-id", "source"], flags].concat();
+    let output = launch(CHAINRULE, folder).args(args).env("CHAINRULE_DATA", variable).output().unwrap();
+    assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+    let config = std::fs::read_to_string(folder.join("results/source/config.toml")).unwrap();
+    std::fs::remove_dir_all(folder.join("results")).unwrap();
+    let line = config.lines().find_map(|line| line.strip_prefix("data = ")).unwrap();
+    line.trim_matches('"').to_owned()
+}
+
 #[test]
-fn exit_codes_tell_usage_data_and_divergence_apart() {
+fn data_are_searched_by_flag_then_variable_then_folder_then_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for name in ["flag", "variable", "data/fashion-mnist"] {
+        std::fs::create_dir_all(path.join(name)).unwrap();
+        small_data(&path.join(name));
+    }
+    assert_eq!(source_of_run(path, &["--data", "flag"], "variable"), "flag");
+    assert_eq!(source_of_run(path, &[], "variable"), "variable");
+    assert_eq!(source_of_run(path, &[], ""), "data/fashion-mnist");
+    std::fs::remove_dir_all(path.join("data")).unwrap();
+    if Path::new(SYSTEM_DATA).join("train-images-idx3-ubyte.gz").is_file() {
+        assert_eq!(source_of_run(path, &[], ""), SYSTEM_DATA);
+    } else {
+        let output = chainrule(path, &["train"]);
+        let stderr = text(&output.stderr);
+        assert_eq!(code(&output), Some(1), "{stderr}");
+        assert!(stderr.contains("scripts/get-data.sh") && stderr.contains(SYSTEM_DATA), "{stderr}");
+    }
+}
+
+#[test]
+fn wrong_usage_missing_data_and_divergence_have_different_exit_codes() {
     let folder = folder();
     let path = folder.path();
     for (args, want, message) in [
         (&["train", "--data", ".", "--learning-rate", "1e30"][..], 3, "diverged"),
         (&["train", "--data", "nowhere"], 1, "scripts/get-data.sh"),
-        (&["train"], 1, "scripts/get-data.sh"),
         (&["train", "--data", ".", "--learning-rate", "-1"], 2, "learning-rate is -1"),
         (&["train", "--data", ".", "--momentum", "1"], 2, "momentum is 1"),
         (&["train", "--data", ".", "--batch-size", "0"], 2, "batch-size is 0"),
@@ -135,7 +167,7 @@ fn exit_codes_tell_usage_data_and_divergence_apart() {
 }
 
 #[test]
-fn data_that_does_not_fit_is_named_and_leaves_nothing_behind() {
+fn inconsistent_data_are_refused_by_file_name_before_a_folder_is_made() {
     let labels = |len: u32, f: fn(u32) -> u8| idx_bytes(&[len], &(0..len).map(f).collect::<Vec<_>>());
     for (file, bytes, messages) in [
         ("train-labels-idx1-ubyte", labels(199, |i| (i % 3) as u8), ["199 labels", "200 images"]),
@@ -177,7 +209,7 @@ fn class_names_of_the_folder_reach_the_tables() {
 }
 
 #[test]
-fn a_second_run_of_one_name_and_another_dialect_are_refused() {
+fn a_run_id_that_exists_and_a_table_of_another_dialect_are_refused() {
     let folder = folder();
     let args = ["train", "--data", ".", "--epochs", "1", "--run-id", "one"];
     assert_eq!(code(&chainrule(folder.path(), &args)), Some(0));
@@ -208,12 +240,8 @@ fn a_second_run_of_one_name_and_another_dialect_are_refused() {
 fn two_processes_share_runs_csv_without_mixing_lines() {
     let folder = folder();
     let start = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-        command
-            .current_dir(folder.path())
-            .args(["train", "--data", ".", "--epochs", "1", "--quiet"])
-            .spawn()
-            .unwrap()
+        let args = ["train", "--data", ".", "--epochs", "1", "--quiet"];
+        launch(CHAINRULE, folder.path()).args(args).spawn().unwrap()
     };
     for mut child in [(); 8].map(|()| start()) {
         assert!(child.wait().unwrap().success());
@@ -240,7 +268,7 @@ fn gradcheck_prints_a_line_a_tensor() {
 }
 
 #[test]
-fn info_tells_of_folders_files_and_the_built_in_set() {
+fn info_describes_folders_files_and_the_built_in_set() {
     let folder = folder();
     for (what, message) in
         [(".", "4×4"), ("train-images-idx3-ubyte.gz", "200 images of 4×4"), ("synthetic", "28×28")]
@@ -254,8 +282,8 @@ fn info_tells_of_folders_files_and_the_built_in_set() {
 #[test]
 fn sigterm_ends_the_run_with_its_files_whole() {
     let folder = folder();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-    command.current_dir(folder.path()).args(["train", "--data", ".", "--epochs", "1000000", "--run-id", "t"]);
+    let mut command = launch(CHAINRULE, folder.path());
+    command.args(["train", "--data", ".", "--epochs", "1000000", "--run-id", "t"]);
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     let epochs = folder.path().join("results/t/epochs.csv");
     // Two whole epochs, or a minute: a wait for a state, not a timing.
@@ -277,7 +305,7 @@ fn sigterm_ends_the_run_with_its_files_whole() {
 /// The folder of a run of an epoch on the built-in images, computed as the variable `CHAINRULE_SIMD` says
 fn epoch_at_level(folder: &Path, level: &str, flags: &[&str]) -> PathBuf {
     let name = [&[level], flags].concat().join("_").replace(',', "x");
-    let output = Command::new(env!("CARGO_BIN_EXE_chainrule"))
+    let output = launch(CHAINRULE, folder)
         .args(["train", "--data", "synthetic", "--epochs", "1", "--quiet", "--run-id", "run", "--out"])
         .arg(folder.join(&name))
         .args(flags)
@@ -300,6 +328,7 @@ fn engines_and_the_portable_path_differ_by_rounding_only() {
         row.split(',').nth(column).unwrap().parse::<f64>().unwrap()
     };
     let reference = loss("avx512", "matrixmultiply");
+    assert_ne!(f64::from(reference as f32), reference, "an f64 run writes all digits of an f64");
     for (level, engine) in [("avx512", "auto"), ("avx2", "matrixmultiply"), ("portable", "auto")] {
         let got = loss(level, engine);
         assert!((got - reference).abs() < 1e-10 * reference, "{level}, {engine}: {got}, not {reference}");
@@ -323,10 +352,10 @@ fn avx2_and_avx512_give_the_same_bits() {
 }
 
 #[test]
-fn bench_writes_every_figure_that_it_prints() {
+fn bench_writes_every_measurement_that_it_prints() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("bench.csv");
-    let output = Command::new(env!("CARGO_BIN_EXE_chainrule"))
+    let output = launch(CHAINRULE, folder.path())
         .args([
             "bench",
             "--net",
@@ -337,6 +366,7 @@ fn bench_writes_every_figure_that_it_prints() {
             "1",
             "--threads",
             "1,2",
+            "--quick",
             "--out",
         ])
         .arg(&out)
@@ -350,11 +380,15 @@ fn bench_writes_every_figure_that_it_prints() {
     );
     assert_eq!(csv.lines().count(), printed.lines().count());
     for threads in ["1", "2"] {
-        let epoch = csv.lines().find(|line| line.starts_with(&format!("epoch,6-4-3 batch 500,{threads},")));
-        let fraction: f64 = epoch.unwrap().rsplit(',').next().unwrap().parse().unwrap();
-        assert!(fraction > 0.0 && fraction < 1.5, "{fraction}");
+        let gflop_per_s = |start: &str| {
+            let line = csv.lines().find(|line| line.starts_with(&format!("{start},{threads},"))).unwrap();
+            let cells: Vec<&str> = line.split(',').collect();
+            (cells[cells.len() - 4].parse::<f64>().unwrap(), cells[cells.len() - 1].parse::<f64>())
+        };
+        let (peak, _) = gflop_per_s("machine,\"fused multiply-add in registers, f32\"");
+        let (rate, fraction) = gflop_per_s("epoch,6-4-3 batch 500");
+        assert!(rate > 0.0);
+        approx::assert_relative_eq!(fraction.unwrap(), rate / peak, max_relative = 1e-12);
     }
-    let refused =
-        Command::new(env!("CARGO_BIN_EXE_chainrule")).args(["bench", "--net", "784"]).output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(code(&chainrule(folder.path(), &["bench", "--net", "784"])), Some(2));
 }

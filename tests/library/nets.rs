@@ -4,14 +4,14 @@
 //! T, by running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.3): what
 //! came in wrong, spread by the weights, plus the rounding of this product's own sums. No tolerance is chosen.
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
-use chainrule::nn::layers::Activation;
+use chainrule::nn::layers::{Activation, Linear};
 use chainrule::nn::loss::SoftmaxCrossEntropy;
-use chainrule::nn::mlp::{Mlp, Workspace, with_team};
+use chainrule::nn::mlp::Mlp;
+use chainrule::nn::parameter;
 use chainrule::nn::sgd::Sgd;
+use chainrule::nn::workspace::Workspace;
 use chainrule::random::{Purpose, Random};
-use chainrule_kernels::{Backend, Scalar};
+use chainrule_kernels::{Backend, Scalar, team};
 
 /// As many as take some seconds
 const NETS: u64 = 250;
@@ -87,9 +87,13 @@ fn case<T: Scalar>(shape: &Shape, seed: u64) -> Case<T> {
     let (dims, last) = (&shape.dims, shape.dims.len() - 1);
     let mut random = Random::new(seed, Purpose::BenchImages);
     let mut model = Mlp::new(dims[0], &dims[1..last], dims[last], shape.activation, seed);
-    for parameter in model.parameters_mut() {
-        let limit = (6.0 / (parameter.w.len() / parameter.cols) as f64).sqrt();
-        for w in parameter.w {
+    for tensor in model.parameters_mut() {
+        let d_in = match tensor.shape {
+            parameter::Shape::Vector(_) => 1,
+            parameter::Shape::Matrix(rows, _) => rows,
+        };
+        let limit = (6.0 / d_in as f64).sqrt();
+        for w in tensor.w {
             *w = T::from_f64(f64::from(random.symmetric(limit) as f32));
         }
     }
@@ -101,7 +105,7 @@ fn case<T: Scalar>(shape: &Shape, seed: u64) -> Case<T> {
 /// The gradients of every layer's W, row by row, and b, by plain loops
 fn reference<T: Scalar>(case: &Case<T>, shape: &Shape) -> Vec<(Vec<Bounded>, Vec<Bounded>)> {
     let (eps, rows) = (T::EPSILON, shape.rows.1);
-    let layers = case.model.layers();
+    let layers: Vec<&Linear<T>> = case.model.linear_layers().collect();
     let weight = |l: usize, i: usize, j: usize| Bounded::exact(layers[l].w.row(i)[j].to_f64());
     let mut flow: Vec<Rows> = vec![
         case.x.chunks(shape.dims[0]).map(|row| row.iter().copied().map(Bounded::exact).collect()).collect(),
@@ -205,11 +209,11 @@ fn pass<T: Scalar>(case: &mut Case<T>, ws: &mut Workspace<T>, sgd: Option<&mut S
     case.model.forward(ws);
     SoftmaxCrossEntropy::default().forward(ws.output_mut(), &case.labels);
     SoftmaxCrossEntropy::backward(ws.output_mut(), &case.labels);
-    case.model.backward(ws, sgd);
+    case.model.backward(ws, sgd.into_iter().flat_map(Sgd::steps));
 }
 
 fn bits<T: Scalar>(model: &Mlp<T>) -> Vec<u64> {
-    model.layers().iter().flat_map(|l| l.w.data().iter().chain(&l.b)).map(|x| x.to_f64().to_bits()).collect()
+    model.tensors().flat_map(|tensor| tensor.data).map(|x| x.to_f64().to_bits()).collect()
 }
 
 fn check<T: Scalar>(seed: u64) {
@@ -219,7 +223,7 @@ fn check<T: Scalar>(seed: u64) {
         let mut stored = case::<T>(&shape, seed);
         let mut ws = stored.model.workspace(shape.rows.0, engine);
         pass(&mut stored, &mut ws, None);
-        for (l, (layer, (dw, db))) in stored.model.layers().iter().zip(&want).enumerate() {
+        for (l, (layer, (dw, db))) in stored.model.linear_layers().zip(&want).enumerate() {
             let got = layer.dw.data().iter().chain(&layer.db);
             assert_eq!(got.clone().count(), dw.len() + db.len());
             for (at, (got, want)) in got.zip(dw.iter().chain(db)).enumerate() {
@@ -231,19 +235,30 @@ fn check<T: Scalar>(seed: u64) {
                 );
             }
         }
+        // Layer by layer, each layer's own forward and backward: the same bits of every output and gradient.
+        let mut by_layer = case::<T>(&shape, seed);
+        let mut layers = by_layer.model.layer_by_layer(shape.rows.0, engine);
+        pass(&mut by_layer, &mut layers, None);
+        let gradients = |case: &mut Case<T>| -> Vec<u64> {
+            case.model.parameters_mut().flat_map(|p| p.g.iter().map(|g| g.to_f64().to_bits())).collect()
+        };
+        assert!(
+            gradients(&mut by_layer) == gradients(&mut stored) && layers.output_mut() == ws.output_mut(),
+            "net {seed}, {engine:?}, {shape:?}: layer by layer differs from fused"
+        );
         // Two steps made inside the products: the bits of stored gradients spent afterwards, for any number of threads.
         let mut apart = case::<T>(&shape, seed);
-        let mut sgd = Sgd::new(&mut apart.model, 0.1, 0.9, 0.01);
+        let mut sgd = Sgd::new(apart.model.parameters_mut(), 0.1, 0.9, 0.01);
         for _ in 0..2 {
             pass(&mut apart, &mut ws, None);
-            sgd.step(&mut apart.model);
+            sgd.step(apart.model.parameters_mut());
         }
         for threads in [1, 3] {
             let mut inside = case::<T>(&shape, seed);
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                with_team(|| {
-                    let mut sgd = Sgd::new(&mut inside.model, 0.1, 0.9, 0.01);
+                team::scope(|| {
+                    let mut sgd = Sgd::new(inside.model.parameters_mut(), 0.1, 0.9, 0.01);
                     let mut ws = inside.model.workspace(shape.rows.0, engine);
                     for _ in 0..2 {
                         pass(&mut inside, &mut ws, Some(&mut sgd));

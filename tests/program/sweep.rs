@@ -1,15 +1,17 @@
 //! Sweeps through the program: the same bits as `train`, nothing lost, shards that fit together
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use chainrule::nn::loss::LossSum;
-use chainrule::sweep::{Draft, Observer, Options, Trial, TrialEnd};
-use chainrule::train::run::{EpochFigures, Reporter};
+use chainrule::sweep::{Draft, Observer, Options, Plots, Trial, TrialEnd};
+use chainrule::tables::Status;
+use chainrule::train::metrics::EpochMetrics;
+use chainrule::train::run::Reporter;
+
+use crate::launch::{CHAINRULE, launch};
 
 /// Tiny nets, few steps: some milliseconds a trial
 const BASE: [&str; 8] =
@@ -20,11 +22,8 @@ const GRID: [&str; 4] = ["--grid", "learning_rate=0.01,0.1,0.5", "--grid", "mome
 const TIMES: [&str; 4] = ["epoch_s", "samples_per_s", "train_s", "started_at"];
 
 fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-    command.current_dir(folder).args(args).env_remove("CHAINRULE_DATA").stdin(Stdio::null());
-    for variable in ["ID", "COUNT", "MIN", "STEP"] {
-        command.env_remove(format!("SLURM_ARRAY_TASK_{variable}"));
-    }
+    let mut command = launch(CHAINRULE, folder);
+    command.args(args);
     command
 }
 
@@ -80,7 +79,7 @@ fn undisturbed(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_trial_has_the_bits_of_a_run_by_itself() {
+fn a_trial_writes_the_same_files_as_train_with_its_settings() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let args = ["--grid", "hidden_dim=4,5", "--seeds", "2", "--sweep-id", "s", "--jobs", "2"];
@@ -170,7 +169,7 @@ fn a_sweep_that_is_killed_at_any_moment_and_resumed_ends_as_one_that_was_not() {
     assert_eq!(chainrule(path, &args), (Some(0), String::new(), String::new()));
     assert_same_tables(&cut, &whole);
     for trial in ["t0000", "t0005"] {
-        for file in ["model.safetensors", "curves.svg", "curves.png", "confusion.csv"] {
+        for file in ["model.safetensors", "classes.csv", "confusion.csv"] {
             let bytes = |folder: &Path| std::fs::read(folder.join(trial).join(file)).unwrap();
             assert!(bytes(&cut) == bytes(&whole), "{trial}/{file}");
         }
@@ -182,7 +181,7 @@ fn a_sweep_that_is_killed_at_any_moment_and_resumed_ends_as_one_that_was_not() {
 
 #[cfg(unix)]
 #[test]
-fn signals_save_what_was_done_and_say_how_to_go_on() {
+fn a_signal_saves_finished_trials_and_prints_how_to_resume() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("USR1", 143)] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -263,7 +262,7 @@ fn mixed_plans_are_refused_by_merge() {
 }
 
 #[test]
-fn a_rate_beyond_all_reason_diverges_in_every_net() {
+fn a_learning_rate_of_a_million_diverges_in_every_net() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ["sweep", "--data", "synthetic", "--epochs", "1", "--learning-rate", "1e6", "--quiet"];
     let nets = ["--grid", "hidden_dims=none,16x16,512,64x32", "--seeds", "2", "--sweep-id", "nets"];
@@ -272,7 +271,7 @@ fn a_rate_beyond_all_reason_diverges_in_every_net() {
 }
 
 #[test]
-fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_goes_on() {
+fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_continues() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let settings = ["sweep", "--hidden-dims", "64,32", "--batch-size", "500", "--epochs", "1", "--jobs", "1"];
@@ -316,7 +315,7 @@ fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_goes_on() {
 }
 
 #[test]
-fn a_trial_that_panics_is_a_row_and_the_sweep_goes_on() {
+fn a_trial_that_panics_is_a_failed_row_and_the_sweep_continues() {
     /// Panics in the second trial's first batch
     struct Trap;
     struct Line(bool);
@@ -335,7 +334,7 @@ fn a_trial_that_panics_is_a_row_and_the_sweep_goes_on() {
         fn batch(&mut self, _: u32, _: usize, _: &LossSum) {
             assert!(!self.0, "a trap");
         }
-        fn epoch(&mut self, _: &EpochFigures) {}
+        fn epoch(&mut self, _: &EpochMetrics) {}
     }
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("plan.toml");
@@ -351,16 +350,41 @@ fn a_trial_that_panics_is_a_row_and_the_sweep_goes_on() {
         retry_failed: false,
         fail_fast: false,
         shard: None,
+        plots: Plots::Sweep,
         how_to_resume: String::new(),
     };
     let sweep = folder.path().join("s");
     let ended = chainrule::sweep::run(&plan, &sweep, &options, &Trap, &AtomicBool::new(false)).unwrap();
-    assert_eq!((ended.tally.ok, ended.tally.failed, ended.left), (2, 1, 0));
+    assert_eq!(
+        (ended.analysis.count(Status::Ok), ended.analysis.count(Status::Failed), ended.left),
+        (2, 1, 0)
+    );
     assert_eq!(column(&sweep.join("runs.csv"), "status"), ["ok", "failed", "ok"]);
 }
 
 #[test]
-fn a_folder_is_taken_up_only_with_resume_and_the_same_plan() {
+fn trials_have_pictures_only_with_plots_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let pictures = |id: &str, flags: &[&str]| {
+        let args = [&["--seeds", "2", "--sweep-id", id, "--quiet"], flags].concat();
+        assert_eq!(sweep(path, &args), (Some(0), String::new()));
+        let picture = |file: &&str| path.join("results").join(id).join(file).is_file();
+        let files = ["sweep.svg", "t0000/curves.svg", "t0001/curves.png", "t0001/confusion.svg"];
+        files.into_iter().filter(picture).count()
+    };
+    assert_eq!(pictures("plain", &[]), 1);
+    assert_eq!(pictures("with", &["--plots", "each"]), 4);
+    // The first line names the folder.
+    let plan = |id: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(path.join("results").join(id).join("plan.toml")).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    };
+    assert_eq!(plan("plain"), plan("with"));
+}
+
+#[test]
+fn an_existing_sweep_continues_only_with_resume_and_the_same_plan() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     assert_eq!(sweep(path, &["--seeds", "2", "--out", "o", "--quiet"]).0, Some(0));
@@ -383,11 +407,11 @@ fn a_folder_is_taken_up_only_with_resume_and_the_same_plan() {
         std::fs::OpenOptions::new().append(true).open(path.join("o").join(name).join("plan.toml")).unwrap();
     plan.lock().unwrap();
     let (code, _, stderr) = chainrule(path, &words);
-    assert!(code == Some(1) && stderr.contains("another process is at work"), "{stderr}");
+    assert!(code == Some(1) && stderr.contains("another process is running this sweep"), "{stderr}");
 }
 
 #[test]
-fn a_dry_run_tells_the_table_and_writes_nothing() {
+fn a_dry_run_prints_the_trials_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
     let (code, stdout, stderr) = chainrule(folder.path(), &["sweep", "--plan", "plan.toml", "--dry-run"]);
@@ -415,6 +439,36 @@ fn names_of_axes_may_have_dashes_or_underscores() {
 }
 
 #[test]
+fn the_terminal_and_the_report_name_the_same_winner_over_the_same_seeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = "data = \"synthetic\"\nbatch-size = 6000\nepochs = 1\nseeds = 2\n[[trial]]\nnum_layers = 1\n\
+                [[trial]]\nhidden_dims = \"3\"\n[[trial]]\nhidden_dims = \"64\"\n";
+    std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
+    let args = ["sweep", "--plan", "plan.toml", "--sweep-id", "s"];
+    let (code, _, stderr) = chainrule(folder.path(), &args);
+    assert_eq!(code, Some(0), "{stderr}");
+    let report = std::fs::read_to_string(folder.path().join("results/s/report.md")).unwrap();
+    let after = |text: &str, mark: &str| text.split_once(mark).unwrap().1.lines().next().unwrap().to_owned();
+    let (best, winner) = (after(&stderr, "best: "), after(&report, "## Winner\n\n`hidden_dims` "));
+    let (dims, rest) = winner.split_once(':').unwrap();
+    assert!(best.contains(&format!("(hidden_dims={dims}), mean of 2 seeds, ")), "{best}, {winner}");
+    assert!(rest.ends_with(" % over 2 seeds."), "{winner}");
+}
+
+#[test]
+fn a_run_that_is_repeated_with_the_same_seed_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for (run_id, seed) in [("a", "1"), ("b", "2"), ("c", "1"), ("d", "2")] {
+        let args = ["train", "--quiet", "--run-id", run_id, "--seed", seed];
+        assert_eq!(chainrule(folder.path(), &[&args[..], &BASE[..]].concat()).0, Some(0));
+    }
+    assert_eq!(chainrule(folder.path(), &["plot", "results", "--quiet"]).0, Some(0));
+    let report = std::fs::read_to_string(folder.path().join("results/report.md")).unwrap();
+    let said = "2 runs repeat another run of the same setting and seed and are counted once.\n";
+    assert!(report.contains(said) && report.contains(" % over 2 seeds."), "{report}");
+}
+
+#[test]
 fn a_validation_split_gives_every_row_its_columns() {
     let folder = tempfile::tempdir().unwrap();
     let (code, stderr) = sweep(folder.path(), &["--grid", "val_split=0,0.1", "--sweep-id", "v"]);
@@ -427,7 +481,7 @@ fn a_validation_split_gives_every_row_its_columns() {
 }
 
 #[test]
-fn test_and_validation_figures_are_not_held_against_each_other() {
+fn test_and_validation_accuracies_are_not_compared_with_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let args =
         ["sweep", "--data", "synthetic", "--hidden-dims", "8", "--epochs", "1", "--batch-size", "1000"];
@@ -463,7 +517,7 @@ fn the_european_dialect_holds_in_all_tables_and_after_a_resume() {
 }
 
 #[test]
-fn wrong_usage_is_told_before_anything_is_written() {
+fn wrong_usage_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     for (args, message) in [
         (&["--grid", "learnign_rate=1"][..], "can't be varied"),

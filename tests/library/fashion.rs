@@ -1,7 +1,5 @@
 //! The real data: fails with the command that gets it where it is missing
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
 use std::sync::atomic::AtomicBool;
 
 use chainrule::config::Settings;

@@ -1,12 +1,12 @@
 //! `chainrule plot`: pictures and reports from CSV files alone
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use chainrule::plot::folder_pictures::redraw;
+
+use crate::launch::{CHAINRULE, launch};
 
 const RUNS: &str = "run_id,status,hidden_dims,activation,epochs,batch_size,learning_rate,momentum,weight_decay,seed,\
                     parameters,train_loss,train_accuracy,test_loss,test_accuracy,best_epoch,best_accuracy,train_s,\
@@ -15,8 +15,7 @@ const EPOCHS: &str = "epoch,learning_rate,train_loss,train_accuracy,val_loss,val
                       samples_per_s,status";
 
 fn plot(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-    command.current_dir(folder).arg("plot").args(args).stdin(Stdio::null()).output().unwrap()
+    launch(CHAINRULE, folder).arg("plot").args(args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,14 +1,12 @@
 //! The scripts of `scripts/sweeps`, as far as one machine goes: loops, GNU parallel, gnuplot, Slurm
 
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use support::{installed, left_out, small_data};
+use crate::installed::{installed, missing};
+use crate::launch::{CHAINRULE, launch};
+use crate::small_data::small_data;
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -24,9 +22,8 @@ fn folder() -> tempfile::TempDir {
 
 /// Runs a program with what the scripts take from the environment: an epoch on the folder's data
 fn run(folder: &Path, program: &Path, args: &[&str], settings: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(program);
-    command.current_dir(folder).args(args).stdin(Stdio::null()).env_remove("CHAINRULE_DATA");
-    command.envs([("CHAINRULE", env!("CARGO_BIN_EXE_chainrule")), ("DATA", "data"), ("EPOCHS", "1")]);
+    let mut command = launch(program, folder);
+    command.args(args).envs([("CHAINRULE", CHAINRULE), ("DATA", "data"), ("EPOCHS", "1")]);
     command.envs(settings.iter().copied()).output().unwrap()
 }
 
@@ -47,7 +44,7 @@ fn column(path: &Path, name: &str) -> Vec<String> {
 const DEPTHS: [&str; 4] = ["128", "128x128", "128x128x128", "128x128x128x128"];
 
 #[test]
-fn loops_append_to_one_table_and_do_not_run_again_what_is_there() {
+fn loops_append_to_one_table_and_skip_finished_runs() {
     let folder = folder();
     let runs = folder.path().join("results/runs.csv");
     let rates = ["0.001", "0.005", "0.01", "0.05", "0.1"];
@@ -69,7 +66,7 @@ fn loops_append_to_one_table_and_do_not_run_again_what_is_there() {
 }
 
 #[test]
-fn a_loop_goes_on_after_a_run_that_diverged_and_says_so() {
+fn a_loop_continues_after_a_diverged_run_and_reports_it() {
     let folder = folder();
     let settings = [("SEEDS", "1 2"), ("OUT", "out")];
     let args = ["--momentum=0.9", "--learning-rate=1e30"];
@@ -182,24 +179,24 @@ fn a_slurm_array_and_its_merge_give_the_table_of_one_sweep() {
         return;
     }
     if !["/usr/sbin/slurmctld", "/usr/sbin/slurmd"].iter().all(|daemon| Path::new(daemon).is_file()) {
-        return left_out("slurmctld or slurmd not installed");
+        return missing("slurmctld or slurmd is not installed");
     }
     let id = Command::new("id").arg("-u").output().unwrap();
     if id.stdout != b"0\n" {
-        return left_out("a Slurm node needs root");
+        return missing("a Slurm node needs root");
     }
     let folder = folder();
     let what = ["learning_rate", "--seeds", "2", "--hidden-dims", "8", "--data", "data", "--epochs", "1"];
     let script = repository("scripts/sweeps/slurm.sh");
     let args = [&[script.to_str().unwrap(), "rates"], &what[..5]].concat();
-    let output = run(folder.path(), &repository("tests/slurm-cluster.sh"), &args, &[("TASKS", "3")]);
+    let output = run(folder.path(), &repository("tests/outside/slurm-cluster.sh"), &args, &[("TASKS", "3")]);
     let logs: Vec<_> = fs::read_dir(folder.path())
         .unwrap()
         .filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok())
         .collect();
     assert!(output.status.success(), "{output:?} {logs:?}");
     let alone = [&["sweep"], &what[..], &["--out", "alone", "--sweep-id", "rates", "--quiet"]].concat();
-    let alone = run(folder.path(), Path::new(env!("CARGO_BIN_EXE_chainrule")), &alone, &[]);
+    let alone = run(folder.path(), Path::new(CHAINRULE), &alone, &[]);
     assert!(alone.status.success(), "{alone:?}");
     let merged = figures(&folder.path().join("results/rates"));
     assert_eq!(merged[0].len(), 10, "{merged:?} {logs:?}");

@@ -82,20 +82,21 @@ fn linear_has_the_right_gradient_by_its_input() {
 }
 
 #[test]
-fn activations_have_the_right_gradients() {
-    // No input of `wave` is nearer to ReLU's kink than 0.005, more than twice the longest step.
-    let (x, weights) = (wave(5, 7, 1), wave(5, 7, 2));
+fn activation_layers_have_the_right_gradients() {
+    // No input of `wave` is closer to ReLU's kink than 0.005, more than twice the longest step.
+    let (x, dy) = (wave(5, 7, 1), wave(5, 7, 2));
     assert!(x.data().iter().all(|x| x.abs() > 0.004));
     for activation in [Activation::Relu, Activation::Sigmoid] {
-        let (mut y, mut dx) = (x.clone(), weights.clone());
-        activation.forward(&mut y);
-        activation.backward(&y, &mut dx);
+        let mut layer = activation.layer::<f64>();
+        let (mut y, mut dx, mut engine) = (Matrix::zeros(5, 7), Matrix::zeros(5, 7), DenseKernels::default());
+        layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
+        layer.backward((&x, &y), &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);
         for at in 0..35 {
             let numeric = central_difference(|h| {
                 let mut x = x.clone();
                 x.data_mut()[at] += h;
-                activation.forward(&mut x);
-                weighted(&x, &weights)
+                layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
+                weighted(&y, &dy)
             });
             assert!(relative_error(dx.data()[at], numeric) < TOLERANCE, "at {at}");
         }

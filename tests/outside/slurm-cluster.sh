@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command on a Slurm cluster of this one machine, made for it in a temporary folder, and waits for all jobs.
 #
-#   tests/slurm-cluster.sh COMMAND ARG…
+#   tests/outside/slurm-cluster.sh COMMAND ARG…
 #
 # Needs root and the programs slurmctld and slurmd (Debian: slurmctld slurmd slurm-client). No systemd, no munge.
 set -euo pipefail

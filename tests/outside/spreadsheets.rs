@@ -1,25 +1,23 @@
 //! CSV files as other programs open them: LibreOffice in two locales, pandas, Python's csv
 //!
-//! The programs are asked by the scripts in `tests/spreadsheets`, which compare every cell with what was written.
-
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
-mod support;
+//! The programs are asked by the scripts in `tests/outside/spreadsheets`, which compare every cell with what was written.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use support::{installed, left_out, small_data};
+use crate::installed::{installed, missing};
+use crate::launch::{CHAINRULE, launch};
+use crate::small_data::small_data;
 
 /// Class names that a spreadsheet would take for formulas, or that need quotes
 const HOSTILE: &str = "=1+1\n@SUM(A1)\n-2+3\n+49 30\n=HYPERLINK(\"http://x\";\"y\")\na,b\na;b\n\
                        say \"hi\"\n3/4\n1-2\nKäfer\n'quoted\nT-shirt/top\ntrue\n12:30\n1.2.3\n100%\n";
 
 fn train(folder: &Path, out: &Path, dialect: &str, args: &[&str], code: i32) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-    command.current_dir(folder).args(["train", "--quiet", "--csv-dialect", dialect, "--out"]).arg(out);
-    let output = command.args(args).env_remove("CHAINRULE_DATA").stdin(Stdio::null()).output().unwrap();
+    let mut command = launch(CHAINRULE, folder);
+    command.args(["train", "--quiet", "--csv-dialect", dialect, "--out"]).arg(out);
+    let output = command.args(args).output().unwrap();
     assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -46,22 +44,20 @@ fn results() -> &'static [(&'static str, PathBuf); 2] {
             }
             train(&["--data", ".", "--learning-rate", "1e30", "--run-id", "diverged"], 3);
             let grid = ["learning_rate=log:1e-3..1e-1:3", "hidden_dims=none,8x4", "val_split=0.1"];
-            let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-            command
-                .current_dir(&data)
-                .args(["sweep", "--quiet", "--data", ".", "--epochs", "2", "--seeds", "2"]);
+            let mut command = launch(CHAINRULE, &data);
+            command.args(["sweep", "--quiet", "--data", ".", "--epochs", "2", "--seeds", "2"]);
             command.args(grid.iter().flat_map(|axis| ["--grid", axis]));
             command.args(["--sweep-id", "rates", "--csv-dialect", dialect, "--out"]).arg(&out);
-            let output = command.stdin(Stdio::null()).output().unwrap();
+            let output = command.output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             (dialect, out)
         })
     })
 }
 
-/// Runs a script of `tests/spreadsheets`
+/// Runs a script of `tests/outside/spreadsheets`
 fn python(python: &str, script: &str, args: &[&Path]) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spreadsheets").join(script);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outside/spreadsheets").join(script);
     let mut command = Command::new(python);
     command.arg("-B").arg(&script).args(args).stdin(Stdio::null());
     let output = command.output().unwrap();
@@ -88,7 +84,7 @@ fn pandas_reads_every_number_and_word_as_written() {
         output.is_ok_and(|output| output.status.success())
     };
     let Some(with_pandas) = ["python3", "/usr/bin/python3"].into_iter().find(has) else {
-        return left_out("pandas not installed");
+        return missing("pandas is not installed");
     };
     for (dialect, folder) in results() {
         python(with_pandas, "with_pandas.py", &[folder, Path::new(dialect)]);

@@ -1,7 +1,5 @@
 //! IDX files, plain and gzip: whole, cut, damaged, and false on purpose
 
-mod support;
-
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +9,11 @@ use std::time::Duration;
 
 use chainrule::data::idx::{self, Idx};
 use chainrule::error::{Error, Result};
-use support::{gzip, idx_bytes};
+use chainrule::random::{Purpose, Random};
 use tempfile::TempDir;
+
+use crate::idx_files::{gzip, idx_bytes};
+use crate::left_out::left_out;
 
 /// A folder with one file that is written anew for each case
 struct Desk {
@@ -54,18 +55,8 @@ fn small() -> (Vec<u8>, Idx) {
     (idx_bytes(&[2, 3, 4], &pixels()), Idx { dims: vec![2, 3, 4], bytes: pixels() })
 }
 
-/// Knuth's 64-bit linear congruential generator (MMIX); its high bits are the good ones
-struct Lcg(u64);
-
-impl Lcg {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.below(256) as u8
-    }
+fn byte(random: &mut Random) -> u8 {
+    random.below(256) as u8
 }
 
 // Right files
@@ -91,7 +82,7 @@ fn a_file_of_one_byte_is_read() {
 }
 
 #[test]
-fn gzip_is_told_by_its_first_bytes_and_not_by_the_name() {
+fn gzip_is_recognised_by_its_first_bytes_and_not_by_the_name() {
     let desk = Desk::new();
     let (file, right) = small();
     for (name, bytes) in [("images.gz", file.clone()), ("images-idx3-ubyte", gzip(&file))] {
@@ -113,9 +104,10 @@ fn all_members_of_a_gzip_file_are_read_wherever_it_is_split() {
 #[test]
 fn data_longer_than_any_buffer_arrive_whole_and_in_no_more_memory_than_they_need() {
     let desk = Desk::new();
-    let mut lcg = Lcg(1);
+    let mut random = Random::new(1, Purpose::BenchImages);
     // Half noise, half runs, so that the decoder returns pieces of all lengths; 1009 is a prime.
-    let data: Vec<u8> = (0..1009 * 1009).map(|i| if i / 5000 % 2 == 0 { lcg.byte() } else { 9 }).collect();
+    let data: Vec<u8> =
+        (0..1009 * 1009).map(|i| if i / 5000 % 2 == 0 { byte(&mut random) } else { 9 }).collect();
     let file = idx_bytes(&[1009, 1009], &data);
     for bytes in [file.clone(), gzip(&file)] {
         let read = desk.read(&bytes).unwrap();
@@ -271,7 +263,7 @@ fn too_few_or_too_many_bytes_are_refused_with_both_numbers() {
 }
 
 #[test]
-fn data_that_deflate_packs_as_well_as_it_can_are_not_refused() {
+fn data_at_the_largest_compression_ratio_of_deflate_are_read() {
     let desk = Desk::new();
     let file = idx_bytes(&[4000, 5000], &vec![0; 20_000_000]);
     let packed = gzip(&file);
@@ -280,7 +272,7 @@ fn data_that_deflate_packs_as_well_as_it_can_are_not_refused() {
 }
 
 #[test]
-fn memory_that_cannot_be_had_is_an_error() {
+fn memory_that_cannot_be_reserved_is_an_error() {
     // A file with a hole of 2⁶² bytes really is as long as it claims. Only some file systems have that.
     let header = idx_bytes(&[1 << 31, 1 << 31], &[]);
     for folder in [std::env::temp_dir(), PathBuf::from("/dev/shm")] {
@@ -293,7 +285,7 @@ fn memory_that_cannot_be_had_is_an_error() {
             return;
         }
     }
-    eprintln!("no file system here holds a file of 2^62 bytes: not tested");
+    left_out("memory that cannot be reserved", "no file system here holds a file of 2^62 bytes");
 }
 
 // gzip
@@ -326,9 +318,9 @@ fn a_second_gzip_member_cut_anywhere_is_refused() {
 }
 
 #[test]
-fn a_long_gzip_file_cut_in_its_data_tells_how_far_it_got() {
-    let mut lcg = Lcg(2);
-    let data: Vec<u8> = (0..500_000).map(|_| lcg.byte()).collect();
+fn the_error_of_a_truncated_gzip_file_says_how_many_bytes_were_read() {
+    let mut random = Random::new(2, Purpose::BenchImages);
+    let data: Vec<u8> = (0..500_000).map(|_| byte(&mut random)).collect();
     let packed = gzip(&idx_bytes(&[500_000], &data));
     let (error, message) = Desk::new().error(&packed[..packed.len() / 2]);
     // Noise can't be packed: half the file is half the data, but for the last block of the stream.
@@ -371,7 +363,7 @@ fn a_wrong_checksum_or_length_at_the_end_of_a_gzip_file_is_refused() {
 }
 
 #[test]
-fn rubbish_after_the_gzip_stream_is_refused() {
+fn trailing_bytes_after_the_gzip_stream_is_refused() {
     let desk = Desk::new();
     let packed = gzip(&small().0);
     for rubbish in [&[0][..], b"x", &[0x1f], &[0x1f, 0x8b], b"rubbish", &[0; 512], &[0xff; 512]] {
@@ -470,8 +462,7 @@ fn a_file_without_permission_is_an_error() {
     fs::write(&path, small().0).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if File::open(&path).is_ok() {
-        eprintln!("root may read everything: not tested");
-        return;
+        return left_out("a file without permission", "root may read every file");
     }
     assert_cannot_be_read(&path);
 }
@@ -488,22 +479,22 @@ fn a_file_that_fails_while_it_is_read_is_an_error() {
 #[test]
 fn no_random_bytes_make_it_panic() {
     let desk = Desk::new();
-    let mut lcg = Lcg(3);
+    let mut random = Random::new(3, Purpose::BenchImages);
     let mut right = 0;
     for case in 0..6000 {
-        let mut bytes: Vec<u8> = (0..lcg.below(80)).map(|_| lcg.byte()).collect();
-        if lcg.below(4) > 0 {
+        let mut bytes: Vec<u8> = (0..random.below(80)).map(|_| byte(&mut random)).collect();
+        if random.below(4) > 0 {
             // A right magic and small dimensions get further than noise does.
-            let n = lcg.below(5);
-            let dims: Vec<u32> = (0..n).map(|_| lcg.below(6) as u32).collect();
+            let n = random.below(5);
+            let dims: Vec<u32> = (0..n).map(|_| random.below(6)).collect();
             bytes = idx_bytes(&dims, &bytes);
         }
-        if lcg.below(2) == 0 {
+        if random.below(2) == 0 {
             bytes = gzip(&bytes);
         }
-        if !bytes.is_empty() && lcg.below(2) == 0 {
-            let at = lcg.below(bytes.len());
-            bytes[at] = lcg.byte();
+        if !bytes.is_empty() && random.below(2) == 0 {
+            let at = random.below(bytes.len() as u32) as usize;
+            bytes[at] = byte(&mut random);
         }
         if let Ok(read) = desk.read(&bytes) {
             right += 1;

@@ -1,0 +1,52 @@
+//! A CSV file that grows by whole lines
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{Columns, Row};
+use crate::config::CsvDialect;
+use crate::error::{Error, Result};
+
+/// A CSV file that grows by one row at a time; each row is passed to the operating system at once
+#[derive(Debug)]
+pub struct CsvWriter {
+    path: PathBuf,
+    file: File,
+    columns: Columns,
+    dialect: CsvDialect,
+}
+
+impl CsvWriter {
+    /// Creates the file with its header
+    ///
+    /// # Errors
+    /// If it exists or can't be written.
+    pub fn create(path: &Path, columns: Columns, dialect: CsvDialect) -> Result<Self> {
+        let open = OpenOptions::new().append(true).create_new(true).open(path);
+        let file = open.map_err(Error::writing(path))?;
+        let mut writer = Self { path: path.to_owned(), file, columns, dialect };
+        writer.write(&dialect.header(&writer.columns))?;
+        Ok(writer)
+    }
+
+    /// Appends a row
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn push<R: Row>(&mut self, row: &R) -> Result<()> {
+        self.write(&self.dialect.line(self.columns.cells(row)))
+    }
+
+    /// Waits until all rows are on disk
+    ///
+    /// # Errors
+    /// If they can't be written.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(Error::writing(&self.path))
+    }
+
+    fn write(&mut self, line: &[u8]) -> Result<()> {
+        self.file.write_all(line).map_err(Error::writing(&self.path))
+    }
+}

@@ -1,0 +1,87 @@
+//! The products of each layer of a net, and the loops of a training step that are no products
+
+use chainrule_kernels::{self as kernels, Backend, DenseKernels, Gradient, SgdRule, SgdStep, View, ViewMut};
+
+use super::Net;
+use super::measure::Measurements;
+use crate::nn::matrix::Matrix;
+use crate::random::{Purpose, Random};
+
+/// A step so small that the weights stay what they are
+const RULE: SgdRule<f32> = SgdRule { eta: 1e-12, mu: 0.9, lambda: 0.0 };
+
+/// Measures each layer of a net, forward and backward with its step
+///
+/// Once with operands without zeros, once with as many zeros as training meets in images and after a ReLU.
+pub fn products(to: &mut Measurements<'_>, net: &Net, engine: Backend) {
+    for zeros in [false, true] {
+        for layer in 0..net.dims.0.len() - 1 {
+            product(to, net, layer, engine, zeros);
+        }
+    }
+}
+
+fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: Backend, zeros: bool) {
+    let (m, k, n) = (net.batch_size, net.dims.0[l], net.dims.0[l + 1]);
+    let is_last = l + 2 == net.dims.0.len();
+    let f = if is_last { kernels::Activation::Identity } else { kernels::Activation::Relu };
+    let (mut x, mut w, mut y, mut dx) = (wave(m, k, 1), wave(k, n, 2), wave(m, n, 3), wave(m, k, 4));
+    let mut dy = wave(m, n, 5);
+    if zeros {
+        halve(&mut x, 1);
+        // The gradient of the loss has no zeros.
+        if !is_last {
+            halve(&mut dy, 5);
+        }
+    }
+    let (mut b, mut vw, mut vb) = (vec![0.0; n], Matrix::<f32>::zeros(k, n), vec![0.0; n]);
+    let mut engine = DenseKernels::new(engine);
+    let shape = format!("{m}×{k}·{k}×{n}{}", if zeros { ", half zeros" } else { "" });
+    let gflop = 2e-9 * (m * k * n) as f64;
+    let forward_s = to.effort.in_team(|| {
+        let w = View::new(w.data(), k, n);
+        engine.affine(x.view(), w, &b, f, ViewMut::new(y.data_mut(), m, n));
+    });
+    to.flops("product", format!("forward {shape}"), forward_s, gflop, None);
+    let backward_s = to.effort.in_team(|| {
+        let step = Gradient::Step { b: &mut b, step: SgdStep { rule: RULE, vw: vw.data_mut(), vb: &mut vb } };
+        let dx = (l > 0).then(|| (dx.data_mut(), kernels::Activation::Relu));
+        engine.affine_backward(x.view(), dy.view(), w.data_mut(), dx, step);
+    });
+    let (what, count) = if l > 0 { ("dX, dW, step", 2.0) } else { ("dW, step", 1.0) };
+    to.flops("product", format!("{what} {shape}"), backward_s, count * gflop, None);
+}
+
+/// Measures the loops of a training step that are no products, in the sizes of 784-128-64-10 in batches of 64
+pub fn loops(to: &mut Measurements<'_>) {
+    const ROWS: usize = 64;
+    let wide = ROWS * 1024;
+    let mut x = wave(ROWS, 1024, 1);
+    let relu_s = to.effort.in_team(|| kernels::Activation::Relu.forward(x.data_mut()));
+    to.bytes("loop", format!("ReLU of {wide} numbers"), relu_s, 8 * wide);
+    let sigmoid_s = to.effort.in_team(|| kernels::Activation::Sigmoid.forward(x.data_mut()));
+    to.bytes("loop", format!("sigmoid of {wide} numbers"), sigmoid_s, 8 * wide);
+    let (mut z, mut max, mut log_sum) = (wave(ROWS, 10, 2), vec![0.0; ROWS], vec![0.0; ROWS]);
+    let softmax_s = to.effort.in_team(|| kernels::softmax_rows(z.data_mut(), 10, &mut max, &mut log_sum));
+    to.bytes("loop", format!("softmax of {ROWS} rows of 10"), softmax_s, 8 * 10 * ROWS);
+    let (features, images) = (784, 10_000);
+    let bytes: Vec<u8> = (0..images * features).map(|i| (i % 251) as u8).collect();
+    let rows: Vec<u32> = (0..ROWS).map(|i| (i * 7919 % images) as u32).collect();
+    let mut batch = Matrix::<f32>::zeros(ROWS, features);
+    let gather_s = to.effort.in_team(|| kernels::scale_rows(&bytes, &rows, &[], batch.data_mut(), features));
+    to.bytes("loop", format!("gather {ROWS} images of {features}"), gather_s, 5 * ROWS * features);
+    let (mut w, mut v, g) = (wave(784, 128, 3), Matrix::<f32>::zeros(784, 128), wave(784, 128, 4));
+    let sgd_s = to.effort.in_team(|| kernels::sgd(RULE, w.data_mut(), v.data_mut(), g.data()));
+    to.bytes("loop", "SGD step of 784×128, by itself".to_owned(), sgd_s, 20 * 784 * 128);
+}
+
+/// Elements in [−1, 1], the same in every call
+fn wave(rows: usize, cols: usize, salt: usize) -> Matrix<f32> {
+    Matrix::from_fn(rows, cols, |i, j| ((i * 31 + j * 17 + salt * 7) % 101) as f32 / 50.5 - 1.0)
+}
+
+/// Sets half of the elements to 0, chosen at random
+fn halve(x: &mut Matrix<f32>, salt: u64) {
+    let mut random = Random::new(salt, Purpose::BenchImages);
+    x.data_mut().iter_mut().filter(|_| random.below(2) == 0).for_each(|x| *x = 0.0);
+}

@@ -1,0 +1,98 @@
+//! Timing, and the rows that measurements become
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use super::Effort;
+use crate::tables::BenchRow;
+use chainrule_kernels::team;
+
+/// The measurements with one number of threads
+pub struct Measurements<'a> {
+    /// How long each takes
+    pub effort: Effort,
+    /// Threads of the current `rayon` pool
+    pub threads: usize,
+    /// GFLOP/s of multiply-adds in registers, once they are measured
+    pub peak: Option<f64>,
+    /// Called with each row
+    pub on_row: &'a mut (dyn FnMut(BenchRow) + Send),
+}
+
+impl Measurements<'_> {
+    fn row(&self, kind: &'static str, name: String, median_s: f64) -> BenchRow {
+        BenchRow {
+            kind,
+            name,
+            threads: self.threads,
+            median_s,
+            gflop_per_s: None,
+            gb_per_s: None,
+            images_per_s: None,
+            fraction_of_peak: None,
+        }
+    }
+
+    /// Reports work of `gflop` · 10⁹ floating-point operations, on `images` images if it is on images
+    pub fn flops(
+        &mut self,
+        kind: &'static str,
+        name: String,
+        median_s: f64,
+        gflop: f64,
+        images: Option<f64>,
+    ) {
+        let rate = gflop / median_s;
+        let row = BenchRow {
+            gflop_per_s: Some(rate),
+            images_per_s: images.map(|images| images / median_s),
+            fraction_of_peak: self.peak.map(|peak| rate / peak),
+            ..self.row(kind, name, median_s)
+        };
+        (self.on_row)(row);
+    }
+
+    /// Reports work that reads and writes `bytes` bytes
+    pub fn bytes(&mut self, kind: &'static str, name: String, median_s: f64, bytes: usize) {
+        let gb_per_s = Some(bytes as f64 / median_s / 1e9);
+        let row = BenchRow { gb_per_s, ..self.row(kind, name, median_s) };
+        (self.on_row)(row);
+    }
+}
+
+impl Effort {
+    /// Median time of one call, while the pool's threads wait for its loops, s
+    pub fn in_team(self, call: impl FnMut() + Send) -> f64 {
+        team::scope(|| self.repeat(call))
+    }
+
+    /// Median time of one call, over samples that repeat it until each takes [`Self::sample_s`], s
+    pub fn repeat(self, mut call: impl FnMut()) -> f64 {
+        call();
+        let mut count = 1;
+        let mut sample = |count: u32| seconds(|| (0..count).for_each(|_| call()));
+        while count < 1 << 24 && sample(count) < self.sample_s {
+            count *= 2;
+        }
+        self.median(|| sample(count)) / f64::from(count)
+    }
+
+    /// Median of the samples that `sample` returns
+    pub fn median(self, sample: impl FnMut() -> f64) -> f64 {
+        median(std::iter::repeat_with(sample).take(self.samples))
+    }
+}
+
+/// Time of a call, s
+pub fn seconds<R>(call: impl FnOnce() -> R) -> f64 {
+    let start = Instant::now();
+    black_box(call());
+    start.elapsed().as_secs_f64()
+}
+
+/// The middle one in size; of an even number, the upper of the two in the middle
+pub fn median(samples: impl Iterator<Item = f64>) -> f64 {
+    let mut samples: Vec<f64> = samples.collect();
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,92 @@
+//! Counts of rows by true and predicted class, and what they say about each class
+
+/// Counts of rows by true and predicted class
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confusion {
+    classes: usize,
+    counts: Vec<u64>,
+}
+
+impl Confusion {
+    /// All counts 0
+    pub fn new(classes: usize) -> Self {
+        Self { classes, counts: vec![0; classes * classes] }
+    }
+
+    /// Number of classes
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Rows of class `label` that were predicted as class `predicted`
+    pub fn count(&self, label: usize, predicted: usize) -> u64 {
+        self.counts[label * self.classes + predicted]
+    }
+
+    /// Counts rows, each with its label and its predicted class
+    ///
+    /// # Panics
+    /// If a class is out of range.
+    pub fn add_rows(&mut self, labels: &[u32], predicted: &[u32]) {
+        for (&label, &predicted) in labels.iter().zip(predicted) {
+            self.counts[label as usize * self.classes + predicted as usize] += 1;
+        }
+    }
+
+    /// Adds the counts of other rows with the same classes
+    pub fn add(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
+    }
+
+    /// Rows of a class
+    pub fn support(&self, class: usize) -> u64 {
+        (0..self.classes).map(|predicted| self.count(class, predicted)).sum()
+    }
+
+    /// Rows that were predicted as a class
+    fn taken(&self, class: usize) -> u64 {
+        (0..self.classes).map(|label| self.count(label, class)).sum()
+    }
+
+    /// Share of the rows predicted as a class that are of it; `None` if no row was
+    pub fn precision(&self, class: usize) -> Option<f64> {
+        share(self.count(class, class), self.taken(class))
+    }
+
+    /// Share of the rows of a class that were predicted as it; `None` if there is no such row
+    pub fn recall(&self, class: usize) -> Option<f64> {
+        share(self.count(class, class), self.support(class))
+    }
+
+    /// `2 · precision · recall / (precision + recall)`; `None` if the class was neither true nor predicted
+    pub fn f1(&self, class: usize) -> Option<f64> {
+        share(2 * self.count(class, class), self.support(class) + self.taken(class))
+    }
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metrics_of_a_class_are_none_where_their_denominator_is_0() {
+        let mut counts = Confusion::new(3);
+        counts.add_rows(&[0, 0, 0, 1], &[0, 0, 1, 1]);
+        assert_eq!(
+            (counts.support(0), counts.recall(0), counts.precision(0)),
+            (3, Some(2.0 / 3.0), Some(1.0))
+        );
+        assert_eq!(
+            (counts.precision(1), counts.recall(1), counts.f1(1)),
+            (Some(0.5), Some(1.0), Some(2.0 / 3.0))
+        );
+        assert_eq!(
+            (counts.support(2), counts.precision(2), counts.recall(2), counts.f1(2)),
+            (0, None, None, None)
+        );
+    }
+}

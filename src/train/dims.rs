@@ -1,0 +1,70 @@
+//! The widths of a net, and the size and work that follow from them
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Widths of a net, from its features through the hidden layers to its classes, as `784-128-64-10`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dims(pub Vec<usize>);
+
+impl Dims {
+    /// Number of weights and biases
+    pub fn parameters(&self) -> u128 {
+        self.0.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum()
+    }
+
+    /// Multiply-adds of the forward pass of one row: `Σ d_in·d_out`
+    pub fn forward_multiply_adds(&self) -> f64 {
+        multiply_adds(&self.0)
+    }
+
+    /// Multiply-adds of one row in a training step: forward, ∂L/∂W, and ∂L/∂X in every layer but the first
+    pub fn step_multiply_adds(&self) -> f64 {
+        2.0 * multiply_adds(&self.0) + multiply_adds(&self.0[1..])
+    }
+}
+
+fn multiply_adds(widths: &[usize]) -> f64 {
+    widths.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64).sum()
+}
+
+impl fmt::Display for Dims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("-"))
+    }
+}
+
+impl FromStr for Dims {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let width = |part: &str| part.trim().parse().ok().filter(|&width| width > 0);
+        let widths: Option<Vec<usize>> = text.split('-').map(width).collect();
+        let problem =
+            || format!("`{text}` is not a net: expected widths from features to classes, as 784-128-64-10");
+        widths.filter(|w| w.len() >= 2 && w[w.len() - 1] >= 2).map(Self).ok_or_else(problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dims_are_read_and_written_alike() {
+        assert_eq!("784-128-64-10".parse::<Dims>().unwrap().to_string(), "784-128-64-10");
+        for bad in ["", "784", "784-", "784-0-10", "784-x-10", "784-1"] {
+            assert!(bad.parse::<Dims>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parameters_and_multiply_adds_are_counted() {
+        let dims = Dims(vec![784, 128, 64, 10]);
+        assert_eq!(dims.parameters(), 109_184 + 128 + 64 + 10);
+        assert_eq!(dims.forward_multiply_adds(), 109_184.0);
+        // Forward and ∂L/∂W 109,184 each, ∂L/∂X 8,832.
+        assert_eq!(dims.step_multiply_adds(), 2.0 * 109_184.0 + 8_832.0);
+        assert_eq!(Dims(vec![784, 10]).step_multiply_adds(), 2.0 * 7_840.0);
+    }
+}

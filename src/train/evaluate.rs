@@ -1,0 +1,146 @@
+//! Prediction and evaluation of rows: forward passes only, on all threads of the current `rayon` pool
+
+use chainrule_kernels::{Backend, Scalar, argmax_rows, scale_rows, team};
+use rayon::prelude::*;
+
+use super::confusion::Confusion;
+use crate::data::Split;
+use crate::data::batches::gather;
+use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
+use crate::nn::mlp::Mlp;
+use crate::nn::workspace::Workspace;
+
+/// Rows of a batch: 128 rows of 784 features are 0.4 MB in f32, less than half of a core's L2 cache
+///
+/// Chosen by measurement (docs/engine.md, row "rows of a batch in evaluation").
+pub const BATCH_ROWS: usize = 128;
+
+/// Predicts and evaluates rows by models of the same dims; its scratch is kept between calls
+///
+/// The model is not changed. The results do not depend on the number of threads.
+#[derive(Debug)]
+pub struct Evaluator<T> {
+    engine: Backend,
+    /// One for each thread
+    readers: Vec<Reader<T>>,
+}
+
+impl<T: Scalar> Evaluator<T> {
+    /// An evaluator that computes by `engine`, which must be available on this processor
+    pub fn new(engine: Backend) -> Self {
+        Self { engine, readers: Vec::new() }
+    }
+
+    /// Losses of the given rows of `split`, and their counts by true and predicted class
+    ///
+    /// # Panics
+    /// If the model does not fit the rows, or has other dims than the model of an earlier call.
+    pub fn evaluate(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> (LossSum, Confusion) {
+        let parts = self.pass(model, rows, |reader, rows| reader.evaluate(model, split, rows));
+        let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(classes(model)));
+        for (sums, counts) in parts {
+            sums.into_iter().for_each(|batch| sum.add(batch));
+            confusion.add(&counts);
+        }
+        (sum, confusion)
+    }
+
+    /// The most probable class of each of the given rows of `split`, whose labels are not read
+    ///
+    /// # Panics
+    /// As [`Self::evaluate`].
+    pub fn predict(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> Vec<u32> {
+        self.pass(model, rows, |reader, rows| reader.predict(model, split, rows)).concat()
+    }
+
+    /// Divides the rows among the threads by whole batches; the results of `read` are in the order of the rows
+    fn pass<R: Send>(
+        &mut self,
+        model: &Mlp<T>,
+        rows: &[u32],
+        read: impl Fn(&mut Reader<T>, &[u32]) -> R + Sync,
+    ) -> Vec<R> {
+        let batches = rows.len().div_ceil(BATCH_ROWS);
+        let threads = rayon::current_num_threads();
+        while self.readers.len() < threads.min(batches) {
+            self.readers.push(Reader::new(model, BATCH_ROWS.min(rows.len()), self.engine));
+        }
+        let stretch = batches.div_ceil(threads).max(1) * BATCH_ROWS;
+        let parts = self.readers.par_iter_mut().zip(rows.par_chunks(stretch)).with_max_len(1);
+        parts.map(|(reader, rows)| team::run_serial(|| read(reader, rows))).collect()
+    }
+}
+
+fn classes<T: Scalar>(model: &Mlp<T>) -> usize {
+    model.dims().last().copied().unwrap_or_default()
+}
+
+/// The scratch of one thread
+#[derive(Debug)]
+struct Reader<T> {
+    workspace: Workspace<T>,
+    loss: SoftmaxCrossEntropy<T>,
+    labels: Vec<u32>,
+}
+
+impl<T: Scalar> Reader<T> {
+    fn new(model: &Mlp<T>, rows: usize, engine: Backend) -> Self {
+        let workspace = model.forward_workspace(rows, engine);
+        Self { workspace, loss: SoftmaxCrossEntropy::default(), labels: Vec::with_capacity(rows) }
+    }
+
+    /// The loss of each batch, and the counts of all rows
+    fn evaluate(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> (Vec<LossSum>, Confusion) {
+        let Self { workspace, loss, labels } = self;
+        let mut confusion = Confusion::new(classes(model));
+        let sums = batches(rows).map(|(rows, next)| {
+            workspace.set_rows(rows.len());
+            gather(split, rows, next, workspace.input_mut(), labels);
+            model.forward(workspace);
+            let sum = loss.forward(workspace.output_mut(), labels);
+            confusion.add_rows(labels, loss.predicted());
+            sum
+        });
+        (sums.collect(), confusion)
+    }
+
+    fn predict(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> Vec<u32> {
+        let mut predicted = vec![0; rows.len()];
+        for ((rows, next), predicted) in batches(rows).zip(predicted.chunks_mut(BATCH_ROWS)) {
+            self.workspace.set_rows(rows.len());
+            scale_rows(&split.images, rows, next, self.workspace.input_mut().data_mut(), split.features);
+            model.forward(&mut self.workspace);
+            let logits = self.workspace.output_mut();
+            argmax_rows(logits.data(), logits.cols(), predicted);
+        }
+        predicted
+    }
+}
+
+/// Each batch with the one after it, which is fetched from memory meanwhile
+fn batches(rows: &[u32]) -> impl Iterator<Item = (&[u32], &[u32])> {
+    let batches = rows.chunks(BATCH_ROWS);
+    batches.clone().zip(batches.skip(1).chain([&[][..]]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::layers::Activation;
+
+    #[test]
+    fn predictions_need_no_labels_and_are_those_that_evaluation_counts() {
+        let images = (0..300 * 9).map(|at| (at * 37 % 251) as u8).collect();
+        let mut split = Split { images, labels: (0..300).map(|i| i % 4).collect(), features: 9 };
+        let model = Mlp::<f32>::new(9, &[7], 4, Activation::Relu, 3);
+        let rows: Vec<u32> = (0..300).rev().step_by(2).collect();
+        let mut evaluator = Evaluator::new(Backend::Matrixmultiply);
+        let (sum, counts) = evaluator.evaluate(&model, &split, &rows);
+        let labels: Vec<u32> = rows.iter().map(|&row| split.labels[row as usize]).collect();
+        split.labels.clear();
+        let predicted = evaluator.predict(&model, &split, &rows);
+        let mut expected = Confusion::new(4);
+        expected.add_rows(&labels, &predicted);
+        assert_eq!((sum.rows, counts), (150, expected));
+    }
+}

@@ -1,0 +1,186 @@
+//! The folder of a run, and the files in it
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use chainrule_kernels::Scalar;
+
+use super::confusion::Confusion;
+use super::metrics::metric;
+use crate::config::TrainConfig;
+use crate::error::{Error, Result};
+use crate::nn::mlp::Mlp;
+use crate::nn::model_file;
+use crate::tables::atomic_file::write_atomically;
+use crate::tables::{ClassRow, ConfusionRow, CsvWriter, EpochRow, Row, Status, SummaryRow, to_csv};
+
+/// Version of the program, as the `version` column and config.toml have it
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+const EPOCHS: &str = "epochs.csv";
+const SUMMARY: &str = "summary.csv";
+const CONFUSION: &str = "confusion.csv";
+const CLASSES: &str = "classes.csv";
+const MODEL: &str = "model.safetensors";
+const CONFIG: &str = "config.toml";
+
+/// Names of the files that a run can leave behind, pictures aside; a run that diverged at once has no confusion.csv and
+/// no classes.csv
+pub const NAMES: [&str; 6] = [EPOCHS, SUMMARY, CONFUSION, CLASSES, MODEL, CONFIG];
+
+/// The files of a run while it goes on
+pub(super) struct RunFiles<'a> {
+    /// The run's folder
+    pub folder: PathBuf,
+    config: &'a TrainConfig,
+    classes: &'a [String],
+    epochs: CsvWriter,
+}
+
+impl<'a> RunFiles<'a> {
+    /// Writes config.toml and the header of epochs.csv into the run's folder, which exists
+    pub fn create(config: &'a TrainConfig, classes: &'a [String], folder: PathBuf) -> Result<Self> {
+        write_config(config, &folder)?;
+        let epochs = create_epochs(config, &folder)?;
+        Ok(Self { folder, config, classes, epochs })
+    }
+
+    /// Appends a row to epochs.csv
+    pub fn push_epoch(&mut self, row: &EpochRow) -> Result<()> {
+        self.epochs.push(row)
+    }
+
+    /// Replaces model.safetensors
+    pub fn write_model<T: Scalar>(&self, model: &Mlp<T>) -> Result<()> {
+        let path = self.folder.join(MODEL);
+        write_atomically(&path, &model_file::to_bytes(model, self.classes, &path)?)
+    }
+
+    /// Writes confusion.csv and classes.csv
+    pub fn write_confusion(&self, confusion: &Confusion) -> Result<()> {
+        let (names, k) = (self.classes, confusion.classes());
+        let cell = |label: usize, predicted: usize| ConfusionRow {
+            r#true: names[label].clone(),
+            predicted: names[predicted].clone(),
+            count: confusion.count(label, predicted),
+        };
+        let cells: Vec<_> = (0..k).flat_map(|label| (0..k).map(move |p| cell(label, p))).collect();
+        let digits = |share: Option<f64>| share.map(|share| metric(share, self.config.dtype));
+        let class = |class: usize| ClassRow {
+            class: names[class].clone(),
+            support: confusion.support(class),
+            precision: digits(confusion.precision(class)),
+            recall: digits(confusion.recall(class)),
+            f1: digits(confusion.f1(class)),
+        };
+        self.write(CONFUSION, &cells)?;
+        self.write(CLASSES, &(0..k).map(class).collect::<Vec<_>>())
+    }
+
+    /// Writes summary.csv, which marks the run as ended, after all rows of epochs.csv are on disk
+    pub fn write_summary(&self, summary: &SummaryRow) -> Result<()> {
+        self.epochs.sync()?;
+        self.write(SUMMARY, std::slice::from_ref(summary))
+    }
+
+    fn write<R: Row>(&self, name: &str, rows: &[R]) -> Result<()> {
+        write_atomically(&self.folder.join(name), &to_csv(rows, self.config.csv_dialect))
+    }
+}
+
+/// Writes the files of a run that failed before or while it wrote its own: config.toml, the header of epochs.csv if
+/// there is none, and a summary.csv that says `failed`
+///
+/// # Errors
+/// If they can't be written.
+pub fn record_failure(config: &TrainConfig, parent: &Path, run_id: &str) -> Result<()> {
+    let folder = parent.join(run_id);
+    fs::create_dir_all(&folder).map_err(Error::writing(&folder))?;
+    write_config(config, &folder)?;
+    if !folder.join(EPOCHS).exists() {
+        create_epochs(config, &folder)?;
+    }
+    let summary = SummaryRow { status: Status::Failed, ..blank_summary(config, run_id, now()) };
+    write_atomically(&folder.join(SUMMARY), &to_csv(&[summary], config.csv_dialect))
+}
+
+/// The time now, as ISO 8601 in UTC
+pub(super) fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// The summary of a run of which only the settings are known
+pub(super) fn blank_summary(config: &TrainConfig, run_id: &str, started_at: String) -> SummaryRow {
+    SummaryRow {
+        run_id: run_id.to_owned(),
+        status: Status::Ok,
+        hidden_dims: config.hidden_dims.to_string(),
+        activation: config.activation.to_string(),
+        epochs: config.epochs,
+        batch_size: config.batch_size,
+        learning_rate: config.learning_rate,
+        momentum: config.momentum,
+        weight_decay: config.weight_decay,
+        seed: config.seed,
+        parameters: None,
+        train_loss: None,
+        train_accuracy: None,
+        test_loss: None,
+        test_accuracy: None,
+        best_epoch: None,
+        best_accuracy: None,
+        train_s: None,
+        samples_per_s: None,
+        threads: config.threads.unwrap_or(1),
+        started_at,
+        version: VERSION,
+        val_split: (config.val_split > 0.0).then_some(config.val_split),
+        val_loss: None,
+        val_accuracy: None,
+        dtype: config.dtype.to_string(),
+        engine: config.engine.to_string(),
+        no_shuffle: config.no_shuffle,
+        data: config.data.clone().unwrap_or_default(),
+    }
+}
+
+/// Writes config.toml, from which the run can be repeated
+fn write_config(config: &TrainConfig, folder: &Path) -> Result<()> {
+    let path = folder.join(CONFIG);
+    let head = format!("# chainrule {VERSION}; repeat with: chainrule train --config {}\n", path.display());
+    write_atomically(&path, (head + &config.to_toml()?).as_bytes())
+}
+
+fn create_epochs(config: &TrainConfig, folder: &Path) -> Result<CsvWriter> {
+    let columns = EpochRow::columns(config.val_split > 0.0);
+    CsvWriter::create(&folder.join(EPOCHS), columns, config.csv_dialect)
+}
+
+/// Makes the folder of a new run, named `run_id` or after the time, in `parent`; returns its name and path
+pub(super) fn make_folder(
+    parent: &Path,
+    run_id: Option<&str>,
+    started_at: &str,
+) -> Result<(String, PathBuf)> {
+    fs::create_dir_all(parent).map_err(Error::writing(parent))?;
+    if let Some(run_id) = run_id {
+        let folder = parent.join(run_id);
+        fs::create_dir(&folder).map_err(Error::writing(&folder))?;
+        return Ok((run_id.to_owned(), folder));
+    }
+    // 2026-11-23T23:33:04Z becomes run-20261123-233304; a second run in the same second gets a number at the end.
+    let digits: String = started_at.replace('T', "-").chars().filter(|c| c.is_ascii_digit()).collect();
+    let (date, time) = digits.split_at(digits.len().min(8));
+    for attempt in 1u32.. {
+        let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
+        let run_id = format!("run-{date}-{time}{suffix}");
+        let folder = parent.join(&run_id);
+        match fs::create_dir(&folder) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| (run_id, folder.clone())).map_err(Error::writing(&folder)),
+        }
+    }
+    unreachable!("a free name is found before the numbers end")
+}

@@ -1,0 +1,14 @@
+//! The library through its public interface
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
+mod fashion;
+mod gradients;
+mod idx;
+mod nets;
+mod training;
+
+#[path = "../support/idx_files.rs"]
+mod idx_files;
+#[path = "../support/left_out.rs"]
+mod left_out;

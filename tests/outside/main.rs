@@ -1,0 +1,16 @@
+//! The program together with other programs: shells, GNU parallel, gnuplot, Slurm, LibreOffice, Python
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
+mod installed;
+mod scripts;
+mod spreadsheets;
+
+#[path = "../support/idx_files.rs"]
+mod idx_files;
+#[path = "../support/launch.rs"]
+mod launch;
+#[path = "../support/left_out.rs"]
+mod left_out;
+#[path = "../support/small_data.rs"]
+mod small_data;

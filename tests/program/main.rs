@@ -1,0 +1,15 @@
+//! The program as a person runs it
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
+mod cli;
+mod plots;
+mod sweep;
+
+#[path = "../support/idx_files.rs"]
+mod idx_files;
+#[path = "../support/launch.rs"]
+mod launch;
+
+#[path = "../support/small_data.rs"]
+mod small_data;
