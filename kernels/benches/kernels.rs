@@ -7,7 +7,7 @@
 use chainrule_kernels as kernels;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box_drop};
-use kernels::{Engine, EngineKind, Gradient, Map, SgdRule, View, ViewMut, team};
+use kernels::{Activation, Backend, DenseKernels, Gradient, SgdRule, SgdStep, View, ViewMut, team};
 
 fn main() {
     divan::main();
@@ -51,64 +51,70 @@ fn half_zeros(len: usize) -> Vec<f32> {
 
 fn forward<const THREADS: usize>(
     bencher: Bencher<'_, '_>,
-    kind: EngineKind,
+    kind: Backend,
     x: fn(usize) -> Vec<f32>,
     &(_, m, k, n): &Layer,
 ) {
     let (x, w, b, mut y) = (x(m * k), numbers(k * n), numbers(n), numbers(m * n));
-    let mut engine = Engine::new(kind);
+    let mut engine = DenseKernels::new(kind);
     in_team(bencher, THREADS, 2 * m * k * n, || {
-        engine.affine(View::new(&x, m, k), View::new(&w, k, n), &b, Map::Relu, ViewMut::new(&mut y, m, n));
+        engine.affine(
+            View::new(&x, m, k),
+            View::new(&w, k, n),
+            &b,
+            Activation::Relu,
+            ViewMut::new(&mut y, m, n),
+        );
     });
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn forward_fused<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    forward::<THREADS>(bencher, EngineKind::auto(), numbers, layer);
+    forward::<THREADS>(bencher, Backend::auto(), numbers, layer);
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn forward_fused_half_zeros<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    forward::<THREADS>(bencher, EngineKind::auto(), half_zeros, layer);
+    forward::<THREADS>(bencher, Backend::auto(), half_zeros, layer);
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn forward_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    forward::<THREADS>(bencher, EngineKind::Matrixmultiply, numbers, layer);
+    forward::<THREADS>(bencher, Backend::Matrixmultiply, numbers, layer);
 }
 
 /// dX, dW and the step with momentum
 fn backward<const THREADS: usize>(
     bencher: Bencher<'_, '_>,
-    kind: EngineKind,
+    kind: Backend,
     x: fn(usize) -> Vec<f32>,
     &(_, m, k, n): &Layer,
 ) {
     let (x, dy, mut dx) = (x(m * k), x(m * n), numbers(m * k));
     let (mut w, mut b, mut v) = (numbers(k * n), numbers(n), numbers((k + 1) * n));
-    let mut engine = Engine::new(kind);
+    let mut engine = DenseKernels::new(kind);
     let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0 };
     in_team(bencher, THREADS, 4 * m * k * n, || {
         let (vw, vb) = v.split_at_mut(k * n);
-        let step = Gradient::Step { rule, b: &mut b, vw, vb };
-        let to = Some((&mut dx[..], Map::Relu));
+        let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw, vb } };
+        let to = Some((&mut dx[..], Activation::Relu));
         engine.affine_backward(View::new(&x, m, k), View::new(&dy, m, n), &mut w, to, step);
     });
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn backward_fused<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    backward::<THREADS>(bencher, EngineKind::auto(), numbers, layer);
+    backward::<THREADS>(bencher, Backend::auto(), numbers, layer);
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn backward_fused_half_zeros<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    backward::<THREADS>(bencher, EngineKind::auto(), half_zeros, layer);
+    backward::<THREADS>(bencher, Backend::auto(), half_zeros, layer);
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn backward_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
-    backward::<THREADS>(bencher, EngineKind::Matrixmultiply, numbers, layer);
+    backward::<THREADS>(bencher, Backend::Matrixmultiply, numbers, layer);
 }
 
 #[divan::bench(consts = [1, 2], sample_size = 1)]
@@ -129,13 +135,13 @@ fn gather<const THREADS: usize>(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [("hidden layer", 64 * 128), ("wide", 128 * 512)])]
 fn relu(bencher: Bencher<'_, '_>, &(_, len): &(&str, usize)) {
     let mut x = numbers(len);
-    bencher.counter(ItemsCount::new(len)).bench_local(|| Map::Relu.forward(&mut x));
+    bencher.counter(ItemsCount::new(len)).bench_local(|| Activation::Relu.forward(&mut x));
 }
 
 #[divan::bench(args = [("hidden layer", 64 * 128), ("wide", 128 * 512)])]
 fn sigmoid(bencher: Bencher<'_, '_>, &(_, len): &(&str, usize)) {
     let mut x = numbers(len);
-    bencher.counter(ItemsCount::new(len)).bench_local(|| Map::Sigmoid.forward(&mut x));
+    bencher.counter(ItemsCount::new(len)).bench_local(|| Activation::Sigmoid.forward(&mut x));
 }
 
 #[divan::bench]

@@ -1,25 +1,74 @@
-//! Room that the fused engine keeps from pass to pass
+//! Memory that starts on a cache line
 
-use crate::Scalar;
+use std::ops::{Deref, DerefMut};
+
+use crate::number::Number;
 
 /// Bytes of a cache line
 const LINE: usize = 64;
 
-/// `len` or some more numbers, so many that they are whole cache lines
-pub(crate) fn whole_lines<T: Scalar>(len: usize) -> usize {
-    len.next_multiple_of(LINE / T::BYTES)
+/// A growing buffer of elements whose first one is on a cache line
+///
+/// Rows whose length is a multiple of a cache line then share no line, so threads that write adjacent columns do not
+/// take lines from each other's caches (docs/engine.md, row "sums across cache lines").
+#[derive(Debug, Default)]
+pub struct AlignedVec<T> {
+    /// Alignment padding, then the elements
+    buffer: Vec<T>,
+    start: usize,
+    len: usize,
 }
 
-/// `len` numbers of `scratch` from a cache line on, grown if need be; their content is unspecified
-///
-/// The first forward product of 784-512-512-10, passing over zeros, took 1.4 times as long with sums that crossed lines.
-pub(crate) fn room<T: Scalar>(scratch: &mut Vec<T>, len: usize) -> &mut [T] {
-    let most = LINE / T::BYTES - 1;
-    if scratch.len() < len + most {
-        scratch.resize(len + most, T::ZERO);
+impl<T: Number> AlignedVec<T> {
+    /// A buffer of `len` zeros
+    pub fn zeros(len: usize) -> Self {
+        let mut zeros = Self::default();
+        zeros.set_len(len);
+        zeros
     }
-    let start = scratch.as_ptr().align_offset(LINE).min(most);
-    &mut scratch[start..start + len]
+
+    /// Sets the number of elements, whose content is unspecified; allocates only beyond the largest number there was
+    pub fn set_len(&mut self, len: usize) {
+        let padding = LINE / T::BYTES - 1;
+        if self.start + len > self.buffer.len() {
+            self.buffer = vec![T::ZERO; len + padding];
+            // `align_offset` may return `usize::MAX`: then the elements start unaligned.
+            self.start = self.buffer.as_ptr().align_offset(LINE).min(padding);
+        }
+        self.len = len;
+    }
+}
+
+impl<T> Deref for AlignedVec<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.buffer[self.start..][..self.len]
+    }
+}
+
+impl<T> DerefMut for AlignedVec<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.buffer[self.start..][..self.len]
+    }
+}
+
+impl<T: Number> Clone for AlignedVec<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::zeros(self.len);
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
+impl<T: PartialEq> PartialEq for AlignedVec<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+/// `len` rounded up to whole cache lines
+pub(crate) fn whole_lines<T: Number>(len: usize) -> usize {
+    len.next_multiple_of(LINE / T::BYTES)
 }
 
 #[cfg(test)]
@@ -27,11 +76,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_starts_on_a_line_and_stays_where_it_is_for_less() {
-        let mut scratch = Vec::<f32>::new();
-        let at = room(&mut scratch, 1000).as_ptr();
-        assert_eq!((at.align_offset(LINE), room(&mut scratch, 1000).len()), (0, 1000));
-        assert_eq!(room(&mut scratch, 10).as_ptr(), at);
+    fn elements_start_on_a_cache_line_and_stay_where_they_are_for_fewer() {
+        let mut elements = AlignedVec::<f32>::zeros(1000);
+        let at = elements.as_ptr();
+        assert_eq!(at.align_offset(LINE), 0);
+        elements.set_len(10);
+        assert_eq!((elements.len(), elements.as_ptr()), (10, at));
+        elements.set_len(1000);
+        assert_eq!((elements.len(), elements.as_ptr()), (1000, at));
+    }
+
+    #[test]
+    fn a_copy_starts_on_a_cache_line_too() {
+        for len in [1, 7, 700] {
+            let copy = AlignedVec::<f64>::zeros(len).clone();
+            assert_eq!((copy.as_ptr().align_offset(LINE), copy.len()), (0, len));
+        }
+    }
+
+    #[test]
+    fn whole_lines_hold_sixteen_f32_or_eight_f64() {
         assert_eq!((whole_lines::<f32>(17), whole_lines::<f64>(16), whole_lines::<f64>(0)), (32, 16, 0));
     }
 }

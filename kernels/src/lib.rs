@@ -1,22 +1,24 @@
-//! The numerical kernels under `chainrule`: matrix products, elementwise loops, reductions, softmax and
-//! the SGD update, for `f32` and `f64`
+//! The numerical kernels of `chainrule`: matrix products, elementwise loops, reductions, softmax and the SGD update, for
+//! `f32` and `f64`
 //!
-//! This crate knows slices, shapes and threads. It has never heard of a network.
+//! The crate knows slices, shapes, threads and one dense layer, but no network.
 //!
-//! * Every kernel writes into what it is given; none allocates. (`matrixmultiply` takes a packing buffer
-//!   from the allocator in each product.)
-//! * Work is cut by shape, never by thread count, and every sum has a fixed order. The same input gives
+//! * Every kernel writes into slices of its caller. None allocates, except that [`DenseKernels`] grows its scratch and
+//!   `matrixmultiply` allocates a packing buffer in each product.
+//! * Work is divided by the shape, never by the number of threads, and every sum has a fixed order. The same input gives
 //!   the same bits for any number of threads.
-//! * Loops are compiled for AVX-512, AVX2 and the baseline, and chosen at run time ([`simd_level`]). They
-//!   use no fused multiply-add, so all three give the same bits. Products are the exception: the
-//!   fused engine's kernels fuse, alike for AVX-512 and AVX2, and `matrixmultiply` fuses where the processor can.
-//! * Threads are those of the current `rayon` pool. Inside [`team::scope`] they stay in step by spinning,
-//!   which makes a parallel loop cost tenths of a microsecond.
+//! * Loops are compiled for AVX-512, AVX2 and the baseline, and selected at run time ([`simd_level`]). They use no fused
+//!   multiply-add, so all three give the same bits. Products differ: those of the fused backend use fused multiply-adds
+//!   on both AVX-512 and AVX2, and those of `matrixmultiply` where the processor has them.
+//! * Threads are those of the current `rayon` pool. Inside [`team::scope`] they wait by spinning, so that a parallel loop
+//!   starts in tenths of a microsecond.
 //!
-//! `unsafe` is fenced: `dispatch.rs` (the run-time choice), `gemm.rs` with `scalar.rs` (the call of
-//! `matrixmultiply`), `fused.rs`, `operands.rs`, `tile.rs`, `sparse.rs`, `transpose.rs` and `vector.rs` (our
-//! products), `parallel.rs` and `team.rs` (work handed to other threads), `softmax.rs` and `strip.rs` (parts of
-//! matrices for several threads), `elementwise.rs` (a prefetch), `peak.rs` (the yardstick).
+//! Folders import only from those to their right:
+//! `dense` → `gemm` → `elementwise` → `threads` → `aligned`, `view`, `cpu` → `number`
+//!
+//! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code hands
+//! parts of slices to threads (`threads/`, `softmax.rs`), calls `matrixmultiply` (`unfused.rs`), or selects code for
+//! the processor (`cpu/`, `gather.rs`).
 
 mod aligned;
 mod cpu;
@@ -27,14 +29,17 @@ mod number;
 mod threads;
 mod view;
 
+pub use aligned::AlignedVec;
 pub use cpu::peak;
 pub use cpu::simd_level::{SimdLevel, simd_level};
 pub use dense::unfused::gemm;
-pub use dense::{Engine, EngineKind, Gradient};
-pub use elementwise::activation::{Map, fill_rows, scale_rows};
+pub use dense::{Backend, DenseKernels, Gradient};
+pub use elementwise::activation::{Activation, fill_rows};
+pub use elementwise::gather::scale_rows;
 pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
-pub use elementwise::sgd::{SgdRule, sgd};
+pub use elementwise::sgd::{SgdRule, SgdStep, sgd};
 pub use elementwise::softmax::softmax_rows;
-pub use number::Scalar;
+pub use gemm::dispatch::Scalar;
+pub use number::Number;
 pub use threads::team;
 pub use view::{View, ViewMut};

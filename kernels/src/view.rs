@@ -1,8 +1,8 @@
 //! Borrowed matrices: a slice, its shape and its strides
 
-/// A borrowed matrix, row-major or its transpose
+/// A borrowed matrix that is row-major, or the transpose of one
 ///
-/// Its fields are private to this file: a `View` is built only over exactly `rows · cols` numbers, and
+/// The fields are private to this file: a `View` is built only over exactly `rows · cols` elements, and
 /// [`View::t`] only swaps shape and strides, so no index inside the shape leaves the slice.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a, T> {
@@ -17,14 +17,14 @@ impl<'a, T> View<'a, T> {
     /// A row-major `rows × cols` matrix over `data`
     ///
     /// # Panics
-    /// If `data` does not hold exactly `rows · cols` numbers.
+    /// If `data` does not hold exactly `rows · cols` elements.
     #[track_caller]
     pub fn new(data: &'a [T], rows: usize, cols: usize) -> Self {
         check(data.len(), rows, cols);
         Self { data, rows, cols, row_stride: cols, col_stride: 1 }
     }
 
-    /// The transpose, without moving a number
+    /// The transpose, without moving an element
     #[must_use]
     pub fn t(self) -> Self {
         Self {
@@ -36,17 +36,17 @@ impl<'a, T> View<'a, T> {
         }
     }
 
-    /// Rows and columns
+    /// The number of rows and of columns
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
     }
 
-    /// All numbers, row after row of whichever of the matrix and its transpose is row-major
+    /// The underlying slice, in storage order
     pub fn data(&self) -> &'a [T] {
         self.data
     }
 
-    /// Whether it is as it lies: not transposed
+    /// Whether the rows are contiguous: false for a transpose
     pub fn is_row_major(&self) -> bool {
         self.col_stride == 1 && self.row_stride == self.cols
     }
@@ -72,19 +72,19 @@ impl<'a, T> ViewMut<'a, T> {
     /// A row-major `rows × cols` matrix over `data`
     ///
     /// # Panics
-    /// If `data` does not hold exactly `rows · cols` numbers.
+    /// If `data` does not hold exactly `rows · cols` elements.
     #[track_caller]
     pub fn new(data: &'a mut [T], rows: usize, cols: usize) -> Self {
         check(data.len(), rows, cols);
         Self { data, rows, cols }
     }
 
-    /// Rows and columns
+    /// The number of rows and of columns
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
     }
 
-    /// All numbers, row after row
+    /// All elements, row after row
     pub fn data_mut(&mut self) -> &mut [T] {
         self.data
     }
@@ -96,5 +96,5 @@ impl<'a, T> ViewMut<'a, T> {
 
 #[track_caller]
 fn check(len: usize, rows: usize, cols: usize) {
-    assert!(rows.checked_mul(cols) == Some(len), "{len} numbers can't be a {rows}×{cols} matrix");
+    assert!(rows.checked_mul(cols) == Some(len), "{len} elements can't be a {rows}×{cols} matrix");
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
-use chainrule_kernels::{Engine, EngineKind, Gradient, Map, Scalar, SgdRule, View, ViewMut, gemm, sgd, team};
+use chainrule_kernels::{
+    Activation, Backend, DenseKernels, Gradient, Scalar, SgdRule, SgdStep, View, ViewMut, gemm, sgd, team,
+};
 
 /// Around a vector, a tile, a piece and a block
 const SHAPES: [(usize, usize, usize); 20] = [
@@ -77,8 +79,8 @@ fn check<T: Scalar>(multiply: impl Fn(View<'_, T>, View<'_, T>, &[T], ViewMut<'_
 }
 
 /// The engines that this processor has
-fn engines() -> impl Iterator<Item = EngineKind> {
-    [EngineKind::Fused, EngineKind::Matrixmultiply].into_iter().filter(|kind| kind.is_available())
+fn engines() -> impl Iterator<Item = Backend> {
+    [Backend::Fused, Backend::Matrixmultiply].into_iter().filter(|kind| kind.is_available())
 }
 
 fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
@@ -86,12 +88,12 @@ fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
 }
 
 /// Holds forward products with every activation against the plain loop
-fn check_affine<T: Scalar>(kind: EngineKind) {
-    let mut engine = Engine::<T>::new(kind);
+fn check_affine<T: Scalar>(kind: Backend) {
+    let mut engine = DenseKernels::<T>::new(kind);
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let x = if zeros { half_zeros::<T>(m * k, 1) } else { numbers(m * k, 1) };
         let (w, b) = (numbers::<T>(k * n, 2), numbers::<T>(n, 3));
-        for f in [Map::Identity, Map::Relu, Map::Sigmoid] {
+        for f in [Activation::Identity, Activation::Relu, Activation::Sigmoid] {
             // The old content must not be read.
             let mut y = vec![T::from_f64(f64::NAN); m * n];
             engine.affine(matrix(&x, m, k), matrix(&w, k, n), &b, f, ViewMut::new(&mut y, m, n));
@@ -102,9 +104,9 @@ fn check_affine<T: Scalar>(kind: EngineKind) {
                 let z: f64 = (0..k).map(|p| x[i * k + p].to_f64() * w[p * n + j].to_f64()).sum();
                 let z = z + b[j].to_f64();
                 let want = match f {
-                    Map::Identity => z,
-                    Map::Relu => z.max(0.0),
-                    Map::Sigmoid => 1.0 / (1.0 + (-z).exp()),
+                    Activation::Identity => z,
+                    Activation::Relu => z.max(0.0),
+                    Activation::Sigmoid => 1.0 / (1.0 + (-z).exp()),
                 };
                 let got = got.to_f64();
                 assert!(
@@ -117,12 +119,12 @@ fn check_affine<T: Scalar>(kind: EngineKind) {
 }
 
 /// Holds all three gradients against plain loops, and a step against stored gradients and `sgd`
-fn check_backward<T: Scalar>(kind: EngineKind) {
-    let (mut engine, nan) = (Engine::<T>::new(kind), T::from_f64(f64::NAN));
+fn check_backward<T: Scalar>(kind: Backend) {
+    let (mut engine, nan) = (DenseKernels::<T>::new(kind), T::from_f64(f64::NAN));
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let make = if zeros { half_zeros::<T> } else { numbers::<T> };
         let (x, dy, w) = (make(m * k, 1), make(m * n, 2), numbers::<T>(k * n, 3));
-        for f in [Map::Identity, Map::Relu, Map::Sigmoid] {
+        for f in [Activation::Identity, Activation::Relu, Activation::Sigmoid] {
             let (mut dx, mut dw, mut db, mut same) =
                 (vec![nan; m * k], vec![nan; k * n], vec![nan; n], w.clone());
             let store = Gradient::Store { dw: &mut dw, db: &mut db };
@@ -134,15 +136,15 @@ fn check_backward<T: Scalar>(kind: EngineKind) {
                 let sum: f64 = (0..n).map(|p| dy[i * n + p].to_f64() * w[j * n + p].to_f64()).sum();
                 let y = x[at].to_f64();
                 let want = match f {
-                    Map::Identity => sum,
-                    Map::Relu => {
+                    Activation::Identity => sum,
+                    Activation::Relu => {
                         if y > 0.0 {
                             sum
                         } else {
                             0.0
                         }
                     }
-                    Map::Sigmoid => sum * y * (1.0 - y),
+                    Activation::Sigmoid => sum * y * (1.0 - y),
                 };
                 // |y (1 − y)| ≤ 2 for y in [−1, 1]
                 assert!(
@@ -171,7 +173,7 @@ fn check_backward<T: Scalar>(kind: EngineKind) {
                 sgd(rule, &mut b1, vb, &db);
                 let (vw, vb) = v2.split_at_mut(weights);
                 let mut dx2 = vec![nan; m * k];
-                let step = Gradient::Step { rule, b: &mut b2, vw, vb };
+                let step = Gradient::Step { b: &mut b2, step: SgdStep { rule, vw, vb } };
                 let to = Some((&mut dx2[..], f));
                 engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, to, step);
                 assert!(w1 == w2 && b1 == b2 && v1 == v2 && dx == dx2, "{kind:?} step, μ = {mu} {m}×{k}×{n}");
@@ -206,7 +208,7 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
         let [eta, mu, lambda] = [0.1, 0.9, 0.0].map(T::from_f64);
         let rule = SgdRule { eta, mu, lambda };
         for kind in engines() {
-            let mut engine = Engine::<T>::new(kind);
+            let mut engine = DenseKernels::<T>::new(kind);
             let (mut w, mut dw, mut db) = (vec![T::ZERO; k * n], vec![T::ZERO; k * n], vec![T::ZERO; n]);
             let store = Gradient::Store { dw: &mut dw, db: &mut db };
             engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, None, store);
@@ -214,7 +216,7 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
             let (mut v1, mut v2, mut w1, mut w2) = (start.clone(), start, w.clone(), w);
             sgd(rule, &mut w1, &mut v1, &dw);
             let (mut b, mut vb) = (vec![T::ZERO; n], vec![T::ZERO; n]);
-            let step = Gradient::Step { rule, b: &mut b, vw: &mut v2, vb: &mut vb };
+            let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw: &mut v2, vb: &mut vb } };
             engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, None, step);
             assert!(v1 == v2 && w1 == w2, "{kind:?}");
             let dropped = v1.iter().filter(|&&v| v == T::ZERO).count();
@@ -245,19 +247,25 @@ fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let run = |kind: EngineKind, threads: usize, zeros: bool, (m, k, n): (usize, usize, usize)| {
+    let run = |kind: Backend, threads: usize, zeros: bool, (m, k, n): (usize, usize, usize)| {
         let make = if zeros { half_zeros } else { numbers };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let (x, dy, b) = (make(m * k, 1), make(m * n, 2), numbers::<f32>(n, 3));
         let (mut w, mut y, mut dx) = (numbers::<f32>(k * n, 4), vec![f32::NAN; m * n], vec![f32::NAN; m * k]);
         let (mut db, mut vw) = (b.clone(), vec![0.5; k * n]);
-        let mut engine = Engine::new(kind);
+        let mut engine = DenseKernels::new(kind);
         pool.install(|| {
             team::scope(|| {
-                engine.affine(matrix(&x, m, k), matrix(&w, k, n), &b, Map::Relu, ViewMut::new(&mut y, m, n));
+                engine.affine(
+                    matrix(&x, m, k),
+                    matrix(&w, k, n),
+                    &b,
+                    Activation::Relu,
+                    ViewMut::new(&mut y, m, n),
+                );
                 let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
-                let step = Gradient::Step { rule, b: &mut db, vw: &mut vw, vb: &mut [] };
-                let to = Some((&mut dx[..], Map::Relu));
+                let step = Gradient::Step { b: &mut db, step: SgdStep { rule, vw: &mut vw, vb: &mut [] } };
+                let to = Some((&mut dx[..], Activation::Relu));
                 engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
             });
         });
@@ -283,7 +291,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn shapes_that_don_t_fit_panic() {
     let (x, w, mut y) = ([0.0f32; 6], [0.0; 20], [0.0; 10]);
     let y = ViewMut::new(&mut y, 2, 5);
-    Engine::default().affine(matrix(&x, 2, 3), matrix(&w, 4, 5), &[0.0; 5], Map::Relu, y);
+    DenseKernels::default().affine(matrix(&x, 2, 3), matrix(&w, 4, 5), &[0.0; 5], Activation::Relu, y);
 }
 
 #[test]
@@ -291,5 +299,5 @@ fn shapes_that_don_t_fit_panic() {
 fn gradients_that_don_t_fit_panic() {
     let (x, dy, mut w) = ([0.0f32; 6], [0.0; 10], [0.0; 15]);
     let store = Gradient::Store { dw: &mut [0.0; 14], db: &mut [0.0; 5] };
-    Engine::default().affine_backward(matrix(&x, 2, 3), matrix(&dy, 2, 5), &mut w, None, store);
+    DenseKernels::default().affine_backward(matrix(&x, 2, 3), matrix(&dy, 2, 5), &mut w, None, store);
 }

@@ -60,6 +60,10 @@ pub enum Exit {
 pub fn main() -> ExitCode {
     let args = std::env::args_os().map(with_dashes);
     let command = Cli::parse_from(args).command;
+    if let Err(error) = chainrule_kernels::SimdLevel::from_env() {
+        tell(&format!("error: {error}"));
+        return 2.into();
+    }
     let result = match command {
         Command::Train(args) => train::run(*args),
         Command::Sweep(args) => sweep::run(*args),

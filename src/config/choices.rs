@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chainrule_kernels::EngineKind;
+use chainrule_kernels::Backend;
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -36,11 +36,11 @@ impl EngineChoice {
     ///
     /// # Errors
     /// If it is `fused` and the processor lacks the instructions.
-    pub fn kind(self) -> Result<EngineKind> {
+    pub fn kind(self) -> Result<Backend> {
         let kind = match self {
-            Self::Auto => EngineKind::auto(),
-            Self::Fused => EngineKind::Fused,
-            Self::Matrixmultiply => EngineKind::Matrixmultiply,
+            Self::Auto => Backend::auto(),
+            Self::Fused => Backend::Fused,
+            Self::Matrixmultiply => Backend::Matrixmultiply,
         };
         let expected = || "auto or matrixmultiply on a processor without AVX2 and FMA".to_owned();
         let refused = || Error::Setting { name: "engine", expected: expected(), found: "fused".to_owned() };

@@ -1,6 +1,6 @@
 //! Gradients by backpropagation held against central differences, in f64
 
-use chainrule_kernels::EngineKind;
+use chainrule_kernels::Backend;
 
 use crate::nn::layers::Activation;
 use crate::nn::loss::SoftmaxCrossEntropy;
@@ -85,7 +85,7 @@ impl Check {
             row.copy_from_slice(&away_from_kinks(&model, &mut random));
         }
         let labels = (0..batch_size).map(|_| random.below(classes as u32)).collect();
-        let workspace = model.workspace(batch_size, EngineKind::auto());
+        let workspace = model.workspace(batch_size, Backend::auto());
         Self { model, x, labels, workspace, random }
     }
 
@@ -206,7 +206,7 @@ fn choose(len: usize, samples: usize, random: &mut Random) -> Vec<usize> {
 
 /// A row of random inputs at which every unit's input is away from a kink, if its layer has one
 fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
-    let mut ws = model.layer_by_layer(1, EngineKind::auto());
+    let mut ws = model.layer_by_layer(1, Backend::auto());
     let mut best = (f64::NEG_INFINITY, Vec::new());
     for _ in 0..DRAWS {
         let row: Vec<f64> = (0..model.dims()[0]).map(|_| random.symmetric(1.0)).collect();

@@ -1,41 +1,25 @@
 //! An owned, aligned matrix
 
-use chainrule_kernels::{Scalar, View, ViewMut};
-
-/// Bytes that a matrix's first element is aligned to: a cache line. Rows whose length is a multiple of it then
-/// share no line, and threads that write neighbouring columns don't pull lines from each other's caches.
-const ALIGNMENT: usize = 64;
+use chainrule_kernels::{AlignedVec, Scalar, View, ViewMut};
 
 /// A row-major `rows × cols` matrix of `f32` or `f64`
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Matrix<T> {
-    /// Alignment padding, then the elements
-    buffer: Vec<T>,
-    start: usize,
+    data: AlignedVec<T>,
     rows: usize,
     cols: usize,
 }
 
 impl<T: Scalar> Clone for Matrix<T> {
     fn clone(&self) -> Self {
-        let mut copy = Self::zeros(self.rows, self.cols);
-        copy.data_mut().copy_from_slice(self.data());
-        copy
-    }
-}
-
-impl<T: Scalar> PartialEq for Matrix<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.shape() == other.shape() && self.data() == other.data()
+        Self { data: self.data.clone(), ..*self }
     }
 }
 
 impl<T: Scalar> Matrix<T> {
     /// All elements 0
     pub fn zeros(rows: usize, cols: usize) -> Self {
-        let mut matrix = Self { buffer: Vec::new(), start: 0, rows: 0, cols };
-        matrix.set_rows(rows);
-        matrix
+        Self { data: AlignedVec::zeros(rows * cols), rows, cols }
     }
 
     /// `f(i, j)` in row i and column j
@@ -74,12 +58,12 @@ impl<T: Scalar> Matrix<T> {
 
     /// All elements, row after row
     pub fn data(&self) -> &[T] {
-        &self.buffer[self.start..][..self.rows * self.cols]
+        &self.data
     }
 
     /// All elements, row after row, for writing
     pub fn data_mut(&mut self) -> &mut [T] {
-        &mut self.buffer[self.start..][..self.rows * self.cols]
+        &mut self.data
     }
 
     /// One row
@@ -93,12 +77,7 @@ impl<T: Scalar> Matrix<T> {
 
     /// Sets the number of rows, whose content is unspecified; allocates only beyond the largest number there was
     pub fn set_rows(&mut self, rows: usize) {
-        let len = rows * self.cols;
-        if self.start + len > self.buffer.len() {
-            self.buffer = vec![T::ZERO; len + ALIGNMENT / T::BYTES - 1];
-            // `align_offset` may return `usize::MAX`: then the elements start unaligned.
-            self.start = self.buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT / T::BYTES - 1);
-        }
+        self.data.set_len(rows * self.cols);
         self.rows = rows;
     }
 
@@ -126,16 +105,6 @@ mod tests {
         assert_eq!((x.shape(), x.data().len()), ((5, 3), 15));
         x.set_rows(8);
         assert_eq!((x.shape(), x.data().as_ptr()), ((8, 3), at));
-    }
-
-    #[test]
-    fn numbers_start_on_a_cache_line_also_in_a_copy() {
-        for rows in [1, 3, 100] {
-            let x = Matrix::<f64>::zeros(rows, 7);
-            for data in [x.data(), x.clone().data()] {
-                assert_eq!(data.as_ptr().align_offset(ALIGNMENT), 0);
-            }
-        }
     }
 
     #[test]

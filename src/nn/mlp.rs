@@ -1,9 +1,9 @@
 //! The multi-layer perceptron: a list of layers, run in order and back
 
-use chainrule_kernels::{EngineKind, Map, Scalar, all_finite};
+use chainrule_kernels::{self as kernels, Backend, Scalar, SgdStep, all_finite};
 
 use crate::nn::init;
-use crate::nn::layers::{Activation, Layer, Linear, Step};
+use crate::nn::layers::{Activation, Layer, Linear};
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::{Parameter, Shape, Tensor, tensor_name};
 use crate::nn::workspace::{Fusion, Workspace};
@@ -129,7 +129,7 @@ impl<T: Scalar> Mlp<T> {
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
-    pub fn workspace(&self, rows: usize, engine: EngineKind) -> Workspace<T> {
+    pub fn workspace(&self, rows: usize, engine: Backend) -> Workspace<T> {
         Workspace::new(&self.layers, self.dims[0], rows, true, Fusion::Fused, engine)
     }
 
@@ -137,7 +137,7 @@ impl<T: Scalar> Mlp<T> {
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
-    pub fn layer_by_layer(&self, rows: usize, engine: EngineKind) -> Workspace<T> {
+    pub fn layer_by_layer(&self, rows: usize, engine: Backend) -> Workspace<T> {
         Workspace::new(&self.layers, self.dims[0], rows, true, Fusion::LayerByLayer, engine)
     }
 
@@ -145,7 +145,7 @@ impl<T: Scalar> Mlp<T> {
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
-    pub fn forward_workspace(&self, rows: usize, engine: EngineKind) -> Workspace<T> {
+    pub fn forward_workspace(&self, rows: usize, engine: Backend) -> Workspace<T> {
         Workspace::new(&self.layers, self.dims[0], rows, false, Fusion::Fused, engine)
     }
 
@@ -165,7 +165,7 @@ impl<T: Scalar> Mlp<T> {
     /// If `ws` was made by [`Self::forward_workspace`] and the net has hidden layers.
     ///
     /// [`Sgd::steps`]: crate::nn::sgd::Sgd::steps
-    pub fn backward<'a>(&mut self, ws: &mut Workspace<T>, updates: impl IntoIterator<Item = Step<'a, T>>)
+    pub fn backward<'a>(&mut self, ws: &mut Workspace<T>, updates: impl IntoIterator<Item = SgdStep<'a, T>>)
     where
         T: 'a,
     {
@@ -174,7 +174,7 @@ impl<T: Scalar> Mlp<T> {
         for (s, step) in ws.steps.iter().enumerate().rev() {
             let (before, after) = ws.grads.split_at_mut(s);
             let dy = if s == last { &ws.flow[last + 1] } else { &after[0] };
-            let fused_before = if s == 0 { Map::Identity } else { ws.steps[s - 1].fused };
+            let fused_before = if s == 0 { kernels::Activation::Identity } else { ws.steps[s - 1].fused };
             let dx = before.last_mut().map(|dx: &mut Matrix<T>| (dx, fused_before));
             let layer = &mut self.layers[step.layer];
             let update = match layer {
@@ -198,9 +198,9 @@ mod tests {
         let second = Linear::new(Matrix::from_fn(128, 128, |i, _| if i == 0 { f32::INFINITY } else { 0.01 }));
         let model = Mlp::from_layers(vec![first, second], Activation::Relu);
         assert!(!model.is_finite());
-        if EngineKind::Fused.is_available() {
+        if Backend::Fused.is_available() {
             // The kernel skips zeros, so the output stays finite.
-            let mut ws = model.forward_workspace(32, EngineKind::Fused);
+            let mut ws = model.forward_workspace(32, Backend::Fused);
             ws.input_mut().data_mut().fill(1.0);
             model.forward(&mut ws);
             assert!(all_finite(ws.output_mut().data()));
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn zero_grad_leaves_no_gradient_and_all_weights() {
         let mut model = Mlp::<f64>::new(3, &[4], 2, Activation::Sigmoid, 1);
-        let mut ws = model.workspace(2, EngineKind::auto());
+        let mut ws = model.workspace(2, Backend::auto());
         ws.input_mut().data_mut().fill(1.0);
         model.forward(&mut ws);
         ws.output_mut().data_mut().fill(1.0);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chainrule_kernels::Scalar;
+use chainrule_kernels::{Number, Scalar};
 use safetensors::tensor::{Dtype as FileDtype, SafeTensors};
 use serde::Serialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};

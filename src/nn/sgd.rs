@@ -1,8 +1,7 @@
 //! Stochastic gradient descent with momentum and weight decay, over all parameters of a model
 
-use chainrule_kernels::{Scalar, SgdRule, sgd};
+use chainrule_kernels::{Scalar, SgdRule, SgdStep, sgd};
 
-use crate::nn::layers::Step;
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::{Parameter, Shape};
 
@@ -41,20 +40,20 @@ impl<T: Scalar> Sgd<T> {
     }
 
     /// A step for each linear layer, last layer first, for a backward pass that makes it as soon as it has a gradient
-    pub fn steps(&mut self) -> impl Iterator<Item = Step<'_, T>> {
+    pub fn steps(&mut self) -> impl Iterator<Item = SgdStep<'_, T>> {
         let rule = self.rule;
         let mut velocities = self.velocities.iter_mut().rev();
         std::iter::from_fn(move || {
             let mut next = || velocities.next().map_or(&mut [][..], Matrix::data_mut);
             let (vb, vw) = (next(), next());
-            Some(Step { rule, vw, vb })
+            Some(SgdStep { rule, vw, vb })
         })
     }
 
     /// One update of the given parameters by their stored gradients
     ///
     /// # Panics
-    /// If there are none: a backward pass stores them when it is given no [`Step`]s.
+    /// If there are none: a backward pass stores them when it is given no [`SgdStep`]s.
     pub fn step<'a>(&mut self, parameters: impl Iterator<Item = Parameter<'a, T>>)
     where
         T: 'a,

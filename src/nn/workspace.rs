@@ -1,6 +1,6 @@
 //! What flows through a model for one batch, and which layers are computed together
 
-use chainrule_kernels::{Engine, EngineKind, Map, Scalar};
+use chainrule_kernels::{self as kernels, Backend, DenseKernels, Scalar};
 
 use crate::nn::layers::Layer;
 use crate::nn::matrix::Matrix;
@@ -11,7 +11,7 @@ pub(super) struct Step {
     /// Index of the layer
     pub layer: usize,
     /// `Identity` if no layer is fused with it
-    pub fused: Map,
+    pub fused: kernels::Activation,
     /// Index of the layer that makes the step's output: `layer`, or the one after it
     pub last: usize,
 }
@@ -26,7 +26,7 @@ pub struct Workspace<T> {
     pub(super) steps: Vec<Step>,
     pub(super) flow: Vec<Matrix<T>>,
     pub(super) grads: Vec<Matrix<T>>,
-    pub(super) engine: Engine<T>,
+    pub(super) engine: DenseKernels<T>,
 }
 
 /// Which layers a workspace computes together
@@ -46,7 +46,7 @@ impl<T: Scalar> Workspace<T> {
         rows: usize,
         backward: bool,
         fusion: Fusion,
-        engine: EngineKind,
+        engine: Backend,
     ) -> Self {
         let steps = plan(layers, fusion);
         let (mut flow, mut cols) = (vec![Matrix::zeros(rows, features)], features);
@@ -56,7 +56,7 @@ impl<T: Scalar> Workspace<T> {
         }
         let hidden = if backward { &flow[1..flow.len() - 1] } else { &[] };
         let grads = hidden.iter().map(|y| Matrix::zeros(rows, y.cols())).collect();
-        Self { steps, flow, grads, engine: Engine::new(engine) }
+        Self { steps, flow, grads, engine: DenseKernels::new(engine) }
     }
 
     /// The input, batch × features, for writing
@@ -90,7 +90,7 @@ fn plan<T: Scalar>(layers: &[Layer<T>], fusion: Fusion) -> Vec<Step> {
         let can_fuse = fusion == Fusion::Fused && layers[at].as_linear().is_some();
         let step = match next.filter(|_| can_fuse) {
             Some(fused) => Step { layer: at, fused, last: at + 1 },
-            None => Step { layer: at, fused: Map::Identity, last: at },
+            None => Step { layer: at, fused: kernels::Activation::Identity, last: at },
         };
         at = step.last + 1;
         steps.push(step);

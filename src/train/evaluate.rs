@@ -1,6 +1,6 @@
 //! Prediction and evaluation of rows: forward passes only, on all threads of the current `rayon` pool
 
-use chainrule_kernels::{EngineKind, Scalar, argmax_rows, scale_rows, team};
+use chainrule_kernels::{Backend, Scalar, argmax_rows, scale_rows, team};
 use rayon::prelude::*;
 
 use super::confusion::Confusion;
@@ -20,14 +20,14 @@ pub const BATCH_ROWS: usize = 128;
 /// The model is not changed. The results do not depend on the number of threads.
 #[derive(Debug)]
 pub struct Evaluator<T> {
-    engine: EngineKind,
+    engine: Backend,
     /// One for each thread
     readers: Vec<Reader<T>>,
 }
 
 impl<T: Scalar> Evaluator<T> {
     /// An evaluator that computes by `engine`, which must be available on this processor
-    pub fn new(engine: EngineKind) -> Self {
+    pub fn new(engine: Backend) -> Self {
         Self { engine, readers: Vec::new() }
     }
 
@@ -67,7 +67,7 @@ impl<T: Scalar> Evaluator<T> {
         }
         let stretch = batches.div_ceil(threads).max(1) * BATCH_ROWS;
         let parts = self.readers.par_iter_mut().zip(rows.par_chunks(stretch)).with_max_len(1);
-        parts.map(|(reader, rows)| team::alone(|| read(reader, rows))).collect()
+        parts.map(|(reader, rows)| team::run_serial(|| read(reader, rows))).collect()
     }
 }
 
@@ -84,7 +84,7 @@ struct Reader<T> {
 }
 
 impl<T: Scalar> Reader<T> {
-    fn new(model: &Mlp<T>, rows: usize, engine: EngineKind) -> Self {
+    fn new(model: &Mlp<T>, rows: usize, engine: Backend) -> Self {
         let workspace = model.forward_workspace(rows, engine);
         Self { workspace, loss: SoftmaxCrossEntropy::default(), labels: Vec::with_capacity(rows) }
     }
@@ -134,7 +134,7 @@ mod tests {
         let mut split = Split { images, labels: (0..300).map(|i| i % 4).collect(), features: 9 };
         let model = Mlp::<f32>::new(9, &[7], 4, Activation::Relu, 3);
         let rows: Vec<u32> = (0..300).rev().step_by(2).collect();
-        let mut evaluator = Evaluator::new(EngineKind::Matrixmultiply);
+        let mut evaluator = Evaluator::new(Backend::Matrixmultiply);
         let (sum, counts) = evaluator.evaluate(&model, &split, &rows);
         let labels: Vec<u32> = rows.iter().map(|&row| split.labels[row as usize]).collect();
         split.labels.clear();

@@ -4,7 +4,7 @@ use chainrule::nn::gradient_check::{Check, TOLERANCE, central_difference, relati
 use chainrule::nn::layers::{Activation, Linear};
 use chainrule::nn::loss::SoftmaxCrossEntropy;
 use chainrule::nn::matrix::Matrix;
-use chainrule_kernels::{Engine, Map};
+use chainrule_kernels::{self as kernels, DenseKernels};
 
 const NETS: [&[usize]; 7] =
     [&[6, 3], &[1, 2], &[7, 5, 3], &[3, 1, 2], &[5, 7, 4, 3], &[9, 3, 5, 7, 4], &[11, 13, 9, 7, 5]];
@@ -67,13 +67,13 @@ fn linear_has_the_right_gradient_by_its_input() {
         let (x, dy) = (wave(batch, d_in, 1), wave(batch, d_out, 2));
         let mut layer = Linear::new(wave(d_in, d_out, 3));
         let (mut y, mut dx) = (Matrix::zeros(batch, d_out), Matrix::zeros(batch, d_in));
-        let mut engine = Engine::default();
-        layer.backward(&x, &dy, Some((&mut dx, Map::Identity)), None, &mut engine);
+        let mut engine = DenseKernels::default();
+        layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);
         for at in 0..batch * d_in {
             let numeric = central_difference(|h| {
                 let mut x = x.clone();
                 x.data_mut()[at] += h;
-                layer.forward(&x, Map::Identity, &mut y, &mut engine);
+                layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
                 weighted(&y, &dy)
             });
             assert!(relative_error(dx.data()[at], numeric) < TOLERANCE);
@@ -88,14 +88,14 @@ fn activation_layers_have_the_right_gradients() {
     assert!(x.data().iter().all(|x| x.abs() > 0.004));
     for activation in [Activation::Relu, Activation::Sigmoid] {
         let mut layer = activation.layer::<f64>();
-        let (mut y, mut dx, mut engine) = (Matrix::zeros(5, 7), Matrix::zeros(5, 7), Engine::default());
-        layer.forward(&x, Map::Identity, &mut y, &mut engine);
-        layer.backward((&x, &y), &dy, Some((&mut dx, Map::Identity)), None, &mut engine);
+        let (mut y, mut dx, mut engine) = (Matrix::zeros(5, 7), Matrix::zeros(5, 7), DenseKernels::default());
+        layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
+        layer.backward((&x, &y), &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);
         for at in 0..35 {
             let numeric = central_difference(|h| {
                 let mut x = x.clone();
                 x.data_mut()[at] += h;
-                layer.forward(&x, Map::Identity, &mut y, &mut engine);
+                layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
                 weighted(&y, &dy)
             });
             assert!(relative_error(dx.data()[at], numeric) < TOLERANCE, "at {at}");

@@ -11,7 +11,7 @@ use chainrule::nn::parameter;
 use chainrule::nn::sgd::Sgd;
 use chainrule::nn::workspace::Workspace;
 use chainrule::random::{Purpose, Random};
-use chainrule_kernels::{EngineKind, Scalar, team};
+use chainrule_kernels::{Backend, Scalar, team};
 
 /// As many as take some seconds
 const NETS: u64 = 250;
@@ -219,7 +219,7 @@ fn bits<T: Scalar>(model: &Mlp<T>) -> Vec<u64> {
 fn check<T: Scalar>(seed: u64) {
     let shape = draw(&mut Random::new(seed, Purpose::GradientCheck));
     let want = reference(&case::<T>(&shape, seed), &shape);
-    for engine in [EngineKind::Fused, EngineKind::Matrixmultiply].into_iter().filter(|e| e.is_available()) {
+    for engine in [Backend::Fused, Backend::Matrixmultiply].into_iter().filter(|e| e.is_available()) {
         let mut stored = case::<T>(&shape, seed);
         let mut ws = stored.model.workspace(shape.rows.0, engine);
         pass(&mut stored, &mut ws, None);

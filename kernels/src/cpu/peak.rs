@@ -1,18 +1,17 @@
-//! What the machine gives at best: fused multiply-adds a second, and bytes a second from memory
+//! Loops that measure the limits of the machine: fused multiply-adds and bytes from memory per second
 //!
-//! The yardstick for everything else: a product can't be faster than its multiply-adds in registers.
+//! No product can be faster than its multiply-adds in registers.
 
-use crate::cpu::simd_level::multiversion;
-use crate::{SimdLevel, simd_level};
+use crate::cpu::simd_level::{SimdLevel, multiversion, simd_level};
 
-/// Runs `rounds` rounds of independent multiply-adds in registers on this thread; returns how many flops they were
+/// Runs `rounds` rounds of independent multiply-adds in registers on this thread; returns the number of flops
 ///
-/// A multiply-add is 2 flops. As many chains run side by side as hide the latency of the widest vectors; where
-/// there is no fused instruction, it is a multiplication and an addition.
+/// A multiply-add is 2 flops. Enough chains run side by side to hide the latency of the widest vectors. On a processor
+/// without the fused instruction, it is a multiplication and an addition.
 pub fn fma_burst(rounds: u64) -> u64 {
     #[cfg(target_arch = "x86_64")]
     match simd_level() {
-        // SAFETY: `simd_level` answers a level only if the processor reports its features.
+        // SAFETY: `simd_level` returns a level only if the processor reports its features.
         SimdLevel::Avx512 => return unsafe { burst::avx512(rounds) },
         // SAFETY: as above.
         SimdLevel::Avx2 => return unsafe { burst::avx2(rounds) },
@@ -53,7 +52,7 @@ mod burst {
 }
 
 multiversion! {
-    /// Reads all of `x` once: their sum, in an order of its own
+    /// The sum of `x`, which reads it once; the order of the additions is not specified
     pub fn read<T>(x: &[T]) -> T {
         const CHAINS: usize = 64;
         let mut sums = [T::ZERO; CHAINS];

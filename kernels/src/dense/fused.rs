@@ -1,144 +1,145 @@
-//! The fused engine: pieces of a layer's matrices, and what follows them while they are near
+//! The fused backend: one task computes a block and applies bias, activation or SGD while it is in cache
 //!
-//! `matrixmultiply` packs both operands of each product, which in a training step takes a third as long as the
-//! arithmetic, and every pass over memory beside the products costs as much again. Here each piece of a result is
-//! made, finished and left by one thread:
+//! `matrixmultiply` packs both operands of each product, which takes a third as long as the arithmetic of a training step,
+//! and each further pass over memory takes as long again. Here one thread completes each block:
 //!
-//! * forward: a piece of Y gets its bias as the start value, its product, and its activation
-//! * backward: a piece is some rows of W. Transposed, they give those columns of dX, which get the activation's
-//!   derivative; then come the same rows of ∂L/∂W, which are spent on the update of these rows of W
-//!   in registers. One parallel loop does all of a layer.
+//! * forward: a block of Y starts from the bias, adds its product, and gets its activation
+//! * backward: a task has some rows of W. Transposed, they give the same columns of dX, which get the derivative of the
+//!   activation. Then the same rows of ∂L/∂W are computed, and the step of SGD is applied to these rows of W in
+//!   registers. One parallel loop computes all gradients of a layer.
 //!
-//! Each product of a piece goes over register tiles or, where half of its left operand is 0, passes over the zeros
-//! ([`Way`]).
+//! Each product of a task is computed by the [`Kernel`] that suits its left operand: tiles, or rows that skip zeros.
 //!
-//! Which numbers a core touches matters as much: a line that another core wrote last costs ten times one in the
-//! own L2. A core keeps its rows of W from step to step. Where W is long and narrow, the forward product too is cut
-//! along these rows ([`blocks`]): each core multiplies the columns of X that it has gathered by its rows of W, and
-//! only partial sums and ∂L/∂Y go from core to core.
+//! Which core computes what matters as much: reading a line that another core wrote last takes ten times as long as
+//! reading one in the core's own L2. A core keeps its rows of W from step to step. Where W is long and narrow, the
+//! forward product too is divided along these rows ([`inner_blocks`]): each core multiplies the columns of X that it
+//! has gathered by its rows of W, and only partial sums and ∂L/∂Y go from core to core.
 
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
-use crate::aligned::{room, whole_lines};
+use crate::aligned::{AlignedVec, whole_lines};
 use crate::cpu::simd_level::multiversion;
-use crate::dense::Gradient;
-use crate::elementwise::activation::Map;
-use crate::elementwise::sgd::{SgdRule, sgd};
-use crate::gemm::{COLUMNS, Operands, Update, Way, block_columns, is_far};
-use crate::threads::block_mut::Strip;
+use crate::dense::gradient::Gradient;
+use crate::elementwise::activation::Activation;
+use crate::elementwise::reduce::sum_rows;
+use crate::elementwise::sgd::{SgdStep, sgd};
+use crate::gemm::blocking::{Kernel, NR, block_columns, is_far};
+use crate::gemm::dispatch::Scalar;
+use crate::gemm::{Gemm, Update};
+use crate::threads::block_mut::BlockMut;
 use crate::threads::parallel::{SendPtr, parallel_for_work};
-use crate::threads::partition::{Cut, PIECES_MAX, UNIT, blocks};
-use crate::{Scalar, View, sum_rows};
+use crate::threads::partition::{MAX_TASKS, Partition, UNIT, inner_blocks};
+use crate::view::View;
 
-/// Rows a dense piece of Y is cut by: a multiple of both tiles' heights
-const ROWS: usize = 24;
-/// Rows a sparse one is cut by, since a block of W in L1 has to pay for its way there, most of all from another
-/// core: with 16, small's epoch on two threads takes 1.05 to 1.2 of the time, by where the system has put them.
-/// Chosen on two cores: it leaves small's forward product two pieces.
-const SPARSE_ROWS: usize = 64;
-/// and where that way is a copy
-const COPY_ROWS: usize = 128;
-/// What adding up a number of a partial sum counts as, in multiply-adds of a product: it is bound by the caches
+/// Rows of Y in a block of tiles: a multiple of MR on both AVX2 and AVX-512
+const DENSE_ROWS: usize = 24;
+/// Rows of Y in a block that skips zeros: enough rows to amortise loading a block of W into L1 (docs/engine.md, row
+/// "fewer rows a block")
+const SKIP_ROWS: usize = 64;
+/// The same where the block of W is packed first
+const PACKED_SKIP_ROWS: usize = 128;
+/// Work of adding one element of a partial sum, in multiply-adds of a product: the caches limit it
 const ADD_WORK: usize = 16;
 
-/// `Y ← f(X W + 1 bᵀ)`; shapes were checked by the caller
-pub(crate) fn affine<T: Scalar>(
+/// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
+pub(super) fn forward<T: Scalar>(
     x: View<'_, T>,
     w: View<'_, T>,
     b: &[T],
-    f: Map,
+    f: Activation,
     y: &mut [T],
-    scratch: &mut Vec<T>,
+    scratch: &mut AlignedVec<T>,
 ) {
     let ((m, k), n) = (x.shape(), w.shape().1);
     if y.is_empty() {
         return;
     }
-    let way = Way::of(x, n);
-    // Partial sums pay while they are fewer than the weights that stay where they are.
-    let blocks = if 2 * m <= k && !is_far::<T>(n) { blocks(k) } else { Cut::into(1, k, UNIT) };
-    let whole = blocks.count() == 1;
-    // The first block starts from the bias, so that adding up is all that is left to do.
-    let product = |block: usize, to: *mut T| Operands {
-        start: if block == 0 { b.as_ptr() } else { ptr::null() },
-        ..Operands::new(
-            blocks.piece(block).len(),
-            x.as_ptr().wrapping_add(blocks.piece(block).start),
+    // Partial sums pay while they are fewer than the weights, which stay on their core.
+    let blocks =
+        if 2 * m <= k && !is_far::<T>(n) { inner_blocks(k) } else { Partition::into_parts(1, k, UNIT) };
+    let is_whole = blocks.count() == 1;
+    // The first block starts from the bias, so that only adding is left to do.
+    let product = |block: usize, to: *mut T| Gemm {
+        c_init: if block == 0 { b.as_ptr() } else { ptr::null() },
+        ..Gemm::new(
+            blocks.range(block).len(),
+            x.as_ptr().wrapping_add(blocks.range(block).start),
             k,
-            w.as_ptr().wrapping_add(blocks.piece(block).start * n),
+            w.as_ptr().wrapping_add(blocks.range(block).start * n),
             n,
             to.wrapping_add(block * m * n),
         )
     };
-    let pieces = |way: Way| {
-        let columns = if way == Way::Sparse { block_columns::<T>() } else { COLUMNS };
-        let max = PIECES_MAX / blocks.count();
-        let cols = Cut::worth(n, columns, m * k, max);
-        let rows = match way {
-            Way::Dense if whole => Cut::worth(m, ROWS, n * k, max / cols.count()),
-            Way::Dense => Cut::into(1, m, ROWS),
-            Way::Sparse => {
-                let unit = if n > columns { COPY_ROWS } else { SPARSE_ROWS };
-                Cut::worth(m, unit, n * k, max / cols.count())
+    let tasks = |kernel: Kernel| {
+        let columns = if kernel == Kernel::SkipZeros { block_columns::<T>() } else { NR };
+        let max = MAX_TASKS / blocks.count();
+        let cols = Partition::by_work(n, columns, m * k, max);
+        let rows = match kernel {
+            Kernel::Dense if is_whole => Partition::by_work(m, DENSE_ROWS, n * k, max / cols.count()),
+            Kernel::Dense => Partition::into_parts(1, m, DENSE_ROWS),
+            Kernel::SkipZeros => {
+                let unit = if n > columns { PACKED_SKIP_ROWS } else { SKIP_ROWS };
+                Partition::by_work(m, unit, n * k, max / cols.count())
             }
         };
-        let longest = Operands { k: blocks.longest(), ..product(0, ptr::null_mut()) };
-        (cols, rows, whole_lines::<T>(longest.room(rows.longest(), way)))
+        let longest = Gemm { k: blocks.longest(), ..product(0, ptr::null_mut()) };
+        (cols, rows, whole_lines::<T>(longest.scratch_len(rows.longest(), kernel)))
     };
-    let partial = if whole { 0 } else { whole_lines::<T>(blocks.count() * m * n) };
-    // Room for either way, since the next batch may go the other one.
-    let len = |way| {
-        let (cols, rows, each) = pieces(way);
-        partial + blocks.count() * cols.count() * rows.count() * each
+    let sums_len = if is_whole { 0 } else { whole_lines::<T>(blocks.count() * m * n) };
+    // Enough for both kernels, since the next batch may need the other one.
+    let len = |kernel| {
+        let (cols, rows, each) = tasks(kernel);
+        sums_len + blocks.count() * cols.count() * rows.count() * each
     };
-    let room = room(scratch, len(Way::Dense).max(len(Way::Sparse)));
-    let (partial, rooms) = room.split_at_mut(partial);
-    let (cols, rows, each) = pieces(way);
-    let a_block = cols.count() * rows.count();
-    let rooms = SendPtr::new(rooms.as_mut_ptr());
-    let to = SendPtr::new(if whole { y.as_mut_ptr() } else { partial.as_mut_ptr() });
-    parallel_for_work(blocks.count() * a_block, m * k * n, |i| {
-        let (block, at) = (i / a_block, i % a_block);
-        let (cols, rows) = (cols.piece(at / rows.count()), rows.piece(at % rows.count()));
-        // SAFETY: this engine is not made on a `Portable` processor. `View`s cover what their shapes say, b has n
-        // numbers and Y m × n (checked by the caller), as has each block of the partial sums; all are borrowed
-        // until the loop ends. Pieces of different i share no element of these and no room, and each is
-        // computed once.
+    scratch.set_len(len(Kernel::Dense).max(len(Kernel::SkipZeros)));
+    let (sums, scratch) = scratch.split_at_mut(sums_len);
+    let kernel = Kernel::choose(x, n);
+    let (cols, rows, each) = tasks(kernel);
+    let tasks_of_block = cols.count() * rows.count();
+    let scratch = SendPtr::new(scratch.as_mut_ptr());
+    let to = SendPtr::new(if is_whole { y.as_mut_ptr() } else { sums.as_mut_ptr() });
+    parallel_for_work(blocks.count() * tasks_of_block, m * k * n, |i| {
+        let (block, at) = (i / tasks_of_block, i % tasks_of_block);
+        let (cols, rows) = (cols.range(at / rows.count()), rows.range(at % rows.count()));
+        // SAFETY: this backend does not exist on a `Portable` processor. `View`s cover their shapes, b has n elements and Y
+        // m × n (the caller checks that), as has each block of the partial sums; all are borrowed until the loop
+        // ends. Tasks of different i share no element of these and no scratch, and each runs once.
         unsafe {
-            product(block, to.get()).part(rows.clone(), cols, way, rooms.get().add(i * each), |cols| {
-                if whole {
+            let scratch = scratch.get().add(i * each);
+            product(block, to.get()).compute_block(rows.clone(), cols, kernel, scratch, |cols| {
+                if is_whole {
                     let start = to.get().add(rows.start * n + cols.start);
-                    f.forward_strip(Strip::new(start, rows.len(), n, cols.len()));
+                    f.forward_block(BlockMut::new(start, rows.len(), n, cols.len()));
                 }
             });
         }
     });
-    if !whole {
-        add_up(&partial[..blocks.count() * m * n], blocks.count(), f, y, n);
+    if !is_whole {
+        add_blocks(&sums[..blocks.count() * m * n], blocks.count(), f, y, n);
     }
 }
 
-/// `Y ← f(…)` of the sum of the blocks, added in their order; n columns
-fn add_up<T: Scalar>(partial: &[T], blocks: usize, f: Map, y: &mut [T], n: usize) {
+/// `Y ← f(…)` of the sum of the blocks, added in their order, with n columns
+fn add_blocks<T: Scalar>(sums: &[T], blocks: usize, f: Activation, y: &mut [T], n: usize) {
     let len = y.len();
-    let rows = Cut::worth(len / n.max(1), 1, ADD_WORK * blocks * n, PIECES_MAX);
+    let rows = Partition::by_work(len / n.max(1), 1, ADD_WORK * blocks * n, MAX_TASKS);
     let y = SendPtr::new(y.as_mut_ptr());
     parallel_for_work(rows.count(), ADD_WORK * blocks * len, |i| {
-        let rows = rows.piece(i);
+        let rows = rows.range(i);
         let at = rows.start * n..rows.end * n;
-        // SAFETY: these rows of Y, which has `len` numbers and is borrowed until the loop ends, are this piece's alone.
+        // SAFETY: only this task accesses these rows of Y, which has `len` elements and is borrowed until the loop ends.
         let y = unsafe { std::slice::from_raw_parts_mut(y.get().add(at.start), at.len()) };
-        add_blocks(y, partial, len, at.start);
-        f.forward_strip(Strip::whole(y));
+        add_rows(y, sums, len, at.start);
+        f.forward_block(BlockMut::one_row(y));
     });
 }
 multiversion! {
-    /// `y[i] ←` the sum of `partial[at + i]`, `partial[at + i + stride]`, …, in this order
-    fn add_blocks<T>(y: &mut [T], partial: &[T], stride: usize, at: usize) {
+    /// `y[i] ←` the sum of `sums[at + i]`, `sums[at + i + stride]`, …, in this order
+    fn add_rows<T>(y: &mut [T], sums: &[T], stride: usize, at: usize) {
         let len = y.len();
-        let block = |b: usize| &partial[b * stride + at..][..len];
-        match partial.len() / stride {
+        let block = |b: usize| &sums[b * stride + at..][..len];
+        match sums.len() / stride {
             2 => y.iter_mut().zip(block(0)).zip(block(1)).for_each(|((y, &a), &b)| *y = a + b),
             4 => {
                 let rest = block(2).iter().zip(block(3));
@@ -155,98 +156,87 @@ multiversion! {
     }
 }
 
-/// `dX ← (dY Wᵀ) ∘ f'(X)`, then the gradients of W and b as asked for; shapes were checked by the caller
-pub(crate) fn backward<T: Scalar>(
+/// `dX ← (dY Wᵀ) ∘ f'(X)`, then the gradients of W and b; the caller checks the shapes
+pub(super) fn backward<T: Scalar>(
     x: View<'_, T>,
     dy: View<'_, T>,
     w: &mut [T],
-    dx: Option<(&mut [T], Map)>,
+    dx: Option<(&mut [T], Activation)>,
     gradient: Gradient<'_, T>,
-    scratch: &mut Vec<T>,
+    scratch: &mut AlignedVec<T>,
 ) {
     let ((m, k), n) = (x.shape(), dy.shape().1);
     let products = 1 + usize::from(dx.is_some());
     let w = SendPtr::new(w.as_mut_ptr());
     let dx = dx.map(|(dx, f)| (SendPtr::new(dx.as_mut_ptr()), f));
-    let to_x = |dx: *mut T| Operands {
-        b_stride: n,
-        b_transposed: true,
-        ..Operands::new(n, dy.as_ptr(), n, w.get(), k, dx)
-    };
-    let to_w = |dw: *mut T, update: Option<Update<T>>| Operands {
+    let to_x =
+        |dx: *mut T| Gemm { b_stride: n, b_transposed: true, ..Gemm::new(n, dy.as_ptr(), n, w.get(), k, dx) };
+    let to_w = |dw: *mut T, update: Option<Update<T>>| Gemm {
         a_transposed: true,
         update,
-        ..Operands::new(m, x.as_ptr(), k, dy.as_ptr(), n, dw)
+        ..Gemm::new(m, x.as_ptr(), k, dy.as_ptr(), n, dw)
     };
-    let pieces = |x_way: Way, w_way: Way| {
-        // A piece is as wide as dX is computed by, and so high that it pays to copy dY for it.
+    let tasks = |for_x: Kernel, for_w: Kernel| {
+        // A task has the columns of dX that are computed together, and enough rows of W to pay for packing dY.
         let block = block_columns::<T>();
-        let unit = match (x_way, w_way) {
-            (Way::Sparse, _) if k >= 4 * block => block,
-            (Way::Sparse, _) => block / 2,
-            (_, Way::Sparse) if n > block => block / 2,
-            _ => COLUMNS,
+        let unit = match (for_x, for_w) {
+            (Kernel::SkipZeros, _) if k >= 4 * block => block,
+            (Kernel::SkipZeros, _) => block / 2,
+            (_, Kernel::SkipZeros) if n > block => block / 2,
+            _ => NR,
         };
-        let cut = Cut::worth(k, unit, m * n * products, PIECES_MAX);
-        let for_x = if dx.is_some() { to_x(ptr::null_mut()).room(m, x_way) } else { 0 };
-        (cut, whole_lines::<T>(for_x.max(to_w(ptr::null_mut(), None).room(cut.longest(), w_way))))
+        let rows = Partition::by_work(k, unit, m * n * products, MAX_TASKS);
+        let x_len = if dx.is_some() { to_x(ptr::null_mut()).scratch_len(m, for_x) } else { 0 };
+        let w_len = to_w(ptr::null_mut(), None).scratch_len(rows.longest(), for_w);
+        (rows, whole_lines::<T>(x_len.max(w_len)))
     };
-    // Room for all ways, since the next batch may go others.
-    let ways = [Way::Dense, Way::Sparse].map(|x_way| [Way::Dense, Way::Sparse].map(|w_way| (x_way, w_way)));
-    let lens = ways.as_flattened().iter().map(|&(x_way, w_way)| {
-        let (cut, each) = pieces(x_way, w_way);
-        cut.count() * each
+    // Enough for all kernels, since the next batch may need others.
+    let kernels = [Kernel::Dense, Kernel::SkipZeros];
+    let pairs = kernels.map(|for_x| kernels.map(|for_w| (for_x, for_w)));
+    let lens = pairs.as_flattened().iter().map(|&(for_x, for_w)| {
+        let (rows, each) = tasks(for_x, for_w);
+        rows.count() * each
     });
     let len = lens.max().unwrap_or(0);
-    let (x_way, w_way) = (if dx.is_some() { Way::of(dy, k) } else { Way::Dense }, Way::of(x, n));
-    let (cut, each) = pieces(x_way, w_way);
-    let (rooms, db_room) = room(scratch, len + n).split_at_mut(len);
-    let rooms = SendPtr::new(rooms.as_mut_ptr());
-    let (target, update, bias) = match gradient {
-        Gradient::Store { dw, db } => (SendPtr::new(dw.as_mut_ptr()), None, Bias::Store(db)),
-        Gradient::Step { rule, b, vw, vb } => {
+    let for_x = if dx.is_some() { Kernel::choose(dy, k) } else { Kernel::Dense };
+    let for_w = Kernel::choose(x, n);
+    let (rows, each) = tasks(for_x, for_w);
+    scratch.set_len(len + n);
+    let (scratch, db_scratch) = scratch.split_at_mut(len);
+    let scratch = SendPtr::new(scratch.as_mut_ptr());
+    let (target, update, db, bias_step) = match gradient {
+        Gradient::Store { dw, db } => (SendPtr::new(dw.as_mut_ptr()), None, db, None),
+        Gradient::Step { b, step: SgdStep { rule, vw, vb } } => {
             let v = if vw.is_empty() { ptr::null_mut() } else { vw.as_mut_ptr() };
-            (SendPtr::new(w.get()), Some((rule, SendPtr::new(v))), Bias::Step { rule, b, v: vb, db: db_room })
+            (SendPtr::new(w.get()), Some((rule, SendPtr::new(v))), db_scratch, Some((rule, b, vb)))
         }
     };
-    let bias = Mutex::new(bias);
-    // The last piece is the bias: a sum so small that it must not have a loop of its own.
-    parallel_for_work(cut.count() + 1, products * m * k * n, |i| {
-        if i == cut.count() {
-            return bias.lock().unwrap_or_else(PoisonError::into_inner).by_sum_of(dy.data());
+    let bias = Mutex::new((db, bias_step));
+    // The last task is the bias, a sum too small for a loop of its own.
+    parallel_for_work(rows.count() + 1, products * m * k * n, |i| {
+        if i == rows.count() {
+            let (db, step) = &mut *bias.lock().unwrap_or_else(PoisonError::into_inner);
+            sum_rows(dy.data(), db);
+            if let Some((rule, b, vb)) = step {
+                sgd(*rule, b, vb, db);
+            }
+            return;
         }
-        let (rows, room) = (cut.piece(i), rooms.get().wrapping_add(i * each));
+        let (rows, scratch) = (rows.range(i), scratch.get().wrapping_add(i * each));
         if let Some((dx, f)) = &dx {
-            // SAFETY: these rows of W, k × n, are read by this piece alone, and written only below. The columns of
-            // dX, m × k, that they give are this piece's alone, as is its room. All are borrowed until the loop ends.
+            // SAFETY: this backend does not exist on a `Portable` processor. Only this task reads these rows of W, k × n, and
+            // it writes them only below. Only this task accesses the columns of dX, m × k, that they give, and its
+            // scratch. All are borrowed until the loop ends.
             unsafe {
-                to_x(dx.get()).part(0..m, rows.clone(), x_way, room, |cols| {
-                    let strip = Strip::new(dx.get().add(cols.start), m, k, cols.len());
-                    f.backward_strip(strip, x.data(), k, cols);
+                to_x(dx.get()).compute_block(0..m, rows.clone(), for_x, scratch, |cols| {
+                    let block = BlockMut::new(dx.get().add(cols.start), m, k, cols.len());
+                    f.backward_block(block, x.data(), k, cols);
                 });
             }
         }
         let update = update.as_ref().map(|(rule, v)| Update { rule: *rule, v: v.get() });
-        // SAFETY: the same rows of ∂L/∂W or of W, and of the velocities, which have W's shape or are null, are this
-        // piece's alone, as is its room.
-        unsafe { to_w(target.get(), update).part(rows, 0..n, w_way, room, |_| ()) };
+        // SAFETY: as above: only this task accesses the same rows of ∂L/∂W or of W, and of the velocities, which have the
+        // shape of W or are null.
+        unsafe { to_w(target.get(), update).compute_block(rows, 0..n, for_w, scratch, |_| ()) };
     });
-}
-
-/// What becomes of `db = Σᵢ dY[i,:]`
-enum Bias<'a, T> {
-    Store(&'a mut [T]),
-    Step { rule: SgdRule<T>, b: &'a mut [T], v: &'a mut [T], db: &'a mut [T] },
-}
-
-impl<T: Scalar> Bias<'_, T> {
-    fn by_sum_of(&mut self, dy: &[T]) {
-        match self {
-            Self::Store(db) => sum_rows(dy, db),
-            Self::Step { rule, b, v, db } => {
-                sum_rows(dy, db);
-                sgd(*rule, b, v, db);
-            }
-        }
-    }
 }

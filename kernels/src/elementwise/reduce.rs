@@ -1,33 +1,33 @@
 //! Sums and searches over rows and columns, in a fixed order
 
-use crate::Scalar;
+use super::CHUNK;
 use crate::cpu::simd_level::multiversion;
-use crate::elementwise::activation::CHUNK;
+use crate::number::Number;
 use crate::threads::parallel::for_each_chunk;
 
-/// Columns a piece of [`sum_rows`]: one cache line of f32 is 16, several keep the reads in streams
+/// Columns in a task of [`sum_rows`]: four cache lines of f32, so that the processor prefetches them
 const COLUMNS: usize = 64;
 
 /// `out[j] ← Σᵢ x[i, j]`: the sum of all rows of a row-major matrix of `out.len()` columns
 ///
-/// Each column is summed from the first row to the last by one thread: the result does not depend on the
-/// thread count. With no rows it is 0.
+/// One thread sums each column from the first row to the last, so the result does not depend on the number of threads.
+/// Without rows, it is 0.
 ///
 /// # Panics
 /// If `out.len()` does not divide `x.len()`.
 #[track_caller]
-pub fn sum_rows<T: Scalar>(x: &[T], out: &mut [T]) {
+pub fn sum_rows<T: Number>(x: &[T], out: &mut [T]) {
     let cols = out.len();
     assert!(
         x.is_empty() || (cols > 0 && x.len().is_multiple_of(cols)),
-        "sum_rows: {} numbers in rows of {cols}",
+        "sum_rows: {} elements in rows of {cols}",
         x.len()
     );
-    let piece = if x.len() <= CHUNK { cols.max(1) } else { COLUMNS };
-    for_each_chunk(out, piece, |i, out| {
+    let width = if x.len() <= CHUNK { cols.max(1) } else { COLUMNS };
+    for_each_chunk(out, width, |i, out| {
         out.fill(T::ZERO);
         for row in x.chunks_exact(cols) {
-            add(out, &row[i * piece..][..out.len()]);
+            add(out, &row[i * width..][..out.len()]);
         }
     });
 }
@@ -39,15 +39,15 @@ multiversion! {
     }
 }
 
-/// `out[i] ←` the column of the largest of row i; of equals, the first; a row with NaN counts it as smaller
+/// `out[i] ←` the column of the largest element of row i, the first one if several are equal; NaN is never larger
 ///
 /// # Panics
-/// If `x` does not hold `out.len()` rows of `cols ≥ 1` numbers.
+/// If `x` does not hold `out.len()` rows of `cols ≥ 1` elements.
 #[track_caller]
-pub fn argmax_rows<T: Scalar>(x: &[T], cols: usize, out: &mut [u32]) {
+pub fn argmax_rows<T: Number>(x: &[T], cols: usize, out: &mut [u32]) {
     assert!(
         cols > 0 && x.len() == cols * out.len(),
-        "argmax_rows: {} numbers in {} rows of {cols}",
+        "argmax_rows: {} elements in {} rows of {cols}",
         x.len(),
         out.len()
     );
@@ -62,8 +62,8 @@ pub fn argmax_rows<T: Scalar>(x: &[T], cols: usize, out: &mut [u32]) {
     }
 }
 
-/// Whether all numbers are neither infinite nor NaN
-pub fn all_finite<T: Scalar>(x: &[T]) -> bool {
+/// Whether no element is infinite or NaN
+pub fn all_finite<T: Number>(x: &[T]) -> bool {
     x.iter().all(|x| x.is_finite())
 }
 
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn one_number_that_is_not_finite_is_found() {
+    fn one_element_that_is_not_finite_is_found() {
         assert!(all_finite::<f32>(&[]) && all_finite(&[1.0f32, -2.0]));
         assert!(!all_finite(&[1.0, f64::NAN]) && !all_finite(&[f32::INFINITY]));
     }

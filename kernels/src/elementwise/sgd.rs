@@ -1,14 +1,14 @@
 //! The parameter update of stochastic gradient descent
 //!
-//! `v ← μ v + (g + λ w); w ← w − η v`, no dampening, momentum not Nesterov's: the convention of PyTorch's
-//! `torch.optim.SGD`. (Sutskever's has η inside v; the two differ once η changes.)
+//! `v ← μ v + (g + λ w); w ← w − η v`, without dampening or Nesterov's correction: the convention of PyTorch's
+//! `torch.optim.SGD`. (Sutskever et al. have η inside v; the two differ when η changes.)
 //!
 //! Source: Sutskever, Martens, Dahl, Hinton, *On the importance of initialization and momentum in deep
 //! learning* (2013).
 
-use crate::Scalar;
+use super::{CHUNK, same_len};
 use crate::cpu::simd_level::multiversion;
-use crate::elementwise::activation::{CHUNK, same_len};
+use crate::number::Number;
 use crate::threads::parallel::{for_each_chunk, for_each_chunk2};
 
 /// The constants of a step
@@ -22,19 +22,30 @@ pub struct SgdRule<T> {
     pub lambda: T,
 }
 
+/// One step of a layer: its constants and the velocities that it updates
+#[derive(Debug)]
+pub struct SgdStep<'a, T> {
+    /// η, μ and λ
+    pub rule: SgdRule<T>,
+    /// Velocities of the weights; empty for a step without momentum
+    pub vw: &'a mut [T],
+    /// Velocities of the bias; empty for a step without momentum
+    pub vb: &'a mut [T],
+}
+
 /// `v ← μ v + (g + λ w)`, then `w ← w − η v`
 ///
-/// `w`: parameters, `v`: velocities, `g`: gradient of the loss by `w`; all of one length. If `v` is empty, the
-/// step is `w ← w − η (g + λ w)`: that of μ = 0, which needs no velocities.
+/// `w`: parameters, `v`: velocities, `g`: gradient of the loss with respect to `w`; all of one length. If `v` is empty,
+/// the step is `w ← w − η (g + λ w)`: that of μ = 0, which needs no velocities.
 ///
-/// A velocity below 2⁻⁹⁵ (2⁻¹⁰⁰⁰ in f64) becomes 0. Left alone, that of a weight without gradient, as of a pixel that
-/// is nearly always 0, would end among the subnormal numbers, stay there for good, since 0.9 times the smallest
-/// few of them rounds to themselves, and cost a hundred cycles in each step: a quarter of the time of an epoch.
+/// A velocity below 2⁻⁹⁵ (2⁻¹⁰⁰⁰ in f64) becomes 0. Otherwise the velocity of a weight without gradient, as behind a pixel
+/// that is nearly always 0, would become subnormal and stay so, since 0.9 times the smallest subnormal numbers
+/// rounds to themselves. Each step would then take a hundred cycles more (docs/engine.md, row "subnormal velocities").
 ///
 /// # Panics
 /// If the lengths differ.
 #[track_caller]
-pub fn sgd<T: Scalar>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
+pub fn sgd<T: Number>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
     same_len("sgd", w.len(), g.len());
     if v.is_empty() {
         for_each_chunk(w, CHUNK, |i, w| plain(rule, w, &g[i * CHUNK..][..w.len()]));

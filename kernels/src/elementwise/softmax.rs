@@ -1,51 +1,52 @@
 //! Softmax of each row
 
-use crate::Scalar;
 use crate::cpu::simd_level::multiversion;
+use crate::number::Number;
 use crate::threads::parallel::{SendPtr, for_each_chunk2};
 
-/// Numbers a piece holds at least: an `exp` takes about 1 ns in a vector
-const PIECE: usize = 1 << 12;
+/// Elements in a task at least: an `exp` takes about 1 ns in a vector
+const MIN_TASK: usize = 1 << 12;
 
 /// `x[i,j] ← exp(x[i,j] − m[i]) / s[i]` with `m[i] = maxⱼ x[i,j]`, `s[i] = Σₖ exp(x[i,k] − m[i])`, in place
 ///
 /// * `x`: row-major, rows of `cols` scores (no unit); afterwards each row sums to 1
-/// * `max[i] ← m[i]` and `log_sum[i] ← ln s[i]`, apart, since `ln Σₖ exp(x[i,k]) = m[i] + ln s[i]` would be rounded
-/// * subtracting `m` keeps `exp` in [0, 1] and `s` in [1, cols], so finite scores overflow nowhere
-/// * one row, one thread, left to right: the result does not depend on the thread count
+/// * `max[i] ← m[i]` and `log_sum[i] ← ln s[i]`, separately, since their sum `ln Σₖ exp(x[i,k])` would be rounded
+/// * subtracting `m` keeps `exp` in [0, 1] and `s` in [1, cols], so finite scores never overflow
+/// * one thread computes a row from left to right, so the result does not depend on the number of threads
 /// * a row with NaN or +∞ becomes NaN
 ///
 /// # Panics
-/// If `cols` is 0, or `max` and `log_sum` don't have one number for each row of `x`.
+/// If `cols` is 0, or `max` and `log_sum` don't have one element for each row of `x`.
 ///
 /// Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 4.1.
 #[track_caller]
-pub fn softmax_rows<T: Scalar>(x: &mut [T], cols: usize, max: &mut [T], log_sum: &mut [T]) {
+pub fn softmax_rows<T: Number>(x: &mut [T], cols: usize, max: &mut [T], log_sum: &mut [T]) {
     let rows = log_sum.len();
     assert!(
         cols > 0 && x.len() == rows * cols && max.len() == rows,
-        "softmax_rows: {} numbers in {rows} rows of {cols}, {} maxima",
+        "softmax_rows: {} elements in {rows} rows of {cols}, {} maxima",
         x.len(),
         max.len()
     );
-    let piece = PIECE.div_ceil(cols);
+    let task_rows = MIN_TASK.div_ceil(cols);
     let x = SendPtr::new(x.as_mut_ptr());
-    for_each_chunk2(max, log_sum, piece, |i, max, log_sum| {
-        // SAFETY: piece i of `max` and `log_sum` is that of the rows from i · piece on, as many as `max` has
-        // numbers; they lie inside `x` (checked above), which is borrowed mutably until all pieces are done.
-        // Pieces of different i don't overlap, and each i is called once.
-        let x = unsafe { std::slice::from_raw_parts_mut(x.get().add(i * piece * cols), max.len() * cols) };
-        softmax_piece(x, cols, max, log_sum);
+    for_each_chunk2(max, log_sum, task_rows, |i, max, log_sum| {
+        // SAFETY: chunk i of `max` and `log_sum` belongs to the rows from i · task_rows on, one for each element of `max`.
+        // They lie inside `x` (checked above), which is borrowed mutably until all tasks are done. The rows of
+        // different i don't overlap, and each i is called once.
+        let x =
+            unsafe { std::slice::from_raw_parts_mut(x.get().add(i * task_rows * cols), max.len() * cols) };
+        softmax_task(x, cols, max, log_sum);
     });
 }
 
 multiversion! {
-    fn softmax_piece<T>(x: &mut [T], cols: usize, max: &mut [T], log_sum: &mut [T]) {
+    fn softmax_task<T>(x: &mut [T], cols: usize, max: &mut [T], log_sum: &mut [T]) {
         for (row, max) in x.chunks_exact_mut(cols).zip(max) {
             *max = row.iter().fold(row[0], |max, &x| if x > max { x } else { max });
             row.iter_mut().for_each(|x| *x = *x - *max);
         }
-        // Over the whole piece at once: rows of ten would leave most of a vector empty.
+        // Over all rows at once: rows of ten elements would leave most of a vector empty.
         for x in x.iter_mut() {
             *x = x.exp();
         }
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn huge_finite_scores_overflow_nowhere() {
+    fn huge_finite_scores_do_not_overflow() {
         let (mut p, mut max, mut log_sum) = ([3e38f32, -3e38, 0.0], [0.0], [f32::NAN]);
         softmax_rows(&mut p, 3, &mut max, &mut log_sum);
         assert_eq!(p, [1.0, 0.0, 0.0]);

@@ -1,77 +1,72 @@
-//! Register tiles of `C ← S + A B` that read their operands as they lie
+//! Register tiles of `C ← C₀ + A B`, which read their operands in place
 //!
-//! A tile is a few rows by two vectors of columns of C, which stay in registers while k runs. Each step
-//! loads two vectors of a row of B and one number of each row of A, which can be transposed; B can't. Nothing
-//! is packed.
+//! A tile is `MR` rows by two vectors of columns of C, which stay in registers while k runs. Each iteration loads two
+//! vectors of a row of B and one element of each row of A. A may be transposed; B may not.
 //!
-//! Each element is one accumulator: the start value, then k fused multiply-adds from first to last. So the
-//! bits depend neither on the tile's shape nor on the instruction set. A tile is stored as it is, or, being
-//! the gradient of the weights in its place, spent on a step of SGD while it is in registers: the gradient
-//! never sees memory.
+//! Each element is one accumulator: C₀, then k fused multiply-adds from first to last. So the bits depend neither on the
+//! shape of the tile nor on the instruction set. The epilogue stores the tile or, if C holds weights, applies the step
+//! of SGD to them while the gradient is in registers: the gradient is never written to memory.
 //!
-//! Shapes: 8 rows by 2 vectors are 16 accumulators of AVX-512's 32 registers, 6 by 2 are 12 of AVX2's 16:
-//! enough fused multiply-adds in flight to hide their latency of 4, and fewer loads than multiply-adds.
+//! 8 rows by 2 vectors are 16 accumulators of AVX-512's 32 registers, and 6 by 2 are 12 of AVX2's 16: enough multiply-adds
+//! at a time to hide their latency of 4, and fewer loads than multiply-adds. `MR` is 8 or 6.
 
 use std::ops::Range;
 
-use crate::gemm::Operands;
+use crate::gemm::Gemm;
 use crate::gemm::simd::prefetch;
 
 macro_rules! tiles {
-    ($module:ident, $t:ident, $features:literal, $rows:literal) => {
+    ($module:ident, $t:ident, $features:literal, $mr:literal) => {
         pub(crate) mod $module {
             use super::*;
             use crate::gemm::simd::$module::*;
 
             /// Rows of a tile
-            const ROWS: usize = $rows;
-            /// Up to so many rows, a tile is one row
-            const LOW: usize = 2;
-            /// and so many vectors
+            const MR: usize = $mr;
+            /// With at most this many rows, use tiles of 1 row by [`WIDE`] vectors
+            const SINGLE_ROW_MAX: usize = 2;
+            /// Vectors of a single-row tile
             const WIDE: usize = 8;
-            /// From here on, B's rows are so far apart, bytes, that the processor does not fetch them ahead
-            /// by itself; measured on the layers of wide and big, where asking for them saves 5 to 30 %; with
-            /// nearer rows it costs 3 %
+            /// Bytes between rows of B from which the processor does not prefetch them by itself (docs/engine.md, row
+            /// "prefetching far rows")
             const FAR_BYTES: usize = 1024;
-            /// Steps of k a turn of the loop, whose own instructions compete with the multiply-adds for
-            /// ports; also how far ahead far rows are asked for
+            /// k steps per loop iteration (unroll factor), since the instructions of the loop compete with the
+            /// multiply-adds for ports; far rows are prefetched as many steps ahead
             const UNROLL: usize = 4;
 
-            /// Rows `rows` and columns `cols` of C
+            /// Computes rows `rows` and columns `cols` of C
             ///
             /// # Safety
-            /// The processor has the features; `rows` and `cols` lie inside C; B is not transposed; A, B, C and the
-            /// start values have all elements that their shapes, pointers and strides say, valid for reading, C's
-            /// for writing, and nobody else touches this part of C; the same for the velocities as for C.
+            /// The contract of [`Gemm`] holds for these rows and columns, and B is not transposed.
             #[target_feature(enable = $features)]
-            pub(crate) unsafe fn block(p: &Operands<$t>, rows: Range<usize>, cols: Range<usize>) {
-                // SAFETY: the caller's promise.
+            pub(crate) unsafe fn block(p: &Gemm<$t>, rows: Range<usize>, cols: Range<usize>) {
+                // SAFETY: the caller keeps the contract.
                 unsafe {
-                    match (rows.len() <= LOW, p.a_transposed) {
-                        (true, false) => low_block::<false>(p, rows, cols),
-                        (true, true) => low_block::<true>(p, rows, cols),
-                        (false, false) => high_block::<false>(p, rows, cols),
-                        (false, true) => high_block::<true>(p, rows, cols),
+                    match (rows.len() <= SINGLE_ROW_MAX, p.a_transposed) {
+                        (true, false) => single_row_tiles::<false>(p, rows, cols),
+                        (true, true) => single_row_tiles::<true>(p, rows, cols),
+                        (false, false) => full_tiles::<false>(p, rows, cols),
+                        (false, true) => full_tiles::<true>(p, rows, cols),
                     }
                 }
             }
 
-            /// As `block`, with the side along which A is contiguous as a constant
+            /// The same as `block` with tiles of `MR` rows; whether A is transposed is a constant
             ///
             /// # Safety
             /// As `block`.
             #[target_feature(enable = $features)]
-            unsafe fn high_block<const TRANSPOSED: bool>(
-                p: &Operands<$t>,
+            unsafe fn full_tiles<const TRANSPOSED: bool>(
+                p: &Gemm<$t>,
                 rows: Range<usize>,
                 cols: Range<usize>,
             ) {
                 let far = p.b_stride * size_of::<$t>() >= FAR_BYTES;
                 for col in cols.clone().step_by(2 * LANES) {
                     let width = (cols.end - col).min(2 * LANES);
-                    for row in rows.clone().step_by(ROWS) {
-                        let height = (rows.end - row).min(ROWS);
-                        // SAFETY: the caller's promise; row + height and col + width stay inside the ranges.
+                    for row in rows.clone().step_by(MR) {
+                        let height = (rows.end - row).min(MR);
+                        // SAFETY: the caller keeps the contract; row + height and col + width stay inside the ranges.
                         unsafe {
                             match width {
                                 _ if width == 2 * LANES && far => {
@@ -90,20 +85,20 @@ macro_rules! tiles {
                 }
             }
 
-            /// As `block`, for at most `LOW` rows: wide tiles have as many sums on their way as high ones
+            /// The same as `block` for few rows: a wide tile has as many independent sums as a high one
             ///
             /// # Safety
             /// As `block`.
             #[target_feature(enable = $features)]
-            unsafe fn low_block<const TRANSPOSED: bool>(
-                p: &Operands<$t>,
+            unsafe fn single_row_tiles<const TRANSPOSED: bool>(
+                p: &Gemm<$t>,
                 rows: Range<usize>,
                 cols: Range<usize>,
             ) {
                 for col in cols.clone().step_by(WIDE * LANES) {
                     let width = (cols.end - col).min(WIDE * LANES);
                     for row in rows.clone() {
-                        // SAFETY: the caller's promise; col + width stays inside the range.
+                        // SAFETY: the caller keeps the contract; col + width stays inside the range.
                         unsafe {
                             match width.div_ceil(LANES) {
                                 1 => tile::<TRANSPOSED, 1, 1, false, false>(p, row, col, width),
@@ -123,12 +118,11 @@ macro_rules! tiles {
                 }
             }
 
-            /// A tile of `VECTORS` vectors, all of them whole if `FULL`, B's rows `FAR` apart, of as many
-            /// rows as are left
+            /// Calls [`tile`] with the number of rows as a constant
             ///
             /// # Safety
-            /// As `block`, for rows row..row + height, height ≤ `ROWS`, and columns col..col + width, width in
-            /// the last of `VECTORS` vectors.
+            /// As `block`, for rows row..row + height, height ≤ `MR`, and columns col..col + width, which ends in the last
+            /// of `VECTORS` vectors.
             #[target_feature(enable = $features)]
             unsafe fn columns<
                 const TRANSPOSED: bool,
@@ -136,13 +130,13 @@ macro_rules! tiles {
                 const FULL: bool,
                 const FAR: bool,
             >(
-                p: &Operands<$t>,
+                p: &Gemm<$t>,
                 row: usize,
                 height: usize,
                 col: usize,
                 width: usize,
             ) {
-                // SAFETY: the caller's promise, with the number of rows as a constant.
+                // SAFETY: the caller keeps the contract; `height` is the constant.
                 unsafe {
                     match height {
                         1 => tile::<TRANSPOSED, 1, VECTORS, FULL, FAR>(p, row, col, width),
@@ -152,11 +146,14 @@ macro_rules! tiles {
                         5 => tile::<TRANSPOSED, 5, VECTORS, FULL, FAR>(p, row, col, width),
                         6 => tile::<TRANSPOSED, 6, VECTORS, FULL, FAR>(p, row, col, width),
                         7 => tile::<TRANSPOSED, 7, VECTORS, FULL, FAR>(p, row, col, width),
-                        _ => tile::<TRANSPOSED, ROWS, VECTORS, FULL, FAR>(p, row, col, width),
+                        _ => tile::<TRANSPOSED, MR, VECTORS, FULL, FAR>(p, row, col, width),
                     }
                 }
             }
 
+            /// A tile of `HEIGHT` rows by `VECTORS` vectors, all of them whole if `FULL`; prefetches rows of B that are `FAR`
+            /// apart
+            ///
             /// # Safety
             /// As `columns`, for `HEIGHT` rows.
             #[target_feature(enable = $features)]
@@ -167,30 +164,30 @@ macro_rules! tiles {
                 const FULL: bool,
                 const FAR: bool,
             >(
-                p: &Operands<$t>,
+                p: &Gemm<$t>,
                 row: usize,
                 col: usize,
                 width: usize,
             ) {
                 let masks = masks::<VECTORS>(width);
-                // One of them a constant, or the loop would spend its loads on addresses that have no register.
+                // One stride is a constant: otherwise the loop would load addresses, for which there are no registers.
                 let (rsa, csa) = if TRANSPOSED { (1, p.a_stride) } else { (p.a_stride, 1) };
-                // SAFETY: A's rows row..row + HEIGHT and all k columns, B's k rows and C's and the start values' rows of
-                // the tile exist; masked lanes, those beyond col + width, are neither read nor written.
+                // SAFETY: the elements of the tile, of its rows of A and of its columns of B exist. Masked lanes, those
+                // beyond col + width, are neither read nor written.
                 unsafe {
                     let at = |i: usize, v: usize| (row + i) * p.c_stride + col + v * LANES;
                     if let Some(update) = &p.update {
-                        // On their way while k runs.
+                        // They arrive while k runs.
                         for i in 0..HEIGHT {
                             (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(i, v)));
                         }
                     }
                     let mut sums = [[zero(); VECTORS]; HEIGHT];
-                    if !p.start.is_null() {
+                    if !p.c_init.is_null() {
                         for i in 0..HEIGHT {
                             for v in 0..VECTORS {
-                                let at = (row + i) * p.start_stride + col + v * LANES;
-                                sums[i][v] = load(p.start.add(at), masks[v]);
+                                let at = (row + i) * p.c_init_stride + col + v * LANES;
+                                sums[i][v] = load(p.c_init.add(at), masks[v]);
                             }
                         }
                     }
@@ -212,7 +209,7 @@ macro_rules! tiles {
                                 sums[i][v] = multiply_add(x, b_row[v], sums[i][v]);
                             }
                         }
-                        // Past the last row the pointers are formed but not followed.
+                        // After the last row the pointers are formed but not dereferenced.
                         a = a.wrapping_add(csa);
                         b = b.wrapping_add(p.b_stride);
                     };
@@ -231,7 +228,7 @@ macro_rules! tiles {
                     let constants = constants(update);
                     for i in 0..HEIGHT {
                         for v in 0..VECTORS {
-                            spend(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
+                            apply_sgd(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
                         }
                     }
                 }

@@ -1,7 +1,7 @@
-//! Copies of parts of matrices: transposed, in blocks that fit the registers, or as they are, row behind row
+//! Blocks of matrices packed into scratch: transposed, in squares that fit in registers, or row after row
 //!
-//! A square block of one vector's length is transposed by butterflies: step s (half the length, a quarter, …, 1)
-//! exchanges, between rows i and i + s, the numbers whose place has bit s in one row and not in the other.
+//! A square of one vector's length is transposed by butterflies: step s (half the length, a quarter, …, 1) exchanges
+//! elements between rows i and i + s, those whose column has bit s set in row i and not set in row i + s.
 
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -14,14 +14,13 @@ macro_rules! transpose {
             use super::*;
             use crate::gemm::simd::$module::*;
 
-            /// Rows ahead that `pack` asks for: they are far apart, so the processor does not do it by itself
+            /// Rows that `pack` prefetches ahead: they are far apart, so the processor does not do it by itself
             const AHEAD: usize = 8;
 
             /// `to[j, i] ← from[rows.start + i, j]` for the rows and all of `cols` columns
             ///
             /// # Safety
-            /// The processor has the features; `from` has `cols` numbers in each of the rows, `stride` apart; `to`
-            /// has room for `cols` rows of `rows.len()` numbers, one behind the other, which nobody else touches.
+            /// As [`Scalar::transpose`](crate::Scalar::transpose); the processor has the features.
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn transpose(
                 from: *const $t,
@@ -36,11 +35,11 @@ macro_rules! transpose {
                         let width = (cols - col).min(LANES);
                         let (from, to_stride) = (from.wrapping_add(row * stride + col), rows.len());
                         let to = to.wrapping_add(col * to_stride + row - rows.start);
-                        // The rows of the next block, if there is one.
+                        // The rows of the next square, if there is one.
                         for i in 0..LANES {
                             prefetch(from.wrapping_add((LANES + i) * stride));
                         }
-                        // SAFETY: the caller's promise; the block lies inside rows × cols.
+                        // SAFETY: the caller's promise; the square lies inside rows × cols.
                         unsafe {
                             if height == LANES && width == LANES {
                                 block::<true>(from, stride, LANES, LANES, to, to_stride);
@@ -52,11 +51,10 @@ macro_rules! transpose {
                 }
             }
 
-            /// `to[i, j] ← from[i, j]` for `rows` rows of `cols` numbers
+            /// `to[i, j] ← from[i, j]` for `rows` rows of `cols` elements
             ///
             /// # Safety
-            /// The processor has the features; `from` has the rows, `stride` apart; `to` has room for them one
-            /// behind the other, which nobody else touches.
+            /// As [`Scalar::pack`](crate::Scalar::pack); the processor has the features.
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn pack(from: *const $t, stride: usize, rows: usize, cols: usize, to: *mut $t) {
                 let (whole, last) = (first(LANES), first(cols % LANES));
@@ -76,10 +74,10 @@ macro_rules! transpose {
                 }
             }
 
-            /// One block, `height` × `width`, both at most `LANES`, and no less if it is `FULL`
+            /// One square, or the part of `height` × `width` of it if it is not `FULL`
             ///
             /// # Safety
-            /// As `transpose`, for the block alone.
+            /// As `transpose`, for this part.
             #[target_feature(enable = $features)]
             #[inline]
             unsafe fn block<const FULL: bool>(
@@ -110,7 +108,7 @@ macro_rules! transpose {
                 }
             }
 
-            /// Exchanges numbers between all rows `STEP` apart; a step that is too long for the block does nothing
+            /// Exchanges elements between rows that are `STEP` apart; does nothing if `STEP` is too long for the square
             #[target_feature(enable = $features)]
             #[inline]
             fn butterfly<const STEP: usize>(rows: &mut [Vector; LANES]) {

@@ -1,13 +1,13 @@
-//! Vectors of AVX-512, and of AVX2 with FMA, under one set of names: what tiles and rows are written in
+//! Vectors of AVX-512, and of AVX2 with FMA, under one set of names
 //!
 //! All functions are inlined into callers that have at least their features.
 
 use std::arch::x86_64::*;
 
-use crate::Scalar;
 use crate::gemm::Update;
+use crate::number::Number;
 
-/// Asks for the cache line of `at` to be in L1 soon; it need not exist
+/// Starts loading the cache line of `at`, which need not exist, into L1
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T) {
     // SAFETY: a hint that touches no memory, and SSE is part of x86-64.
@@ -22,11 +22,11 @@ macro_rules! vectors {
         pub(crate) mod $module {
             use super::*;
 
-            /// Numbers a vector
+            /// Elements of a vector
             pub(crate) const LANES: usize = $lanes;
-            /// All of them
+            /// A vector
             pub(crate) type Vector = $vector;
-            /// Which of them
+            /// A set of lanes
             pub(crate) type Mask = $mask;
 
             /// All lanes 0
@@ -57,7 +57,7 @@ macro_rules! vectors {
                 $make_mask
             }
 
-            /// The lanes of the vectors that `width` numbers fill, the last of them perhaps in part
+            /// The lanes of `VECTORS` vectors that `width` elements fill, where the last may be partial
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) fn masks<const VECTORS: usize>(width: usize) -> [Mask; VECTORS] {
@@ -66,10 +66,10 @@ macro_rules! vectors {
                 masks
             }
 
-            /// The numbers at a place in the lanes of the mask, 0 in the others
+            /// Loads the lanes of the mask, with 0 in the others
             ///
             /// # Safety
-            /// Those of the mask exist.
+            /// The elements of the mask exist.
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn load($load_at: *const $t, $load_mask: Mask) -> Vector {
@@ -77,10 +77,10 @@ macro_rules! vectors {
                 unsafe { $load }
             }
 
-            /// As [`load`]; without the mask, which costs as much as a multiply-add, if the vector is known to be `FULL`
+            /// The same as [`load`], without the mask if `FULL`: the mask costs as much as a multiply-add
             ///
             /// # Safety
-            /// All of them exist, or not `FULL` and those of the mask do.
+            /// The elements of the mask exist, and if `FULL` all elements of the vector.
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn load_full_or_masked<const FULL: bool>(at: *const $t, mask: Mask) -> Vector {
@@ -88,10 +88,10 @@ macro_rules! vectors {
                 unsafe { if FULL { $whole(at) } else { load(at, mask) } }
             }
 
-            /// The lanes of the mask become the numbers at a place
+            /// Stores the lanes of the mask
             ///
             /// # Safety
-            /// Those of the mask exist, and nobody else touches them.
+            /// The elements of the mask exist, and no other thread accesses them.
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn store($store_at: *mut $t, $store_mask: Mask, $store_value: Vector) {
@@ -99,10 +99,10 @@ macro_rules! vectors {
                 unsafe { $store }
             }
 
-            /// Bit i is set if number i of `len ≤ 64` is not 0 (so also if it is NaN)
+            /// The mask of the nonzero elements (NaN among them) of `len ≤ 64`: element i is bit i
             ///
             /// # Safety
-            /// The numbers exist.
+            /// The elements exist.
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn nonzeros(at: *const $t, len: usize) -> u64 {
@@ -119,7 +119,7 @@ macro_rules! vectors {
                 }
             }
 
-            /// Asks for weights at `c + at` and their velocities to be in L1 soon
+            /// Starts loading the weights at `c + at` and their velocities into L1
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) fn prefetch_weights(update: &Update<$t>, c: *const $t, at: usize) {
@@ -127,20 +127,21 @@ macro_rules! vectors {
                 prefetch(update.v.wrapping_add(at));
             }
 
-            /// η, μ and λ of a step in all lanes
+            /// η, μ and λ, each in all lanes of a vector
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) fn constants(update: &Update<$t>) -> [Vector; 3] {
                 [splat(update.rule.eta), splat(update.rule.mu), splat(update.rule.lambda)]
             }
 
-            /// Spends the gradient of the weights at `c + at` on a step of SGD
+            /// Applies a step of SGD to the weights at `c + at`
             ///
             /// # Safety
-            /// The lanes of the mask exist there, and in the velocities unless they are null; nobody else touches them.
+            /// The elements of the mask exist there, and in the velocities unless these are null; no other thread accesses
+            /// them.
             #[target_feature(enable = $features)]
             #[inline]
-            pub(crate) unsafe fn spend(
+            pub(crate) unsafe fn apply_sgd(
                 update: &Update<$t>,
                 [eta, mu, lambda]: [Vector; 3],
                 c: *mut $t,
@@ -148,12 +149,12 @@ macro_rules! vectors {
                 mask: Mask,
                 gradient: Vector,
             ) {
-                // x where |x| is not below the bound (also NaN), else 0
+                // x if |x| is not below the bound (or is NaN), else 0
                 let at_least = |$x: Vector, $bound: Vector| -> Vector { $at_least };
                 // SAFETY: the caller's promise.
                 unsafe {
                     let w = load(c.add(at), mask);
-                    // Not fused, so that the bits are those of `sgd.rs`.
+                    // Without fused operations, so that the bits are those of `sgd.rs`.
                     let mut step = gradient;
                     if update.rule.lambda != 0.0 {
                         step = $add(step, $mul(lambda, w));
@@ -188,7 +189,7 @@ vectors!(
     |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
     |count| ((1u32 << count) - 1) as __mmask16,
     |x| u64::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps())),
-    // One instruction instead of two: the upper three bits of the exponent say whether it is at least 32 − 127.
+    // One instruction instead of two: the upper three bits of the exponent are 0 if it is below 32 − 127.
     |x, _bound| _mm512_maskz_mov_ps(
         _mm512_test_epi32_mask(_mm512_castps_si512(x), _mm512_set1_epi32(0x7000_0000)),
         x

@@ -1,18 +1,18 @@
-//! Rows of `C ← S + A B` that pass over the zeros of A
+//! Rows of `C ← C₀ + A B` that skip the zeros of A
 //!
-//! Half of an image's pixels are 0, and half of what a ReLU leaves, or lets through on the way back. A row of C is
-//! the sum of as many rows of B as its row of A has other numbers: they are found as the bits of a mask, first to
-//! last, and the row's sums stay in 8 vectors of registers. In a step that is 8 multiply-adds, a chain each, for 9
-//! loads: enough to hide a multiply-add's latency of 4, and 9/8 of the time that loads and multiply-adds
-//! in balance would take. With half of A being 0, it pays all the same (`operands::MAX_DENSITY`).
+//! Half of an image's pixels are 0, and so is half of what a ReLU returns, forward and backward. A row of C is the sum of
+//! the rows of B that belong to the nonzero elements of its row of A. These are found as the bits of a mask, first to
+//! last, and the sums of the row stay in 8 vectors of registers. An iteration is 9 loads and 8 multiply-adds, each in a
+//! chain of its own: enough to hide the latency of 4. It takes 9/8 of the time of a tile's iteration, where loads and
+//! multiply-adds are balanced, and pays when enough of A is 0 (`MAX_DENSITY` in `blocking.rs`).
 //!
-//! The bits are those of the tiles: adding 0 · b to a sum does not change it, but for the sign of a zero, and
-//! unless b is infinite or NaN. Here 0 times anything is 0. (So that a diverged net is seen as one all the same,
-//! training asks after each epoch whether all weights are finite.)
+//! The bits are those of the tiles: adding 0 · b to a sum changes only the sign of a zero, unless b is infinite or NaN.
+//! Here, 0 times anything is 0. Training checks after each epoch that all weights are finite, so that it still detects
+//! divergence.
 
 use std::ops::Range;
 
-use crate::gemm::Operands;
+use crate::gemm::Gemm;
 
 macro_rules! rows {
     ($module:ident, $t:ident, $features:literal) => {
@@ -20,23 +20,21 @@ macro_rules! rows {
             use super::*;
             use crate::gemm::simd::$module::*;
 
-            /// Vectors of a row's sums that are in registers at a time
+            /// Vectors of sums in registers
             const WIDE: usize = 8;
-            /// Numbers a turn of the loop: 0.98 of the time of one a turn, in a loop of rows by itself
+            /// Elements of A per loop iteration (docs/engine.md, row "unrolled rows")
             const UNROLL: usize = 4;
 
-            /// Rows `rows` and columns `cols` of C
+            /// Computes rows `rows` and columns `cols` of C
             ///
             /// # Safety
-            /// The processor has the features; k ≤ 64; neither A nor B is transposed; `rows` and `cols` lie inside
-            /// C; A, B, C and the start values have all elements that their shapes, pointers and strides say, valid for
-            /// reading, C's for writing, and nobody else touches this part of C; the same for the velocities as for C.
+            /// The contract of [`Gemm`] holds for these rows and columns, neither A nor B is transposed, and k ≤ 64.
             #[target_feature(enable = $features)]
-            pub(crate) unsafe fn block(p: &Operands<$t>, rows: Range<usize>, cols: Range<usize>) {
+            pub(crate) unsafe fn block(p: &Gemm<$t>, rows: Range<usize>, cols: Range<usize>) {
                 debug_assert!(p.k <= 64 && !p.a_transposed && !p.b_transposed);
                 for col in cols.clone().step_by(WIDE * LANES) {
                     let (rows, width) = (rows.clone(), (cols.end - col).min(WIDE * LANES));
-                    // SAFETY: the caller's promise; col + width stays inside the range.
+                    // SAFETY: the caller keeps the contract; col + width stays inside the range.
                     unsafe {
                         match width.div_ceil(LANES) {
                             1 => columns::<1, false>(p, rows, col, width),
@@ -54,21 +52,21 @@ macro_rules! rows {
                 }
             }
 
-            /// All rows, of `VECTORS` vectors, all of them whole if `FULL`
+            /// All rows by `VECTORS` vectors, all of them whole if `FULL`
             ///
             /// # Safety
-            /// As `block`, for columns col..col + width, width in the last of `VECTORS` vectors.
+            /// As `block`, for columns col..col + width, which ends in the last of `VECTORS` vectors.
             #[target_feature(enable = $features)]
             unsafe fn columns<const VECTORS: usize, const FULL: bool>(
-                p: &Operands<$t>,
+                p: &Gemm<$t>,
                 rows: Range<usize>,
                 col: usize,
                 width: usize,
             ) {
                 let (last, masks) = (rows.end.saturating_sub(1), masks::<VECTORS>(width));
-                // SAFETY: the rows of A and the columns of B exist. The mask of the next row (after the last: of itself)
-                // is made ahead, so that the length of its loop is known before the loop is reached: 0.88 of the time,
-                // in a loop of rows by itself with half of A being 0.
+                // SAFETY: the rows of A and the columns of B exist. The mask of the next row (for the last row: its own) is
+                // made ahead, so that the processor knows the length of its loop before the loop starts
+                // (docs/engine.md, row "mask made ahead").
                 unsafe {
                     let bits = |row: usize| nonzeros(p.a.wrapping_add(row * p.a_stride), p.k);
                     let mut next = if rows.is_empty() { 0 } else { bits(rows.start) };
@@ -80,33 +78,34 @@ macro_rules! rows {
                 }
             }
 
-            /// One row, for which the bits of `left` tell where A is not 0
+            /// One row, with the nonzero elements of A as the bits of `left`
             ///
             /// # Safety
             /// As `columns`.
             #[target_feature(enable = $features)]
             #[inline]
             unsafe fn row<const VECTORS: usize, const FULL: bool>(
-                p: &Operands<$t>,
+                p: &Gemm<$t>,
                 row: usize,
                 mut left: u64,
                 col: usize,
                 masks: [Mask; VECTORS],
             ) {
-                // SAFETY: bits are set below k only, so the numbers of A and the rows of B exist; masked lanes are
-                // neither read nor written. A, B, the start values and C may begin outside of what they lie in, as long
-                // as the rows and columns that are asked for lie inside, so places are formed without `add`.
+                // SAFETY: only bits below k are set, so the elements of A and the rows of B exist. Masked lanes are neither
+                // read nor written. Addresses are formed by `wrapping_add`, as the contract of `Gemm` says.
                 unsafe {
                     let at = |v: usize| row * p.c_stride + col + v * LANES;
                     if let Some(update) = &p.update {
-                        // On their way while k runs.
+                        // They arrive while k runs.
                         (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(v)));
                     }
                     let mut sums = [zero(); VECTORS];
-                    if !p.start.is_null() {
+                    if !p.c_init.is_null() {
                         for v in 0..VECTORS {
-                            sums[v] =
-                                load(p.start.wrapping_add(row * p.start_stride + col + v * LANES), masks[v]);
+                            sums[v] = load(
+                                p.c_init.wrapping_add(row * p.c_init_stride + col + v * LANES),
+                                masks[v],
+                            );
                         }
                     }
                     let (a, b, count) = (
@@ -137,7 +136,7 @@ macro_rules! rows {
                     };
                     let constants = constants(update);
                     for v in 0..VECTORS {
-                        spend(update, constants, p.c, at(v), masks[v], sums[v]);
+                        apply_sgd(update, constants, p.c, at(v), masks[v], sums[v]);
                     }
                 }
             }

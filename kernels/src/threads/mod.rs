@@ -1,6 +1,7 @@
-//! How work is cut into pieces, and the threads that run them
+//! Parallel loops: how work is divided into tasks, and the threads that run them
 
 pub(crate) mod block_mut;
 pub(crate) mod parallel;
 pub(crate) mod partition;
+mod sync;
 pub mod team;

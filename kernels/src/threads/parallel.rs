@@ -1,57 +1,58 @@
-//! Parallel loops: by the team that this thread leads, or else by the current `rayon` pool
+//! Parallel loops, run by the team that this thread leads or else by the current `rayon` pool
 
 use rayon::prelude::*;
 
-use crate::threads::team::{is_alone, led};
+use crate::threads::team::{TeamHandle, is_serial};
 
-/// Multiply-adds that are worth waking the pool's threads for: some 60 µs, twice what waking costs
-const WORTH_WAKING: usize = 1 << 21;
-/// Multiply-adds that are worth sharing with threads that stand by: with the last layer's backward pass on one thread,
-/// an epoch of tiny on two takes 0.97 of the time
-const WORTH_SHARING: usize = 1 << 15;
+/// Multiply-adds from which waking the pool's threads pays: about 60 µs, twice what waking costs
+const MIN_WORK_TO_WAKE: usize = 1 << 21;
+/// Multiply-adds from which sharing with a waiting team pays (docs/engine.md, row "last layer on one thread")
+const MIN_WORK_TO_SHARE: usize = 1 << 15;
 
-/// Calls `f(0)` to `f(pieces − 1)`, each once, on the threads at hand; returns when all are done
+/// Calls `f(0)` to `f(tasks − 1)`, each once, on the available threads; returns when all are done
 ///
 /// # Panics
 /// If one of the calls does.
-pub(crate) fn parallel_for(pieces: usize, f: impl Fn(usize) + Sync) {
-    if pieces <= 1 || is_alone() {
-        (0..pieces).for_each(f);
-    } else if let Some(team) = led() {
-        team.run(pieces, &f);
+pub(crate) fn parallel_for(tasks: usize, f: impl Fn(usize) + Sync) {
+    if tasks <= 1 || is_serial() {
+        (0..tasks).for_each(f);
+    } else if let Some(team) = TeamHandle::current() {
+        team.run(tasks, &f);
     } else if rayon::current_num_threads() > 1 {
-        (0..pieces).into_par_iter().with_max_len(1).for_each(&f);
+        (0..tasks).into_par_iter().with_max_len(1).for_each(&f);
     } else {
-        (0..pieces).for_each(f);
+        (0..tasks).for_each(f);
     }
 }
 
-/// As [`parallel_for`], for pieces that are `work` multiply-adds in all: little work stays on the caller's thread, and
-/// outside a scope, where other threads have to be woken, also some more
-pub(crate) fn parallel_for_work(pieces: usize, work: usize, f: impl Fn(usize) + Sync) {
-    if work < if led().is_some() { WORTH_SHARING } else { WORTH_WAKING } {
-        (0..pieces).for_each(f);
+/// The same as [`parallel_for`], for tasks of `work` multiply-adds in total: with too little work, the caller's thread
+/// runs all of them
+///
+/// More work is needed outside a team, where threads have to be woken.
+pub(crate) fn parallel_for_work(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
+    if work < if TeamHandle::current().is_some() { MIN_WORK_TO_SHARE } else { MIN_WORK_TO_WAKE } {
+        (0..tasks).for_each(f);
     } else {
-        parallel_for(pieces, f);
+        parallel_for(tasks, f);
     }
 }
 
-/// Calls `f(i, piece)` for the pieces of `len` numbers (the last may be shorter) that `data` is cut into
+/// Calls `f(i, chunk)` for the chunks of `len` elements of `data`, of which the last may be shorter
 ///
 /// # Panics
 /// If `len` is 0, or one of the calls does.
 pub(crate) fn for_each_chunk<T: Send>(data: &mut [T], len: usize, f: impl Fn(usize, &mut [T]) + Sync) {
-    assert!(len > 0, "pieces of 0 numbers");
+    assert!(len > 0, "chunks of 0 elements");
     let (total, start) = (data.len(), SendPtr::new(data.as_mut_ptr()));
     parallel_for(total.div_ceil(len), |i| {
         let from = i * len;
-        // SAFETY: `from < total`, so the piece lies inside `data`, which is borrowed mutably until all
-        // pieces are done. Each i is called once, and pieces of different i don't overlap.
+        // SAFETY: `from < total`, so the chunk lies inside `data`, which is borrowed mutably until all tasks are done.
+        // Each i is called once, and chunks of different i don't overlap.
         f(i, unsafe { std::slice::from_raw_parts_mut(start.get().add(from), len.min(total - from)) });
     });
 }
 
-/// As [`for_each_chunk`], for two slices of one length that are cut alike
+/// The same as [`for_each_chunk`], for two slices of one length that are divided alike
 ///
 /// # Panics
 /// If the lengths differ, `len` is 0, or one of the calls panics.
@@ -61,19 +62,19 @@ pub(crate) fn for_each_chunk2<T: Send>(
     len: usize,
     f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
 ) {
-    assert!(a.len() == b.len(), "slices of {} and {} numbers", a.len(), b.len());
+    assert!(a.len() == b.len(), "slices of {} and {} elements", a.len(), b.len());
     let (total, b) = (b.len(), SendPtr::new(b.as_mut_ptr()));
     for_each_chunk(a, len, |i, a| {
         let from = i * len;
         debug_assert!(from + a.len() <= total);
-        // SAFETY: as in `for_each_chunk`: `a` is piece i of a slice of the same length, cut alike.
+        // SAFETY: as in `for_each_chunk`: `a` is chunk i of a slice of the same length, divided alike.
         f(i, a, unsafe { std::slice::from_raw_parts_mut(b.get().add(from), a.len()) });
     });
 }
 
-/// A pointer that may go to other threads; whoever uses it argues why that is sound
+/// A pointer that may go to other threads; every use argues why that is sound
 pub(crate) struct SendPtr<T>(*mut T);
-// SAFETY: it is only an address; every place that follows it has its own argument.
+// SAFETY: it is only an address; every place that dereferences it has its own argument.
 unsafe impl<T: Send> Send for SendPtr<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for SendPtr<T> {}
@@ -89,14 +90,21 @@ impl<T> SendPtr<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::AssertUnwindSafe;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
-    use crate::threads::team::scope;
+    use crate::threads::team::{run_serial, scope};
+
+    fn pool(threads: usize) -> rayon::ThreadPool {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+    }
 
     #[test]
     fn chunks_cover_the_slice_and_know_their_number() {
         for threads in [1, 3] {
             let (mut a, mut b) = (vec![0; 103], vec![0; 103]);
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
+            pool(threads).install(|| {
                 scope(|| {
                     for_each_chunk2(&mut a, &mut b, 10, |i, a, b| {
                         a.fill(i);
@@ -107,5 +115,63 @@ mod tests {
             assert!(a.iter().enumerate().all(|(at, &i)| i == at / 10));
             assert!(b.iter().enumerate().all(|(at, &i)| i == at / 10 * 10));
         }
+    }
+
+    #[test]
+    fn every_index_is_called_once_for_any_number_of_threads_and_tasks() {
+        for (threads, rounds) in [(1, 300), (2, 300), (3, 300), (8, 300), (70, 5)] {
+            pool(threads).install(|| {
+                scope(|| {
+                    for round in 0..rounds {
+                        for n in [0, 1, 2, 5, 63, 64, 65, 200] {
+                            let calls: Vec<_> = (0..n).map(|_| AtomicUsize::new(0)).collect();
+                            parallel_for(n, |i| {
+                                calls[i].fetch_add(1, Ordering::Relaxed);
+                            });
+                            let all = calls.iter().all(|c| c.load(Ordering::Relaxed) == 1);
+                            assert!(all, "{threads} threads, round {round}, {n} indices");
+                        }
+                    }
+                });
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_task_reaches_the_caller_and_the_pool_lives_on() {
+        let pool = pool(3);
+        for culprit in [0, 17, 63] {
+            let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                pool.install(|| scope(|| parallel_for(64, |i| assert!(i != culprit, "planted"))));
+            }));
+            assert!(result.is_err());
+        }
+        assert_eq!(pool.install(|| scope(|| 7)), 7);
+    }
+
+    #[test]
+    fn run_serial_keeps_loops_on_the_thread_until_it_ends() {
+        pool(3).install(|| {
+            let here = std::thread::current().id();
+            run_serial(|| parallel_for(50, |_| assert_eq!(std::thread::current().id(), here)));
+            assert!(!is_serial());
+        });
+    }
+
+    #[test]
+    fn a_loop_inside_a_task_and_a_scope_inside_a_scope_still_finish() {
+        let count = AtomicUsize::new(0);
+        pool(2).install(|| {
+            scope(|| {
+                scope(|| {
+                    parallel_for(4, |_| {
+                        parallel_for(5, |_| {
+                            count.fetch_add(1, Ordering::Relaxed);
+                        });
+                    });
+                });
+            });
+        });
+        assert_eq!(count.into_inner(), 20);
     }
 }

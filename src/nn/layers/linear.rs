@@ -1,6 +1,6 @@
 //! Fully connected layer
 
-use chainrule_kernels::{Engine, Gradient, Map, Scalar, SgdRule};
+use chainrule_kernels::{self as kernels, DenseKernels, Gradient, Scalar, SgdStep};
 
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::{Parameter, Shape, Tensor};
@@ -18,17 +18,6 @@ pub struct Linear<T> {
     pub dw: Matrix<T>,
     /// ∂L/∂b
     pub db: Vec<T>,
-}
-
-/// What a linear layer needs to make its step of SGD inside the backward pass
-#[derive(Debug)]
-pub struct Step<'a, T> {
-    /// η, μ and λ
-    pub rule: SgdRule<T>,
-    /// Velocities of the weights; empty when μ = 0
-    pub vw: &'a mut [T],
-    /// Velocities of the bias; empty when μ = 0
-    pub vb: &'a mut [T],
 }
 
 impl<T: Scalar> Linear<T> {
@@ -67,7 +56,13 @@ impl<T: Scalar> Linear<T> {
     /// # Panics
     /// If the shapes don't fit.
     #[track_caller]
-    pub fn forward(&self, x: &Matrix<T>, f: Map, y: &mut Matrix<T>, engine: &mut Engine<T>) {
+    pub fn forward(
+        &self,
+        x: &Matrix<T>,
+        f: kernels::Activation,
+        y: &mut Matrix<T>,
+        engine: &mut DenseKernels<T>,
+    ) {
         engine.affine(x.view(), self.w.view(), &self.b, f, y.view_mut());
     }
 
@@ -83,13 +78,13 @@ impl<T: Scalar> Linear<T> {
         &mut self,
         x: &Matrix<T>,
         dy: &Matrix<T>,
-        dx: Option<(&mut Matrix<T>, Map)>,
-        step: Option<Step<'_, T>>,
-        engine: &mut Engine<T>,
+        dx: Option<(&mut Matrix<T>, kernels::Activation)>,
+        step: Option<SgdStep<'_, T>>,
+        engine: &mut DenseKernels<T>,
     ) {
         let Self { w, b, dw, db } = self;
         let gradient = match step {
-            Some(Step { rule, vw, vb }) => Gradient::Step { rule, b, vw, vb },
+            Some(step) => Gradient::Step { b, step },
             None => {
                 dw.set_rows(w.rows());
                 Gradient::Store { dw: dw.data_mut(), db }
@@ -110,12 +105,12 @@ mod tests {
         layer.b = vec![0.5, -0.5];
         let x = Matrix::from_slice(&[1.0, 0.0, -1.0, 2.0, 1.0, 0.0], 2, 3);
         let mut y = Matrix::from_fn(2, 2, |_, _| f64::NAN);
-        let mut engine = Engine::default();
-        layer.forward(&x, Map::Identity, &mut y, &mut engine);
+        let mut engine = DenseKernels::default();
+        layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
         assert_eq!(y.data(), [-3.5, -4.5, 5.5, 7.5]);
         let dy = Matrix::from_slice(&[1.0, 2.0, 3.0, 4.0], 2, 2);
         let mut dx = Matrix::from_fn(2, 3, |_, _| f64::NAN);
-        layer.backward(&x, &dy, Some((&mut dx, Map::Identity)), None, &mut engine);
+        layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);
         assert_eq!(layer.dw.data(), [7.0, 10.0, 3.0, 4.0, -1.0, -2.0]);
         assert_eq!(layer.db, [4.0, 6.0]);
         assert_eq!(dx.data(), [5.0, 11.0, 17.0, 11.0, 25.0, 39.0]);

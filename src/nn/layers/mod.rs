@@ -9,12 +9,12 @@ mod linear;
 mod relu;
 mod sigmoid;
 
-pub use linear::{Linear, Step};
+pub use linear::Linear;
 
 use std::fmt;
 use std::str::FromStr;
 
-use chainrule_kernels::{Engine, Map, Scalar};
+use chainrule_kernels::{self as kernels, DenseKernels, Scalar, SgdStep};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ impl<T: Scalar> Layer<T> {
     }
 
     /// The kernel by which the linear layer before this layer can compute it too; `None` if there is none
-    pub fn fused(&self) -> Option<Map> {
+    pub fn fused(&self) -> Option<kernels::Activation> {
         match self {
             Self::Linear(_) => None,
             Self::Relu => Some(relu::FUSED),
@@ -105,7 +105,13 @@ impl<T: Scalar> Layer<T> {
     /// # Panics
     /// If the shapes don't fit.
     #[track_caller]
-    pub fn forward(&self, x: &Matrix<T>, f: Map, y: &mut Matrix<T>, engine: &mut Engine<T>) {
+    pub fn forward(
+        &self,
+        x: &Matrix<T>,
+        f: kernels::Activation,
+        y: &mut Matrix<T>,
+        engine: &mut DenseKernels<T>,
+    ) {
         match self {
             Self::Linear(linear) => linear.forward(x, f, y, engine),
             Self::Relu => relu::forward(x, y),
@@ -126,9 +132,9 @@ impl<T: Scalar> Layer<T> {
         &mut self,
         (x, y): (&Matrix<T>, &Matrix<T>),
         dy: &Matrix<T>,
-        dx: Option<(&mut Matrix<T>, Map)>,
-        step: Option<Step<'_, T>>,
-        engine: &mut Engine<T>,
+        dx: Option<(&mut Matrix<T>, kernels::Activation)>,
+        step: Option<SgdStep<'_, T>>,
+        engine: &mut DenseKernels<T>,
     ) {
         let elementwise = match self {
             Self::Linear(linear) => return linear.backward(x, dy, dx, step, engine),

@@ -2,12 +2,12 @@
 //!
 //! Source: Nair and Hinton, *Rectified Linear Units Improve Restricted Boltzmann Machines* (2010).
 
-use chainrule_kernels::{Map, Scalar};
+use chainrule_kernels::{self as kernels, Scalar};
 
 use crate::nn::matrix::Matrix;
 
 /// The kernel that a linear layer applies to its product; it runs the same loop as [`forward`]
-pub const FUSED: Map = Map::Relu;
+pub const FUSED: kernels::Activation = kernels::Activation::Relu;
 
 /// `Y ← max(X, 0)`
 pub fn forward<T: Scalar>(x: &Matrix<T>, y: &mut Matrix<T>) {

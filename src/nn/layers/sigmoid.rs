@@ -2,12 +2,12 @@
 //!
 //! Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 3.10.
 
-use chainrule_kernels::{Map, Scalar};
+use chainrule_kernels::{self as kernels, Scalar};
 
 use crate::nn::matrix::Matrix;
 
 /// The kernel that a linear layer applies to its product; it runs the same loop as [`forward`]
-pub const FUSED: Map = Map::Sigmoid;
+pub const FUSED: kernels::Activation = kernels::Activation::Sigmoid;
 
 /// `Y ← 1 / (1 + e⁻ˣ)`
 pub fn forward<T: Scalar>(x: &Matrix<T>, y: &mut Matrix<T>) {

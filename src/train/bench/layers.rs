@@ -1,6 +1,6 @@
 //! The products of each layer of a net, and the loops of a training step that are no products
 
-use chainrule_kernels::{self as kernels, Engine, EngineKind, Gradient, Map, SgdRule, View, ViewMut};
+use chainrule_kernels::{self as kernels, Backend, DenseKernels, Gradient, SgdRule, SgdStep, View, ViewMut};
 
 use super::Net;
 use super::measure::Measurements;
@@ -13,7 +13,7 @@ const RULE: SgdRule<f32> = SgdRule { eta: 1e-12, mu: 0.9, lambda: 0.0 };
 /// Measures each layer of a net, forward and backward with its step
 ///
 /// Once with operands without zeros, once with as many zeros as training meets in images and after a ReLU.
-pub fn products(to: &mut Measurements<'_>, net: &Net, engine: EngineKind) {
+pub fn products(to: &mut Measurements<'_>, net: &Net, engine: Backend) {
     for zeros in [false, true] {
         for layer in 0..net.dims.0.len() - 1 {
             product(to, net, layer, engine, zeros);
@@ -21,10 +21,10 @@ pub fn products(to: &mut Measurements<'_>, net: &Net, engine: EngineKind) {
     }
 }
 
-fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: EngineKind, zeros: bool) {
+fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: Backend, zeros: bool) {
     let (m, k, n) = (net.batch_size, net.dims.0[l], net.dims.0[l + 1]);
     let is_last = l + 2 == net.dims.0.len();
-    let f = if is_last { Map::Identity } else { Map::Relu };
+    let f = if is_last { kernels::Activation::Identity } else { kernels::Activation::Relu };
     let (mut x, mut w, mut y, mut dx) = (wave(m, k, 1), wave(k, n, 2), wave(m, n, 3), wave(m, k, 4));
     let mut dy = wave(m, n, 5);
     if zeros {
@@ -35,7 +35,7 @@ fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: EngineKind, z
         }
     }
     let (mut b, mut vw, mut vb) = (vec![0.0; n], Matrix::<f32>::zeros(k, n), vec![0.0; n]);
-    let mut engine = Engine::new(engine);
+    let mut engine = DenseKernels::new(engine);
     let shape = format!("{m}×{k}·{k}×{n}{}", if zeros { ", half zeros" } else { "" });
     let gflop = 2e-9 * (m * k * n) as f64;
     let forward_s = to.effort.in_team(|| {
@@ -44,8 +44,8 @@ fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: EngineKind, z
     });
     to.flops("product", format!("forward {shape}"), forward_s, gflop, None);
     let backward_s = to.effort.in_team(|| {
-        let step = Gradient::Step { rule: RULE, b: &mut b, vw: vw.data_mut(), vb: &mut vb };
-        let dx = (l > 0).then(|| (dx.data_mut(), Map::Relu));
+        let step = Gradient::Step { b: &mut b, step: SgdStep { rule: RULE, vw: vw.data_mut(), vb: &mut vb } };
+        let dx = (l > 0).then(|| (dx.data_mut(), kernels::Activation::Relu));
         engine.affine_backward(x.view(), dy.view(), w.data_mut(), dx, step);
     });
     let (what, count) = if l > 0 { ("dX, dW, step", 2.0) } else { ("dW, step", 1.0) };
@@ -57,9 +57,9 @@ pub fn loops(to: &mut Measurements<'_>) {
     const ROWS: usize = 64;
     let wide = ROWS * 1024;
     let mut x = wave(ROWS, 1024, 1);
-    let relu_s = to.effort.in_team(|| Map::Relu.forward(x.data_mut()));
+    let relu_s = to.effort.in_team(|| kernels::Activation::Relu.forward(x.data_mut()));
     to.bytes("loop", format!("ReLU of {wide} numbers"), relu_s, 8 * wide);
-    let sigmoid_s = to.effort.in_team(|| Map::Sigmoid.forward(x.data_mut()));
+    let sigmoid_s = to.effort.in_team(|| kernels::Activation::Sigmoid.forward(x.data_mut()));
     to.bytes("loop", format!("sigmoid of {wide} numbers"), sigmoid_s, 8 * wide);
     let (mut z, mut max, mut log_sum) = (wave(ROWS, 10, 2), vec![0.0; ROWS], vec![0.0; ROWS]);
     let softmax_s = to.effort.in_team(|| kernels::softmax_rows(z.data_mut(), 10, &mut max, &mut log_sum));

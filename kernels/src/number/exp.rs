@@ -1,10 +1,9 @@
-//! Our own `eˣ`: branch-free, so that a loop over it becomes vectors
+//! `eˣ` without branches, so that the compiler can vectorise a loop over it
 //!
-//! `eˣ = 2ᵏ eʳ` with `k = round(x / ln 2)` and `r = x − k ln 2`, `|r| ≤ ln 2 / 2`. `ln 2` is held in two
-//! parts, the first so short that `k` times it is exact. `eʳ` is its Taylor polynomial, of a degree at
-//! which the rest term `rⁿ⁺¹/(n+1)!` is below a sixth of a unit in the last place (ulp). `2ᵏ` is built from
-//! the exponent bits, in two factors, so that results beyond the largest number become infinite and
-//! those below the smallest normal one become denormal by themselves.
+//! `eˣ = 2ᵏ eʳ` with `k = round(x / ln 2)` and `r = x − k ln 2`, `|r| ≤ ln 2 / 2`. `ln 2` is stored in two
+//! parts, of which the first is short enough for its product with `k` to be exact. `eʳ` is a Taylor polynomial, of a
+//! degree at which the remainder `rⁿ⁺¹/(n+1)!` is below a sixth of a unit in the last place (ulp). `2ᵏ` is made from
+//! exponent bits, in two factors, so that too large results become infinite and too small ones subnormal.
 //!
 //! Error: below 2 ulp for normal results (tested: `exp_is_within_two_ulp`). Infinite above 88.73 (f32) and
 //! 709.79 (f64); 0 below −104 and −746; NaN stays NaN.
@@ -16,10 +15,10 @@ macro_rules! exp {
      $low:literal, $high:literal, $ln2_hi:expr, $ln2_lo:expr, [$($coefficient:expr),+]) => {
         #[inline(always)]
         pub(crate) fn $name(x: $t) -> $t {
-            // Comparisons rather than min and max: those would turn NaN into a number.
+            // Comparisons, since min and max would turn NaN into a number.
             let x = if x < $low { $low } else { x };
             let x = if x > $high { $high } else { x };
-            // Adding 1.5·2^(mantissa bits) rounds to an integer, which then stands in the lowest bits.
+            // Adding 1.5·2^(mantissa bits) rounds to an integer, which is then in the lowest bits.
             let shifted = x * std::$t::consts::LOG2_E + $magic;
             let k = (shifted.to_bits() as $int).wrapping_sub(($magic as $t).to_bits() as $int);
             let whole = shifted - $magic;
@@ -33,7 +32,7 @@ macro_rules! exp {
     };
 }
 
-// 0.3466⁸/8! = 0.09 ulp of f32.
+// The remainder is 0.3466⁸/8! = 0.09 ulp of f32.
 exp!(
     exp_f32,
     f32,
@@ -47,7 +46,7 @@ exp!(
     -2.121_944_4e-4,
     [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0]
 );
-// 0.3466¹⁴/14! = 0.02 ulp of f64. ln 2 in parts of 32 and 53 bits.
+// The remainder is 0.3466¹⁴/14! = 0.02 ulp of f64. The parts of ln 2 have 32 and 53 bits.
 exp!(
     exp_f64,
     f64,
@@ -97,7 +96,7 @@ mod tests {
             }
         }
         assert!(worst < 2.0, "f32: {worst} ulp");
-        // f64 against the standard library, whose error of at most 1 ulp is granted on top.
+        // f64 against the standard library, whose error of at most 1 ulp is added to the bound.
         let mut worst = 0f64;
         for i in -7_080_000..=7_090_000 {
             let x = f64::from(i) * 1.0000001e-4;
@@ -121,10 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn results_below_the_smallest_normal_number_are_denormal_not_zero() {
+    fn results_below_the_smallest_normal_number_are_subnormal_not_zero() {
         let x = -100.0f32;
         let want = f64::from(x).exp();
-        // One step of a denormal f32 is 2⁻¹⁴⁹.
+        // One step of a subnormal f32 is 2⁻¹⁴⁹.
         assert!((f64::from(exp_f32(x)) - want).abs() <= 1.5 * 2f64.powi(-149));
     }
 }

@@ -1,0 +1,35 @@
+//! What a backward pass does with the gradients of a layer
+
+use crate::elementwise::sgd::SgdStep;
+
+/// What a backward pass does with the gradients of W and b
+#[derive(Debug)]
+pub enum Gradient<'a, T> {
+    /// `dw ← ∂L/∂W`, `db ← ∂L/∂b`; the old content is not read
+    Store {
+        /// d_in × d_out
+        dw: &'a mut [T],
+        /// d_out
+        db: &'a mut [T],
+    },
+    /// Applies a step of SGD ([`sgd`](crate::sgd)) to W and b; the gradients are not kept
+    Step {
+        /// d_out
+        b: &'a mut [T],
+        /// The constants, and the velocities of W and b
+        step: SgdStep<'a, T>,
+    },
+}
+
+impl<T> Gradient<'_, T> {
+    /// Whether all slices fit a layer of `weights` weights and `d_out` outputs
+    pub(crate) fn fits(&self, weights: usize, d_out: usize) -> bool {
+        let is_velocity = |v: &[T], of: usize| v.is_empty() || v.len() == of;
+        match self {
+            Self::Store { dw, db } => dw.len() == weights && db.len() == d_out,
+            Self::Step { b, step } => {
+                b.len() == d_out && is_velocity(step.vw, weights) && is_velocity(step.vb, d_out)
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The rows of a batch, gathered from bytes
+
+use std::ops::Range;
+
+use super::same_len;
+use crate::cpu::simd_level::multiversion;
+use crate::number::Number;
+use crate::threads::block_mut::{BlockMut, for_each_block};
+
+/// `out[i, :] ← bytes[rows[i], :] / 255`, correctly rounded: scales the pixels of chosen images to [0, 1]
+///
+/// * `bytes` and `out` are row-major with `cols` columns
+/// * tasks are the blocks of columns of the first layer's product, so that the core that multiplies a block has gathered it
+/// * `next`: the rows of the next call, or empty; they are prefetched, since they lie anywhere in memory
+///
+/// # Panics
+/// If `out` is not `rows.len()` rows of `cols`, or a row is beyond `bytes`.
+#[track_caller]
+pub fn scale_rows<T: Number>(bytes: &[u8], rows: &[u32], next: &[u32], out: &mut [T], cols: usize) {
+    same_len("scale_rows", out.len(), rows.len() * cols);
+    for_each_block(out, cols, |columns, out| scale_block(bytes, rows, next, out, columns, cols));
+}
+multiversion! {
+    fn scale_block<T>(
+        bytes: &[u8],
+        rows: &[u32],
+        next: &[u32],
+        out: BlockMut<'_, T>,
+        columns: Range<usize>,
+        cols: usize,
+    ) {
+        let part = |row: u32| &bytes[row as usize * cols..][..cols][columns.clone()];
+        let mut next = next.iter();
+        for (out, &row) in out.into_rows().zip(rows) {
+            if let Some(&row) = next.next() {
+                prefetch(part(row));
+            }
+            let bytes = part(row);
+            for (out, &byte) in out.iter_mut().zip(bytes) {
+                *out = T::pixel(byte);
+            }
+        }
+    }
+}
+
+/// Starts loading the cache lines of `bytes` into L2
+#[inline(always)]
+fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a hint that touches no memory, and SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chosen_rows_of_bytes_are_scaled() {
+        for cols in [1, 15, 300, 784] {
+            let bytes: Vec<u8> = (0..5 * cols).map(|at| (at * 7 % 256) as u8).collect();
+            let rows = [3, 0, 3, 4];
+            let mut out = vec![f32::NAN; rows.len() * cols];
+            scale_rows(&bytes, &rows, &[4, 1], &mut out, cols);
+            for (i, row) in rows.into_iter().enumerate() {
+                let want = bytes[row as usize * cols..][..cols].iter().map(|&byte| f32::from(byte) / 255.0);
+                assert!(out[i * cols..][..cols].iter().copied().eq(want));
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! A block of a product, computed by one thread
+//!
+//! Both kernels need the rows of B close together; otherwise a block of B is packed into scratch first. For tiles that is a
+//! panel of all k rows and [`NR`] columns. For rows that skip zeros, which read their block of B again and again, it
+//! is [`KC`] rows of [`NC_BYTES`], which fit in L1.
+
+use std::ops::Range;
+
+use crate::aligned::whole_lines;
+use crate::cpu::simd_level::multiversion;
+use crate::gemm::Gemm;
+use crate::gemm::dispatch::Scalar;
+use crate::view::View;
+
+/// Columns of a panel of tiles: two vectors of AVX-512 in f32, two cache lines
+pub(crate) const NR: usize = 32;
+/// Bytes between rows from which they are packed: such rows are on a page each, and fall into the same few sets of the
+/// caches (docs/engine.md, row "packing far rows")
+const PAGE: usize = 4096;
+/// Rows or columns that have to read a panel before packing it pays: two tiles of AVX-512 pay for the copy many times
+const MIN_PANEL_USES: usize = 32;
+/// Rows of a block of B for skipping zeros: the bits of a mask (docs/engine.md, row "shallower blocks")
+const KC: usize = 64;
+/// Bytes of a row of such a block: 8 vectors of AVX-512, which makes a block 32 KiB
+const NC_BYTES: usize = 512;
+/// Skip zeros if at most this fraction of A is nonzero (docs/engine.md, row "density of A")
+const MAX_DENSITY: f64 = 0.6;
+/// Inner dimension and rows from which skipping zeros pays: for shorter rows, making a mask takes as long as the row
+const MIN_SKIP: usize = 16;
+/// Rows of A that are counted to estimate its density
+const SAMPLES: usize = 8;
+
+/// The kernel that computes a product; the bits are the same, except for the sign of a zero
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    /// Register tiles (`microkernel.rs`)
+    Dense,
+    /// Row by row, skipping the zeros of A (`skip_zeros.rs`)
+    SkipZeros,
+}
+
+impl Kernel {
+    /// The faster kernel for A, or its transpose, times a matrix of n columns, estimated from some rows of A
+    pub(crate) fn choose<T: Scalar>(a: View<'_, T>, n: usize) -> Self {
+        let (m, k) = a.shape();
+        // A row of fewer columns has too few sums to hide the latency of a multiply-add (docs/engine.md, row "narrow
+        // products").
+        if n < block_columns::<T>() || k < MIN_SKIP || m < MIN_SKIP {
+            return Self::Dense;
+        }
+        let rows = a.data().chunks_exact(k).step_by(m / SAMPLES).take(SAMPLES);
+        let nonzero: usize = rows.map(count_nonzero).sum();
+        if nonzero as f64 <= MAX_DENSITY * (SAMPLES * k) as f64 { Self::SkipZeros } else { Self::Dense }
+    }
+}
+multiversion! {
+    fn count_nonzero<T>(row: &[T]) -> usize {
+        row.iter().map(|&x| u32::from(x != T::ZERO)).sum::<u32>() as usize
+    }
+}
+
+/// Columns of a block of B for skipping zeros
+pub(crate) fn block_columns<T: Scalar>() -> usize {
+    NC_BYTES / T::BYTES
+}
+
+/// Whether rows that are `stride` elements apart are at least a page apart
+pub(crate) fn is_far<T: Scalar>(stride: usize) -> bool {
+    stride * T::BYTES >= PAGE
+}
+
+impl<T: Scalar> Gemm<T> {
+    /// Scratch elements that [`Self::compute_block`] needs for `rows` rows
+    pub(crate) fn scratch_len(&self, rows: usize, kernel: Kernel) -> usize {
+        let (block, sums) = match kernel {
+            Kernel::Dense => (self.k * NR, 0),
+            Kernel::SkipZeros => (KC * block_columns::<T>(), rows * block_columns::<T>()),
+        };
+        block + sums + if self.a_transposed { whole_lines::<T>(self.k * rows) } else { 0 }
+    }
+
+    /// Computes rows `rows` and columns `cols` of C, and calls `done` with each range of columns that is complete
+    ///
+    /// # Safety
+    /// The contract of [`Gemm`] holds for these rows and columns. [`Self::scratch_len`] elements at `scratch` are valid for
+    /// reading and writing, and no other thread accesses them.
+    pub(crate) unsafe fn compute_block(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        kernel: Kernel,
+        scratch: *mut T,
+        done: impl FnMut(Range<usize>),
+    ) {
+        // SAFETY: the caller keeps the contract.
+        unsafe {
+            match kernel {
+                Kernel::Dense => self.compute_dense(rows, cols, scratch, done),
+                Kernel::SkipZeros => self.compute_skipping_zeros(rows, cols, scratch, done),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::compute_block`].
+    unsafe fn compute_dense(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        scratch: *mut T,
+        mut done: impl FnMut(Range<usize>),
+    ) {
+        let mut p = *self;
+        if self.a_transposed && is_far::<T>(self.a_stride) && cols.len() >= MIN_PANEL_USES {
+            let a = scratch.wrapping_add(self.k * NR);
+            // SAFETY: these columns of A, k elements each, fit in scratch after the panel.
+            unsafe { T::pack(self.a.add(rows.start), self.a_stride, self.k, rows.len(), a) };
+            (p.a, p.a_stride) = (a.wrapping_sub(rows.start), rows.len());
+        }
+        let far = is_far::<T>(self.b_stride) && rows.len() >= MIN_PANEL_USES;
+        let packed = self.b_transposed || far;
+        let step = if packed { NR } else { cols.len().max(1) };
+        for first in cols.clone().step_by(step) {
+            let cols = first..(first + step).min(cols.end);
+            if packed {
+                // SAFETY: a panel is at most `NR` columns of the k rows of B.
+                unsafe { self.pack_b(0..self.k, cols.clone(), scratch) };
+                (p.b, p.b_stride, p.b_transposed) = (scratch.wrapping_sub(first), cols.len(), false);
+            }
+            // SAFETY: the caller keeps the contract, and B is not transposed.
+            unsafe { T::tiles(&p, rows.clone(), cols.clone()) };
+            done(cols);
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::compute_block`].
+    unsafe fn compute_skipping_zeros(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        scratch: *mut T,
+        mut done: impl FnMut(Range<usize>),
+    ) {
+        let width = block_columns::<T>();
+        let (block, sums) = (scratch, scratch.wrapping_add(KC * width));
+        let mut p = *self;
+        if self.a_transposed {
+            let a = sums.wrapping_add(rows.len() * width);
+            // SAFETY: these columns of A, k elements each, fit in scratch after the block and the sums.
+            unsafe { T::transpose(self.a.add(rows.start), self.a_stride, 0..self.k, rows.len(), a) };
+            (p.a, p.a_stride, p.a_transposed) = (a.wrapping_sub(rows.start * self.k), self.k, false);
+        }
+        for first in cols.clone().step_by(width) {
+            let cols = first..(first + width).min(cols.end);
+            let sums = sums.wrapping_sub(rows.start * width + first);
+            for from in (0..self.k.max(1)).step_by(KC) {
+                let depth = from..(from + KC).min(self.k);
+                let mut q = Gemm { k: depth.len(), a: p.a.wrapping_add(from), ..p };
+                if self.b_transposed || self.b_stride > width {
+                    // SAFETY: the block holds `KC` rows of `width` elements.
+                    unsafe { self.pack_b(depth.clone(), cols.clone(), block) };
+                    (q.b, q.b_stride, q.b_transposed) = (block.wrapping_sub(first), cols.len(), false);
+                } else {
+                    q.b = self.b.wrapping_add(from * self.b_stride);
+                }
+                // Between blocks the sums are kept in scratch: rows of C may be a page apart, or hold weights.
+                if from > 0 {
+                    (q.c_init, q.c_init_stride) = (sums, width);
+                }
+                if depth.end < self.k {
+                    (q.c, q.c_stride, q.update) = (sums, width, None);
+                }
+                // SAFETY: the caller keeps the contract. Neither A nor B is transposed, k ≤ KC, and the sums have `width`
+                // elements for each row.
+                unsafe { T::skip_zeros(&q, rows.clone(), cols.clone()) };
+            }
+            done(cols);
+        }
+    }
+
+    /// Packs rows `depth` and columns `cols` of B, row after row
+    ///
+    /// # Safety
+    /// The elements exist, and `to` is valid for writing as many, which no other thread accesses.
+    unsafe fn pack_b(&self, depth: Range<usize>, cols: Range<usize>, to: *mut T) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.b_transposed {
+                T::transpose(self.b.add(depth.start), self.b_stride, cols, depth.len(), to);
+            } else {
+                let from = self.b.add(depth.start * self.b_stride + cols.start);
+                T::pack(from, self.b_stride, depth.len(), cols.len(), to);
+            }
+        }
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use crate::cpu::simd_level::{SimdLevel, simd_level};
+    use crate::elementwise::sgd::SgdRule;
+    use crate::gemm::Update;
+
+    /// Numbers in [−1, 1], of which the fraction `density` is not 0
+    fn numbers<T: Scalar>(len: usize, salt: usize, density: f64) -> Vec<T> {
+        let number = |i: usize| ((i * 7919 + salt * 104_729) % 2003) as f64 / 1001.0 - 1.0;
+        let kept = |i: usize| ((i * 40_503 + salt * 977) % 1009) as f64 <= density * 1009.0;
+        (0..len).map(|i| T::from_f64(if kept(i) { number(i) } else { 0.0 })).collect()
+    }
+
+    /// A matrix with `pad` NaN after each row, which must be neither read nor written
+    fn padded<T: Scalar>(rows: usize, cols: usize, pad: usize, data: &[T]) -> Vec<T> {
+        let row = |i: usize| data[i * cols..][..cols].iter().copied();
+        (0..rows).flat_map(|i| row(i).chain((0..pad).map(|_| T::from_f64(f64::NAN)))).collect()
+    }
+
+    /// The matrix without its padding
+    fn unpadded<T: Scalar>(cols: usize, pad: usize, data: &[T]) -> Vec<T> {
+        let rows = data.chunks_exact(cols + pad);
+        assert!(
+            rows.clone().all(|row| row[cols..].iter().all(|x| x.to_f64().is_nan())),
+            "padding was written"
+        );
+        rows.flat_map(|row| row[..cols].iter().copied()).collect()
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    struct Case {
+        shape: (usize, usize, usize),
+        a_transposed: bool,
+        b_transposed: bool,
+        /// C₀ is a matrix, and not one repeated row
+        full_init: bool,
+        step: bool,
+    }
+
+    /// C, and the velocities if there is a step
+    fn product<T: Scalar>(case: Case, kernel: Kernel, a: &[T]) -> (Vec<T>, Vec<T>) {
+        let (m, k, n) = case.shape;
+        let (a_shape, b_shape) = (
+            if case.a_transposed { (k, m) } else { (m, k) },
+            if case.b_transposed { (n, k) } else { (k, n) },
+        );
+        let a = padded(a_shape.0, a_shape.1, 3, a);
+        let b = padded(b_shape.0, b_shape.1, 5, &numbers::<T>(k * n, 2, 1.0));
+        let c_init = padded(m, n, 1, &numbers::<T>(m * n, 3, 1.0));
+        let [mut c, mut v] = [4, 5].map(|salt| padded(m, n, 2, &numbers::<T>(m * n, salt, 1.0)));
+        let [eta, mu, lambda] = [0.1, 0.9, 0.01].map(T::from_f64);
+        let update = Update { rule: SgdRule { eta, mu, lambda }, v: v.as_mut_ptr() };
+        let p = Gemm {
+            a_transposed: case.a_transposed,
+            b_stride: b_shape.1 + 5,
+            b_transposed: case.b_transposed,
+            c_init: c_init.as_ptr(),
+            c_init_stride: if case.full_init { n + 1 } else { 0 },
+            update: case.step.then_some(update),
+            ..Gemm::new(k, a.as_ptr(), a_shape.1 + 3, b.as_ptr(), n + 2, c.as_mut_ptr())
+        };
+        let len = p.scratch_len(m - m / 3, kernel);
+        let mut scratch = vec![T::from_f64(f64::NAN); len + 100];
+        let mut done = 0;
+        // In two blocks that don't end with a tile.
+        for rows in [0..m / 3, m / 3..m] {
+            // SAFETY: all operands have the elements that m, k, n and the strides reach; this is the only thread.
+            unsafe { p.compute_block(rows, 0..n, kernel, scratch.as_mut_ptr(), |cols| done += cols.len()) };
+        }
+        assert_eq!(done, 2 * n, "columns that were done");
+        assert!(
+            scratch[len..].iter().all(|x| x.to_f64().is_nan()),
+            "{case:?} {kernel:?}: wrote beyond its scratch"
+        );
+        (unpadded(n, 2, &c), unpadded(n, 2, &v))
+    }
+
+    /// Says loudly that a test did not run: an empty pass is not a pass
+    fn left_out(why: &str) {
+        eprintln!("LEFT OUT: {why}");
+    }
+
+    fn cases() -> impl Iterator<Item = Case> {
+        let shapes = [
+            (1, 1, 1),
+            (3, 0, 5),
+            (3, 16, 64),
+            (7, 63, 65),
+            (9, 64, 128),
+            (33, 65, 129),
+            (64, 130, 300),
+            (40, 200, 1100),
+            (1030, 70, 66),
+        ];
+        let cases = move |bits: u8| {
+            let [a_transposed, b_transposed, full_init, step] = [1, 2, 4, 8].map(|bit| bits & bit > 0);
+            shapes.map(|shape| Case { shape, a_transposed, b_transposed, full_init, step })
+        };
+        (0..16).flat_map(cases)
+    }
+
+    #[test]
+    fn both_kernels_give_the_same_numbers_and_stay_inside_their_operands() {
+        fn check<T: Scalar>() {
+            for case in cases() {
+                for density in [0.0, 0.05, 0.5, 1.0] {
+                    let a = numbers::<T>(case.shape.0 * case.shape.1, 1, density);
+                    let [dense, skip_zeros] =
+                        [Kernel::Dense, Kernel::SkipZeros].map(|kernel| product(case, kernel, &a));
+                    assert!(dense == skip_zeros, "{case:?} {density}");
+                }
+            }
+        }
+        if simd_level() == SimdLevel::Portable {
+            return left_out("the level is Portable, and these kernels need AVX2");
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn nan_is_not_skipped() {
+        fn check<T: Scalar>() {
+            let (m, k, n) = (20, 130, 70);
+            for at in [0, 63, 64, 129] {
+                let mut a = numbers::<T>(m * k, 1, 0.3);
+                a[5 * k + at] = T::from_f64(f64::NAN);
+                let case = Case {
+                    shape: (m, k, n),
+                    a_transposed: false,
+                    b_transposed: false,
+                    full_init: false,
+                    step: false,
+                };
+                for kernel in [Kernel::Dense, Kernel::SkipZeros] {
+                    let (c, _) = product(case, kernel, &a);
+                    let nan = |i: usize| c[i * n..][..n].iter().all(|x| x.to_f64().is_nan());
+                    assert!((0..m).all(|i| nan(i) == (i == 5)), "{kernel:?} {at}");
+                }
+            }
+        }
+        if simd_level() == SimdLevel::Portable {
+            return left_out("the level is Portable, and these kernels need AVX2");
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn half_zeros_are_skipped_and_few_or_narrow_ones_are_not() {
+        let choice = |density: f64, n: usize| {
+            let a: Vec<f32> = numbers(64 * 100, 1, density);
+            Kernel::choose(View::new(&a, 64, 100), n)
+        };
+        assert_eq!(choice(0.5, 128), Kernel::SkipZeros);
+        assert_eq!(choice(0.9, 128), Kernel::Dense);
+        assert_eq!(choice(0.5, 10), Kernel::Dense);
+        assert_eq!(Kernel::choose(View::new(&[0.0f64; 5 * 100], 5, 100), 128), Kernel::Dense);
+        assert_eq!(Kernel::choose(View::new(&[0.0f64; 0], 0, 0), 128), Kernel::Dense);
+        assert_eq!(Kernel::choose(View::new(&[0.0f64; 0], 20, 0), 128), Kernel::Dense);
+    }
+}

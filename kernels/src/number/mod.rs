@@ -1,0 +1,144 @@
+//! The two element types of the kernels
+
+mod exp;
+
+use std::fmt::{Debug, Display};
+use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// The arithmetic of `f32` and `f64` that the kernels need
+pub trait Number:
+    sealed::Sealed
+    + Copy
+    + Send
+    + Sync
+    + 'static
+    + Default
+    + Debug
+    + Display
+    + PartialOrd
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + MulAssign
+{
+    /// 0
+    const ZERO: Self;
+    /// 1
+    const ONE: Self;
+    /// The bound below which a velocity is set to 0: 2⁻⁹⁵ or 2⁻¹⁰⁰⁰; see [`sgd`](crate::sgd)
+    const NEGLIGIBLE: Self;
+    /// Distance from 1 to the next number: 2⁻²³ or 2⁻⁵²
+    const EPSILON: f64;
+    /// The type's name in Rust: `f32` or `f64`
+    const NAME: &'static str;
+    /// Size in memory and in files, in bytes
+    const BYTES: usize;
+
+    /// The nearest number of this type
+    fn from_f64(x: f64) -> Self;
+    /// The same number as `f64`, exactly
+    fn to_f64(self) -> f64;
+    /// `eˣ` by our own polynomial, within 2 units in the last place
+    fn exp(self) -> Self;
+    /// `ln x`
+    fn ln(self) -> Self;
+    /// `byte / 255`, correctly rounded
+    fn pixel(byte: u8) -> Self;
+    /// Whether the number is neither infinite nor NaN
+    fn is_finite(self) -> bool;
+    /// Appends the little-endian bytes
+    fn write_le(self, out: &mut Vec<u8>);
+    /// The number with these little-endian bytes, or `None` if there are not [`Self::BYTES`] of them
+    fn read_le(bytes: &[u8]) -> Option<Self>;
+}
+
+macro_rules! number {
+    ($t:ident, $exp:path, $negligible:expr, $hi:expr, $rest:expr) => {
+        impl Number for $t {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const NEGLIGIBLE: Self = $negligible;
+            const EPSILON: f64 = $t::EPSILON as f64;
+            const NAME: &'static str = stringify!($t);
+            const BYTES: usize = size_of::<$t>();
+
+            #[inline(always)]
+            fn from_f64(x: f64) -> Self {
+                x as $t
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            #[inline(always)]
+            fn exp(self) -> Self {
+                $exp(self)
+            }
+            #[inline(always)]
+            fn ln(self) -> Self {
+                self.ln()
+            }
+            #[inline(always)]
+            fn pixel(byte: u8) -> Self {
+                // 1/255 in two parts: HI is short enough that byte × HI is exact, so only the product with LO and the
+                // sum are rounded. The result equals the division for all 256 bytes (tested), and is faster
+                // (docs/engine.md, row "pixel").
+                const HI: $t = $hi;
+                const LO: $t = $rest / 255.0;
+                let b = byte as $t;
+                b * HI + b * LO
+            }
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                $t::is_finite(self)
+            }
+            fn write_le(self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+            fn read_le(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map($t::from_le_bytes)
+            }
+        }
+    };
+}
+
+// HI is 1/255 truncated to 16 bits (f32) and 45 bits (f64): times the byte's 8 bits, that fits in 24 and 53. The
+// remainders are 2⁻¹⁶/255 and 2⁻⁴⁸/255.
+number!(f32, exp::exp_f32, f32::from_bits((127 - 95) << 23), 32896.0 / 8_388_608.0, 1.0 / 65_536.0);
+number!(
+    f64,
+    exp::exp_f64,
+    f64::from_bits((1023 - 1000) << 52),
+    17_661_175_009_296.0 / 4_503_599_627_370_496.0,
+    1.0 / 281_474_976_710_656.0
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pixel_is_the_quotient_to_the_last_bit() {
+        for byte in 0..=255u8 {
+            assert_eq!(f32::pixel(byte), f32::from(byte) / 255.0, "{byte}");
+            assert_eq!(f64::pixel(byte), f64::from(byte) / 255.0, "{byte}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_the_same_after_writing_and_reading_their_bytes() {
+        let mut bytes = Vec::new();
+        (-1.5f32).write_le(&mut bytes);
+        assert_eq!(f32::read_le(&bytes), Some(-1.5));
+        assert_eq!(f64::read_le(&bytes), None);
+    }
+}
