@@ -35,7 +35,7 @@ use crate::view::View;
 /// Rows of Y in a block of tiles: a multiple of MR on both AVX2 and AVX-512
 const DENSE_ROWS: usize = 24;
 /// Rows of Y in a block that skips zeros: enough rows to amortise loading a block of W into L1 (docs/engine.md, row
-/// "fewer rows a block")
+/// "rows of a block that skips zeros")
 const SKIP_ROWS: usize = 64;
 /// The same where the block of W is packed first
 const PACKED_SKIP_ROWS: usize = 128;

@@ -90,8 +90,7 @@ macro_rules! number {
             #[inline(always)]
             fn pixel(byte: u8) -> Self {
                 // 1/255 in two parts: HI is short enough that byte × HI is exact, so only the product with LO and the
-                // sum are rounded. The result equals the division for all 256 bytes (tested), and is faster
-                // (docs/engine.md, row "pixel").
+                // sum are rounded. The result equals the division for all 256 bytes (tested).
                 const HI: $t = $hi;
                 const LO: $t = $rest / 255.0;
                 let b = byte as $t;
