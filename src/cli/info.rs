@@ -8,7 +8,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use chainrule::data::{Dataset, Split, idx};
 use chainrule::nn::model_file::{self, ModelFile};
-use chainrule::nn::parameter::Shape;
 use chainrule::train::dims::Dims;
 
 use super::format::times;
@@ -94,10 +93,7 @@ fn model(name: &str, file: &ModelFile<f64>) -> Result<String> {
     for tensor in file.model.tensors() {
         let least = tensor.data.iter().copied().fold(f64::INFINITY, f64::min);
         let most = tensor.data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let shape = match tensor.shape {
-            Shape::Vector(len) => len.to_string(),
-            Shape::Matrix(rows, cols) => format!("{cols}×{rows}"),
-        };
+        let shape = times(&tensor.shape.stored());
         writeln!(text, "{:<10} {shape:>12} {least:>14.6} {most:>14.6}", tensor.name())?;
     }
     Ok(text)

@@ -78,7 +78,7 @@ impl Check {
         let mut model = Mlp::new(features, &dims[1..dims.len() - 1], classes, activation, seed);
         let mut random = Random::new(seed, Purpose::GradientCheck);
         for parameter in model.parameters_mut().filter(|p| matches!(p.shape, Shape::Vector(_))) {
-            parameter.w.iter_mut().for_each(|b| *b = random.symmetric(0.5));
+            parameter.data.iter_mut().for_each(|b| *b = random.symmetric(0.5));
         }
         let mut x = Matrix::zeros(batch_size, features);
         for row in x.data_mut().chunks_exact_mut(features) {
@@ -104,7 +104,7 @@ impl Check {
     ) -> Vec<TensorCheck> {
         let gradients = alter(self.backpropagate());
         let mut checks = vec![self.check_logits(&gradients[0], samples)];
-        let names: Vec<_> = self.model.tensors().map(|t| (t.name(), t.shape.to_string())).collect();
+        let names: Vec<_> = self.model.parameters_mut().map(|p| (p.name(), p.shape.to_string())).collect();
         for (t, ((name, shape), gradient)) in names.into_iter().zip(&gradients[1..]).enumerate() {
             checks.push(self.check_parameter(t, name, shape, gradient, samples));
         }
@@ -118,7 +118,8 @@ impl Check {
         SoftmaxCrossEntropy::backward(workspace.output_mut(), labels);
         let logits = workspace.output_mut().data().to_vec();
         model.backward(workspace, None);
-        std::iter::once(logits).chain(model.parameters_mut().map(|parameter| parameter.g.to_vec())).collect()
+        let stored = model.parameters_mut().filter_map(|parameter| parameter.gradient);
+        std::iter::once(logits).chain(stored.map(|g| g.to_vec())).collect()
     }
 
     /// The loss's own gradient: the logits are moved, the net is not run
@@ -179,7 +180,7 @@ impl Check {
 
     /// The elements of parameter `t`, in the order of [`Mlp::parameters_mut`]
     fn parameter(&mut self, t: usize) -> &mut [f64] {
-        self.model.parameters_mut().nth(t).map_or(&mut [], |parameter| parameter.w)
+        self.model.parameters_mut().nth(t).map_or(&mut [], |parameter| parameter.data)
     }
 
     /// On which side of its kink each unit is; empty if no layer has a kink

@@ -1,11 +1,11 @@
 //! The multi-layer perceptron: a list of layers, run in order and back
 
-use chainrule_kernels::{self as kernels, Backend, Scalar, SgdStep, all_finite};
+use chainrule_kernels::{self as kernels, Backend, Scalar, all_finite};
 
-use crate::nn::init;
 use crate::nn::layers::{Activation, Layer, Linear};
 use crate::nn::matrix::Matrix;
-use crate::nn::parameter::{Parameter, Shape, Tensor, tensor_name};
+use crate::nn::parameter::{Tensor, TensorMut};
+use crate::nn::sgd::Sgd;
 use crate::nn::workspace::{Fusion, Workspace};
 use crate::random::{Purpose, Random};
 
@@ -20,7 +20,11 @@ pub struct Mlp<T> {
 }
 
 impl<T: Scalar> Mlp<T> {
-    /// A net `features → hidden_dims → classes` with the initial weights of `seed` (see [`init::weights`]), biases 0
+    /// A net `features → hidden_dims → classes` with the initial weights that `seed` gives and biases 0
+    ///
+    /// Weights are uniform in [−a, a) with a = [`Activation::weight_limit`], drawn in f64 layer by layer and row by row;
+    /// an f32 net starts from the rounded values. They are not normal, because a uniform number takes only exactly
+    /// rounded operations: the same seed gives the same weights on every machine.
     pub fn new(
         features: usize,
         hidden_dims: &[usize],
@@ -29,62 +33,31 @@ impl<T: Scalar> Mlp<T> {
         seed: u64,
     ) -> Self {
         let mut random = Random::new(seed, Purpose::StartWeights);
-        let dims: Vec<usize> = [&[features], hidden_dims, &[classes]].concat();
-        let linear = |pair: &[usize]| Linear::new(init::weights(pair[0], pair[1], activation, &mut random));
-        Self::from_layers(dims.windows(2).map(linear).collect(), activation)
+        Self::from_weights(&[&[features], hidden_dims, &[classes]].concat(), activation, |d_in, d_out| {
+            let limit = activation.weight_limit(d_in, d_out);
+            Matrix::from_fn(d_in, d_out, |_, _| T::from_f64(random.symmetric(limit)))
+        })
     }
 
-    /// A net of the given linear layers, with the activation between each two
-    ///
-    /// # Panics
-    /// If there is none, or their shapes don't chain.
-    pub fn from_layers(linear: Vec<Linear<T>>, activation: Activation) -> Self {
-        assert!(!linear.is_empty(), "a model without layers");
-        let mut dims = vec![linear[0].w.rows()];
+    /// A net of the given widths with the matrices that `weights(d_in, d_out)` returns, first to last, and biases 0
+    pub fn from_weights(
+        dims: &[usize],
+        activation: Activation,
+        mut weights: impl FnMut(usize, usize) -> Matrix<T>,
+    ) -> Self {
         let mut layers = Vec::new();
-        for linear in linear {
-            let shape = linear.w.shape();
-            assert!(dims.last() == Some(&shape.0), "a layer of {shape:?} after widths {dims:?}");
+        for pair in dims.windows(2) {
             if !layers.is_empty() {
                 layers.push(activation.layer());
             }
-            dims.push(shape.1);
-            layers.push(Layer::Linear(linear));
+            layers.push(Layer::Linear(Linear::new(weights(pair[0], pair[1]))));
         }
-        Self { layers, activation, dims }
-    }
-
-    /// A net of the given dimensions with the elements of its tensors, in the order of [`Self::shapes`]
-    ///
-    /// # Panics
-    /// If a tensor has not the length of its shape.
-    pub fn from_tensors(dims: &[usize], activation: Activation, tensors: &[Vec<T>]) -> Self {
-        let linear = dims.windows(2).zip(tensors.chunks(2)).map(|(pair, tensors)| {
-            let mut linear = Linear::new(Matrix::zeros(pair[0], pair[1]));
-            for (parameter, from) in linear.parameters_mut(0).into_iter().zip(tensors) {
-                parameter.w.copy_from_slice(from);
-            }
-            linear
-        });
-        Self::from_layers(linear.collect(), activation)
-    }
-
-    /// Names and shapes of the tensors of a net with these dimensions, in order
-    pub fn shapes(dims: &[usize]) -> Vec<(String, Shape)> {
-        let of = |(l, pair): (usize, &[usize])| {
-            Linear::<T>::shapes(pair[0], pair[1]).map(|(kind, shape)| (tensor_name(2 * l, kind), shape))
-        };
-        dims.windows(2).enumerate().flat_map(of).collect()
+        Self { layers, activation, dims: dims.to_vec() }
     }
 
     /// The layers, first to last
     pub fn layers(&self) -> &[Layer<T>] {
         &self.layers
-    }
-
-    /// The linear layers, first to last
-    pub fn linear_layers(&self) -> impl Iterator<Item = &Linear<T>> {
-        self.layers.iter().filter_map(Layer::as_linear)
     }
 
     /// The activation between the linear layers
@@ -112,9 +85,14 @@ impl<T: Scalar> Mlp<T> {
         self.layers.iter().enumerate().flat_map(|(at, layer)| layer.tensors(at))
     }
 
+    /// Every tensor for writing, first layer to last
+    pub fn tensors_mut(&mut self) -> impl Iterator<Item = TensorMut<'_, T>> {
+        self.layers.iter_mut().enumerate().flat_map(|(at, layer)| layer.tensors_mut(at))
+    }
+
     /// Every trained tensor with its gradient, first layer to last
-    pub fn parameters_mut(&mut self) -> impl Iterator<Item = Parameter<'_, T>> {
-        self.layers.iter_mut().enumerate().flat_map(|(at, layer)| layer.parameters_mut(at))
+    pub fn parameters_mut(&mut self) -> impl Iterator<Item = TensorMut<'_, T>> {
+        self.tensors_mut().filter(|tensor| tensor.gradient.is_some())
     }
 
     /// Sets all stored gradients to 0
@@ -122,7 +100,7 @@ impl<T: Scalar> Mlp<T> {
     /// A training step needs no such call, since [`Self::backward`] overwrites the gradients. It is for
     /// callers that sum gradients of their own.
     pub fn zero_grad(&mut self) {
-        self.parameters_mut().for_each(|parameter| parameter.g.fill(T::ZERO));
+        self.tensors_mut().filter_map(|tensor| tensor.gradient).for_each(|g| g.fill(T::ZERO));
     }
 
     /// Memory and backend for batches of up to `rows` rows, forward and backward
@@ -157,31 +135,21 @@ impl<T: Scalar> Mlp<T> {
         }
     }
 
-    /// From ∂L/∂logits, which stands in place of the logits, to the gradients of all parameters, last layer first
+    /// From ∂L/∂logits, which the caller puts in place of the logits, to the gradients of all parameters, last layer first
     ///
-    /// With `updates` ([`Sgd::steps`]), each linear layer makes its update at once; without, the gradients are stored.
+    /// With `sgd`, each layer updates its parameters at once and keeps no gradients; without, the gradients are stored.
     ///
     /// # Panics
     /// If `ws` was made by [`Self::forward_workspace`] and the net has hidden layers.
-    ///
-    /// [`Sgd::steps`]: crate::nn::sgd::Sgd::steps
-    pub fn backward<'a>(&mut self, ws: &mut Workspace<T>, updates: impl IntoIterator<Item = SgdStep<'a, T>>)
-    where
-        T: 'a,
-    {
-        let mut updates = updates.into_iter();
+    pub fn backward(&mut self, ws: &mut Workspace<T>, mut sgd: Option<&mut Sgd<T>>) {
         let last = ws.steps.len() - 1;
         for (s, step) in ws.steps.iter().enumerate().rev() {
             let (before, after) = ws.grads.split_at_mut(s);
             let dy = if s == last { &ws.flow[last + 1] } else { &after[0] };
             let fused_before = if s == 0 { kernels::Activation::Identity } else { ws.steps[s - 1].fused };
             let dx = before.last_mut().map(|dx: &mut Matrix<T>| (dx, fused_before));
-            let layer = &mut self.layers[step.layer];
-            let update = match layer {
-                Layer::Linear(_) => updates.next(),
-                _ => None,
-            };
-            layer.backward((&ws.flow[s], &ws.flow[s + 1]), dy, dx, update, &mut ws.engine);
+            let update = sgd.as_deref_mut().map(|sgd| sgd.layer_step(step.layer));
+            self.layers[step.layer].backward((&ws.flow[s], &ws.flow[s + 1]), dy, dx, update, &mut ws.engine);
         }
     }
 }
@@ -194,9 +162,20 @@ mod tests {
     fn infinite_weights_are_found_also_behind_dead_units() {
         // Half of the hidden units are dead, and the first of them is the input of the infinite weights.
         let dead = |j: usize| j.is_multiple_of(2);
-        let first = Linear::new(Matrix::from_fn(4, 128, |_, j| if dead(j) { -1.0 } else { 0.01 }));
-        let second = Linear::new(Matrix::from_fn(128, 128, |i, _| if i == 0 { f32::INFINITY } else { 0.01 }));
-        let model = Mlp::from_layers(vec![first, second], Activation::Relu);
+        let weights = |d_in, d_out| {
+            Matrix::from_fn(d_in, d_out, |i, j| match (d_in, i) {
+                (4, _) => {
+                    if dead(j) {
+                        -1.0
+                    } else {
+                        0.01
+                    }
+                }
+                (_, 0) => f32::INFINITY,
+                _ => 0.01,
+            })
+        };
+        let model = Mlp::from_weights(&[4, 128, 128], Activation::Relu, weights);
         assert!(!model.is_finite());
         if Backend::Fused.is_available() {
             // The kernel skips zeros, so the output stays finite.
@@ -217,9 +196,13 @@ mod tests {
         ws.output_mut().data_mut().fill(1.0);
         model.backward(&mut ws, None);
         let weights: Vec<f64> = model.tensors().flat_map(|tensor| tensor.data).copied().collect();
-        assert!(model.parameters_mut().all(|p| p.g.len() == p.w.len() && p.g.iter().any(|&g| g != 0.0)));
+        let gradients = |model: &mut Mlp<f64>| -> Vec<Vec<f64>> {
+            model.parameters_mut().filter_map(|p| p.gradient).map(|g| g.to_vec()).collect()
+        };
+        let (stored, lens) = (gradients(&mut model), [12, 4, 8, 2]);
+        assert!(stored.iter().map(Vec::len).eq(lens) && stored.iter().all(|g| g.iter().any(|&g| g != 0.0)));
         model.zero_grad();
-        assert!(model.parameters_mut().all(|p| p.g.iter().all(|&g| g == 0.0)));
+        assert_eq!(gradients(&mut model), lens.map(|len| vec![0.0; len]));
         assert!(model.tensors().flat_map(|tensor| tensor.data).eq(&weights));
     }
 }

@@ -1,7 +1,6 @@
 //! Neural networks: matrices, layers, loss, model, optimiser, gradient check and model file
 
 pub mod gradient_check;
-pub mod init;
 pub mod layers;
 pub mod loss;
 pub mod matrix;

@@ -13,6 +13,7 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
+use crate::nn::matrix::Matrix;
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
 
@@ -76,19 +77,9 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String], path: &Path) -> R
         (serde_json::Map::new(), Vec::with_capacity(model.parameter_count() * T::BYTES));
     header.insert("__metadata__".to_owned(), serde_json::to_value(metadata).map_err(json)?);
     for tensor in model.tensors() {
-        let (start, numbers) = (data.len(), tensor.data);
-        let shape = match tensor.shape {
-            Shape::Vector(len) => {
-                numbers.iter().for_each(|x| x.write_le(&mut data));
-                vec![len]
-            }
-            Shape::Matrix(rows, cols) => {
-                let transposed = (0..cols).flat_map(|j| (0..rows).map(move |i| numbers[i * cols + j]));
-                transposed.for_each(|x| x.write_le(&mut data));
-                vec![cols, rows]
-            }
-        };
-        let entry = Entry { dtype, shape, data_offsets: [start, data.len()] };
+        let start = data.len();
+        file_order(tensor.shape).for_each(|at| tensor.data[at].write_le(&mut data));
+        let entry = Entry { dtype, shape: tensor.shape.stored(), data_offsets: [start, data.len()] };
         header.insert(tensor.name(), serde_json::to_value(entry).map_err(json)?);
     }
     let mut header = serde_json::to_vec(&header).map_err(json)?;
@@ -150,28 +141,35 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Prob
     if names.len() != dims[dims.len() - 1] {
         return Err(bad("class_names", &format!("{} names", dims[dims.len() - 1])));
     }
-    let shapes = Mlp::<T>::shapes(&dims);
-    if let Some(extra) = file.names().into_iter().find(|found| !shapes.iter().any(|(name, _)| name == found))
-    {
-        let problem = format!("unexpected: a net of {} tensors has no tensor of this name", shapes.len());
+    // Before any memory is reserved: a damaged width must not ask for more of it than the file can fill.
+    let parameters: u128 = dims.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum();
+    if 4 * parameters > bytes.len() as u128 {
+        let problem = format!("a net of widths {dims:?} does not fit in the file's {} bytes", bytes.len());
+        return Err(("metadata".to_owned(), problem));
+    }
+    let mut model = Mlp::from_weights(&dims, activation, Matrix::zeros);
+    let known: Vec<String> = model.tensors().map(|tensor| tensor.name()).collect();
+    if let Some(extra) = file.names().into_iter().find(|found| !known.iter().any(|name| name == found)) {
+        let problem = format!("unexpected: a net of {} tensors has no tensor of this name", known.len());
         return Err((extra.to_owned(), problem));
     }
-    let (mut tensors, mut dtype) = (Vec::new(), None);
-    for (name, shape) in shapes {
-        let stored = match shape {
-            Shape::Vector(len) => vec![len],
-            Shape::Matrix(rows, cols) => vec![cols, rows],
-        };
-        let data: Vec<T> = numbers(&file, &name, &stored, &mut dtype).map_err(|problem| (name, problem))?;
-        tensors.push(match shape {
-            Shape::Vector(_) => data,
-            Shape::Matrix(rows, cols) => {
-                (0..rows * cols).map(|at| data[at % cols * rows + at / cols]).collect()
-            }
-        });
+    let mut dtype = None;
+    for tensor in model.tensors_mut() {
+        let stored = numbers(&file, &tensor.name(), &tensor.shape.stored(), &mut dtype)
+            .map_err(|problem| (tensor.name(), problem))?;
+        file_order(tensor.shape).zip(stored).for_each(|(at, x)| tensor.data[at] = x);
     }
     let dtype = if dtype == Some(FileDtype::F64) { "f64" } else { "f32" };
-    Ok(ModelFile { model: Mlp::from_tensors(&dims, activation, &tensors), dtype, classes: names, metadata })
+    Ok(ModelFile { model, dtype, classes: names, metadata })
+}
+
+/// The indices of a tensor's elements in the order in which a file holds them: matrices are transposed
+fn file_order(shape: Shape) -> impl Iterator<Item = usize> {
+    let (rows, cols) = match shape {
+        Shape::Vector(len) => (len, 1),
+        Shape::Matrix(rows, cols) => (rows, cols),
+    };
+    (0..cols).flat_map(move |j| (0..rows).map(move |i| i * cols + j))
 }
 
 /// The hidden widths as the metadata hold them: `128x64`, or `none`

@@ -1,14 +1,24 @@
-//! Tensors of a layer: what is trained, saved and checked, whatever kind of layer it belongs to
+//! The tensors of a layer, as the optimiser, the model file and the gradient check see them
 
 use std::fmt;
 
-/// The shape of a parameter tensor
+/// The shape of a tensor
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// So long a list, such as a bias
+    /// The length of a list, such as a bias
     Vector(usize),
-    /// Rows and columns, such as weights: inputs × outputs
+    /// Rows and columns of a matrix, such as weights: inputs × outputs
     Matrix(usize, usize),
+}
+
+impl Shape {
+    /// The dimensions of the tensor in a model file, where matrices are transposed: outputs × inputs
+    pub fn stored(self) -> Vec<usize> {
+        match self {
+            Self::Vector(len) => vec![len],
+            Self::Matrix(rows, cols) => vec![cols, rows],
+        }
+    }
 }
 
 impl fmt::Display for Shape {
@@ -25,44 +35,39 @@ impl fmt::Display for Shape {
 pub struct Tensor<'a, T> {
     /// Index of the layer in the model's list of layers
     pub layer: usize,
-    /// What it is in its layer: `weight`, `bias`
+    /// Name of the tensor in its layer, such as `weight` or `bias`
     pub kind: &'static str,
-    /// Its dimensions
+    /// Dimensions
     pub shape: Shape,
-    /// The elements, row after row
+    /// Elements, row by row
     pub data: &'a [T],
 }
 
 impl<T> Tensor<'_, T> {
-    /// The name in a model file: `0.weight`
+    /// The name in a model file, as PyTorch's `nn.Sequential` gives it: `0.weight`
     pub fn name(&self) -> String {
-        tensor_name(self.layer, self.kind)
+        format!("{}.{}", self.layer, self.kind)
     }
 }
 
-/// A trained tensor and its gradient
+/// A tensor of a layer, for writing
 #[derive(Debug)]
-pub struct Parameter<'a, T> {
+pub struct TensorMut<'a, T> {
     /// Index of the layer in the model's list of layers
     pub layer: usize,
-    /// What it is in its layer: `weight`, `bias`
+    /// Name of the tensor in its layer, such as `weight` or `bias`
     pub kind: &'static str,
-    /// Its dimensions
+    /// Dimensions
     pub shape: Shape,
-    /// The trained elements, row after row
-    pub w: &'a mut [T],
-    /// ∂L/∂w; empty until a backward pass has stored it
-    pub g: &'a mut [T],
+    /// Elements, row by row
+    pub data: &'a mut [T],
+    /// ∂L/∂data, empty until a backward pass has stored it; `None` if the tensor is saved but not trained
+    pub gradient: Option<&'a mut [T]>,
 }
 
-impl<T> Parameter<'_, T> {
+impl<T> TensorMut<'_, T> {
     /// The name in a model file: `0.weight`
     pub fn name(&self) -> String {
-        tensor_name(self.layer, self.kind)
+        format!("{}.{}", self.layer, self.kind)
     }
-}
-
-/// The name of a tensor in a model file, as PyTorch's `nn.Sequential` gives it
-pub fn tensor_name(layer: usize, kind: &str) -> String {
-    format!("{layer}.{kind}")
 }

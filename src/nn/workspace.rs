@@ -86,9 +86,8 @@ impl<T: Scalar> Workspace<T> {
 fn plan<T: Scalar>(layers: &[Layer<T>], fusion: Fusion) -> Vec<Step> {
     let (mut steps, mut at) = (Vec::new(), 0);
     while at < layers.len() {
-        let next = layers.get(at + 1).and_then(Layer::fused);
-        let can_fuse = fusion == Fusion::Fused && layers[at].as_linear().is_some();
-        let step = match next.filter(|_| can_fuse) {
+        let next = layers.get(at + 1).filter(|_| fusion == Fusion::Fused);
+        let step = match next.and_then(|next| layers[at].fuse(next)) {
             Some(fused) => Step { layer: at, fused, last: at + 1 },
             None => Step { layer: at, fused: kernels::Activation::Identity, last: at },
         };

@@ -109,7 +109,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 train.add(sum);
                 SoftmaxCrossEntropy::backward(workspace.output_mut(), labels);
-                model.backward(workspace, sgd.steps());
+                model.backward(workspace, Some(sgd));
                 on_batch(batch, &train);
             }
             EpochEnd::Done

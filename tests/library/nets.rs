@@ -4,7 +4,7 @@
 //! T, by running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.3): what
 //! came in wrong, spread by the weights, plus the rounding of this product's own sums. No tolerance is chosen.
 
-use chainrule::nn::layers::{Activation, Linear};
+use chainrule::nn::layers::{Activation, Layer, Linear};
 use chainrule::nn::loss::SoftmaxCrossEntropy;
 use chainrule::nn::mlp::Mlp;
 use chainrule::nn::parameter;
@@ -93,7 +93,7 @@ fn case<T: Scalar>(shape: &Shape, seed: u64) -> Case<T> {
             parameter::Shape::Matrix(rows, _) => rows,
         };
         let limit = (6.0 / d_in as f64).sqrt();
-        for w in tensor.w {
+        for w in tensor.data {
             *w = T::from_f64(f64::from(random.symmetric(limit) as f32));
         }
     }
@@ -102,10 +102,17 @@ fn case<T: Scalar>(shape: &Shape, seed: u64) -> Case<T> {
     Case { model, x, labels }
 }
 
+fn linear_layers<T: Scalar>(model: &Mlp<T>) -> impl Iterator<Item = &Linear<T>> {
+    model.layers().iter().filter_map(|layer| match layer {
+        Layer::Linear(linear) => Some(linear),
+        _ => None,
+    })
+}
+
 /// The gradients of every layer's W, row by row, and b, by plain loops
 fn reference<T: Scalar>(case: &Case<T>, shape: &Shape) -> Vec<(Vec<Bounded>, Vec<Bounded>)> {
     let (eps, rows) = (T::EPSILON, shape.rows.1);
-    let layers: Vec<&Linear<T>> = case.model.linear_layers().collect();
+    let layers: Vec<&Linear<T>> = linear_layers(&case.model).collect();
     let weight = |l: usize, i: usize, j: usize| Bounded::exact(layers[l].w.row(i)[j].to_f64());
     let mut flow: Vec<Rows> = vec![
         case.x.chunks(shape.dims[0]).map(|row| row.iter().copied().map(Bounded::exact).collect()).collect(),
@@ -209,7 +216,7 @@ fn pass<T: Scalar>(case: &mut Case<T>, ws: &mut Workspace<T>, sgd: Option<&mut S
     case.model.forward(ws);
     SoftmaxCrossEntropy::default().forward(ws.output_mut(), &case.labels);
     SoftmaxCrossEntropy::backward(ws.output_mut(), &case.labels);
-    case.model.backward(ws, sgd.into_iter().flat_map(Sgd::steps));
+    case.model.backward(ws, sgd);
 }
 
 fn bits<T: Scalar>(model: &Mlp<T>) -> Vec<u64> {
@@ -223,7 +230,7 @@ fn check<T: Scalar>(seed: u64) {
         let mut stored = case::<T>(&shape, seed);
         let mut ws = stored.model.workspace(shape.rows.0, engine);
         pass(&mut stored, &mut ws, None);
-        for (l, (layer, (dw, db))) in stored.model.linear_layers().zip(&want).enumerate() {
+        for (l, (layer, (dw, db))) in linear_layers(&stored.model).zip(&want).enumerate() {
             let got = layer.dw.data().iter().chain(&layer.db);
             assert_eq!(got.clone().count(), dw.len() + db.len());
             for (at, (got, want)) in got.zip(dw.iter().chain(db)).enumerate() {
@@ -240,7 +247,8 @@ fn check<T: Scalar>(seed: u64) {
         let mut layers = by_layer.model.layer_by_layer(shape.rows.0, engine);
         pass(&mut by_layer, &mut layers, None);
         let gradients = |case: &mut Case<T>| -> Vec<u64> {
-            case.model.parameters_mut().flat_map(|p| p.g.iter().map(|g| g.to_f64().to_bits())).collect()
+            let gradients = case.model.parameters_mut().filter_map(|p| p.gradient);
+            gradients.flat_map(|g| g.iter().map(|g| g.to_f64().to_bits())).collect()
         };
         assert!(
             gradients(&mut by_layer) == gradients(&mut stored) && layers.output_mut() == ws.output_mut(),

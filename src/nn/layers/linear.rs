@@ -3,7 +3,11 @@
 use chainrule_kernels::{self as kernels, DenseKernels, Gradient, Scalar, SgdStep};
 
 use crate::nn::matrix::Matrix;
-use crate::nn::parameter::{Parameter, Shape, Tensor};
+use crate::nn::parameter::{Shape, Tensor, TensorMut};
+use crate::nn::sgd::Step;
+
+const WEIGHT: &str = "weight";
+const BIAS: &str = "bias";
 
 /// `Y = f(X W + 1 bᵀ)`; `w`: d_in × d_out, `b`: d_out, `X`: batch × d_in, f: an activation that is fused, or identity
 ///
@@ -27,27 +31,23 @@ impl<T: Scalar> Linear<T> {
         Self { w, b: vec![T::ZERO; d_out], dw: Matrix::zeros(0, d_out), db: vec![T::ZERO; d_out] }
     }
 
-    /// Kinds and shapes of the tensors of a layer d_in × d_out
-    pub fn shapes(d_in: usize, d_out: usize) -> [(&'static str, Shape); 2] {
-        [("weight", Shape::Matrix(d_in, d_out)), ("bias", Shape::Vector(d_out))]
-    }
-
-    /// Its tensors, as layer `layer` of a model
-    pub fn tensors(&self, layer: usize) -> [Tensor<'_, T>; 2] {
-        let [(weight, matrix), (bias, vector)] = Self::shapes(self.w.rows(), self.w.cols());
-        [
-            Tensor { layer, kind: weight, shape: matrix, data: self.w.data() },
-            Tensor { layer, kind: bias, shape: vector, data: &self.b },
+    /// The tensors, as those of layer `layer` of a model
+    pub fn tensors(&self, layer: usize) -> Vec<Tensor<'_, T>> {
+        let ((d_in, d_out), Self { w, b, .. }) = (self.w.shape(), self);
+        vec![
+            Tensor { layer, kind: WEIGHT, shape: Shape::Matrix(d_in, d_out), data: w.data() },
+            Tensor { layer, kind: BIAS, shape: Shape::Vector(d_out), data: b },
         ]
     }
 
-    /// Its tensors with their gradients, as layer `layer` of a model
-    pub fn parameters_mut(&mut self, layer: usize) -> [Parameter<'_, T>; 2] {
-        let [(weight, matrix), (bias, vector)] = Self::shapes(self.w.rows(), self.w.cols());
-        let Self { w, b, dw, db } = self;
-        [
-            Parameter { layer, kind: weight, shape: matrix, w: w.data_mut(), g: dw.data_mut() },
-            Parameter { layer, kind: bias, shape: vector, w: b, g: db },
+    /// The tensors with their gradients, as those of layer `layer` of a model
+    pub fn tensors_mut(&mut self, layer: usize) -> Vec<TensorMut<'_, T>> {
+        let ((d_in, d_out), Self { w, b, dw, db }) = (self.w.shape(), self);
+        let (weight, bias) = (Shape::Matrix(d_in, d_out), Shape::Vector(d_out));
+        let (w, dw) = (w.data_mut(), dw.data_mut());
+        vec![
+            TensorMut { layer, kind: WEIGHT, shape: weight, data: w, gradient: Some(dw) },
+            TensorMut { layer, kind: BIAS, shape: bias, data: b, gradient: Some(db) },
         ]
     }
 
@@ -79,12 +79,15 @@ impl<T: Scalar> Linear<T> {
         x: &Matrix<T>,
         dy: &Matrix<T>,
         dx: Option<(&mut Matrix<T>, kernels::Activation)>,
-        step: Option<SgdStep<'_, T>>,
+        step: Option<Step<'_, T>>,
         engine: &mut DenseKernels<T>,
     ) {
         let Self { w, b, dw, db } = self;
         let gradient = match step {
-            Some(step) => Gradient::Step { b, step },
+            Some(step) => {
+                let (rule, [vw, vb]) = (step.rule, step.velocities());
+                Gradient::Step { b, step: SgdStep { rule, vw, vb } }
+            }
             None => {
                 dw.set_rows(w.rows());
                 Gradient::Store { dw: dw.data_mut(), db }

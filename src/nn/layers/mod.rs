@@ -14,12 +14,13 @@ pub use linear::Linear;
 use std::fmt;
 use std::str::FromStr;
 
-use chainrule_kernels::{self as kernels, DenseKernels, Scalar, SgdStep};
+use chainrule_kernels::{self as kernels, DenseKernels, Scalar};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::nn::matrix::Matrix;
-use crate::nn::parameter::{Parameter, Tensor};
+use crate::nn::parameter::{Tensor, TensorMut};
+use crate::nn::sgd::Step;
 
 /// One layer of a model
 #[derive(Debug)]
@@ -52,6 +53,14 @@ impl Activation {
         }
     }
 
+    /// The initial weights of a layer d_in × d_out in a net with this activation are uniform in ± this limit
+    pub fn weight_limit(self, d_in: usize, d_out: usize) -> f64 {
+        match self {
+            Self::Relu => relu::weight_limit(d_in),
+            Self::Sigmoid => sigmoid::weight_limit(d_in, d_out),
+        }
+    }
+
     /// All names, as `relu or sigmoid`
     pub fn names() -> String {
         Self::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
@@ -59,25 +68,20 @@ impl Activation {
 }
 
 impl<T: Scalar> Layer<T> {
-    /// The linear layer, if this is one
-    pub fn as_linear(&self) -> Option<&Linear<T>> {
+    /// Columns of the output, given those of the input
+    pub fn output_cols(&self, input_cols: usize) -> usize {
         match self {
-            Self::Linear(linear) => Some(linear),
-            Self::Relu | Self::Sigmoid => None,
+            Self::Linear(linear) => linear.w.cols(),
+            Self::Relu | Self::Sigmoid => input_cols,
         }
     }
 
-    /// Columns of the output, given those of the input
-    pub fn output_cols(&self, input_cols: usize) -> usize {
-        self.as_linear().map_or(input_cols, |linear| linear.w.cols())
-    }
-
-    /// The kernel by which the linear layer before this layer can compute it too; `None` if there is none
-    pub fn fused(&self) -> Option<kernels::Activation> {
-        match self {
-            Self::Linear(_) => None,
-            Self::Relu => Some(relu::FUSED),
-            Self::Sigmoid => Some(sigmoid::FUSED),
+    /// The kernel by which this layer also computes the layer after it; `None` if they can't be fused
+    pub fn fuse(&self, next: &Self) -> Option<kernels::Activation> {
+        match (self, next) {
+            (Self::Linear(_), Self::Relu) => Some(relu::FUSED),
+            (Self::Linear(_), Self::Sigmoid) => Some(sigmoid::FUSED),
+            _ => None,
         }
     }
 
@@ -86,18 +90,20 @@ impl<T: Scalar> Layer<T> {
         matches!(self, Self::Relu)
     }
 
-    /// All tensors of the layer, as layer `at` of a model
-    pub fn tensors(&self, at: usize) -> impl Iterator<Item = Tensor<'_, T>> {
-        self.as_linear().into_iter().flat_map(move |linear| linear.tensors(at))
+    /// All tensors of the layer, as those of layer `at` of a model
+    pub fn tensors(&self, at: usize) -> Vec<Tensor<'_, T>> {
+        match self {
+            Self::Linear(linear) => linear.tensors(at),
+            Self::Relu | Self::Sigmoid => Vec::new(),
+        }
     }
 
-    /// All trained tensors with their gradients, as layer `at` of a model
-    pub fn parameters_mut(&mut self, at: usize) -> impl Iterator<Item = Parameter<'_, T>> {
-        let linear = match self {
-            Self::Linear(linear) => Some(linear),
-            Self::Relu | Self::Sigmoid => None,
-        };
-        linear.into_iter().flat_map(move |linear| linear.parameters_mut(at))
+    /// All tensors of the layer with their gradients, as those of layer `at` of a model
+    pub fn tensors_mut(&mut self, at: usize) -> Vec<TensorMut<'_, T>> {
+        match self {
+            Self::Linear(linear) => linear.tensors_mut(at),
+            Self::Relu | Self::Sigmoid => Vec::new(),
+        }
     }
 
     /// Computes Y from X; a linear layer applies `f`, the kernel of the layer that is fused with it
@@ -133,7 +139,7 @@ impl<T: Scalar> Layer<T> {
         (x, y): (&Matrix<T>, &Matrix<T>),
         dy: &Matrix<T>,
         dx: Option<(&mut Matrix<T>, kernels::Activation)>,
-        step: Option<SgdStep<'_, T>>,
+        step: Option<Step<'_, T>>,
         engine: &mut DenseKernels<T>,
     ) {
         let elementwise = match self {
