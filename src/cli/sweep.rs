@@ -204,12 +204,8 @@ fn usage(expected: &str, found: &str) -> anyhow::Error {
 }
 
 fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>, plots: Plots) -> String {
-    let (plan, part) = match shard {
-        Some(Shard { index, count }) => {
-            (format!("shard-{index}-of-{count}.plan.toml"), format!(" --shard {index}/{count}"))
-        }
-        None => ("plan.toml".to_owned(), String::new()),
-    };
+    let plan = shard.map_or_else(String::new, Shard::file_prefix) + "plan.toml";
+    let part = shard.map_or_else(String::new, |shard| format!(" --shard {shard}"));
     let plots = if plots == Plots::Each { " --plots each" } else { "" };
     format!(
         "chainrule sweep --plan {} --out {} --sweep-id {sweep_id}{part}{plots} --resume",
@@ -265,7 +261,7 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     if let Some(line) = best(analysis) {
         tell(&line);
     }
-    let prefix = shard.map_or(String::new(), |Shard { index, count }| format!("shard-{index}-of-{count}."));
+    let prefix = shard.map_or_else(String::new, Shard::file_prefix);
     let drawn = ended.drawn.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
     let files = [format!("{prefix}runs.csv"), format!("{prefix}epochs.csv"), format!("{prefix}plan.toml")];
     let files: Vec<String> = files.into_iter().chain(drawn.map(|name| name.into_owned())).collect();
@@ -312,7 +308,10 @@ mod tests {
         for (standard, trials) in
             [(Standard::HiddenDim, 5), (Standard::NumLayers, 4), (Standard::LearningRate, 5)]
         {
-            assert_eq!(standard.axis().unwrap().values.len(), trials);
+            let (base, grid) =
+                (Settings::default().with("data", "synthetic"), vec![standard.axis().unwrap()]);
+            let plan = Draft { base, grid, ..Draft::default() }.resolve().unwrap();
+            assert_eq!(plan.trials.len(), trials);
         }
     }
 }

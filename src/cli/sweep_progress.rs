@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chainrule::nn::loss::LossSum;
-use chainrule::sweep::{Observer, Trial, TrialEnd};
-use chainrule::tables::Status;
+use chainrule::sweep::{Observer, Trial};
+use chainrule::tables::{RunResult, Status};
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -76,25 +76,25 @@ impl Observer for SweepProgress {
         Box::new(Line { bar, epochs: trial.config.epochs, batches: 0, looked: Instant::now() })
     }
 
-    fn ended(&self, trial: &Trial, end: &TrialEnd) {
+    fn ended(&self, trial: &Trial, result: &RunResult, problem: Option<&str>) {
         let (done, all) =
             (1 + self.done.fetch_add(1, Ordering::Relaxed), self.trials.load(Ordering::Relaxed));
         let width = all.to_string().len();
         let name = format!("{} {}", trial.id, trial.label());
-        let mut line = format!("[{done:>width$}/{all}] {}: {}", name.trim_end(), end.status);
-        for (what, accuracy) in [("validation", end.val_accuracy), ("test", end.test_accuracy)] {
+        let mut line = format!("[{done:>width$}/{all}] {}: {}", name.trim_end(), result.status);
+        for (what, accuracy) in [("validation", result.val_accuracy), ("test", result.test_accuracy)] {
             if let Some(accuracy) = accuracy {
-                line += &format!(", {what} accuracy {}", percent(accuracy));
+                line += &format!(", {what} accuracy {}", percent(accuracy.value()));
             }
         }
-        if let Some(s) = end.train_s.filter(|&s| s > 0.0) {
+        if let Some(s) = result.train_s.filter(|&s| s > 0.0) {
             line += &format!(", {s:.2} s");
         }
-        if let Some(problem) = &end.problem {
+        if let Some(problem) = problem {
             line += &format!(": {problem}");
         }
         // Errors are shown with --quiet, too.
-        if self.quiet && end.status == Status::Failed { tell(&line) } else { self.line(&line) }
+        if self.quiet && result.status == Status::Failed { tell(&line) } else { self.line(&line) }
     }
 }
 

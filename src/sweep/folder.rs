@@ -22,8 +22,7 @@ pub struct Files {
 impl Files {
     /// The files of a whole sweep, or of one shard
     pub fn new(sweep: &Path, shard: Option<Shard>) -> Self {
-        let prefix =
-            shard.map_or(String::new(), |Shard { index, count }| format!("shard-{index}-of-{count}."));
+        let prefix = shard.map_or_else(String::new, Shard::file_prefix);
         let file = |name: &str| sweep.join(format!("{prefix}{name}"));
         Self { plan: file("plan.toml"), runs: file("runs.csv"), epochs: file("epochs.csv") }
     }

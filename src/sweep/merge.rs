@@ -52,7 +52,7 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
     let tables = SweepTables::new(plan);
     let mut unfinished = Vec::new();
     for trial in &plan.trials {
-        let rows = tables.rows(trial, sweep)?;
+        let rows = tables.read(trial, sweep)?;
         if rows.is_none_or(|rows| rows.status == Status::Interrupted) {
             unfinished.push(trial.id.clone());
         }

@@ -20,5 +20,5 @@ pub use axis::Axis;
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
 pub use plan::{Draft, Plan, Trial};
-pub use runner::{Ended, Observer, Options, Plots, TrialEnd, run};
+pub use runner::{Ended, Observer, Options, Plots, run};
 pub use shard::Shard;

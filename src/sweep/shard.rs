@@ -20,6 +20,11 @@ impl Shard {
         number % self.count == self.index
     }
 
+    /// The start of its files' names: `shard-1-of-3.`
+    pub fn file_prefix(self) -> String {
+        format!("shard-{}-of-{}.", self.index, self.count)
+    }
+
     /// The shard of a task of a Slurm job array, from its environment variables; `None` outside a job array
     ///
     /// # Errors

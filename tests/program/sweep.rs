@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use chainrule::nn::loss::LossSum;
-use chainrule::sweep::{Draft, Observer, Options, Plots, Trial, TrialEnd};
-use chainrule::tables::Status;
+use chainrule::sweep::{Draft, Observer, Options, Plots, Trial};
+use chainrule::tables::{RunResult, Status};
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 
@@ -324,9 +324,8 @@ fn a_trial_that_panics_is_a_failed_row_and_the_sweep_continues() {
         fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_> {
             Box::new(Line(trial.number == 1))
         }
-        fn ended(&self, trial: &Trial, end: &TrialEnd) {
-            let problem = (trial.number == 1).then(|| "panicked: a trap".to_owned());
-            assert_eq!(end.problem, problem);
+        fn ended(&self, trial: &Trial, _: &RunResult, problem: Option<&str>) {
+            assert_eq!(problem, (trial.number == 1).then_some("panicked: a trap"));
         }
     }
     impl Reporter for Line {
