@@ -33,13 +33,13 @@ pub enum Plots {
 /// How to run a plan
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many trials run at once
+    /// Number of trials that run at once
     pub jobs: usize,
-    /// Continue in a folder that exists
+    /// Whether to resume in a folder that exists
     pub resume: bool,
-    /// Also run trials again that failed or diverged
+    /// Whether to run trials again that failed or diverged
     pub retry_failed: bool,
-    /// Stop at the first trial that fails or diverges
+    /// Whether to stop at the first trial that fails or diverges
     pub fail_fast: bool,
     /// The shard whose trials are run; `None`: all trials
     pub shard: Option<Shard>,
@@ -51,7 +51,7 @@ pub struct Options {
 
 /// Receives the progress of a sweep, from several threads at once
 pub trait Observer: Sync {
-    /// Called before the first trial with the number of trials, and of those that had ended before
+    /// Called before the first trial with the number of trials, and of those that ended in an earlier process
     fn started(&self, trials: usize, kept: usize);
     /// Called before a trial; returns what receives the progress of its run
     fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_>;
@@ -64,7 +64,7 @@ pub trait Observer: Sync {
 pub struct Ended {
     /// The analysis of all trials that have ended, now or before: the same that `report.md` is written from
     pub analysis: Analysis,
-    /// How many trials were not begun
+    /// Number of trials that were not begun
     pub left: usize,
     /// Paths of the pictures and the report
     pub drawn: Vec<PathBuf>,
@@ -117,7 +117,7 @@ pub fn run(
     Ok(Ended { analysis, left: todo.len() - begun, drawn })
 }
 
-/// The trials to run, in order; removes what an earlier process left of them
+/// Returns the trials to run, in order, and removes their unfinished folders
 fn todo<'t>(
     tables: &SweepTables,
     mine: &[&'t Trial],

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 
 use toml::Value;
@@ -13,7 +12,7 @@ use crate::config::{CsvDialect, Setting, text};
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::replace_atomically;
 use crate::tables::reader::Table;
-use crate::tables::{Cell, Columns, EpochRow, Row, Status, SummaryRow};
+use crate::tables::{Cell, Columns, EpochRow, Row, Status, SummaryRow, append_whole};
 
 /// The columns of both tables, fixed by the plan
 #[derive(Clone, Debug)]
@@ -163,18 +162,9 @@ impl TableAppender {
     /// # Errors
     /// If a table can't be written; a part that was written is removed.
     pub fn push(&mut self, rows: &TrialRows) -> Result<()> {
-        append(&mut self.epochs, &self.files.epochs, &rows.epochs)?;
-        append(&mut self.runs, &self.files.runs, &rows.runs)
+        append_whole(&mut self.epochs, &self.files.epochs, &rows.epochs)?;
+        append_whole(&mut self.runs, &self.files.runs, &rows.runs)
     }
-}
-
-fn append(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
-    let end = file.metadata().map_err(Error::reading(path))?.len();
-    file.write_all(bytes).map_err(|e| {
-        // The error of the write is reported, not one of the clean-up.
-        let _ = file.set_len(end);
-        Error::writing(path)(e)
-    })
 }
 
 fn verbatim(text: &str) -> Cell {
