@@ -11,7 +11,7 @@ use chainrule::train::dims::Dims;
 use chainrule::train::thread_count::{cores, pool};
 
 use super::format::duration;
-use super::{Exit, print, tell};
+use super::{Exit, note, print};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
 
-    /// Measure as little as possible, to see that all works: the times mean nothing
+    /// Measure as little as possible, to check that everything works; the times are not meaningful
     #[arg(long)]
     quick: bool,
 
@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
     if let Some(out) = &args.out {
         write_atomically(out, &to_csv(&rows, args.csv_dialect))?;
-        tell(&format!("{} measurements in {}", rows.len(), out.display()));
+        note(&format!("{} measurements in {}", rows.len(), out.display()));
     }
     Ok(Exit::Done)
 }

@@ -1,11 +1,11 @@
-//! How numbers are written on the terminal
+//! Numbers as text for the terminal
 
-/// `0.8831` as `88.31 %`
+/// A share in percent: `0.8831` as `88.31 %`
 pub fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
-/// `285714.3` as `285,714`
+/// A number with separated thousands: `285714.3` as `285,714`
 pub fn thousands(x: f64) -> String {
     let digits = format!("{x:.0}");
     let mut text = String::new();

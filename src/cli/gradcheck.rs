@@ -85,9 +85,9 @@ pub fn run(args: &Args) -> Result<Exit> {
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }
 
-/// One list of the pieces that the command line separates
-fn hidden_dims(pieces: &[HiddenDims]) -> Result<HiddenDims, Error> {
-    let found = pieces.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+/// Joins the widths that the command line gives one by one
+fn hidden_dims(widths: &[HiddenDims]) -> Result<HiddenDims, Error> {
+    let found = widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
     let expected = "widths or `none`, not both".to_owned();
     found.parse().map_err(|_| Error::Setting { name: "hidden-dims", expected, found })
 }

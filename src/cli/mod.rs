@@ -1,4 +1,4 @@
-//! One file a subcommand: flags in, library call, text out
+//! The command line, with one file for each subcommand
 
 mod bench;
 mod format;
@@ -52,7 +52,7 @@ pub enum Exit {
     Diverged,
     /// A sweep ended, and a trial failed or diverged
     SomeFailed,
-    /// A signal with this number came
+    /// A signal with this number stopped it
     Interrupted(u8),
 }
 
@@ -80,14 +80,14 @@ pub fn main() -> ExitCode {
         Ok(Exit::Interrupted(signal)) => (128 + signal).into(),
         Err(error) if is_broken_pipe(&error) => 0.into(),
         Err(error) => {
-            tell(&format!("error: {error:#}"));
+            note(&format!("error: {error:#}"));
             let usage = matches!(error.downcast_ref(), Some(chainrule::Error::Setting { .. }));
             if usage { 2.into() } else { 1.into() }
         }
     }
 }
 
-/// Makes `--hidden-dims=…` of `--hidden_dims=…`: both are accepted
+/// Replaces `_` by `-` in a flag's name: `--hidden_dims=…` is accepted, too
 fn with_dashes(arg: OsString) -> OsString {
     match arg.to_str() {
         Some(text) if text.starts_with("--") => match text.split_once('=') {
@@ -98,7 +98,7 @@ fn with_dashes(arg: OsString) -> OsString {
     }
 }
 
-/// Whether the reader of our output closed it, as `head` does: that is not an error
+/// Whether the reader of the output closed it, as `head` does, which is not an error
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
@@ -111,7 +111,7 @@ fn print(text: &str) -> io::Result<()> {
 }
 
 /// Writes a line to stderr; does nothing where stderr is closed
-fn tell(line: &str) {
+fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use chainrule::plot::folder_pictures::{overlay, redraw_into};
 
-use super::{Exit, tell};
+use super::{Exit, note};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     };
     if !args.quiet {
         let names: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
-        tell(&format!("wrote {}", names.join(", ")));
+        note(&format!("wrote {}", names.join(", ")));
     }
     Ok(Exit::Done)
 }

@@ -13,10 +13,21 @@ use chainrule::train::run::Reporter;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::format::{percent, thousands};
-use super::tell;
+use super::note;
 
 /// Drawings of the bar per second; few, since a thread that trains draws them
 const DRAWS_PER_S: u8 = 10;
+
+/// Whether stderr is a terminal that can draw bars
+pub fn is_terminal() -> bool {
+    stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// The style of a progress bar
+pub fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template);
+    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+}
 
 /// Writes the progress of a run to stderr
 pub struct Progress {
@@ -47,7 +58,7 @@ impl Progress {
     fn line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            None if !self.quiet => tell(line),
+            None if !self.quiet => note(line),
             None => {}
         }
     }
@@ -57,12 +68,10 @@ impl Reporter for Progress {
     fn started(&mut self, folder: &Path, parameters: usize, batches: usize) {
         self.batches = batches;
         self.line(&format!("{}, {parameters} parameters; files in {}", self.net, folder.display()));
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if !self.quiet && !dumb && stderr().is_terminal() && self.epochs > 0 {
+        if !self.quiet && is_terminal() && self.epochs > 0 {
             let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S);
             let bar = ProgressBar::with_draw_target(Some(u64::from(self.epochs) * batches as u64), target);
-            let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+            bar.set_style(style("{msg} {wide_bar} {percent:>3} %, {eta} left"));
             self.bar = Some(bar);
         }
     }

@@ -9,7 +9,7 @@ use signal_hook::flag;
 
 /// Handlers of Ctrl-C, SIGTERM and SIGUSR1: the first signal asks to stop after the batch, the second ends the process
 ///
-/// SIGUSR1 is what Slurm can send before a time limit; it counts as SIGTERM.
+/// SIGUSR1, which Slurm can send before a time limit, counts as SIGTERM.
 pub struct Signals {
     /// Set by the first signal
     pub stop: Arc<AtomicBool>,
@@ -34,7 +34,7 @@ impl Signals {
         Ok(Self { stop, number })
     }
 
-    /// Number of the signal that came; 0 if none did
+    /// Number of the signal that was received; 0 if none was
     pub fn which(&self) -> u8 {
         u8::try_from(self.number.load(Ordering::Relaxed)).unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! `chainrule sweep`: many runs of one plan, and what joins the shards of one
+//! `chainrule sweep`: runs the trials of a plan, or merges its shards
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ use super::format::{percent, rough_duration};
 use super::signals::Signals;
 use super::sweep_progress::SweepProgress;
 use super::train::run_id;
-use super::{Exit, print, tell};
+use super::{Exit, note, print};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -27,12 +27,12 @@ pub struct Args {
     #[arg(value_enum)]
     standard: Option<Standard>,
 
-    /// An axis, as learning_rate=0.01,0.1 or epochs=1..4 or weight_decay=log:1e-6..1e-2:5; each flag's name can
-    /// be one, and hidden_dim and num_layers; several make a cross product, the first varying slowest
+    /// An axis, as learning_rate=0.01,0.1 or epochs=1..4 or weight_decay=log:1e-6..1e-2:5; NAME is a flag's name,
+    /// hidden_dim or num_layers; several axes make a cross product, in which the first varies slowest
     #[arg(long, value_name = "NAME=VALUES", value_parser = Axis::parse)]
     grid: Vec<Axis>,
 
-    /// Repeat every trial with so many seeds, from --seed up
+    /// Number of seeds to repeat every trial with, counted up from --seed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
 
@@ -44,19 +44,19 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = run_id)]
     sweep_id: Option<String>,
 
-    /// Trials at once; the results do not depend on it [default: as many as fit the cores by --threads each]
+    /// Number of trials that run at once; results do not depend on it [default: cores divided by --threads]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
 
-    /// Only tell what would be run, and about how long it would take
+    /// Print the trials and an estimate of the time, and run nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Go on with a sweep: trials that have ended are kept
+    /// Resume a sweep: trials that have ended are kept
     #[arg(long)]
     resume: bool,
 
-    /// With --resume, also run again what failed or diverged
+    /// With --resume, run trials again that failed or diverged
     #[arg(long, requires = "resume")]
     retry_failed: bool,
 
@@ -76,26 +76,26 @@ pub struct Args {
     #[command(flatten)]
     settings: Settings,
 
-    /// 3 epochs a trial, to see that all works
+    /// Train for 3 epochs a trial, to check that everything works
     #[arg(long)]
     quick: bool,
 
-    /// TOML file with settings that all trials share, such as a run's config.toml; flags and the plan win over it
+    /// TOML file with settings that all trials share, such as a run's config.toml; flags and the plan take precedence
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(long, short)]
     quiet: bool,
 }
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Join the shards in a sweep's folder: runs.csv, epochs.csv, pictures and report, in the order of the plan
+    /// Merge the shards in a sweep's folder: runs.csv, epochs.csv, pictures and report, in the order of the plan
     Merge {
         /// The sweep's folder
         dir: PathBuf,
-        /// Say nothing but errors
+        /// Print errors only
         #[arg(long, short)]
         quiet: bool,
     },
@@ -164,15 +164,15 @@ pub fn run(args: Args) -> Result<Exit> {
     if !args.quiet {
         summarise(&ended, &folder, shard);
         if ended.left > 0 || ended.analysis.count(Status::Interrupted) > 0 {
-            tell(&format!("go on with: {}", options.how_to_resume));
+            note(&format!("resume with: {}", options.how_to_resume));
         }
     }
-    // A sweep that stopped itself at the first failure has set `stop`, too, but no signal came.
+    // With --fail-fast a sweep sets `stop` itself, without a signal.
     let signal = if signals.stop.load(Ordering::Relaxed) { signals.which() } else { 0 };
     Ok(exit(&ended, signal))
 }
 
-/// What is asked for: flags over --quick over the plan over --config
+/// The sweep that the command line describes: flags over --quick over the plan over --config
 fn draft(args: &Args) -> Result<Draft> {
     let file = args.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
     let mut draft = args.plan.as_deref().map_or(Ok(Draft::default()), Draft::from_toml)?;
@@ -204,12 +204,8 @@ fn usage(expected: &str, found: &str) -> anyhow::Error {
 }
 
 fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>, plots: Plots) -> String {
-    let (plan, part) = match shard {
-        Some(Shard { index, count }) => {
-            (format!("shard-{index}-of-{count}.plan.toml"), format!(" --shard {index}/{count}"))
-        }
-        None => ("plan.toml".to_owned(), String::new()),
-    };
+    let plan = shard.map_or_else(String::new, Shard::file_prefix) + "plan.toml";
+    let part = shard.map_or_else(String::new, |shard| format!(" --shard {shard}"));
     let plots = if plots == Plots::Each { " --plots each" } else { "" };
     format!(
         "chainrule sweep --plan {} --out {} --sweep-id {sweep_id}{part}{plots} --resume",
@@ -218,17 +214,17 @@ fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>
     )
 }
 
-/// The table of trials on stdout; how many, and how long it takes, on stderr
+/// Prints the table of trials to stdout, and their number and an estimate of the time to stderr
 fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool) -> Result<Exit> {
     if !quiet {
         let (n, all) = (mine.len(), plan.trials.len());
         let of = if n == all { String::new() } else { format!(" of {all}") };
-        tell(&format!("{n}{of} trials, {jobs} at once; files would be in {}", folder.display()));
+        note(&format!("{n}{of} trials, {jobs} at once; files would be in {}", folder.display()));
     }
     print(&table(plan, mine))?;
     if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
-        tell(&format!(
-            "about {}, by an epoch of {} ({:.2} s with its evaluation)",
+        note(&format!(
+            "about {}: an epoch of {} takes {:.2} s with its evaluation",
             rough_duration(estimate.total_s),
             estimate.trial,
             estimate.epoch_s
@@ -237,7 +233,7 @@ fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool
     Ok(Exit::Done)
 }
 
-/// A line a trial, in columns
+/// The table of trials, a line for each, in columns
 fn table(plan: &Plan, mine: &[&Trial]) -> String {
     let cell = |trial: &Trial, setting| trial.value(setting).map_or("-".to_owned(), text);
     let names = plan.varied.iter().map(|setting| setting.name.to_owned());
@@ -261,21 +257,21 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let counts = Status::ALL.map(|status| (analysis.count(status), status.name()));
     let counts = counts.into_iter().chain([(ended.left, "not begun")]);
     let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
-    tell(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
+    note(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
     if let Some(line) = best(analysis) {
-        tell(&line);
+        note(&line);
     }
-    let prefix = shard.map_or(String::new(), |Shard { index, count }| format!("shard-{index}-of-{count}."));
+    let prefix = shard.map_or_else(String::new, Shard::file_prefix);
     let drawn = ended.drawn.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
     let files = [format!("{prefix}runs.csv"), format!("{prefix}epochs.csv"), format!("{prefix}plan.toml")];
     let files: Vec<String> = files.into_iter().chain(drawn.map(|name| name.into_owned())).collect();
-    tell(&format!("files in {}: {}", folder.display(), files.join(", ")));
+    note(&format!("files in {}: {}", folder.display(), files.join(", ")));
     if shard.is_some() {
-        tell(&format!("when all shards have ended: chainrule sweep merge {}", folder.display()));
+        note(&format!("when all shards have ended: chainrule sweep merge {}", folder.display()));
     }
 }
 
-/// The winner, as in `report.md`; `None` if no trial has an accuracy
+/// The line that names the winner of `report.md`; `None` if no trial has an accuracy
 fn best(analysis: &Analysis) -> Option<String> {
     let winner = analysis.winner()?;
     let accuracy = analysis.accuracy(winner)?;
@@ -308,11 +304,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_standard_sweeps_can_be_resolved() {
+    fn the_standard_sweeps_resolve_to_their_trials() {
         for (standard, trials) in
             [(Standard::HiddenDim, 5), (Standard::NumLayers, 4), (Standard::LearningRate, 5)]
         {
-            assert_eq!(standard.axis().unwrap().values.len(), trials);
+            let (base, grid) =
+                (Settings::default().with("data", "synthetic"), vec![standard.axis().unwrap()]);
+            let plan = Draft { base, grid, ..Draft::default() }.resolve().unwrap();
+            assert_eq!(plan.trials.len(), trials);
         }
     }
 }

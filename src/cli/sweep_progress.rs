@@ -1,21 +1,21 @@
-//! Progress of a sweep on stderr: a line a running trial on a terminal, a line a finished trial elsewhere
+//! Progress of a sweep on stderr: a line for each running trial on a terminal, for each ended trial elsewhere
 
-use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chainrule::nn::loss::LossSum;
-use chainrule::sweep::{Observer, Trial, TrialEnd};
-use chainrule::tables::Status;
+use chainrule::sweep::{Observer, Trial};
+use chainrule::tables::{RunResult, Status};
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use super::format::percent;
-use super::tell;
+use super::note;
+use super::run_progress::{is_terminal, style};
 
-/// How often a trial's line is drawn, per second
+/// Drawings of a trial's line per second
 const DRAWS_PER_S: u8 = 5;
 
 /// Shows the progress of a sweep
@@ -30,14 +30,12 @@ pub struct SweepProgress {
 
 impl SweepProgress {
     pub fn new(folder: &Path, jobs: usize, quiet: bool) -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let terminal = !quiet && !dumb && stderr().is_terminal();
         let target = || ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S);
         Self {
             folder: folder.to_owned(),
             jobs,
             quiet,
-            lines: terminal.then(|| MultiProgress::with_draw_target(target())),
+            lines: (!quiet && is_terminal()).then(|| MultiProgress::with_draw_target(target())),
             trials: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
         }
@@ -47,7 +45,7 @@ impl SweepProgress {
         match &self.lines {
             // A terminal that can't be written to is ignored.
             Some(lines) => lines.println(line).unwrap_or_default(),
-            None if !self.quiet => tell(line),
+            None if !self.quiet => note(line),
             None => {}
         }
     }
@@ -68,33 +66,32 @@ impl Observer for SweepProgress {
     fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_> {
         let bar = self.lines.as_ref().map(|lines| {
             let bar = lines.add(ProgressBar::new(1));
-            let style = ProgressStyle::with_template("{prefix} {wide_bar} {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+            bar.set_style(style("{prefix} {wide_bar} {msg}"));
             bar.set_prefix(format!("{} {}", trial.id, trial.label()).trim_end().to_owned());
             bar
         });
         Box::new(Line { bar, epochs: trial.config.epochs, batches: 0, looked: Instant::now() })
     }
 
-    fn ended(&self, trial: &Trial, end: &TrialEnd) {
+    fn ended(&self, trial: &Trial, result: &RunResult, problem: Option<&str>) {
         let (done, all) =
             (1 + self.done.fetch_add(1, Ordering::Relaxed), self.trials.load(Ordering::Relaxed));
         let width = all.to_string().len();
         let name = format!("{} {}", trial.id, trial.label());
-        let mut line = format!("[{done:>width$}/{all}] {}: {}", name.trim_end(), end.status);
-        for (what, accuracy) in [("validation", end.val_accuracy), ("test", end.test_accuracy)] {
+        let mut line = format!("[{done:>width$}/{all}] {}: {}", name.trim_end(), result.status);
+        for (what, accuracy) in [("validation", result.val_accuracy), ("test", result.test_accuracy)] {
             if let Some(accuracy) = accuracy {
-                line += &format!(", {what} accuracy {}", percent(accuracy));
+                line += &format!(", {what} accuracy {}", percent(accuracy.value()));
             }
         }
-        if let Some(s) = end.train_s.filter(|&s| s > 0.0) {
+        if let Some(s) = result.train_s.filter(|&s| s > 0.0) {
             line += &format!(", {s:.2} s");
         }
-        if let Some(problem) = &end.problem {
+        if let Some(problem) = problem {
             line += &format!(": {problem}");
         }
         // Errors are shown with --quiet, too.
-        if self.quiet && end.status == Status::Failed { tell(&line) } else { self.line(&line) }
+        if self.quiet && result.status == Status::Failed { note(&line) } else { self.line(&line) }
     }
 }
 

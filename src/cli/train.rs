@@ -15,18 +15,18 @@ use chainrule::train::thread_count::{cores, pool, useful_threads};
 use super::format::percent;
 use super::run_progress::Progress;
 use super::signals::Signals;
-use super::{Exit, tell};
+use super::{Exit, note};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,
 
-    /// A run of a few seconds, to see that all works: 3 epochs
+    /// Train for 3 epochs, to check that everything works
     #[arg(long)]
     quick: bool,
 
-    /// TOML file with settings, such as a run's config.toml; the command line wins over it; `-` is standard input
+    /// TOML file with settings, such as a run's config.toml; the command line takes precedence; `-` is standard input
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -87,7 +87,7 @@ pub fn run(args: Args) -> Result<Exit> {
         Status::Failed => Exit::Failed,
         Status::Interrupted => Exit::Interrupted(signals.which()),
         Status::Diverged => {
-            tell(&format!("error: {}", diverged(&outcome, config.learning_rate)));
+            note(&format!("error: {}", diverged(&outcome, config.learning_rate)));
             Exit::Diverged
         }
     })
@@ -118,10 +118,10 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
         (None, Some(test)) => format!("{test}{best}, "),
         _ => String::new(),
     };
-    tell(&format!("{}: {metrics}{:.1} s of training", result.status, result.train_s.unwrap_or_default()));
+    note(&format!("{}: {metrics}{:.1} s of training", result.status, result.train_s.unwrap_or_default()));
     let written = NAMES.map(|name| outcome.folder.join(name));
     let files = written.iter().filter(|file| file.is_file()).chain(pictures);
     let names: Vec<_> =
         files.filter_map(|file| file.file_name()).map(|name| name.to_string_lossy()).collect();
-    tell(&format!("files in {}: {}", outcome.folder.display(), names.join(", ")));
+    note(&format!("files in {}: {}", outcome.folder.display(), names.join(", ")));
 }

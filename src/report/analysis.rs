@@ -1,4 +1,4 @@
-//! The one analysis of a set of runs: which settings were varied, which runs repeat one another, which setting is best
+//! The analysis of a set of runs: which settings were varied, which runs repeat another, which setting is best
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -11,17 +11,17 @@ use crate::tables::reader::{Table, TableRow};
 /// A column of `runs.csv` that holds a metric
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricColumn {
-    /// Share of the training samples, running mean over the last epoch
+    /// Accuracy on the training samples, a running mean over the last epoch
     TrainAccuracy,
-    /// Share of the validation samples after the last epoch
+    /// Accuracy on the validation samples after the last epoch
     ValAccuracy,
-    /// Nats
+    /// Loss on the validation samples, nats
     ValLoss,
-    /// Share of the test samples after the last epoch
+    /// Accuracy on the test samples after the last epoch
     TestAccuracy,
-    /// Nats
+    /// Loss on the test samples, nats
     TestLoss,
-    /// Training alone, s
+    /// Time of training, without evaluation, s
     TrainS,
     /// Number of trained parameters
     Parameters,
@@ -39,7 +39,7 @@ impl MetricColumn {
     ];
 }
 
-/// A setting that was varied, with its values: numbers ascend, names are in the order of the file
+/// A setting that was varied, with its values: numbers ascend, other values are in the order of the file
 #[derive(Clone, Debug, PartialEq)]
 pub struct VariedSetting {
     /// The column's name
@@ -92,14 +92,14 @@ pub struct Group {
     pub trials: Vec<usize>,
 }
 
-/// A mean, and the sample standard deviation of two or more numbers
+/// Mean and standard deviation of a metric
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// How many numbers
+    /// Number of values
     pub n: usize,
-    /// Their mean
+    /// Mean
     pub mean: f64,
-    /// √(Σ (xᵢ − mean)² / (n − 1))
+    /// Sample standard deviation √(Σ (xᵢ − mean)² / (n − 1)); `None` for one value
     pub sd: Option<f64>,
 }
 
@@ -114,17 +114,17 @@ impl Spread {
     }
 }
 
-/// What the `runs.csv` of a sweep, or of single runs, says
+/// The analysis of the `runs.csv` of a sweep or of single runs
 ///
-/// Runs of the same setting and seed are one observation, however often they were run: the same computation again is no
-/// evidence. The first that is `ok` is counted, or the first if none is; the others are [`Analysis::repeats`].
+/// Runs with the same settings and seed are one observation: they repeat the same computation. The first that is `ok`
+/// is counted, or the first if none is; the others are [`Analysis::repeats`].
 #[derive(Clone, Debug)]
 pub struct Analysis {
     /// The observations, in the file's order
     pub trials: Vec<ObservedRun>,
     /// Runs that are not counted because they repeat an observation, in the file's order
     pub repeats: Vec<ObservedRun>,
-    /// How many of the repeats are `ok` and have another loss or accuracy than the run that is counted
+    /// Number of repeats that are `ok` and have another loss or accuracy than the run that is counted
     pub contradictions: usize,
     /// The settings that were varied
     pub axes: Vec<VariedSetting>,
@@ -136,9 +136,9 @@ pub struct Analysis {
     pub deciding: MetricColumn,
 }
 
-/// Whether settings or curves are compared on validation data: if there are any, and all of them have it
+/// Whether settings or curves are compared on validation data: if there are any, and all of them have validation data
 ///
-/// Otherwise test data decide, because an accuracy of one kind says nothing against one of the other.
+/// Otherwise they are compared on test data, since validation and test accuracies can't be compared with each other.
 pub fn validation_decides<T>(
     items: impl IntoIterator<Item = T>,
     has_validation: impl FnMut(T) -> bool,
@@ -253,7 +253,7 @@ impl Analysis {
         Self { trials: observations, repeats, contradictions, axes, fixed, groups, deciding }
     }
 
-    /// How many runs ended in this way, repeats included
+    /// Number of runs with this status, repeats included
     pub fn count(&self, status: Status) -> usize {
         self.trials.iter().chain(&self.repeats).filter(|run| run.status == status).count()
     }
@@ -400,7 +400,7 @@ mod tests {
         let spread = found.accuracy(found.winner().unwrap()).unwrap();
         assert_eq!((spread.n, spread.mean), (2, 0.6));
         assert_eq!((found.count(Status::Ok), found.count(Status::Failed)), (5, 3));
-        // Without seeds nothing says that two runs are the same.
+        // Without seeds, no two runs are known to be the same.
         assert!(analysis("run_id,status,test_accuracy\na,ok,0.5\nb,ok,0.6\n").repeats.is_empty());
     }
 

@@ -10,14 +10,13 @@ use crate::tables::Status;
 ///
 /// * `pictures`: names of the picture files beside it, each with a description
 pub fn report(analysis: &Analysis, pictures: &[(&str, &str)]) -> String {
-    let mut parts = vec![overview(analysis)];
-    parts.push(winner(analysis));
+    let mut parts = vec![overview(analysis), winner(analysis)];
     parts.extend(pictures.iter().map(|(file, what)| format!("![{}]({file})\n", escape(what))));
     parts.push(table(analysis));
     parts.extend(softmax(analysis));
     parts.extend(not_ok(analysis));
     parts.push(
-        "Drawn and written from `runs.csv` and `epochs.csv` alone: `chainrule plot` with this folder makes all of it anew.\n"
+        "Made from `runs.csv` and `epochs.csv` alone; `chainrule plot` with this folder makes it again.\n"
             .to_owned(),
     );
     parts.join("\n")
@@ -70,12 +69,9 @@ fn repeats(analysis: &Analysis) -> String {
     if repeats == 0 {
         return String::new();
     }
-    let are = if repeats == 1 {
-        "repeats another run of the same setting and seed and is"
-    } else {
-        "repeat another run of the same setting and seed and are"
-    };
-    let mut text = format!("{} {are} counted once", plural(repeats, "run"));
+    let (repeat, are) = if repeats == 1 { ("repeats", "is") } else { ("repeat", "are") };
+    let runs = plural(repeats, "run");
+    let mut text = format!("{runs} {repeat} another run of the same setting and seed and {are} counted once");
     if analysis.contradictions > 0 {
         text += &format!(
             "; {} of them ended with other metrics, and the first that is `ok` is counted",
@@ -100,7 +96,7 @@ fn winner(analysis: &Analysis) -> String {
     let lost = winner.trials.len() - accuracy.n;
     if lost > 0 {
         text += &format!(
-            "{} of this setting did not end well and {} not in the mean.\n",
+            "{} of this setting did not end as `ok` and {} not in the mean.\n",
             plural(lost, "trial"),
             if lost == 1 { "is" } else { "are" }
         );
@@ -112,7 +108,7 @@ fn winner(analysis: &Analysis) -> String {
             "\nIt was chosen by validation accuracy. Its test accuracy, which had no part in the choice, is {test} %; it is reported \
              for the winner only, once.\n"
         ),
-        _ => "\nThere was no validation split: **test figures picked the winner, so its test accuracy flatters it**. \
+        _ => "\nThere was no validation split: **test metrics picked the winner, so its test accuracy is too optimistic**. \
               With `--val-split 0.1` the choice is made on images held out from training.\n"
             .to_owned(),
     };
@@ -132,7 +128,7 @@ fn table(analysis: &Analysis) -> String {
     let on = analysis.decided_on();
     let loss = if on == "validation" { MetricColumn::ValLoss } else { MetricColumn::TestLoss };
     let mut text = "## All settings\n\n".to_owned();
-    text += "Figures after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`. \
+    text += "Metrics after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`. \
              The winner is set in bold.\n\n";
     let mut heads: Vec<String> = analysis.axes.iter().map(|axis| axis.name.replace('_', "\\_")).collect();
     if heads.is_empty() {
@@ -208,20 +204,18 @@ fn softmax(analysis: &Analysis) -> Option<String> {
 }
 
 fn not_ok(analysis: &Analysis) -> Option<String> {
-    let mut text =
-        "## Trials that are not ok\n\n| trial | status | setting | seed |\n|---|---|---|---:|\n".to_owned();
-    let mut any = false;
+    let mut rows = String::new();
     for group in &analysis.groups {
         for trial in
             group.trials.iter().map(|&i| &analysis.trials[i]).filter(|trial| trial.status != Status::Ok)
         {
-            any = true;
             let cells =
                 [escape(&trial.id), trial.status.to_string(), setting(analysis, group), escape(&trial.seed)];
-            writeln_row(&mut text, &cells);
+            writeln_row(&mut rows, &cells);
         }
     }
-    any.then_some(text)
+    let head = "## Trials that are not ok\n\n| trial | status | setting | seed |\n|---|---|---|---:|\n";
+    (!rows.is_empty()).then(|| head.to_owned() + &rows)
 }
 
 /// `` `learning_rate` 0.1, `activation` relu ``
@@ -284,9 +278,9 @@ mod tests {
         "trial,status,hidden_dims,learning_rate,epochs,seed,test_accuracy,val_accuracy,val_split,data\n";
 
     #[test]
-    fn without_a_split_the_report_says_that_test_figures_picked_the_winner() {
+    fn without_a_split_the_report_says_that_test_metrics_picked_the_winner() {
         let text = of(&format!("{HEAD}t0000,ok,none,0.1,5,1,0.84,,,d\nt0001,ok,64,0.1,5,1,0.88,,,d\n"));
-        assert!(text.contains("test figures picked the winner"), "{text}");
+        assert!(text.contains("test metrics picked the winner"), "{text}");
         assert!(
             text.contains(
                 "    chainrule train --hidden-dims 64 --epochs 5 --learning-rate 0.1 --seed 1 --data d\n"

@@ -1,4 +1,4 @@
-//! What a set of runs says: the analysis of a sweep, its report.md, the command that repeats a run
+//! Reports on a set of runs: the analysis, its report.md, and the command that repeats a run
 
 pub mod analysis;
 pub mod markdown;

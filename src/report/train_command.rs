@@ -22,7 +22,7 @@ pub fn train_command(trial: &ObservedRun) -> String {
     command
 }
 
-/// As a shell takes it for one word
+/// Quotes a word for the shell
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,+-@%".contains(c);
     if word.chars().all(plain) {

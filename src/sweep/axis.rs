@@ -1,27 +1,27 @@
-//! The values of an axis: lists, ranges of whole numbers, and logarithmic ranges
+//! An axis of a sweep: a setting and its values, given as a list, a range or a logarithmic range
 
 use toml::Value;
 
 use crate::config::{Kind, SHORT_FORMS, Setting, sweepable, text};
 
-/// Values of one axis at most; more is likelier a slip of the keyboard
+/// Maximum number of values of an axis; more are probably a typing error
 const VALUES_MAX: u64 = 100_000;
-/// The setting that both short forms decide
+/// The setting that `hidden_dim` and `num_layers` set
 pub(super) const HIDDEN_DIMS: &str = "hidden_dims";
 
 /// One setting and the values that a grid gives it
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
-    /// What is varied
+    /// The setting that is varied
     pub setting: &'static Setting,
     /// Its values, in order, each once
     pub values: Vec<Value>,
 }
 
-/// The setting of this name, with `_` or `-`, if a sweep can vary it
+/// Returns the setting with this name, written with `_` or `-`
 ///
 /// # Errors
-/// If there is none.
+/// If a sweep can vary no setting of this name.
 pub fn named(name: &str) -> Result<&'static Setting, String> {
     let wanted = name.trim().replace('-', "_");
     sweepable().find(|setting| setting.name == wanted).ok_or_else(|| {
@@ -31,40 +31,40 @@ pub fn named(name: &str) -> Result<&'static Setting, String> {
 }
 
 impl Axis {
-    /// The name of the setting that its values decide: `hidden_dims` for the short forms
+    /// Returns the name of the setting that its values set: `hidden_dims` for the short forms
     pub fn decides(&self) -> &'static str {
         if SHORT_FORMS.contains(self.setting) { HIDDEN_DIMS } else { self.setting.name }
     }
 
-    /// Of `values`
+    /// Creates an axis
     ///
     /// # Errors
-    /// If there is none, or one twice.
+    /// If there are no values, or one is listed twice.
     pub fn new(setting: &'static Setting, values: Vec<Value>) -> Result<Self, String> {
         if values.is_empty() {
-            return Err(format!("{}: no values", setting.name));
+            return Err(format!("{}: expected one or more values, found none", setting.name));
         }
         let twice = values.iter().enumerate().find(|(i, value)| values[..*i].contains(value));
         match twice {
-            Some((_, value)) => Err(format!("{}: {} stands there twice", setting.name, text(value))),
+            Some((_, value)) => Err(format!("{}: {} is listed twice", setting.name, text(value))),
             None => Ok(Self { setting, values }),
         }
     }
 
-    /// `NAME=VALUES`, as on the command line
+    /// Parses `NAME=VALUES`, as on the command line
     ///
     /// # Errors
-    /// If the name is no setting's, or the values are none of it.
+    /// If a sweep can vary no setting of this name, or a value does not fit it.
     pub fn parse(spec: &str) -> Result<Self, String> {
         let (name, values) = spec.split_once('=').ok_or("expected NAME=VALUES, as learning_rate=0.01,0.1")?;
         let setting = named(name)?;
         Self::new(setting, list(setting, values)?)
     }
 
-    /// An array, one value, or text as on the command line
+    /// Reads an axis from TOML: an array, one value, or text as on the command line
     ///
     /// # Errors
-    /// If these are no values of the setting.
+    /// If a value does not fit the setting, or is listed twice.
     pub fn from_toml(setting: &'static Setting, values: &Value) -> Result<Self, String> {
         let values = match values {
             Value::Array(values) => values.iter().map(|value| setting.value_from_toml(value)).collect(),
@@ -75,7 +75,7 @@ impl Axis {
     }
 }
 
-/// A list, a range `1..4`, or `log:1e-3..1e-1:5`
+/// Parses a list, a range `1..4`, or a logarithmic range `log:1e-3..1e-1:5`
 fn list(setting: &'static Setting, values: &str) -> Result<Vec<Value>, String> {
     let values = values.trim();
     if !matches!(setting.kind, Kind::Word | Kind::Choice(_)) {
@@ -89,7 +89,7 @@ fn list(setting: &'static Setting, values: &str) -> Result<Vec<Value>, String> {
     values.split(',').map(|value| setting.value(value.trim())).collect()
 }
 
-/// From `from` to `to`, both included
+/// The whole numbers from `from` to `to`, both included
 fn integers(setting: &'static Setting, from: &str, to: &str) -> Result<Vec<Value>, String> {
     let whole = format!("{from}..{to}");
     if !matches!(setting.kind, Kind::Integer | Kind::Dims) {
@@ -99,19 +99,19 @@ fn integers(setting: &'static Setting, from: &str, to: &str) -> Result<Vec<Value
     let (from, to) = (end(from)?, end(to)?);
     if from > to || u64::from(to - from) >= VALUES_MAX {
         return Err(format!(
-            "{}: `{whole}`, expected a range that ascends, of {VALUES_MAX} values at most",
+            "{}: `{whole}`, expected a range that ascends, with at most {VALUES_MAX} values",
             setting.name
         ));
     }
     (from..=to).map(|n| setting.value(&n.to_string())).collect()
 }
 
-/// `FROM..TO:COUNT`: the ends as they are, and each between computed from both, so that no error adds up
+/// Parses `FROM..TO:COUNT`; the values between the ends are computed from both ends, so that errors do not add up
 fn log_range(setting: &'static Setting, range: &str) -> Result<Vec<Value>, String> {
     let expected = || {
         let name = setting.name;
         format!(
-            "{name}: `log:{range}`, expected log:FROM..TO:COUNT, ends above 0 and apart, 2 or more of them"
+            "{name}: `log:{range}`, expected log:FROM..TO:COUNT with two different ends above 0 and a count of 2 or more"
         )
     };
     let (from, rest) = range.split_once("..").ok_or_else(expected)?;
@@ -138,7 +138,7 @@ fn log_range(setting: &'static Setting, range: &str) -> Result<Vec<Value>, Strin
     (0..count).map(|i| value(at(i))).collect()
 }
 
-/// The number that twelve significant digits say: what differs beyond them is rounding, and 0.01 prints as 0.01
+/// Rounds to 12 significant digits, without which rounding errors show: 0.01 would not print as 0.01
 fn twelve_digits(x: f64) -> f64 {
     format!("{x:.11e}").parse().unwrap_or(x)
 }
@@ -183,12 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_is_named() {
+    fn an_error_names_what_is_wrong_with_an_axis() {
         for (spec, message) in [
             ("learning_rate", "NAME=VALUES"),
             ("learnign_rate=1", "can't be varied"),
             ("out=a", "can't be varied"),
-            ("learning_rate=", "`` , expected".trim_end_matches(" , expected")),
+            ("learning_rate=", "``"),
             ("learning_rate=0.1,abc", "`abc`"),
             ("learning_rate=nan", "`nan`"),
             ("learning_rate=0.1,1e-1", "twice"),
@@ -198,7 +198,7 @@ mod tests {
             ("epochs=-1", "`-1`"),
             ("batch_size=log:1..4:9", "twice"),
             ("learning_rate=log:0..1:3", "above 0"),
-            ("learning_rate=log:1..1:3", "apart"),
+            ("learning_rate=log:1..1:3", "different"),
             ("learning_rate=log:1..2:1", "2 or more"),
             ("hidden_dims=12x0", "no width"),
         ] {

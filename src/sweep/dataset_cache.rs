@@ -1,4 +1,4 @@
-//! The data sets of a sweep: each is loaded once, for its first trial, and dropped after its last
+//! A cache of the data sets of a sweep: each is loaded for its first trial and dropped after its last
 
 use std::sync::{Arc, Mutex, PoisonError};
 

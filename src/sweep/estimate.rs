@@ -1,4 +1,4 @@
-//! An estimate of how long a sweep takes, from the first seconds of one epoch
+//! An estimate of the time that a sweep takes, from the first seconds of one epoch
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::train::dims::Dims;
 use crate::train::thread_count::pool;
 use crate::train::trainer::Trainer;
 
-/// How long the epoch is timed
+/// Time after which the measured epoch is stopped
 const TIMED: Duration = Duration::from_secs(2);
 
 /// A measured epoch and the estimated total

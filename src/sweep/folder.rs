@@ -8,6 +8,9 @@ use super::shard::Shard;
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::{UNFINISHED, create_atomically};
 
+/// What to do when a folder can't be used
+const ELSEWHERE: &str = "name another folder with --sweep-id or --out";
+
 /// The paths of the files of a sweep or of one shard
 #[derive(Clone, Debug)]
 pub struct Files {
@@ -22,8 +25,7 @@ pub struct Files {
 impl Files {
     /// The files of a whole sweep, or of one shard
     pub fn new(sweep: &Path, shard: Option<Shard>) -> Self {
-        let prefix =
-            shard.map_or(String::new(), |Shard { index, count }| format!("shard-{index}-of-{count}."));
+        let prefix = shard.map_or_else(String::new, Shard::file_prefix);
         let file = |name: &str| sweep.join(format!("{prefix}{name}"));
         Self { plan: file("plan.toml"), runs: file("runs.csv"), epochs: file("epochs.csv") }
     }
@@ -121,7 +123,7 @@ fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<(
     if plans.is_empty() {
         return match found.iter().find(|name| !name.starts_with(UNFINISHED)) {
             Some(name) => Err(problem(format!(
-                "is not a sweep's folder and is not empty: it contains `{name}`; name another folder with --sweep-id or --out"
+                "is not a sweep's folder and is not empty: it contains `{name}`; {ELSEWHERE}"
             ))),
             None => Ok(()),
         };
@@ -133,10 +135,14 @@ fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<(
             (Some(other), Some(shard)) if other.count == shard.count => {}
             (Some(other), _) => {
                 return Err(problem(format!(
-                    "holds shard {other} of this sweep, so {mine} can't be run in it"
+                    "holds shard {other} of this sweep, so {mine} can't be run in it; {ELSEWHERE}"
                 )));
             }
-            (None, _) => return Err(problem(format!("holds the whole sweep, so {mine} can't be run in it"))),
+            (None, _) => {
+                return Err(problem(format!(
+                    "holds the whole sweep, so {mine} can't be run in it; {ELSEWHERE}"
+                )));
+            }
         }
     }
     Ok(())
@@ -149,7 +155,7 @@ fn check_plan(path: &Path, plan: &Plan) -> Result<()> {
         return Ok(());
     }
     let problem = format!(
-        "is plan {}, expected {}: {}; name another folder with --sweep-id or --out",
+        "is plan {}, expected {}: {}; {ELSEWHERE}",
         there.hash,
         plan.hash,
         differences(&there.text, &plan.text)
@@ -162,23 +168,10 @@ fn differences(there: &str, here: &str) -> String {
     let [there, here] = [there, here].map(|text| text.parse::<toml::Table>().unwrap_or_default());
     let only_here = here.keys().filter(|key| !there.contains_key(*key));
     let keys = there.keys().chain(only_here).filter(|key| there.get(*key) != here.get(*key));
-    let value = |plan: &toml::Table, key: &str| plan.get(key).map_or("nothing".to_owned(), one_line);
+    let value =
+        |plan: &toml::Table, key: &str| plan.get(key).map_or("not set".to_owned(), toml::Value::to_string);
     let differ = |key: &String| format!("{key} is {} there, {} here", value(&there, key), value(&here, key));
     keys.map(differ).collect::<Vec<_>>().join("; ")
-}
-
-/// A value as TOML on one line
-fn one_line(value: &toml::Value) -> String {
-    match value {
-        toml::Value::Table(table) => {
-            let pairs = table.iter().map(|(key, value)| format!("{key} = {}", one_line(value)));
-            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
-        }
-        toml::Value::Array(values) => {
-            format!("[{}]", values.iter().map(one_line).collect::<Vec<_>>().join(", "))
-        }
-        _ => value.to_string(),
-    }
 }
 
 fn names(folder: &Path) -> Result<Vec<String>> {

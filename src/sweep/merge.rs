@@ -13,10 +13,10 @@ use crate::report::analysis::Analysis;
 use crate::tables::Status;
 use crate::tables::atomic_file::write_atomically;
 
-/// How many names an error lists
+/// Maximum number of names in an error
 const NAMED: usize = 10;
 
-/// Writes `plan.toml`, `runs.csv`, `epochs.csv`, pictures and report from the shards in a folder, in the order of the plan
+/// Merges the shards in a folder: writes `plan.toml`, `runs.csv`, `epochs.csv`, pictures and report, in the order of the plan
 ///
 /// # Errors
 /// If there is no shard, the shards are of different plans or counts, a shard is missing or still running, or a trial
@@ -31,12 +31,12 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
         if let Some((other, first, _)) = shards.first() {
             if other.count != shard.count {
                 return Err(problem(format!(
-                    "shards {other} and {shard} are of sweeps with different numbers of shards"
+                    "shards {other} and {shard}: expected one number of shards; move the files of the others away"
                 )));
             }
             if first.hash != plan.hash {
                 return Err(problem(format!(
-                    "shard {other} is of plan {}, shard {shard} of plan {}: expected one plan",
+                    "shard {other} is of plan {}, shard {shard} of plan {}: expected one plan; move the others away",
                     first.hash, plan.hash
                 )));
             }
@@ -44,7 +44,10 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
         shards.push((shard, plan, lock(&path)?));
     }
     let Some((Shard { count, .. }, plan, _)) = shards.first() else {
-        return Err(problem("holds no shard-I-of-N.plan.toml, expected one of each shard".to_owned()));
+        return Err(problem(
+            "contains no shard-I-of-N.plan.toml, expected one for each shard; run them with --shard I/N"
+                .to_owned(),
+        ));
     };
     let missing = |index: &usize| !shards.iter().any(|(shard, ..)| shard.index == *index);
     none_missing("shards", (0..*count).filter(missing).map(|index| format!("{index}/{count}")))
@@ -52,7 +55,7 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
     let tables = SweepTables::new(plan);
     let mut unfinished = Vec::new();
     for trial in &plan.trials {
-        let rows = tables.rows(trial, sweep)?;
+        let rows = tables.read(trial, sweep)?;
         if rows.is_none_or(|rows| rows.status == Status::Interrupted) {
             unfinished.push(trial.id.clone());
         }
@@ -63,7 +66,7 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
         let there = Draft::from_toml(&files.plan)?.resolve()?;
         if there.hash != plan.hash {
             return Err(problem(format!(
-                "plan.toml is of plan {}, the shards of {}: expected one plan",
+                "plan.toml is of plan {}, the shards of {}: expected one plan; move plan.toml away",
                 there.hash, plan.hash
             )));
         }
@@ -82,7 +85,9 @@ fn none_missing(what: &str, missing: impl Iterator<Item = String>) -> std::resul
     let named = missing[..missing.len().min(NAMED)].join(", ");
     match missing.len() {
         0 => Ok(()),
-        n if n > NAMED => Err(format!("{n} {what} have not ended: {named} … and {} more", n - NAMED)),
-        _ => Err(format!("{what} that have not ended: {named}")),
+        n if n > NAMED => {
+            Err(format!("{n} {what} have not ended: {named} … and {} more; run them first", n - NAMED))
+        }
+        _ => Err(format!("{what} that have not ended: {named}; run them first")),
     }
 }

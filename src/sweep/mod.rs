@@ -1,9 +1,9 @@
-//! Sweeps: many runs of one plan, side by side, with their rows in two tables
+//! Sweeps: the trials of one plan, run side by side, with their rows in two tables
 //!
-//! Every trial is a run in its own folder, and its `summary.csv` marks it as ended. The `runs.csv` and `epochs.csv` of the
-//! sweep are copies of what those folders hold: they grow as trials end, and are written again from the folders, in
-//! the order of the plan, at the start of a resume, at the end, and by a merge. A sweep that was killed and
-//! resumed, or divided into shards and merged, therefore ends with the same files.
+//! Every trial is a run in its own folder, and its `summary.csv` marks it as ended. The `runs.csv` and `epochs.csv` of
+//! the sweep hold copies of the trials' rows. They grow as trials end, and are written again from the folders, in the
+//! order of the plan, at the start, at the end and by a merge. A sweep that was killed and resumed, or divided into
+//! shards and merged, therefore ends with the same files.
 
 mod axis;
 mod dataset_cache;
@@ -20,5 +20,5 @@ pub use axis::Axis;
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
 pub use plan::{Draft, Plan, Trial};
-pub use runner::{Ended, Observer, Options, Plots, TrialEnd, run};
+pub use runner::{Ended, Observer, Options, Plots, run};
 pub use shard::Shard;

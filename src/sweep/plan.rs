@@ -1,4 +1,4 @@
-//! What a sweep does: settings that all trials share, axes whose cross product is tried, and seeds
+//! The plan of a sweep: settings that all trials share, axes whose cross product is run, and seeds
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,42 +10,42 @@ use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainC
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 
-/// Trials at most; more is likelier a slip of the keyboard
+/// Maximum number of trials; more are probably a typing error
 const TRIALS_MAX: usize = 100_000;
-/// Width of the layers of `num_layers`, unless `hidden_dim` says otherwise
+/// Width of the layers of `num_layers`, unless `hidden_dim` sets it
 const STANDARD_WIDTH: i64 = 128;
 
-/// What a trial sets, and to what
+/// The settings that a trial has of its own, with their values
 pub type Values = Vec<(&'static Setting, Value)>;
 
-/// A sweep as a person asks for it
+/// A sweep as the command line and a plan file describe it
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
-    /// What all trials share
+    /// Settings that all trials share
     pub base: Settings,
-    /// Axes of the grid, the first varying slowest
+    /// Axes of the grid; the first varies slowest
     pub grid: Vec<Axis>,
-    /// How often each trial is repeated, with seeds that count up from the base's
+    /// Number of seeds for each trial, counted up from the base's seed
     pub seeds: Option<u32>,
-    /// Trials listed outright, after those of the grid
+    /// Trials listed one by one, which follow those of the grid
     pub listed: Vec<Values>,
 }
 
-/// One run of a sweep
+/// A run that belongs to a sweep
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// Counted from 0
+    /// Its number, counted from 0
     pub number: usize,
-    /// `t0000` and so on: its `run_id` and its folder
+    /// Its `run_id` and the name of its folder: `t0000` and so on
     pub id: String,
-    /// What is its own
+    /// Its own settings
     pub values: Values,
-    /// All its settings
+    /// All settings
     pub config: TrainConfig,
 }
 
 impl Trial {
-    /// What is its own, in a few words
+    /// Its own settings, as `epochs=3 seed=42`
     pub fn label(&self) -> String {
         self.values
             .iter()
@@ -54,31 +54,31 @@ impl Trial {
             .join(" ")
     }
 
-    /// Its value of a setting, if it has one of its own
+    /// Its own value of a setting; `None` if it has none
     pub fn value(&self, setting: &Setting) -> Option<&Value> {
         self.values.iter().find(|(other, _)| *other == setting).map(|(_, value)| value)
     }
 }
 
-/// A sweep with every trial worked out
+/// A sweep with all trials resolved
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// All trials, in order
     pub trials: Vec<Trial>,
-    /// What trials may differ in: axes first, then what listed trials set, then the seed
+    /// Settings in which trials may differ: those of axes, then of listed trials, then the seed
     pub varied: Vec<&'static Setting>,
     /// The plan as TOML that reads back to the same
     pub text: String,
-    /// Of that text, 16 hexadecimal digits
+    /// The hash of `text`, 16 hexadecimal digits
     pub hash: String,
 }
 
 impl Draft {
-    /// Works out all trials
+    /// Resolves all trials
     ///
     /// # Errors
-    /// If a value is outside its range, a setting is varied twice, there are too many trials, or the usual
-    /// places hold no data set and none is named.
+    /// If a value is outside its range, a setting is varied twice, there are too many trials, or no
+    /// data set is named and the default folders hold none.
     pub fn resolve(mut self) -> Result<Plan> {
         let varied = self.varied()?;
         let data_is_varied =
@@ -118,8 +118,11 @@ impl Draft {
         for values in &self.listed {
             let set: Vec<&'static Setting> = values.iter().map(|(setting, _)| *setting).collect();
             both_forms(&set)?;
-            varied
-                .extend(set.iter().filter(|setting| !varied.contains(setting)).copied().collect::<Vec<_>>());
+            for setting in set {
+                if !varied.contains(&setting) {
+                    varied.push(setting);
+                }
+            }
         }
         if several && !varied.contains(&seed_setting()) {
             varied.push(seed_setting());
@@ -127,7 +130,7 @@ impl Draft {
         Ok(varied)
     }
 
-    /// The values of each trial: the grid's cross product, then what is listed, each with every seed
+    /// The own settings of each trial: the grid's cross product, then the listed trials, each with every seed
     fn combinations(&self, first_seed: u64) -> Result<Vec<Values>> {
         let seeds = self.seeds.unwrap_or(1).max(1);
         let grid = self.grid.iter().map(|axis| axis.values.len());
@@ -164,9 +167,8 @@ impl Draft {
         Ok(all.into_iter().flat_map(seeded).collect())
     }
 
-    /// The same plan in one way of writing: every setting that counts, every value of a range
+    /// The plan in one canonical form: every setting that affects results, every value of a range
     fn to_toml(&self, base: &TrainConfig) -> Result<String> {
-        let problem = |problem: String| Error::Text { path: "plan.toml".into(), problem };
         let mut table = base.to_values()?;
         // A sweep may be resumed in another folder and with another number of threads.
         for setting in SETTINGS.iter().filter(|setting| !setting.affects_results) {
@@ -187,24 +189,24 @@ impl Draft {
             let listed = self.listed.iter().map(|values| Value::Table(pairs(values))).collect();
             table.insert("trial".to_owned(), Value::Array(listed));
         }
-        toml::to_string(&table).map_err(|e| problem(e.to_string()))
+        toml::to_string(&table).map_err(|e| Error::Text { path: "plan.toml".into(), problem: e.to_string() })
     }
 }
 
 impl Plan {
-    /// A name that the same plan always has: `sweep-learning_rate-1a2b3c4d`
+    /// The default name, which depends on the plan alone: `sweep-learning_rate-1a2b3c4d`
     pub fn default_id(&self) -> String {
         let axes = self.varied.iter().map(|setting| setting.name).collect::<Vec<_>>();
         let axes = if axes.is_empty() { "one".to_owned() } else { axes.join("-") };
         format!("sweep-{axes}-{}", &self.hash[..8])
     }
 
-    /// Whether a trial holds images out of training
+    /// Whether any trial has a validation split
     pub fn has_validation(&self) -> bool {
         self.trials.iter().any(|trial| trial.config.val_split > 0.0)
     }
 
-    /// The plan as a file, with a line on top that says how to run it
+    /// The text of a plan file; its first line shows how to run it
     pub fn file(&self, path: &Path) -> String {
         let version = env!("CARGO_PKG_VERSION");
         format!(
@@ -220,7 +222,7 @@ fn seed_setting() -> &'static Setting {
     find("seed").unwrap_or_else(|| unreachable!("`seed` is in the table of settings"))
 }
 
-/// Refuses a plan in which two trials have the same settings and the same seed: they would give the same bits
+/// Checks that no two trials have the same settings and seed, which would give the same bits
 fn all_differ(trials: &[Trial]) -> Result<()> {
     let mut known: HashMap<String, &Trial> = HashMap::new();
     for trial in trials {
@@ -236,7 +238,7 @@ fn all_differ(trials: &[Trial]) -> Result<()> {
     Ok(())
 }
 
-/// `hidden_dims` beside one of its short forms says two things at once
+/// Checks that `hidden_dims` is not set together with one of its short forms
 fn both_forms(set: &[&Setting]) -> Result<()> {
     match set.iter().find(|setting| SHORT_FORMS.contains(setting)) {
         Some(short) if set.iter().any(|setting| setting.name == HIDDEN_DIMS) => {
@@ -251,7 +253,7 @@ fn refused(expected: &str, found: String) -> Error {
     Error::Setting { name: "grid", expected: expected.to_owned(), found }
 }
 
-/// The settings of a trial: its own values over those that all share
+/// Resolves the settings of a trial: its own values over those that all share
 fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
     let own = |name: &str| values.iter().find(|(setting, _)| setting.name == name).map(|(_, value)| value);
     let number = |name: &str| own(name).and_then(Value::as_integer);
@@ -273,12 +275,12 @@ fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
         settings = settings.with(HIDDEN_DIMS, HiddenDims(dims.0.repeat(depth as usize)).to_string());
     }
     let mut config = settings.or(base.clone()).resolve()?;
-    // Trials run side by side, so a core each is what makes a sweep fast.
+    // Trials run side by side, so one thread for each is fastest.
     config.threads = config.threads.or(Some(1));
     Ok(config)
 }
 
-/// Fowler, Noll and Vo's hash of 64 bits (FNV-1a): tells plans apart, guards against nothing
+/// Fowler, Noll and Vo's 64-bit hash (FNV-1a), which distinguishes plans but does not protect them
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes
         .iter()

@@ -1,4 +1,4 @@
-//! A plan as a TOML file: settings under the flags' names, `[grid]`, `seeds`, and trials listed outright
+//! Plan files in TOML: settings under the flags' names, `[grid]`, `seeds`, and trials listed as `[[trial]]`
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::config::{Settings, read};
 use crate::error::{Error, Result};
 
 impl Draft {
-    /// Reads a plan
+    /// Reads a plan file
     ///
     /// # Errors
-    /// If it can't be read, is no TOML, or has a key or value that is none of a plan's.
+    /// If it can't be read, is not TOML, or has a key or value that a plan can't have.
     pub fn from_toml(path: &Path) -> Result<Self> {
         parse(&read(path)?).map_err(|problem| Error::Text { path: path.to_owned(), problem })
     }
@@ -37,9 +37,11 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
                     .map(|(i, t)| listed(i + 1, t))
                     .collect::<std::result::Result<_, _>>()?;
             }
-            ("grid", _) => return Err("`grid` is no table, expected [grid] with a line an axis".to_owned()),
+            ("grid", _) => {
+                return Err("`grid` is not a table, expected [grid] with one line for each axis".to_owned());
+            }
             ("seeds", value) => return Err(format!("seeds is {value}, expected a whole number")),
-            ("trial", _) => return Err("`trial` is no list of tables, expected [[trial]]".to_owned()),
+            ("trial", _) => return Err("`trial` is not a list of tables, expected [[trial]]".to_owned()),
             (_, value) => {
                 base.insert(key, value);
             }
@@ -57,15 +59,15 @@ fn axes(grid: &Table) -> std::result::Result<Vec<Axis>, String> {
     grid.iter().map(axis).collect()
 }
 
-/// The `number`-th of the trials listed, counted from 1
+/// Reads the listed trial `number`, counted from 1
 fn listed(number: usize, trial: &Value) -> std::result::Result<Values, String> {
     let place = |e: String| format!("[[trial]] {number}: {e}");
-    let table = trial.as_table().ok_or_else(|| place("no table".to_owned()))?;
+    let table = trial.as_table().ok_or_else(|| place("expected a table".to_owned()))?;
     let mut own = Values::new();
     for (name, value) in table {
         let setting = axis::named(name).map_err(place)?;
         if own.iter().any(|(other, _)| *other == setting) {
-            return Err(place(format!("{} stands there twice", setting.name)));
+            return Err(place(format!("{} is set twice; keep one", setting.name)));
         }
         own.push((setting, setting.value_from_toml(value).map_err(place)?));
     }
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_values_that_are_none_of_a_plans_are_named() {
+    fn an_error_names_the_key_or_value_that_a_plan_cannot_have() {
         for (text, message) in [
             ("learnign_rate = 1", "learnign_rate"),
             ("grid = 3", "expected [grid]"),

@@ -11,11 +11,11 @@ use super::dataset_cache::DatasetCache;
 use super::folder::{self, Folder};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
-use super::trial_rows::{SweepTables, TableAppender, TrialRows};
+use super::trial_rows::{SweepTables, TableAppender};
 use crate::error::{Error, Result};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
-use crate::tables::Status;
+use crate::tables::{RunResult, Status, SummaryRow};
 use crate::train::run::{self, Reporter, Request};
 use crate::train::run_files::record_failure;
 use crate::train::thread_count::pool;
@@ -33,13 +33,13 @@ pub enum Plots {
 /// How to run a plan
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many trials run at once
+    /// Number of trials that run at once
     pub jobs: usize,
-    /// Continue in a folder that exists
+    /// Whether to resume in a folder that exists
     pub resume: bool,
-    /// Also run trials again that failed or diverged
+    /// Whether to run trials again that failed or diverged
     pub retry_failed: bool,
-    /// Stop at the first trial that fails or diverges
+    /// Whether to stop at the first trial that fails or diverges
     pub fail_fast: bool,
     /// The shard whose trials are run; `None`: all trials
     pub shard: Option<Shard>,
@@ -51,27 +51,12 @@ pub struct Options {
 
 /// Receives the progress of a sweep, from several threads at once
 pub trait Observer: Sync {
-    /// Called before the first trial with the number of trials, and of those that had ended before
+    /// Called before the first trial with the number of trials, and of those that ended in an earlier process
     fn started(&self, trials: usize, kept: usize);
     /// Called before a trial; returns what receives the progress of its run
     fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_>;
-    /// Called after a trial
-    fn ended(&self, trial: &Trial, end: &TrialEnd);
-}
-
-/// How a trial ended
-#[derive(Clone, Debug)]
-pub struct TrialEnd {
-    /// How it ended, as in its `summary.csv`
-    pub status: Status,
-    /// Test accuracy after the last epoch
-    pub test_accuracy: Option<f64>,
-    /// Validation accuracy after the last epoch
-    pub val_accuracy: Option<f64>,
-    /// Time of training, s
-    pub train_s: Option<f64>,
-    /// The error, if there was one
-    pub problem: Option<String>,
+    /// Called after a trial with its result, and with the error if there was one
+    fn ended(&self, trial: &Trial, result: &RunResult, problem: Option<&str>);
 }
 
 /// The result of a sweep
@@ -79,7 +64,7 @@ pub struct TrialEnd {
 pub struct Ended {
     /// The analysis of all trials that have ended, now or before: the same that `report.md` is written from
     pub analysis: Analysis,
-    /// How many trials were not begun
+    /// Number of trials that were not begun
     pub left: usize,
     /// Paths of the pictures and the report
     pub drawn: Vec<PathBuf>,
@@ -132,7 +117,7 @@ pub fn run(
     Ok(Ended { analysis, left: todo.len() - begun, drawn })
 }
 
-/// The trials to run, in order; removes what an earlier process left of them
+/// Returns the trials to run, in order, and removes their unfinished folders
 fn todo<'t>(
     tables: &SweepTables,
     mine: &[&'t Trial],
@@ -144,7 +129,7 @@ fn todo<'t>(
     }
     let mut todo = Vec::new();
     for trial in mine {
-        let kept = match tables.rows(trial, sweep)? {
+        let kept = match tables.read(trial, sweep)? {
             Some(rows) => match rows.status {
                 Status::Ok => true,
                 Status::Diverged | Status::Failed => !options.retry_failed,
@@ -201,15 +186,16 @@ impl Sweeper<'_> {
 
     /// Runs one trial and writes its rows
     fn trial(&self, trial: &Trial) -> Result<()> {
-        let mut problem = catch_unwind(AssertUnwindSafe(|| self.train(trial)))
+        let mut summary = None;
+        let mut problem = catch_unwind(AssertUnwindSafe(|| self.train(trial, &mut summary)))
             .unwrap_or_else(|panic| Some(format!("panicked: {}", message(&*panic))));
         self.cache.release(trial);
-        if !self.sweep.join(&trial.id).join("summary.csv").exists() {
-            record_failure(&trial.config, self.sweep, &trial.id)?;
-        }
-        let Some(rows) = self.tables.rows(trial, self.sweep)? else {
-            unreachable!("a trial with a summary has rows")
+        let written = self.sweep.join(&trial.id).join("summary.csv").exists();
+        let summary = match summary {
+            Some(summary) if written => summary,
+            _ => record_failure(&trial.config, self.sweep, &trial.id)?,
         };
+        let rows = self.tables.rows(trial, self.sweep, &summary)?;
         self.appender.lock().unwrap_or_else(PoisonError::into_inner).push(&rows)?;
         if self.fail_fast && matches!(rows.status, Status::Failed | Status::Diverged) {
             self.stop.store(true, Ordering::Relaxed);
@@ -217,20 +203,20 @@ impl Sweeper<'_> {
         if rows.status == Status::Diverged && problem.is_none() {
             problem = Some("the loss is not finite, or above 100,000 nats".to_owned());
         }
-        let TrialRows { status, test_accuracy, val_accuracy, train_s, .. } = rows;
-        self.observer.ended(trial, &TrialEnd { status, test_accuracy, val_accuracy, train_s, problem });
+        self.observer.ended(trial, &summary.result, problem.as_deref());
         Ok(())
     }
 
-    /// Trains a trial; returns the error as text, if there was one
-    fn train(&self, trial: &Trial) -> Option<String> {
-        let train = || -> Result<Option<Error>> {
+    /// Trains a trial and stores its summary; returns the error as text, if there was one
+    fn train(&self, trial: &Trial, summary: &mut Option<SummaryRow>) -> Option<String> {
+        let mut train = || -> Result<Option<Error>> {
             let data = self.cache.get(trial)?;
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
             let request = Request { config, data: &data, parent: self.sweep, run_id };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
+            *summary = Some(outcome.summary);
             let drawn = match self.plots {
                 Plots::Sweep => Ok(Vec::new()),
                 Plots::Each => folder_pictures::redraw(&outcome.folder),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// Shard `index` of `count`, counted from 0
+/// One shard of a sweep: `index` of `count`, counted from 0
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// The number of the shard
@@ -18,6 +18,11 @@ impl Shard {
     /// Whether trial `number` belongs to this shard
     pub fn holds(self, number: usize) -> bool {
         number % self.count == self.index
+    }
+
+    /// The start of its files' names: `shard-1-of-3.`
+    pub fn file_prefix(self) -> String {
+        format!("shard-{}-of-{}.", self.index, self.count)
     }
 
     /// The shard of a task of a Slurm job array, from its environment variables; `None` outside a job array
@@ -42,9 +47,7 @@ impl Shard {
         let index = id.checked_sub(first).filter(|offset| offset % step == 0).map(|offset| offset / step);
         let shard = index.filter(|&index| index < count).map(|index| Self { index, count });
         let expected = || {
-            format!(
-                "one of {count} ids from {first} on in steps of {step}; for other arrays, give --shard i/n"
-            )
+            format!("one of {count} ids from {first} in steps of {step}; for other arrays use --shard i/n")
         };
         shard.map(Some).ok_or_else(|| Error::Setting {
             name: ID,
@@ -63,7 +66,7 @@ impl fmt::Display for Shard {
 impl FromStr for Shard {
     type Err = String;
 
-    /// `i/n` with i from 0 to n − 1
+    /// Parses `i/n`, i from 0 to n − 1
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let parts =
             text.split_once('/').and_then(|(i, n)| Some((i.trim().parse().ok()?, n.trim().parse().ok()?)));
@@ -92,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn only_shards_that_there_are_are_taken() {
+    fn a_shard_outside_the_count_is_refused() {
         assert_eq!("2/3".parse(), Ok(Shard { index: 2, count: 3 }));
         for bad in ["3/3", "0/0", "1", "a/2", "-1/2", "1/2/3", ""] {
             assert!(bad.parse::<Shard>().is_err(), "{bad}");

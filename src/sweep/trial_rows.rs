@@ -1,7 +1,7 @@
 //! The rows of trials in the `runs.csv` and `epochs.csv` of a sweep, copied from the trials' folders
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 
 use toml::Value;
@@ -12,7 +12,7 @@ use crate::config::{CsvDialect, Setting, text};
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::replace_atomically;
 use crate::tables::reader::Table;
-use crate::tables::{Cell, Columns, EpochRow, Status, SummaryRow};
+use crate::tables::{Cell, Columns, EpochRow, Row, Status, SummaryRow, append_whole};
 
 /// The columns of both tables, fixed by the plan
 #[derive(Clone, Debug)]
@@ -28,12 +28,6 @@ pub struct SweepTables {
 pub struct TrialRows {
     /// How the trial ended
     pub status: Status,
-    /// Test accuracy after the last epoch
-    pub test_accuracy: Option<f64>,
-    /// Validation accuracy after the last epoch
-    pub val_accuracy: Option<f64>,
-    /// Time of training, s
-    pub train_s: Option<f64>,
     runs: Vec<u8>,
     epochs: Vec<u8>,
 }
@@ -53,13 +47,12 @@ impl SweepTables {
         }
     }
 
-    /// The lines of a trial; `None` if it has not ended
+    /// The lines of a trial, from its files; `None` if it has no summary yet
     ///
     /// # Errors
-    /// If its files can't be read or understood.
-    pub fn rows(&self, trial: &Trial, sweep: &Path) -> Result<Option<TrialRows>> {
-        let folder = sweep.join(&trial.id);
-        let path = folder.join("summary.csv");
+    /// If the files can't be read or understood.
+    pub fn read(&self, trial: &Trial, sweep: &Path) -> Result<Option<TrialRows>> {
+        let path = sweep.join(&trial.id).join("summary.csv");
         if !path.exists() {
             return Ok(None);
         }
@@ -68,8 +61,29 @@ impl SweepTables {
             let problem = "line 2: expected one row, found none".to_owned();
             return Err(Error::Text { path, problem });
         };
-        let epochs = Table::read(&folder.join("epochs.csv"))?;
-        let verbatim = |text: &str| Cell::Verbatim(text.to_owned());
+        let status = run.status(summary.need("status")?)?;
+        let cell = |name: &str| Some(verbatim(run.verbatim(summary.column(name)?)));
+        self.lines(trial, sweep, status, cell).map(Some)
+    }
+
+    /// The lines of a trial that has just ended, from its summary and its `epochs.csv`
+    ///
+    /// # Errors
+    /// If `epochs.csv` can't be read or understood.
+    pub fn rows(&self, trial: &Trial, sweep: &Path, summary: &SummaryRow) -> Result<TrialRows> {
+        let cells: HashMap<String, Cell> = SummaryRow::header().into_iter().zip(summary.cells()).collect();
+        self.lines(trial, sweep, summary.result.status, |name| cells.get(name).cloned())
+    }
+
+    /// * `summary`: returns the cell in a column of the trial's `summary.csv`, if it has that column
+    fn lines(
+        &self,
+        trial: &Trial,
+        sweep: &Path,
+        status: Status,
+        summary: impl Fn(&str) -> Option<Cell>,
+    ) -> Result<TrialRows> {
+        let epochs = Table::read(&sweep.join(&trial.id).join("epochs.csv"))?;
         let varied = |name: &str| self.varied.iter().copied().find(|setting| setting.name == name);
         // The plan fills the columns that the run's own files lack.
         let own = |name: &str| match varied(name) {
@@ -77,10 +91,7 @@ impl SweepTables {
             Some(setting) => trial.value(setting).map_or(Cell::Empty, cell),
             None => Cell::Empty,
         };
-        let in_summary = |name: &str| match summary.column(name) {
-            Some(column) => verbatim(run.verbatim(column)),
-            None => own(name),
-        };
+        let in_summary = |name: &str| summary(name).unwrap_or_else(|| own(name));
         let in_epochs = |name: &str| match epochs.column(name) {
             Some(column) => Err(column),
             None if varied(name).is_some() => Ok(in_summary(name)),
@@ -93,15 +104,11 @@ impl SweepTables {
             let copied = |&column: &usize| verbatim(row.verbatim(column));
             self.dialect.line(cells.iter().map(|cell| cell.as_ref().map_or_else(copied, Cell::clone)))
         });
-        let metric = |name: &str| summary.column(name).map_or(Ok(None), |column| run.number(column));
-        Ok(Some(TrialRows {
-            status: run.status(summary.need("status")?)?,
-            test_accuracy: metric("test_accuracy")?,
-            val_accuracy: metric("val_accuracy")?,
-            train_s: metric("train_s")?,
+        Ok(TrialRows {
+            status,
             runs: self.dialect.line(self.runs.line(in_summary)),
             epochs: epoch_lines.collect(),
-        }))
+        })
     }
 
     /// Writes both tables again, with all trials that have ended, in the order given
@@ -122,7 +129,7 @@ impl SweepTables {
                 };
                 write(&self.dialect.header(&self.runs), &self.dialect.header(&self.epochs))?;
                 for trial in trials {
-                    if let Some(rows) = self.rows(trial, sweep)? {
+                    if let Some(rows) = self.read(trial, sweep)? {
                         write(&rows.runs, &rows.epochs)?;
                     }
                 }
@@ -155,18 +162,13 @@ impl TableAppender {
     /// # Errors
     /// If a table can't be written; a part that was written is removed.
     pub fn push(&mut self, rows: &TrialRows) -> Result<()> {
-        append(&mut self.epochs, &self.files.epochs, &rows.epochs)?;
-        append(&mut self.runs, &self.files.runs, &rows.runs)
+        append_whole(&mut self.epochs, &self.files.epochs, &rows.epochs)?;
+        append_whole(&mut self.runs, &self.files.runs, &rows.runs)
     }
 }
 
-fn append(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
-    let end = file.metadata().map_err(Error::reading(path))?.len();
-    file.write_all(bytes).map_err(|e| {
-        // The error of the write is reported, not one of the clean-up.
-        let _ = file.set_len(end);
-        Error::writing(path)(e)
-    })
+fn verbatim(text: &str) -> Cell {
+    Cell::Verbatim(text.to_owned())
 }
 
 fn cell(value: &Value) -> Cell {

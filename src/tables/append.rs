@@ -72,7 +72,13 @@ pub fn append_shared<R: Row>(path: &Path, row: &R, dialect: CsvDialect) -> Resul
         }
     }
     bytes.extend(dialect.line(row.cells()));
-    file.write_all(&bytes).map_err(|e| {
+    append_whole(&mut file, path, &bytes)
+}
+
+/// Appends bytes with a single write; what a full disk has cut is removed
+pub(crate) fn append_whole(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
+    let end = file.metadata().map_err(Error::reading(path))?.len();
+    file.write_all(bytes).map_err(|e| {
         // The error of the write is reported, not one of the clean-up.
         let _ = file.set_len(end);
         Error::writing(path)(e)

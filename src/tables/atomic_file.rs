@@ -1,4 +1,4 @@
-//! Files that are the old or the new whole one, whatever happens
+//! Atomic writing: after a crash a file is the old one or the new one, never a part
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
@@ -8,23 +8,23 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
-/// How the names of files begin that are being written; one that stays was left by a process that was killed
+/// Prefix of the names of temporary files; one that stays was left by a killed process
 pub const UNFINISHED: &str = ".writing-";
 
-/// Replaces `path` by `bytes`: written beside it, synced, renamed, and the folder synced
+/// Replaces the file at `path`: writes a temporary file in its folder, syncs and renames it, and syncs the folder
 ///
 /// An existing file's permissions are kept.
 ///
 /// # Errors
-/// If any of it fails; then `path` is as it was, and the file beside it is gone.
+/// If any step fails; then `path` is unchanged and the temporary file is removed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     replace_atomically(path, |file| file.write_all(bytes).map_err(Error::writing(path)))
 }
 
-/// As [`write_atomically`], with what `fill` writes
+/// Replaces the file at `path`, as [`write_atomically`] does, by what `fill` writes
 ///
 /// # Errors
-/// As `fill`, or if any of the rest fails; then `path` is as it was, and the file beside it is gone.
+/// If `fill` or any other step fails; then `path` is unchanged and the temporary file is removed.
 pub fn replace_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut beside = io::BufWriter::new(beside(path).map_err(Error::writing(path))?);
     fill(&mut beside)?;
@@ -37,7 +37,7 @@ pub fn replace_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Resu
     replace().map_err(Error::writing(path))
 }
 
-/// As [`write_atomically`], for a file that must not be there yet; false if it is, and then it stays
+/// Creates a file, as [`write_atomically`] does; returns false and changes nothing if it exists
 ///
 /// # Errors
 /// If it can't be written.
@@ -55,7 +55,7 @@ pub fn create_atomically(path: &Path, bytes: &[u8]) -> Result<bool> {
     create().map_err(Error::writing(path))
 }
 
-/// A file of another name in the same folder, which goes away unless it is renamed
+/// Creates a temporary file in the folder of `path`, which is removed unless it is renamed
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED).permissions(permissions(path)).tempfile_in(folder_of(path))
@@ -65,7 +65,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Those of the file that is there; else what the umask leaves of reading and writing for all
+/// The permissions of an existing file, else those that the umask leaves of 0o666
 fn permissions(path: &Path) -> Permissions {
     #[cfg(unix)]
     let new = std::os::unix::fs::PermissionsExt::from_mode(0o666);
@@ -76,7 +76,7 @@ fn permissions(path: &Path) -> Permissions {
     path.metadata().map_or(new, |metadata| metadata.permissions())
 }
 
-/// A rename lasts only when the folder is on disk, too; folders can't be opened where it is not needed
+/// Syncs a folder, so that a rename in it is on disk; does nothing on systems other than Unix
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_there_is_not_created_again() {
+    fn an_existing_file_is_not_created_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         assert!(create_atomically(&path, b"first").unwrap());
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_named() {
+    fn an_error_names_the_folder_that_does_not_exist() {
         let error = write_atomically(Path::new("/no/such/folder/file"), b"x").unwrap_err();
         assert!(error.to_string().contains("/no/such/folder/file"), "{error}");
     }

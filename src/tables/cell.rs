@@ -1,4 +1,4 @@
-//! Cells and rows: what schemas, columns and writers share
+//! Cells and rows of CSV files
 
 /// The content of a cell
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub enum Cell {
 
 /// Converts a field to a cell
 pub trait ToCell {
-    /// The cell
+    /// Returns the cell
     fn to_cell(&self) -> Cell;
 }
 

@@ -1,4 +1,4 @@
-//! Which columns a file has: those of a schema, some left out, others put between
+//! The columns of a file: those of a schema, without some, with others inserted
 
 use super::{Cell, Row};
 
@@ -12,14 +12,14 @@ impl Columns {
         Self(R::header())
     }
 
-    /// Without those of these names
+    /// Removes the columns with these names
     #[must_use]
     pub fn without(mut self, names: &[&str]) -> Self {
         self.0.retain(|name| !names.contains(&name.as_str()));
         self
     }
 
-    /// With more columns after the first `place` ones; a name that is there already stays where it is
+    /// Inserts columns after the first `place` ones; a name that exists keeps its place
     #[must_use]
     pub fn with(mut self, place: usize, more: impl IntoIterator<Item = String>) -> Self {
         let new: Vec<String> = more.into_iter().filter(|name| !self.0.contains(name)).collect();
@@ -32,7 +32,7 @@ impl Columns {
         &self.0
     }
 
-    /// The cells of a line: what `cell` says for each name, in order
+    /// The cells of a line: `cell` of each name, in order
     pub fn line(&self, cell: impl Fn(&str) -> Cell) -> Vec<Cell> {
         self.0.iter().map(|name| cell(name)).collect()
     }

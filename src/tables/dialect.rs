@@ -1,4 +1,4 @@
-//! How a line is written in each dialect
+//! The two CSV dialects: header lines and rows as bytes
 
 use super::{Cell, Columns, Row};
 use crate::config::CsvDialect;
@@ -32,7 +32,7 @@ impl CsvDialect {
     }
 }
 
-/// A spreadsheet runs text that starts with one of these as a formula
+/// First characters of text that a spreadsheet runs as a formula
 pub(crate) const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// Puts an apostrophe before text that a spreadsheet would run as a formula

@@ -1,8 +1,8 @@
-//! A loss or an accuracy, and how many digits its run computed
+//! Metrics, which are written with the digits of their run's dtype
 
 use super::{Cell, ToCell};
 
-/// A loss, an accuracy or another result of a run: an `f64` that is written with the digits of the run's type
+/// A loss, an accuracy or another result of a run: an `f64` that is written with the digits of the run's dtype
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub enum Metric {
     /// Of an f32 run: written as the shortest text that reads back to the same f32

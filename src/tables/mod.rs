@@ -14,6 +14,7 @@ mod schemas;
 mod status;
 mod writer;
 
+pub(crate) use append::append_whole;
 pub use append::{append_shared, check_appendable};
 pub use cell::{Cell, Row, ToCell, rate, seconds};
 pub use columns::Columns;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use csv::{ErrorKind, StringRecord};
 
 use super::Status;
-
 use crate::error::{Error, Result};
 
 /// The number of columns that an error lists by name
@@ -59,7 +58,9 @@ impl Table {
         let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
         let header = reader.headers().map_err(|e| problem(describe(&e)))?.clone();
         if header.is_empty() {
-            return Err(problem("line 1: expected a header with names of columns, found nothing".to_owned()));
+            return Err(problem(
+                "line 1: expected a header with the names of columns, found none".to_owned(),
+            ));
         }
         let mut places = HashMap::new();
         for (place, name) in header.iter().enumerate() {
@@ -77,11 +78,6 @@ impl Table {
         &self.path
     }
 
-    /// The columns' names, in order
-    pub fn header(&self) -> impl Iterator<Item = &str> {
-        self.header.iter()
-    }
-
     /// The place of the column `name`, if there is one
     pub fn column(&self, name: &str) -> Option<usize> {
         self.places.get(name).copied()
@@ -90,7 +86,7 @@ impl Table {
     /// The place of the column `name`
     ///
     /// # Errors
-    /// If there is none.
+    /// If no column has this name.
     pub fn need(&self, name: &str) -> Result<usize> {
         self.column(name).ok_or_else(|| {
             let mut found = self.header.iter().take(NAMED).collect::<Vec<_>>().join(", ");
@@ -214,7 +210,7 @@ mod tests {
     fn both_dialects_read_the_same() {
         for text in ["name,x,n\n\"a,b\",0.5,3\n,,\n", "\u{feff}name;x;n\r\na,b;0,5;3\r\n;;\r\n"] {
             let table = table(text).unwrap();
-            assert_eq!(table.header().collect::<Vec<_>>(), ["name", "x", "n"]);
+            assert_eq!(table.header.iter().collect::<Vec<_>>(), ["name", "x", "n"]);
             let rows: Vec<_> = table.rows().collect();
             assert_eq!((rows[0].text(0), rows[0].number(1).unwrap()), ("a,b", Some(0.5)));
             assert_eq!((rows[0].whole::<u32>(2).unwrap(), rows[1].number(1).unwrap()), (3, None));

@@ -1,6 +1,4 @@
-//! The schemas: what stands in each CSV file, column by column
-//!
-//! A column is only ever added at the end.
+//! The schemas: the columns of each CSV file; new columns are added at the end
 
 use std::collections::HashMap;
 
@@ -16,15 +14,15 @@ schema! {
         kind: &'static str,
         /// What was measured
         name: String,
-        /// Threads it ran on
+        /// Number of threads
         threads: usize,
-        /// Median time of one, s
+        /// Median time of one measurement, s
         median_s: f64,
-        /// 10⁹ floating-point operations a second
+        /// 10⁹ floating-point operations per second
         gflop_per_s: Option<f64>,
-        /// 10⁹ bytes a second, read and written
+        /// 10⁹ bytes per second, read and written
         gb_per_s: Option<f64>,
-        /// Images a second
+        /// Images per second
         images_per_s: Option<f64>,
         /// GFLOP/s as a share of the FMA peak with the same threads in the same run, 0 to 1
         fraction_of_peak: Option<f64>,
@@ -34,27 +32,27 @@ schema! {
 schema! {
     /// A line of `epochs.csv`; losses in nats, accuracies from 0 to 1
     EpochRow {
-        /// Which run
+        /// Name of the run
         run_id: String,
-        /// Counted from 1
+        /// The epoch, counted from 1
         epoch: u32,
         /// Step size in this epoch
         learning_rate: f64,
-        /// Mean over the epoch's batches, each with the weights of its time
+        /// Mean loss over the epoch's batches, each with the weights before its step
         train_loss: Option<Metric>,
-        /// Mean over the epoch's batches, each with the weights of its time
+        /// Accuracy over the epoch's batches, each with the weights before its step
         train_accuracy: Option<Metric>,
-        /// Of all validation rows, after the epoch; no column without a validation split
+        /// Validation loss after the epoch; no column without a validation split
         val_loss: Option<Metric>,
-        /// Of all validation rows, after the epoch; no column without a validation split
+        /// Validation accuracy after the epoch; no column without a validation split
         val_accuracy: Option<Metric>,
-        /// Of all test rows, after the epoch
+        /// Test loss after the epoch
         test_loss: Option<Metric>,
-        /// Of all test rows, after the epoch
+        /// Test accuracy after the epoch
         test_accuracy: Option<Metric>,
-        /// Training alone, s
+        /// Time of training, without evaluation, s
         epoch_s: Option<f64>,
-        /// Training images a second
+        /// Training images per second
         samples_per_s: Option<f64>,
         /// `ok`, `diverged` or `interrupted`
         status: Status,
@@ -64,35 +62,35 @@ schema! {
 schema! {
     /// What a run adds to its settings in `summary.csv` and `runs.csv`: how it ended, and the metrics of its last whole epoch
     RunResult {
-        /// Which run
+        /// Name of the run
         run_id: String,
         /// `ok`, `diverged`, `failed` or `interrupted`
         status: Status,
         /// Number of weights and biases; empty for a run that failed before it had a net
         parameters: Option<usize>,
-        /// Of the last whole epoch
+        /// Training loss of the last whole epoch
         train_loss: Option<Metric>,
-        /// Of the last whole epoch
+        /// Training accuracy of the last whole epoch
         train_accuracy: Option<Metric>,
-        /// Of the last whole epoch; of the initial weights if the run has no epochs
+        /// Test loss after the last whole epoch; of the initial weights if the run has no epochs
         test_loss: Option<Metric>,
-        /// Of the last whole epoch; of the initial weights if the run has no epochs
+        /// Test accuracy after the last whole epoch; of the initial weights if the run has no epochs
         test_accuracy: Option<Metric>,
         /// The first epoch with the best accuracy
         best_epoch: Option<u32>,
         /// Best validation accuracy; without a validation split, best test accuracy
         best_accuracy: Option<Metric>,
-        /// Training alone, all epochs, s
+        /// Time of training all epochs, without evaluation, s
         train_s: Option<f64>,
         /// Training images per second, over all epochs
         samples_per_s: Option<f64>,
-        /// ISO 8601, UTC
+        /// Time of the start, ISO 8601, UTC
         started_at: String,
-        /// Of the program
+        /// Version of the program
         version: &'static str,
-        /// Of the last whole epoch
+        /// Validation loss after the last whole epoch
         val_loss: Option<Metric>,
-        /// Of the last whole epoch
+        /// Validation accuracy after the last whole epoch
         val_accuracy: Option<Metric>,
     }
 }
@@ -107,43 +105,19 @@ pub struct SummaryRow {
 }
 
 /// The columns of a summary in their order; settings that are not among them follow in the order of their table
-const SUMMARY: [&str; 29] = [
-    "run_id",
-    "status",
-    "hidden_dims",
-    "activation",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "momentum",
-    "weight_decay",
-    "seed",
-    "parameters",
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "best_epoch",
-    "best_accuracy",
-    "train_s",
-    "samples_per_s",
-    "threads",
-    "started_at",
-    "version",
-    "val_split",
-    "val_loss",
-    "val_accuracy",
-    "dtype",
-    "engine",
-    "no_shuffle",
-    "data",
-];
+const SUMMARY: &str = "run_id status hidden_dims activation epochs batch_size learning_rate momentum weight_decay seed \
+    parameters train_loss train_accuracy test_loss test_accuracy best_epoch best_accuracy train_s samples_per_s threads \
+    started_at version val_split val_loss val_accuracy dtype engine no_shuffle data";
 
 impl Row for SummaryRow {
     fn header() -> Vec<String> {
-        let settings = SETTINGS.iter().filter(|setting| setting.sweepable).map(|setting| setting.name);
-        let added = settings.filter(|name| !SUMMARY.contains(name));
-        SUMMARY.into_iter().chain(added).map(str::to_owned).collect()
+        let mut names: Vec<&str> = SUMMARY.split(' ').collect();
+        for setting in SETTINGS.iter().filter(|setting| setting.sweepable) {
+            if !names.contains(&setting.name) {
+                names.push(setting.name);
+            }
+        }
+        names.into_iter().map(str::to_owned).collect()
     }
 
     fn cells(&self) -> Vec<Cell> {
@@ -176,7 +150,7 @@ schema! {
         r#true: String,
         /// Name of the predicted class
         predicted: String,
-        /// Images
+        /// Number of images
         count: u64,
     }
 }
@@ -184,13 +158,13 @@ schema! {
 schema! {
     /// A line of `classes.csv`: the metrics of one class
     ClassRow {
-        /// Its name
+        /// Name of the class
         class: String,
-        /// Test images of it
+        /// Number of test images of the class
         support: u64,
-        /// Share of the images predicted as it that are of it
+        /// Share of the images predicted as this class that are of it
         precision: Option<Metric>,
-        /// Share of its images that are predicted as it
+        /// Share of the images of this class that are predicted as it
         recall: Option<Metric>,
         /// 2 · precision · recall / (precision + recall)
         f1: Option<Metric>,
@@ -198,7 +172,7 @@ schema! {
 }
 
 impl EpochRow {
-    /// The columns of an `epochs.csv`: those of validation only where there is a split
+    /// The columns of an `epochs.csv`; `val`: whether the run has a validation split
     pub fn columns(val: bool) -> Columns {
         let all = Columns::of::<Self>();
         if val { all } else { all.without(&["val_loss", "val_accuracy"]) }

@@ -1,4 +1,4 @@
-//! How a run ended, as the `status` columns say it
+//! The status of a run: how it ended
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// All of them, in the order in which counts are printed
+    /// All statuses, in the order in which counts are printed
     pub const ALL: [Self; 4] = [Self::Ok, Self::Diverged, Self::Failed, Self::Interrupted];
 
     /// The text in a CSV file

@@ -93,11 +93,11 @@ impl<'a> RunFiles<'a> {
 }
 
 /// Writes the files of a run that failed before or while it wrote its own: config.toml, the header of epochs.csv if
-/// there is none, and a summary.csv that says `failed`
+/// there is none, and a summary.csv that says `failed`; returns its row
 ///
 /// # Errors
 /// If they can't be written.
-pub fn record_failure(config: &TrainConfig, parent: &Path, run_id: &str) -> Result<()> {
+pub fn record_failure(config: &TrainConfig, parent: &Path, run_id: &str) -> Result<SummaryRow> {
     let folder = parent.join(run_id);
     fs::create_dir_all(&folder).map_err(Error::writing(&folder))?;
     write_config(config, &folder)?;
@@ -107,7 +107,8 @@ pub fn record_failure(config: &TrainConfig, parent: &Path, run_id: &str) -> Resu
     let result = RunResult { status: Status::Failed, ..blank_result(run_id, now()) };
     let threads = config.threads.or(Some(1));
     let summary = SummaryRow { config: TrainConfig { threads, ..config.clone() }, result };
-    write_atomically(&folder.join(SUMMARY), &to_csv(&[summary], config.csv_dialect))
+    write_atomically(&folder.join(SUMMARY), &to_csv(std::slice::from_ref(&summary), config.csv_dialect))?;
+    Ok(summary)
 }
 
 /// The time now, as ISO 8601 in UTC

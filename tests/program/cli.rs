@@ -331,7 +331,7 @@ fn engines_and_the_portable_path_differ_by_rounding_only() {
         row.split(',').nth(column).unwrap().to_owned()
     };
     let cell = loss_cell("avx512", "matrixmultiply");
-    // Digits of an f32 resolve 6e-8: they would hide all that the bound below is for.
+    // An f32 resolves 6e-8, which would hide differences at the bound below.
     assert_ne!(cell.parse::<f32>().unwrap().to_string(), cell, "an f64 run writes the digits of an f64");
     let reference: f64 = cell.parse().unwrap();
     for (level, engine) in [("avx512", "auto"), ("avx2", "matrixmultiply"), ("portable", "auto")] {

@@ -1,4 +1,4 @@
-//! Sweeps through the program: the same bits as `train`, nothing lost, shards that fit together
+//! `chainrule sweep` as a process: the same bits as `train`, resumes after kills, merges of shards
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -6,19 +6,19 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use chainrule::nn::loss::LossSum;
-use chainrule::sweep::{Draft, Observer, Options, Plots, Trial, TrialEnd};
-use chainrule::tables::Status;
+use chainrule::sweep::{Draft, Observer, Options, Plots, Trial};
+use chainrule::tables::{RunResult, Status};
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 
 use crate::launch::{CHAINRULE, launch};
 
-/// Tiny nets, few steps: some milliseconds a trial
+/// Settings of small nets and few steps: a trial takes some milliseconds
 const BASE: [&str; 8] =
     ["--data", "synthetic", "--hidden-dims", "3", "--batch-size", "6000", "--epochs", "2"];
-/// Six trials
+/// A grid of six trials
 const GRID: [&str; 4] = ["--grid", "learning_rate=0.01,0.1,0.5", "--grid", "momentum=0,0.9"];
-/// Columns that no two runs agree on
+/// Columns that differ from run to run
 const TIMES: [&str; 4] = ["epoch_s", "samples_per_s", "train_s", "started_at"];
 
 fn command(folder: &Path, args: &[&str]) -> Command {
@@ -41,7 +41,7 @@ fn sweep(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
     (code, stderr)
 }
 
-/// A CSV file without the columns that tell times
+/// The rows of a CSV file without the columns in [`TIMES`]
 fn timeless(path: &Path) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     assert!(text.ends_with('\n'));
@@ -57,7 +57,7 @@ fn timeless(path: &Path) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The column of this name
+/// The cells of a column
 fn column(path: &Path, name: &str) -> Vec<String> {
     let mut rows = timeless(path);
     let header = rows.remove(0);
@@ -71,7 +71,7 @@ fn assert_same_tables(a: &Path, b: &Path) {
     }
 }
 
-/// The tables of [`GRID`], swept without a disturbance
+/// Runs the sweep of [`GRID`] without a kill and returns its folder
 fn undisturbed(folder: &Path) -> PathBuf {
     let (code, stderr) = sweep(folder, &[&GRID[..], &["--sweep-id", "whole", "--quiet"]].concat());
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
@@ -106,7 +106,7 @@ fn a_trial_writes_the_same_files_as_train_with_its_settings() {
         }
         let model = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
         assert!(model(&sweep.join(trial)) == model(&alone), "{trial}");
-        // A row can be repeated by itself.
+        // A trial can be repeated from its config.toml.
         let config = sweep.join(trial).join("config.toml");
         let again =
             ["train", "--quiet", "--run-id", "again", "--out", trial, "--config", config.to_str().unwrap()];
@@ -154,7 +154,7 @@ fn a_sweep_that_is_killed_at_any_moment_and_resumed_ends_as_one_that_was_not() {
         std::thread::sleep(Duration::from_millis((random >> 33) % 700));
         child.kill().unwrap();
         if child.wait().unwrap().success() {
-            // It ended before the blow: once more from the start.
+            // It ended before it was killed: start again.
             assert_same_tables(&cut, &whole);
             std::fs::remove_dir_all(&cut).unwrap();
             continue;
@@ -200,7 +200,10 @@ fn a_signal_saves_finished_trials_and_prints_how_to_resume() {
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{stderr}");
-        assert!(stderr.contains("2 interrupted, 1 not begun") && stderr.contains("go on with: "), "{stderr}");
+        assert!(
+            stderr.contains("2 interrupted, 1 not begun") && stderr.contains("resume with: "),
+            "{stderr}"
+        );
         assert_eq!(column(&path.join("results/s/runs.csv"), "status"), ["interrupted", "interrupted"]);
     }
 }
@@ -216,7 +219,7 @@ fn shards_make_the_same_sweep_when_merged() {
     assert_eq!(shard("0/3").0, Some(0));
     let (code, _, stderr) = merge();
     assert!(code == Some(1) && stderr.contains("1/3, 2/3"), "{stderr}");
-    // As a task of a Slurm array with ids 1 to 3, of which this is the second.
+    // The second task of a Slurm array with ids 1 to 3
     let args = [&["sweep"], &BASE[..], &GRID, &["--sweep-id", "parts", "--quiet"]].concat();
     let variables = [("ID", "2"), ("COUNT", "3"), ("MIN", "1"), ("STEP", "1")];
     let variables = variables.map(|(name, value)| (format!("SLURM_ARRAY_TASK_{name}"), value));
@@ -236,7 +239,7 @@ fn shards_make_the_same_sweep_when_merged() {
     let (code, _, stderr) = merge();
     assert!(code == Some(0) && stderr.contains("trials: 6 ok"), "{stderr}");
     assert_same_tables(&merged, &whole);
-    // Merged, it is a sweep like any other.
+    // A merged sweep can be resumed.
     let args = [&GRID[..], &["--sweep-id", "parts", "--resume", "--quiet"]].concat();
     assert_eq!(sweep(path, &args), (Some(0), String::new()));
     assert_same_tables(&merged, &whole);
@@ -324,9 +327,8 @@ fn a_trial_that_panics_is_a_failed_row_and_the_sweep_continues() {
         fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_> {
             Box::new(Line(trial.number == 1))
         }
-        fn ended(&self, trial: &Trial, end: &TrialEnd) {
-            let problem = (trial.number == 1).then(|| "panicked: a trap".to_owned());
-            assert_eq!(end.problem, problem);
+        fn ended(&self, trial: &Trial, _: &RunResult, problem: Option<&str>) {
+            assert_eq!(problem, (trial.number == 1).then_some("panicked: a trap"));
         }
     }
     impl Reporter for Line {
