@@ -1,15 +1,15 @@
-//! An owned, aligned matrix
+//! A matrix that owns its elements
 
 use chainrule_kernels::{Scalar, View, ViewMut};
 
-/// Bytes that a matrix's first element is aligned to: a cache line. Rows whose length is a multiple of it then
-/// share no line, and threads that write neighbouring columns don't pull lines from each other's caches.
+/// Alignment of the first element in bytes: a cache line. Threads that write neighbouring columns then share no lines,
+/// if rows are a multiple of a line long.
 const ALIGNMENT: usize = 64;
 
 /// A row-major `rows × cols` matrix of `f32` or `f64`
 #[derive(Debug)]
 pub struct Matrix<T> {
-    /// Alignment padding, then the elements
+    /// Padding before `start`, then the elements
     buffer: Vec<T>,
     start: usize,
     rows: usize,
@@ -31,58 +31,58 @@ impl<T: Scalar> PartialEq for Matrix<T> {
 }
 
 impl<T: Scalar> Matrix<T> {
-    /// All elements 0
+    /// A matrix of zeros
     pub fn zeros(rows: usize, cols: usize) -> Self {
         let mut matrix = Self { buffer: Vec::new(), start: 0, rows: 0, cols };
         matrix.set_rows(rows);
         matrix
     }
 
-    /// `f(i, j)` in row i and column j
+    /// A matrix with `f(i, j)` in row i and column j
     pub fn from_fn(rows: usize, cols: usize, mut f: impl FnMut(usize, usize) -> T) -> Self {
         let mut matrix = Self::zeros(rows, cols);
         matrix.data_mut().iter_mut().enumerate().for_each(|(at, x)| *x = f(at / cols, at % cols));
         matrix
     }
 
-    /// The elements of `data`, row after row
+    /// A copy of `data`, which holds the elements row by row
     ///
     /// # Panics
-    /// If `data` does not hold exactly `rows · cols` numbers.
+    /// If `data` does not hold exactly `rows · cols` elements.
     #[track_caller]
     pub fn from_slice(data: &[T], rows: usize, cols: usize) -> Self {
-        assert!(rows.checked_mul(cols) == Some(data.len()), "{} numbers can't be {rows}×{cols}", data.len());
+        assert!(rows.checked_mul(cols) == Some(data.len()), "{} elements can't be {rows}×{cols}", data.len());
         let mut matrix = Self::zeros(rows, cols);
         matrix.data_mut().copy_from_slice(data);
         matrix
     }
 
-    /// How many rows
+    /// Number of rows
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many columns
+    /// Number of columns
     pub fn cols(&self) -> usize {
         self.cols
     }
 
-    /// Rows and columns
+    /// Numbers of rows and columns
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
     }
 
-    /// All elements, row after row
+    /// All elements, row by row
     pub fn data(&self) -> &[T] {
         &self.buffer[self.start..][..self.rows * self.cols]
     }
 
-    /// All elements, row after row, for writing
+    /// All elements, row by row, for writing
     pub fn data_mut(&mut self) -> &mut [T] {
         &mut self.buffer[self.start..][..self.rows * self.cols]
     }
 
-    /// One row
+    /// Row `i`
     ///
     /// # Panics
     /// If there is no row `i`.
@@ -91,7 +91,7 @@ impl<T: Scalar> Matrix<T> {
         &self.data()[i * self.cols..][..self.cols]
     }
 
-    /// Sets the number of rows, whose content is unspecified; allocates only beyond the largest number there was
+    /// Sets the number of rows and leaves the elements unspecified; allocates only if there were never as many rows
     pub fn set_rows(&mut self, rows: usize) {
         let len = rows * self.cols;
         if self.start + len > self.buffer.len() {
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fewer_rows_and_back_costs_no_allocation() {
+    fn a_matrix_that_gets_fewer_rows_and_the_old_number_again_keeps_its_memory() {
         let mut x = Matrix::<f32>::zeros(8, 3);
         let at = x.data().as_ptr();
         x.set_rows(5);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_start_on_a_cache_line_also_in_a_copy() {
+    fn elements_start_on_a_cache_line_also_in_a_copy() {
         for rows in [1, 3, 100] {
             let x = Matrix::<f64>::zeros(rows, 7);
             for data in [x.data(), x.clone().data()] {

@@ -6,7 +6,7 @@ use chainrule_kernels::{Map, Scalar};
 
 use crate::nn::matrix::Matrix;
 
-/// The kernel that a linear layer applies to its product; it runs the same loop as [`forward`]
+/// The kernel that a linear layer applies to its product; [`forward`] runs the same loop
 pub const FUSED: Map = Map::Sigmoid;
 
 /// `Y ← 1 / (1 + e⁻ˣ)`
