@@ -92,6 +92,22 @@ for level in avx2 portable; do
     CHAINRULE_SIMD=$level cargo test --package chainrule-kernels --locked --quiet
 done
 
+begin "loom on the threads' protocol"
+# Explores the interleavings of claiming tasks, waking and sleeping. Another configuration, so a build of its own.
+RUSTFLAGS="${RUSTFLAGS-} --cfg loom" CARGO_TARGET_DIR=target/loom \
+    cargo test --package chainrule-kernels --lib --release --locked --quiet team_model
+
+begin "valgrind on the kernels' tests, with AVX2"
+# Reads and writes outside of slices, which no test of results would see. Miri needs a nightly toolchain.
+if ! command -v valgrind >/dev/null; then
+    skip valgrind "install the package valgrind"
+elif grep -q avx2 /proc/cpuinfo 2>/dev/null; then
+    CHAINRULE_SIMD=avx2 CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --quiet --error-exitcode=9" \
+        cargo test --package chainrule-kernels --lib --locked --quiet -- gemm:: elementwise:: aligned:: view::
+else
+    printf 'valgrind with AVX2: this processor has no AVX2\n' >>"$LEFT_OUT_FILE"
+fi
+
 begin "cargo doc"
 RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --workspace --no-deps --locked
 

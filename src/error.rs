@@ -1,12 +1,12 @@
-//! What files and users can get wrong
+//! Errors in files, settings and the system
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The library's result
+/// A result with the library's error
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Everything the outside world can get wrong; each variant names the place, what was expected and what was found
+/// An error of the outside world; each variant names the place, what was expected and what was found
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -26,45 +26,45 @@ pub enum Error {
         /// The operating system's answer
         source: io::Error,
     },
-    /// Something other than a regular file stands where a file is needed
+    /// A path is not a regular file
     #[error("{} is a {found}, expected a file", .path.display())]
     NotAFile {
-        /// Its path
+        /// The path
         path: PathBuf,
         /// What it is: `directory`, `FIFO`, …
         found: &'static str,
     },
-    /// A data set's files are nowhere to be found
+    /// No folder has the files of a data set
     #[error(
         "no data set: looked for {file} (plain or .gz) in {places}; get Fashion-MNIST with scripts/get-data.sh, name a folder with --data DIR, or use --data synthetic"
     )]
     NoData {
         /// The first file that is missing
         file: &'static str,
-        /// Where it was looked for
+        /// The folders that were searched
         places: String,
     },
-    /// An IDX file is shorter than its own header
+    /// An IDX file is shorter than its header
     #[error("{}: truncated header: {found} bytes, expected {expected}", .path.display())]
     IdxHeader {
         /// The file
         path: PathBuf,
-        /// Bytes of a header with as many dimensions as this one states
+        /// Length of the header in bytes, by the number of dimensions that it states
         expected: usize,
-        /// Bytes that are there
+        /// Length of the file in bytes
         found: usize,
     },
-    /// An IDX file's first four bytes are not those of a file of this kind
+    /// The first four bytes of an IDX file are not those of unsigned bytes in 1 to 4 dimensions
     #[error("{}: IDX magic is {found:#010x}, expected {expected}", .path.display())]
     IdxMagic {
         /// The file
         path: PathBuf,
-        /// What they should say, in words
+        /// Their expected content, in words
         expected: &'static str,
         /// The four bytes, big-endian
         found: u32,
     },
-    /// An IDX file's header can't be true
+    /// The dimensions of an IDX file are impossible or of the wrong kind
     #[error("{}: dimensions {dims:?} {problem}", .path.display())]
     IdxDims {
         /// The file
@@ -83,7 +83,7 @@ pub enum Error {
         dims: Vec<u32>,
         /// Their product
         expected: usize,
-        /// What is there; `more than N` where reading stopped
+        /// Number of bytes in the file; `more than N` if reading stopped there
         found: String,
     },
     /// A gzip stream is damaged
@@ -91,7 +91,7 @@ pub enum Error {
     Gzip {
         /// The file
         path: PathBuf,
-        /// How many bytes could be unpacked
+        /// Number of bytes that were unpacked
         after: usize,
         /// The decoder's answer
         source: io::Error,
@@ -108,7 +108,7 @@ pub enum Error {
         /// What that one holds
         expected: String,
     },
-    /// A label is none of the classes
+    /// A label is outside the classes
     #[error("{}: label {found} in row {row} (counted from 0) is outside the classes {classes}", .path.display())]
     Label {
         /// The file
@@ -117,7 +117,7 @@ pub enum Error {
         row: usize,
         /// The label
         found: u32,
-        /// Which there are
+        /// The classes, as `0 to 9`
         classes: String,
     },
     /// All training labels are the same
@@ -128,7 +128,7 @@ pub enum Error {
         /// The only label
         label: u32,
     },
-    /// A text file (class names, configuration, CSV) can't be understood
+    /// A text file (class names, configuration, CSV) is malformed
     #[error("{}: {problem}", .path.display())]
     Text {
         /// The file
@@ -136,7 +136,7 @@ pub enum Error {
         /// The place, what was expected and what was found
         problem: String,
     },
-    /// A model file can't be understood
+    /// A model file is damaged
     #[error("{}: {place}: {problem}", .path.display())]
     Model {
         /// The file
@@ -146,14 +146,14 @@ pub enum Error {
         /// What was expected and what was found
         problem: String,
     },
-    /// A CSV file that a row is to be appended to has another header
+    /// A row can't be appended to a CSV file, because the file has a different header
     #[error("{}: its header is `{found}`, expected `{expected}`; move it away to start a new one", .path.display())]
     CsvHeader {
         /// The file
         path: PathBuf,
         /// The header of the rows to append
         expected: String,
-        /// The header that is there
+        /// The header of the file
         found: String,
     },
     /// A setting is outside its range
@@ -161,23 +161,23 @@ pub enum Error {
     Setting {
         /// The setting's name, as on the command line
         name: &'static str,
-        /// What it may be
+        /// The accepted values
         expected: String,
-        /// What it is
+        /// The value
         found: String,
     },
-    /// The machine can't give that much memory
-    #[error("this needs {bytes} bytes of memory ({what}), more than can be had")]
+    /// The machine has not enough memory
+    #[error("this needs {bytes} bytes of memory ({what}), more than this machine has")]
     Memory {
-        /// What the memory is for
+        /// The data that need the memory
         what: String,
-        /// How much is needed
+        /// Number of bytes
         bytes: u128,
     },
-    /// The system gives no more threads
+    /// The system can't start the threads
     #[error("cannot start {threads} threads: {problem}")]
     Threads {
-        /// How many were asked for
+        /// Number of threads
         threads: usize,
         /// The system's answer
         problem: String,
@@ -193,12 +193,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// For `map_err` around reading `path`
+    /// A function for `map_err` that turns an I/O error into [`Self::Read`]
     pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Read { path: path.to_owned(), source }
     }
 
-    /// For `map_err` around writing `path`
+    /// A function for `map_err` that turns an I/O error into [`Self::Write`]
     pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Write { path: path.to_owned(), source }
     }

@@ -1,26 +1,25 @@
-//! The random stream: ChaCha8, so that every number has a place that can be stored and found again
+//! Random numbers: ChaCha8, with one stream per seed, purpose and epoch
 //!
-//! One seed gives many independent streams, one a purpose and epoch. What is drawn in one never moves
-//! another, so that resuming needs only the epoch's number.
+//! Streams are independent. An epoch depends on its seed and number, not on the numbers drawn before it.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What a stream is for; each has numbers of its own
+/// The purpose of a stream; each has its own numbers
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Start weights of all layers, in order
+    /// Initial weights of all layers, in order
     StartWeights,
-    /// The permutation of one epoch, counted from 1
+    /// The order of the images in one epoch
     Shuffle {
-        /// The epoch
+        /// Number of the epoch, counted from 1
         epoch: u32,
     },
     /// The choice of the images that are held out of training
     Validation,
-    /// Images and labels that only benches see
+    /// Images and labels for benches
     BenchImages,
-    /// Inputs for gradient checks and the choice of what they look at
+    /// Inputs of gradient checks, and the choice of elements that are checked
     GradientCheck,
 }
 
@@ -29,7 +28,7 @@ pub enum Purpose {
 pub struct Random(ChaCha8Rng);
 
 impl Random {
-    /// The stream of `seed` for `purpose`, from its beginning
+    /// The stream of `seed` for `purpose`, at its beginning
     pub fn new(seed: u64, purpose: Purpose) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -44,17 +43,17 @@ impl Random {
         Self(rng)
     }
 
-    /// Uniform in [0, 1): a multiple of 2⁻⁵³
+    /// A number uniform in [0, 1), a multiple of 2⁻⁵³
     pub fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Uniform in [−limit, limit)
+    /// A number uniform in [−limit, limit)
     pub fn symmetric(&mut self, limit: f64) -> f64 {
         (2.0 * self.unit() - 1.0) * limit
     }
 
-    /// Uniform among 0..n, each exactly as likely
+    /// An integer below n, all exactly equally likely
     ///
     /// Source: Lemire, *Fast Random Integer Generation in an Interval* (2019).
     ///
@@ -64,14 +63,14 @@ impl Random {
         assert!(n > 0, "no number below 0");
         loop {
             let product = u64::from(self.0.next_u32()) * u64::from(n);
-            // The low half tells where in its interval the number fell; the first 2³² mod n are one too many.
+            // The low half is the place in the interval of a result. Without the first 2³² mod n, all are equally long.
             if product as u32 >= n.wrapping_neg() % n {
                 return (product >> 32) as u32;
             }
         }
     }
 
-    /// Every order of `items` equally likely (Fisher and Yates, from the last to the first)
+    /// Shuffles `items`, all orders equally likely (Fisher and Yates, from the last to the first)
     ///
     /// # Panics
     /// If there are more than 2³² items.

@@ -61,7 +61,7 @@ pub fn main() -> ExitCode {
     let args = std::env::args_os().map(with_dashes);
     let command = Cli::parse_from(args).command;
     if let Err(error) = chainrule_kernels::SimdLevel::from_env() {
-        tell(&format!("error: {error}"));
+        note(&format!("error: {error}"));
         return 2.into();
     }
     let result = match command {

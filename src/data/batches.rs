@@ -1,4 +1,4 @@
-//! The order in which an epoch visits the images, and gathering a batch of them
+//! The order in which an epoch visits the images, and how a batch of them is gathered
 
 use chainrule_kernels::{Scalar, scale_rows};
 
@@ -10,13 +10,13 @@ use crate::random::{Purpose, Random};
 #[derive(Debug)]
 pub struct Order {
     rows: Vec<u32>,
-    /// The images as they stand in the file; nothing stands for all of them
+    /// The images in the order of the file; `None` if an epoch visits all
     chosen: Option<Vec<u32>>,
     seed: Option<u64>,
 }
 
 impl Order {
-    /// For `len` images: shuffled by `seed`, or as they stand in the file
+    /// An order of `len` images: shuffled by `seed`, or that of the file
     ///
     /// # Panics
     /// If there are more than 2³² images.
@@ -25,22 +25,22 @@ impl Order {
         Self { rows: (0..len).collect(), chosen: None, seed }
     }
 
-    /// For the images `rows` alone: shuffled by `seed`, or in the order given
+    /// An order of the images `rows`: shuffled by `seed`, or as given
     pub fn of(rows: Vec<u32>, seed: Option<u64>) -> Self {
         Self { rows: rows.clone(), chosen: Some(rows), seed }
     }
 
-    /// How many images an epoch visits
+    /// Number of images that an epoch visits
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether it visits none
+    /// Whether an epoch visits no image
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Makes the order of epoch `epoch`, counted from 1; it depends on seed and epoch alone
+    /// Changes to the order of epoch `epoch`, counted from 1, which depends only on seed and epoch
     pub fn start_epoch(&mut self, epoch: u32) {
         if let Some(seed) = self.seed {
             match &self.chosen {
@@ -51,7 +51,7 @@ impl Order {
         }
     }
 
-    /// The rows of each batch, the last of which may be shorter
+    /// The rows of each batch; the last batch may be smaller
     ///
     /// # Panics
     /// If `size` is 0.
@@ -60,12 +60,12 @@ impl Order {
     }
 }
 
-/// `x[i, :] ← pixels of image rows[i] / 255` and `labels ←` their labels
+/// Gathers a batch: `x[i, :] ← pixels of image rows[i] / 255`, and `labels ←` the labels of these images
 ///
-/// `next`: the rows of the next batch, if known, which are fetched from memory meanwhile
+/// `next`: the rows of the next batch, if known, which are prefetched
 ///
 /// # Panics
-/// If `x` is not rows × features, or a row is beyond the set.
+/// If `x` is not rows × features, or an image does not exist.
 #[track_caller]
 pub fn gather<T: Scalar>(
     split: &Split,
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_visits_every_image_once_and_no_two_epochs_alike() {
+    fn each_epoch_visits_every_image_once_in_an_order_of_its_own() {
         let mut order = Order::new(1000, Some(7));
         let mut seen = Vec::new();
         for epoch in [1, 2, 1] {
@@ -98,11 +98,11 @@ mod tests {
             seen.push(rows);
         }
         assert_ne!(seen[0], seen[1]);
-        assert_eq!(seen[0], seen[2], "the order of epoch 1 must not depend on what came before");
+        assert_eq!(seen[0], seen[2], "the order of epoch 1 depends on the epochs before");
     }
 
     #[test]
-    fn an_order_of_all_rows_is_the_order_without_a_choice() {
+    fn an_order_of_all_rows_equals_the_order_without_a_choice() {
         let (mut all, mut chosen) = (Order::new(50, Some(3)), Order::of((0..50).collect(), Some(3)));
         for epoch in [1, 2] {
             all.start_epoch(epoch);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn gathering_scales_pixels_and_takes_labels_along() {
+    fn gathering_scales_pixels_and_copies_labels() {
         let images = (0..100u8).collect();
         let split = Split { images, labels: (0..20).collect(), features: 5 };
         let rows: Vec<u32> = (0..20).rev().collect();

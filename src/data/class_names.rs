@@ -1,11 +1,11 @@
-//! How many classes there are, and what they are called
+//! The number of classes and their names
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Names of Fashion-MNIST's classes, from its README
+/// Names of Fashion-MNIST's classes, from the README of the data set
 const FASHION_MNIST: [&str; 10] = [
     "T-shirt/top",
     "Trouser",
@@ -18,15 +18,15 @@ const FASHION_MNIST: [&str; 10] = [
     "Bag",
     "Ankle boot",
 ];
-/// CRC-32 of Fashion-MNIST's 10,000 test labels: the set is known by its content, wherever it lies
+/// CRC-32 of Fashion-MNIST's 10,000 test labels, by which the set is recognized in any folder
 const FASHION_MNIST_TEST_LABELS: u32 = 0x242b_c73f;
 
-/// Names for classes 0 to the largest of `train`'s labels: those in `names` (the folder's `classes.txt`), those
-/// of Fashion-MNIST if that is what the test labels are, or the numbers
+/// The names of the classes: `named` (from the folder's `classes.txt`), those of Fashion-MNIST if the test labels are
+/// Fashion-MNIST's, or the numbers from 0 to the largest training label
 ///
 /// # Errors
-/// If all training labels are equal, or a label is outside the classes. Without names the classes are the
-/// training labels; then one label far beyond as many as occur is taken for damage, not for a class.
+/// If all training labels are equal, or a label is outside the classes. If the classes are numbers, a label much larger
+/// than the number of different labels is an error, not a class.
 pub fn names(train: (&Path, &[u8]), test: (&Path, &[u8]), named: Option<Vec<String>>) -> Result<Vec<String>> {
     let used: BTreeSet<u8> = train.1.iter().copied().collect();
     let (Some(&first), Some(&largest)) = (used.first(), used.last()) else {
@@ -41,8 +41,7 @@ pub fn names(train: (&Path, &[u8]), test: (&Path, &[u8]), named: Option<Vec<Stri
         Some(names) => names,
         None if checksum.sum() == FASHION_MNIST_TEST_LABELS => FASHION_MNIST.map(str::to_owned).to_vec(),
         None => {
-            // Sets whose labels start at 1, or small samples that miss a few classes, are fine; a label that
-            // would leave most classes without an image is not.
+            // Labels may start at 1, and small sets may lack some classes. But most classes must have an image.
             let plausible = |count: usize| usize::from(largest) < 2 * count + 8;
             let count = if plausible(used.len()) { usize::from(largest) + 1 } else { contiguous(&used) };
             (0..count).map(|class| class.to_string()).collect()
@@ -57,16 +56,16 @@ pub fn names(train: (&Path, &[u8]), test: (&Path, &[u8]), named: Option<Vec<Stri
     Ok(names)
 }
 
-/// One more than the last label before the first gap of more than eight
+/// The number of classes that ends before the first gap of more than eight labels
 fn contiguous(used: &BTreeSet<u8>) -> usize {
     let gap = used.iter().zip(used.iter().skip(1)).find(|(a, b)| **b - **a > 8);
     gap.or(used.last().map(|last| (last, last))).map_or(0, |(last, _)| usize::from(*last) + 1)
 }
 
-/// The names in a `classes.txt`: one a line, label 0 first; nothing if there is no such file
+/// The names in a `classes.txt`, one per line, label 0 first; `None` if there is no such file
 ///
 /// # Errors
-/// If the file can't be read, is not UTF-8, or has fewer than two names, an empty or a double one.
+/// If the file can't be read, is not UTF-8, has fewer than two names, or has an empty name or the same name twice.
 pub fn read_names(path: &Path) -> Result<Option<Vec<String>>> {
     if !path.exists() {
         return Ok(None);
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_reach_to_the_largest_training_label() {
+    fn the_largest_training_label_is_the_last_class() {
         assert_eq!(classes(&[0, 1, 2, 1], &[2, 0]).unwrap(), 3);
         assert!(classes(&[1, 26, 7], &[26]).unwrap_err().to_string().contains("label 26 in row 1"));
         assert_eq!(classes(&(1..=26).collect::<Vec<_>>(), &[26]).unwrap(), 27);
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn one_class_only_is_an_error() {
+    fn a_single_class_is_an_error() {
         assert!(matches!(classes(&[4, 4, 4], &[4]), Err(Error::OneClass { label: 4, .. })));
     }
 }

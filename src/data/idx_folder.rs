@@ -1,4 +1,4 @@
-//! A folder of four IDX files, as MNIST and its successors come
+//! A folder of four IDX files, the layout of MNIST and similar sets
 
 use std::path::{Path, PathBuf};
 
@@ -6,17 +6,17 @@ use super::idx::{self, Idx};
 use super::{Dataset, Split, class_names};
 use crate::error::{Error, Result};
 
-/// Where Fashion-MNIST is looked for when nobody says where it is
+/// Folders in which Fashion-MNIST is looked for if neither `--data` nor `CHAINRULE_DATA` names one
 const USUAL_PLACES: [&str; 2] = ["data/fashion-mnist", "/usr/share/datasets/fashion-mnist"];
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
 
-/// The first of the usual places that holds training images
+/// The folder that `CHAINRULE_DATA` names, or the first usual place that has training images
 ///
 /// # Errors
-/// If none does. A place that the variable `CHAINRULE_DATA` names is taken at its word.
+/// If `CHAINRULE_DATA` is not set and no usual place has training images.
 pub fn find() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("CHAINRULE_DATA").filter(|named| !named.is_empty()) {
         return Ok(named.into());
@@ -25,10 +25,10 @@ pub fn find() -> Result<PathBuf> {
     found.ok_or_else(|| Error::NoData { file: TRAIN_IMAGES, places: USUAL_PLACES.join(", ") })
 }
 
-/// Reads the four files, plain or gzip, two and two at once, and holds them against each other
+/// Reads the four files, plain or gzip, in parallel, and checks that they fit each other
 ///
 /// # Errors
-/// If one is missing or damaged, or if they don't fit.
+/// If a file is missing or damaged, or the files don't fit each other.
 pub fn load(folder: &Path) -> Result<Dataset> {
     let [train_images, train_labels, test_images, test_labels] =
         [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS].map(|name| file(folder, name));
@@ -61,16 +61,16 @@ pub fn load(folder: &Path) -> Result<Dataset> {
     })
 }
 
-/// `name` in `folder`, as it is or with `.gz`, whichever is there
+/// The path of `name` or `name.gz` in `folder`, whichever exists
 fn file(folder: &Path, name: &'static str) -> Result<PathBuf> {
     let candidates = [folder.join(name), folder.join(format!("{name}.gz"))];
-    // A link that leads nowhere is there: reading it will say what is wrong with it.
+    // A dangling link counts as existing, so that reading it gives the error.
     let there = |path: &PathBuf| path.symlink_metadata().is_ok();
     let found = candidates.into_iter().find(there);
     found.ok_or_else(|| Error::NoData { file: name, places: folder.display().to_string() })
 }
 
-/// Whether these are images and the labels of as many
+/// Checks that the files hold images and as many labels
 fn pair(images_path: &Path, images: &Idx, labels_path: &Path, labels: &Idx) -> Result<()> {
     let dims = |path: &Path, idx: &Idx, problem| {
         let dims = idx.dims.iter().map(|&d| u32::try_from(d).unwrap_or(u32::MAX)).collect();
@@ -98,7 +98,7 @@ fn split(images: Idx, labels: &Idx) -> Split {
     Split { images: images.bytes, labels: labels.bytes.iter().map(|&label| label.into()).collect(), features }
 }
 
-/// `28×28`
+/// The dimensions as text: `28×28`
 fn times(dims: &[usize]) -> String {
     dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×")
 }

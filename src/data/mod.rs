@@ -1,4 +1,4 @@
-//! Data sets: bytes and labels in memory, where they come from, and how batches are gathered
+//! Data sets: pixels and labels in memory, their sources, and how batches are gathered
 
 pub mod batches;
 mod class_names;
@@ -12,21 +12,21 @@ use crate::error::Result;
 /// Images and their labels
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Pixels as they were in the file, one image after another: they become numbers when a batch is gathered
+    /// Pixels as in the file, one image after another; gathering a batch converts them to floating point
     pub images: Vec<u8>,
-    /// A class for each image
+    /// The class of each image
     pub labels: Vec<u32>,
-    /// Pixels an image
+    /// Number of pixels of an image
     pub features: usize,
 }
 
 impl Split {
-    /// How many images there are
+    /// Number of images
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is none
+    /// Whether there are no images
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -35,20 +35,20 @@ impl Split {
 /// A training and a test set with the same pixels and classes
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// Where it came from, in words
+    /// The source, in words
     pub source: String,
-    /// Size of an image, for example 28 × 28
+    /// Dimensions of an image, such as 28 × 28
     pub image_dims: Vec<usize>,
-    /// Names of the classes; label k is the k-th
+    /// Names of the classes; label k has the k-th, counted from 0
     pub classes: Vec<String>,
-    /// What is learnt from
+    /// The training set
     pub train: Split,
-    /// What is tested on
+    /// The test set
     pub test: Split,
 }
 
 impl Dataset {
-    /// Pixels an image
+    /// Number of pixels of an image
     pub fn features(&self) -> usize {
         self.train.features
     }
@@ -58,21 +58,21 @@ impl Dataset {
         synthetic::dataset()
     }
 
-    /// The folder that [`Self::load`] takes when none is named
+    /// The folder that [`Self::load`] reads for `None`
     ///
     /// # Errors
-    /// If there is none.
+    /// If no usual place has a data set.
     pub fn find() -> Result<String> {
         Ok(idx_folder::find()?.display().to_string())
     }
 
-    /// Loads what `--data` names: `synthetic`, a folder, or nothing for the usual places
+    /// Loads the set that `--data` names, `synthetic` or a folder; `None` means the usual places
     ///
     /// The usual places are, in this order: the variable `CHAINRULE_DATA`, `data/fashion-mnist`,
     /// `/usr/share/datasets/fashion-mnist`.
     ///
     /// # Errors
-    /// If the files are nowhere, damaged, or don't fit each other.
+    /// If files are missing or damaged, or don't fit each other.
     pub fn load(data: Option<&str>) -> Result<Self> {
         match data {
             Some("synthetic") => Ok(Self::synthetic()),

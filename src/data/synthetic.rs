@@ -1,9 +1,9 @@
-//! A built-in set of images that needs no file: for tests, benches and machines without a network
+//! The built-in set of images, which needs no file: for tests, benches and machines without a network
 //!
-//! The size of Fashion-MNIST: 60,000 and 10,000 images, 28 × 28, ten classes. Each class has three shapes,
-//! sums of soft blobs; an image is one of them, moved by up to three pixels, brightened, with a weaker shape
-//! of any class behind it and noise on top. So a linear model does well, and a net with a hidden layer better.
-//! Everything is computed in integers: the same bytes on every machine.
+//! It has the size of Fashion-MNIST: 60,000 and 10,000 images, 28 × 28, ten classes. Each class has three shapes,
+//! sums of soft blobs. An image is one of the shapes, moved by up to three pixels and brightened, with a weaker shape
+//! of any class behind it and noise added. A linear model learns it well, and a net with a hidden layer better.
+//! All arithmetic is in integers, so the bytes are the same on every machine.
 
 use rayon::prelude::*;
 
@@ -13,11 +13,11 @@ const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
 const CLASSES: usize = 10;
 const SHAPES: usize = 3;
-/// How far an image may be moved each way, and so the margin around a shape
+/// Largest distance by which a shape is moved in each direction, and so the margin around it
 const SHIFT: usize = 3;
 const WIDE: usize = SIDE + 2 * SHIFT;
 
-/// The set; always the same
+/// The data set
 pub fn dataset() -> Dataset {
     let shapes: Vec<Vec<u8>> = (0..CLASSES * SHAPES).map(|i| shape(i as u64)).collect();
     Dataset {
@@ -38,7 +38,7 @@ fn split(len: usize, first: u64, shapes: &[Vec<u8>]) -> Split {
     Split { images, labels, features: PIXELS }
 }
 
-/// Draws image number `number` and says its class
+/// Draws image `number` and returns its class
 fn draw(number: u64, shapes: &[Vec<u8>], image: &mut [u8]) -> u32 {
     let mut random = SplitMix(number.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let class = random.below(CLASSES);
@@ -60,7 +60,7 @@ fn draw(number: u64, shapes: &[Vec<u8>], image: &mut [u8]) -> u32 {
     class as u32
 }
 
-/// Four to six blobs, bright in the middle and falling off with the square of the distance
+/// Shape `number`: four to six blobs, whose brightness falls with the square of the distance from the middle
 fn shape(number: u64) -> Vec<u8> {
     let mut random = SplitMix(!number);
     let blobs: Vec<[i64; 3]> = (0..4 + random.below(3))
@@ -76,7 +76,7 @@ fn shape(number: u64) -> Vec<u8> {
     (0..WIDE * WIDE).map(light).collect()
 }
 
-/// Steele, Lea and Flood's SplitMix64 (2014): a stream of its own for every image, started at no cost
+/// The generator SplitMix64 by Steele, Lea and Flood (2014), with a stream for every image, since it needs no set-up
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -105,12 +105,12 @@ mod tests {
         for label in data.train.labels.iter().chain(&data.test.labels) {
             checksum.update(&label.to_le_bytes());
         }
-        // Frozen when the set was made; another value means that published figures no longer hold.
+        // Written by the first version of this set. Another value means that published results are no longer valid.
         assert_eq!(checksum.sum(), 608_367_541);
     }
 
     #[test]
-    fn every_class_has_about_its_share() {
+    fn every_class_has_about_a_tenth_of_the_images() {
         let labels = dataset().train.labels;
         for class in 0..10 {
             let count = labels.iter().filter(|&&label| label == class).count();

@@ -1,20 +1,19 @@
-//! Images that are held out of training, to choose between nets without looking at the test set
+//! The validation split: images that are held out of training, to choose between nets without the test set
 
 use crate::random::{Purpose, Random};
 
-/// Rows to learn from and rows to validate on, both ascending
+/// The rows of the training set and those of the validation set, both ascending
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
-    /// Learnt from
+    /// Rows of the training set
     pub train: Vec<u32>,
-    /// Held out
+    /// Rows of the validation set
     pub val: Vec<u32>,
 }
 
 /// Holds out `round(share · count)` images of each class, chosen by `seed`
 ///
-/// At least one of a class that has two or more, and never a class's last. Images stay where they are:
-/// these are lists of rows.
+/// Of a class with two or more images at least one is held out and at least one stays.
 ///
 /// # Panics
 /// If there are more than 2³² images.
@@ -47,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_in_one_part_and_each_class_gives_its_share() {
+    fn every_row_is_in_one_part_and_each_class_is_divided_by_the_share() {
         let labels = labels();
         let Parts { train, val } = hold_out(&labels, 0.1, 7);
         let mut all = [&train[..], &val].concat();
@@ -59,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn no_class_is_held_out_whole() {
+    fn one_image_of_each_class_stays_in_training() {
         let Parts { train, .. } = hold_out(&labels(), 0.999, 7);
         assert_eq!(train.iter().map(|&row| labels()[row as usize]).collect::<Vec<_>>(), [0, 1, 2, 3]);
     }
@@ -67,7 +66,7 @@ mod tests {
     #[test]
     fn the_choice_depends_on_the_seed_and_is_frozen() {
         assert_ne!(hold_out(&labels(), 0.1, 7), hold_out(&labels(), 0.1, 8));
-        // Written by this program when it was made. Another value moves every published validation figure.
+        // Written by the first version of this split. Another value changes all published validation results.
         assert_eq!(hold_out(&labels(), 0.05, 42).val, FROZEN);
     }
     const FROZEN: [u32; 8] = [4, 33, 47, 79, 96, 117, 130, 132];

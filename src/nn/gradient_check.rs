@@ -1,4 +1,4 @@
-//! Gradients by backpropagation held against central differences, in f64
+//! The gradient check: backpropagation compared with central differences, in f64
 
 use chainrule_kernels::Backend;
 
@@ -10,44 +10,44 @@ use crate::nn::parameter::Shape;
 use crate::nn::workspace::Workspace;
 use crate::random::{Purpose, Random};
 
-/// A gradient passes if its worst relative error is below this
+/// Relative error below which a gradient is right
 pub const TOLERANCE: f64 = 1e-6;
-/// Step of the differences. Five points make the formula's error h⁴/30 · f⁽⁵⁾, about 3e-14; rounding of the loss
-/// adds about 2ε L/h, 1e-12. A third of h or three times h is worse.
+/// Step h of the differences
+///
+/// With five points the formula's error is h⁴/30 · f⁽⁵⁾, about 3e-14; rounding of the loss adds about 2ε L/h, 1e-12.
+/// The errors are larger with a third of h and with three times h.
 const STEP: f64 = 1e-3;
-/// Gradients below this are compared by their absolute error, in units of it: for them rounding in the
-/// differences would otherwise pass for an error
+/// Smallest divisor of a relative error: for smaller gradients, rounding in the differences would count as an error
 const FLOOR: f64 = 1e-5;
-/// How far every input of a ReLU should stay from its kink, in units of the pre-activation: several times
-/// what a step can move it in a small net
+/// Distance of a ReLU's inputs from its kink that is large enough: several times as far as a step moves them
 const KINK_MARGIN: f64 = 0.02;
-/// Draws of a row before the one farthest from a kink is taken
+/// Number of rows that are drawn before the one farthest from a kink is used
 const DRAWS: usize = 500;
 
-/// What came of one tensor
+/// The result for one tensor
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorCheck {
-    /// As in the model file: `0.weight`, `0.bias`, …; the loss's own gradient is `logits`
+    /// Name in the model file, such as `0.weight`, or `logits` for the gradient of the loss itself
     pub name: String,
-    /// Rows × columns, or the length
+    /// Dimensions, `rows×columns` or the length
     pub shape: String,
-    /// How many of its numbers were checked
+    /// Number of elements that were checked
     pub checked: usize,
-    /// How many of those chosen were left out, because a step crosses ReLU's kink
+    /// Number of chosen elements that were left out, because a step crosses ReLU's kink
     pub at_kink: usize,
-    /// Worst relative error, |a − n| / max(|a|, |n|, 1e-5)
+    /// Largest relative error, as [`relative_error`] defines it
     pub worst: f64,
 }
 
 impl TensorCheck {
-    /// Whether it was checked at all, and its worst error is below [`TOLERANCE`]
+    /// Whether elements were checked, and all errors are below [`TOLERANCE`]
     pub fn passed(&self) -> bool {
         // A comparison that is false for NaN.
         self.checked > 0 && self.worst < TOLERANCE
     }
 }
 
-/// `f'(0)` by the five-point central difference: `(8 (f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h`
+/// The five-point central difference of f at 0, `(8 (f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h`
 ///
 /// Source: Abramowitz and Stegun, *Handbook of Mathematical Functions* (1964), table 25.2.
 pub fn central_difference(mut f: impl FnMut(f64) -> f64) -> f64 {
@@ -55,12 +55,12 @@ pub fn central_difference(mut f: impl FnMut(f64) -> f64) -> f64 {
     (8.0 * odd(STEP) - odd(2.0 * STEP)) / (12.0 * STEP)
 }
 
-/// |a − n| / max(|a|, |n|, 1e-5)
+/// The relative error of a gradient, `|a − n| / max(|a|, |n|, 1e-5)`
 pub fn relative_error(analytic: f64, numeric: f64) -> f64 {
     (analytic - numeric).abs() / analytic.abs().max(numeric.abs()).max(FLOOR)
 }
 
-/// A net with inputs and labels to check it on
+/// A net with a batch on which its gradients are checked
 #[derive(Debug)]
 pub struct Check {
     model: Mlp<f64>,
@@ -71,8 +71,8 @@ pub struct Check {
 }
 
 impl Check {
-    /// A net of the given shape with random weights and biases, and a batch of random inputs in [−1, 1) that keep
-    /// ReLU's inputs away from its kink
+    /// A net of the given widths with random weights and biases, and a batch of random inputs in [−1, 1) with which
+    /// ReLU's inputs are away from its kink
     pub fn new(dims: &[usize], activation: Activation, batch_size: usize, seed: u64) -> Self {
         let (features, classes) = (dims[0], dims[dims.len() - 1]);
         let mut model = Mlp::new(features, &dims[1..dims.len() - 1], classes, activation, seed);
@@ -89,14 +89,14 @@ impl Check {
         Self { model, x, labels, workspace, random }
     }
 
-    /// Checks the gradients of the logits and of every parameter tensor, at most `samples` numbers of each
+    /// Checks the gradients of the logits and of every parameter, at most `samples` elements of each
     pub fn run(&mut self, samples: usize) -> Vec<TensorCheck> {
         self.run_on(samples, |gradients| gradients)
     }
 
-    /// As [`Self::run`], with `alter` between backpropagation and comparison: tests plant errors there
+    /// Like [`Self::run`], with `alter` called between backpropagation and comparison, where tests insert errors
     ///
-    /// It gets the gradients of the logits, then of each parameter tensor, as flat lists.
+    /// `alter` gets a list of elements for the logits, then one for each parameter.
     pub fn run_on(
         &mut self,
         samples: usize,
@@ -122,7 +122,7 @@ impl Check {
         std::iter::once(logits).chain(stored.map(|g| g.to_vec())).collect()
     }
 
-    /// The loss's own gradient: the logits are moved, the net is not run
+    /// Checks the gradient of the loss by the logits; they are moved, and the net is not run
     fn check_logits(&mut self, gradient: &[f64], samples: usize) -> TensorCheck {
         self.forward();
         let logits = self.workspace.output_mut().clone();
@@ -183,19 +183,19 @@ impl Check {
         self.model.parameters_mut().nth(t).map_or(&mut [], |parameter| parameter.data)
     }
 
-    /// On which side of its kink each unit is; empty if no layer has a kink
+    /// The side of the kink on which each unit is; empty if no layer has a kink
     fn kink_sides(&self) -> Vec<bool> {
         let kinked = self.workspace.hidden().filter(|(layer, _)| self.model.layers()[*layer].has_kink());
         kinked.flat_map(|(_, y)| y.data()).map(|&y| y > 0.0).collect()
     }
 }
 
-/// The larger, and NaN if there is one
+/// The larger of two errors; NaN if either is
 fn worse(a: f64, b: f64) -> f64 {
     if b > a || b.is_nan() { b } else { a }
 }
 
-/// All of 0..len, or a sample of them
+/// All indices below `len`, or `samples` random ones if there are more
 fn choose(len: usize, samples: usize, random: &mut Random) -> Vec<usize> {
     let mut all: Vec<usize> = (0..len).collect();
     if len > samples {
@@ -205,7 +205,7 @@ fn choose(len: usize, samples: usize, random: &mut Random) -> Vec<usize> {
     all
 }
 
-/// A row of random inputs at which every unit's input is away from a kink, if its layer has one
+/// A row of random inputs with which no unit is close to its kink, if one is found
 fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
     let mut ws = model.layer_by_layer(1, Backend::auto());
     let mut best = (f64::NEG_INFINITY, Vec::new());
@@ -213,7 +213,7 @@ fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
         let row: Vec<f64> = (0..model.dims()[0]).map(|_| random.symmetric(1.0)).collect();
         ws.input_mut().data_mut().copy_from_slice(&row);
         model.forward(&mut ws);
-        // Layer by layer, the input of a layer is the output of the one before.
+        // Without fusion, the input of a layer is the output of the layer before.
         let inputs = ws.hidden().filter(|(before, _)| model.layers()[before + 1].has_kink());
         let margin = inputs.flat_map(|(_, x)| x.data()).fold(f64::INFINITY, |least, x| least.min(x.abs()));
         if margin > best.0 {

@@ -1,14 +1,13 @@
-//! Softmax cross-entropy, fused: on logits and integer labels
+//! The loss: softmax cross-entropy, fused, on logits and integer labels
 
 use chainrule_kernels::{self as kernels, Scalar};
 
 use crate::nn::matrix::Matrix;
 
-/// `L = 1/B Σᵢ (ln Σₖ exp z[i,k] − z[i, yᵢ])`, the mean over a batch of B rows
+/// Softmax cross-entropy, `L = 1/B Σᵢ (ln Σₖ exp z[i,k] − z[i, yᵢ])`: the mean over a batch of B rows, in nats
 ///
-/// * z: B × classes, logits; any finite ones: their largest is subtracted before `exp`
+/// * z: B × classes, logits; the largest of a row is subtracted before `exp`, so all finite logits are safe
 /// * y: labels, below the number of classes
-/// * unit: nats
 ///
 /// Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 6.2.2.3.
 #[derive(Debug, Default)]
@@ -22,39 +21,38 @@ pub struct SoftmaxCrossEntropy<T> {
 /// Sums over the rows of one or more batches
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LossSum {
-    /// Sum of the rows' losses, nats
+    /// Sum of the rows' losses, in nats
     pub loss: f64,
-    /// Rows whose largest logit is that of their label
+    /// Number of rows whose largest logit is that of their label
     pub correct: usize,
-    /// Rows
+    /// Number of rows
     pub rows: usize,
 }
 
-/// Mean loss a row, nats, beyond which training has diverged: far from what any data and start weights give, since
-/// it means that labels get a probability of e⁻¹⁰⁰⁰⁰⁰
+/// Mean loss per row, in nats, beyond which training has diverged
 ///
-/// Not every divergence ends in infinity: where a step has left all units of a layer dead, the bias alone goes on, and
-/// learning rate 1e6 stays at about 2e6 nats.
+/// It means that labels have probability e⁻¹⁰⁰⁰⁰⁰, which no data and initial weights give. A diverged loss can be
+/// finite: if all units of a layer are dead, only biases change, and learning rate 1e6 gives about 2e6 nats.
 const DIVERGED_NATS: f64 = 1e5;
 
 impl LossSum {
-    /// Whether the loss is not finite, or its mean exceeds `DIVERGED_NATS`
+    /// Whether the loss is not finite, or its mean exceeds 100,000 nats
     pub fn has_diverged(&self) -> bool {
         let within = self.loss.is_finite() && self.loss <= DIVERGED_NATS * self.rows as f64;
         !within
     }
 
-    /// Mean loss a row, nats; `None` without rows
+    /// Mean loss per row in nats; `None` without rows
     pub fn mean_loss(&self) -> Option<f64> {
         (self.rows > 0).then(|| self.loss / self.rows as f64)
     }
 
-    /// Share of the rows that are right, 0 to 1; `None` without rows
+    /// Share of the rows that are correct, 0 to 1; `None` without rows
     pub fn accuracy(&self) -> Option<f64> {
         (self.rows > 0).then(|| self.correct as f64 / self.rows as f64)
     }
 
-    /// Adds another batch's sums
+    /// Adds the sums of another batch
     pub fn add(&mut self, other: Self) {
         self.loss += other.loss;
         self.correct += other.correct;
@@ -63,10 +61,9 @@ impl LossSum {
 }
 
 impl<T: Scalar> SoftmaxCrossEntropy<T> {
-    /// The rows' losses, summed, and how many rows are right; `z` becomes the probabilities, row by row
+    /// The sums over the rows of logits `z`, which are replaced by the probabilities
     ///
-    /// Row sums are added in f64 from the first row to the last. Logits that are not finite give a loss
-    /// that is not finite.
+    /// Losses are added in f64 from the first row to the last. A logit that is not finite makes the sum not finite.
     ///
     /// # Panics
     /// If `rows != labels.len()`, or a label is not below the number of classes.
@@ -83,14 +80,14 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
         kernels::softmax_rows(z.data_mut(), cols, &mut self.max, &mut self.log_sum);
         let mut sum = LossSum { rows, ..LossSum::default() };
         for (i, &label) in labels.iter().enumerate() {
-            // In f64 the difference of two f32 is exact, so a small loss beside large logits keeps its digits.
+            // The difference of two f32 is exact in f64, so a small loss keeps its digits when logits are large.
             sum.loss += self.log_sum[i].to_f64() + (self.max[i].to_f64() - self.label_logit[i].to_f64());
             sum.correct += usize::from(self.predicted[i] == label);
         }
         sum
     }
 
-    /// `p ← (p − onehot(y)) / B = dz`, in place, where p are the probabilities that [`Self::forward`] left
+    /// `dz = (p − onehot(y)) / B`, in place of p, the probabilities that [`Self::forward`] wrote
     ///
     /// # Panics
     /// If `rows != labels.len()`, or a label is not below the number of classes.
@@ -105,7 +102,7 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
         }
     }
 
-    /// The most probable class of each row of the last [`Self::forward`]; of equals, the first
+    /// The most probable class of each row of the last [`Self::forward`]; the first if several are equal
     pub fn predicted(&self) -> &[u32] {
         &self.predicted
     }
@@ -116,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_loss_of_equal_logits_is_the_logarithm_of_the_classes() {
+    fn the_loss_of_equal_logits_is_the_logarithm_of_the_number_of_classes() {
         let mut z = Matrix::<f64>::zeros(3, 10);
         let sum = SoftmaxCrossEntropy::default().forward(&mut z, &[0, 4, 9]);
         approx::assert_relative_eq!(sum.loss, 3.0 * 10f64.ln(), max_relative = 1e-15);
@@ -124,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_beyond_all_reason_has_diverged_and_a_bad_one_has_not() {
+    fn a_mean_loss_beyond_the_limit_has_diverged_and_a_large_one_has_not() {
         let sum = |loss| LossSum { loss, correct: 0, rows: 10 };
         assert!([0.0, 23.0, 9e5].into_iter().all(|loss| !sum(loss).has_diverged()));
         assert!([2e6, f64::INFINITY, f64::NAN].into_iter().all(|loss| sum(loss).has_diverged()));
@@ -141,15 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn a_small_loss_beside_large_logits_keeps_its_digits() {
+    fn a_small_loss_keeps_its_digits_when_logits_are_large() {
         let mut z = Matrix::from_slice(&[1000.0f32, 988.0], 1, 2);
         let sum = SoftmaxCrossEntropy::default().forward(&mut z, &[0]);
-        // ln(1 + e⁻¹²), of which f32 rounds 1 + e⁻¹² to half a unit, 6e-8
+        // ln(1 + e⁻¹²). In f32, 1 + e⁻¹² is rounded by up to half a unit, 6e-8.
         approx::assert_abs_diff_eq!(sum.loss, (-12f64).exp().ln_1p(), epsilon = 1e-7);
     }
 
     #[test]
-    fn logits_that_are_not_finite_are_not_hidden() {
+    fn logits_that_are_not_finite_give_a_loss_that_is_not_finite() {
         for bad in [f32::NAN, f32::INFINITY] {
             let mut z = Matrix::from_slice(&[0.0, bad], 1, 2);
             assert!(!SoftmaxCrossEntropy::default().forward(&mut z, &[0]).loss.is_finite());

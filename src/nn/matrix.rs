@@ -1,4 +1,4 @@
-//! An owned, aligned matrix
+//! A matrix that owns its elements
 
 use chainrule_kernels::{AlignedVec, Scalar, View, ViewMut};
 
@@ -17,56 +17,56 @@ impl<T: Scalar> Clone for Matrix<T> {
 }
 
 impl<T: Scalar> Matrix<T> {
-    /// All elements 0
+    /// A matrix of zeros
     pub fn zeros(rows: usize, cols: usize) -> Self {
         Self { data: AlignedVec::zeros(rows * cols), rows, cols }
     }
 
-    /// `f(i, j)` in row i and column j
+    /// A matrix with `f(i, j)` in row i and column j
     pub fn from_fn(rows: usize, cols: usize, mut f: impl FnMut(usize, usize) -> T) -> Self {
         let mut matrix = Self::zeros(rows, cols);
         matrix.data_mut().iter_mut().enumerate().for_each(|(at, x)| *x = f(at / cols, at % cols));
         matrix
     }
 
-    /// The elements of `data`, row after row
+    /// A copy of `data`, which holds the elements row by row
     ///
     /// # Panics
-    /// If `data` does not hold exactly `rows · cols` numbers.
+    /// If `data` does not hold exactly `rows · cols` elements.
     #[track_caller]
     pub fn from_slice(data: &[T], rows: usize, cols: usize) -> Self {
-        assert!(rows.checked_mul(cols) == Some(data.len()), "{} numbers can't be {rows}×{cols}", data.len());
+        assert!(rows.checked_mul(cols) == Some(data.len()), "{} elements can't be {rows}×{cols}", data.len());
         let mut matrix = Self::zeros(rows, cols);
         matrix.data_mut().copy_from_slice(data);
         matrix
     }
 
-    /// How many rows
+    /// Number of rows
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many columns
+    /// Number of columns
     pub fn cols(&self) -> usize {
         self.cols
     }
 
-    /// Rows and columns
+    /// Numbers of rows and columns
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
     }
 
-    /// All elements, row after row
+    /// All elements, row by row
     pub fn data(&self) -> &[T] {
         &self.data
     }
 
-    /// All elements, row after row, for writing
+    /// All elements, row by row, for writing
     pub fn data_mut(&mut self) -> &mut [T] {
         &mut self.data
     }
 
-    /// One row
+    /// Row `i`
     ///
     /// # Panics
     /// If there is no row `i`.
@@ -75,7 +75,7 @@ impl<T: Scalar> Matrix<T> {
         &self.data()[i * self.cols..][..self.cols]
     }
 
-    /// Sets the number of rows, whose content is unspecified; allocates only beyond the largest number there was
+    /// Sets the number of rows and leaves the elements unspecified; allocates only if there were never as many rows
     pub fn set_rows(&mut self, rows: usize) {
         self.data.set_len(rows * self.cols);
         self.rows = rows;
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fewer_rows_and_back_costs_no_allocation() {
+    fn a_matrix_that_gets_fewer_rows_and_the_old_number_again_keeps_its_memory() {
         let mut x = Matrix::<f32>::zeros(8, 3);
         let at = x.data().as_ptr();
         x.set_rows(5);

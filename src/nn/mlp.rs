@@ -1,4 +1,4 @@
-//! The multi-layer perceptron: a list of layers, run in order and back
+//! The multi-layer perceptron: a list of layers, computed in order and in reverse order
 
 use chainrule_kernels::{self as kernels, Backend, Scalar, all_finite};
 
@@ -9,9 +9,9 @@ use crate::nn::sgd::Sgd;
 use crate::nn::workspace::{Fusion, Workspace};
 use crate::random::{Purpose, Random};
 
-/// `Linear → activation → Linear → … → Linear`: logits of each row; no hidden layer is softmax regression
+/// A multi-layer perceptron, `Linear → activation → Linear → … → Linear`, whose output is the logits of each row
 ///
-/// The last layer is linear: its output is the logits.
+/// Without hidden layers it is softmax regression.
 #[derive(Debug)]
 pub struct Mlp<T> {
     layers: Vec<Layer<T>>,
@@ -22,9 +22,9 @@ pub struct Mlp<T> {
 impl<T: Scalar> Mlp<T> {
     /// A net `features → hidden_dims → classes` with the initial weights that `seed` gives and biases 0
     ///
-    /// Weights are uniform in [−a, a) with a = [`Activation::weight_limit`], drawn in f64 layer by layer and row by row;
-    /// an f32 net starts from the rounded values. They are not normal, because a uniform number takes only exactly
-    /// rounded operations: the same seed gives the same weights on every machine.
+    /// Weights are uniform in [−a, a) with a = [`Activation::weight_limit`], drawn in f64 by layer and row, and rounded
+    /// for f32. Uniform numbers need only exactly rounded operations, unlike normal ones, so the same seed gives the
+    /// same weights on every machine.
     pub fn new(
         features: usize,
         hidden_dims: &[usize],
@@ -65,7 +65,7 @@ impl<T: Scalar> Mlp<T> {
         self.activation
     }
 
-    /// Widths from the features over the hidden layers to the classes
+    /// Widths of the net, from the features through the hidden layers to the classes
     pub fn dims(&self) -> &[usize] {
         &self.dims
     }
@@ -97,13 +97,12 @@ impl<T: Scalar> Mlp<T> {
 
     /// Sets all stored gradients to 0
     ///
-    /// A training step needs no such call, since [`Self::backward`] overwrites the gradients. It is for
-    /// callers that sum gradients of their own.
+    /// Training does not need it, since [`Self::backward`] overwrites the gradients. It is for callers that sum them.
     pub fn zero_grad(&mut self) {
         self.tensors_mut().filter_map(|tensor| tensor.gradient).for_each(|g| g.fill(T::ZERO));
     }
 
-    /// Memory and backend for batches of up to `rows` rows, forward and backward
+    /// A workspace for forward and backward passes of up to `rows` rows
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
@@ -111,7 +110,7 @@ impl<T: Scalar> Mlp<T> {
         Workspace::new(&self.layers, self.dims[0], rows, true, Fusion::Fused, engine)
     }
 
-    /// As [`Self::workspace`], for passes that compute each layer by itself
+    /// A workspace like [`Self::workspace`], for passes that compute each layer by itself
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
@@ -119,7 +118,7 @@ impl<T: Scalar> Mlp<T> {
         Workspace::new(&self.layers, self.dims[0], rows, true, Fusion::LayerByLayer, engine)
     }
 
-    /// Memory and backend for forward passes of up to `rows` rows
+    /// A workspace for forward passes of up to `rows` rows
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
@@ -127,7 +126,7 @@ impl<T: Scalar> Mlp<T> {
         Workspace::new(&self.layers, self.dims[0], rows, false, Fusion::Fused, engine)
     }
 
-    /// From the input in `ws` to the logits in `ws`
+    /// Computes the logits in `ws` from the input in `ws`
     pub fn forward(&self, ws: &mut Workspace<T>) {
         for (s, step) in ws.steps.iter().enumerate() {
             let (before, after) = ws.flow.split_at_mut(s + 1);
@@ -135,7 +134,7 @@ impl<T: Scalar> Mlp<T> {
         }
     }
 
-    /// From ∂L/∂logits, which the caller puts in place of the logits, to the gradients of all parameters, last layer first
+    /// Computes the gradients of all parameters from ∂L/∂logits, which the caller puts in place of the logits
     ///
     /// With `sgd`, each layer updates its parameters at once and keeps no gradients; without, the gradients are stored.
     ///
@@ -159,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn infinite_weights_are_found_also_behind_dead_units() {
+    fn infinite_weights_are_found_also_where_their_inputs_are_zero() {
         // Half of the hidden units are dead, and the first of them is the input of the infinite weights.
         let dead = |j: usize| j.is_multiple_of(2);
         let weights = |d_in, d_out| {
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_grad_leaves_no_gradient_and_all_weights() {
+    fn zero_grad_clears_all_gradients_and_no_weight() {
         let mut model = Mlp::<f64>::new(3, &[4], 2, Activation::Sigmoid, 1);
         let mut ws = model.workspace(2, Backend::auto());
         ws.input_mut().data_mut().fill(1.0);

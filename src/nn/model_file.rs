@@ -1,15 +1,15 @@
-//! `model.safetensors`: the weights in PyTorch's layout, with what is needed to use them again
+//! The file `model.safetensors`: the tensors of a model in PyTorch's layout, and metadata that describe the net
 //!
 //! Linear layer l of `nn.Sequential(Linear, ReLU, Linear, …)` is module 2l: `0.weight` `[out, in]`, `0.bias` `[out]`,
-//! `2.weight`, … So `net.load_state_dict(safetensors.torch.load_file("model.safetensors"))` works as it is.
+//! `2.weight`, … So `net.load_state_dict(safetensors.torch.load_file("model.safetensors"))` loads them into such a net.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use chainrule_kernels::{Number, Scalar};
 use safetensors::tensor::{Dtype as FileDtype, SafeTensors};
-use serde::Serialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
@@ -17,20 +17,20 @@ use crate::nn::matrix::Matrix;
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
 
-/// Raised when a reader of today would misread what a later program writes
+/// Version of the format, raised when older programs would misread newer files
 const FORMAT_VERSION: u32 = 1;
-/// How pixels become inputs
+/// Name of the formula that turns pixels into inputs
 const PIXEL_SCALING: &str = "divide_by_255";
 
-/// Largest width that a file may state: a wider layer is a damaged file
+/// Largest width of a layer that is accepted; a file that states a larger one is damaged
 const WIDTH_MAX: usize = 10_000_000;
 
-/// A model and what its file says about it
+/// A model with the metadata of its file
 #[derive(Debug)]
 pub struct ModelFile<T> {
     /// The net
     pub model: Mlp<T>,
-    /// `f32` or `f64`: the numbers in the file
+    /// Element type in the file, `f32` or `f64`
     pub dtype: &'static str,
     /// Names of the classes
     pub classes: Vec<String>,
@@ -38,59 +38,43 @@ pub struct ModelFile<T> {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// A tensor's entry in the header
-#[derive(Serialize)]
-struct Entry {
-    dtype: &'static str,
-    shape: Vec<usize>,
-    data_offsets: [usize; 2],
-}
-
-/// The file's bytes: the same for the same model
+/// The bytes of the model's file; the same model always gives the same bytes
 ///
-/// The crate `safetensors` reads these files, but writes metadata in an order that changes from call to call;
-/// so header and data are put together here: tensors in the order of the layers, metadata by name.
-///
-/// # Errors
-/// If the header can't be written as JSON, which no net of ours brings about.
-pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String], path: &Path) -> Result<Vec<u8>> {
+/// The crate `safetensors` reads these files, but it writes metadata in an order that changes from call to call.
+/// Here metadata are sorted by name, and tensors follow the order of the layers.
+pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String]) -> Vec<u8> {
     let dtype = if T::BYTES == 4 { "F32" } else { "F64" };
     let dims = model.dims();
-    let json = |e: serde_json::Error| Error::Model {
-        path: path.to_owned(),
-        place: "header".to_owned(),
-        problem: e.to_string(),
-    };
-    let metadata = BTreeMap::from([
+    let metadata = [
+        ("activation", model.activation().to_string()),
+        ("architecture", "mlp".to_owned()),
+        ("class_names", Value::from(classes).to_string()),
+        ("classes", dims[dims.len() - 1].to_string()),
+        ("features", dims[0].to_string()),
+        ("format_version", FORMAT_VERSION.to_string()),
+        ("hidden_dims", hidden_text(&dims[1..dims.len() - 1])),
+        ("pixel_scaling", PIXEL_SCALING.to_owned()),
         ("producer", "chainrule".to_owned()),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("format_version", FORMAT_VERSION.to_string()),
-        ("architecture", "mlp".to_owned()),
-        ("features", dims[0].to_string()),
-        ("hidden_dims", hidden_text(&dims[1..dims.len() - 1])),
-        ("classes", dims[dims.len() - 1].to_string()),
-        ("class_names", serde_json::to_string(classes).map_err(json)?),
-        ("activation", model.activation().to_string()),
-        ("pixel_scaling", PIXEL_SCALING.to_owned()),
-    ]);
+    ];
     let (mut header, mut data) =
         (serde_json::Map::new(), Vec::with_capacity(model.parameter_count() * T::BYTES));
-    header.insert("__metadata__".to_owned(), serde_json::to_value(metadata).map_err(json)?);
+    header.insert("__metadata__".to_owned(), Value::from_iter(metadata));
     for tensor in model.tensors() {
         let start = data.len();
         file_order(tensor.shape).for_each(|at| tensor.data[at].write_le(&mut data));
-        let entry = Entry { dtype, shape: tensor.shape.stored(), data_offsets: [start, data.len()] };
-        header.insert(tensor.name(), serde_json::to_value(entry).map_err(json)?);
+        let (shape, end) = (tensor.shape.stored(), data.len());
+        header.insert(tensor.name(), json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}));
     }
-    let mut header = serde_json::to_vec(&header).map_err(json)?;
+    let mut header = Value::Object(header).to_string().into_bytes();
     header.resize(header.len().next_multiple_of(8), b' ');
-    Ok([&(header.len() as u64).to_le_bytes(), &header[..], &data].concat())
+    [&(header.len() as u64).to_le_bytes(), &header[..], &data].concat()
 }
 
-/// Reads a model file, whatever of `f32` and `f64` its numbers are
+/// Reads a model file; its elements, f32 or f64, are converted to `T`
 ///
 /// # Errors
-/// If it can't be read, is cut or malformed, or its tensors and metadata are not those of such a net.
+/// If the file can't be read, is cut or malformed, or its tensors don't fit its metadata.
 pub fn load<T: Scalar>(path: &Path) -> Result<ModelFile<T>> {
     let metadata = path.metadata().map_err(Error::reading(path))?;
     if !metadata.is_file() {
@@ -101,16 +85,16 @@ pub fn load<T: Scalar>(path: &Path) -> Result<ModelFile<T>> {
     from_bytes(&bytes).map_err(|(place, problem)| Error::Model { path: path.to_owned(), place, problem })
 }
 
-/// Where something is wrong, and what
+/// The place of an error in the file, and what is wrong there
 type Problem = (String, String);
 
 fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Problem> {
-    let header = |problem: String| ("header".to_owned(), problem);
+    let header = |e: safetensors::SafeTensorError| ("header".to_owned(), e.to_string());
     if let Some(name) = double_name(bytes) {
-        return Err((name, "stands twice in the header".to_owned()));
+        return Err((name, "appears twice in the header".to_owned()));
     }
-    let (_, header_metadata) = SafeTensors::read_metadata(bytes).map_err(|e| header(e.to_string()))?;
-    let file = SafeTensors::deserialize(bytes).map_err(|e| header(e.to_string()))?;
+    let (_, header_metadata) = SafeTensors::read_metadata(bytes).map_err(header)?;
+    let file = SafeTensors::deserialize(bytes).map_err(header)?;
     let metadata: BTreeMap<String, String> =
         header_metadata.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
     let entry = |key: &str| {
@@ -141,7 +125,7 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Prob
     if names.len() != dims[dims.len() - 1] {
         return Err(bad("class_names", &format!("{} names", dims[dims.len() - 1])));
     }
-    // Before any memory is reserved: a damaged width must not ask for more of it than the file can fill.
+    // Checked before memory is reserved, since a damaged width could ask for more than the machine has.
     let parameters: u128 = dims.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum();
     if 4 * parameters > bytes.len() as u128 {
         let problem = format!("a net of widths {dims:?} does not fit in the file's {} bytes", bytes.len());
@@ -155,7 +139,7 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Prob
     }
     let mut dtype = None;
     for tensor in model.tensors_mut() {
-        let stored = numbers(&file, &tensor.name(), &tensor.shape.stored(), &mut dtype)
+        let stored = elements(&file, &tensor.name(), &tensor.shape.stored(), &mut dtype)
             .map_err(|problem| (tensor.name(), problem))?;
         file_order(tensor.shape).zip(stored).for_each(|(at, x)| tensor.data[at] = x);
     }
@@ -172,7 +156,7 @@ fn file_order(shape: Shape) -> impl Iterator<Item = usize> {
     (0..cols).flat_map(move |j| (0..rows).map(move |i| i * cols + j))
 }
 
-/// The hidden widths as the metadata hold them: `128x64`, or `none`
+/// The hidden widths as text for the metadata: `128x64`, or `none`
 fn hidden_text(dims: &[usize]) -> String {
     if dims.is_empty() {
         "none".to_owned()
@@ -187,8 +171,8 @@ fn hidden_dims(text: &str) -> Option<Vec<usize>> {
     if text == "none" { Some(Vec::new()) } else { text.split('x').map(width).collect() }
 }
 
-/// The numbers of one tensor, finite, of the shape it should have, all tensors of one type
-fn numbers<T: Scalar>(
+/// The elements of the tensor `name`, checked: of this shape, finite, and of the same type as the tensors before it
+fn elements<T: Scalar>(
     file: &SafeTensors<'_>,
     name: &str,
     shape: &[usize],
@@ -200,22 +184,22 @@ fn numbers<T: Scalar>(
     }
     let found = tensor.dtype();
     if *dtype.get_or_insert(found) != found {
-        return Err(format!("is {found:?}, the tensors before it {dtype:?}"));
+        return Err(format!("is {found:?}, but the tensors before it are {dtype:?}"));
     }
-    let numbers: Vec<T> = match found {
+    let elements: Vec<T> = match found {
         FileDtype::F32 => {
             tensor.data().chunks_exact(4).filter_map(f32::read_le).map(|x| T::from_f64(x.into())).collect()
         }
         FileDtype::F64 => tensor.data().chunks_exact(8).filter_map(f64::read_le).map(T::from_f64).collect(),
         other => return Err(format!("is {other:?}, expected F32 or F64")),
     };
-    match numbers.iter().position(|x| !x.is_finite()) {
-        Some(at) => Err(format!("number {at} is {}, expected a finite one", numbers[at])),
-        None => Ok(numbers),
+    match elements.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(format!("element {at} is {}, expected a finite number", elements[at])),
+        None => Ok(elements),
     }
 }
 
-/// A tensor name that stands twice in the header: the crate would silently take the last
+/// A name that appears twice in the header, if there is one; the crate would silently take the last tensor
 fn double_name(bytes: &[u8]) -> Option<String> {
     struct Names;
     impl<'de> Visitor<'de> for Names {
@@ -247,10 +231,10 @@ mod tests {
     }
 
     fn file(hidden: &[usize]) -> Vec<u8> {
-        to_bytes(&Mlp::<f32>::new(4, hidden, 3, Activation::Sigmoid, 1), &names(), Path::new("m")).unwrap()
+        to_bytes(&Mlp::<f32>::new(4, hidden, 3, Activation::Sigmoid, 1), &names())
     }
 
-    /// The file with other bytes in its header; lengths stay
+    /// The bytes of a file in whose header `from` is replaced by `to`, which has the same length
     fn patched(from: &str, to: &str) -> Vec<u8> {
         let bytes = file(&[2]);
         let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
@@ -267,7 +251,7 @@ mod tests {
     fn a_model_reads_back_to_the_same_bits() {
         for hidden in [&[][..], &[2], &[5, 7, 1]] {
             let model = Mlp::<f64>::new(4, hidden, 3, Activation::Relu, 9);
-            let bytes = to_bytes(&model, &names(), Path::new("m")).unwrap();
+            let bytes = to_bytes(&model, &names());
             let again = from_bytes::<f64>(&bytes).unwrap();
             assert_eq!((again.dtype, again.classes), ("f64", names()));
             assert_eq!(model.dims(), again.model.dims());
@@ -283,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_or_with_bytes_behind_is_an_error() {
+    fn a_file_that_is_cut_or_followed_by_bytes_is_an_error() {
         let bytes = file(&[2]);
         for len in 0..bytes.len() {
             assert!(from_bytes::<f32>(&bytes[..len]).is_err(), "{len} bytes");
@@ -292,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_of_the_header_is_an_error_or_changes_the_metadata_but_never_a_weight() {
+    fn a_changed_byte_of_the_header_never_changes_a_weight() {
         let bytes = file(&[2]);
         let weights = |file: &ModelFile<f32>| {
             let tensors = file.model.tensors().map(|t| (t.name(), t.shape, t.data.to_vec()));
@@ -312,7 +296,7 @@ mod tests {
 
     #[test]
     fn wrong_names_types_and_metadata_are_named() {
-        assert!(error(&patched("\"2.bias\"", "\"0.bias\"")).contains("0.bias: stands twice"));
+        assert!(error(&patched("\"2.bias\"", "\"0.bias\"")).contains("0.bias: appears twice"));
         assert!(error(&patched("\"2.bias\"", "\"3.bias\"")).contains("3.bias: unexpected"));
         assert!(error(&patched("\"sigmoid\"", "\"softmax\"")).contains("`activation`: is `softmax`"));
         assert!(error(&patched("\"format_version\":\"1\"", "\"format_version\":\"2\"")).contains("newer"));
@@ -325,6 +309,6 @@ mod tests {
         let mut bytes = file(&[2]);
         let last = bytes.len() - 4;
         bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
-        assert!(error(&bytes).contains("is NaN, expected a finite one"));
+        assert!(error(&bytes).contains("is NaN, expected a finite number"));
     }
 }

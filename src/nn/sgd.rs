@@ -1,4 +1,4 @@
-//! Stochastic gradient descent with momentum and weight decay, over all parameters of a model
+//! The optimiser: stochastic gradient descent with momentum and weight decay
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use chainrule_kernels::{Scalar, SgdRule, sgd};
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::{Shape, TensorMut};
 
-/// `v ← μ v + (g + λ w); w ← w − η v` for every parameter, weights and biases alike
+/// SGD, `v ← μ v + (g + λ w); w ← w − η v`, for every parameter, weights and biases alike
 ///
-/// No dampening, and momentum is not Nesterov's: the convention of PyTorch's `torch.optim.SGD`. Velocities start
-/// at 0 and exist only when μ > 0.
+/// There is no dampening, and momentum is not Nesterov's: the convention of PyTorch's `torch.optim.SGD`. Velocities
+/// start at 0 and exist only if μ > 0.
 ///
 /// A layer can make its update inside its backward pass ([`Step`]). Any other optimiser lets the backward pass store
 /// the gradients and then updates the parameters, as [`Sgd::step`] does.
@@ -24,7 +24,7 @@ pub struct Sgd<T> {
     velocities: BTreeMap<usize, Vec<Matrix<T>>>,
 }
 
-/// The update of one layer, which the layer makes inside its backward pass
+/// The data for the update of one layer, which the layer makes inside its backward pass
 #[derive(Debug)]
 pub struct Step<'a, T> {
     /// η, μ and λ

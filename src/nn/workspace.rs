@@ -1,14 +1,14 @@
-//! What flows through a model for one batch, and which layers are computed together
+//! The matrices that a batch passes through, and which layers are computed together
 
 use chainrule_kernels::{self as kernels, Backend, DenseKernels, Scalar};
 
 use crate::nn::layers::Layer;
 use crate::nn::matrix::Matrix;
 
-/// A layer, and the kernel of the layer after it if that one is fused with it
+/// One or two layers that are computed together
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// Index of the layer
+    /// Index of the first layer
     pub layer: usize,
     /// `Identity` if no layer is fused with it
     pub fused: kernels::Activation,
@@ -16,11 +16,11 @@ pub(super) struct Step {
     pub last: usize,
 }
 
-/// What flows through a model for one batch: allocated once, reused by every batch
+/// The matrices that a batch passes through, allocated once and reused by every batch
 ///
-/// `flow[0]` is the input X, and `flow[s + 1]` the output of step s; the last is the logits. `grads[s]` is the gradient
-/// of the loss by what step s computes before its fused activation. The input needs none, and that of the logits is
-/// made in place of the logits.
+/// `flow[0]` is the input X, and `flow[s + 1]` the output of step s; the last is the logits. `grads[s]` is ∂L/∂z, where
+/// z is what step s computes before its fused activation. The input has no gradient; that of the logits is computed
+/// in place of the logits.
 #[derive(Debug)]
 pub struct Workspace<T> {
     pub(super) steps: Vec<Step>,
@@ -32,14 +32,14 @@ pub struct Workspace<T> {
 /// Which layers a workspace computes together
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fusion {
-    /// A linear layer with the activation after it, where a kernel does both
+    /// A layer with the activation after it, if a kernel computes both
     Fused,
-    /// Each layer by itself, as in a textbook: what the fused passes are tested against
+    /// Each layer by itself, as in a textbook; tests compare the fused passes with it
     LayerByLayer,
 }
 
 impl<T: Scalar> Workspace<T> {
-    /// For batches of up to `rows` rows; with `backward`, for gradients too
+    /// A workspace for batches of up to `rows` rows; with `backward`, it has memory for gradients
     pub(super) fn new(
         layers: &[Layer<T>],
         features: usize,
@@ -64,19 +64,19 @@ impl<T: Scalar> Workspace<T> {
         &mut self.flow[0]
     }
 
-    /// The logits, batch × classes; the loss turns them into probabilities and then into gradients in place
+    /// The logits, batch × classes; in place, the loss replaces them by probabilities and then by gradients
     pub fn output_mut(&mut self) -> &mut Matrix<T> {
         let last = self.flow.len() - 1;
         &mut self.flow[last]
     }
 
-    /// Index of the layer that made each output but the logits, with that output
+    /// Every output but the logits, with the index of its layer
     pub fn hidden(&self) -> impl Iterator<Item = (usize, &Matrix<T>)> {
         let outputs = &self.flow[1..self.flow.len() - 1];
         self.steps.iter().map(|step| step.last).zip(outputs)
     }
 
-    /// Sets the number of rows of the batch; allocates only beyond the largest number there was
+    /// Sets the number of rows of the batch; allocates only if no batch before had as many
     pub fn set_rows(&mut self, rows: usize) {
         self.flow.iter_mut().chain(&mut self.grads).for_each(|x| x.set_rows(rows));
     }

@@ -56,8 +56,7 @@ impl<'a> RunFiles<'a> {
 
     /// Replaces model.safetensors
     pub fn write_model<T: Scalar>(&self, model: &Mlp<T>) -> Result<()> {
-        let path = self.folder.join(MODEL);
-        write_atomically(&path, &model_file::to_bytes(model, self.classes, &path)?)
+        write_atomically(&self.folder.join(MODEL), &model_file::to_bytes(model, self.classes))
     }
 
     /// Writes confusion.csv and classes.csv

@@ -9,12 +9,12 @@ use chainrule_kernels::{self as kernels, DenseKernels};
 const NETS: [&[usize]; 7] =
     [&[6, 3], &[1, 2], &[7, 5, 3], &[3, 1, 2], &[5, 7, 4, 3], &[9, 3, 5, 7, 4], &[11, 13, 9, 7, 5]];
 
-/// Numbers in (−1, 1) without a zero and without a pattern
+/// A matrix of elements in (−1, 1), none of them 0, without a simple pattern; `salt` varies them
 fn wave(rows: usize, cols: usize, salt: usize) -> Matrix<f64> {
     Matrix::from_fn(rows, cols, |i, j| (((i * cols + j) * 37 + salt * 11) % 101) as f64 / 50.5 - 0.99)
 }
 
-/// `Σ weights · y`: a loss whose gradient by y is `weights`
+/// The loss `Σ weights · y`, whose gradient by y is `weights`
 fn weighted(y: &Matrix<f64>, weights: &Matrix<f64>) -> f64 {
     y.data().iter().zip(weights.data()).map(|(y, w)| y * w).sum()
 }
@@ -37,7 +37,7 @@ fn whole_nets_have_the_right_gradients() {
 }
 
 #[test]
-fn an_error_of_one_per_cent_in_any_tensor_is_caught() {
+fn a_gradient_that_is_one_percent_too_large_is_found_in_any_tensor() {
     for activation in [Activation::Relu, Activation::Sigmoid] {
         let tensors = 1 + 2 * 3;
         for planted in 0..tensors {
@@ -53,7 +53,7 @@ fn an_error_of_one_per_cent_in_any_tensor_is_caught() {
 }
 
 #[test]
-fn an_error_in_a_single_number_is_caught() {
+fn a_wrong_gradient_of_a_single_element_is_found() {
     let checks = Check::new(&[5, 4, 3], Activation::Sigmoid, 4, 2).run_on(usize::MAX, |mut gradients| {
         gradients[1][7] *= 1.01;
         gradients
@@ -62,7 +62,7 @@ fn an_error_in_a_single_number_is_caught() {
 }
 
 #[test]
-fn linear_has_the_right_gradient_by_its_input() {
+fn a_linear_layer_has_the_right_gradient_by_its_input() {
     for (batch, d_in, d_out) in [(1, 1, 1), (3, 5, 2), (4, 7, 9)] {
         let (x, dy) = (wave(batch, d_in, 1), wave(batch, d_out, 2));
         let mut layer = Linear::new(wave(d_in, d_out, 3));
@@ -83,7 +83,7 @@ fn linear_has_the_right_gradient_by_its_input() {
 
 #[test]
 fn activation_layers_have_the_right_gradients() {
-    // No input of `wave` is closer to ReLU's kink than 0.005, more than twice the longest step.
+    // No input is within 0.004 of ReLU's kink, which is twice the longest step.
     let (x, dy) = (wave(5, 7, 1), wave(5, 7, 2));
     assert!(x.data().iter().all(|x| x.abs() > 0.004));
     for activation in [Activation::Relu, Activation::Sigmoid] {

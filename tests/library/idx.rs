@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::idx_files::{gzip, idx_bytes};
 use crate::left_out::left_out;
 
-/// A temporary folder with one file, which each case overwrites
+/// A temporary folder with one file, which each test case overwrites
 struct Desk {
     folder: TempDir,
 }
@@ -29,14 +29,14 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    /// Reads a file of these bytes
+    /// Writes a file with these bytes and reads it
     fn read(&self, bytes: &[u8]) -> Result<Idx> {
         let path = self.path("file");
         fs::write(&path, bytes).expect("the temporary folder can be written");
         idx::read(&path)
     }
 
-    /// The error that a file of these bytes gives, and its message, which must name the file
+    /// The error for a file with these bytes, and its message, which must name the file
     fn error(&self, bytes: &[u8]) -> (Error, String) {
         let error = self.read(bytes).expect_err("this file is wrong");
         let message = error.to_string();
@@ -102,7 +102,7 @@ fn all_members_of_a_gzip_file_are_read_wherever_it_is_split() {
 }
 
 #[test]
-fn data_longer_than_any_buffer_arrive_whole_and_in_no_more_memory_than_they_need() {
+fn data_longer_than_the_buffer_are_read_whole_into_a_vector_of_their_length() {
     let desk = Desk::new();
     let mut random = Random::new(1, Purpose::BenchImages);
     // Half noise, half runs, so that the decoder returns pieces of all lengths; 1009 is a prime.
@@ -112,9 +112,13 @@ fn data_longer_than_any_buffer_arrive_whole_and_in_no_more_memory_than_they_need
     for bytes in [file.clone(), gzip(&file)] {
         let read = desk.read(&bytes).unwrap();
         assert_eq!(read.dims, [1009, 1009]);
-        assert!(read.bytes == data, "other bytes came back");
+        assert!(read.bytes == data, "the bytes differ");
         // An allocator may round up, but must not double.
-        assert!(read.bytes.capacity() < data.len() + data.len() / 8, "{} bytes kept", read.bytes.capacity());
+        assert!(
+            read.bytes.capacity() < data.len() + data.len() / 8,
+            "{} bytes reserved",
+            read.bytes.capacity()
+        );
     }
 }
 
@@ -223,9 +227,9 @@ fn a_product_that_overflows_is_refused() {
 }
 
 #[test]
-fn a_product_beyond_what_the_file_can_hold_is_refused_before_memory_is_asked_for() {
+fn dimensions_too_large_for_the_file_are_refused_before_memory_is_reserved() {
     let desk = Desk::new();
-    // An attempt to reserve the first two would give `Error::Memory`: they are beyond any address space.
+    // The first two exceed any address space, so an attempt to reserve them would give `Error::Memory`.
     for stated in [&[u32::MAX, u32::MAX][..], &[1 << 31, 1 << 30, 1, 2], &[u32::MAX], &[60_000, 28, 28]] {
         let file = idx_bytes(stated, &[0; 24]);
         let (error, message) = desk.error(&file);
@@ -238,7 +242,7 @@ fn a_product_beyond_what_the_file_can_hold_is_refused_before_memory_is_asked_for
 }
 
 #[test]
-fn too_few_or_too_many_bytes_are_refused_with_both_numbers() {
+fn the_error_for_too_few_or_too_many_bytes_has_both_numbers() {
     let desk = Desk::new();
     let (file, _) = small();
     for count in [0, 1, 23, 25, 26, 48, 24_000] {
@@ -259,7 +263,7 @@ fn too_few_or_too_many_bytes_are_refused_with_both_numbers() {
         );
     }
     let (error, _) = desk.error(&[gzip(&file), gzip(&[0])].concat());
-    assert!(matches!(error, Error::IdxLength { .. }), "a second member behind the data: {error:?}");
+    assert!(matches!(error, Error::IdxLength { .. }), "a second member after the data: {error:?}");
 }
 
 #[test]
@@ -267,13 +271,18 @@ fn data_at_the_largest_compression_ratio_of_deflate_are_read() {
     let desk = Desk::new();
     let file = idx_bytes(&[4000, 5000], &vec![0; 20_000_000]);
     let packed = gzip(&file);
-    assert!(file.len() > 1000 * packed.len(), "this is no test: {} to {}", file.len(), packed.len());
+    assert!(
+        file.len() > 1000 * packed.len(),
+        "the ratio is too small for this test: {} to {}",
+        file.len(),
+        packed.len()
+    );
     assert_eq!(desk.read(&packed).unwrap().dims, [4000, 5000]);
 }
 
 #[test]
 fn memory_that_cannot_be_reserved_is_an_error() {
-    // A file with a hole of 2⁶² bytes really is as long as it claims. Only some file systems have that.
+    // A file with a hole of 2⁶² bytes has the length that its header states. Some file systems can't hold it.
     let header = idx_bytes(&[1 << 31, 1 << 31], &[]);
     for folder in [std::env::temp_dir(), PathBuf::from("/dev/shm")] {
         let Ok(file) = tempfile::NamedTempFile::new_in(folder) else { continue };
@@ -323,13 +332,13 @@ fn the_error_of_a_truncated_gzip_file_says_how_many_bytes_were_read() {
     let data: Vec<u8> = (0..500_000).map(|_| byte(&mut random)).collect();
     let packed = gzip(&idx_bytes(&[500_000], &data));
     let (error, message) = Desk::new().error(&packed[..packed.len() / 2]);
-    // Noise does not compress: half the file is half the data, except for the last block of the stream.
+    // Noise can't be compressed, so half the file holds about half the data.
     assert!(matches!(error, Error::Gzip { after: 150_000..=350_000, .. }), "{error:?}");
     assert!(message.contains("damaged gzip stream after"), "{message}");
 }
 
 #[test]
-fn no_changed_byte_in_a_gzip_file_changes_the_data_unnoticed() {
+fn a_changed_byte_in_a_gzip_file_is_an_error_or_leaves_the_data_as_they_are() {
     let desk = Desk::new();
     let (file, right) = small();
     let packed = gzip(&file);
@@ -345,8 +354,8 @@ fn no_changed_byte_in_a_gzip_file_changes_the_data_unnoticed() {
         }
     }
     ignored.dedup();
-    // RFC 1952: flags (`text` means nothing), time, extra flags and system stand in bytes 3 to 9.
-    assert!(ignored.iter().all(|at| (3..10).contains(at)), "changes went unnoticed at {ignored:?}");
+    // RFC 1952: bytes 3 to 9 hold flags (`text` has no effect), time, extra flags and system.
+    assert!(ignored.iter().all(|at| (3..10).contains(at)), "changes were not detected at {ignored:?}");
 }
 
 #[test]
@@ -363,7 +372,7 @@ fn a_wrong_checksum_or_length_at_the_end_of_a_gzip_file_is_refused() {
 }
 
 #[test]
-fn trailing_bytes_after_the_gzip_stream_is_refused() {
+fn bytes_after_the_gzip_stream_are_refused() {
     let desk = Desk::new();
     let packed = gzip(&small().0);
     for rubbish in [&[0][..], b"x", &[0x1f], &[0x1f, 0x8b], b"rubbish", &[0; 512], &[0xff; 512]] {
@@ -373,10 +382,10 @@ fn trailing_bytes_after_the_gzip_stream_is_refused() {
 }
 
 #[test]
-fn a_gzip_bomb_is_read_no_further_than_its_header_promises() {
+fn a_gzip_bomb_is_read_no_further_than_its_header_states() {
     let desk = Desk::new();
     let bomb = gzip(&idx_bytes(&[2, 3, 4], &vec![0; 50_000_000]));
-    assert!(bomb.len() < 50_000, "this is no bomb: {} bytes", bomb.len());
+    assert!(bomb.len() < 50_000, "the file is too long for this test: {} bytes", bomb.len());
     let (error, message) = desk.error(&bomb);
     assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
     assert!(message.contains("more than 24 bytes"), "{message}");
@@ -470,21 +479,21 @@ fn a_file_without_permission_is_an_error() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_fails_while_it_is_read_is_an_error() {
-    // A regular file that opens; nothing is mapped at address 0, so that reading its start fails.
+    // This regular file can be opened, but no memory is mapped at address 0, so reading its start fails.
     assert_cannot_be_read(Path::new("/proc/self/mem"));
 }
 
 // Random bytes
 
 #[test]
-fn no_random_bytes_make_it_panic() {
+fn no_random_bytes_make_the_reader_panic() {
     let desk = Desk::new();
     let mut random = Random::new(3, Purpose::BenchImages);
     let mut right = 0;
     for case in 0..6000 {
         let mut bytes: Vec<u8> = (0..random.below(80)).map(|_| byte(&mut random)).collect();
         if random.below(4) > 0 {
-            // A correct magic and small dimensions pass checks that noise fails.
+            // A correct magic and small dimensions, so that not only the first checks are tested.
             let n = random.below(5);
             let dims: Vec<u32> = (0..n).map(|_| random.below(6)).collect();
             bytes = idx_bytes(&dims, &bytes);
@@ -502,5 +511,5 @@ fn no_random_bytes_make_it_panic() {
             assert_eq!(read.dims.iter().product::<usize>(), read.bytes.len(), "case {case}");
         }
     }
-    assert!(right > 0, "no case got to its end");
+    assert!(right > 0, "no case was read");
 }

@@ -1,8 +1,8 @@
-//! Whole nets of random shapes against plain loops in f64, by every engine of this processor
+//! Whole nets of random shapes, compared with plain loops in f64, on every backend that this processor has
 //!
-//! Beside each number of the reference goes a bound of how far the same number may be off when it is computed in
-//! T, by running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.3): what
-//! came in wrong, spread by the weights, plus the rounding of this product's own sums. No tolerance is chosen.
+//! Each element of the reference has a bound on the error of the same element computed in T, by running error
+//! analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.3): the errors of its inputs,
+//! multiplied by the weights, plus the rounding of its own sum. No tolerance is chosen.
 
 use chainrule::nn::layers::{Activation, Layer, Linear};
 use chainrule::nn::loss::SoftmaxCrossEntropy;
@@ -13,12 +13,12 @@ use chainrule::nn::workspace::Workspace;
 use chainrule::random::{Purpose, Random};
 use chainrule_kernels::{Backend, Scalar, team};
 
-/// As many as take some seconds
+/// Number of nets, which take some seconds
 const NETS: u64 = 250;
-/// Second-order terms and the rounding of the reference and of the bounds themselves, which are f64
+/// Factor for second-order terms, and for the rounding of the reference and of the bounds, which are f64
 const SLACK: f64 = 1.01;
 
-/// A number of the reference, and how far the same one in T may be from it
+/// An element of the reference, and the bound on the error of the same element in T
 #[derive(Clone, Copy, Debug, Default)]
 struct Bounded {
     x: f64,
@@ -30,13 +30,13 @@ impl Bounded {
         Self { x, e: 0.0 }
     }
 
-    /// The largest magnitude that the number in T can have
+    /// Largest magnitude that the element in T can have
     fn size(self) -> f64 {
         self.x.abs() + self.e
     }
 }
 
-/// `start + Σ aᵢ bᵢ`, summed in any order with or without fused multiply-adds
+/// The sum `start + Σ aᵢ bᵢ`, with a bound for any order and with or without fused multiply-adds
 fn sum_of_products<T: Scalar>(start: f64, terms: impl Iterator<Item = (Bounded, Bounded)>) -> Bounded {
     let (mut x, mut e, mut size, mut count) = (start, 0.0, start.abs(), 1.0);
     for (a, b) in terms {
@@ -48,15 +48,15 @@ fn sum_of_products<T: Scalar>(start: f64, terms: impl Iterator<Item = (Bounded, 
     Bounded { x, e: SLACK * (e + (count + 1.0) * T::EPSILON * size) }
 }
 
-/// Rows of numbers
+/// A matrix by rows
 type Rows = Vec<Vec<Bounded>>;
 
-/// The drawn shape of a net and its batch
+/// The random shape of a net and its batch
 #[derive(Debug)]
 struct Shape {
     dims: Vec<usize>,
     activation: Activation,
-    /// Rows that there is room for, and rows of this batch
+    /// Rows of the workspace, and rows of the batch
     rows: (usize, usize),
 }
 
@@ -65,18 +65,18 @@ fn draw(random: &mut Random) -> Shape {
     let hidden = up_to(5) - 1;
     let mut dims: Vec<usize> = (0..hidden + 2).map(|_| up_to(70)).collect();
     if up_to(8) == 1 {
-        // Long enough for the forward product to be cut along it.
+        // So long that the forward product is divided along it.
         dims[0] = 256 + up_to(700);
     }
     let classes = dims.len() - 1;
     dims[classes] = 1 + up_to(69);
     let activation = if up_to(2) == 1 { Activation::Relu } else { Activation::Sigmoid };
-    let room = up_to(130);
-    let rows = if up_to(2) == 1 { room } else { up_to(room as u32) };
-    Shape { dims, activation, rows: (room, rows) }
+    let most = up_to(130);
+    let rows = if up_to(2) == 1 { most } else { up_to(most as u32) };
+    Shape { dims, activation, rows: (most, rows) }
 }
 
-/// A net with its batch, in T; weights and pixels are exact in f32
+/// A net with its batch, in T; parameters and inputs are exact in f32
 struct Case<T> {
     model: Mlp<T>,
     x: Vec<f64>,
@@ -109,7 +109,7 @@ fn linear_layers<T: Scalar>(model: &Mlp<T>) -> impl Iterator<Item = &Linear<T>> 
     })
 }
 
-/// The gradients of every layer's W, row by row, and b, by plain loops
+/// The gradients of every layer's W, row by row, and b, computed by plain loops
 fn reference<T: Scalar>(case: &Case<T>, shape: &Shape) -> Vec<(Vec<Bounded>, Vec<Bounded>)> {
     let (eps, rows) = (T::EPSILON, shape.rows.1);
     let layers: Vec<&Linear<T>> = linear_layers(&case.model).collect();
@@ -123,7 +123,7 @@ fn reference<T: Scalar>(case: &Case<T>, shape: &Shape) -> Vec<(Vec<Bounded>, Vec
             Activation::Relu if z.x + z.e <= 0.0 => Bounded::exact(0.0),
             Activation::Relu => Bounded { x: z.x.max(0.0), e: z.e },
             Activation::Sigmoid => {
-                // The slope is at most 1/4; exp is right to 2 ulp, and 1 + e and 1 / (…) add a rounding each.
+                // The slope is at most 1/4. The error of exp is 2 ulp; 1 + e and 1 / (…) are rounded once each.
                 Bounded { x: 1.0 / (1.0 + (-z.x).exp()), e: z.e / 4.0 + 8.0 * eps }
             }
         };
@@ -165,14 +165,14 @@ fn reference<T: Scalar>(case: &Case<T>, shape: &Shape) -> Vec<(Vec<Bounded>, Vec
     gradients
 }
 
-/// `(softmax(z) − onehot(label)) / rows`
+/// The gradient of the loss by one row of logits, `(softmax(z) − onehot(label)) / rows`
 fn loss_gradient(z: &[Bounded], label: u32, rows: usize, eps: f64) -> Vec<Bounded> {
     let max = z.iter().fold(f64::NEG_INFINITY, |max, z| max.max(z.x));
     let off = z.iter().fold(0.0f64, |off, z| off.max(z.e));
     let spread = z.iter().fold(0.0f64, |spread, z| spread.max((z.x - max).abs() + 2.0 * off));
     let sum: f64 = z.iter().map(|z| (z.x - max).exp()).sum();
-    // In the exponents: the scores' own errors, which the sum has too, and the rounding of z − m; then exp (2 ulp),
-    // the sum and the quotient. A probability below the smallest number of T becomes 0.
+    // Errors of an exponent: those of the logits, which the sum has, too, and the rounding of z − m. Then follow those
+    // of exp (2 ulp), the sum and the quotient. A probability below the smallest number of T becomes 0.
     let relative = (2.0 * (off + eps * spread)).exp_m1() + (z.len() as f64 + 10.0) * eps;
     let one = |(j, z): (usize, &Bounded)| {
         let p = (z.x - max).exp() / sum;
@@ -183,10 +183,10 @@ fn loss_gradient(z: &[Bounded], label: u32, rows: usize, eps: f64) -> Vec<Bounde
     z.iter().enumerate().map(one).collect()
 }
 
-/// `d · f'`, with the derivative taken at the value y
+/// The product `d · f'`, where y is the value of f
 fn times_derivative(d: Bounded, y: Bounded, f: Activation, eps: f64) -> Bounded {
     match f {
-        // So near to the kink the other side is right too.
+        // So close to the kink, the derivative of either side is right.
         Activation::Relu if y.x <= y.e && y.e > 0.0 => {
             Bounded { x: if y.x > 0.0 { d.x } else { 0.0 }, e: d.size() }
         }
@@ -195,7 +195,7 @@ fn times_derivative(d: Bounded, y: Bounded, f: Activation, eps: f64) -> Bounded 
         }
         Activation::Sigmoid => {
             let slope = y.x * (1.0 - y.x);
-            // |d y (1 − y) / dy| ≤ 1, and three roundings of numbers that are at most y, slope and the product.
+            // |d y (1 − y) / dy| ≤ 1, and three results, at most y, slope and the product, are rounded.
             let slope_e = y.e + y.e * y.e + 3.0 * eps * y.size();
             let e = d.size() * slope_e + d.e * slope + 2.0 * eps * d.size() * (slope + slope_e);
             Bounded { x: d.x * slope, e: SLACK * e }
@@ -210,7 +210,7 @@ fn fill<T: Scalar>(ws: &mut Workspace<T>, case: &Case<T>) {
     }
 }
 
-/// Forward, loss and backward; with `sgd` its steps are made inside
+/// Forward pass, loss and backward pass; with `sgd`, the backward pass updates the parameters
 fn pass<T: Scalar>(case: &mut Case<T>, ws: &mut Workspace<T>, sgd: Option<&mut Sgd<T>>) {
     fill(ws, case);
     case.model.forward(ws);
@@ -234,7 +234,7 @@ fn check<T: Scalar>(seed: u64) {
             let got = layer.dw.data().iter().chain(&layer.db);
             assert_eq!(got.clone().count(), dw.len() + db.len());
             for (at, (got, want)) in got.zip(dw.iter().chain(db)).enumerate() {
-                // The reference is off by no more than the same bound with the ε of f64.
+                // The error of the reference is at most the same bound with the ε of f64.
                 let bound = want.e * (1.0 + f64::EPSILON / T::EPSILON) + f64::MIN_POSITIVE;
                 assert!(
                     (got.to_f64() - want.x).abs() <= bound,
@@ -242,7 +242,7 @@ fn check<T: Scalar>(seed: u64) {
                 );
             }
         }
-        // Layer by layer, each layer's own forward and backward: the same bits of every output and gradient.
+        // Layers that are computed one by one give the same bits of every output and gradient.
         let mut by_layer = case::<T>(&shape, seed);
         let mut layers = by_layer.model.layer_by_layer(shape.rows.0, engine);
         pass(&mut by_layer, &mut layers, None);
@@ -254,7 +254,7 @@ fn check<T: Scalar>(seed: u64) {
             gradients(&mut by_layer) == gradients(&mut stored) && layers.output_mut() == ws.output_mut(),
             "net {seed}, {engine:?}, {shape:?}: layer by layer differs from fused"
         );
-        // Two steps made inside the products: the bits of stored gradients spent afterwards, for any number of threads.
+        // Two updates inside the backward pass give the same bits as two afterwards, for any number of threads.
         let mut apart = case::<T>(&shape, seed);
         let mut sgd = Sgd::new(apart.model.parameters_mut(), 0.1, 0.9, 0.01);
         for _ in 0..2 {
@@ -291,7 +291,7 @@ fn random_nets_have_the_right_gradients_in_f64() {
     (0..NETS).for_each(check::<f64>);
 }
 
-/// The widest bound of a net's gradients over the largest gradient
+/// The largest bound on a net's gradients, divided by the largest gradient
 fn looseness<T: Scalar>(seed: u64) -> f64 {
     let shape = draw(&mut Random::new(seed, Purpose::GradientCheck));
     let gradients = reference(&case::<T>(&shape, seed), &shape);
@@ -301,8 +301,8 @@ fn looseness<T: Scalar>(seed: u64) -> f64 {
 }
 
 #[test]
-fn the_bounds_are_tight_enough_to_see_a_wrong_number() {
-    // Worst cases multiply from layer to layer, so f64 is what sees small errors in deep nets.
+fn the_bounds_are_tight_enough_to_find_a_wrong_element() {
+    // Worst cases multiply from layer to layer, so small errors in deep nets are only found in f64.
     for seed in 0..40 {
         let loose = looseness::<f64>(seed);
         assert!(loose < 1e-6, "net {seed}: bounds of {loose} of the largest gradient");

@@ -17,7 +17,7 @@ use chainrule::train::run::{self, Divergence, Reporter, Request};
 use chainrule::train::run_files::NAMES;
 use chainrule::train::trainer::Trainer;
 
-/// Images of `features` pixels in three separable classes; the last batch of 64 is short
+/// Images of `features` pixels in three separable classes; their number is no multiple of the batch size 64
 fn data(features: usize) -> Dataset {
     let split = |len: usize, salt: usize| {
         let pixel =
@@ -80,7 +80,7 @@ fn any_number_of_threads_gives_the_same_weights_and_metrics() {
 }
 
 #[test]
-fn evaluation_between_epochs_changes_nothing() {
+fn evaluation_between_epochs_does_not_change_the_weights() {
     let (data, go, config) = (data(20), AtomicBool::new(false), config("hidden_dims = [9]"));
     let run = |evaluate: bool| {
         let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
@@ -119,7 +119,7 @@ fn validation_rows_are_never_trained_on_and_validation_reads_no_others() {
 }
 
 #[test]
-fn validation_between_epochs_changes_nothing() {
+fn validation_between_epochs_does_not_change_the_weights() {
     let (data, go) = (data(20), AtomicBool::new(false));
     let config = config("hidden_dims = [9]\nval_split = 0.1\nbatch_size = 7");
     let run = |validate: bool| {
@@ -136,7 +136,7 @@ fn validation_between_epochs_changes_nothing() {
 }
 
 #[test]
-fn training_learns() {
+fn training_lowers_the_loss_and_reaches_90_percent() {
     let (data, go) = (data(20), AtomicBool::new(false));
     for settings in [
         "hidden_dims = [16]",
@@ -178,8 +178,8 @@ fn a_net_larger_than_the_memory_is_an_error_before_training() {
 }
 
 #[test]
-fn the_random_stream_the_shuffle_and_the_start_weights_are_frozen() {
-    // Written by the first version of this program. If a value changes, published seeds give other results.
+fn the_random_stream_the_shuffle_and_the_initial_weights_are_frozen() {
+    // Written by the first version of this program. Another value means that published seeds give other results.
     let mut random = Random::new(42, Purpose::StartWeights);
     assert_eq!([(); 3].map(|()| random.unit().to_bits()), FROZEN_UNITS);
     let mut items: Vec<u8> = (0..10).collect();
@@ -210,7 +210,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
 }
 
 #[test]
-fn an_interrupted_run_saves_what_was_done() {
+fn an_interrupted_run_saves_its_epochs_and_files() {
     struct StopAfter<'a>(&'a AtomicBool);
     impl Reporter for StopAfter<'_> {
         fn started(&mut self, _: &Path, _: usize, _: usize) {}
@@ -238,7 +238,7 @@ fn an_interrupted_run_saves_what_was_done() {
 }
 
 #[test]
-fn with_a_split_validation_picks_the_best_epoch_and_has_columns() {
+fn with_a_validation_split_validation_chooses_the_best_epoch_and_has_columns() {
     let folder = tempfile::tempdir().unwrap();
     let config = config("epochs = 4\nhidden_dims = [5]\nval_split = 0.1");
     let request = Request { config: &config, data: &data(7), parent: folder.path(), run_id: Some("val") };

@@ -1,4 +1,4 @@
-//! Fully connected layer
+//! The fully connected layer
 
 use chainrule_kernels::{self as kernels, DenseKernels, Gradient, Scalar, SgdStep};
 
@@ -9,7 +9,7 @@ use crate::nn::sgd::Step;
 const WEIGHT: &str = "weight";
 const BIAS: &str = "bias";
 
-/// `Y = f(X W + 1 bᵀ)`; `w`: d_in × d_out, `b`: d_out, `X`: batch × d_in, f: an activation that is fused, or identity
+/// A fully connected layer, `Y = f(X W + 1 bᵀ)`; X: batch × d_in, f: the activation that is fused with it, or identity
 ///
 /// The workspace owns X and Y and lends X to [`Linear::backward`], so no layer copies its input.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Linear<T> {
     pub w: Matrix<T>,
     /// Bias b, d_out
     pub b: Vec<T>,
-    /// ∂L/∂W, d_in × d_out; it has no rows until [`Self::backward`] has stored it
+    /// ∂L/∂W, d_in × d_out; without rows until [`Self::backward`] has stored it
     pub dw: Matrix<T>,
     /// ∂L/∂b
     pub db: Vec<T>,
@@ -31,7 +31,7 @@ impl<T: Scalar> Linear<T> {
         Self { w, b: vec![T::ZERO; d_out], dw: Matrix::zeros(0, d_out), db: vec![T::ZERO; d_out] }
     }
 
-    /// The tensors, as those of layer `layer` of a model
+    /// Weights and bias of the layer, which has index `layer` in its model
     pub fn tensors(&self, layer: usize) -> Vec<Tensor<'_, T>> {
         let ((d_in, d_out), Self { w, b, .. }) = (self.w.shape(), self);
         vec![
@@ -40,7 +40,7 @@ impl<T: Scalar> Linear<T> {
         ]
     }
 
-    /// The tensors with their gradients, as those of layer `layer` of a model
+    /// Weights and bias of the layer, which has index `layer` in its model, with their gradients
     pub fn tensors_mut(&mut self, layer: usize) -> Vec<TensorMut<'_, T>> {
         let ((d_in, d_out), Self { w, b, dw, db }) = (self.w.shape(), self);
         let (weight, bias) = (Shape::Matrix(d_in, d_out), Shape::Vector(d_out));
@@ -68,8 +68,8 @@ impl<T: Scalar> Linear<T> {
 
     /// From `dy = ∂L/∂(X W + 1 bᵀ)` to the gradients of the parameters and, if `dx` is given, of the input
     ///
-    /// * `dx`: `(dY Wᵀ) ∘ f'(X)`, where f is the activation that is fused into the layer before
-    /// * with a `step`, the gradients are used for it at once and not kept; without, they are stored in `dw` and `db`
+    /// * `dx`: becomes `(dY Wᵀ) ∘ f'(X)`, where f is the activation that is fused with the layer before
+    /// * `step`: if given, the parameters are updated at once and no gradients are stored in `dw` and `db`
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forward_and_backward_of_a_case_done_by_hand() {
+    fn forward_and_backward_agree_with_a_case_calculated_by_hand() {
         let mut layer = Linear::new(Matrix::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, 2));
         layer.b = vec![0.5, -0.5];
         let x = Matrix::from_slice(&[1.0, 0.0, -1.0, 2.0, 1.0, 0.0], 2, 3);

@@ -1,9 +1,9 @@
 //! The layers of a model: forward and backward side by side
 //!
-//! Layers keep parameters and gradients; a workspace keeps what flows between them, and lends a layer's
-//! input and output back to it in the backward pass. `dz` always means ∂L/∂z and has the shape of `z`.
+//! Layers own parameters and gradients. A workspace owns the inputs and outputs, and lends them to the layers in both
+//! passes. `dz` always means ∂L/∂z and has the shape of `z`.
 //!
-//! A new layer is a file here and a variant of [`Layer`]; an activation is a variant of [`Activation`] as well.
+//! To add a layer, add a file here and a variant of [`Layer`]; for an activation, also a variant of [`Activation`].
 
 mod linear;
 mod relu;
@@ -33,7 +33,7 @@ pub enum Layer<T> {
     Sigmoid,
 }
 
-/// The choice of the layer between two linear layers
+/// The kind of layer that follows each linear layer but the last
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
@@ -45,7 +45,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The layer that computes it
+    /// A layer that computes this activation
     pub fn layer<T>(self) -> Layer<T> {
         match self {
             Self::Relu => Layer::Relu,
@@ -53,7 +53,7 @@ impl Activation {
         }
     }
 
-    /// The initial weights of a layer d_in × d_out in a net with this activation are uniform in ± this limit
+    /// Largest magnitude of the initial weights of a layer d_in × d_out in a net with this activation
     pub fn weight_limit(self, d_in: usize, d_out: usize) -> f64 {
         match self {
             Self::Relu => relu::weight_limit(d_in),
@@ -61,14 +61,14 @@ impl Activation {
         }
     }
 
-    /// All names, as `relu or sigmoid`
+    /// All names, for messages: `relu or sigmoid`
     pub fn names() -> String {
         Self::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
     }
 }
 
 impl<T: Scalar> Layer<T> {
-    /// Columns of the output, given those of the input
+    /// Number of columns of the output for an input with `input_cols` columns
     pub fn output_cols(&self, input_cols: usize) -> usize {
         match self {
             Self::Linear(linear) => linear.w.cols(),
@@ -76,7 +76,7 @@ impl<T: Scalar> Layer<T> {
         }
     }
 
-    /// The kernel by which this layer also computes the layer after it; `None` if they can't be fused
+    /// The kernel with which this layer computes the layer after it, too; `None` if they can't be fused
     pub fn fuse(&self, next: &Self) -> Option<kernels::Activation> {
         match (self, next) {
             (Self::Linear(_), Self::Relu) => Some(relu::FUSED),
@@ -85,12 +85,12 @@ impl<T: Scalar> Layer<T> {
         }
     }
 
-    /// Whether the derivative jumps where an input is 0
+    /// Whether the derivative jumps at input 0
     pub fn has_kink(&self) -> bool {
         matches!(self, Self::Relu)
     }
 
-    /// All tensors of the layer, as those of layer `at` of a model
+    /// The tensors of the layer, which has index `at` in its model
     pub fn tensors(&self, at: usize) -> Vec<Tensor<'_, T>> {
         match self {
             Self::Linear(linear) => linear.tensors(at),
@@ -98,7 +98,7 @@ impl<T: Scalar> Layer<T> {
         }
     }
 
-    /// All tensors of the layer with their gradients, as those of layer `at` of a model
+    /// The tensors of the layer, which has index `at` in its model, with their gradients
     pub fn tensors_mut(&mut self, at: usize) -> Vec<TensorMut<'_, T>> {
         match self {
             Self::Linear(linear) => linear.tensors_mut(at),
@@ -127,9 +127,9 @@ impl<T: Scalar> Layer<T> {
 
     /// From ∂L/∂Y to the gradients of the parameters and, if `dx` is given, of the input
     ///
-    /// * `y`: what [`Self::forward`] made of `x`; a linear layer does not read it
-    /// * `dx`: becomes `∂L/∂X ∘ f'(X)`, where f is the activation that is fused into the layer before
-    /// * `step`: a linear layer makes it at once instead of storing its gradients
+    /// * `y`: the output of [`Self::forward`] for `x`; a linear layer does not read it
+    /// * `dx`: becomes `∂L/∂X ∘ f'(X)`, where f is the activation that is fused with the layer before
+    /// * `step`: if given, the layer updates its parameters at once instead of storing gradients
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -156,7 +156,7 @@ impl<T: Scalar> Layer<T> {
 
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Every variant has a name: none is `#[value(skip)]`.
+        // Every variant has a name, since none is `#[value(skip)]`.
         self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
     }
 }

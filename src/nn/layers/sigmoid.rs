@@ -6,7 +6,7 @@ use chainrule_kernels::{self as kernels, Scalar};
 
 use crate::nn::matrix::Matrix;
 
-/// The kernel that a linear layer applies to its product; it runs the same loop as [`forward`]
+/// The kernel that a linear layer applies to its product; [`forward`] runs the same loop
 pub const FUSED: kernels::Activation = kernels::Activation::Sigmoid;
 
 /// `Y ← 1 / (1 + e⁻ˣ)`
