@@ -150,7 +150,7 @@ impl clap::FromArgMatches for Settings {
             // Only the list of widths has more than one value.
             let words: Vec<_> = values.clone().map(super::setting::text).collect();
             let value = match &words[..] {
-                [_] => values.last().cloned().ok_or_else(String::new),
+                [_] => values.clone().next().cloned().ok_or_else(String::new),
                 words => setting.value(&words.join("x")),
             };
             let problem = |_| {
