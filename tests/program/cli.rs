@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::idx_files::{gzip, idx_bytes};
 use crate::launch::{CHAINRULE, launch};
+use crate::left_out::left_out;
 use crate::small_data::small_data;
 
 fn chainrule(folder: &Path, args: &[&str]) -> Output {
@@ -336,7 +337,23 @@ fn engines_and_the_portable_path_differ_by_rounding_only() {
 }
 
 #[test]
+fn an_unknown_simd_level_is_a_usage_error_that_names_the_levels() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        launch(CHAINRULE, folder.path()).args(["info", "."]).env("CHAINRULE_SIMD", "axv2").output().unwrap();
+    assert_eq!(code(&output), Some(2));
+    let expected = "error: CHAINRULE_SIMD is `axv2`, expected avx512, avx2 or portable\n";
+    assert_eq!(text(&output.stderr), expected);
+}
+
+#[test]
 fn avx2_and_avx512_give_the_same_bits() {
+    if chainrule_kernels::simd_level() < chainrule_kernels::SimdLevel::Avx512 {
+        return left_out(
+            "AVX2 against AVX-512",
+            "this processor has no AVX-512, or CHAINRULE_SIMD forbids it",
+        );
+    }
     let folder = tempfile::tempdir().unwrap();
     for dims in ["128,64", "33,7", "70,1,19", "none"] {
         for dtype in ["f32", "f64"] {

@@ -1,4 +1,8 @@
-//! Models of a team's protocol: `loom` runs them under every interleaving and every reordering that the atomics allow
+//! Models of a team's protocol: `loom` runs them under all interleavings with a few preemptions, and under the reorderings
+//! that the atomics allow
+//!
+//! With a weaker ordering of the signal or of the done counter, without the stop signal, with a claim that is not one
+//! compare-exchange, or with a leader that does not wait, at least one model fails.
 //!
 //! [`Counts`] are not atomic: `loom` reports two accesses that the protocol does not order.
 
