@@ -105,7 +105,7 @@ fi
 begin "models of the kernels' threads"
 # loom needs another build of the kernels, so that it has a folder of its own.
 RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
-    cargo test --package chainrule-kernels --locked --release --lib team_model
+    cargo test --package chainrule-kernels --locked --lib team_model
 
 begin "cargo doc"
 RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --workspace --no-deps --locked
