@@ -6,7 +6,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use chainrule::config::{EngineChoice, Settings};
+use chainrule::config::{EngineChoice, TrainConfig};
 use chainrule::data::Dataset;
 use chainrule::train::trainer::Trainer;
 use divan::Bencher;
@@ -23,13 +23,12 @@ const NETS: &[Net] =
 
 fn epochs(bencher: Bencher<'_, '_>, threads: usize, engine: EngineChoice, &(_, hidden, batch): &Net) {
     let data = Dataset::load(Some("synthetic")).unwrap();
-    let settings = Settings {
-        hidden_dims: Some(vec![hidden.parse().unwrap()]),
-        batch_size: Some(batch),
-        engine: Some(engine),
-        ..Settings::default()
+    let config = TrainConfig {
+        hidden_dims: hidden.parse().unwrap(),
+        batch_size: batch,
+        engine,
+        ..TrainConfig::default()
     };
-    let config = settings.resolve().unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
     let (stop, mut epoch) = (AtomicBool::new(false), 0);

@@ -7,8 +7,8 @@
 #   1. a copy on this system: /usr/share/datasets/fashion-mnist
 #   2. the official download addresses, with curl or wget
 #   3. Debian's package dataset-fashion-mnist, fetched by apt-get and unpacked by dpkg, without root
-# What counts is the SHA-256 of the unpacked bytes: the sources compress differently. A file that is
-# there and right is kept, a wrong one is replaced. Exit: 0 all there, 1 not, 2 wrong usage.
+# The check is the SHA-256 of the unpacked bytes, since the sources compress differently. A correct
+# file that exists is kept, a wrong one is replaced. Exit: 0 all there, 1 not, 2 wrong usage.
 set -euo pipefail
 export LC_ALL=C
 
@@ -33,7 +33,7 @@ die() {
     exit 1
 }
 
-tried="" # one line for each thing that went wrong, for the last message
+tried="" # one line for each source that failed, for the last message
 note() {
     tried="$tried  - $*
 "
@@ -51,21 +51,21 @@ sha256() {
     fi | cut -d ' ' -f 1
 }
 
-right() { # FILE.gz NAME: unpacks without an error, to the right bytes
+right() { # FILE.gz NAME: unpacks without an error, to the expected bytes
     local sum
     [[ -f $1 && -r $1 ]] || return 1
     sum=$(gzip -dc <"$1" 2>/dev/null | sha256) || return 1
     [[ $sum == "$(sum_of "$2")" ]]
 }
 
-missing() { # the names that are not in $dir, or not right there
+missing() { # the names of files that $dir lacks or that are wrong there
     local name
     for name in $names; do
         [[ -e $tmp/have.$name ]] || echo "$name"
     done
 }
 
-# Checks a fetched file and puts it in its place: written beside, then renamed.
+# Checks a fetched file, writes it under a temporary name in its folder, then renames it.
 accept() { # FILE.gz NAME WHERE_FROM
     local target=$dir/$2.gz
     if ! right "$1" "$2"; then
@@ -100,7 +100,7 @@ from_system() {
     done
 }
 
-fetch() { # URL FILE: one try, given up when nothing comes for a while
+fetch() { # URL FILE: one attempt, which fails if the transfer stalls
     if command -v curl >/dev/null; then
         curl -fsSL --connect-timeout 10 --speed-limit 1000 --speed-time 20 --max-filesize 50000000 -o "$2" "$1"
     else
@@ -108,7 +108,7 @@ fetch() { # URL FILE: one try, given up when nothing comes for a while
     fi
 }
 
-from_url() { # ADDRESS: left at its first failure, so a dead address is waited for once
+from_url() { # ADDRESS: stops at its first failure, so that a dead address costs one timeout
     local name why
     for name in $(missing); do
         say "fetching $1/$name.gz"
@@ -122,7 +122,7 @@ from_url() { # ADDRESS: left at its first failure, so a dead address is waited f
     done
 }
 
-apt_get() { # apt-get with nothing of the system's written; PRIVATE=yes also keeps the package lists to ourselves
+apt_get() { # apt-get that writes only into $tmp, except its package lists; with PRIVATE=yes those, too
     {
         echo "Dir::Cache \"$tmp/apt/cache\";"
         echo "Dir::Log \"$tmp/apt/log\";"
@@ -152,9 +152,9 @@ from_debian() {
     say "fetching Debian's package $package"
     PRIVATE=no
     if ! apt_get download "$package"; then
-        say "not with this system's package lists; fetching lists of our own (this can take a minute)"
+        say "this system's package lists do not have it; fetching fresh lists (this can take a minute)"
         PRIVATE=yes
-        apt_get update || : # some other source may have failed; the download tells
+        apt_get update || : # an unrelated source may have failed; the download decides
         if ! apt_get download "$package"; then
             why="E: no package lists could be fetched"
             if compgen -G "$tmp/apt/lists/*Packages*" >/dev/null; then
@@ -236,7 +236,7 @@ fi
 
 if [[ -n $(missing) ]]; then
     {
-        echo "get-data: error: not all of Fashion-MNIST could be had. Still missing in $dir:"
+        echo "get-data: error: not all files of Fashion-MNIST were found. Still missing in $dir:"
         for name in $(missing); do echo "  $name.gz"; done
         printf 'What was tried:\n%s' "$tried"
         echo "What you can do, any one of these:"

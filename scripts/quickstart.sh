@@ -25,7 +25,7 @@ older() { # A B: is version A (1.89.0, 1.97.0-nightly) older than B (1.89)?
     return 1
 }
 
-links() { # can Rust link a program? true without a try where the user has chosen a linker
+links() { # can Rust link a program? true without a test where the user has chosen a linker
     local dir status=0
     if env | grep -q '^CARGO_TARGET_.*_LINKER='; then return 0; fi
     if grep -qs '^ *linker *=' "${CARGO_HOME:-${HOME:-}/.cargo}"/config{.toml,}; then return 0; fi
@@ -41,9 +41,9 @@ if [[ ${1-} == -h || ${1-} == --help ]]; then
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# 1. What is needed
+# 1. The tools
 if ! command -v cargo >/dev/null && [[ -x ${HOME:-}/.cargo/bin/cargo ]]; then
-    PATH=$HOME/.cargo/bin:$PATH # installed, and the shell has not been restarted since
+    PATH=$HOME/.cargo/bin:$PATH # installed after this shell started
 fi
 command -v cargo >/dev/null || die "no cargo here: install Rust from https://rustup.rs and run this again"
 command -v rustc >/dev/null || die "cargo is here and rustc is not: install Rust from https://rustup.rs and run this again"
@@ -51,13 +51,13 @@ wanted=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' Cargo.toml | head -n 
 for tool in cargo rustc; do
     found=$("$tool" --version | cut -d ' ' -f 2) || die "'$tool --version' fails: install Rust from https://rustup.rs"
     if older "$found" "$wanted"; then
-        die "this needs Rust $wanted or newer, and $tool is $found: run 'rustup update', or install Rust from https://rustup.rs"
+        die "chainrule needs Rust $wanted or newer, and $tool is $found: run 'rustup update', or install Rust from https://rustup.rs"
     fi
 done
 links || die "Rust cannot link a program: it needs the C linker 'cc'." \
     "On Debian or Ubuntu install build-essential, on Fedora gcc, on macOS run 'xcode-select --install'"
 
-# 2. The data, unless it comes from somewhere else
+# 2. The data, unless the arguments or CHAINRULE_DATA name other data
 fetch=yes
 for arg in "$@"; do
     case $arg in --data | --data=*) fetch=no ;; esac
@@ -67,7 +67,7 @@ if [[ $fetch == yes && -n ${CHAINRULE_DATA-} ]]; then
     fetch=no
 fi
 if [[ $fetch == yes ]] && ! scripts/get-data.sh; then
-    die "no data to train on. To see it work without: scripts/quickstart.sh --data synthetic"
+    die "no data to train on. To train without it: scripts/quickstart.sh --data synthetic"
 fi
 
 # 3. Build, train

@@ -5,7 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use chainrule::config::Settings;
+use chainrule::config::TrainConfig;
 use chainrule::data::{Dataset, Split};
 use chainrule::train::trainer::Trainer;
 
@@ -40,7 +40,7 @@ fn batches_after_the_first_allocate_nothing() {
     let classes = (0..10).map(|class| class.to_string()).collect();
     let source = String::new();
     let data = Dataset { source, image_dims: vec![784], classes, train: split.clone(), test: split };
-    let config = Settings { no_shuffle: Some(true), ..Settings::default() }.resolve().unwrap();
+    let config = TrainConfig { no_shuffle: true, ..TrainConfig::default() };
     for threads in [1, 2] {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             // The pool's threads allocate as they start.

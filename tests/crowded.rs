@@ -1,4 +1,4 @@
-//! Threads that stay in step by spinning, where the cores don't suffice for them: slower, never stuck, the same bits
+//! More spinning threads than cores: training gets slower, never stops, and gives the same bits
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
@@ -12,10 +12,10 @@ mod launch;
 
 use launch::{CHAINRULE, launch};
 
-/// No bar for speed: a hundred times what it takes, after which it is stuck
+/// Not a speed limit: a hundred times the usual time, after which the training is stuck
 const STUCK: Duration = Duration::from_secs(300);
 
-/// The model that one epoch on the synthetic set leaves, by `program` with `args` before the usual ones
+/// The model file that one epoch on the synthetic set writes; `program` gets `args` first, then the training's
 fn model(folder: &Path, run_id: &str, program: &str, args: &[&str], threads: &str) -> Vec<u8> {
     let mut command = launch(program, folder);
     command.args(args);
@@ -67,5 +67,5 @@ fn one_core_many_threads_and_other_load_end_in_the_same_bits() {
         done.store(true, Ordering::Relaxed);
         model
     });
-    assert!(beside_load.is_ok_and(|model| model == alone), "2 threads beside 4 that never rest");
+    assert!(beside_load.is_ok_and(|model| model == alone), "2 threads beside 4 that never sleep");
 }

@@ -1,4 +1,4 @@
-# What the loops of this folder share: settings from the environment, and one training run.
+# Shared by the loops of this folder: settings from the environment, and one training run.
 # shellcheck shell=sh disable=SC2034
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,11 +16,11 @@ case ${1-} in
     cat <<'HELP'
 Settings come from the environment:
   EPOCHS      passes over the training set [10]
-  SEEDS       a run for each of these, apart by spaces [42]
+  SEEDS       one run for each of these, separated by spaces [42]
   DATA        folder of IDX files, or 'synthetic' [as 'chainrule train' finds it, or this repository's]
   OUT         folder of the runs and of runs.csv [results]
   CHAINRULE   the program [this repository's release build, or the one in the PATH]
-Runs that are there are not done again, unfinished ones are. Exit: 0, or 4 if a run failed or diverged.
+Finished runs are skipped, unfinished ones start again. Exit: 0, or 4 if a run failed or diverged.
 HELP
     exit 0
     ;;
@@ -38,7 +38,7 @@ if [ -z "$DATA" ] && [ -z "${CHAINRULE_DATA-}" ] && [ -d "$root/data/fashion-mni
 fi
 export name EPOCHS OUT DATA CHAINRULE # for the shells that GNU parallel starts
 
-# Status in the summary of run ID: ok, diverged, interrupted, failed; nothing if there is none
+# Prints the status in the summary of run ID: ok, diverged, interrupted or failed; prints nothing without a summary
 status_of() {
     summary=$OUT/$1/summary.csv
     if [ -f "$summary" ]; then sed -n '2s/^[^,;]*[,;]\([a-z]*\)[,;].*/\1/p' "$summary"; fi
@@ -71,7 +71,7 @@ trial() {
 }
 
 failed=0
-# What to do with the exit code of a trial that went wrong: wrong usage and signals end the loop, others don't
+# Handles the exit code of a failed trial: wrong usage and signals end the loop, other codes are counted
 went_wrong() {
     if [ "$1" -eq 2 ] || [ "$1" -gt 128 ]; then exit "$1"; fi
     failed=$((failed + 1))

@@ -4,7 +4,7 @@
 #   scripts/sweeps/parallel.sh hidden_dim|num_layers|learning_rate
 #   JOBS=8 SEEDS="1 2 3" scripts/sweeps/parallel.sh learning_rate --batch-size 128
 #
-# Flags go to 'chainrule train'. Runs are named as by the plain loops; JOBS is how many at once [one a core].
+# Flags go to 'chainrule train'. Runs are named as by the plain loops; JOBS is the number of runs at once [one for each core].
 
 set -euo pipefail
 # shellcheck source=scripts/sweeps/common.sh
@@ -36,7 +36,7 @@ extra=""
 if (($# > 0)); then extra=$(printf ' %q' "$@"); fi
 parallel --will-cite --jobs "${JOBS:-100%}" --line-buffer "one {1} {2} {3}$extra" \
     ::: "${values[@]}" :::+ "${texts[@]}" ::: "${seeds[@]}" || code=$?
-# The exit code is the number of runs that went wrong, up to 100; beyond it, something else did.
+# The exit code is the number of failed runs up to 100, 101 for more, 255 for an error of GNU parallel.
 if ((code > 100)); then exit "$code"; fi
 failed=$code
 finish

@@ -47,7 +47,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
-    let hidden = HiddenDims::join(&args.hidden_dims)?;
+    let hidden = hidden_dims(&args.hidden_dims)?;
     let dims = Dims([&[args.features as usize], &hidden.0[..], &[args.classes as usize]].concat());
     let parameters = dims.parameters();
     if parameters > 100_000_000 {
@@ -83,4 +83,11 @@ pub fn run(args: &Args) -> Result<Exit> {
     writeln!(text, "\ngradient check {verdict}: errors must be below {TOLERANCE:.0e}")?;
     print(&text)?;
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// One list of the pieces that the command line separates
+fn hidden_dims(pieces: &[HiddenDims]) -> Result<HiddenDims, Error> {
+    let found = pieces.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+    let expected = "widths or `none`, not both".to_owned();
+    found.parse().map_err(|_| Error::Setting { name: "hidden-dims", expected, found })
 }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
-use chainrule::config::Settings;
+use chainrule::config::{Settings, text};
 use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
 use chainrule::report::train_command::quoted;
-use chainrule::sweep::{self, Axis, Draft, Ended, Options, Parameter, Plan, Plots, Shard, Trial};
+use chainrule::sweep::{self, Axis, Draft, Ended, Options, Plan, Plots, Shard, Trial};
 use chainrule::tables::Status;
 use chainrule::train::thread_count::cores;
 
@@ -189,10 +189,9 @@ fn draft(args: &Args) -> Result<Draft> {
         ));
     }
     for axis in &draft.grid {
-        let name = axis.parameter.name();
-        if is_set(&args.settings, axis.parameter) {
-            let both = format!("both a flag and an axis {name}");
-            return Err(usage("each parameter to have one value for all trials, or to be varied", &both));
+        if args.settings.get(axis.decides()).is_some() {
+            let both = format!("both a flag and an axis {}", axis.setting.name);
+            return Err(usage("each setting to have one value for all trials, or to be varied", &both));
         }
     }
     draft.base = args.settings.clone().or(quick).or(draft.base).or(file);
@@ -202,26 +201,6 @@ fn draft(args: &Args) -> Result<Draft> {
 fn usage(expected: &str, found: &str) -> anyhow::Error {
     let (expected, found) = (expected.to_owned(), found.to_owned());
     chainrule::Error::Setting { name: "what to sweep", expected, found }.into()
-}
-
-/// Whether the flag that an axis decides was given
-fn is_set(settings: &Settings, parameter: Parameter) -> bool {
-    match parameter {
-        Parameter::Data => settings.data.is_some(),
-        Parameter::HiddenDims | Parameter::HiddenDim | Parameter::NumLayers => settings.hidden_dims.is_some(),
-        Parameter::Activation => settings.activation.is_some(),
-        Parameter::Epochs => settings.epochs.is_some(),
-        Parameter::BatchSize => settings.batch_size.is_some(),
-        Parameter::LearningRate => settings.learning_rate.is_some(),
-        Parameter::Momentum => settings.momentum.is_some(),
-        Parameter::WeightDecay => settings.weight_decay.is_some(),
-        Parameter::Seed => settings.seed.is_some(),
-        Parameter::Dtype => settings.dtype.is_some(),
-        Parameter::Engine => settings.engine.is_some(),
-        Parameter::ValSplit => settings.val_split.is_some(),
-        Parameter::NoShuffle => settings.no_shuffle.is_some(),
-        Parameter::Threads => settings.threads.is_some(),
-    }
 }
 
 fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>, plots: Plots) -> String {
@@ -260,11 +239,12 @@ fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool
 
 /// A line a trial, in columns
 fn table(plan: &Plan, mine: &[&Trial]) -> String {
-    let cell = |trial: &Trial, parameter| trial.value(parameter).map_or("-".to_owned(), sweep::text);
-    let header = std::iter::once("trial".to_owned()).chain(plan.varied.iter().map(|p| p.name().to_owned()));
+    let cell = |trial: &Trial, setting| trial.value(setting).map_or("-".to_owned(), text);
+    let names = plan.varied.iter().map(|setting| setting.name.to_owned());
+    let header = std::iter::once("trial".to_owned()).chain(names);
     let mut lines: Vec<Vec<String>> = vec![header.collect()];
     for trial in mine {
-        let cells = plan.varied.iter().map(|&parameter| cell(trial, parameter));
+        let cells = plan.varied.iter().map(|setting| cell(trial, setting));
         lines.push(std::iter::once(trial.id.clone()).chain(cells).collect());
     }
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);

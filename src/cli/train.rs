@@ -82,7 +82,7 @@ pub fn run(args: Args) -> Result<Exit> {
     if !args.quiet {
         summarise(&outcome, &pictures);
     }
-    Ok(match outcome.summary.status {
+    Ok(match outcome.summary.result.status {
         Status::Ok => Exit::Done,
         Status::Failed => Exit::Failed,
         Status::Interrupted => Exit::Interrupted(signals.which()),
@@ -106,19 +106,19 @@ fn diverged(outcome: &Outcome, learning_rate: f64) -> String {
 }
 
 fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
-    let summary = &outcome.summary;
+    let result = &outcome.summary.result;
     let percent = |metric: Metric| percent(metric.value());
-    let best = match (summary.best_accuracy, summary.best_epoch) {
+    let best = match (result.best_accuracy, result.best_epoch) {
         (Some(best), Some(epoch)) => format!(" (best {} in epoch {epoch})", percent(best)),
         _ => String::new(),
     };
-    let test = summary.test_accuracy.map(|last| format!("test accuracy {}", percent(last)));
-    let metrics = match (summary.val_accuracy, test) {
+    let test = result.test_accuracy.map(|last| format!("test accuracy {}", percent(last)));
+    let metrics = match (result.val_accuracy, test) {
         (Some(val), Some(test)) => format!("validation accuracy {}{best}, {test}, ", percent(val)),
         (None, Some(test)) => format!("{test}{best}, "),
         _ => String::new(),
     };
-    tell(&format!("{}: {metrics}{:.1} s of training", summary.status, summary.train_s.unwrap_or_default()));
+    tell(&format!("{}: {metrics}{:.1} s of training", result.status, result.train_s.unwrap_or_default()));
     let written = NAMES.map(|name| outcome.folder.join(name));
     let files = written.iter().filter(|file| file.is_file()).chain(pictures);
     let names: Vec<_> =

@@ -1,4 +1,4 @@
-//! Reads an epochs.csv for drawing
+//! Reads the curves of an epochs.csv
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::tables::reader::Table;
 
-/// One curve: epochs that ascend, and a figure each
-pub(in crate::plot) type Points = Vec<(u32, f64)>;
+/// One curve: ascending epochs, each with a metric
+pub type Points = Vec<(u32, f64)>;
 
-/// Whose figures a curve shows
+/// The part of the data that a metric was measured on
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::plot) enum Split {
+pub enum Split {
     Training,
     Validation,
     Test,
@@ -28,7 +28,7 @@ impl Split {
         }
     }
 
-    /// The columns with its loss and its accuracy
+    /// Names of the columns with its loss and its accuracy
     fn columns(self) -> [&'static str; 2] {
         match self {
             Self::Training => ["train_loss", "train_accuracy"],
@@ -38,18 +38,18 @@ impl Split {
     }
 }
 
-/// What was read of one run in an epochs.csv
+/// The curves of one run in an epochs.csv
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curves {
-    pub(in crate::plot) path: PathBuf,
-    /// Which run; in a sweep, which trial
-    pub(in crate::plot) run_id: String,
-    /// Nats, by [`Split`]
-    pub(in crate::plot) loss: [Points; 3],
-    /// Shares, 0 to 1, by [`Split`]
-    pub(in crate::plot) accuracy: [Points; 3],
+    pub(super) path: PathBuf,
+    /// Name of the run, or of the trial in a sweep
+    pub(super) run_id: String,
+    /// Losses in nats, by [`Split`]
+    pub(super) loss: [Points; 3],
+    /// Accuracies from 0 to 1, by [`Split`]
+    pub(super) accuracy: [Points; 3],
     /// The epoch in which training diverged
-    pub(in crate::plot) diverged: Option<u32>,
+    pub(super) diverged: Option<u32>,
 }
 
 impl Curves {
@@ -58,56 +58,56 @@ impl Curves {
         Self { path: path.to_owned(), run_id: run_id.to_owned(), loss, accuracy, diverged: None }
     }
 
-    /// No epoch with a figure: nothing to draw
+    /// True if no epoch has a metric, so that there is nothing to draw
     pub fn is_empty(&self) -> bool {
         self.epochs().next().is_none()
     }
 
-    /// Which run it is
+    /// Name of the run
     pub fn run_id(&self) -> &str {
         &self.run_id
     }
 
-    /// The same curves under another name
+    /// Returns the same curves with another name
     #[must_use]
     pub fn named(self, run_id: String) -> Self {
         Self { run_id, ..self }
     }
 
-    pub(in crate::plot) fn has(&self, split: Split) -> bool {
+    pub(super) fn has(&self, split: Split) -> bool {
         !(self.loss[split as usize].is_empty() && self.accuracy[split as usize].is_empty())
     }
 
-    /// Those with figures, in no order
-    pub(in crate::plot) fn epochs(&self) -> impl Iterator<Item = u32> {
+    /// The epochs of all metrics, unordered and with repetitions
+    pub(super) fn epochs(&self) -> impl Iterator<Item = u32> {
         self.loss.iter().chain(&self.accuracy).flatten().map(|&(epoch, _)| epoch)
     }
 }
 
 /// Reads the curves of one run from `epochs_csv`
 ///
-/// * a file as [`Table`] reads it; columns other than these may stand anywhere: run_id, epoch, train_loss,
-///   train_accuracy, test_loss, test_accuracy, and val_loss, val_accuracy and status, which may be missing
-/// * an empty cell is a point left out
+/// * Columns are found by name: run_id, epoch, train_loss, train_accuracy, test_loss and test_accuracy are needed; val_loss,
+///   val_accuracy and status may be missing; others are ignored.
+/// * An empty cell is a point left out.
 ///
 /// # Errors
-/// If the file can't be read, a column is missing, a cell is not what its column holds, the epochs do not
-/// ascend, or there is more than one run in it.
+/// When the file can't be read, a column is missing, a cell doesn't hold what its column says, the epochs don't ascend, or
+/// the file has more than one run.
 pub fn read_curves(epochs_csv: &Path) -> Result<Curves> {
     one(&Table::read(epochs_csv)?)
 }
 
 /// Reads the curves of all trials from a sweep's `epochs_csv`, in the order of their first rows
 ///
-/// They go by the column trial, or by run_id where there is none; their rows may be mixed.
+/// The column trial names them, or run_id if there is no such column. Rows of different trials may be mixed.
 ///
 /// # Errors
-/// As [`read_curves`], but for more than one run.
+/// As [`read_curves`], except that the file may have several runs.
 pub fn read_trials(epochs_csv: &Path) -> Result<Vec<Curves>> {
     read_table(&Table::read(epochs_csv)?)
 }
 
-pub(in crate::plot) fn read_table(table: &Table) -> Result<Vec<Curves>> {
+pub fn read_table(table: &Table) -> Result<Vec<Curves>> {
     let id = if table.column("trial").is_some() { "trial" } else { "run_id" };
     parse(table, id, true)
 }
@@ -116,7 +116,7 @@ fn one(table: &Table) -> Result<Curves> {
     Ok(parse(table, "run_id", false)?.pop().unwrap_or_else(|| Curves::new(table.path(), "")))
 }
 
-/// All runs of the table, by the column `id`; only one unless there may be `many`
+/// All runs of the table, named by the column `id`; without `many`, a second run is an error
 fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
     let (id, epoch, status) = (table.need(id)?, table.need("epoch")?, table.column("status"));
     let mut columns = vec![];
@@ -129,7 +129,7 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
         }
     }
     let mut runs: Vec<Curves> = vec![];
-    let mut known: HashMap<&str, (usize, u32)> = HashMap::new(); // each run's place and last epoch
+    let mut known: HashMap<&str, (usize, u32)> = HashMap::new(); // index and last epoch of each run
     for row in table.rows() {
         let name = row.text(id);
         let e = row.whole(epoch)?;
@@ -152,7 +152,7 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
                 false => (&mut run.loss, 0.0..=f64::MAX, "a loss, 0 or above"),
                 true => (&mut run.accuracy, 0.0..=1.0, "a share from 0 to 1"),
             };
-            points[split as usize].extend(row.within(column, range, expected)?.map(|figure| (e, figure)));
+            points[split as usize].extend(row.within(column, range, expected)?.map(|metric| (e, metric)));
         }
         if run.diverged.is_none() && status.is_some_and(|i| row.text(i).trim() == "diverged") {
             run.diverged = Some(e);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn validation_figures_are_read_where_there_are_any() {
+    fn validation_metrics_are_read_where_there_are_any() {
         let header = HEADER.replace("train_accuracy,", "train_accuracy,val_loss,val_accuracy,");
         let curves = read(&format!("{header}\nr,1,1,1,1,0.5,0.75,1,1,1,1,ok\n")).unwrap();
         assert_eq!((curves.loss[1][0], curves.accuracy[1][0]), ((1, 0.5), (1, 0.75)));

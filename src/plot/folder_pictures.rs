@@ -1,4 +1,4 @@
-//! All pictures of a folder, and a sweep's report, from the CSV files in it alone
+//! Which pictures a folder gets, and the report of a sweep, from the CSV files in the folder alone
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +9,21 @@ use crate::report::markdown::report;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
 
-/// Draws all that the folder's CSV files have figures for, into the folder; says which files it wrote
+/// Draws all pictures of the folder `dir` into it, and returns the paths of the files it wrote
 ///
-/// * a sweep's folder, which has a runs.csv with a column trial, or without one and no epochs.csv beside it, as runs
-///   started one by one leave it: `sweep.svg`, `sweep.png`, with two varied settings `heatmap.svg`, `heatmap.png`,
-///   and `report.md`
-/// * any other, which may be a run's: `curves.svg`, `curves.png` from epochs.csv, `confusion.svg`, `confusion.png` from
-///   confusion.csv
+/// * A sweep's folder gets `sweep.svg` and `sweep.png`, `heatmap.svg` and `heatmap.png` if two settings were varied, and
+///   `report.md`. It has a runs.csv with a column trial; or one without that column and no epochs.csv beside it, which is what
+///   runs that were started one by one leave.
+/// * A run's folder gets `curves.svg` and `curves.png` if it has an epochs.csv, `confusion.svg` and `confusion.png` if it has
+///   a confusion.csv.
 ///
 /// # Errors
-/// If a CSV file that is there can't be read or understood, or a picture can't be written.
+/// When a CSV file can't be read or parsed, or a file can't be written.
 pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>> {
     redraw_into(dir, dir)
 }
 
-/// As [`redraw`], with the files put into the folder `out`
+/// Does what [`redraw`] does, but writes the files into the folder `out`
 ///
 /// # Errors
 /// As [`redraw`].
@@ -39,16 +39,16 @@ pub fn redraw_into(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     Ok(written.files)
 }
 
-/// Lays the runs of several folders over one another, as `overlay.svg` and `overlay.png` in the folder `out`
+/// Draws the runs of several folders over one another, as `overlay.svg` and `overlay.png` in the folder `out`
 ///
 /// # Errors
-/// If a folder has no epochs.csv of one run, none has a figure, or a picture can't be written.
+/// When a folder has no epochs.csv of a single run, no epoch of any run has a metric, or a file can't be written.
 pub fn overlay(dirs: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>> {
     let mut runs =
         dirs.iter().map(|dir| plot::read_curves(&dir.join("epochs.csv"))).collect::<Result<Vec<Curves>>>()?;
     let ids: Vec<String> = runs.iter().map(|run| run.run_id().to_owned()).collect();
     for ((run, dir), id) in runs.iter_mut().zip(dirs).zip(&ids) {
-        // Trials of two sweeps may share their ids: then their folders tell them apart.
+        // Trials of two sweeps may have the same id: the names of their folders differ.
         if ids.iter().filter(|other| *other == id).count() > 1 {
             *run = run.clone().named(dir.display().to_string());
         }
@@ -92,12 +92,12 @@ fn sweep(dir: &Path, runs: &Table, written: &mut Written<'_>) -> Result<()> {
     written.file("report.md", report(&findings, &pictures).as_bytes())
 }
 
-/// The curves in the runs' own folders, of those that are there
+/// Reads the curves from the folders of the runs; a run without a folder has none
 fn curves_of_runs(dir: &Path, findings: &Analysis) -> Result<Vec<Curves>> {
     let mut curves = vec![];
     for trial in &findings.trials {
         let epochs = dir.join(&trial.id).join("epochs.csv");
-        // Only a plain name is a folder of ours.
+        // An id with a path in it is not the name of a run's folder.
         let inside = Path::new(&trial.id).file_name().is_some_and(|name| name == trial.id.as_str());
         if inside && epochs.is_file() {
             curves.push(plot::read_curves(&epochs)?.named(trial.id.clone()));
@@ -106,7 +106,7 @@ fn curves_of_runs(dir: &Path, findings: &Analysis) -> Result<Vec<Curves>> {
     Ok(curves)
 }
 
-/// Files as they are written into a folder
+/// Writes files into the folder `out` and lists them
 struct Written<'a> {
     out: &'a Path,
     files: Vec<PathBuf>,

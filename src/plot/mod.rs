@@ -1,6 +1,7 @@
 //! Pictures as SVG and PNG, drawn from CSV files alone
 //!
-//! A picture is first a scene of lines and texts, then both files. The same figures give the same bytes.
+//! A picture is laid out as a scene of lines and texts, the scene is written as SVG, and the PNG is drawn from the SVG. The same
+//! CSV files give the same bytes. Imports go one way: folder_pictures → pictures → parts → output.
 
 mod epochs_csv;
 pub mod folder_pictures;
@@ -12,42 +13,40 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 pub use epochs_csv::{Curves, read_curves, read_trials};
-use output::scene::{Drawn, Scene};
-use output::svg_png;
-pub use pictures::confusion::{Matrix, draw_confusion, read_confusion};
+use output::scene::Scene;
+use output::{png, svg};
+pub use pictures::confusion::{ConfusionMatrix, draw_confusion, read_confusion};
 pub use pictures::heatmap::draw_heatmap;
 pub use pictures::overlay::draw_overlay;
 pub use pictures::run_curves::draw_curves;
 pub use pictures::sweep::draw_sweep;
 
-/// The same picture twice
+/// One picture in both formats
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pictures {
-    /// The file's text: 800 units wide
+    /// Text of the SVG file, 800 units wide
     pub svg: String,
-    /// The file's bytes: 1600 pixels wide
+    /// Bytes of the PNG file, 1600 pixels wide
     pub png: Vec<u8>,
 }
 
-/// A picture of what `draw` puts into the scene, as high as it says
+/// Makes both files of a scene
 ///
-/// * `path`: the CSV file it is drawn from, for messages
-fn picture(path: &Path, draw: impl FnOnce(&mut Scene) -> Drawn<f64>) -> Result<Pictures> {
+/// * `path`: the CSV file that the picture is drawn from, for messages
+/// * `draw`: fills the scene and returns its height in units
+fn picture(path: &Path, draw: impl FnOnce(&mut Scene) -> f64) -> Result<Pictures> {
     let mut scene = Scene::default();
-    let drawn = draw(&mut scene).and_then(|height| {
-        let height = height.ceil() as u32;
-        Ok(Pictures { svg: svg_png::svg(&scene, height)?, png: svg_png::png(&scene, height)? })
-    });
-    drawn.map_err(|problem| Error::Plot { path: path.to_owned(), problem })
+    let height = draw(&mut scene).ceil() as u32;
+    let svg = svg::svg(&scene, height);
+    let png = png::png(&svg).map_err(|problem| Error::Plot { path: path.to_owned(), problem })?;
+    Ok(Pictures { svg, png })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::epochs_csv as curves;
-    use crate::plot::output::scene;
-    use crate::plot::output::scene::{Area, Item, WIDTH};
-    use crate::plot::parts::line_style as style;
+    use crate::plot::output::scene::{Align, Area, Item, WIDTH};
+    use crate::plot::parts::line_style::GRID;
     use crate::plot::pictures::{confusion, heatmap, overlay, sweep};
     use crate::report::analysis::{Analysis, Spread};
     use crate::tables::reader::Table;
@@ -55,8 +54,8 @@ mod tests {
     const RUNS: &str =
         "run_id,status,hidden_dims,activation,epochs,learning_rate,weight_decay,seed,test_accuracy,trial";
 
-    /// A sweep with these rows of hidden_dims, activation, learning_rate, weight_decay, seed and accuracy, which
-    /// is empty if it diverged
+    /// A sweep with these rows of hidden_dims, activation, learning_rate, weight_decay, seed and accuracy; an empty accuracy
+    /// is a diverged trial
     fn findings(rows: &[String]) -> Analysis {
         let row = |(i, row): (usize, &String)| {
             let cells: Vec<_> = row.split(',').collect();
@@ -68,7 +67,7 @@ mod tests {
         Analysis::from_table(&Table::parse(Path::new("runs.csv"), text.as_bytes()).unwrap()).unwrap()
     }
 
-    /// Learning rates, those above 0.5 diverged, by `others`; three seeds each
+    /// A grid of learning rates and `others` with three seeds each; rates above 0.5 diverged
     fn grid(rates: &[&str], others: &[&str]) -> Analysis {
         let mut rows = vec![];
         for (j, other) in others.iter().enumerate() {
@@ -93,16 +92,16 @@ mod tests {
                 text += &format!("{},{epoch},{},{accuracy},{},{accuracy},ok\n", trial.id, 1.0 / x, 1.1 / x);
             }
         }
-        curves::read_table(&Table::parse(Path::new("epochs.csv"), text.as_bytes()).unwrap()).unwrap()
+        epochs_csv::read_table(&Table::parse(Path::new("epochs.csv"), text.as_bytes()).unwrap()).unwrap()
     }
 
-    fn scene(draw: impl FnOnce(&mut Scene) -> Drawn<f64>) -> (Scene, f64) {
+    fn scene(draw: impl FnOnce(&mut Scene) -> f64) -> (Scene, f64) {
         let mut scene = Scene::default();
-        let height = draw(&mut scene).unwrap();
+        let height = draw(&mut scene);
         (scene, height)
     }
 
-    /// All texts lie in the picture, and none over another
+    /// Asserts that all texts lie in the picture and none lies over another
     fn check(what: &str, (scene, height): &(Scene, f64)) {
         let texts: Vec<_> = scene.texts().collect();
         assert!(texts.len() > 5, "{what}");
@@ -176,7 +175,7 @@ mod tests {
             })
             .collect();
         let (scene, _) = scene(|scene| sweep::draw(scene, &findings(&rows), &[]));
-        // Grid lines and labels tell what the y axis means; all texts that end at the left frame are its labels.
+        // Grid lines and labels give the scale of the y axis; all texts that end at the left frame are its labels.
         let rules: Vec<_> = scene
             .items
             .iter()
@@ -188,13 +187,13 @@ mod tests {
         let left = WIDTH / 2.0;
         let mut levels: Vec<f64> = rules
             .iter()
-            .filter(|(from, to, _, color)| *color == style::GRID && from.1 == to.1 && to.0 < left)
+            .filter(|(from, to, _, color)| *color == GRID && from.1 == to.1 && to.0 < left)
             .map(|rule| rule.0.1)
             .collect();
         levels.sort_by(|a, b| b.total_cmp(a));
         let labels: Vec<f64> = scene
             .texts()
-            .filter(|text| text.at == scene::At::End && text.place.0 < left)
+            .filter(|text| text.align == Align::End && text.place.0 < left)
             .filter_map(|text| text.text.parse().ok())
             .collect();
         assert_eq!(levels.len(), labels.len());

@@ -3,28 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use crate::config::{SHORT_FORMS, sweepable};
 use crate::error::Result;
 use crate::tables::Status;
 use crate::tables::reader::{Table, TableRow};
-
-/// Settings that may be varied, in the order in which pictures and tables show them; never the seed
-const PARAMETERS: [&str; 15] = [
-    "hidden_dims",
-    "hidden_dim",
-    "num_layers",
-    "activation",
-    "learning_rate",
-    "momentum",
-    "weight_decay",
-    "batch_size",
-    "epochs",
-    "no_shuffle",
-    "val_split",
-    "dtype",
-    "engine",
-    "threads",
-    "data",
-];
 
 /// A column of `runs.csv` that holds a metric
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,16 +165,16 @@ impl Analysis {
         let id = table.column("trial").map_or_else(|| table.need("run_id"), Ok)?;
         let (status, seed) = (table.need("status")?, table.column("seed"));
         table.need("test_accuracy")?;
-        let mut columns: Vec<_> =
-            PARAMETERS.iter().filter_map(|&name| Some((name, table.column(name)?))).collect();
+        let mut columns: Vec<_> = compared().filter_map(|name| Some((name, table.column(name)?))).collect();
         // A width or a depth replaces the list of widths, but only if every run has one.
         let whole = |name: &str| {
             table
                 .column(name)
                 .is_some_and(|i| table.rows().len() > 0 && table.rows().all(|row| !row.text(i).is_empty()))
         };
-        let short = ["hidden_dim", "num_layers"].into_iter().find(|name| whole(name));
-        columns.retain(|(name, _)| !["hidden_dim", "num_layers"].contains(name) || Some(*name) == short);
+        let short = SHORT_FORMS.iter().map(|short| short.name).find(|name| whole(name));
+        columns
+            .retain(|(name, _)| Some(*name) == short || SHORT_FORMS.iter().all(|short| short.name != *name));
         let mut trials: Vec<ObservedRun> = vec![];
         let mut ids = HashSet::new();
         for row in table.rows() {
@@ -313,6 +295,11 @@ impl Analysis {
         let shown = self.axes.iter().enumerate().filter(|(i, _)| !but.contains(i));
         shown.map(named).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Names of the settings by which runs are compared, in the order of tables and pictures: all but the seed
+fn compared() -> impl Iterator<Item = &'static str> {
+    sweepable().map(|setting| setting.name).filter(|name| *name != "seed")
 }
 
 /// A setting's value as it is printed and compared, the same in both dialects

@@ -1,41 +1,23 @@
 //! The command line that repeats a trial
 
-use crate::config::Settings;
-use crate::report::analysis::{ObservedRun, short_number};
+use crate::config::{Kind, SETTINGS};
+use crate::report::analysis::ObservedRun;
 
 /// The command that trains as `trial` was trained, with all settings that are not the defaults, seed and data
 ///
 /// Threads are left out: results don't depend on them.
 pub fn train_command(trial: &ObservedRun) -> String {
-    let default = Settings::default()
-        .resolve()
-        .unwrap_or_else(|e| unreachable!("the defaults are within their ranges: {e}"));
-    let defaults = [
-        ("hidden_dims", default.hidden_dims.to_string()),
-        ("activation", default.activation.to_string()),
-        ("epochs", default.epochs.to_string()),
-        ("batch_size", default.batch_size.to_string()),
-        ("learning_rate", short_number(default.learning_rate)),
-        ("momentum", short_number(default.momentum)),
-        ("weight_decay", short_number(default.weight_decay)),
-        ("dtype", "f32".to_owned()),
-        ("engine", default.engine.to_string()),
-        ("val_split", "0".to_owned()),
-    ];
     let mut command = "chainrule train".to_owned();
-    for (name, default) in defaults {
-        let value = trial.setting(name);
-        if !value.is_empty() && value != default {
-            command += &format!(" --{} {}", name.replace('_', "-"), quoted(value));
+    for setting in SETTINGS.iter().filter(|setting| setting.affects_results) {
+        let value = if setting.name == "seed" { trial.seed.as_str() } else { trial.setting(setting.name) };
+        // Seed and data are always written: the command is also for other machines.
+        if value.is_empty() || value == setting.default && setting.name != "seed" {
+            continue;
         }
-    }
-    if trial.setting("no_shuffle") == "true" {
-        command += " --no-shuffle";
-    }
-    for (flag, value) in [("seed", trial.seed.as_str()), ("data", trial.setting("data"))] {
-        if !value.is_empty() {
-            command += &format!(" --{flag} {}", quoted(value));
-        }
+        command += &match setting.kind {
+            Kind::Switch if value == "true" => format!(" --{}", setting.flag()),
+            _ => format!(" --{} {}", setting.flag(), quoted(value)),
+        };
     }
     command
 }

@@ -2,152 +2,114 @@
 
 use toml::Value;
 
-use crate::config::HiddenDims;
-use crate::config::setting_table::{Kind, Parameter};
+use crate::config::{Kind, SHORT_FORMS, Setting, sweepable, text};
 
 /// Values of one axis at most; more is likelier a slip of the keyboard
 const VALUES_MAX: u64 = 100_000;
+/// The setting that both short forms decide
+pub(super) const HIDDEN_DIMS: &str = "hidden_dims";
 
-/// One parameter and the values that a grid gives it
+/// One setting and the values that a grid gives it
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     /// What is varied
-    pub parameter: Parameter,
+    pub setting: &'static Setting,
     /// Its values, in order, each once
     pub values: Vec<Value>,
 }
 
+/// The setting of this name, with `_` or `-`, if a sweep can vary it
+///
+/// # Errors
+/// If there is none.
+pub fn named(name: &str) -> Result<&'static Setting, String> {
+    let wanted = name.trim().replace('-', "_");
+    sweepable().find(|setting| setting.name == wanted).ok_or_else(|| {
+        let names = sweepable().map(|setting| setting.name).collect::<Vec<_>>().join(", ");
+        format!("`{name}` can't be varied; expected one of {names}")
+    })
+}
+
 impl Axis {
+    /// The name of the setting that its values decide: `hidden_dims` for the short forms
+    pub fn decides(&self) -> &'static str {
+        if SHORT_FORMS.contains(self.setting) { HIDDEN_DIMS } else { self.setting.name }
+    }
+
     /// Of `values`
     ///
     /// # Errors
     /// If there is none, or one twice.
-    pub fn new(parameter: Parameter, values: Vec<Value>) -> Result<Self, String> {
+    pub fn new(setting: &'static Setting, values: Vec<Value>) -> Result<Self, String> {
         if values.is_empty() {
-            return Err(format!("{}: no values", parameter.name()));
+            return Err(format!("{}: no values", setting.name));
         }
         let twice = values.iter().enumerate().find(|(i, value)| values[..*i].contains(value));
         match twice {
-            Some((_, value)) => Err(format!("{}: {} stands there twice", parameter.name(), text(value))),
-            None => Ok(Self { parameter, values }),
+            Some((_, value)) => Err(format!("{}: {} stands there twice", setting.name, text(value))),
+            None => Ok(Self { setting, values }),
         }
     }
 
     /// `NAME=VALUES`, as on the command line
     ///
     /// # Errors
-    /// If the name is no parameter's, or the values are none of it.
+    /// If the name is no setting's, or the values are none of it.
     pub fn parse(spec: &str) -> Result<Self, String> {
         let (name, values) = spec.split_once('=').ok_or("expected NAME=VALUES, as learning_rate=0.01,0.1")?;
-        let parameter: Parameter = name.parse()?;
-        Self::new(parameter, list(parameter, values)?)
+        let setting = named(name)?;
+        Self::new(setting, list(setting, values)?)
     }
 
     /// An array, one value, or text as on the command line
     ///
     /// # Errors
-    /// If these are no values of the parameter.
-    pub fn from_toml(parameter: Parameter, values: &Value) -> Result<Self, String> {
+    /// If these are no values of the setting.
+    pub fn from_toml(setting: &'static Setting, values: &Value) -> Result<Self, String> {
         let values = match values {
-            Value::Array(values) => values.iter().map(|value| from_toml(parameter, value)).collect(),
-            Value::String(values) => list(parameter, values),
-            value => from_toml(parameter, value).map(|value| vec![value]),
+            Value::Array(values) => values.iter().map(|value| setting.value_from_toml(value)).collect(),
+            Value::String(values) => list(setting, values),
+            value => setting.value_from_toml(value).map(|value| vec![value]),
         };
-        Self::new(parameter, values?)
-    }
-}
-
-/// A value as people write it
-pub fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Float(x) => x.to_string(),
-        value => value.to_string(),
-    }
-}
-
-/// One value out of a TOML file
-///
-/// # Errors
-/// If it is no value of the parameter.
-pub fn from_toml(parameter: Parameter, value: &Value) -> Result<Value, String> {
-    match (parameter.kind(), value) {
-        (Kind::Number, Value::Integer(n)) => Ok(Value::Float(*n as f64)),
-        (Kind::Dims, Value::Integer(n)) => single(parameter, &n.to_string()),
-        (Kind::Dims, Value::Array(widths)) if widths.is_empty() => single(parameter, "none"),
-        (Kind::Dims, Value::Array(widths)) => {
-            single(parameter, &widths.iter().map(text).collect::<Vec<_>>().join("x"))
-        }
-        (Kind::Switch, Value::Boolean(_)) | (Kind::Number, Value::Float(_)) => Ok(value.clone()),
-        (Kind::Integer, Value::Integer(n)) => single(parameter, &n.to_string()),
-        (Kind::Dims | Kind::Word, Value::String(value)) => single(parameter, value),
-        _ => Err(unfit(parameter, &text(value))),
+        Self::new(setting, values?)
     }
 }
 
 /// A list, a range `1..4`, or `log:1e-3..1e-1:5`
-fn list(parameter: Parameter, values: &str) -> Result<Vec<Value>, String> {
+fn list(setting: &'static Setting, values: &str) -> Result<Vec<Value>, String> {
     let values = values.trim();
-    if parameter.kind() != Kind::Word {
+    if !matches!(setting.kind, Kind::Word | Kind::Choice(_)) {
         if let Some(range) = values.strip_prefix("log:") {
-            return log_range(parameter, range);
+            return log_range(setting, range);
         }
         if let Some((from, to)) = values.split_once("..") {
-            return integers(parameter, from, to);
+            return integers(setting, from, to);
         }
     }
-    values.split(',').map(|value| single(parameter, value.trim())).collect()
-}
-
-fn single(parameter: Parameter, value: &str) -> Result<Value, String> {
-    let unfit = || unfit(parameter, value);
-    match parameter.kind() {
-        Kind::Integer => value.parse().ok().filter(|n| *n >= 0_i64).map(Value::Integer).ok_or_else(unfit),
-        Kind::Number => value
-            .parse()
-            .ok()
-            .filter(|x: &f64| x.is_finite() && !value.is_empty())
-            .map(Value::Float)
-            .ok_or_else(unfit),
-        Kind::Dims => value.parse::<HiddenDims>().map(|dims| Value::String(dims.to_string())),
-        Kind::Switch => value.parse().map(Value::Boolean).map_err(|_| unfit()),
-        Kind::Word if value.is_empty() => Err(unfit()),
-        Kind::Word => Ok(Value::String(value.to_owned())),
-    }
-}
-
-fn unfit(parameter: Parameter, value: &str) -> String {
-    let expected = match parameter.kind() {
-        Kind::Integer => "a whole number, 0 or more; a list, as 1,2,4; or a range, as 1..4",
-        Kind::Number => "a number; a list, as 0.01,0.1; or a range, as log:1e-3..1e-1:5",
-        Kind::Dims => "widths, as 128x64, or none",
-        Kind::Switch => "true or false",
-        Kind::Word => "a word",
-    };
-    format!("{}: `{value}`, expected {expected}", parameter.name())
+    values.split(',').map(|value| setting.value(value.trim())).collect()
 }
 
 /// From `from` to `to`, both included
-fn integers(parameter: Parameter, from: &str, to: &str) -> Result<Vec<Value>, String> {
+fn integers(setting: &'static Setting, from: &str, to: &str) -> Result<Vec<Value>, String> {
     let whole = format!("{from}..{to}");
-    if !matches!(parameter.kind(), Kind::Integer | Kind::Dims) {
-        return Err(unfit(parameter, &whole));
+    if !matches!(setting.kind, Kind::Integer | Kind::Dims) {
+        return Err(setting.unfit(&whole));
     }
-    let end = |text: &str| text.trim().parse::<u32>().map_err(|_| unfit(parameter, &whole));
+    let end = |text: &str| text.trim().parse::<u32>().map_err(|_| setting.unfit(&whole));
     let (from, to) = (end(from)?, end(to)?);
     if from > to || u64::from(to - from) >= VALUES_MAX {
         return Err(format!(
             "{}: `{whole}`, expected a range that ascends, of {VALUES_MAX} values at most",
-            parameter.name()
+            setting.name
         ));
     }
-    (from..=to).map(|n| single(parameter, &n.to_string())).collect()
+    (from..=to).map(|n| setting.value(&n.to_string())).collect()
 }
 
 /// `FROM..TO:COUNT`: the ends as they are, and each between computed from both, so that no error adds up
-fn log_range(parameter: Parameter, range: &str) -> Result<Vec<Value>, String> {
+fn log_range(setting: &'static Setting, range: &str) -> Result<Vec<Value>, String> {
     let expected = || {
-        let name = parameter.name();
+        let name = setting.name;
         format!(
             "{name}: `log:{range}`, expected log:FROM..TO:COUNT, ends above 0 and apart, 2 or more of them"
         )
@@ -168,9 +130,9 @@ fn log_range(parameter: Parameter, range: &str) -> Result<Vec<Value>, String> {
             twelve_digits((from.ln() * (1.0 - share) + to.ln() * share).exp())
         }
     };
-    let value = |x: f64| match parameter.kind() {
+    let value = |x: f64| match setting.kind {
         Kind::Number => Ok(Value::Float(x)),
-        Kind::Integer => single(parameter, &x.round().to_string()),
+        Kind::Integer => setting.value(&x.round().to_string()),
         _ => Err(expected()),
     };
     (0..count).map(|i| value(at(i))).collect()
@@ -253,8 +215,8 @@ mod tests {
         .unwrap();
         for spec in ["learning_rate=1,0.1", "hidden_dims=128x64,none,32", "epochs=1,2"] {
             let axis = Axis::parse(spec).unwrap();
-            let values = &table[axis.parameter.name()];
-            assert_eq!(Axis::from_toml(axis.parameter, values).unwrap(), axis);
+            let values = &table[axis.setting.name];
+            assert_eq!(Axis::from_toml(axis.setting, values).unwrap(), axis);
         }
     }
 }

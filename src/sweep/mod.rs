@@ -16,8 +16,7 @@ mod runner;
 mod shard;
 mod trial_rows;
 
-pub use crate::config::setting_table::Parameter;
-pub use axis::{Axis, text};
+pub use axis::Axis;
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
 pub use plan::{Draft, Plan, Trial};

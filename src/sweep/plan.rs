@@ -1,20 +1,22 @@
 //! What a sweep does: settings that all trials share, axes whose cross product is tried, and seeds
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::axis::{Axis, text};
-use crate::config::setting_table::{Parameter, STANDARD_WIDTH};
-use crate::config::{HiddenDims, Settings, TrainConfig};
+use super::axis::{Axis, HIDDEN_DIMS};
+use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, find, text};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 
 /// Trials at most; more is likelier a slip of the keyboard
 const TRIALS_MAX: usize = 100_000;
+/// Width of the layers of `num_layers`, unless `hidden_dim` says otherwise
+const STANDARD_WIDTH: i64 = 128;
 
 /// What a trial sets, and to what
-pub type Values = Vec<(Parameter, Value)>;
+pub type Values = Vec<(&'static Setting, Value)>;
 
 /// A sweep as a person asks for it
 #[derive(Clone, Debug, Default)]
@@ -47,14 +49,14 @@ impl Trial {
     pub fn label(&self) -> String {
         self.values
             .iter()
-            .map(|(parameter, value)| format!("{}={}", parameter.name(), text(value)))
+            .map(|(setting, value)| format!("{}={}", setting.name, text(value)))
             .collect::<Vec<_>>()
             .join(" ")
     }
 
-    /// Its value of a parameter, if it has one of its own
-    pub fn value(&self, parameter: Parameter) -> Option<&Value> {
-        self.values.iter().find(|(other, _)| *other == parameter).map(|(_, value)| value)
+    /// Its value of a setting, if it has one of its own
+    pub fn value(&self, setting: &Setting) -> Option<&Value> {
+        self.values.iter().find(|(other, _)| *other == setting).map(|(_, value)| value)
     }
 }
 
@@ -64,7 +66,7 @@ pub struct Plan {
     /// All trials, in order
     pub trials: Vec<Trial>,
     /// What trials may differ in: axes first, then what listed trials set, then the seed
-    pub varied: Vec<Parameter>,
+    pub varied: Vec<&'static Setting>,
     /// The plan as TOML that reads back to the same
     pub text: String,
     /// Of that text, 16 hexadecimal digits
@@ -75,14 +77,14 @@ impl Draft {
     /// Works out all trials
     ///
     /// # Errors
-    /// If a value is outside its range, a parameter is varied twice, there are too many trials, or the usual
+    /// If a value is outside its range, a setting is varied twice, there are too many trials, or the usual
     /// places hold no data set and none is named.
     pub fn resolve(mut self) -> Result<Plan> {
         let varied = self.varied()?;
         let data_is_varied =
-            self.listed.is_empty() && self.grid.iter().any(|axis| axis.parameter == Parameter::Data);
-        if self.base.data.is_none() && !data_is_varied {
-            self.base.data = Some(Dataset::find()?);
+            self.listed.is_empty() && self.grid.iter().any(|axis| axis.setting.name == "data");
+        if self.base.get("data").is_none() && !data_is_varied {
+            self.base = self.base.with("data", Dataset::find()?);
         }
         let base = self.base.clone().resolve()?;
         let trials = self
@@ -94,33 +96,33 @@ impl Draft {
                 Ok(Trial { number, id: format!("t{number:04}"), values, config })
             })
             .collect::<Result<Vec<_>>>()?;
+        all_differ(&trials)?;
         let text = self.to_toml(&base)?;
         let hash = format!("{:016x}", fnv1a(text.as_bytes()));
         Ok(Plan { trials, varied, text, hash })
     }
 
-    fn varied(&self) -> Result<Vec<Parameter>> {
-        let mut varied: Vec<Parameter> = Vec::new();
+    fn varied(&self) -> Result<Vec<&'static Setting>> {
+        let mut varied: Vec<&'static Setting> = Vec::new();
         for axis in &self.grid {
-            if varied.contains(&axis.parameter) {
-                return Err(refused("every parameter once", axis.parameter.name().to_owned() + " twice"));
+            if varied.contains(&axis.setting) {
+                return Err(refused("every setting once", axis.setting.name.to_owned() + " twice"));
             }
-            varied.push(axis.parameter);
+            varied.push(axis.setting);
         }
         let several = self.seeds.unwrap_or(1) > 1;
-        if several && varied.contains(&Parameter::Seed) {
+        if several && varied.contains(&seed_setting()) {
             return Err(refused("an axis of seeds or --seeds, not both", "seed".to_owned()));
         }
         both_forms(&varied)?;
         for values in &self.listed {
-            let set: Vec<Parameter> = values.iter().map(|(parameter, _)| *parameter).collect();
+            let set: Vec<&'static Setting> = values.iter().map(|(setting, _)| *setting).collect();
             both_forms(&set)?;
-            varied.extend(
-                set.iter().filter(|parameter| !varied.contains(parameter)).copied().collect::<Vec<_>>(),
-            );
+            varied
+                .extend(set.iter().filter(|setting| !varied.contains(setting)).copied().collect::<Vec<_>>());
         }
-        if several && !varied.contains(&Parameter::Seed) {
-            varied.push(Parameter::Seed);
+        if several && !varied.contains(&seed_setting()) {
+            varied.push(seed_setting());
         }
         Ok(varied)
     }
@@ -140,7 +142,7 @@ impl Draft {
         for axis in &self.grid {
             let with = |values: &Values| {
                 let values = values.clone();
-                axis.values.iter().map(move |v| [&values[..], &[(axis.parameter, v.clone())]].concat())
+                axis.values.iter().map(move |v| [&values[..], &[(axis.setting, v.clone())]].concat())
             };
             all = all.iter().flat_map(with).collect();
         }
@@ -152,8 +154,8 @@ impl Draft {
             return Ok(all);
         }
         let seeded = |values: Values| {
-            let own = values.iter().any(|(parameter, _)| *parameter == Parameter::Seed);
-            let seed = move |k: u32| (Parameter::Seed, Value::Integer((first_seed + u64::from(k)) as i64));
+            let own = values.iter().any(|(setting, _)| *setting == seed_setting());
+            let seed = move |k: u32| (seed_setting(), Value::Integer((first_seed + u64::from(k)) as i64));
             (0..if own { 1 } else { seeds }).map(move |k| {
                 let seed = (!own).then(|| seed(k));
                 values.iter().cloned().chain(seed).collect()
@@ -165,19 +167,19 @@ impl Draft {
     /// The same plan in one way of writing: every setting that counts, every value of a range
     fn to_toml(&self, base: &TrainConfig) -> Result<String> {
         let problem = |problem: String| Error::Text { path: "plan.toml".into(), problem };
-        let mut table = Table::try_from(base).map_err(|e| problem(e.to_string()))?;
-        // Neither changes a figure, so a sweep may go on elsewhere and on more threads.
-        for name in ["out", "threads"] {
-            table.remove(name);
+        let mut table = base.to_values()?;
+        // A sweep may be resumed in another folder and with another number of threads.
+        for setting in SETTINGS.iter().filter(|setting| !setting.affects_results) {
+            table.remove(setting.name);
         }
         if self.listed.is_empty() {
             for axis in &self.grid {
-                table.remove(axis.parameter.setting().name());
+                table.remove(axis.decides());
             }
         }
         table.insert("seeds".to_owned(), Value::Integer(self.seeds.unwrap_or(1).max(1).into()));
-        let pairs = |values: &Values| values.iter().map(|(p, v)| (p.name().to_owned(), v.clone())).collect();
-        let axis = |axis: &Axis| (axis.parameter.name().to_owned(), Value::Array(axis.values.clone()));
+        let pairs = |values: &Values| values.iter().map(|(p, v)| (p.name.to_owned(), v.clone())).collect();
+        let axis = |axis: &Axis| (axis.setting.name.to_owned(), Value::Array(axis.values.clone()));
         if !self.grid.is_empty() {
             table.insert("grid".to_owned(), Value::Table(self.grid.iter().map(axis).collect()));
         }
@@ -192,7 +194,7 @@ impl Draft {
 impl Plan {
     /// A name that the same plan always has: `sweep-learning_rate-1a2b3c4d`
     pub fn default_id(&self) -> String {
-        let axes = self.varied.iter().map(|parameter| parameter.name()).collect::<Vec<_>>();
+        let axes = self.varied.iter().map(|setting| setting.name).collect::<Vec<_>>();
         let axes = if axes.is_empty() { "one".to_owned() } else { axes.join("-") };
         format!("sweep-{axes}-{}", &self.hash[..8])
     }
@@ -214,11 +216,31 @@ impl Plan {
     }
 }
 
+fn seed_setting() -> &'static Setting {
+    find("seed").unwrap_or_else(|| unreachable!("`seed` is in the table of settings"))
+}
+
+/// Refuses a plan in which two trials have the same settings and the same seed: they would give the same bits
+fn all_differ(trials: &[Trial]) -> Result<()> {
+    let mut known: HashMap<String, &Trial> = HashMap::new();
+    for trial in trials {
+        if let Some(first) = known.insert(trial.config.to_toml()?, trial) {
+            let shown = |trial: &Trial| format!("{} ({})", trial.id, trial.label());
+            let found = format!("{} and {}, which are equal", shown(first), shown(trial));
+            return Err(refused(
+                "every trial to have settings or a seed of its own; remove one of two equal trials",
+                found,
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// `hidden_dims` beside one of its short forms says two things at once
-fn both_forms(set: &[Parameter]) -> Result<()> {
-    match set.iter().find(|parameter| parameter.is_short_form()) {
-        Some(short) if set.contains(&Parameter::HiddenDims) => {
-            let expected = format!("hidden_dims or {}, not both", short.name());
+fn both_forms(set: &[&Setting]) -> Result<()> {
+    match set.iter().find(|setting| SHORT_FORMS.contains(setting)) {
+        Some(short) if set.iter().any(|setting| setting.name == HIDDEN_DIMS) => {
+            let expected = format!("hidden_dims or {}, not both", short.name);
             Err(refused(&expected, "both".to_owned()))
         }
         _ => Ok(()),
@@ -231,24 +253,24 @@ fn refused(expected: &str, found: String) -> Error {
 
 /// The settings of a trial: its own values over those that all share
 fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
-    let own = |parameter: Parameter| values.iter().find(|(p, _)| *p == parameter).map(|(_, value)| value);
-    let number = |parameter: Parameter| own(parameter).and_then(Value::as_integer);
+    let own = |name: &str| values.iter().find(|(setting, _)| setting.name == name).map(|(_, value)| value);
+    let number = |name: &str| own(name).and_then(Value::as_integer);
     let table: Table = values
         .iter()
-        .filter(|(parameter, _)| !parameter.is_short_form())
-        .map(|(parameter, value)| (parameter.name().to_owned(), value.clone()))
+        .filter(|(setting, _)| !SHORT_FORMS.contains(setting))
+        .map(|(setting, value)| (setting.name.to_owned(), value.clone()))
         .collect();
-    let found = values.iter().map(|(p, v)| format!("{}={}", p.name(), text(v))).collect::<Vec<_>>().join(" ");
-    let mut settings = Settings::from_table(table).map_err(|problem| refused(&problem, found))?;
-    let (width, depth) = (number(Parameter::HiddenDim), number(Parameter::NumLayers));
+    let found = values.iter().map(|(p, v)| format!("{}={}", p.name, text(v))).collect::<Vec<_>>().join(" ");
+    let mut settings = Settings::from_table(table, "").map_err(|problem| refused(&problem, found))?;
+    let (width, depth) = (number("hidden_dim"), number("num_layers"));
     if width.is_some() || depth.is_some() {
-        let (width, depth) = (width.unwrap_or(STANDARD_WIDTH as i64), depth.unwrap_or(1));
+        let (width, depth) = (width.unwrap_or(STANDARD_WIDTH), depth.unwrap_or(1));
         if !(0..=1000).contains(&depth) {
             return Err(refused("1000 layers at most", format!("num_layers={depth}")));
         }
         let dims: HiddenDims =
             width.to_string().parse().map_err(|e: String| refused(&e, format!("hidden_dim={width}")))?;
-        settings.hidden_dims = Some(vec![HiddenDims(dims.0.repeat(depth as usize))]);
+        settings = settings.with(HIDDEN_DIMS, HiddenDims(dims.0.repeat(depth as usize)).to_string());
     }
     let mut config = settings.or(base.clone()).resolve()?;
     // Trials run side by side, so a core each is what makes a sweep fast.
@@ -269,10 +291,14 @@ mod tests {
 
     fn draft(axes: &[&str]) -> Draft {
         Draft {
-            base: Settings { data: Some("synthetic".to_owned()), ..Settings::default() },
+            base: Settings::default().with("data", "synthetic"),
             grid: axes.iter().map(|spec| Axis::parse(spec).unwrap()).collect(),
             ..Draft::default()
         }
+    }
+
+    fn named(name: &str) -> &'static Setting {
+        super::super::axis::named(name).unwrap()
     }
 
     fn labels(draft: Draft) -> Vec<String> {
@@ -304,9 +330,9 @@ mod tests {
         let mut draft = draft(&["epochs=3"]);
         draft.seeds = Some(2);
         draft.listed =
-            vec![vec![(Parameter::NumLayers, Value::Integer(2))], vec![(Parameter::Seed, Value::Integer(7))]];
+            vec![vec![(named("num_layers"), Value::Integer(2))], vec![(seed_setting(), Value::Integer(7))]];
         let plan = draft.clone().resolve().unwrap();
-        assert_eq!(plan.varied, [Parameter::Epochs, Parameter::NumLayers, Parameter::Seed]);
+        assert_eq!(plan.varied, ["epochs", "num_layers", "seed"].map(named));
         assert_eq!(
             labels(draft),
             [
@@ -348,21 +374,38 @@ mod tests {
     }
 
     #[test]
+    fn two_equal_trials_are_refused_by_their_places_however_they_are_written() {
+        let mut draft = draft(&[]);
+        draft.seeds = Some(2);
+        let text = |text: &str| Value::String(text.to_owned());
+        draft.listed = vec![
+            vec![(named("num_layers"), Value::Integer(1))],
+            vec![(named("hidden_dims"), text("128"))],
+            vec![(named("hidden_dims"), text("3"))],
+        ];
+        let error = draft.clone().resolve().unwrap_err().to_string();
+        for place in ["t0000 (num_layers=1 seed=42)", "t0002 (hidden_dims=128 seed=42)"] {
+            assert!(error.contains(place), "{error}");
+        }
+        draft.listed.remove(1);
+        assert_eq!(draft.resolve().unwrap().trials.len(), 4);
+    }
+
+    #[test]
     fn the_hash_depends_on_what_is_computed_and_not_on_where() {
         let hash = |axes: &[&str]| draft(axes).resolve().unwrap().hash;
         let reference = hash(&["learning_rate=0.01,0.1"]);
         assert_eq!(reference, hash(&["learning-rate=1e-2,1e-1"]));
         assert_ne!(reference, hash(&["learning_rate=0.1,0.01"]));
         let mut elsewhere = draft(&["learning_rate=0.01,0.1"]);
-        elsewhere.base = Settings {
-            out: Some("there".into()),
-            threads: Some(3),
-            epochs: Some(30),
-            learning_rate: Some(7.0),
-            ..elsewhere.base
-        };
+        elsewhere.base = elsewhere
+            .base
+            .with("out", "there")
+            .with("threads", 3)
+            .with("epochs", 30)
+            .with("learning_rate", 7.0);
         assert_eq!(reference, elsewhere.clone().resolve().unwrap().hash);
-        elsewhere.base.epochs = Some(31);
+        elsewhere.base = elsewhere.base.with("epochs", 31);
         assert_ne!(reference, elsewhere.resolve().unwrap().hash);
     }
 }

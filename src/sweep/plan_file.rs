@@ -4,10 +4,9 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::axis::{self as values, Axis};
+use super::axis::{self, Axis};
 use super::plan::{Draft, Values};
-use crate::config::Settings;
-use crate::config::setting_table::Parameter;
+use crate::config::{Settings, read};
 use crate::error::{Error, Result};
 
 impl Draft {
@@ -16,12 +15,7 @@ impl Draft {
     /// # Errors
     /// If it can't be read, is no TOML, or has a key or value that is none of a plan's.
     pub fn from_toml(path: &Path) -> Result<Self> {
-        let text = match path.as_os_str() == "-" {
-            true => std::io::read_to_string(std::io::stdin()),
-            false => std::fs::read_to_string(path),
-        };
-        parse(&text.map_err(Error::reading(path))?)
-            .map_err(|problem| Error::Text { path: path.to_owned(), problem })
+        parse(&read(path)?).map_err(|problem| Error::Text { path: path.to_owned(), problem })
     }
 }
 
@@ -51,14 +45,14 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
             }
         }
     }
-    draft.base = Settings::from_table(base)?;
+    draft.base = Settings::from_table(base, text)?;
     Ok(draft)
 }
 
 fn axes(grid: &Table) -> std::result::Result<Vec<Axis>, String> {
     let axis = |(name, values): (&String, &Value)| {
-        let parameter = name.parse().map_err(|e| format!("[grid]: {e}"))?;
-        Axis::from_toml(parameter, values).map_err(|e| format!("[grid] {e}"))
+        let setting = axis::named(name).map_err(|e| format!("[grid]: {e}"))?;
+        Axis::from_toml(setting, values).map_err(|e| format!("[grid] {e}"))
     };
     grid.iter().map(axis).collect()
 }
@@ -69,11 +63,11 @@ fn listed(number: usize, trial: &Value) -> std::result::Result<Values, String> {
     let table = trial.as_table().ok_or_else(|| place("no table".to_owned()))?;
     let mut own = Values::new();
     for (name, value) in table {
-        let parameter: Parameter = name.parse().map_err(place)?;
-        if own.iter().any(|(other, _)| *other == parameter) {
-            return Err(place(format!("{} stands there twice", parameter.name())));
+        let setting = axis::named(name).map_err(place)?;
+        if own.iter().any(|(other, _)| *other == setting) {
+            return Err(place(format!("{} stands there twice", setting.name)));
         }
-        own.push((parameter, values::from_toml(parameter, value).map_err(place)?));
+        own.push((setting, setting.value_from_toml(value).map_err(place)?));
     }
     Ok(own)
 }

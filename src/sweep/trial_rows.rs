@@ -6,11 +6,9 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::axis::text;
 use super::folder::Files;
 use super::plan::{Plan, Trial};
-use crate::config::CsvDialect;
-use crate::config::setting_table::Parameter;
+use crate::config::{CsvDialect, Setting, text};
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::replace_atomically;
 use crate::tables::reader::Table;
@@ -21,7 +19,7 @@ use crate::tables::{Cell, Columns, EpochRow, Status, SummaryRow};
 pub struct SweepTables {
     runs: Columns,
     epochs: Columns,
-    varied: Vec<Parameter>,
+    varied: Vec<&'static Setting>,
     dialect: CsvDialect,
 }
 
@@ -43,7 +41,7 @@ pub struct TrialRows {
 impl SweepTables {
     /// The tables of `plan`
     pub fn new(plan: &Plan) -> Self {
-        let names = || plan.varied.iter().map(|parameter| parameter.name().to_owned());
+        let names = || plan.varied.iter().map(|setting| setting.name.to_owned());
         let (runs, epochs) = (Columns::of::<SummaryRow>(), EpochRow::columns(plan.has_validation()));
         let end = runs.names().len();
         let dialect = plan.trials.first().map_or(CsvDialect::default(), |trial| trial.config.csv_dialect);
@@ -72,11 +70,11 @@ impl SweepTables {
         };
         let epochs = Table::read(&folder.join("epochs.csv"))?;
         let verbatim = |text: &str| Cell::Verbatim(text.to_owned());
-        let varied = |name: &str| self.varied.iter().copied().find(|parameter| parameter.name() == name);
+        let varied = |name: &str| self.varied.iter().copied().find(|setting| setting.name == name);
         // The plan fills the columns that the run's own files lack.
         let own = |name: &str| match varied(name) {
             _ if name == "trial" => Cell::Text(trial.id.clone()),
-            Some(parameter) => trial.value(parameter).map_or(Cell::Empty, cell),
+            Some(setting) => trial.value(setting).map_or(Cell::Empty, cell),
             None => Cell::Empty,
         };
         let in_summary = |name: &str| match summary.column(name) {

@@ -75,7 +75,7 @@ impl<C: ToCell> ToCell for Option<C> {
 /// A row of a CSV file, whose type fixes the columns
 pub trait Row {
     /// The names of the columns
-    const HEADER: &'static [&'static str];
+    fn header() -> Vec<String>;
     /// The cells, in the same order
     fn cells(&self) -> Vec<Cell>;
 }

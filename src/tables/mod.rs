@@ -20,7 +20,7 @@ pub use columns::Columns;
 pub(crate) use dialect::FORMULA;
 pub use dialect::to_csv;
 pub use metric::Metric;
-pub use schemas::{BenchRow, ClassRow, ConfusionRow, EpochRow, SummaryRow};
+pub use schemas::{BenchRow, ClassRow, ConfusionRow, EpochRow, RunResult, SummaryRow};
 pub use status::Status;
 pub use writer::CsvWriter;
 
@@ -33,7 +33,10 @@ macro_rules! schema {
             $($(#[$field_meta])* pub $field: $ty,)*
         }
         impl Row for $name {
-            const HEADER: &'static [&'static str] = &[$(stringify!($field)),*];
+            fn header() -> Vec<String> {
+                // A raw identifier's name follows `r#`.
+                [$(stringify!($field)),*].map(|name| name.trim_start_matches("r#").to_owned()).to_vec()
+            }
             fn cells(&self) -> Vec<Cell> {
                 vec![$(self.$field.to_cell()),*]
             }

@@ -2,7 +2,12 @@
 //!
 //! A column is only ever added at the end.
 
+use std::collections::HashMap;
+
+use toml::Value;
+
 use super::{Cell, Columns, Metric, Row, Status, ToCell, schema};
+use crate::config::{SETTINGS, TrainConfig, text};
 
 schema! {
     /// A line of `bench.csv`
@@ -57,37 +62,21 @@ schema! {
 }
 
 schema! {
-    /// A line of `summary.csv` and `runs.csv`: the settings of a run and the metrics of its last whole epoch
-    SummaryRow {
+    /// What a run adds to its settings in `summary.csv` and `runs.csv`: how it ended, and the metrics of its last whole epoch
+    RunResult {
         /// Which run
         run_id: String,
         /// `ok`, `diverged`, `failed` or `interrupted`
         status: Status,
-        /// As `128x64`, or `none`
-        hidden_dims: String,
-        /// `relu` or `sigmoid`
-        activation: String,
-        /// As asked for
-        epochs: u32,
-        /// As asked for
-        batch_size: usize,
-        /// As asked for
-        learning_rate: f64,
-        /// As asked for
-        momentum: f64,
-        /// As asked for
-        weight_decay: f64,
-        /// As asked for
-        seed: u64,
         /// Number of weights and biases; empty for a run that failed before it had a net
         parameters: Option<usize>,
         /// Of the last whole epoch
         train_loss: Option<Metric>,
         /// Of the last whole epoch
         train_accuracy: Option<Metric>,
-        /// Of the last whole epoch; of the start weights if the run has no epochs
+        /// Of the last whole epoch; of the initial weights if the run has no epochs
         test_loss: Option<Metric>,
-        /// Of the last whole epoch; of the start weights if the run has no epochs
+        /// Of the last whole epoch; of the initial weights if the run has no epochs
         test_accuracy: Option<Metric>,
         /// The first epoch with the best accuracy
         best_epoch: Option<u32>,
@@ -95,28 +84,88 @@ schema! {
         best_accuracy: Option<Metric>,
         /// Training alone, all epochs, s
         train_s: Option<f64>,
-        /// Training images a second, over all epochs
+        /// Training images per second, over all epochs
         samples_per_s: Option<f64>,
-        /// Threads computed with
-        threads: usize,
         /// ISO 8601, UTC
         started_at: String,
         /// Of the program
         version: &'static str,
-        /// Share that is held out, if any is
-        val_split: Option<f64>,
         /// Of the last whole epoch
         val_loss: Option<Metric>,
         /// Of the last whole epoch
         val_accuracy: Option<Metric>,
-        /// `f32` or `f64`
-        dtype: String,
-        /// As asked for
-        engine: String,
-        /// Whether the batches come in the order of the file
-        no_shuffle: bool,
-        /// Where the images came from
-        data: String,
+    }
+}
+
+/// A line of `summary.csv` and `runs.csv`: the settings of a run and its result
+#[derive(Clone, Debug)]
+pub struct SummaryRow {
+    /// The settings, with the source of the data and the number of threads that were used
+    pub config: TrainConfig,
+    /// How the run ended, and its metrics
+    pub result: RunResult,
+}
+
+/// The columns of a summary in their order; settings that are not among them follow in the order of their table
+const SUMMARY: [&str; 29] = [
+    "run_id",
+    "status",
+    "hidden_dims",
+    "activation",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "seed",
+    "parameters",
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "best_epoch",
+    "best_accuracy",
+    "train_s",
+    "samples_per_s",
+    "threads",
+    "started_at",
+    "version",
+    "val_split",
+    "val_loss",
+    "val_accuracy",
+    "dtype",
+    "engine",
+    "no_shuffle",
+    "data",
+];
+
+impl Row for SummaryRow {
+    fn header() -> Vec<String> {
+        let settings = SETTINGS.iter().filter(|setting| setting.sweepable).map(|setting| setting.name);
+        let added = settings.filter(|name| !SUMMARY.contains(name));
+        SUMMARY.into_iter().chain(added).map(str::to_owned).collect()
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        let mut results: HashMap<String, Cell> =
+            RunResult::header().into_iter().zip(self.result.cells()).collect();
+        let values = self.config.to_values().unwrap_or_default();
+        let cell =
+            |name: String| results.remove(&name).unwrap_or_else(|| setting_cell(&name, values.get(&name)));
+        Self::header().into_iter().map(cell).collect()
+    }
+}
+
+/// The cell of a setting; a validation split of 0 is an empty cell
+fn setting_cell(name: &str, value: Option<&Value>) -> Cell {
+    match value {
+        None => Cell::Empty,
+        Some(Value::Float(0.0)) if name == "val_split" => Cell::Empty,
+        Some(Value::Float(x)) => x.to_cell(),
+        Some(Value::Integer(n)) => Cell::Number(n.to_string()),
+        Some(Value::Array(widths)) if widths.is_empty() => Cell::Text("none".to_owned()),
+        Some(Value::Array(widths)) => Cell::Text(widths.iter().map(text).collect::<Vec<_>>().join("x")),
+        Some(value) => Cell::Text(text(value)),
     }
 }
 

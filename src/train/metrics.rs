@@ -1,9 +1,33 @@
-//! The metrics of an epoch, and the rows of `epochs.csv` and `summary.csv` that are made of them
+//! The metrics of an epoch, and the rows of `epochs.csv` and `result.csv` that are made of them
 
-use super::trainer::EpochEnd;
 use crate::config::Dtype;
 use crate::nn::loss::LossSum;
-use crate::tables::{self, EpochRow, Metric, SummaryRow};
+use crate::tables::{self, EpochRow, Metric, RunResult, Status};
+
+/// How an epoch ended
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpochEnd {
+    /// After all batches
+    Done,
+    /// The loss had diverged ([`LossSum::has_diverged`])
+    Diverged {
+        /// The batch, counted from 1, whose step was not made; `None` for the evaluation after the epoch
+        batch: Option<usize>,
+    },
+    /// It was asked to stop, and did so between two batches
+    Interrupted,
+}
+
+impl EpochEnd {
+    /// What the `status` column says about it
+    pub fn status(self) -> Status {
+        match self {
+            Self::Done => Status::Ok,
+            Self::Diverged { .. } => Status::Diverged,
+            Self::Interrupted => Status::Interrupted,
+        }
+    }
+}
 
 /// The metrics of one epoch, whole or ended early
 #[derive(Clone, Copy, Debug)]
@@ -46,37 +70,37 @@ impl EpochMetrics {
         }
     }
 
-    /// Enters a whole epoch into the summary of its run: as the last, and if its accuracy is the best, as the best
+    /// Enters a whole epoch into the result of its run: as the last, and if its accuracy is the best, as the best
     ///
     /// The validation accuracy decides; without a validation split, the test accuracy does.
-    pub fn summarise(&self, summary: &mut SummaryRow, dtype: Dtype) {
-        (summary.train_loss, summary.train_accuracy) =
+    pub fn summarise(&self, result: &mut RunResult, dtype: Dtype) {
+        (result.train_loss, result.train_accuracy) =
             (mean_loss(Some(&self.train), dtype), accuracy(Some(&self.train), dtype));
-        summarise_evaluation(summary, self.val.as_ref(), self.test.as_ref(), dtype);
-        let decides = if self.val.is_some() { summary.val_accuracy } else { summary.test_accuracy };
-        if decides > summary.best_accuracy {
-            (summary.best_epoch, summary.best_accuracy) = (Some(self.epoch), decides);
+        summarise_evaluation(result, self.val.as_ref(), self.test.as_ref(), dtype);
+        let decides = if self.val.is_some() { result.val_accuracy } else { result.test_accuracy };
+        if decides > result.best_accuracy {
+            (result.best_epoch, result.best_accuracy) = (Some(self.epoch), decides);
         }
     }
 }
 
 /// Enters an evaluation into the summary of its run
 pub(super) fn summarise_evaluation(
-    summary: &mut SummaryRow,
+    result: &mut RunResult,
     val: Option<&LossSum>,
     test: Option<&LossSum>,
     dtype: Dtype,
 ) {
-    (summary.val_loss, summary.val_accuracy) = (mean_loss(val, dtype), accuracy(val, dtype));
-    (summary.test_loss, summary.test_accuracy) = (mean_loss(test, dtype), accuracy(test, dtype));
+    (result.val_loss, result.val_accuracy) = (mean_loss(val, dtype), accuracy(val, dtype));
+    (result.test_loss, result.test_accuracy) = (mean_loss(test, dtype), accuracy(test, dtype));
 }
 
 /// Removes all metrics but the times from the summary of a run that diverged
-pub(super) fn forget(summary: &mut SummaryRow) {
-    (summary.train_loss, summary.train_accuracy) = (None, None);
-    (summary.val_loss, summary.val_accuracy) = (None, None);
-    (summary.test_loss, summary.test_accuracy) = (None, None);
-    (summary.best_epoch, summary.best_accuracy) = (None, None);
+pub(super) fn forget(result: &mut RunResult) {
+    (result.train_loss, result.train_accuracy) = (None, None);
+    (result.val_loss, result.val_accuracy) = (None, None);
+    (result.test_loss, result.test_accuracy) = (None, None);
+    (result.best_epoch, result.best_accuracy) = (None, None);
 }
 
 /// A metric of a run in `dtype`, which is written with the digits of that type

@@ -6,14 +6,14 @@ use std::sync::atomic::AtomicBool;
 use chainrule_kernels::Scalar;
 
 use super::confusion::Confusion;
-use super::metrics::{self, EpochMetrics};
-use super::run_files::{RunFiles, blank_summary, make_folder, now};
-use super::trainer::{EpochEnd, Trainer};
+use super::metrics::{self, EpochEnd, EpochMetrics};
+use super::run_files::{RunFiles, blank_result, make_folder, now};
+use super::trainer::Trainer;
 use crate::config::{Dtype, TrainConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::nn::loss::LossSum;
-use crate::tables::{self, Status, SummaryRow};
+use crate::tables::{self, RunResult, Status, SummaryRow};
 
 /// What to train, and where its files go
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,9 @@ struct Run<'a, T> {
     config: &'a TrainConfig,
     trainer: Trainer<'a, T>,
     files: RunFiles<'a>,
-    summary: SummaryRow,
+    /// The settings, with the source of the data and the number of threads
+    used: TrainConfig,
+    result: RunResult,
     trained_rows: usize,
 }
 
@@ -93,13 +95,16 @@ impl<'a, T: Scalar> Run<'a, T> {
         let trainer = Trainer::<T>::new(config, data)?;
         let started_at = now();
         let (run_id, folder) = make_folder(parent, run_id, &started_at)?;
-        let mut summary = blank_summary(config, &run_id, started_at);
-        summary.data.clone_from(&data.source);
-        summary.threads = rayon::current_num_threads();
-        summary.parameters = Some(trainer.model().parameter_count());
-        summary.train_s = Some(0.0);
+        let mut result = blank_result(&run_id, started_at);
+        result.parameters = Some(trainer.model().parameter_count());
+        result.train_s = Some(0.0);
+        let used = TrainConfig {
+            data: Some(data.source.clone()),
+            threads: Some(rayon::current_num_threads()),
+            ..config.clone()
+        };
         let files = RunFiles::create(config, &data.classes, folder)?;
-        Ok(Self { config, trainer, files, summary, trained_rows: 0 })
+        Ok(Self { config, used, trainer, files, result, trained_rows: 0 })
     }
 
     fn run(mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Outcome> {
@@ -107,17 +112,17 @@ impl<'a, T: Scalar> Run<'a, T> {
         reporter.started(&self.files.folder, parameters, self.trainer.batches());
         let trained = self.train(reporter, stop);
         let last = trained.as_ref().map(|last| last.map(|metrics| (metrics.epoch, metrics.end)));
-        self.summary.status =
+        self.result.status =
             last.map_or(Status::Failed, |last| last.map_or(Status::Ok, |(_, end)| end.status()));
         let diverged = match last {
             Ok(Some((epoch, EpochEnd::Diverged { batch }))) => Some(Divergence { epoch, batch }),
             _ => None,
         };
-        self.summary.samples_per_s =
-            tables::rate(self.trained_rows, self.summary.train_s.unwrap_or_default());
-        let written = self.files.write_summary(&self.summary);
+        self.result.samples_per_s = tables::rate(self.trained_rows, self.result.train_s.unwrap_or_default());
+        let summary = SummaryRow { config: self.used, result: self.result };
+        let written = self.files.write_summary(&summary);
         let error = trained.err().or(written.err());
-        Ok(Outcome { diverged, folder: self.files.folder, summary: self.summary, error })
+        Ok(Outcome { diverged, folder: self.files.folder, summary, error })
     }
 
     /// Trains all epochs, each with its row and the model after it; returns the last, which may have ended early
@@ -127,7 +132,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         if self.config.epochs == 0 {
             let (test, counts) = self.trainer.evaluate();
             let val = self.trainer.validate();
-            metrics::summarise_evaluation(&mut self.summary, val.as_ref(), Some(&test), self.config.dtype);
+            metrics::summarise_evaluation(&mut self.result, val.as_ref(), Some(&test), self.config.dtype);
             confusion = Some(counts);
         }
         for epoch in 1..=self.config.epochs {
@@ -175,16 +180,16 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Saves the model, unless it diverged, then writes the epoch's row and enters it into the summary
     fn record(&mut self, metrics: &EpochMetrics) -> Result<()> {
-        let Self { config, trainer, files, summary, trained_rows } = self;
-        summary.train_s = Some(tables::seconds(summary.train_s.unwrap_or_default() + metrics.seconds));
+        let Self { config, trainer, files, result, trained_rows, .. } = self;
+        result.train_s = Some(tables::seconds(result.train_s.unwrap_or_default() + metrics.seconds));
         *trained_rows += metrics.train.rows;
         if !matches!(metrics.end, EpochEnd::Diverged { .. }) {
             files.write_model(trainer.model())?;
         }
-        files.push_epoch(&metrics.row(&summary.run_id, config.dtype))?;
+        files.push_epoch(&metrics.row(&result.run_id, config.dtype))?;
         match metrics.end {
-            EpochEnd::Done => metrics.summarise(summary, config.dtype),
-            EpochEnd::Diverged { .. } => metrics::forget(summary),
+            EpochEnd::Done => metrics.summarise(result, config.dtype),
+            EpochEnd::Diverged { .. } => metrics::forget(result),
             EpochEnd::Interrupted => {}
         }
         Ok(())

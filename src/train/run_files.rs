@@ -14,7 +14,9 @@ use crate::error::{Error, Result};
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
 use crate::tables::atomic_file::write_atomically;
-use crate::tables::{ClassRow, ConfusionRow, CsvWriter, EpochRow, Row, Status, SummaryRow, to_csv};
+use crate::tables::{
+    ClassRow, ConfusionRow, CsvWriter, EpochRow, Row, RunResult, Status, SummaryRow, to_csv,
+};
 
 /// Version of the program, as the `version` column and config.toml have it
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -102,7 +104,9 @@ pub fn record_failure(config: &TrainConfig, parent: &Path, run_id: &str) -> Resu
     if !folder.join(EPOCHS).exists() {
         create_epochs(config, &folder)?;
     }
-    let summary = SummaryRow { status: Status::Failed, ..blank_summary(config, run_id, now()) };
+    let result = RunResult { status: Status::Failed, ..blank_result(run_id, now()) };
+    let threads = config.threads.or(Some(1));
+    let summary = SummaryRow { config: TrainConfig { threads, ..config.clone() }, result };
     write_atomically(&folder.join(SUMMARY), &to_csv(&[summary], config.csv_dialect))
 }
 
@@ -111,19 +115,11 @@ pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// The summary of a run of which only the settings are known
-pub(super) fn blank_summary(config: &TrainConfig, run_id: &str, started_at: String) -> SummaryRow {
-    SummaryRow {
+/// The result of a run that has just started
+pub(super) fn blank_result(run_id: &str, started_at: String) -> RunResult {
+    RunResult {
         run_id: run_id.to_owned(),
         status: Status::Ok,
-        hidden_dims: config.hidden_dims.to_string(),
-        activation: config.activation.to_string(),
-        epochs: config.epochs,
-        batch_size: config.batch_size,
-        learning_rate: config.learning_rate,
-        momentum: config.momentum,
-        weight_decay: config.weight_decay,
-        seed: config.seed,
         parameters: None,
         train_loss: None,
         train_accuracy: None,
@@ -133,16 +129,10 @@ pub(super) fn blank_summary(config: &TrainConfig, run_id: &str, started_at: Stri
         best_accuracy: None,
         train_s: None,
         samples_per_s: None,
-        threads: config.threads.unwrap_or(1),
         started_at,
         version: VERSION,
-        val_split: (config.val_split > 0.0).then_some(config.val_split),
         val_loss: None,
         val_accuracy: None,
-        dtype: config.dtype.to_string(),
-        engine: config.engine.to_string(),
-        no_shuffle: config.no_shuffle,
-        data: config.data.clone().unwrap_or_default(),
     }
 }
 

@@ -8,7 +8,7 @@ use chainrule_kernels::{Scalar, team};
 use super::confusion::Confusion;
 use super::dims::Dims;
 use super::evaluate::{self, Evaluator};
-use super::metrics::EpochMetrics;
+use super::metrics::{EpochEnd, EpochMetrics};
 use crate::config::TrainConfig;
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
@@ -18,32 +18,6 @@ use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
 use crate::nn::mlp::Mlp;
 use crate::nn::sgd::Sgd;
 use crate::nn::workspace::Workspace;
-use crate::tables::Status;
-
-/// How an epoch ended
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EpochEnd {
-    /// After all batches
-    Done,
-    /// The loss had diverged ([`LossSum::has_diverged`])
-    Diverged {
-        /// The batch, counted from 1, whose step was not made; `None` for the evaluation after the epoch
-        batch: Option<usize>,
-    },
-    /// It was asked to stop, and did so between two batches
-    Interrupted,
-}
-
-impl EpochEnd {
-    /// What the `status` column says about it
-    pub fn status(self) -> Status {
-        match self {
-            Self::Done => Status::Ok,
-            Self::Diverged { .. } => Status::Diverged,
-            Self::Interrupted => Status::Interrupted,
-        }
-    }
-}
 
 /// A model in training, with all that it needs from batch to batch; nothing is allocated after the first
 #[derive(Debug)]

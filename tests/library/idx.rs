@@ -1,4 +1,4 @@
-//! IDX files, plain and gzip: whole, cut, damaged, and false on purpose
+//! IDX files, plain and gzip: correct, truncated, damaged, and hostile
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::idx_files::{gzip, idx_bytes};
 use crate::left_out::left_out;
 
-/// A folder with one file that is written anew for each case
+/// A temporary folder with one file, which each case overwrites
 struct Desk {
     folder: TempDir,
 }
@@ -29,7 +29,7 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    /// What reading a file of these bytes gives
+    /// Reads a file of these bytes
     fn read(&self, bytes: &[u8]) -> Result<Idx> {
         let path = self.path("file");
         fs::write(&path, bytes).expect("the temporary folder can be written");
@@ -50,7 +50,7 @@ fn pixels() -> Vec<u8> {
     (0..24).map(|i| i * 10 + 3).collect()
 }
 
-/// A small right file and what it holds
+/// A small correct file and its contents
 fn small() -> (Vec<u8>, Idx) {
     (idx_bytes(&[2, 3, 4], &pixels()), Idx { dims: vec![2, 3, 4], bytes: pixels() })
 }
@@ -59,7 +59,7 @@ fn byte(random: &mut Random) -> u8 {
     random.below(256) as u8
 }
 
-// Right files
+// Correct files
 
 #[test]
 fn files_of_one_to_four_dimensions_are_read_plain_and_gzip() {
@@ -134,7 +134,7 @@ fn a_link_to_a_file_is_followed() {
 fn a_file_shorter_than_its_header_has_a_truncated_header() {
     let desk = Desk::new();
     let (file, _) = small();
-    // Before the fourth byte nobody knows how long the header should be.
+    // The fourth byte says how long the header is.
     for (len, whole) in [(0, 4), (1, 4), (2, 4), (3, 4), (4, 16), (5, 16), (15, 16)] {
         for bytes in [file[..len].to_vec(), gzip(&file[..len])] {
             let (error, message) = desk.error(&bytes);
@@ -225,7 +225,7 @@ fn a_product_that_overflows_is_refused() {
 #[test]
 fn a_product_beyond_what_the_file_can_hold_is_refused_before_memory_is_asked_for() {
     let desk = Desk::new();
-    // To ask for the first two would give `Error::Memory`: they are beyond any address space.
+    // An attempt to reserve the first two would give `Error::Memory`: they are beyond any address space.
     for stated in [&[u32::MAX, u32::MAX][..], &[1 << 31, 1 << 30, 1, 2], &[u32::MAX], &[60_000, 28, 28]] {
         let file = idx_bytes(stated, &[0; 24]);
         let (error, message) = desk.error(&file);
@@ -323,7 +323,7 @@ fn the_error_of_a_truncated_gzip_file_says_how_many_bytes_were_read() {
     let data: Vec<u8> = (0..500_000).map(|_| byte(&mut random)).collect();
     let packed = gzip(&idx_bytes(&[500_000], &data));
     let (error, message) = Desk::new().error(&packed[..packed.len() / 2]);
-    // Noise can't be packed: half the file is half the data, but for the last block of the stream.
+    // Noise does not compress: half the file is half the data, except for the last block of the stream.
     assert!(matches!(error, Error::Gzip { after: 150_000..=350_000, .. }), "{error:?}");
     assert!(message.contains("damaged gzip stream after"), "{message}");
 }
@@ -380,19 +380,19 @@ fn a_gzip_bomb_is_read_no_further_than_its_header_promises() {
     let (error, message) = desk.error(&bomb);
     assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
     assert!(message.contains("more than 24 bytes"), "{message}");
-    // Whoever read it to its end would find it damaged.
+    // A reader that went to the end would find it damaged.
     let (error, _) = desk.error(&bomb[..bomb.len() - 1000]);
     assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
 }
 
-// What is not a file
+// Paths that are not regular files
 
-/// Fails rather than hangs
+/// Reads `path`; panics if that takes more than 20 s
 fn read_in_time(path: &Path) -> Result<Idx> {
     let (sender, receiver) = mpsc::channel();
     let path = path.to_owned();
     thread::spawn(move || sender.send(idx::read(&path)));
-    receiver.recv_timeout(Duration::from_secs(20)).expect("reading hangs")
+    receiver.recv_timeout(Duration::from_secs(20)).expect("reading takes more than 20 s")
 }
 
 #[track_caller]
@@ -474,7 +474,7 @@ fn a_file_that_fails_while_it_is_read_is_an_error() {
     assert_cannot_be_read(Path::new("/proc/self/mem"));
 }
 
-// Anything at all
+// Random bytes
 
 #[test]
 fn no_random_bytes_make_it_panic() {
@@ -484,7 +484,7 @@ fn no_random_bytes_make_it_panic() {
     for case in 0..6000 {
         let mut bytes: Vec<u8> = (0..random.below(80)).map(|_| byte(&mut random)).collect();
         if random.below(4) > 0 {
-            // A right magic and small dimensions get further than noise does.
+            // A correct magic and small dimensions pass checks that noise fails.
             let n = random.below(5);
             let dims: Vec<u32> = (0..n).map(|_| random.below(6)).collect();
             bytes = idx_bytes(&dims, &bytes);

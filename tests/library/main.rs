@@ -5,6 +5,7 @@
 mod fashion;
 mod gradients;
 mod idx;
+mod imports;
 mod nets;
 mod training;
 

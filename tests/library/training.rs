@@ -11,10 +11,11 @@ use chainrule::nn::loss::LossSum;
 use chainrule::nn::mlp::Mlp;
 use chainrule::random::{Purpose, Random};
 use chainrule::tables::{Metric, Status};
+use chainrule::train::metrics::EpochEnd;
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::{self, Divergence, Reporter, Request};
 use chainrule::train::run_files::NAMES;
-use chainrule::train::trainer::{EpochEnd, Trainer};
+use chainrule::train::trainer::Trainer;
 
 /// Images of `features` pixels in three separable classes; the last batch of 64 is short
 fn data(features: usize) -> Dataset {
@@ -197,7 +198,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
     let config = config("learning_rate = 1e30\nepochs = 3\nhidden_dims = [5]");
     let request = Request { config: &config, data: &data(7), parent: folder.path(), run_id: Some("bad") };
     let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
-    assert_eq!(outcome.summary.status, Status::Diverged);
+    assert_eq!(outcome.summary.result.status, Status::Diverged);
     assert!(matches!(outcome.diverged, Some(Divergence { epoch: 1, batch: Some(_) })));
     let epochs = std::fs::read_to_string(folder.path().join("bad/epochs.csv")).unwrap();
     assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged"));
@@ -222,7 +223,7 @@ fn an_interrupted_run_saves_what_was_done() {
     let config = config("epochs = 5\nhidden_dims = [5]");
     let request = Request { config: &config, data: &data(7), parent: folder.path(), run_id: Some("cut") };
     let outcome = run::train(&request, &mut StopAfter(&stop), &stop).unwrap();
-    assert_eq!((outcome.summary.status, outcome.diverged), (Status::Interrupted, None));
+    assert_eq!((outcome.summary.result.status, outcome.diverged), (Status::Interrupted, None));
     let epochs = std::fs::read_to_string(folder.path().join("cut/epochs.csv")).unwrap();
     let ends: Vec<_> = epochs.lines().filter_map(|line| line.rsplit(',').next()).collect();
     assert_eq!(ends, ["status", "ok", "interrupted"]);
@@ -248,7 +249,10 @@ fn with_a_split_validation_picks_the_best_epoch_and_has_columns() {
     let val: Vec<f32> = lines.map(|line| line.split(',').nth(6).unwrap().parse().unwrap()).collect();
     let best = val.iter().copied().fold(0.0, f32::max);
     let digits = |metric: Option<Metric>| metric.map(|metric| metric.value() as f32);
-    assert_eq!(digits(summary.best_accuracy), Some(best));
-    assert_eq!(summary.best_epoch, val.iter().zip(1..).find(|(v, _)| **v == best).map(|(_, epoch)| epoch));
-    assert_eq!((digits(summary.val_accuracy), summary.val_split), (val.last().copied(), Some(0.1)));
+    assert_eq!(digits(summary.result.best_accuracy), Some(best));
+    assert_eq!(
+        summary.result.best_epoch,
+        val.iter().zip(1..).find(|(v, _)| **v == best).map(|(_, epoch)| epoch)
+    );
+    assert_eq!((digits(summary.result.val_accuracy), summary.config.val_split), (val.last().copied(), 0.1));
 }

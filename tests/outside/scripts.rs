@@ -1,4 +1,4 @@
-//! The scripts of `scripts/sweeps`, as far as one machine goes: loops, GNU parallel, gnuplot, Slurm
+//! The scripts of `scripts/sweeps` on one machine: loops, GNU parallel, gnuplot, Slurm
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Runs a program with what the scripts take from the environment: an epoch on the folder's data
+/// Runs a program with the variables that the scripts read: the program under test, the folder's data, one epoch
 fn run(folder: &Path, program: &Path, args: &[&str], settings: &[(&str, &str)]) -> Output {
     let mut command = launch(program, folder);
     command.args(args).envs([("CHAINRULE", CHAINRULE), ("DATA", "data"), ("EPOCHS", "1")]);
@@ -124,46 +124,64 @@ fn ink(path: &Path) -> f64 {
     pixels.filter(|pixel| *pixel != first).count() as f64 / total as f64
 }
 
+/// A gnuplot script of this folder's, with its exit code and its messages
+fn gnuplot(folder: &Path, script: &str, args: &[&str]) -> (Option<i32>, String) {
+    let script = repository("scripts/sweeps").join(script);
+    let all = [&["-c", script.to_str().unwrap()], args].concat();
+    let output = run(folder, Path::new("gnuplot"), &all, &[]);
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
 #[test]
-fn gnuplot_draws_every_picture_from_the_tables_of_both_dialects() {
+fn gnuplot_draws_a_run_and_a_sweep() {
     if !installed(&["gnuplot"]) {
         return;
     }
     let folder = folder();
-    fs::write(folder.path().join("data/classes.txt"), "a \"b\", c\n=1;2\nKäfer\n").unwrap();
-    for dialect in ["standard", "excel-eu"] {
-        let flag = ["--csv-dialect", dialect];
-        let settings = [("OUT", dialect), ("SEEDS", "1 2 3"), ("EPOCHS", "4")];
-        sweep(folder.path(), "num_layers.sh", &flag, &settings, 0);
-        sweep(folder.path(), "learning_rate.sh", &flag, &settings, 0);
-        let run_folder = format!("{dialect}/num_layers-2-s3");
-        let (epochs, confusion) = (format!("{run_folder}/epochs.csv"), format!("{run_folder}/confusion.csv"));
-        let (other, runs) = (format!("{dialect}/num_layers-4-s1/epochs.csv"), format!("{dialect}/runs.csv"));
-        for kind in ["png", "svg"] {
-            let picture = |name: &str| format!("{dialect}-{name}'s.{kind}");
-            for (plot, name, args) in [
-                ("curves.gp", "curves", vec![&epochs[..], "PICTURE"]),
-                ("confusion.gp", "confusion", vec![&confusion, "PICTURE"]),
-                ("sweep.gp", "depth", vec![&runs, "num_layers", "PICTURE"]),
-                ("sweep.gp", "rate", vec![&runs, "learning_rate", "PICTURE"]),
-                ("trials.gp", "trials", vec!["PICTURE", &epochs, &other]),
-            ] {
-                let (script, picture) = (repository("scripts/sweeps").join(plot), picture(name));
-                let mut all = vec!["-c", script.to_str().unwrap()];
-                all.extend(args.iter().map(|&arg| if arg == "PICTURE" { &picture } else { arg }));
-                let output = run(folder.path(), Path::new("gnuplot"), &all, &[]);
-                let stderr = String::from_utf8_lossy(&output.stderr);
-                assert!(output.status.success() && stderr.is_empty(), "{all:?}: {stderr}");
-                let path = folder.path().join(&picture);
-                if kind == "png" {
-                    assert!(ink(&path) > 0.01, "{picture} is blank");
-                } else {
-                    let svg = fs::read_to_string(&path).unwrap();
-                    assert!(svg.matches("<path").count() > 10 && svg.contains("</svg>"), "{picture}");
-                    assert_eq!(svg.contains("Käfer"), name == "confusion", "{picture}");
+    sweep(folder.path(), "learning_rate.sh", &[], &[("SEEDS", "1 2"), ("EPOCHS", "4")], 0);
+    let epochs = "results/learning_rate-0.01-s1/epochs.csv";
+    for kind in ["png", "svg", "pdf"] {
+        let (curves, rates) = (format!("curves'.{kind}"), format!("rates'.{kind}"));
+        let sweep_args = ["results/runs.csv", &rates, "learning_rate", "test_accuracy"];
+        for (script, args) in [("curves.gp", &[epochs, &curves][..]), ("sweep.gp", &sweep_args)] {
+            assert_eq!(gnuplot(folder.path(), script, args), (Some(0), String::new()), "{args:?}");
+            let picture = folder.path().join(args[1]);
+            match kind {
+                "png" => assert!(ink(&picture) > 0.01, "{args:?} is blank"),
+                "svg" => {
+                    let svg = fs::read_to_string(&picture).unwrap();
+                    assert!(svg.matches("<path").count() > 10 && svg.contains("</svg>"), "{args:?}");
                 }
+                _ => assert!(fs::read(&picture).unwrap().starts_with(b"%PDF"), "{args:?}"),
             }
         }
+    }
+}
+
+#[test]
+fn gnuplot_scripts_refuse_to_write_to_what_is_no_picture() {
+    if !installed(&["gnuplot"]) {
+        return;
+    }
+    let folder = folder();
+    let table = folder.path().join("table.csv");
+    fs::write(&table, "epoch,train_loss\n1,0.5\n").unwrap();
+    for (script, args) in [
+        ("curves.gp", &["picture.svg", "table.csv"][..]),
+        ("curves.gp", &["table.csv"]),
+        ("curves.gp", &["table.csv", "svg"]),
+        ("sweep.gp", &["picture.svg", "table.csv", "learning_rate", "test_accuracy"]),
+        ("sweep.gp", &["learning_rate", "table.csv", "test_accuracy", "picture.svg"]),
+        ("sweep.gp", &["table.csv", "picture.svg"]),
+    ] {
+        let (code, message) = gnuplot(folder.path(), script, args);
+        assert_eq!(code, Some(2), "{args:?}: {message}");
+        assert!(message.starts_with(&format!("usage: gnuplot -c {script} ")), "{args:?}: {message}");
+        assert_eq!(fs::read_to_string(&table).unwrap(), "epoch,train_loss\n1,0.5\n", "{args:?}");
+        assert!(
+            !folder.path().join("picture.svg").exists() && !folder.path().join("svg").exists(),
+            "{args:?}"
+        );
     }
 }
 

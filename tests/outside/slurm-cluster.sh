@@ -23,7 +23,7 @@ trap finish EXIT
 
 host=$(hostname -s)
 mkdir "$dir/state" "$dir/spool"
-# Two ports next to one another that nothing listens on
+# Two consecutive ports that no program listens on
 port=$((20000 + RANDOM % 20000))
 while (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || (: <>"/dev/tcp/127.0.0.1/$((port + 1))") 2>/dev/null; do
     port=$((20000 + RANDOM % 20000))
@@ -64,7 +64,7 @@ daemons+=($!)
 
 waited=0
 until [[ $(sinfo -h -o %t 2>/dev/null) == idle ]]; do
-    for daemon in "${daemons[@]}"; do kill -0 "$daemon"; done # gone: the end, with its log
+    for daemon in "${daemons[@]}"; do kill -0 "$daemon"; done # fails if it has ended; finish prints its log
     if ((++waited > 120)); then echo "the node did not come up" >&2 && exit 1; fi
     sleep 0.5
 done

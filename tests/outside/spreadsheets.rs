@@ -1,6 +1,6 @@
 //! CSV files as other programs open them: LibreOffice in two locales, pandas, Python's csv
 //!
-//! The programs are asked by the scripts in `tests/outside/spreadsheets`, which compare every cell with what was written.
+//! The checks are the scripts in `tests/outside/spreadsheets`, which compare every cell with the file's text.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use crate::installed::{installed, missing};
 use crate::launch::{CHAINRULE, launch};
 use crate::small_data::small_data;
 
-/// Class names that a spreadsheet would take for formulas, or that need quotes
+/// Class names that a spreadsheet would read as formulas or dates, or that need quotes
 const HOSTILE: &str = "=1+1\n@SUM(A1)\n-2+3\n+49 30\n=HYPERLINK(\"http://x\";\"y\")\na,b\na;b\n\
                        say \"hi\"\n3/4\n1-2\nKäfer\n'quoted\nT-shirt/top\ntrue\n12:30\n1.2.3\n100%\n";
 
@@ -21,7 +21,7 @@ fn train(folder: &Path, out: &Path, dialect: &str, args: &[&str], code: i32) {
     assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Result folders of the same runs in both dialects: figures of every kind, empty cells, hostile names
+/// Result folders of the same runs in both dialects, with metrics of every kind, empty cells and hostile names
 fn results() -> &'static [(&'static str, PathBuf); 2] {
     static RESULTS: OnceLock<[(&str, PathBuf); 2]> = OnceLock::new();
     RESULTS.get_or_init(|| {
@@ -78,7 +78,7 @@ fn libreoffice_shows_every_number_and_word_as_written_in_english_and_german() {
 
 #[test]
 fn pandas_reads_every_number_and_word_as_written() {
-    // Debian's package belongs to Debian's Python, which need not be the first in the path.
+    // Debian's package is for Debian's Python, which may not be the first in the path.
     let has = |python: &&str| {
         let output = Command::new(python).args(["-c", "import pandas"]).output();
         output.is_ok_and(|output| output.status.success())

@@ -10,8 +10,8 @@ mod sweep;
 mod idx_files;
 #[path = "../support/launch.rs"]
 mod launch;
-
 #[path = "../support/left_out.rs"]
 mod left_out;
+
 #[path = "../support/small_data.rs"]
 mod small_data;

@@ -171,6 +171,39 @@ fn the_same_csvs_give_the_same_bytes_in_either_dialect() {
 }
 
 #[test]
+fn settings_from_the_smallest_to_the_largest_numbers_are_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    for (i, [column, low, high]) in [
+        ["learning_rate", "1e-300", "1e9"],
+        ["learning_rate", "1e-320", "0.1"],
+        ["weight_decay", "-1.797e308", "1.797e308"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let path = folder.path().join(i.to_string());
+        let mut runs = format!("trial,run_id,status,hidden_dims,{column},seed,test_accuracy\n");
+        let mut all = format!("trial,run_id,{EPOCHS}\n");
+        for (j, value) in [low, high, "0.2"].iter().enumerate() {
+            for (k, dims) in ["8", "9"].iter().enumerate() {
+                let id = format!("t{j}{k}");
+                writeln!(runs, "{id},{id},ok,{dims},{value},1,0.8{j}").unwrap();
+                all += &epochs(&format!("{id},{id}"), Some(0.8));
+            }
+        }
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("runs.csv"), runs).unwrap();
+        std::fs::write(path.join("epochs.csv"), all).unwrap();
+        // An endless loop would end the machine: no more than a minute and 4 GB.
+        let limited = ["-c", "ulimit -v 4000000; exec timeout 60 \"$0\" plot .", CHAINRULE];
+        let output = launch("sh", &path).args(limited).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{column} {low} {high}: {}", text(&output.stderr));
+        is_picture(&path, "sweep.svg");
+        assert!(!std::fs::read_to_string(path.join("sweep.svg")).unwrap().contains("NaN"));
+    }
+}
+
+#[test]
 fn names_of_classes_and_runs_are_escaped_in_pictures_and_report() {
     let folder = tempfile::tempdir().unwrap();
     let hostile = "<script>&\"\"'\u{1}</text>";
@@ -183,7 +216,7 @@ fn names_of_classes_and_runs_are_escaped_in_pictures_and_report() {
     let svg = std::fs::read_to_string(folder.path().join("confusion.svg")).unwrap();
     assert!(svg.contains("&lt;script&gt;&amp;&quot;&apos;") && !svg.contains("<script>"), "{svg}");
     // The apostrophe that keeps a spreadsheet from running it is not part of the name.
-    assert!(svg.contains("\n=cmd|&apos; /C calc&apos;!A0\n"), "{svg}");
+    assert!(svg.contains(">=cmd|&apos; /C calc&apos;!A0</text>"), "{svg}");
     let sweep_folder = tempfile::tempdir().unwrap();
     sweep(sweep_folder.path(), &[("\"<b>|x\"", "0.1", 0.8), ("`y`", "0.1", 0.7)]);
     redraw(sweep_folder.path()).unwrap();
@@ -200,7 +233,7 @@ fn a_sweep_of_nothing_but_divergence_has_pictures_and_a_report_that_says_so() {
     is_picture(folder.path(), "sweep.svg");
     is_picture(folder.path(), "heatmap.svg");
     let heatmap = std::fs::read_to_string(folder.path().join("heatmap.svg")).unwrap();
-    assert_eq!(heatmap.matches("\ndiverged\n").count(), 4);
+    assert_eq!(heatmap.matches(">diverged</text>").count(), 4);
     let report = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
     assert!(report.contains("8 trials of 4 settings: 8 `diverged`."), "{report}");
     assert!(report.contains("no trial ended with figures"), "{report}");
@@ -254,7 +287,7 @@ fn errors_name_the_folder_the_file_and_the_column() {
         (&["runs"], 1, &["runs: nothing to draw"]),
         (&["no-accuracy"], 1, &["no-accuracy/runs.csv: line 1: expected a column test_accuracy"]),
         (&["r", "empty"], 1, &["empty: expected a run's folder with an epochs.csv"]),
-        (&["header", "header"], 1, &["no epoch of any run has a figure"]),
+        (&["header", "header"], 1, &["no epoch of any run has a metric"]),
         (&["r", "--out", "/proc/nowhere"], 1, &["cannot write /proc/nowhere"]),
     ] {
         let output = plot(path, args);
@@ -278,13 +311,14 @@ fn runs_that_a_shell_loop_started_are_drawn_as_a_sweep() {
     assert_eq!(names(&written), ["sweep.svg", "sweep.png", "report.md"]);
     let svg = std::fs::read_to_string(folder.path().join("sweep.svg")).unwrap();
     assert!(
-        svg.contains("\nhidden_dims (units, layer by layer, log scale)\n") && svg.contains("\nEpoch\n"),
+        svg.contains(">hidden_dims (units, layer by layer, log scale)</text>")
+            && svg.contains(">Epoch</text>"),
         "{svg}"
     );
 }
 
 #[test]
-fn a_folder_without_figures_is_left_as_it_is() {
+fn a_folder_without_metrics_is_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(redraw(folder.path()).unwrap(), [] as [PathBuf; 0]);
     std::fs::write(folder.path().join("runs.csv"), format!("{RUNS}\n")).unwrap();

@@ -1,4 +1,6 @@
-//! A picture as a list of items, and the files made of it
+//! A picture as a list of items, and the files made of it: font and scene, then SVG, then PNG
 
+pub mod font;
+pub mod png;
 pub mod scene;
-pub mod svg_png;
+pub mod svg;

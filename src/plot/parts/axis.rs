@@ -1,78 +1,87 @@
 //! Ranges, ticks and their labels
 
-/// One axis: what it spans and where its ticks stand
+/// One axis: its range, its ticks and its scale
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::plot) struct Axis {
+pub struct Axis {
     pub lo: f64,
     pub hi: f64,
     pub ticks: Vec<(f64, String)>,
     pub scale: Scale,
-    /// Values above `hi`, one beside the other behind a gap
+    /// Values far above `hi`, drawn side by side behind a gap
     pub beyond: Vec<f64>,
 }
 
-/// From one value beyond the axis to the next, as a share of the axis
+/// Distance between two values beyond the axis, as a share of the axis
 const STEP: f64 = 0.16;
 
-/// How numbers become places
+/// How values are spread over an axis
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::plot) enum Scale {
+pub enum Scale {
     Linear,
-    /// Equal ratios are equally far apart
+    /// Logarithmic: equal ratios have equal distances
     Log,
-    /// Names, counted from 0
+    /// One place for each name, counted from 0
     Names,
 }
 
+impl Scale {
+    /// Position of `x` between `lo` (0) and `hi` (1); one half if `x`, `lo` and `hi` are equal
+    ///
+    /// Halves and differences of logarithms don't overflow, as the differences and ratios of large numbers do.
+    fn fraction(self, x: f64, lo: f64, hi: f64) -> f64 {
+        let distance = |from: f64, to: f64| match self {
+            Self::Log => to.ln() - from.ln(),
+            Self::Linear | Self::Names => to / 2.0 - from / 2.0,
+        };
+        let fraction = distance(lo, x) / distance(lo, hi);
+        if fraction.is_nan() { 0.5 } else { fraction.clamp(-1e9, 1e9) }
+    }
+}
+
 impl Axis {
-    /// Where `x` lies, 0 at the low end, 1 at the high end
+    /// Position of `x` along the axis: 0 at its low end, 1 at its high end; finite for every finite `x`
     pub fn position(&self, x: f64) -> f64 {
         let place = match self.beyond.iter().position(|beyond| *beyond == x) {
             Some(i) => 1.0 + STEP * (i as f64 + 1.0),
-            None if self.scale == Scale::Log => (x / self.lo).ln() / (self.hi / self.lo).ln(),
-            None => (x - self.lo) / (self.hi - self.lo),
+            None => self.scale.fraction(x, self.lo, self.hi),
         };
         place / (1.0 + STEP * self.beyond.len() as f64)
     }
 
-    /// Where the gap before the values beyond the axis is
+    /// Position of the gap before the values beyond the axis; `None` without such values
     pub fn gap(&self) -> Option<f64> {
         let whole = 1.0 + STEP * self.beyond.len() as f64;
         (!self.beyond.is_empty()).then_some((1.0 + STEP / 2.0) / whole)
     }
 }
 
-/// From the least to the greatest of `values`, which ascend, with a tick and its label at each
+/// An axis with a tick and its label at each of `values`, which ascend
 ///
-/// * `last`: the greatest that has a figure; those above it that would press the others together stand beyond
-///   the axis
-pub(in crate::plot) fn numbers(values: &[(f64, String)], scale: Scale, last: f64) -> Axis {
-    const FAR: f64 = 0.5; // of the range of values with figures
+/// * `last`: the greatest value that has a metric; values so far above it that they would press the others together stand
+///   beyond the axis
+pub fn numbers(values: &[(f64, String)], scale: Scale, last: f64) -> Axis {
+    const FAR: f64 = 0.5; // of the range of values with metrics
     let first = values.first().map_or(0.0, |value| value.0);
-    let place = |x: f64| if scale == Scale::Log { (x / first).ln() } else { x - first };
-    let is_far = |x: f64| last > first && place(x) > (1.0 + FAR) * place(last);
+    let is_far = |x: f64| last > first && scale.fraction(x, first, last) > 1.0 + FAR;
     let beyond: Vec<f64> = values.iter().map(|value| value.0).filter(|x| is_far(*x)).collect();
-    let last = values.iter().rev().find(|value| !is_far(value.0)).map_or(1.0, |value| value.0);
-    let (lo, hi) = match scale {
-        Scale::Log if first == last => (first / 2.0, last * 2.0),
-        _ if first == last => (first - 0.5, last + 0.5),
-        _ => (first, last),
-    };
-    Axis { lo, hi, ticks: values.to_vec(), scale, beyond }
+    let hi = values.iter().rev().find(|value| !is_far(value.0)).map_or(first, |value| value.0);
+    Axis { lo: first, hi, ticks: values.to_vec(), scale, beyond }
 }
 
-/// A place for each name
-pub(in crate::plot) fn names(names: &[String]) -> Axis {
+/// An axis with a place for each name
+pub fn names(names: &[String]) -> Axis {
     let ticks = (0u32..).map(f64::from).zip(names.iter().cloned()).collect();
     Axis { lo: -0.5, hi: names.len() as f64 - 0.5, ticks, scale: Scale::Names, beyond: vec![] }
 }
 
-/// The scale on which `values`, which ascend, are spread most evenly; nothing if they are crowded on either
-/// because of a 0 among them: then they are best shown as names
-pub(in crate::plot) fn scale_for(values: &[f64]) -> Option<Scale> {
+/// The scale on which `values`, which ascend, are spread most evenly
+///
+/// `None` if a 0 among them rules out the logarithmic scale and the linear one is crowded: then they are shown as names.
+pub fn scale_for(values: &[f64]) -> Option<Scale> {
     let least_gap = |values: &[f64]| {
-        let span = values.last().zip(values.first()).map_or(0.0, |(last, first)| last - first);
-        values.windows(2).map(|pair| (pair[1] - pair[0]) / span).fold(f64::INFINITY, f64::min)
+        let (first, last) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
+        let gap = |pair: &[f64]| (pair[1] / 2.0 - pair[0] / 2.0) / (last / 2.0 - first / 2.0);
+        values.windows(2).map(gap).fold(f64::INFINITY, f64::min)
     };
     let logs = |values: &[f64]| values.iter().map(|x| x.ln()).collect::<Vec<_>>();
     let wins = |values: &[f64]| least_gap(&logs(values)) > 1.25 * least_gap(values);
@@ -83,9 +92,10 @@ pub(in crate::plot) fn scale_for(values: &[f64]) -> Option<Scale> {
     }
 }
 
-/// From the first to the last epoch, with ticks at whole epochs: as many as have room, `room(label)` being how
-/// many labels as long as that one fit side by side
-pub(in crate::plot) fn epochs(first: u32, last: u32, room: impl Fn(&str) -> usize) -> Axis {
+/// An axis from the first to the last epoch, with ticks at whole epochs
+///
+/// * `room(label)`: how many labels of that length fit side by side
+pub fn epochs(first: u32, last: u32, room: impl Fn(&str) -> usize) -> Axis {
     let most = (room(&last.to_string()).clamp(2, 10)) as u64;
     let (a, b) = (u64::from(first), u64::from(last));
     let nice = (0..).flat_map(|exp| [1, 2, 5].map(|m| m * 10u64.pow(exp)));
@@ -95,15 +105,11 @@ pub(in crate::plot) fn epochs(first: u32, last: u32, room: impl Fn(&str) -> usiz
     Axis { lo: a as f64 - pad, hi: b as f64 + pad, ticks, scale: Scale::Linear, beyond: vec![] }
 }
 
-/// From the least to the greatest of `values`, all within 0 to `cap`, but at least `min_span(greatest)` wide
-pub(in crate::plot) fn figures(
-    values: impl Iterator<Item = f64>,
-    cap: f64,
-    min_span: impl Fn(f64) -> f64,
-) -> Axis {
+/// An axis over the metrics `values`, which lie between 0 and `cap`; its range is at least `min_span(greatest)`
+pub fn metrics(values: impl Iterator<Item = f64>, cap: f64, min_span: impl Fn(f64) -> f64) -> Axis {
     const NEARLY_0: f64 = 0.05; // of the greatest: then the axis starts at 0
     let (mut lo, mut hi) = values.fold((f64::INFINITY, 0.0_f64), |(lo, hi), x| (lo.min(x), hi.max(x)));
-    let span = min_span(hi).max(1e-12); // away from where floats lose digits
+    let span = min_span(hi).max(1e-12); // below, floats have too few digits
     if lo < hi * NEARLY_0 {
         lo = 0.0;
     }
@@ -116,7 +122,7 @@ pub(in crate::plot) fn figures(
     Axis { lo, hi, ticks: ticks(lo, hi), scale: Scale::Linear, beyond: vec![] }
 }
 
-/// Three to eight ticks at multiples of 1, 2 or 5 times a power of ten
+/// Three to eight ticks at multiples of 1, 2 or 5 times a power of ten, with labels
 fn ticks(lo: f64, hi: f64) -> Vec<(f64, String)> {
     const MOST: f64 = 8.0;
     const SLACK: f64 = 1e-9; // in steps: a bound that is a multiple up to rounding gets its tick
@@ -129,7 +135,7 @@ fn ticks(lo: f64, hi: f64) -> Vec<(f64, String)> {
     let count = (last - first) as usize + 1;
     (0..count)
         .map(|i| {
-            // Dividing by a power of ten that is exact gives the number that the label reads as
+            // Dividing by an exact power of ten gives the number that parsing the label gives
             let i = first + i as f64 + 0.0;
             let x = if exp < 0 { i * (step * 10f64.powi(-exp)).round() / 10f64.powi(-exp) } else { i * step };
             (x, label(x, exp, hi))
@@ -137,7 +143,7 @@ fn ticks(lo: f64, hi: f64) -> Vec<(f64, String)> {
         .collect()
 }
 
-/// `x`, a multiple of `10^exp`, as text; with a power of ten where the greatest number would be long
+/// Text of `x`, a multiple of `10^exp`; in scientific notation if the greatest number would be long
 fn label(x: f64, exp: i32, greatest: f64) -> String {
     if x == 0.0 {
         "0".to_owned()
@@ -174,10 +180,10 @@ mod tests {
     }
 
     #[test]
-    fn figures_have_three_to_eight_ticks_inside() {
+    fn metrics_have_three_to_eight_ticks_inside() {
         for i in 1..2000 {
             let (lo, hi) = (f64::from(i % 37) * 0.013, 0.5 + f64::from(i) * 0.0317);
-            let axis = figures([lo, hi].into_iter(), f64::MAX, |_| 0.1);
+            let axis = metrics([lo, hi].into_iter(), f64::MAX, |_| 0.1);
             assert!((3..=8).contains(&axis.ticks.len()), "{lo} to {hi}: {axis:?}");
             assert!(
                 axis.ticks.iter().all(|(x, _)| (-1e-6..=1.0 + 1e-6).contains(&axis.position(*x))),
@@ -189,7 +195,7 @@ mod tests {
 
     #[test]
     fn accuracy_stays_within_0_and_100() {
-        let axis = |a: f64, b: f64| figures([a, b].into_iter(), 100.0, |_| 2.0);
+        let axis = |a: f64, b: f64| metrics([a, b].into_iter(), 100.0, |_| 2.0);
         assert_eq!((axis(100.0, 100.0).lo, axis(100.0, 100.0).hi), (98.0, 100.0));
         assert_eq!((axis(0.0, 0.0).lo, axis(0.0, 0.0).hi), (0.0, 2.0));
         assert_eq!(labels(&axis(82.3, 91.2)), ["84", "86", "88", "90"]);
@@ -198,14 +204,14 @@ mod tests {
 
     #[test]
     fn an_axis_that_nearly_reaches_0_starts_there() {
-        let axis = figures([0.6, 1e-8].into_iter(), f64::MAX, |_| 0.1);
+        let axis = metrics([0.6, 1e-8].into_iter(), f64::MAX, |_| 0.1);
         assert_eq!(labels(&axis), ["0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6"]);
     }
 
     #[test]
-    fn extreme_figures_have_short_labels() {
+    fn extreme_metrics_have_short_labels() {
         let axis = |a: f64, b: f64| {
-            figures([a, b].into_iter(), f64::MAX, |hi| if hi > 0.0 { hi / 20.0 } else { 1.0 })
+            metrics([a, b].into_iter(), f64::MAX, |hi| if hi > 0.0 { hi / 20.0 } else { 1.0 })
         };
         for (a, b) in [(0.0, 0.0), (2.0, 2.0), (1e-9, 2e-9), (3.0, 3e30), (1e300, 1.5e308), (0.0, 5e-324)] {
             let axis = axis(a, b);
@@ -215,8 +221,8 @@ mod tests {
     }
 
     #[test]
-    fn without_figures_there_is_an_axis_all_the_same() {
-        let axis = figures(std::iter::empty(), 100.0, |_| 2.0);
+    fn without_metrics_there_is_an_axis_all_the_same() {
+        let axis = metrics(std::iter::empty(), 100.0, |_| 2.0);
         assert_eq!((axis.lo, axis.hi), (0.0, 2.0));
     }
 
@@ -242,12 +248,36 @@ mod tests {
     }
 
     #[test]
-    fn values_without_figures_far_above_the_others_stand_beyond_the_axis() {
+    fn values_without_metrics_far_above_the_others_stand_beyond_the_axis() {
         let values = [0.001, 0.01, 0.1, 0.2, 1e6].map(|x| (x, x.to_string()));
         let axis = numbers(&values, Scale::Log, 0.1);
         assert_eq!((axis.hi, axis.beyond.as_slice()), (0.2, &[1e6][..]));
         assert!((axis.position(0.2) - 1.0 / (1.0 + STEP)).abs() < 1e-12 && axis.position(1e6) == 1.0);
         assert!(numbers(&values[..4], Scale::Log, 0.1).gap().is_none());
         assert!(numbers(&values, Scale::Log, 1e6).gap().is_none());
+    }
+
+    #[test]
+    fn positions_are_finite_between_the_smallest_and_largest_numbers() {
+        let extremes = [-f64::MAX, -1.0, 0.0, 5e-324, 1e-320, 1e-300, 0.1, 1.0, 1e9, f64::MAX]
+            .map(|x| (x, x.to_string()));
+        for from in 0..extremes.len() {
+            for to in from..extremes.len() {
+                for last in from..=to {
+                    for scale in [Scale::Linear, Scale::Log] {
+                        if scale == Scale::Log && extremes[from].0 <= 0.0 {
+                            continue;
+                        }
+                        let axis = numbers(&extremes[from..=to], scale, extremes[last].0);
+                        let places: Vec<_> =
+                            extremes[from..=to].iter().map(|(x, _)| axis.position(*x)).collect();
+                        assert!(places.iter().all(|x| (0.0..=1.0).contains(x)), "{places:?} {axis:?}");
+                        assert!(places.is_sorted(), "{places:?} {axis:?}");
+                    }
+                }
+                let values: Vec<_> = extremes[from..=to].iter().map(|(x, _)| *x).collect();
+                assert!(scale_for(&values).is_some() || values[0] == 0.0);
+            }
+        }
     }
 }

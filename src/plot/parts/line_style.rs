@@ -1,38 +1,36 @@
-//! How lines are told apart: by colour, by mark and by dashes; sizes and greys that all pictures share
+//! The looks that distinguish lines (color, mark, dashes), and the sizes and greys that all pictures share
 
-use plotters::style::RGBColor;
-
-use crate::plot::epochs_csv::Split;
-use crate::plot::output::scene::{Point, Scene, WHITE};
-use crate::plot::parts::polyline::dashes;
+use crate::plot::output::scene::{Point, Rgb, Scene, Stroke, WHITE};
 
 // Sizes in units (see `scene::WIDTH`)
-pub(in crate::plot) const TITLE_EM: f64 = 14.0;
-pub(in crate::plot) const LABEL_EM: f64 = 13.0;
-pub(in crate::plot) const TICK_EM: f64 = 12.0;
-pub(in crate::plot) const LINE: f64 = 1.75;
-pub(in crate::plot) const MARK: f64 = 3.25;
-/// Half of what capitals are high, in ems: how far below a line's middle its text's baseline stands
-pub(in crate::plot) const HALF_HEIGHT: f64 = 0.365;
+pub const TITLE_EM: f64 = 14.0;
+pub const LABEL_EM: f64 = 13.0;
+pub const TICK_EM: f64 = 12.0;
+pub const LINE: f64 = 1.75;
+pub const MARK: f64 = 3.25;
+/// Half the height of capitals, in ems: distance from the middle of a line of text down to its baseline
+pub const HALF_HEIGHT: f64 = 0.365;
 
-pub(in crate::plot) const GRID: RGBColor = RGBColor(221, 221, 221);
-pub(in crate::plot) const FRAME: RGBColor = RGBColor(90, 90, 90);
-/// For lines that are there for the whole of them, not each for itself
-pub(in crate::plot) const FAINT: RGBColor = RGBColor(176, 176, 176);
+pub const GRID: Rgb = Rgb(221, 221, 221);
+pub const FRAME: Rgb = Rgb(90, 90, 90);
+/// Grey of lines that have no look of their own
+pub const FAINT: Rgb = Rgb(176, 176, 176);
+/// Stroke of lines that have no look of their own
+pub const FAINT_STROKE: Stroke = Stroke { width: LINE - 0.5, color: FAINT, dash: &[] };
 
-/// Okabe and Ito's colours, without the yellow that is too faint on white
-const COLORS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(0, 0, 0),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
+/// The colors of Okabe and Ito, without the yellow, which is too faint on white
+const COLORS: [Rgb; 7] = [
+    Rgb(0, 114, 178),
+    Rgb(213, 94, 0),
+    Rgb(0, 158, 115),
+    Rgb(0, 0, 0),
+    Rgb(204, 121, 167),
+    Rgb(230, 159, 0),
+    Rgb(86, 180, 233),
 ];
 
-/// Lines with a look of their own; beyond that nobody could tell which is which
-pub(in crate::plot) const LOOKS: usize = 12;
+/// Number of different looks
+pub const LOOKS: usize = 12;
 
 const SOLID: &[f64] = &[];
 const DASHED: &[f64] = &[7.0, 4.0];
@@ -49,10 +47,10 @@ enum Shape {
     Cross,
 }
 
-/// A line's colour, mark and dashes; no two of the first [`LOOKS`] share a mark, so that they differ in grey, too
+/// Color, mark and dashes of a line; the first [`LOOKS`] have different marks, so that they differ in grey print
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::plot) struct Look {
-    pub color: RGBColor,
+pub struct Look {
+    pub color: Rgb,
     dash: &'static [f64],
     shape: Shape,
     open: bool,
@@ -80,30 +78,17 @@ impl Look {
         Self { color: COLORS[i % COLORS.len()], dash, shape, open }
     }
 
-    pub fn of_split(split: Split) -> Self {
-        match split {
-            Split::Training => Self::of(0),
-            Split::Test => Self::of(1),
-            Split::Validation => Self::of(2),
-        }
-    }
-
-    /// Of a trial without figures
+    /// The look of a trial without metrics
     pub fn of_failure() -> Self {
-        Self { color: RGBColor(0, 0, 0), dash: SOLID, shape: Shape::Cross, open: false }
+        Self { color: Rgb(0, 0, 0), dash: SOLID, shape: Shape::Cross, open: false }
     }
 
-    /// The line itself
-    pub fn line(&self, scene: &mut Scene, points: &[Point], width: f64) {
-        if self.dash.is_empty() {
-            return scene.line(points, width, self.color);
-        }
-        for dash in dashes(points, self.dash) {
-            scene.line(&dash, width, self.color);
-        }
+    /// The stroke of its line
+    pub fn stroke(&self) -> Stroke {
+        Stroke { width: LINE, color: self.color, dash: self.dash }
     }
 
-    /// Its mark, which covers about as much whatever its shape
+    /// Draws its mark; all shapes cover about the same area
     pub fn mark(&self, scene: &mut Scene, at: Point) {
         const STROKE: f64 = 1.5;
         if self.shape == Shape::Cross {
@@ -132,7 +117,7 @@ impl Look {
         }
     }
 
-    /// An open one stands upright, as a plus
+    /// Draws a cross; an open one stands upright, as a plus
     fn cross(&self, scene: &mut Scene, (x, y): Point) {
         let r = if self.open { MARK + 0.75 } else { MARK };
         let (a, b) = if self.open { ((r, 0.0), (0.0, r)) } else { ((r, r), (r, -r)) };
@@ -141,9 +126,9 @@ impl Look {
         }
     }
 
-    /// As it stands in a legend, from `left` to `right`
+    /// Draws its sample in a legend, from `left` to `right`
     pub fn sample(&self, scene: &mut Scene, left: f64, right: f64, y: f64) {
-        self.line(scene, &[(left, y), (right, y)], LINE);
+        scene.stroke(&[(left, y), (right, y)], self.stroke(), None);
         self.mark(scene, ((left + right) / 2.0, y));
     }
 }

@@ -1,4 +1,4 @@
-//! What pictures are made of: axes, frames, legends, lines and colored grids
+//! Parts that several pictures share: axes, frames, legends, lines and colored grids
 
 pub mod axis;
 pub mod color_grid;

@@ -1,6 +1,6 @@
-//! Accuracy by one varied setting: means over seeds with their standard deviations
+//! The panel of accuracy by one varied setting: means over seeds with their standard deviations
 
-use crate::plot::output::scene::{Area, At, Drawn, Point, Scene};
+use crate::plot::output::scene::{Align, Area, Point, Rgb, Scene};
 use crate::plot::parts::axis::{self, Axis, Scale};
 use crate::plot::parts::frame::Frame;
 use crate::plot::parts::legend::{Legend, Sign};
@@ -8,19 +8,18 @@ use crate::plot::parts::line_style::{FAINT, FRAME, LABEL_EM, LINE, Look};
 use crate::plot::pictures::overlay::looks;
 use crate::report::analysis::{Analysis, Group, VariedSetting};
 use crate::tables::Status;
-use plotters::style::RGBColor;
 
-/// Half of an error bar's cap
+/// Half the width of the cap of an error bar
 const CAP: f64 = 3.5;
-/// A single seed's figure
-const SEED: RGBColor = RGBColor(130, 130, 130);
+/// Grey of the dots of single seeds
+const SEED: Rgb = Rgb(130, 130, 130);
 
-/// The axis of a varied setting, and how its places are told apart
+/// The axis of a varied setting
 ///
-/// * `last`: the greatest number that has a figure
-pub(in crate::plot) fn axis_of(parameter: &VariedSetting, last: f64) -> Axis {
+/// * `last`: the greatest value that has a metric
+pub fn axis_of(parameter: &VariedSetting, last: f64) -> Axis {
     let scale = parameter.numbers.as_ref().and_then(|numbers| match numbers[..] {
-        // By the order of magnitude, however few there are
+        // Rates go by order of magnitude, even if there are only two
         [least, ..] if least > 0.0 && parameter.name == "learning_rate" => Some(Scale::Log),
         _ => axis::scale_for(numbers),
     });
@@ -33,8 +32,8 @@ pub(in crate::plot) fn axis_of(parameter: &VariedSetting, last: f64) -> Axis {
     }
 }
 
-/// The setting's name with its unit and scale
-pub(in crate::plot) fn label_of(parameter: &VariedSetting, scale: Scale) -> String {
+/// The name of the setting with its unit and scale
+pub fn label_of(parameter: &VariedSetting, scale: Scale) -> String {
     let unit = match parameter.name.as_str() {
         "hidden_dims" => "units, layer by layer",
         "hidden_dim" => "units",
@@ -58,46 +57,46 @@ pub(in crate::plot) fn label_of(parameter: &VariedSetting, scale: Scale) -> Stri
 }
 
 /// `Validation accuracy (%)` or `Test accuracy (%)`
-pub(in crate::plot) fn accuracy_label(findings: &Analysis) -> &'static str {
+pub fn accuracy_label(findings: &Analysis) -> &'static str {
     if findings.decided_on() == "validation" { "Validation accuracy (%)" } else { "Test accuracy (%)" }
 }
 
-/// Whether a trial of the group ended without figures
-pub(in crate::plot) fn failed(findings: &Analysis, group: &Group) -> bool {
-    without_figures(findings, group) != "unfinished"
+/// True if a trial of the group diverged or failed
+pub fn failed(findings: &Analysis, group: &Group) -> bool {
+    without_metrics(findings, group) != "unfinished"
 }
 
-/// Why a group has no figures: `diverged`, `failed` or `unfinished`
-pub(in crate::plot) fn without_figures<'a>(findings: &'a Analysis, group: &Group) -> &'a str {
+/// Why a group has no metrics: `diverged`, `failed` or `unfinished`
+pub fn without_metrics<'a>(findings: &'a Analysis, group: &Group) -> &'a str {
     let mut statuses = group.trials.iter().map(|&i| findings.trials[i].status);
     statuses
         .find(|status| [Status::Diverged, Status::Failed].contains(status))
         .map_or("unfinished", Status::name)
 }
 
-/// The names of the settings that were varied, all but one
-pub(in crate::plot) fn names(findings: &Analysis, but: Option<usize>) -> String {
+/// The names of the settings that were varied, without the one at index `but`
+pub fn names(findings: &Analysis, but: Option<usize>) -> String {
     let axes = findings.axes.iter().enumerate().filter(|(i, _)| Some(*i) != but);
     axes.map(|(_, axis)| axis.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// A group's values in the order of [`names`]
-pub(in crate::plot) fn values(findings: &Analysis, group: &Group, but: Option<usize>) -> String {
+/// The values of a group in the order of [`names`]
+pub fn values(findings: &Analysis, group: &Group, but: Option<usize>) -> String {
     let places = findings.axes.iter().zip(&group.place).enumerate().filter(|(i, _)| Some(*i) != but);
     places.map(|(_, (axis, &place))| axis.values[place].as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Accuracy by the setting `axis`
 ///
-/// * with one setting varied, each value has the look that `looks` gives its group
-/// * with several, groups that agree on all others make a line, with a look and an entry in the legend
-pub(in crate::plot) struct Panel<'a> {
+/// * If one setting was varied, each value has the look that `looks` gives its group.
+/// * If several were, groups that agree on all other settings form a line, with a look and an entry in the legend.
+pub struct Panel<'a> {
     pub findings: &'a Analysis,
     pub axis: usize,
     pub looks: &'a [Option<Look>],
 }
 
-/// Groups that agree on all settings but one, by their value on that one
+/// Groups that agree on all settings but one, ordered by that one
 struct Series<'a> {
     name: String,
     look: Option<Look>,
@@ -105,19 +104,19 @@ struct Series<'a> {
 }
 
 impl Panel<'_> {
-    /// As high as it has to be, `room` wide
-    pub fn legend(&self, room: f64) -> Drawn<Legend> {
+    /// Its legend, `room` units wide
+    pub fn legend(&self, room: f64) -> Legend {
         let heading =
             if self.findings.axes.len() > 1 { names(self.findings, Some(self.axis)) } else { String::new() };
         Legend::small(&heading, &self.keys(&self.series()), room)
     }
 
-    /// In `outer`, and where it ends, which may be below
-    pub fn draw(&self, scene: &mut Scene, outer: Area) -> Drawn<f64> {
+    /// Draws the panel in `outer` and returns its lower end, which may lie below `outer`
+    pub fn draw(&self, scene: &mut Scene, outer: Area) -> f64 {
         let series = self.series();
-        let mut y = axis::figures(self.figures(), 100.0, |_| 2.0);
+        let mut y = axis::metrics(self.shares(), 100.0, |_| 2.0);
         if self.findings.groups.iter().any(|group| failed(self.findings, group)) {
-            y.lo -= 0.08 * (y.hi - y.lo); // room for their marks below all figures
+            y.lo -= 0.08 * (y.hi - y.lo); // room for their marks below all others
         }
         let parameter = self.findings.axes.get(self.axis);
         let x = match parameter {
@@ -125,16 +124,16 @@ impl Panel<'_> {
             None => axis::names(&["all trials".to_owned()]),
         };
         let scale = x.scale;
-        let frame = Frame::new(outer, y, |_| Ok(x))?;
+        let frame = Frame::new(outer, y, |_| x);
         let frame = if scale == Scale::Names { frame } else { frame.inset(20.0) };
         let label = parameter.map_or(String::new(), |parameter| label_of(parameter, scale));
-        frame.draw(scene, &label, accuracy_label(self.findings))?;
-        if self.figures().next().is_none() {
-            scene.text("no figures", LABEL_EM, At::Middle, frame.area.middle());
+        frame.draw(scene, &label, accuracy_label(self.findings));
+        if self.shares().next().is_none() {
+            scene.text("no metrics", LABEL_EM, Align::Middle, frame.area.middle());
         }
         let ordered = parameter.is_some_and(|parameter| parameter.numbers.is_some());
         let several = self.findings.groups.iter().any(|group| group.trials.len() > 1);
-        // Side by side where lines don't tell them apart, a little aside where error bars would cover one another
+        // Marks without lines stand side by side; those with error bars are moved a little, so that all bars are seen
         let step = match scale {
             Scale::Names if !ordered => {
                 (0.7 * frame.area.width() / (frame.x.ticks.len() * series.len()) as f64).min(14.0)
@@ -142,17 +141,17 @@ impl Panel<'_> {
             _ if several => (12.0 / series.len() as f64).min(3.5),
             _ => 0.0,
         };
-        // Those with a look are drawn over the grey ones.
+        // Lines with a look are drawn over the grey ones.
         let (named, grey): (Vec<_>, Vec<_>) =
             series.iter().enumerate().partition(|(_, series)| series.look.is_some());
         let middle = (series.len() as f64 - 1.0) / 2.0;
         for (i, series) in grey.into_iter().chain(named) {
             self.draw_series(scene, &frame, series, ordered, (i as f64 - middle) * step);
         }
-        Ok(frame.bottom())
+        frame.bottom()
     }
 
-    /// The greatest number on this axis that has a figure
+    /// The greatest value of this setting that has a metric
     fn last(&self) -> f64 {
         let with = self.findings.groups.iter().filter(|group| self.findings.accuracy(group).is_some());
         with.map(|group| self.value(group)).fold(f64::NEG_INFINITY, f64::max)
@@ -177,11 +176,11 @@ impl Panel<'_> {
             Some((x_of(group), frame.at_y(100.0 * spread.mean)))
         };
         let single = self.findings.axes.len() < 2;
-        // A value without a figure parts the line.
+        // The line is interrupted at a value without a metric.
         for part in series.groups.split(|group| mean_of(group).is_none()).filter(|_| ordered) {
             let points: Vec<_> = part.iter().filter_map(mean_of).collect();
             match series.look.filter(|_| !single) {
-                Some(look) => look.line(scene, &points, LINE),
+                Some(look) => scene.stroke(&points, look.stroke(), None),
                 None => scene.line(&points, LINE - 0.75, if single { FRAME } else { FAINT }),
             }
         }
@@ -196,12 +195,12 @@ impl Panel<'_> {
             let look = if single { self.looks[place] } else { series.look };
             let color = look.map_or(FAINT, |look| look.color);
             if let Some(sd) = spread.sd {
-                for figure in group
+                for share in group
                     .trials
                     .iter()
                     .filter_map(|&i| self.findings.trials[i].metric(self.findings.deciding))
                 {
-                    scene.disc((x + 5.0, frame.at_y(100.0 * figure)), 1.25, SEED);
+                    scene.disc((x + 5.0, frame.at_y(100.0 * share)), 1.25, SEED);
                 }
                 let ends = [spread.mean - sd, spread.mean + sd]
                     .map(|share| frame.at_y(100.0 * share.clamp(0.0, 1.0)));
@@ -217,8 +216,8 @@ impl Panel<'_> {
         }
     }
 
-    /// All that the y axis has to hold, in %
-    fn figures(&self) -> impl Iterator<Item = f64> {
+    /// All values that the y axis has to hold, in %
+    fn shares(&self) -> impl Iterator<Item = f64> {
         let findings = self.findings;
         let ends = findings.groups.iter().filter_map(|group| findings.accuracy(group)).flat_map(|spread| {
             let sd = spread.sd.unwrap_or(0.0);

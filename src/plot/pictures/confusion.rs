@@ -1,44 +1,44 @@
-//! The confusion matrix: which class is taken for which
+//! The confusion matrix: how often each class is taken for each other
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::plot::Pictures;
-use crate::plot::output::scene::{Area, At, Drawn, Scene, WIDTH};
+use crate::plot::output::scene::{Align, Area, Rgb, Scene, WIDTH};
 use crate::plot::parts::axis::{Axis, Scale};
 use crate::plot::parts::color_grid::{Grid, Ramp, bar, ink};
 use crate::plot::parts::line_style::{FRAME, HALF_HEIGHT, TICK_EM, TITLE_EM};
 use crate::tables::reader::Table;
 
 const TOP: f64 = 52.0;
-/// For the column of shares, the bar of colours, its ticks and its label
+/// Width of the column of shares and the bar of colors with its ticks and label
 const BESIDE: f64 = 150.0;
-/// More could not be told apart on a page, nor does a data set have more
+/// Greatest number of classes: more can't be distinguished on a page
 const CLASSES: usize = 1000;
-/// Up to so many classes, each has its share of right answers beside it
+/// Greatest number of classes that have their share of correct predictions beside them
 const SHARES: usize = 40;
 
-/// What was read of a confusion.csv
+/// The counts of a confusion.csv
 #[derive(Clone, Debug, PartialEq)]
-pub struct Matrix {
+pub struct ConfusionMatrix {
     path: PathBuf,
     names: Vec<String>,
-    /// Images by true class, then by predicted class
+    /// Number of images by true class, then by predicted class
     counts: Vec<Vec<u64>>,
 }
 
-/// Reads `confusion_csv`: a row a pair of classes, in the columns true, predicted and count
+/// Reads `confusion_csv`, which has a row for each pair of classes, with the columns true, predicted and count
 ///
-/// Classes stand in the order of their first rows; a pair that is missing counts 0.
+/// Classes are in the order of their first rows; a missing pair counts 0.
 ///
 /// # Errors
-/// If the file can't be read, a column is missing, a count is not a whole number, or a pair is there twice.
-pub fn read_confusion(confusion_csv: &Path) -> Result<Matrix> {
+/// When the file can't be read, a column is missing, a count is not a whole number, or a pair occurs twice.
+pub fn read_confusion(confusion_csv: &Path) -> Result<ConfusionMatrix> {
     parse(&Table::read(confusion_csv)?)
 }
 
-pub(in crate::plot) fn parse(table: &Table) -> Result<Matrix> {
+pub fn parse(table: &Table) -> Result<ConfusionMatrix> {
     let [label, predicted, count] = [table.need("true")?, table.need("predicted")?, table.need("count")?];
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut names = vec![];
@@ -63,11 +63,11 @@ pub(in crate::plot) fn parse(table: &Table) -> Result<Matrix> {
         *pair = Some(row.whole(count)?);
     }
     let counts = counts.into_iter().map(|row| row.into_iter().map(|n| n.unwrap_or(0)).collect()).collect();
-    Ok(Matrix { path: table.path().to_owned(), names, counts })
+    Ok(ConfusionMatrix { path: table.path().to_owned(), names, counts })
 }
 
-impl Matrix {
-    /// No class: nothing to draw
+impl ConfusionMatrix {
+    /// True if it has no class, so that there is nothing to draw
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -76,62 +76,77 @@ impl Matrix {
         self.counts[class].iter().sum()
     }
 
-    /// The share of the class's images that were taken for `predicted`
+    /// Share of the images of `class` that were predicted as `predicted`
     fn share(&self, class: usize, predicted: usize) -> f64 {
         self.counts[class][predicted] as f64 / self.support(class).max(1) as f64
     }
 }
 
-/// A cell a pair of classes, with its count; the colour is the share of the true class's images
+/// Draws a cell with its count for each pair of classes, colored by the share of the images of the true class
 ///
 /// # Errors
-/// If there is no class or the drawing library fails.
-pub fn draw_confusion(matrix: &Matrix) -> Result<Pictures> {
+/// When there is no class, or the PNG can't be made.
+pub fn draw_confusion(matrix: &ConfusionMatrix) -> Result<Pictures> {
     if matrix.is_empty() {
         return Err(Error::Plot { path: matrix.path.clone(), problem: "no class is in it".to_owned() });
     }
     crate::plot::picture(&matrix.path, |scene| draw(scene, matrix))
 }
 
-pub(in crate::plot) fn draw(scene: &mut Scene, matrix: &Matrix) -> Drawn<f64> {
+pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix) -> f64 {
     let classes = matrix.names.len();
     let total: u64 = (0..classes).map(|class| matrix.support(class)).sum();
     let hits: u64 = (0..classes).map(|class| matrix.counts[class][class]).sum();
     let right = 100.0 * hits as f64 / total.max(1) as f64;
     let title = format!("Confusion matrix of {total} test images: {right:.2} % right");
-    scene.text(&title, TITLE_EM, At::Middle, (WIDTH / 2.0, 19.0));
-    // Larger where there are few, so that the bar beside them has room
+    scene.text(&title, TITLE_EM, Align::Middle, (WIDTH / 2.0, 19.0));
+    // Larger cells if there are few, so that the bar beside them is high enough
     let cell = [(280.0 / classes as f64).clamp(64.0, 110.0), (180.0 / classes as f64).clamp(38.0, 70.0)];
     let lay = |left: f64| {
         Grid::new(&matrix.names, &matrix.names, (left, TOP), cell, [WIDTH - BESIDE - 30.0, 560.0])
     };
-    let first = lay(15.0)?;
-    let grid = lay(15.0 + (WIDTH - BESIDE - 15.0 - first.outer.right).max(0.0) / 2.0)?;
-    grid.draw(scene, "True class", "Predicted class")?;
+    let first = lay(15.0);
+    let grid = lay(15.0 + (WIDTH - BESIDE - 15.0 - first.outer.right).max(0.0) / 2.0);
+    grid.draw(scene, "True class", "Predicted class");
 
     let greatest = matrix.counts.iter().flatten().max().copied().unwrap_or(0);
-    let em = grid.em(&"0".repeat(greatest.to_string().len().max(3)), 1)?;
-    for (class, counts) in matrix.counts.iter().enumerate() {
-        for (predicted, count) in counts.iter().enumerate() {
-            let area = grid.cell(class, predicted);
-            let color = Ramp::Blues.color(lifted(matrix.share(class, predicted)));
-            scene.block(area, color);
-            // Cells that nothing fell into stay empty: the eye finds the others sooner.
-            if let Some(em) = em.filter(|_| *count > 0) {
-                let (x, y) = area.middle();
-                scene.colored_text(&count.to_string(), em, At::Middle, (x, y + HALF_HEIGHT * em), ink(color));
+    let em = grid.em(&"0".repeat(greatest.to_string().len().max(3)), 1);
+    let mut cells: BTreeMap<Rgb, Vec<Area>> = BTreeMap::new();
+    let mut counts = vec![];
+    for class in 0..classes {
+        let support = matrix.support(class).max(1) as f64;
+        for (predicted, &count) in matrix.counts[class].iter().enumerate() {
+            let (area, color) =
+                (grid.cell(class, predicted), Ramp::Blues.color(lifted(count as f64 / support)));
+            // Cells with a count of 0 stay empty, so that the others stand out.
+            if count > 0 {
+                cells.entry(color).or_default().push(area);
+                counts.push((count, area.middle(), ink(color)));
             }
+        }
+    }
+    for (color, areas) in cells {
+        scene.blocks(areas, color);
+    }
+    if let Some(em) = em {
+        for (count, (x, y), ink) in counts {
+            scene.colored_text(&count.to_string(), em, Align::Middle, (x, y + HALF_HEIGHT * em), ink);
         }
     }
     scene.frame(grid.area, 0.5, FRAME);
     let mut left = grid.area.right + 10.0;
     if classes <= SHARES {
         let column = left + 40.0;
-        scene.colored_text("right", TICK_EM, At::End, (column, TOP - 18.0), FRAME);
-        scene.colored_text("(%)", TICK_EM, At::End, (column, TOP - 5.0), FRAME);
+        scene.colored_text("right", TICK_EM, Align::End, (column, TOP - 18.0), FRAME);
+        scene.colored_text("(%)", TICK_EM, Align::End, (column, TOP - 5.0), FRAME);
         for class in (0..classes).filter(|&class| matrix.support(class) > 0) {
             let y = grid.cell(class, 0).middle().1 + HALF_HEIGHT * TICK_EM;
-            scene.text(&format!("{:.1}", 100.0 * matrix.share(class, class)), TICK_EM, At::End, (column, y));
+            scene.text(
+                &format!("{:.1}", 100.0 * matrix.share(class, class)),
+                TICK_EM,
+                Align::End,
+                (column, y),
+            );
         }
         left = column + 18.0;
     }
@@ -139,11 +154,11 @@ pub(in crate::plot) fn draw(scene: &mut Scene, matrix: &Matrix) -> Drawn<f64> {
     let shares = Axis { lo: 0.0, hi: 100.0, ticks, scale: Scale::Linear, beyond: vec![] };
     let bottom = grid.area.bottom.max(TOP + 180.0);
     let area = Area { left, right: left + 14.0, top: TOP, bottom };
-    bar(scene, area, Ramp::Blues, &shares, "Share of the true class (%)", lifted)?;
-    Ok(grid.outer.bottom.max(bottom + 10.0) + 8.0)
+    bar(scene, area, Ramp::Blues, &shares, "Share of the true class (%)", lifted);
+    grid.outer.bottom.max(bottom + 10.0) + 8.0
 }
 
-/// The square root: errors are a few in a hundred, and on an even scale all of them would look white
+/// The square root of `share`: most errors are a few per cent, which would look white on a linear scale
 fn lifted(share: f64) -> f64 {
     share.sqrt()
 }
@@ -152,7 +167,7 @@ fn lifted(share: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn matrix(csv: &str) -> Result<Matrix> {
+    fn matrix(csv: &str) -> Result<ConfusionMatrix> {
         parse(&Table::parse(Path::new("confusion.csv"), csv.as_bytes()).unwrap())
     }
 
@@ -164,6 +179,15 @@ mod tests {
             (vec!["a".into(), "b".into()], vec![vec![7, 1], vec![2, 0]])
         );
         assert_eq!((found.share(0, 1), found.support(1)), (0.125, 2));
+    }
+
+    #[test]
+    fn a_matrix_of_many_classes_is_a_few_items() {
+        let rows = |i| (0..300).map(move |j| format!("{i},{j},{}\n", if i == j { 900 } else { (i * j) % 3 }));
+        let csv: String = (0..300).flat_map(rows).collect();
+        let mut scene = Scene::default();
+        draw(&mut scene, &matrix(&format!("true,predicted,count\n{csv}")).unwrap());
+        assert!(scene.items.len() < 1000, "{}", scene.items.len());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The pictures, one file each
+//! The pictures, one file for each kind
 
 pub mod accuracy_panel;
 pub mod confusion;

@@ -1,40 +1,40 @@
-//! Several runs laid over one another
+//! The picture of several runs drawn over one another
 
 use crate::error::{Error, Result};
 use crate::plot::Pictures;
 use crate::plot::epochs_csv::{Curves, Points, Split};
-use crate::plot::output::scene::{At, Drawn, Scene, WIDTH};
+use crate::plot::output::scene::{Align, Scene, WIDTH};
 use crate::plot::parts::legend::{Legend, Sign};
 use crate::plot::parts::line_style::{LOOKS, Look, TITLE_EM};
 use crate::plot::pictures::run_curves::{Line, Pair};
 use crate::report::analysis::validation_decides;
 
-/// Of more runs than have a look of their own, so many keep one: the best
+/// Number of runs that have a look if there are more runs than looks: the most accurate
 const BEST: usize = 8;
 const PANELS: f64 = 268.0;
 
-/// Loss and accuracy by epoch of several runs, one line a run
+/// Draws loss and accuracy by epoch of several runs, one line a run
 ///
-/// * on validation data if every run with figures has them, else on test data
-/// * of more than twelve runs, those with the best last accuracies have a look and a name, the others are grey
+/// * Metrics are those of the validation data if every run has them, otherwise those of the test data.
+/// * Of more than twelve runs, the eight with the best last accuracies have a look and a name; the others are grey.
 ///
 /// # Errors
-/// If no run has a figure or the drawing library fails.
+/// When no run has a metric, or the PNG can't be made.
 pub fn draw_overlay(runs: &[Curves]) -> Result<Pictures> {
     let drawn: Vec<_> = runs.iter().filter(|run| !run.is_empty()).collect();
     let Some(first) = drawn.first() else {
         let path = runs.first().map(|run| run.path.clone()).unwrap_or_default();
-        return Err(Error::Plot { path, problem: "no epoch of any run has a figure".to_owned() });
+        return Err(Error::Plot { path, problem: "no epoch of any run has a metric".to_owned() });
     };
     crate::plot::picture(&first.path, |scene| draw(scene, &drawn))
 }
 
-pub(in crate::plot) fn draw(scene: &mut Scene, runs: &[&Curves]) -> Drawn<f64> {
+pub fn draw(scene: &mut Scene, runs: &[&Curves]) -> f64 {
     let split = shared(runs);
     scene.text(
         &format!("{} loss and accuracy of {} runs", capital(split), runs.len()),
         TITLE_EM,
-        At::Middle,
+        Align::Middle,
         (WIDTH / 2.0, 19.0),
     );
     let looks = looks(&runs.iter().map(|run| last(run, split)).collect::<Vec<_>>());
@@ -47,20 +47,20 @@ pub(in crate::plot) fn draw(scene: &mut Scene, runs: &[&Curves]) -> Drawn<f64> {
     if grey > 0 {
         keys.push((Sign::Faint, format!("{grey} others, less accurate")));
     }
-    let legend = Legend::new(&keys, WIDTH - 40.0)?;
+    let legend = Legend::new(&keys, WIDTH - 40.0);
     legend.draw(scene, [0.0, WIDTH], 25.5);
     let top = 25.5 + legend.height() + 8.5;
-    pair(runs, &looks, split).draw(scene, top, top + PANELS)?;
-    Ok(top + PANELS)
+    pair(runs, &looks, split).draw(scene, top, top + PANELS);
+    top + PANELS
 }
 
-/// Whose figures every run has
-pub(in crate::plot) fn shared(runs: &[&Curves]) -> Split {
+/// The part of the data to show: validation if every run has its metrics, otherwise test
+pub fn shared(runs: &[&Curves]) -> Split {
     let validated = validation_decides(runs, |run| run.has(Split::Validation));
     if validated { Split::Validation } else { Split::Test }
 }
 
-pub(in crate::plot) fn capital(split: Split) -> &'static str {
+pub fn capital(split: Split) -> &'static str {
     match split {
         Split::Training => "Training",
         Split::Validation => "Validation",
@@ -68,11 +68,11 @@ pub(in crate::plot) fn capital(split: Split) -> &'static str {
     }
 }
 
-/// The runs' curves, each in its look
-pub(in crate::plot) fn pair(runs: &[&Curves], looks: &[Option<Look>], split: Split) -> Pair {
-    let lines = |figures: fn(&Curves) -> &[Points; 3]| {
+/// The curves of the runs in their looks
+pub fn pair(runs: &[&Curves], looks: &[Option<Look>], split: Split) -> Pair {
+    let lines = |metrics: fn(&Curves) -> &[Points; 3]| {
         let line = |(run, look): (&&Curves, &Option<Look>)| {
-            let points = figures(run)[split as usize].clone();
+            let points = metrics(run)[split as usize].clone();
             Line { look: *look, points, whole: run.diverged.is_none() }
         };
         runs.iter().zip(looks).map(line).collect()
@@ -84,14 +84,14 @@ fn last(run: &Curves, split: Split) -> f64 {
     run.accuracy[split as usize].last().map_or(-1.0, |&(_, share)| share)
 }
 
-/// A look for each of so many things, or only for those with the best of these `figures` if there are too many
-pub(in crate::plot) fn looks(figures: &[f64]) -> Vec<Option<Look>> {
-    let mut places: Vec<_> = (0..figures.len()).collect();
-    if figures.len() > LOOKS {
-        places.sort_by(|&a, &b| figures[b].total_cmp(&figures[a]));
+/// A look for each of `metrics`; if there are more than [`LOOKS`], for the [`BEST`] greatest ones alone
+pub fn looks(metrics: &[f64]) -> Vec<Option<Look>> {
+    let mut places: Vec<_> = (0..metrics.len()).collect();
+    if metrics.len() > LOOKS {
+        places.sort_by(|&a, &b| metrics[b].total_cmp(&metrics[a]));
         places.truncate(BEST);
     }
-    let mut looks = vec![None; figures.len()];
+    let mut looks = vec![None; metrics.len()];
     for (i, place) in places.into_iter().enumerate() {
         looks[place] = Some(Look::of(i));
     }

@@ -1,92 +1,101 @@
-//! Curves by epoch: the picture of one run, and the pair of panels that other pictures share
+//! The curves of one run by epoch, and the pair of panels that other pictures share
 
 use crate::error::{Error, Result};
 use crate::plot::Pictures;
 use crate::plot::epochs_csv::{Curves, Points, Split};
-use crate::plot::output::scene::{Area, At, Drawn, Scene, WIDTH, fit, width};
+use crate::plot::output::font::{fit, width};
+use crate::plot::output::scene::{Align, Area, Scene, WIDTH};
 use crate::plot::parts::axis;
 use crate::plot::parts::frame::Frame;
 use crate::plot::parts::legend::{Legend, Sign};
-use crate::plot::parts::line_style::{FAINT, LABEL_EM, LINE, Look, TITLE_EM};
+use crate::plot::parts::line_style::{FAINT_STROKE, LABEL_EM, Look, TICK_EM, TITLE_EM};
 use crate::plot::parts::polyline::{coarsen, marked};
 
 const HEIGHT: f64 = 320.0;
 const TOP: f64 = 52.0;
 
-/// Loss and accuracy by epoch, side by side, for training and test, and validation where there is one
+/// Draws loss and accuracy by epoch side by side, for training, test, and validation if there is one
 ///
-/// Epochs without a figure are bridged. The same curves give the same bytes.
+/// Lines bridge epochs without a metric. The same curves give the same bytes.
 ///
 /// # Errors
-/// If there is nothing to draw or the drawing library fails.
+/// When no epoch has a metric, or the PNG can't be made.
 pub fn draw_curves(curves: &Curves) -> Result<Pictures> {
     if curves.is_empty() {
-        let problem = "no epoch in it has a figure".to_owned();
+        let problem = "no epoch in it has a metric".to_owned();
         return Err(Error::Plot { path: curves.path.clone(), problem });
     }
     crate::plot::picture(&curves.path, |scene| draw(scene, curves))
 }
 
-fn draw(scene: &mut Scene, curves: &Curves) -> Drawn<f64> {
+fn draw(scene: &mut Scene, curves: &Curves) -> f64 {
     let suffix = curves.diverged.map(|epoch| format!(" (diverged in epoch {epoch})")).unwrap_or_default();
-    let title = fit(&curves.run_id, TITLE_EM, WIDTH - 40.0 - width(&suffix, TITLE_EM)?)?;
-    scene.text(&(title + &suffix), TITLE_EM, At::Middle, (WIDTH / 2.0, 19.0));
+    let title = fit(&curves.run_id, TITLE_EM, WIDTH - 40.0 - width(&suffix, TITLE_EM));
+    scene.text(&(title + &suffix), TITLE_EM, Align::Middle, (WIDTH / 2.0, 19.0));
     let shown: Vec<_> = Split::ALL.into_iter().filter(|split| curves.has(*split)).collect();
     let keys: Vec<_> =
-        shown.iter().map(|split| (Sign::Line(Look::of_split(*split)), split.name().to_owned())).collect();
-    Legend::new(&keys, WIDTH - 40.0)?.draw(scene, [0.0, WIDTH], 25.5);
-    let lines = |figures: &'_ [Points; 3]| -> Vec<_> {
+        shown.iter().map(|split| (Sign::Line(look_of(*split)), split.name().to_owned())).collect();
+    Legend::new(&keys, WIDTH - 40.0).draw(scene, [0.0, WIDTH], 25.5);
+    let lines = |metrics: &'_ [Points; 3]| -> Vec<_> {
         let line = |split: Split| {
-            let (look, points) = (Some(Look::of_split(split)), figures[split as usize].clone());
+            let (look, points) = (Some(look_of(split)), metrics[split as usize].clone());
             Line { look, points, whole: true }
         };
         shown.iter().map(|&split| line(split)).collect()
     };
     let pair = Pair { loss: lines(&curves.loss), accuracy: lines(&curves.accuracy), of: "", cut: false };
-    pair.draw(scene, TOP, HEIGHT)?;
-    Ok(HEIGHT)
+    pair.draw(scene, TOP, HEIGHT);
+    HEIGHT
+}
+
+fn look_of(split: Split) -> Look {
+    match split {
+        Split::Training => Look::of(0),
+        Split::Test => Look::of(1),
+        Split::Validation => Look::of(2),
+    }
 }
 
 /// The curve of one run
 #[derive(Clone)]
-pub(in crate::plot) struct Line {
-    /// Grey if it has none
+pub struct Line {
+    /// `None` for a grey line
     pub look: Option<Look>,
     pub points: Points,
-    /// Whether the axes reach as far as it does; if none is so, all are
+    /// True if the axes cover the whole curve; if no curve is whole, they cover all
     pub whole: bool,
 }
 
-/// Loss by epoch beside accuracy by epoch
-pub(in crate::plot) struct Pair {
+/// Two panels: loss by epoch beside accuracy by epoch
+pub struct Pair {
     pub loss: Vec<Line>,
     pub accuracy: Vec<Line>,
-    /// What stands before `loss` and `accuracy` in the labels
+    /// First word of the labels, such as `Test`; empty for curves of several splits
     pub of: &'static str,
-    /// Whether losses far above the others leave the picture
+    /// True if losses far above the others may leave the panel
     pub cut: bool,
 }
 
 impl Pair {
-    pub fn draw(&self, scene: &mut Scene, top: f64, bottom: f64) -> Drawn {
+    pub fn draw(&self, scene: &mut Scene, top: f64, bottom: f64) {
         let all = self.loss.iter().chain(&self.accuracy).flat_map(|line| &line.points);
         let epochs = || all.clone().map(|&(epoch, _)| epoch);
         let (mut losses, shares) = (shown(&self.loss), shown(&self.accuracy));
         let range = (epochs().min().unwrap_or(0), epochs().max().unwrap_or(0));
-        // Narrower ranges would show chance as if it were progress, or a lone epoch's two points at opposite ends
+        // Narrower ranges would show noise as if it were progress, or the two points of a single epoch at opposite ends
         let (share, points) = if range.0 == range.1 { (0.25, 10.0) } else { (0.05, 2.0) };
         let span = |greatest: f64| if greatest > 0.0 { greatest * share } else { 1.0 };
         let limit = if self.cut { limit(&mut losses) } else { None };
         losses.retain(|nats| limit.is_none_or(|limit| *nats <= limit));
-        let y = axis::figures(losses.into_iter(), f64::MAX, span);
+        let y = axis::metrics(losses.into_iter(), f64::MAX, span);
         let label = match (self.of, leaves(&self.loss, |nats| nats > y.hi)) {
             ("", _) => "Loss (cross-entropy, nats)".to_owned(),
             (of, false) => format!("{of} loss (nats)"),
             (of, true) => format!("{of} loss (nats, top cut off)"),
         };
         let middle = WIDTH / 2.0;
-        panel(scene, Area { left: 0.0, right: middle, top, bottom }, range, y, &label, (&self.loss, 1.0))?;
-        let y = axis::figures(shares.into_iter().map(|share| share * 100.0), 100.0, |_| points);
+        panel(scene, Area { left: 0.0, right: middle, top, bottom }, range, y, &label, (&self.loss, 1.0));
+        let y = axis::metrics(shares.into_iter().map(|share| share * 100.0), 100.0, |_| points);
         let label = match (self.of, leaves(&self.accuracy, |share| share * 100.0 < y.lo)) {
             ("", _) => "Accuracy (%)".to_owned(),
             (of, false) => format!("{of} accuracy (%)"),
@@ -97,27 +106,29 @@ impl Pair {
     }
 }
 
-/// The figures that the axis reaches
+/// The metrics that the axis covers
 fn shown(lines: &[Line]) -> Vec<f64> {
     let any = lines.iter().any(|line| line.whole && !line.points.is_empty());
     let reached = lines.iter().filter(|line| line.whole || !any);
-    reached.flat_map(|line| line.points.iter().map(|&(_, figure)| figure)).collect()
+    reached.flat_map(|line| line.points.iter().map(|&(_, metric)| metric)).collect()
 }
 
 fn leaves(lines: &[Line], outside: impl Fn(f64) -> bool) -> bool {
-    lines.iter().flat_map(|line| &line.points).any(|&(_, figure)| outside(figure))
+    lines.iter().flat_map(|line| &line.points).any(|&(_, metric)| outside(metric))
 }
 
-/// What losses are cut at, if some are far above most: a run that nearly diverged would press all others flat
+/// Loss at which the axis ends if some are far above most: a run that almost diverged would press all others flat
 fn limit(losses: &mut [f64]) -> Option<f64> {
-    const FAR: [(usize, f64); 2] = [(19, 2.5), (10, 10.0)]; // times what so many of 20 losses stay below
+    const FAR: [(usize, f64); 2] = [(19, 2.5), (10, 10.0)]; // n of 20 losses are below a quantile; the limit is a multiple of it
     losses.sort_by(f64::total_cmp);
     let greatest = *losses.last()?;
     let limits = FAR.iter().map(|(of_20, times)| times * losses[(losses.len() - 1) * of_20 / 20]);
     limits.filter(|limit| (0.0..greatest).contains(limit) && *limit > 0.0).min_by(f64::total_cmp)
 }
 
-/// * `lines`: with what their figures are multiplied by to be shown
+/// Draws one panel
+///
+/// * `lines`: the curves, and the factor from their metrics to the numbers on the axis
 fn panel(
     scene: &mut Scene,
     outer: Area,
@@ -125,44 +136,38 @@ fn panel(
     y: axis::Axis,
     label: &str,
     (lines, unit): (&[Line], f64),
-) -> Drawn {
+) {
     let frame = Frame::new(outer, y, |wide| {
-        let digit = width("0", crate::plot::parts::line_style::TICK_EM)?;
-        Ok(axis::epochs(range.0, range.1, |label| (wide / (digit * (label.len() + 2) as f64)) as usize))
-    })?;
-    frame.draw(scene, "Epoch", label)?;
+        let digit = width("0", TICK_EM);
+        axis::epochs(range.0, range.1, |label| (wide / (digit * (label.len() + 2) as f64)) as usize)
+    });
+    frame.draw(scene, "Epoch", label);
     if lines.iter().all(|line| line.points.is_empty()) {
         let (x, y) = frame.area.middle();
-        scene.text("no figures", LABEL_EM, At::Middle, (x, y));
-        return Ok(());
+        scene.text("no metrics", LABEL_EM, Align::Middle, (x, y));
+        return;
     }
     let place = |points: &Points| -> Vec<_> {
-        points.iter().map(|&(e, figure)| frame.at(f64::from(e), figure * unit)).collect()
+        points.iter().map(|&(e, metric)| frame.at(f64::from(e), metric * unit)).collect()
     };
     for line in lines.iter().filter(|line| line.look.is_none()) {
-        for part in crate::plot::parts::polyline::clip(
-            &coarsen(&place(&line.points)),
-            frame.area.top,
-            frame.area.bottom,
-        ) {
-            scene.line(&part, LINE - 0.75, FAINT);
-        }
+        frame.line(scene, FAINT_STROKE, &coarsen(&place(&line.points)));
     }
     let looking: Vec<_> = lines.iter().filter_map(|line| Some((line.look?, place(&line.points)))).collect();
     for (look, points) in &looking {
-        frame.line(scene, look, &coarsen(points));
+        frame.line(scene, look.stroke(), &coarsen(points));
     }
     for (i, (look, points)) in looking.iter().enumerate() {
         for at in marked(points, i, looking.len()).filter(|at| frame.holds(*at)) {
             look.mark(scene, at);
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::output::scene::Item;
 
     fn curves(epochs: u32, run_id: &str) -> Curves {
         let falling = |from: f64, by: f64| (1..=epochs).map(|e| (e, from / f64::from(e).powf(by))).collect();
@@ -242,26 +247,26 @@ mod tests {
         let svg = draw_curves(&curves(3, "run-7")).unwrap().svg;
         assert!(svg.starts_with("<svg width=\"800\" height=\"320\" "), "{}", &svg[..100]);
         for text in ["run-7", "training", "test", "Epoch", "Loss (cross-entropy, nats)", "Accuracy (%)"] {
-            assert!(svg.contains(&format!("\n{text}\n</text>")), "{text}");
+            assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
     }
 
     #[test]
     fn nothing_to_draw_is_an_error() {
         let error = draw_curves(&curves(0, "r")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot draw epochs.csv: no epoch in it has a figure");
+        assert_eq!(error.to_string(), "cannot draw epochs.csv: no epoch in it has a metric");
     }
 
     #[test]
-    fn a_series_without_figures_is_not_in_the_legend() {
+    fn a_series_without_metrics_is_not_in_the_legend() {
         let mut curves = curves(3, "r");
-        assert!(!draw_curves(&curves).unwrap().svg.contains("\nvalidation\n"));
+        assert!(!draw_curves(&curves).unwrap().svg.contains(">validation</text>"));
         curves.loss[2].clear();
-        assert!(draw_curves(&curves).unwrap().svg.contains("\ntest\n"));
+        assert!(draw_curves(&curves).unwrap().svg.contains(">test</text>"));
         curves.accuracy[2].clear();
-        assert!(!draw_curves(&curves).unwrap().svg.contains("\ntest\n"));
+        assert!(!draw_curves(&curves).unwrap().svg.contains(">test</text>"));
         curves.accuracy[0].clear();
-        assert!(draw_curves(&curves).unwrap().svg.contains("\nno figures\n"));
+        assert!(draw_curves(&curves).unwrap().svg.contains(">no metrics</text>"));
     }
 
     #[test]
@@ -269,7 +274,7 @@ mod tests {
         let mut curves = curves(5, "r");
         (curves.loss[1], curves.accuracy[1]) = (curves.loss[2].clone(), curves.accuracy[2].clone());
         let svg = draw_curves(&curves).unwrap().svg;
-        assert!(svg.contains("\nvalidation\n") && svg.contains("#009E73"), "{svg}");
+        assert!(svg.contains(">validation</text>") && svg.contains("#009E73"), "{svg}");
     }
 
     #[test]
@@ -281,15 +286,12 @@ mod tests {
             let line = |look, points: &Points| Line { look, points: points.clone(), whole: true };
             let loss = vec![line(Some(Look::of(0)), &usual), line(None, &wild)];
             let mut scene = Scene::default();
-            Pair { loss, accuracy: vec![], of: "Test", cut }.draw(&mut scene, 0.0, 300.0).unwrap();
-            let items = scene.items.iter();
-            let highest = items.filter_map(|item| match item {
-                crate::plot::output::scene::Item::Line { points, .. } => {
-                    Some(points.iter().map(|p| p.1).fold(f64::MAX, f64::min))
-                }
+            Pair { loss, accuracy: vec![], of: "Test", cut }.draw(&mut scene, 0.0, 300.0);
+            let clipped = scene.items.iter().filter_map(|item| match item {
+                Item::Line { points, clip, .. } if points.iter().any(|p| p.1 < 0.0) => Some(*clip),
                 _ => None,
             });
-            assert!(highest.fold(f64::MAX, f64::min) >= 0.0);
+            assert!(clipped.into_iter().all(|clip| clip.is_some_and(|area| area.top >= 0.0)));
             scene.texts().any(|text| text.text.contains("cut off"))
         };
         assert!(label(true) && !label(false));

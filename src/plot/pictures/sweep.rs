@@ -1,41 +1,43 @@
-//! A sweep in one picture: accuracy by each varied setting, and the curves of all trials
+//! The picture of a sweep: accuracy by each varied setting, and the curves of all trials
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plot::Pictures;
 use crate::plot::epochs_csv::Curves;
-use crate::plot::output::scene::{Area, At, Drawn, Scene, WIDTH, fit, width};
+use crate::plot::output::font::{fit, width};
+use crate::plot::output::scene::{Align, Area, Scene, WIDTH};
 use crate::plot::parts::legend::{Legend, Sign};
 use crate::plot::parts::line_style::{FRAME, GRID, HALF_HEIGHT, Look, TICK_EM, TITLE_EM};
-use crate::plot::pictures::accuracy_panel::{Panel, names, values, without_figures};
+use crate::plot::pictures::accuracy_panel::{Panel, names, values, without_metrics};
 use crate::plot::pictures::overlay::{looks, pair, shared};
 use crate::report::analysis::{Analysis, Group};
+use crate::tables::Status;
 
 const TOP: f64 = 50.0;
 const PANEL: f64 = 268.0;
 const GAP: f64 = 14.0;
 const ROW: f64 = 17.0;
 
-/// A panel of accuracy by each setting that was varied, and below them the curves of all trials
+/// Draws a panel of accuracy for each setting that was varied, and the curves of all trials below
 ///
-/// * `curves`: of the trials, in any order; without any, the curves' panels are left out
-/// * settings have one look in all their curves; of more than twelve, the most accurate ones do, the rest is grey
+/// * `curves`: the curves of the trials, in any order; if it is empty, their panels are left out
+/// * All curves of a setting have the same look. Of more than twelve settings, the most accurate have one; the others are grey.
 ///
 /// # Errors
-/// If there is no trial or the drawing library fails.
+/// When there is no trial, or the PNG can't be made.
 pub fn draw_sweep(runs_csv: &Path, findings: &Analysis, curves: &[Curves]) -> Result<Pictures> {
+    if findings.trials.is_empty() {
+        return Err(Error::Plot { path: runs_csv.to_owned(), problem: "no trial is in it".to_owned() });
+    }
     crate::plot::picture(runs_csv, |scene| draw(scene, findings, curves))
 }
 
-pub(in crate::plot) fn draw(scene: &mut Scene, findings: &Analysis, curves: &[Curves]) -> Drawn<f64> {
-    if findings.trials.is_empty() {
-        return Err("no trial is in it".to_owned());
-    }
+pub fn draw(scene: &mut Scene, findings: &Analysis, curves: &[Curves]) -> f64 {
     let (title, subtitle) = titles(findings);
-    scene.text(&fit(&title, TITLE_EM, WIDTH - 40.0)?, TITLE_EM, At::Middle, (WIDTH / 2.0, 19.0));
-    scene.colored_text(&subtitle, TICK_EM, At::Middle, (WIDTH / 2.0, 37.0), FRAME);
+    scene.text(&fit(&title, TITLE_EM, WIDTH - 40.0), TITLE_EM, Align::Middle, (WIDTH / 2.0, 19.0));
+    scene.colored_text(&subtitle, TICK_EM, Align::Middle, (WIDTH / 2.0, 37.0), FRAME);
     let mean = |group: &Group| findings.accuracy(group).map_or(-1.0, |spread| spread.mean);
     let looks = looks(&findings.groups.iter().map(mean).collect::<Vec<_>>());
 
@@ -44,17 +46,17 @@ pub(in crate::plot) fn draw(scene: &mut Scene, findings: &Analysis, curves: &[Cu
     for row in 0..panels.div_ceil(2) {
         let row: Vec<_> =
             (2 * row..panels.min(2 * row + 2)).map(|axis| Panel { findings, axis, looks: &looks }).collect();
-        let legends = row.iter().map(|panel| panel.legend(WIDTH / 2.0 - 52.0)).collect::<Drawn<Vec<_>>>()?;
+        let legends = row.iter().map(|panel| panel.legend(WIDTH / 2.0 - 52.0)).collect::<Vec<_>>();
         let above = legends.iter().map(Legend::height).fold(0.0, f64::max);
         let top = if above > 0.0 { y + above + 6.0 } else { y };
         let mut bottom = top + PANEL;
         for (side, (panel, legend)) in row.iter().zip(legends).enumerate() {
             let outer = half(side, top, top + PANEL);
             legend.draw(scene, [outer.left + 50.0, outer.right - 14.0], top - 6.0 - legend.height());
-            bottom = panel.draw(scene, outer)?.max(bottom);
+            bottom = panel.draw(scene, outer).max(bottom);
         }
         if row.len() == 1 {
-            bottom = settings(scene, findings, &looks, half(1, top, bottom))?.max(bottom);
+            bottom = settings(scene, findings, &looks, half(1, top, bottom)).max(bottom);
         }
         y = bottom + GAP;
     }
@@ -62,10 +64,10 @@ pub(in crate::plot) fn draw(scene: &mut Scene, findings: &Analysis, curves: &[Cu
     let shown: Vec<_> =
         curves.iter().filter(|run| !run.is_empty() && !repeats.contains(run.run_id())).collect();
     if shown.is_empty() {
-        return Ok(y);
+        return y;
     }
     if panels.is_multiple_of(2) {
-        let legend = Legend::small(&names(findings, None), &keys(findings, &looks), WIDTH - 40.0)?;
+        let legend = Legend::small(&names(findings, None), &keys(findings, &looks), WIDTH - 40.0);
         legend.draw(scene, [0.0, WIDTH], y);
         y += legend.height() + 8.0;
     }
@@ -74,8 +76,8 @@ pub(in crate::plot) fn draw(scene: &mut Scene, findings: &Analysis, curves: &[Cu
         .flat_map(|(group, look)| group.trials.iter().map(|&i| (findings.trials[i].id.as_str(), *look)))
         .collect();
     let run_looks: Vec<_> = shown.iter().map(|run| look_of.get(run.run_id()).copied().flatten()).collect();
-    pair(&shown, &run_looks, shared(&shown)).draw(scene, y, y + PANEL)?;
-    Ok(y + PANEL)
+    pair(&shown, &run_looks, shared(&shown)).draw(scene, y, y + PANEL);
+    y + PANEL
 }
 
 fn half(side: usize, top: f64, bottom: f64) -> Area {
@@ -99,7 +101,7 @@ fn titles(findings: &Analysis) -> (String, String) {
     (title, trials + &note)
 }
 
-/// The values of a group, whose names stand above
+/// The values of a group; the heading has their names
 fn name(findings: &Analysis, group: &Group) -> String {
     match findings.axes.len() {
         0 => "all trials".to_owned(),
@@ -107,7 +109,7 @@ fn name(findings: &Analysis, group: &Group) -> String {
     }
 }
 
-/// Groups that have a look, in the order of their values, best first where not all have one
+/// Groups that have a look, in the order of their values; best first if not all have one
 fn named<'a>(findings: &'a Analysis, looks: &[Option<Look>]) -> Vec<(&'a Group, Look)> {
     let mut order: Vec<usize> = (0..findings.groups.len()).collect();
     if looks.iter().all(Option::is_some) {
@@ -127,20 +129,18 @@ fn keys(findings: &Analysis, looks: &[Option<Look>]) -> Vec<(Sign, String)> {
     keys
 }
 
-/// The table that is the curves' legend: setting, accuracy, seeds
-///
-/// Says where it ends.
-fn settings(scene: &mut Scene, findings: &Analysis, looks: &[Option<Look>], outer: Area) -> Drawn<f64> {
+/// Draws the table of settings, which is the legend of the curves, and returns its lower end
+fn settings(scene: &mut Scene, findings: &Analysis, looks: &[Option<Look>], outer: Area) -> f64 {
     let columns = [outer.left + 26.0, outer.right - 66.0, outer.right - 18.0];
     let named = named(findings, looks);
     let grey = findings.groups.len() - named.len();
     let row = |row: usize| outer.top + 12.0 + row as f64 * ROW;
     let heading = if findings.axes.is_empty() { "setting".to_owned() } else { names(findings, None) };
     let base = row(0) + HALF_HEIGHT * TICK_EM;
-    let heading = fit(&heading, TICK_EM, 190.0)?;
-    scene.colored_text(&heading, TICK_EM, At::Start, (columns[0], base), FRAME);
-    scene.colored_text("accuracy (%)", TICK_EM, At::End, (columns[1], base), FRAME);
-    scene.colored_text("trials", TICK_EM, At::End, (columns[2], base), FRAME);
+    let heading = fit(&heading, TICK_EM, 190.0);
+    scene.colored_text(&heading, TICK_EM, Align::Start, (columns[0], base), FRAME);
+    scene.colored_text("accuracy (%)", TICK_EM, Align::End, (columns[1], base), FRAME);
+    scene.colored_text("trials", TICK_EM, Align::End, (columns[2], base), FRAME);
     let line = row(0) + ROW / 2.0;
     scene.rule((columns[0], line), (columns[2], line), 0.5, GRID);
     let winner = findings.winner();
@@ -153,31 +153,30 @@ fn settings(scene: &mut Scene, findings: &Analysis, looks: &[Option<Look>], oute
             accuracy = format!("best: {accuracy}");
         }
         let start = columns[0] + 44.0;
-        let room = columns[1] - width(&accuracy, TICK_EM)? - 10.0 - start;
-        scene.text(&fit(&name(findings, group), TICK_EM, room)?, TICK_EM, At::Start, (start, base));
-        scene.text(&accuracy, TICK_EM, At::End, (columns[1], base));
-        let ok =
-            group.trials.iter().filter(|&&i| findings.trials[i].status == crate::tables::Status::Ok).count();
+        let room = columns[1] - width(&accuracy, TICK_EM) - 10.0 - start;
+        scene.text(&fit(&name(findings, group), TICK_EM, room), TICK_EM, Align::Start, (start, base));
+        scene.text(&accuracy, TICK_EM, Align::End, (columns[1], base));
+        let ok = group.trials.iter().filter(|&&i| findings.trials[i].status == Status::Ok).count();
         let of = group.trials.len();
         let count = if ok == of { of.to_string() } else { format!("{ok} of {of}") };
-        scene.text(&count, TICK_EM, At::End, (columns[2], base));
+        scene.text(&count, TICK_EM, Align::End, (columns[2], base));
     }
     if grey > 0 {
         let y = row(named.len() + 1);
         Sign::Faint.draw(scene, [columns[0], columns[0] + 36.0], y);
         let text = format!("{grey} other settings, less accurate");
-        scene.text(&text, TICK_EM, At::Start, (columns[0] + 44.0, y + HALF_HEIGHT * TICK_EM));
+        scene.text(&text, TICK_EM, Align::Start, (columns[0] + 44.0, y + HALF_HEIGHT * TICK_EM));
     }
-    Ok(row(named.len() + 2))
+    row(named.len() + 2)
 }
 
-/// `88.49 ± 0.21`, or why there is none
-pub(in crate::plot) fn accuracy_text(findings: &Analysis, group: &Group) -> String {
+/// Text such as `88.49 ± 0.21`, or the reason why there is none
+pub fn accuracy_text(findings: &Analysis, group: &Group) -> String {
     match findings.accuracy(group) {
         Some(spread) => match spread.sd {
             Some(sd) => format!("{:.2} ± {:.2}", 100.0 * spread.mean, 100.0 * sd),
             None => format!("{:.2}", 100.0 * spread.mean),
         },
-        None => without_figures(findings, group).to_owned(),
+        None => without_metrics(findings, group).to_owned(),
     }
 }

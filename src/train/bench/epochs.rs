@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::measure::{Measurements, median, seconds};
 use super::{Bench, Net};
-use crate::config::{HiddenDims, Settings};
+use crate::config::{HiddenDims, TrainConfig};
 use crate::data::{Dataset, Split};
 use crate::error::Result;
 use crate::random::{Purpose, Random};
@@ -14,14 +14,13 @@ use crate::train::trainer::Trainer;
 /// Measures epochs of training, prediction of the test set, and of one image at a time
 pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Bench) -> Result<()> {
     let widths = &net.dims.0;
-    let hidden = HiddenDims(widths[1..widths.len() - 1].to_vec());
-    let settings = Settings {
-        hidden_dims: Some(vec![hidden]),
-        batch_size: Some(net.batch_size),
-        engine: Some(bench.engine),
-        ..Settings::default()
+    let config = TrainConfig {
+        hidden_dims: HiddenDims(widths[1..widths.len() - 1].to_vec()),
+        batch_size: net.batch_size,
+        engine: bench.engine,
+        ..TrainConfig::default()
     };
-    let mut trainer = Trainer::<f32>::new(&settings.resolve()?, data)?;
+    let mut trainer = Trainer::<f32>::new(&config, data)?;
     let stop = AtomicBool::new(false);
     let mut epoch = |epoch: u32| trainer.run_epoch(epoch, &stop, &mut |_, _| {}).seconds;
     epoch(1);

@@ -10,6 +10,7 @@ mod measure;
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::measure::Effort;
 use self::measure::Measurements;
 use super::dims::Dims;
 use crate::config::EngineChoice;
@@ -49,45 +50,6 @@ pub fn standard_nets() -> Vec<Net> {
     ]
     .map(|(widths, batch_size)| Net { dims: Dims(widths.to_vec()), batch_size })
     .to_vec()
-}
-
-/// How much time measurements take
-#[derive(Clone, Copy, Debug)]
-pub struct Effort {
-    /// Samples of each median
-    pub samples: usize,
-    /// Shortest time of a sample of a kernel, which repeats it until then, s
-    pub sample_s: f64,
-    /// Iterations of multiply-adds in registers in a sample
-    pub fma_rounds: u64,
-    /// Times that a sample reads L2
-    pub l2_rounds: usize,
-    /// Bytes that a sample reads from memory: more than any cache holds
-    pub memory_bytes: usize,
-    /// Training and test images of made-up sets
-    pub images: (usize, usize),
-}
-
-impl Effort {
-    /// Enough for medians that can be compared; as many images as Fashion-MNIST has
-    pub const FULL: Self = Self {
-        samples: 15,
-        sample_s: 0.01,
-        fma_rounds: 2_000_000,
-        l2_rounds: 2000,
-        memory_bytes: 512 << 20,
-        images: (60_000, 10_000),
-    };
-
-    /// As little as possible, to see that all works: the times mean nothing
-    pub const QUICK: Self = Self {
-        samples: 1,
-        sample_s: 0.0,
-        fma_rounds: 1000,
-        l2_rounds: 1,
-        memory_bytes: 1 << 20,
-        images: (600, 100),
-    };
 }
 
 /// What to measure, and how

@@ -1,0 +1,231 @@
+//! The settings that a person gives, on the command line or in a TOML file; any of them may be left out
+
+use std::path::Path;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use toml::{Table, Value};
+
+use super::setting::{Kind, Setting};
+use super::settings::{SETTINGS, TrainConfig, find};
+use crate::error::{Error, Result};
+
+/// Epochs of `--quick`: some seconds even on a small machine
+const QUICK_EPOCHS: i64 = 3;
+
+/// Values by the names of their settings
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings(Table);
+
+impl Settings {
+    /// The settings of `--quick`
+    pub fn quick() -> Self {
+        Self::default().with("epochs", QUICK_EPOCHS)
+    }
+
+    /// These settings with one more
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The value that was given for a setting
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// Reads a TOML file whose keys are the flags' names, with `_` or `-`; `-` is standard input
+    ///
+    /// # Errors
+    /// If it can't be read, is no TOML, or has a key or value that no setting has.
+    pub fn from_toml(path: &Path) -> Result<Self> {
+        let parse = |text: &str| {
+            let table: Table = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+            Self::from_table(table, text)
+        };
+        parse(&read(path)?).map_err(|problem| Error::Text { path: path.to_owned(), problem })
+    }
+
+    /// Reads keys that are the flags' names, with `_` or `-`
+    ///
+    /// * `text`: the file that they come from, for the line in messages
+    ///
+    /// # Errors
+    /// If a key or value is none of a setting's, or a setting stands there twice.
+    pub fn from_table(table: Table, text: &str) -> std::result::Result<Self, String> {
+        let mut given = Table::new();
+        for (key, value) in table {
+            let at = |problem: String| match line_of(text, &key) {
+                Some(line) => format!("line {line}: {problem}"),
+                None => problem,
+            };
+            let Some(setting) = find(&key) else {
+                let names = SETTINGS.iter().map(|setting| setting.name).collect::<Vec<_>>().join(", ");
+                return Err(at(format!("`{key}` is no setting; expected one of {names}")));
+            };
+            let value = setting.value_from_toml(&value).map_err(&at)?;
+            if given.insert(setting.name.to_owned(), value).is_some() {
+                let (name, flag) = (setting.name, setting.flag());
+                return Err(at(format!("{name} stands there twice, as `{name}` and as `{flag}`; keep one")));
+            }
+        }
+        Ok(Self(given))
+    }
+
+    /// These settings, and those of `other` that are missing here
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        for (name, value) in other.0 {
+            self.0.entry(name).or_insert(value);
+        }
+        self
+    }
+
+    /// All settings, with defaults for those that are missing
+    ///
+    /// # Errors
+    /// If a value is outside its range.
+    pub fn resolve(self) -> Result<TrainConfig> {
+        TrainConfig::from_values(&self.0)
+    }
+}
+
+/// The text of a file, or of standard input if the path is `-`
+pub fn read(path: &Path) -> Result<String> {
+    let text = match path.as_os_str() == "-" {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(path),
+    };
+    text.map_err(Error::reading(path))
+}
+
+/// The line, counted from 1, that begins with `key`
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let begins = |line: &str| {
+        let rest = line.trim_start().trim_start_matches(['"', '\'']).strip_prefix(key);
+        rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with('='))
+    };
+    text.lines().position(begins).map(|at| at + 1)
+}
+
+fn arg(setting: &'static Setting) -> Arg {
+    let help = match setting.default {
+        "" | "false" => setting.help.to_owned(),
+        default => format!("{} [default: {}]", setting.help, default.replace('x', " ")),
+    };
+    let parse = |text: &str| setting.value(text);
+    let arg = Arg::new(setting.name).long(setting.flag()).value_name(setting.value_name).help(help);
+    match setting.kind {
+        Kind::Choice(names) => arg.value_parser(PossibleValuesParser::new(names()).map(Value::String)),
+        Kind::Dims => arg.num_args(1..).value_delimiter(',').action(ArgAction::Append).value_parser(parse),
+        Kind::Switch => {
+            arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_parser(parse)
+        }
+        Kind::Integer | Kind::Number => arg.allow_negative_numbers(true).value_parser(parse),
+        Kind::Word => arg.value_parser(ValueParser::new(parse)),
+    }
+}
+
+impl clap::Args for Settings {
+    fn augment_args(command: Command) -> Command {
+        SETTINGS.iter().fold(command, |command, setting| command.arg(arg(setting)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for Settings {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let mut settings = Self::default();
+        settings.update_from_arg_matches(matches)?;
+        Ok(settings)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+        for setting in &SETTINGS {
+            let Some(values) = matches.get_many::<Value>(setting.name) else { continue };
+            // Only the list of widths has more than one value.
+            let words: Vec<_> = values.clone().map(super::setting::text).collect();
+            let value = match &words[..] {
+                [_] => values.last().cloned().ok_or_else(String::new),
+                words => setting.value(&words.join("x")),
+            };
+            let problem = |_| {
+                let message = "--hidden-dims: expected widths or `none`, not both\n";
+                clap::Error::raw(clap::error::ErrorKind::ValueValidation, message)
+            };
+            self.0.insert(setting.name.to_owned(), value.map_err(problem)?);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{CsvDialect, Dtype};
+
+    fn parse(text: &str) -> std::result::Result<Settings, String> {
+        Settings::from_table(toml::from_str(text).unwrap(), text)
+    }
+
+    #[test]
+    fn a_written_config_reads_back_to_the_same() {
+        for dims in ["none", "7", "128x64"] {
+            let config = TrainConfig {
+                data: Some("some \"where\"".to_owned()),
+                hidden_dims: dims.parse().unwrap(),
+                learning_rate: 0.1 + 0.2,
+                dtype: Dtype::F64,
+                csv_dialect: CsvDialect::ExcelEu,
+                ..TrainConfig::default()
+            };
+            let again = parse(&config.to_toml().unwrap()).unwrap().resolve().unwrap();
+            assert_eq!(again, config);
+        }
+    }
+
+    #[test]
+    fn toml_keys_may_be_written_like_the_flags() {
+        let config = parse("batch-size = 7\nhidden-dims = \"32x16\"").unwrap().resolve().unwrap();
+        assert_eq!((config.batch_size, config.hidden_dims.to_string()), (7, "32x16".to_owned()));
+    }
+
+    #[test]
+    fn unknown_keys_wrong_types_and_doubled_settings_are_named_with_their_line() {
+        for (text, message) in [
+            ("epochs = 1\nlearnign_rate = 1.0", "line 2: `learnign_rate` is no setting"),
+            ("epochs = \"a\"", "line 1: epochs: `a`"),
+            ("\"batch-size\" = 1.5", "line 1: batch_size: `1.5`"),
+            ("batch_size = 1\nbatch-size = 2", "line 2: batch_size stands there twice"),
+            ("activation = \"rleu\"", "relu or sigmoid"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn values_outside_their_range_are_refused() {
+        for bad in [
+            "batch_size = 0",
+            "learning_rate = -0.1",
+            "learning_rate = nan",
+            "learning_rate = inf",
+            "momentum = 1.0",
+            "momentum = -0.5",
+            "weight_decay = -1.0",
+            "val_split = 1.0",
+            "val_split = -0.1",
+            "seed = 1000000000000000",
+            "threads = 0",
+            "epochs = 4294967296",
+        ] {
+            let error = parse(bad).unwrap().resolve().unwrap_err();
+            assert!(matches!(error, Error::Setting { .. }), "{bad}: {error}");
+        }
+    }
+}

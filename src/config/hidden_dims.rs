@@ -1,0 +1,65 @@
+//! The widths of the hidden layers
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The largest width; more needs more memory than any machine has, so it is probably a typing error
+const WIDTH_MAX: usize = 10_000_000;
+
+/// Widths of the hidden layers: `128x64` as text, `none` without any
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HiddenDims(pub Vec<usize>);
+
+impl fmt::Display for HiddenDims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        f.write_str(&self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("x"))
+    }
+}
+
+impl FromStr for HiddenDims {
+    type Err = String;
+
+    /// `none`, or widths separated by `x`, commas or spaces
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().eq_ignore_ascii_case("none") {
+            return Ok(Self(Vec::new()));
+        }
+        let width = |part: &str| match part.parse() {
+            Ok(width @ 1..=WIDTH_MAX) => Ok(width),
+            _ => Err(format!(
+                "`{part}` is no width; expected `none`, or numbers from 1 to {WIDTH_MAX} as 128x64"
+            )),
+        };
+        text.split(['x', ',', ' ']).map(str::trim).map(width).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl Serialize for HiddenDims {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for HiddenDims {
+    /// Reads the text form
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_that_are_missing_or_no_numbers_are_refused() {
+        for bad in ["0", "", "128x", "-3", "abc", "1e3", "99999999999999999999", "none,3"] {
+            assert!(bad.parse::<HiddenDims>().is_err(), "{bad}");
+        }
+    }
+}

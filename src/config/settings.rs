@@ -1,0 +1,344 @@
+//! The table of settings: every setting of a run, its default, range and meaning, once
+//!
+//! A new setting is a row of [`SETTINGS`] and a field of [`TrainConfig`]. Its flag, its key in TOML files, its range
+//! check, its axis of a sweep, its column and its place in the command that repeats a run follow from the row.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::setting::{Kind, Range, Setting};
+use super::{CsvDialect, Dtype, EngineChoice, HiddenDims};
+use crate::error::{Error, Result};
+use crate::nn::layers::Activation;
+
+const NOT_NEGATIVE: Range = Range::Closed(0.0, f64::MAX, "a finite number, 0 or more");
+const SHARE: Range = Range::HalfOpen(0.0, 1.0, "0 or more and below 1");
+
+/// All settings, in the order in which the help, tables and pictures show them
+pub static SETTINGS: [Setting; 16] = [
+    Setting {
+        name: "hidden_dims",
+        kind: Kind::Dims,
+        default: "128x64",
+        range: Range::Any,
+        value_name: "WIDTH",
+        help: "Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "activation",
+        kind: Kind::Choice(names::<Activation>),
+        default: "relu",
+        range: Range::Any,
+        value_name: "NAME",
+        help: "Activation after each hidden layer",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "learning_rate",
+        kind: Kind::Number,
+        default: "0.01",
+        range: NOT_NEGATIVE,
+        value_name: "ETA",
+        help: "Step size η of gradient descent",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "momentum",
+        kind: Kind::Number,
+        default: "0.9",
+        range: SHARE,
+        value_name: "MU",
+        help: "Momentum μ, 0 or more and below 1",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "weight_decay",
+        kind: Kind::Number,
+        default: "0",
+        range: NOT_NEGATIVE,
+        value_name: "LAMBDA",
+        help: "Weight decay λ of weights and biases",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "batch_size",
+        kind: Kind::Integer,
+        default: "64",
+        range: Range::Closed(1.0, f64::MAX, "1 or more"),
+        value_name: "N",
+        help: "Images per training step",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "epochs",
+        kind: Kind::Integer,
+        default: "30",
+        range: Range::Closed(0.0, u32::MAX as f64, "0 to 4294967295"),
+        value_name: "N",
+        help: "Passes over the training set; 0 only writes the initial weights",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "no_shuffle",
+        kind: Kind::Switch,
+        default: "false",
+        range: Range::Any,
+        value_name: "BOOL",
+        help: "Take the batches in the order of the file, the same in every epoch",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "val_split",
+        kind: Kind::Number,
+        default: "0",
+        range: SHARE,
+        value_name: "SHARE",
+        help: "Share of the training images of each class that is held out and validated on after each epoch, \
+               0 or more and below 1",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "dtype",
+        kind: Kind::Choice(names::<Dtype>),
+        default: "f32",
+        range: Range::Any,
+        value_name: "TYPE",
+        help: "Element type of the net",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "engine",
+        kind: Kind::Choice(names::<EngineChoice>),
+        default: "auto",
+        range: Range::Any,
+        value_name: "NAME",
+        help: "Backend that computes the layers; `auto` is `fused` where the processor has AVX2 and FMA. Results of the \
+               backends differ by rounding",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "seed",
+        kind: Kind::Integer,
+        default: "42",
+        // A spreadsheet keeps 15 digits.
+        range: Range::HalfOpen(0.0, 1e15, "below 10^15"),
+        value_name: "N",
+        help: "Random seed for initial weights and batch order",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "threads",
+        kind: Kind::Integer,
+        default: "",
+        range: Range::Closed(1.0, 1024.0, "1 to 1024"),
+        value_name: "N",
+        help: "Threads to compute with; the results do not depend on it [default: as many cores as make the net faster]",
+        affects_results: false,
+        sweepable: true,
+    },
+    Setting {
+        name: "data",
+        kind: Kind::Word,
+        default: "",
+        range: Range::Any,
+        value_name: "DIR",
+        help: "Folder of IDX files (plain or gzip), or `synthetic` for a built-in set [default: $CHAINRULE_DATA, \
+               data/fashion-mnist, /usr/share/datasets/fashion-mnist]",
+        affects_results: true,
+        sweepable: true,
+    },
+    Setting {
+        name: "out",
+        kind: Kind::Word,
+        default: "results",
+        range: Range::Any,
+        value_name: "DIR",
+        help: "Folder for the run's folder and runs.csv",
+        affects_results: false,
+        sweepable: false,
+    },
+    Setting {
+        name: "csv_dialect",
+        kind: Kind::Choice(names::<CsvDialect>),
+        default: "standard",
+        range: Range::Any,
+        value_name: "NAME",
+        help: "How CSV files are written",
+        affects_results: true,
+        sweepable: false,
+    },
+];
+
+/// Every setting of a training run, in the order of config.toml
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainConfig {
+    /// Source of the data; `None`: search the default folders
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// Widths of the hidden layers
+    pub hidden_dims: HiddenDims,
+    /// Activation after each hidden layer
+    pub activation: Activation,
+    /// Passes over the training set
+    pub epochs: u32,
+    /// Images per training step
+    pub batch_size: usize,
+    /// Step size η
+    pub learning_rate: f64,
+    /// Momentum μ
+    pub momentum: f64,
+    /// Weight decay λ
+    pub weight_decay: f64,
+    /// Random seed
+    pub seed: u64,
+    /// Element type of the net
+    pub dtype: Dtype,
+    /// Backend that computes the layers
+    pub engine: EngineChoice,
+    /// Share of the training images that is held out
+    pub val_split: f64,
+    /// Whether the batches are in the order of the file
+    pub no_shuffle: bool,
+    /// Threads to compute with; `None`: as many as make the net faster
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+    /// Folder for the run's folder and runs.csv
+    pub out: PathBuf,
+    /// How CSV files are written
+    pub csv_dialect: CsvDialect,
+}
+
+/// A setting that only sweeps know: it is another way to say `hidden_dims`
+const fn short_form(name: &'static str, help: &'static str) -> Setting {
+    Setting {
+        name,
+        kind: Kind::Integer,
+        default: "",
+        range: Range::Any,
+        value_name: "N",
+        help,
+        affects_results: true,
+        sweepable: true,
+    }
+}
+
+/// Short forms of `hidden_dims` for sweeps
+pub static SHORT_FORMS: [Setting; 2] = [
+    short_form("hidden_dim", "Width of the hidden layers: one layer, unless num_layers says otherwise"),
+    short_form("num_layers", "Number of hidden layers, each 128 wide unless hidden_dim says otherwise"),
+];
+
+/// Finds a setting of a run by its name, with `_` or `-`
+pub fn find(name: &str) -> Option<&'static Setting> {
+    let name = name.trim().replace('-', "_");
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// The settings that a sweep can vary, with the short forms after `hidden_dims`
+pub fn sweepable() -> impl Iterator<Item = &'static Setting> {
+    let (first, rest) = SETTINGS.split_at(1);
+    first.iter().chain(&SHORT_FORMS).chain(rest).filter(|setting| setting.sweepable)
+}
+
+fn names<C: ValueEnum>() -> Vec<String> {
+    let values = C::value_variants().iter().filter_map(C::to_possible_value);
+    values.map(|value| value.get_name().to_owned()).collect()
+}
+
+impl Default for TrainConfig {
+    /// The default run
+    fn default() -> Self {
+        Self::from_values(&Table::new()).unwrap_or_else(|e| unreachable!("the defaults are valid: {e}"))
+    }
+}
+
+impl TrainConfig {
+    /// The settings in `values`, and defaults for the others
+    ///
+    /// # Errors
+    /// If a value is outside its range.
+    pub fn from_values(values: &Table) -> Result<Self> {
+        let mut all = values.clone();
+        for setting in &SETTINGS {
+            let found = all.get(setting.name).cloned().or_else(|| setting.default_value());
+            let Some(value) = found else { continue };
+            if let Some(expected) = setting.out_of_range(&value) {
+                let (expected, found) = (expected.to_owned(), super::setting::text(&value));
+                return Err(Error::Setting { name: setting.name, expected, found });
+            }
+            all.insert(setting.name.to_owned(), value);
+        }
+        let problem = |e: toml::de::Error| Error::Text { path: "settings".into(), problem: e.to_string() };
+        Value::Table(all).try_into().map_err(problem)
+    }
+
+    /// The settings as TOML values, by their names
+    ///
+    /// # Errors
+    /// If a path is not UTF-8.
+    pub fn to_values(&self) -> Result<Table> {
+        Table::try_from(self).map_err(|e| Error::Text { path: "config.toml".into(), problem: e.to_string() })
+    }
+
+    /// The text of config.toml, from which [`super::Settings::from_toml`] reads the same settings
+    ///
+    /// # Errors
+    /// If a path is not UTF-8.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::Text { path: "config.toml".into(), problem: e.to_string() })
+    }
+
+    /// Widths from features to classes
+    pub fn dims(&self, features: usize, classes: usize) -> Vec<usize> {
+        [&[features], &self.hidden_dims.0[..], &[classes]].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_default_run() {
+        let config = TrainConfig::default();
+        assert_eq!(config.hidden_dims.to_string(), "128x64");
+        assert_eq!((config.epochs, config.batch_size, config.seed), (30, 64, 42));
+        assert_eq!((config.learning_rate, config.momentum, config.weight_decay), (0.01, 0.9, 0.0));
+    }
+
+    #[test]
+    fn every_row_is_a_field_and_every_field_a_row() {
+        let config = TrainConfig { data: Some("a".into()), threads: Some(1), ..TrainConfig::default() };
+        let fields = config.to_values().unwrap();
+        let mut names: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        let mut keys: Vec<_> = fields.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        keys.sort_unstable();
+        assert_eq!(names, keys);
+    }
+
+    #[test]
+    fn every_row_has_help_and_a_default_within_its_range() {
+        for setting in SETTINGS.iter().chain(&SHORT_FORMS) {
+            assert!(setting.help.len() > 10, "{}", setting.name);
+            let default = setting.default_value();
+            assert!(default.is_none_or(|value| setting.out_of_range(&value).is_none()), "{}", setting.name);
+        }
+    }
+}

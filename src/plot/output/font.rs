@@ -1,0 +1,76 @@
+//! The embedded font: how wide texts are, and how long texts are shortened
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, MetadataProvider};
+
+/// The font file; assets/fonts/README.md lists its characters
+pub static BYTES: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-subset.ttf");
+/// The fonts that the SVG names: the embedded one, then one with nearly the same widths
+pub const FAMILIES: &str = "DejaVu Sans, Verdana, sans-serif";
+
+/// Widths of the font's characters, in ems
+static ADVANCES: LazyLock<HashMap<char, f64>> = LazyLock::new(|| {
+    let Ok(font) = FontRef::new(BYTES) else { return HashMap::new() };
+    let metrics = font.glyph_metrics(Size::new(1.0), LocationRef::default());
+    let advance = |(c, glyph)| Some((char::from_u32(c)?, f64::from(metrics.advance_width(glyph)?)));
+    font.charmap().mappings().filter_map(advance).collect()
+});
+
+/// Width of `text` in units, set in a font size of `em` units
+///
+/// A character that the font lacks counts as 1 em: most such characters are Chinese, Japanese or Korean.
+pub fn width(text: &str, em: f64) -> f64 {
+    printable(text).chars().map(|c| ADVANCES.get(&c).unwrap_or(&1.0) * em).sum()
+}
+
+/// `text` with blanks in place of characters that XML forbids or that have no glyph
+pub fn printable(text: &str) -> String {
+    let forbidden = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().map(|c| if forbidden(c) { ' ' } else { c }).collect()
+}
+
+/// `text` if it is at most `limit` units wide, otherwise its head and tail with `…` between them
+pub fn fit(text: &str, em: f64, limit: f64) -> String {
+    fit_where(text, |text| width(text, em) <= limit)
+}
+
+fn fit_where(text: &str, fits: impl Fn(&str) -> bool) -> String {
+    const LONGEST: usize = 200;
+    if text.chars().nth(LONGEST).is_none() && fits(text) {
+        return text.to_owned();
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let shorter = |kept: usize| {
+        let (head, tail) = (&chars[..kept.div_ceil(2)], &chars[chars.len() - kept / 2..]);
+        head.iter().chain(['…'].iter()).chain(tail).collect::<String>()
+    };
+    let lengths = (2..chars.len().min(LONGEST)).rev();
+    lengths.map(shorter).find(|text| fits(text)).unwrap_or_else(|| "…".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_lose_their_middle() {
+        let narrow = |text: &str| text.chars().count() <= 5;
+        assert_eq!(fit_where("abcde", narrow), "abcde");
+        assert_eq!(fit_where("abcdefgh", narrow), "ab…gh");
+    }
+
+    #[test]
+    fn characters_that_the_font_lacks_are_an_em_wide() {
+        assert_eq!(width("図表", 10.0), 20.0);
+        assert!(width("mm", 10.0) < 20.0);
+    }
+
+    #[test]
+    fn the_embedded_font_has_the_widths_of_dejavu_sans() {
+        // Advances of DejaVu Sans 2.37, in 1/2048 em: a 1255, space 651, … 2048
+        assert_eq!(width("a …", 2048.0), 1255.0 + 651.0 + 2048.0);
+    }
+}
