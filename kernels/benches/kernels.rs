@@ -1,6 +1,6 @@
 //! Kernels at the shapes that training gives them
 //!
-//! For products one item is one flop, so that Gitem/s reads as GFLOP/s; elsewhere one item is one number.
+//! For products one item is one flop, so that Gitem/s is GFLOP/s; otherwise one item is one element.
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
@@ -24,10 +24,10 @@ const LAYERS: &[Layer] = &[
     ("wide, second layer", 128, 512, 512),
 ];
 
-/// Calls of a kernel in one region of a team: entering it costs as much as some of them
+/// Calls of a kernel in one scope of a team, since entering it takes as long as some of them
 const CALLS: usize = 200;
 
-/// Times `CALLS` calls in a row with a team of `threads`, as an epoch makes them; `items` is that of one call
+/// Times `CALLS` calls in a row with a team of `threads`, as in an epoch; one call has `items` items
 fn in_team(bencher: Bencher<'_, '_>, threads: usize, items: usize, mut call: impl FnMut() + Send) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     bencher.counter(ItemsCount::new(CALLS * items)).bench_local(|| {
@@ -39,7 +39,7 @@ fn numbers(len: usize) -> Vec<f32> {
     (0..len).map(|i| (i % 101) as f32 / 50.5 - 1.0).collect()
 }
 
-/// The same with half of them 0, by chance, as in images and behind a ReLU
+/// The same with a random half of them 0, as in images and after a ReLU
 fn half_zeros(len: usize) -> Vec<f32> {
     let mut random = 1u32;
     let mut coin = || {
@@ -51,14 +51,14 @@ fn half_zeros(len: usize) -> Vec<f32> {
 
 fn forward<const THREADS: usize>(
     bencher: Bencher<'_, '_>,
-    kind: Backend,
+    backend: Backend,
     x: fn(usize) -> Vec<f32>,
     &(_, m, k, n): &Layer,
 ) {
     let (x, w, b, mut y) = (x(m * k), numbers(k * n), numbers(n), numbers(m * n));
-    let mut engine = DenseKernels::new(kind);
+    let mut layer = DenseKernels::new(backend);
     in_team(bencher, THREADS, 2 * m * k * n, || {
-        engine.affine(
+        layer.affine(
             View::new(&x, m, k),
             View::new(&w, k, n),
             &b,
@@ -86,19 +86,19 @@ fn forward_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, layer:
 /// dX, dW and the step with momentum
 fn backward<const THREADS: usize>(
     bencher: Bencher<'_, '_>,
-    kind: Backend,
+    backend: Backend,
     x: fn(usize) -> Vec<f32>,
     &(_, m, k, n): &Layer,
 ) {
     let (x, dy, mut dx) = (x(m * k), x(m * n), numbers(m * k));
     let (mut w, mut b, mut v) = (numbers(k * n), numbers(n), numbers((k + 1) * n));
-    let mut engine = DenseKernels::new(kind);
+    let mut layer = DenseKernels::new(backend);
     let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0 };
     in_team(bencher, THREADS, 4 * m * k * n, || {
         let (vw, vb) = v.split_at_mut(k * n);
         let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw, vb } };
         let to = Some((&mut dx[..], Activation::Relu));
-        engine.affine_backward(View::new(&x, m, k), View::new(&dy, m, n), &mut w, to, step);
+        layer.affine_backward(View::new(&x, m, k), View::new(&dy, m, n), &mut w, to, step);
     });
 }
 

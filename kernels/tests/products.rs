@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
+#[path = "../../tests/support/left_out.rs"]
+mod left_out;
+
 use chainrule_kernels::{
     Activation, Backend, DenseKernels, Gradient, Scalar, SgdRule, SgdStep, View, ViewMut, gemm, sgd, team,
 };
+use left_out::left_out;
 
-/// Around a vector, a tile, a piece and a block
+/// Sides around a vector, a tile, a task and a block
 const SHAPES: [(usize, usize, usize); 20] = [
     (0, 3, 2),
     (0, 784, 5),
@@ -30,7 +34,7 @@ const SHAPES: [(usize, usize, usize); 20] = [
     (40, 1050, 37),
 ];
 
-/// In [−1, 1], not symmetric, with no two rows alike
+/// Numbers in [−1, 1], not symmetric, with no two rows alike
 fn numbers<T: Scalar>(len: usize, salt: usize) -> Vec<T> {
     (0..len).map(|i| T::from_f64(((i * 7919 + salt * 104_729) % 2003) as f64 / 1001.0 - 1.0)).collect()
 }
@@ -45,7 +49,7 @@ fn half_zeros<T: Scalar>(len: usize, salt: usize) -> Vec<T> {
     x
 }
 
-/// `A[i,p]` of a matrix stored as it is or transposed
+/// Element (i, j) of a matrix that is stored as it is or transposed
 fn at<T: Scalar>(data: &[T], rows: usize, cols: usize, transposed: bool, i: usize, j: usize) -> f64 {
     data[if transposed { j * rows + i } else { i * cols + j }].to_f64()
 }
@@ -54,7 +58,7 @@ fn view<T>(data: &[T], rows: usize, cols: usize, transposed: bool) -> View<'_, T
     if transposed { View::new(data, cols, rows).t() } else { View::new(data, rows, cols) }
 }
 
-/// Calls `multiply` for all shapes and transposes and holds its result against the plain loop
+/// Compares `multiply` with the plain loop, for all shapes and transposes
 fn check<T: Scalar>(multiply: impl Fn(View<'_, T>, View<'_, T>, &[T], ViewMut<'_, T>)) {
     for (m, k, n) in SHAPES {
         for (a_t, b_t) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -78,25 +82,28 @@ fn check<T: Scalar>(multiply: impl Fn(View<'_, T>, View<'_, T>, &[T], ViewMut<'_
     }
 }
 
-/// The engines that this processor has
-fn engines() -> impl Iterator<Item = Backend> {
-    [Backend::Fused, Backend::Matrixmultiply].into_iter().filter(|kind| kind.is_available())
+/// The backends that this processor can run
+fn backends() -> Vec<Backend> {
+    let (can_run, cannot): (Vec<_>, Vec<_>) =
+        [Backend::Fused, Backend::Matrixmultiply].into_iter().partition(|backend| backend.is_available());
+    cannot.iter().for_each(|backend| left_out(&format!("the backend {backend:?}"), "it needs AVX2"));
+    can_run
 }
 
 fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
     View::new(data, rows, cols)
 }
 
-/// Holds forward products with every activation against the plain loop
-fn check_affine<T: Scalar>(kind: Backend) {
-    let mut engine = DenseKernels::<T>::new(kind);
+/// Compares forward products with the plain loop, for every activation
+fn check_affine<T: Scalar>(backend: Backend) {
+    let mut kernels = DenseKernels::<T>::new(backend);
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let x = if zeros { half_zeros::<T>(m * k, 1) } else { numbers(m * k, 1) };
         let (w, b) = (numbers::<T>(k * n, 2), numbers::<T>(n, 3));
         for f in [Activation::Identity, Activation::Relu, Activation::Sigmoid] {
             // The old content must not be read.
             let mut y = vec![T::from_f64(f64::NAN); m * n];
-            engine.affine(matrix(&x, m, k), matrix(&w, k, n), &b, f, ViewMut::new(&mut y, m, n));
+            kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, f, ViewMut::new(&mut y, m, n));
             // As in `check`; the activations' slopes are at most 1, and sigmoid's own error is 8 ε.
             let tolerance = (((k + 2) * (k + 2)) as f64 + 8.0) * T::EPSILON;
             for (at, got) in y.iter().enumerate() {
@@ -111,16 +118,16 @@ fn check_affine<T: Scalar>(kind: Backend) {
                 let got = got.to_f64();
                 assert!(
                     (want - got).abs() <= tolerance,
-                    "{kind:?} {f:?} {m}×{k}×{n} [{i}, {j}]: {got}, not {want}"
+                    "{backend:?} {f:?} {m}×{k}×{n} [{i}, {j}]: {got}, not {want}"
                 );
             }
         }
     }
 }
 
-/// Holds all three gradients against plain loops, and a step against stored gradients and `sgd`
-fn check_backward<T: Scalar>(kind: Backend) {
-    let (mut engine, nan) = (DenseKernels::<T>::new(kind), T::from_f64(f64::NAN));
+/// Compares all three gradients with plain loops, and a step with stored gradients and `sgd`
+fn check_backward<T: Scalar>(backend: Backend) {
+    let (mut kernels, nan) = (DenseKernels::<T>::new(backend), T::from_f64(f64::NAN));
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let make = if zeros { half_zeros::<T> } else { numbers::<T> };
         let (x, dy, w) = (make(m * k, 1), make(m * n, 2), numbers::<T>(k * n, 3));
@@ -128,7 +135,13 @@ fn check_backward<T: Scalar>(kind: Backend) {
             let (mut dx, mut dw, mut db, mut same) =
                 (vec![nan; m * k], vec![nan; k * n], vec![nan; n], w.clone());
             let store = Gradient::Store { dw: &mut dw, db: &mut db };
-            engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut same, Some((&mut dx, f)), store);
+            kernels.affine_backward(
+                matrix(&x, m, k),
+                matrix(&dy, m, n),
+                &mut same,
+                Some((&mut dx, f)),
+                store,
+            );
             assert_eq!(same, w);
             let tolerance = |len: usize| ((len + 4) * (len + 2)) as f64 * T::EPSILON;
             for at in 0..m * k {
@@ -149,17 +162,17 @@ fn check_backward<T: Scalar>(kind: Backend) {
                 // |y (1 − y)| ≤ 2 for y in [−1, 1]
                 assert!(
                     (want - dx[at].to_f64()).abs() <= 2.0 * tolerance(n),
-                    "{kind:?} {f:?} dx {m}×{k}×{n}"
+                    "{backend:?} {f:?} dx {m}×{k}×{n}"
                 );
             }
             for (at, dw) in dw.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
                 let want: f64 = (0..m).map(|p| x[p * k + i].to_f64() * dy[p * n + j].to_f64()).sum();
-                assert!((want - dw.to_f64()).abs() <= tolerance(m), "{kind:?} dw {m}×{k}×{n}");
+                assert!((want - dw.to_f64()).abs() <= tolerance(m), "{backend:?} dw {m}×{k}×{n}");
             }
             for j in 0..n {
                 let want: f64 = (0..m).map(|p| dy[p * n + j].to_f64()).sum();
-                assert!((want - db[j].to_f64()).abs() <= tolerance(m), "{kind:?} db {m}×{k}×{n}");
+                assert!((want - db[j].to_f64()).abs() <= tolerance(m), "{backend:?} db {m}×{k}×{n}");
             }
             for (mu, lambda) in [(0.0, 0.01), (0.9, 0.01), (0.9, 0.0)] {
                 let [eta, mu, lambda] = [0.1, mu, lambda].map(T::from_f64);
@@ -175,8 +188,11 @@ fn check_backward<T: Scalar>(kind: Backend) {
                 let mut dx2 = vec![nan; m * k];
                 let step = Gradient::Step { b: &mut b2, step: SgdStep { rule, vw, vb } };
                 let to = Some((&mut dx2[..], f));
-                engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, to, step);
-                assert!(w1 == w2 && b1 == b2 && v1 == v2 && dx == dx2, "{kind:?} step, μ = {mu} {m}×{k}×{n}");
+                kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, to, step);
+                assert!(
+                    w1 == w2 && b1 == b2 && v1 == v2 && dx == dx2,
+                    "{backend:?} step, μ = {mu} {m}×{k}×{n}"
+                );
             }
         }
     }
@@ -184,17 +200,17 @@ fn check_backward<T: Scalar>(kind: Backend) {
 
 #[test]
 fn affine_maps_agree_with_the_plain_loop() {
-    for kind in engines() {
-        check_affine::<f32>(kind);
-        check_affine::<f64>(kind);
+    for backend in backends() {
+        check_affine::<f32>(backend);
+        check_affine::<f64>(backend);
     }
 }
 
 #[test]
 fn gradients_agree_with_the_plain_loop_and_steps_with_stored_gradients() {
-    for kind in engines() {
-        check_backward::<f32>(kind);
-        check_backward::<f64>(kind);
+    for backend in backends() {
+        check_backward::<f32>(backend);
+        check_backward::<f64>(backend);
     }
 }
 
@@ -207,18 +223,18 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
         let dy: Vec<T> = numbers(m * n, 2).into_iter().map(small).collect();
         let [eta, mu, lambda] = [0.1, 0.9, 0.0].map(T::from_f64);
         let rule = SgdRule { eta, mu, lambda };
-        for kind in engines() {
-            let mut engine = DenseKernels::<T>::new(kind);
+        for backend in backends() {
+            let mut kernels = DenseKernels::<T>::new(backend);
             let (mut w, mut dw, mut db) = (vec![T::ZERO; k * n], vec![T::ZERO; k * n], vec![T::ZERO; n]);
             let store = Gradient::Store { dw: &mut dw, db: &mut db };
-            engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, None, store);
+            kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, None, store);
             let start: Vec<T> = numbers(k * n, 3).into_iter().map(small).collect();
             let (mut v1, mut v2, mut w1, mut w2) = (start.clone(), start, w.clone(), w);
             sgd(rule, &mut w1, &mut v1, &dw);
             let (mut b, mut vb) = (vec![T::ZERO; n], vec![T::ZERO; n]);
             let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw: &mut v2, vb: &mut vb } };
-            engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, None, step);
-            assert!(v1 == v2 && w1 == w2, "{kind:?}");
+            kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, None, step);
+            assert!(v1 == v2 && w1 == w2, "{backend:?}");
             let dropped = v1.iter().filter(|&&v| v == T::ZERO).count();
             assert!(dropped > 50 && dropped < k * n - 50, "{dropped} of {} are 0", k * n);
         }
@@ -247,16 +263,16 @@ fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let run = |kind: Backend, threads: usize, zeros: bool, (m, k, n): (usize, usize, usize)| {
+    let run = |backend: Backend, threads: usize, zeros: bool, (m, k, n): (usize, usize, usize)| {
         let make = if zeros { half_zeros } else { numbers };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let (x, dy, b) = (make(m * k, 1), make(m * n, 2), numbers::<f32>(n, 3));
         let (mut w, mut y, mut dx) = (numbers::<f32>(k * n, 4), vec![f32::NAN; m * n], vec![f32::NAN; m * k]);
         let (mut db, mut vw) = (b.clone(), vec![0.5; k * n]);
-        let mut engine = DenseKernels::new(kind);
+        let mut kernels = DenseKernels::new(backend);
         pool.install(|| {
             team::scope(|| {
-                engine.affine(
+                kernels.affine(
                     matrix(&x, m, k),
                     matrix(&w, k, n),
                     &b,
@@ -266,20 +282,20 @@ fn any_number_of_threads_gives_the_same_bits() {
                 let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
                 let step = Gradient::Step { b: &mut db, step: SgdStep { rule, vw: &mut vw, vb: &mut [] } };
                 let to = Some((&mut dx[..], Activation::Relu));
-                engine.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
+                kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
             });
         });
         [y, dx, w, vw, db]
     };
-    for kind in engines() {
+    for backend in backends() {
         for shape in
             [(64, 784, 128), (64, 128, 64), (512, 784, 128), (64, 64, 10), (33, 700, 97), (128, 512, 512)]
         {
             for zeros in [false, true] {
-                let one = run(kind, 1, zeros, shape);
+                let one = run(backend, 1, zeros, shape);
                 for threads in [2, 3, 5, 8] {
-                    let same = run(kind, threads, zeros, shape) == one;
-                    assert!(same, "{kind:?} {threads} threads, {shape:?}, zeros: {zeros}");
+                    let same = run(backend, threads, zeros, shape) == one;
+                    assert!(same, "{backend:?} {threads} threads, {shape:?}, zeros: {zeros}");
                 }
             }
         }

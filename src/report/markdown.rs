@@ -283,7 +283,7 @@ mod tests {
         assert!(text.contains("test metrics picked the winner"), "{text}");
         assert!(
             text.contains(
-                "    chainrule train --hidden-dims 64 --epochs 5 --learning-rate 0.1 --seed 1 --data d\n"
+                "    chainrule train --hidden-dims 64 --learning-rate 0.1 --epochs 5 --seed 1 --data d\n"
             ),
             "{text}"
         );

@@ -188,6 +188,7 @@ mod tests {
             ("learning_rate", "NAME=VALUES"),
             ("learnign_rate=1", "can't be varied"),
             ("out=a", "can't be varied"),
+            ("activation=rleu", "relu or sigmoid"),
             ("learning_rate=", "``"),
             ("learning_rate=0.1,abc", "`abc`"),
             ("learning_rate=nan", "`nan`"),

@@ -364,7 +364,6 @@ mod tests {
             &["epochs=1", "epochs=2"][..],
             &["hidden_dims=3", "hidden_dim=3"],
             &["learning_rate=-1"],
-            &["activation=rleu"],
             &["seed=1..100000", "epochs=1..3"],
             &["hidden_dim=0"],
             &["num_layers=2000"],

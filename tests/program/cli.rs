@@ -341,6 +341,16 @@ fn engines_and_the_portable_path_differ_by_rounding_only() {
 }
 
 #[test]
+fn an_unknown_simd_level_is_a_usage_error_that_names_the_levels() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        launch(CHAINRULE, folder.path()).args(["info", "."]).env("CHAINRULE_SIMD", "axv2").output().unwrap();
+    assert_eq!(code(&output), Some(2));
+    let expected = "error: CHAINRULE_SIMD is `axv2`, expected avx512, avx2 or portable\n";
+    assert_eq!(text(&output.stderr), expected);
+}
+
+#[test]
 fn avx2_and_avx512_give_the_same_bits() {
     if simd_level() < SimdLevel::Avx512 {
         return left_out("AVX2 and AVX-512 give the same bits", "this processor has no AVX-512");

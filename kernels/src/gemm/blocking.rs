@@ -197,7 +197,12 @@ impl<T: Scalar> Gemm<T> {
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]
+#[path = "../../../tests/support/left_out.rs"]
+mod left_out;
+
+#[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
+    use super::left_out::left_out;
     use super::*;
     use crate::cpu::simd_level::{SimdLevel, simd_level};
     use crate::elementwise::sgd::SgdRule;
@@ -274,47 +279,41 @@ mod tests {
         (unpadded(n, 2, &c), unpadded(n, 2, &v))
     }
 
-    /// Says loudly that a test did not run: an empty pass is not a pass
-    fn left_out(why: &str) {
-        eprintln!("LEFT OUT: {why}");
-    }
+    const SMALL: [(usize, usize, usize); 6] =
+        [(1, 1, 1), (3, 0, 5), (3, 16, 64), (7, 63, 65), (9, 64, 128), (33, 65, 129)];
+    const LARGE: [(usize, usize, usize); 3] = [(64, 130, 300), (40, 200, 1100), (1030, 70, 66)];
 
-    fn cases() -> impl Iterator<Item = Case> {
-        let shapes = [
-            (1, 1, 1),
-            (3, 0, 5),
-            (3, 16, 64),
-            (7, 63, 65),
-            (9, 64, 128),
-            (33, 65, 129),
-            (64, 130, 300),
-            (40, 200, 1100),
-            (1030, 70, 66),
-        ];
-        let cases = move |bits: u8| {
-            let [a_transposed, b_transposed, full_init, step] = [1, 2, 4, 8].map(|bit| bits & bit > 0);
-            shapes.map(|shape| Case { shape, a_transposed, b_transposed, full_init, step })
-        };
-        (0..16).flat_map(cases)
-    }
-
-    #[test]
-    fn both_kernels_give_the_same_numbers_and_stay_inside_their_operands() {
-        fn check<T: Scalar>() {
-            for case in cases() {
-                for density in [0.0, 0.05, 0.5, 1.0] {
-                    let a = numbers::<T>(case.shape.0 * case.shape.1, 1, density);
-                    let [dense, skip_zeros] =
-                        [Kernel::Dense, Kernel::SkipZeros].map(|kernel| product(case, kernel, &a));
-                    assert!(dense == skip_zeros, "{case:?} {density}");
-                }
+    /// Computes every combination of transposes, start values and steps with both kernels
+    fn compare(shapes: &[(usize, usize, usize)]) {
+        fn check<T: Scalar>(case: Case) {
+            for density in [0.0, 0.05, 0.5, 1.0] {
+                let a = numbers::<T>(case.shape.0 * case.shape.1, 1, density);
+                let [dense, skip_zeros] =
+                    [Kernel::Dense, Kernel::SkipZeros].map(|kernel| product(case, kernel, &a));
+                assert!(dense == skip_zeros, "{case:?} {density}");
             }
         }
         if simd_level() == SimdLevel::Portable {
-            return left_out("the level is Portable, and these kernels need AVX2");
+            return left_out("the kernels of products", "they need AVX2");
         }
-        check::<f32>();
-        check::<f64>();
+        for bits in 0..16 {
+            let [a_transposed, b_transposed, full_init, step] = [1, 2, 4, 8].map(|bit| bits & bit > 0);
+            for &shape in shapes {
+                let case = Case { shape, a_transposed, b_transposed, full_init, step };
+                check::<f32>(case);
+                check::<f64>(case);
+            }
+        }
+    }
+
+    #[test]
+    fn both_kernels_give_the_same_numbers_and_stay_inside_small_operands() {
+        compare(&SMALL);
+    }
+
+    #[test]
+    fn both_kernels_give_the_same_numbers_and_stay_inside_large_operands() {
+        compare(&LARGE);
     }
 
     #[test]
@@ -339,7 +338,7 @@ mod tests {
             }
         }
         if simd_level() == SimdLevel::Portable {
-            return left_out("the level is Portable, and these kernels need AVX2");
+            return left_out("the kernels of products", "they need AVX2");
         }
         check::<f32>();
         check::<f64>();

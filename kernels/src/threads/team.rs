@@ -12,7 +12,7 @@
 //! Reading a cache line that another core wrote last takes 50 to 500 ns, as long as a task of a small net. So threads
 //! share few lines in a loop: the signal, a counter for each share of tasks, and the number of tasks that are done.
 //!
-//! `team/model.rs` checks the protocol under all interleavings that the memory model allows.
+//! `team/model.rs` checks the protocol with `loom`.
 
 #[cfg(all(test, loom))]
 mod model;
