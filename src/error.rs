@@ -157,7 +157,7 @@ pub enum Error {
         found: String,
     },
     /// A setting is outside its range
-    #[error("{name} is {found}, expected {expected}")]
+    #[error("{} is {found}, expected {expected}", .name.replace('_', "-"))]
     Setting {
         /// The setting's name, as on the command line
         name: &'static str,

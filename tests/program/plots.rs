@@ -236,7 +236,7 @@ fn a_sweep_of_nothing_but_divergence_has_pictures_and_a_report_that_says_so() {
     assert_eq!(heatmap.matches(">diverged</text>").count(), 4);
     let report = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
     assert!(report.contains("8 trials of 4 settings: 8 `diverged`."), "{report}");
-    assert!(report.contains("no trial ended with figures"), "{report}");
+    assert!(report.contains("no trial ended with metrics"), "{report}");
 }
 
 #[test]
