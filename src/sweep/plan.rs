@@ -1,7 +1,7 @@
 //! The plan of a sweep: settings that all trials share, axes whose cross product is run, and seeds
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
@@ -29,6 +29,8 @@ pub struct Draft {
     pub seeds: Option<u32>,
     /// Trials listed one by one, which follow those of the grid
     pub listed: Vec<Values>,
+    /// The file that describes the sweep, for messages
+    pub file: Option<PathBuf>,
 }
 
 /// A run that belongs to a sweep
@@ -77,8 +79,8 @@ impl Draft {
     /// Resolves all trials
     ///
     /// # Errors
-    /// If a value is outside its range, a setting is varied twice, there are too many trials, or no
-    /// data set is named and the default folders hold none.
+    /// If a value is outside its range, a setting is varied twice, two trials are equal, there are too many trials, or
+    /// no data set is named and the default folders hold none.
     pub fn resolve(mut self) -> Result<Plan> {
         let varied = self.varied()?;
         let data_is_varied =
@@ -96,7 +98,7 @@ impl Draft {
                 Ok(Trial { number, id: format!("t{number:04}"), values, config })
             })
             .collect::<Result<Vec<_>>>()?;
-        all_differ(&trials)?;
+        all_differ(&trials, self.file.as_deref())?;
         let text = self.to_toml(&base)?;
         let hash = format!("{:016x}", fnv1a(text.as_bytes()));
         Ok(Plan { trials, varied, text, hash })
@@ -223,16 +225,26 @@ fn seed_setting() -> &'static Setting {
 }
 
 /// Checks that no two trials have the same settings and seed, which would give the same bits
-fn all_differ(trials: &[Trial]) -> Result<()> {
+///
+/// * `file`: the plan file, for the message
+fn all_differ(trials: &[Trial], file: Option<&Path>) -> Result<()> {
     let mut known: HashMap<String, &Trial> = HashMap::new();
     for trial in trials {
         if let Some(first) = known.insert(trial.config.to_toml()?, trial) {
             let shown = |trial: &Trial| format!("{} ({})", trial.id, trial.label());
-            let found = format!("{} and {}, which are equal", shown(first), shown(trial));
-            return Err(refused(
-                "every trial to have settings or a seed of its own; remove one of two equal trials",
-                found,
-            ));
+            let (first, second) = (shown(first), shown(trial));
+            return Err(match file {
+                Some(path) => Error::Text {
+                    path: path.to_owned(),
+                    problem: format!(
+                        "trials {first} and {second} have the same settings and seed; remove one or give it another seed"
+                    ),
+                },
+                None => refused(
+                    "trials that differ in a setting or in the seed; remove one or give it another seed",
+                    format!("{first} and {second}, which are equal"),
+                ),
+            });
         }
     }
     Ok(())
@@ -388,6 +400,12 @@ mod tests {
         for place in ["t0000 (num_layers=1 seed=42)", "t0002 (hidden_dims=128 seed=42)"] {
             assert!(error.contains(place), "{error}");
         }
+        draft.file = Some("p/plan.toml".into());
+        let error = draft.clone().resolve().unwrap_err().to_string();
+        assert!(
+            error.starts_with("p/plan.toml: trials t0000 (num_layers=1 seed=42) and t0002 (h"),
+            "{error}"
+        );
         draft.listed.remove(1);
         assert_eq!(draft.resolve().unwrap().trials.len(), 4);
     }

@@ -15,7 +15,10 @@ impl Draft {
     /// # Errors
     /// If it can't be read, is not TOML, or has a key or value that a plan can't have.
     pub fn from_toml(path: &Path) -> Result<Self> {
-        parse(&read(path)?).map_err(|problem| Error::Text { path: path.to_owned(), problem })
+        match parse(&read(path)?) {
+            Ok(draft) => Ok(Self { file: Some(path.to_owned()), ..draft }),
+            Err(problem) => Err(Error::Text { path: path.to_owned(), problem }),
+        }
     }
 }
 
