@@ -114,7 +114,11 @@ fn arg(setting: &'static Setting) -> Arg {
         "" | "false" => setting.help.to_owned(),
         default => format!("{} [default: {}]", setting.help, default.replace('x', " ")),
     };
-    let parse = |text: &str| setting.value(text);
+    // The flag stands before the message: only what is wrong with one of several widths adds to what is expected.
+    let parse = |text: &str| match setting.kind {
+        Kind::Dims => setting.value(text),
+        _ => setting.value(text).map_err(|_| format!("expected {}", setting.expected())),
+    };
     let arg = Arg::new(setting.name).long(setting.flag()).value_name(setting.value_name).help(help);
     match setting.kind {
         Kind::Choice(names) => arg.value_parser(PossibleValuesParser::new(names()).map(Value::String)),

@@ -1,5 +1,6 @@
 //! What the program knows about a setting: the type of its values, and how they are read and written
 
+use clap::builder::PossibleValue;
 use toml::Value;
 
 use super::HiddenDims;
@@ -39,8 +40,8 @@ pub enum Kind {
     Switch,
     /// Text, such as a path
     Word,
-    /// One of a few names
-    Choice(fn() -> Vec<String>),
+    /// One of a few names, each with its help
+    Choice(fn() -> Vec<PossibleValue>),
 }
 
 /// The values that a setting allows
@@ -94,7 +95,8 @@ impl Setting {
                 Some(text).filter(|t| !t.is_empty()).map(|t| Value::String(t.to_owned())).ok_or_else(unfit)
             }
             Kind::Choice(names) => {
-                names().into_iter().find(|name| name == text).map(Value::String).ok_or_else(unfit)
+                let known = names().iter().any(|name| name.get_name() == text);
+                known.then(|| Value::String(text.to_owned())).ok_or_else(unfit)
             }
         }
     }
@@ -129,15 +131,21 @@ impl Setting {
 
     /// The message for text that is no value of this setting
     pub fn unfit(&self, found: &str) -> String {
-        let expected = match self.kind {
+        format!("{}: `{found}`, expected {}", self.name, self.expected())
+    }
+
+    /// The values of its type, in words
+    pub fn expected(&self) -> String {
+        match self.kind {
             Kind::Integer => "a whole number, 0 or more".to_owned(),
             Kind::Number => "a finite number".to_owned(),
             Kind::Dims => "widths, as 128x64, or none".to_owned(),
             Kind::Switch => "true or false".to_owned(),
             Kind::Word => "a word".to_owned(),
-            Kind::Choice(names) => names().join(" or "),
-        };
-        format!("{}: `{found}`, expected {expected}", self.name)
+            Kind::Choice(names) => {
+                names().iter().map(PossibleValue::get_name).collect::<Vec<_>>().join(" or ")
+            }
+        }
     }
 }
 

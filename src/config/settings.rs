@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -126,8 +127,7 @@ pub static SETTINGS: [Setting; 16] = [
         default: "auto",
         range: Range::Any,
         value_name: "NAME",
-        help: "Backend that computes the layers; `auto` is `fused` where the processor has AVX2 and FMA. Results of the \
-               backends differ by rounding",
+        help: "Backend that computes the layers; results of the backends differ by rounding",
         affects_results: true,
         sweepable: true,
     },
@@ -256,9 +256,8 @@ pub fn sweepable() -> impl Iterator<Item = &'static Setting> {
     first.iter().chain(&SHORT_FORMS).chain(rest).filter(|setting| setting.sweepable)
 }
 
-fn names<C: ValueEnum>() -> Vec<String> {
-    let values = C::value_variants().iter().filter_map(C::to_possible_value);
-    values.map(|value| value.get_name().to_owned()).collect()
+fn names<C: ValueEnum>() -> Vec<PossibleValue> {
+    C::value_variants().iter().filter_map(C::to_possible_value).collect()
 }
 
 impl Default for TrainConfig {
@@ -339,6 +338,21 @@ mod tests {
             assert!(setting.help.len() > 10, "{}", setting.name);
             let default = setting.default_value();
             assert!(default.is_none_or(|value| setting.out_of_range(&value).is_none()), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn every_row_is_a_flag_with_its_default_and_the_choices_have_help() {
+        use clap::Args;
+        let command = crate::config::Settings::augment_args(clap::Command::new("train"));
+        for setting in &SETTINGS {
+            let flag = command.get_arguments().find(|arg| arg.get_long() == Some(&setting.flag()));
+            let flag = flag.unwrap_or_else(|| panic!("no --{}", setting.flag()));
+            let (help, switch) = (flag.get_help().unwrap().to_string(), matches!(setting.kind, Kind::Switch));
+            assert!(switch || help.contains("[default: "), "{}: {help}", setting.name);
+            if let Kind::Choice(names) = setting.kind {
+                assert!(names().iter().all(|name| name.get_help().is_some()), "{}", setting.name);
+            }
         }
     }
 }

@@ -207,4 +207,15 @@ mod tests {
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1");
     }
+
+    #[test]
+    fn trials_differ_in_columns_only_and_the_other_rows_are_no_columns() {
+        let columns = Columns::of::<SummaryRow>();
+        for setting in &SETTINGS {
+            let is_column = columns.names().iter().any(|name| name == setting.name);
+            assert_eq!(is_column, setting.sweepable, "{}", setting.name);
+        }
+        let others: Vec<_> = SETTINGS.iter().filter(|setting| !setting.sweepable).map(|s| s.name).collect();
+        assert_eq!(others, ["out", "csv_dialect"], "they say where and how files are written");
+    }
 }
