@@ -110,9 +110,11 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
 }
 
 fn arg(setting: &'static Setting) -> Arg {
-    let help = match setting.default {
-        "" | "false" => setting.help.to_owned(),
-        default => format!("{} [default: {}]", setting.help, default.replace('x', " ")),
+    let help = match (setting.default, setting.kind) {
+        ("" | "false", _) => setting.help.to_owned(),
+        // On the command line, spaces separate widths.
+        (widths, Kind::Dims) => format!("{} [default: {}]", setting.help, widths.replace('x', " ")),
+        (default, _) => format!("{} [default: {default}]", setting.help),
     };
     // The flag stands before the message: only what is wrong with one of several widths adds to what is expected.
     let parse = |text: &str| match setting.kind {
