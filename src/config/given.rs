@@ -52,7 +52,7 @@ impl Settings {
     /// * `text`: the file that they come from, for the line in messages
     ///
     /// # Errors
-    /// If a key or value is none of a setting's, or a setting stands there twice.
+    /// If a key or value is none of a setting's, or a setting is given twice.
     pub fn from_table(table: Table, text: &str) -> std::result::Result<Self, String> {
         let mut given = Table::new();
         for (key, value) in table {
@@ -67,7 +67,7 @@ impl Settings {
             let value = setting.value_from_toml(&value).map_err(&at)?;
             if given.insert(setting.name.to_owned(), value).is_some() {
                 let (name, flag) = (setting.name, setting.flag());
-                return Err(at(format!("{name} stands there twice, as `{name}` and as `{flag}`; keep one")));
+                return Err(at(format!("{name} is given twice, as `{name}` and as `{flag}`; keep one")));
             }
         }
         Ok(Self(given))
@@ -206,7 +206,7 @@ mod tests {
             ("epochs = 1\nlearnign_rate = 1.0", "line 2: `learnign_rate` is no setting"),
             ("epochs = \"a\"", "line 1: epochs: `a`"),
             ("\"batch-size\" = 1.5", "line 1: batch_size: `1.5`"),
-            ("batch_size = 1\nbatch-size = 2", "line 2: batch_size stands there twice"),
+            ("batch_size = 1\nbatch-size = 2", "line 2: batch_size is given twice"),
             ("activation = \"rleu\"", "relu or sigmoid"),
         ] {
             let error = parse(text).unwrap_err();

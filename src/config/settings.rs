@@ -18,27 +18,35 @@ use crate::nn::layers::Activation;
 const NOT_NEGATIVE: Range = Range::Closed(0.0, f64::MAX, "a finite number, 0 or more");
 const SHARE: Range = Range::HalfOpen(0.0, 1.0, "0 or more and below 1");
 
+/// The fields that most rows share: any value is allowed, it changes results, and a sweep can vary it
+const SWEPT: Setting = Setting {
+    name: "",
+    kind: Kind::Word,
+    default: "",
+    range: Range::Any,
+    value_name: "",
+    help: "",
+    affects_results: true,
+    sweepable: true,
+};
+
 /// All settings, in the order in which the help, tables and pictures show them
 pub static SETTINGS: [Setting; 16] = [
     Setting {
         name: "hidden_dims",
         kind: Kind::Dims,
         default: "128x64",
-        range: Range::Any,
         value_name: "WIDTH",
         help: "Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "activation",
         kind: Kind::Choice(names::<Activation>),
         default: "relu",
-        range: Range::Any,
         value_name: "NAME",
         help: "Activation after each hidden layer",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "learning_rate",
@@ -47,8 +55,7 @@ pub static SETTINGS: [Setting; 16] = [
         range: NOT_NEGATIVE,
         value_name: "ETA",
         help: "Step size η of gradient descent",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "momentum",
@@ -57,8 +64,7 @@ pub static SETTINGS: [Setting; 16] = [
         range: SHARE,
         value_name: "MU",
         help: "Momentum μ, 0 or more and below 1",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "weight_decay",
@@ -67,8 +73,7 @@ pub static SETTINGS: [Setting; 16] = [
         range: NOT_NEGATIVE,
         value_name: "LAMBDA",
         help: "Weight decay λ of weights and biases",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "batch_size",
@@ -77,8 +82,7 @@ pub static SETTINGS: [Setting; 16] = [
         range: Range::Closed(1.0, f64::MAX, "1 or more"),
         value_name: "N",
         help: "Images per training step",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "epochs",
@@ -87,18 +91,15 @@ pub static SETTINGS: [Setting; 16] = [
         range: Range::Closed(0.0, u32::MAX as f64, "0 to 4294967295"),
         value_name: "N",
         help: "Passes over the training set; 0 only writes the initial weights",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "no_shuffle",
         kind: Kind::Switch,
         default: "false",
-        range: Range::Any,
         value_name: "BOOL",
         help: "Take the batches in the order of the file, the same in every epoch",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "val_split",
@@ -108,28 +109,23 @@ pub static SETTINGS: [Setting; 16] = [
         value_name: "SHARE",
         help: "Share of the training images of each class that is held out and validated on after each epoch, \
                0 or more and below 1",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "dtype",
         kind: Kind::Choice(names::<Dtype>),
         default: "f32",
-        range: Range::Any,
         value_name: "TYPE",
         help: "Element type of the net",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "engine",
         kind: Kind::Choice(names::<EngineChoice>),
         default: "auto",
-        range: Range::Any,
         value_name: "NAME",
         help: "Backend that computes the layers; results of the backends differ by rounding",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "seed",
@@ -139,8 +135,7 @@ pub static SETTINGS: [Setting; 16] = [
         range: Range::HalfOpen(0.0, 1e15, "below 10^15"),
         value_name: "N",
         help: "Random seed for initial weights and batch order",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "threads",
@@ -150,38 +145,35 @@ pub static SETTINGS: [Setting; 16] = [
         value_name: "N",
         help: "Threads to compute with; the results do not depend on it [default: as many cores as make the net faster]",
         affects_results: false,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "data",
         kind: Kind::Word,
         default: "",
-        range: Range::Any,
         value_name: "DIR",
         help: "Folder of IDX files (plain or gzip), or `synthetic` for a built-in set [default: $CHAINRULE_DATA, \
                data/fashion-mnist, /usr/share/datasets/fashion-mnist]",
-        affects_results: true,
-        sweepable: true,
+        ..SWEPT
     },
     Setting {
         name: "out",
         kind: Kind::Word,
         default: "results",
-        range: Range::Any,
         value_name: "DIR",
         help: "Folder for the run's folder and runs.csv",
         affects_results: false,
         sweepable: false,
+        ..SWEPT
     },
     Setting {
         name: "csv_dialect",
         kind: Kind::Choice(names::<CsvDialect>),
         default: "standard",
-        range: Range::Any,
         value_name: "NAME",
         help: "How CSV files are written",
-        affects_results: true,
         sweepable: false,
+        ..SWEPT
     },
 ];
 
@@ -226,16 +218,7 @@ pub struct TrainConfig {
 
 /// A setting that only sweeps know: it is another way to say `hidden_dims`
 const fn short_form(name: &'static str, help: &'static str) -> Setting {
-    Setting {
-        name,
-        kind: Kind::Integer,
-        default: "",
-        range: Range::Any,
-        value_name: "N",
-        help,
-        affects_results: true,
-        sweepable: true,
-    }
+    Setting { name, kind: Kind::Integer, value_name: "N", help, ..SWEPT }
 }
 
 /// Short forms of `hidden_dims` for sweeps

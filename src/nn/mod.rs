@@ -1,4 +1,4 @@
-//! Dense neural networks: matrix, layers, loss, model, optimiser, gradient check and model file
+//! Dense neural networks: matrix, layers, loss, model, optimizer, gradient check and model file
 
 pub mod gradient_check;
 pub mod layers;

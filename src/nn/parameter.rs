@@ -1,4 +1,4 @@
-//! The tensors of a layer, as the optimiser, the model file and the gradient check see them
+//! The tensors of a layer, as the optimizer, the model file and the gradient check see them
 
 use std::fmt;
 

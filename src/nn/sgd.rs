@@ -1,4 +1,4 @@
-//! The optimiser: stochastic gradient descent with momentum and weight decay
+//! The optimizer: stochastic gradient descent with momentum and weight decay
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::nn::parameter::{Shape, TensorMut};
 /// There is no dampening, and momentum is not Nesterov's: the convention of PyTorch's `torch.optim.SGD`. Velocities
 /// start at 0 and exist only if μ > 0.
 ///
-/// A layer can make its update inside its backward pass ([`Step`]). Any other optimiser lets the backward pass store
+/// A layer can make its update inside its backward pass ([`Step`]). Any other optimizer lets the backward pass store
 /// the gradients and then updates the parameters, as [`Sgd::step`] does.
 ///
 /// Source: Sutskever, Martens, Dahl, Hinton, *On the importance of initialization and momentum in deep
@@ -41,7 +41,7 @@ impl<'a, T: Scalar> Step<'a, T> {
 }
 
 impl<T: Scalar> Sgd<T> {
-    /// An optimiser of the given tensors, with learning rate η ≥ 0, momentum 0 ≤ μ < 1 and weight decay λ ≥ 0
+    /// An optimizer of the given tensors, with learning rate η ≥ 0, momentum 0 ≤ μ < 1 and weight decay λ ≥ 0
     pub fn new<'a>(
         parameters: impl Iterator<Item = TensorMut<'a, T>>,
         learning_rate: f64,
@@ -72,7 +72,7 @@ impl<T: Scalar> Sgd<T> {
     /// Updates the given tensors, which are those of [`Self::new`], by their stored gradients
     ///
     /// # Panics
-    /// If a gradient is not stored: [`Mlp::backward`] stores them when it is given no optimiser.
+    /// If a gradient is not stored: [`Mlp::backward`] stores them when it is given no optimizer.
     ///
     /// [`Mlp::backward`]: crate::nn::mlp::Mlp::backward
     pub fn step<'a>(&mut self, parameters: impl Iterator<Item = TensorMut<'a, T>>)

@@ -76,26 +76,26 @@ fn run(dir: &Path, written: &mut Written<'_>) -> Result<()> {
 }
 
 fn sweep(dir: &Path, runs: &Table, written: &mut Written<'_>) -> Result<()> {
-    let findings = Analysis::from_table(runs)?;
-    if findings.trials.is_empty() {
+    let analysis = Analysis::from_table(runs)?;
+    if analysis.trials.is_empty() {
         return Ok(());
     }
     let epochs = dir.join("epochs.csv");
-    let curves = if epochs.is_file() { plot::read_trials(&epochs)? } else { curves_of_runs(dir, &findings)? };
-    written.pictures("sweep", &plot::draw_sweep(runs.path(), &findings, &curves)?)?;
+    let curves = if epochs.is_file() { plot::read_trials(&epochs)? } else { curves_of_runs(dir, &analysis)? };
+    written.pictures("sweep", &plot::draw_sweep(runs.path(), &analysis, &curves)?)?;
     let mut pictures =
         vec![("sweep.svg", "Accuracy by varied setting, and the learning curves of all trials")];
-    if findings.axes.len() == 2 {
-        written.pictures("heatmap", &plot::draw_heatmap(runs.path(), &findings)?)?;
+    if analysis.axes.len() == 2 {
+        written.pictures("heatmap", &plot::draw_heatmap(runs.path(), &analysis)?)?;
         pictures.push(("heatmap.svg", "Accuracy by both settings"));
     }
-    written.file("report.md", report(&findings, &pictures).as_bytes())
+    written.file("report.md", report(&analysis, &pictures).as_bytes())
 }
 
 /// Reads the curves from the folders of the runs; a run without a folder has none
-fn curves_of_runs(dir: &Path, findings: &Analysis) -> Result<Vec<Curves>> {
+fn curves_of_runs(dir: &Path, analysis: &Analysis) -> Result<Vec<Curves>> {
     let mut curves = vec![];
-    for trial in &findings.trials {
+    for trial in &analysis.trials {
         let epochs = dir.join(&trial.id).join("epochs.csv");
         // An id with a path in it is not the name of a run's folder.
         let inside = Path::new(&trial.id).file_name().is_some_and(|name| name == trial.id.as_str());

@@ -56,7 +56,7 @@ mod tests {
 
     /// A sweep with these rows of hidden_dims, activation, learning_rate, weight_decay, seed and accuracy; an empty accuracy
     /// is a diverged trial
-    fn findings(rows: &[String]) -> Analysis {
+    fn analysis(rows: &[String]) -> Analysis {
         let row = |(i, row): (usize, &String)| {
             let cells: Vec<_> = row.split(',').collect();
             let [dims, activation, eta, lambda, seed, accuracy] = cells[..] else { panic!("{row}") };
@@ -80,12 +80,12 @@ mod tests {
                 }
             }
         }
-        findings(&rows)
+        analysis(&rows)
     }
 
-    fn curves(findings: &Analysis) -> Vec<Curves> {
+    fn curves(analysis: &Analysis) -> Vec<Curves> {
         let mut text = "trial,epoch,train_loss,train_accuracy,test_loss,test_accuracy,status\n".to_owned();
-        for (i, trial) in findings.trials.iter().enumerate() {
+        for (i, trial) in analysis.trials.iter().enumerate() {
             for epoch in 1..=10 {
                 let x = f64::from(epoch);
                 let accuracy = 0.85 - 0.2 / x + 0.0001 * i as f64;
@@ -132,7 +132,7 @@ mod tests {
             ("many lists and rates", grid(&rates, &deep)),
             ("seeds alone", grid(&["0.1"], &["7,relu"])),
             ("nothing but divergence", grid(&["1", "10"], &["7,relu", "8,relu"])),
-            ("one trial", findings(&["7,relu,0.1,0,1,0.5".to_owned()])),
+            ("one trial", analysis(&["7,relu,0.1,0,1,0.5".to_owned()])),
         ] {
             let runs = curves(&found);
             check(what, &scene(|scene| sweep::draw(scene, &found, &runs)));
@@ -174,7 +174,7 @@ mod tests {
                 three.iter().enumerate().map(move |(s, a)| format!("7,relu,{rate},0,{s},{a}"))
             })
             .collect();
-        let (scene, _) = scene(|scene| sweep::draw(scene, &findings(&rows), &[]));
+        let (scene, _) = scene(|scene| sweep::draw(scene, &analysis(&rows), &[]));
         // Grid lines and labels give the scale of the y axis; all texts that end at the left frame are its labels.
         let rules: Vec<_> = scene
             .items

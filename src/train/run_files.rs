@@ -32,7 +32,7 @@ const CONFIG: &str = "config.toml";
 /// no classes.csv
 pub const NAMES: [&str; 6] = [EPOCHS, SUMMARY, CONFUSION, CLASSES, MODEL, CONFIG];
 
-/// The files of a run while it goes on
+/// The files of a run in progress
 pub(super) struct RunFiles<'a> {
     /// The run's folder
     pub folder: PathBuf,

@@ -117,7 +117,7 @@ fn imports(text: &str, module: &[String], is_module: &impl Fn(&[String]) -> bool
     imports
 }
 
-/// The paths that a path stands for, whose braces may hold several
+/// Expands a path with braces to the paths that it names
 fn expand(text: &str, mut from: Names) -> Vec<Names> {
     let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     match &text[..end] {

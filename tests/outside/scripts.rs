@@ -186,7 +186,7 @@ fn gnuplot_scripts_refuse_to_write_to_what_is_no_picture() {
 }
 
 /// A sweep's table without what differs from one time to the next
-fn figures(folder: &Path) -> Vec<Vec<String>> {
+fn metrics(folder: &Path) -> Vec<Vec<String>> {
     let names = ["trial", "status", "learning_rate", "seed", "test_loss", "test_accuracy"];
     names.map(|name| column(&folder.join("runs.csv"), name)).to_vec()
 }
@@ -216,7 +216,7 @@ fn a_slurm_array_and_its_merge_give_the_table_of_one_sweep() {
     let alone = [&["sweep"], &what[..], &["--out", "alone", "--sweep-id", "rates", "--quiet"]].concat();
     let alone = run(folder.path(), Path::new(CHAINRULE), &alone, &[]);
     assert!(alone.status.success(), "{alone:?}");
-    let merged = figures(&folder.path().join("results/rates"));
+    let merged = metrics(&folder.path().join("results/rates"));
     assert_eq!(merged[0].len(), 10, "{merged:?} {logs:?}");
-    assert_eq!(merged, figures(&folder.path().join("alone/rates")));
+    assert_eq!(merged, metrics(&folder.path().join("alone/rates")));
 }

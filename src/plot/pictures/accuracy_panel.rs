@@ -57,32 +57,32 @@ pub fn label_of(parameter: &VariedSetting, scale: Scale) -> String {
 }
 
 /// `Validation accuracy (%)` or `Test accuracy (%)`
-pub fn accuracy_label(findings: &Analysis) -> &'static str {
-    if findings.decided_on() == "validation" { "Validation accuracy (%)" } else { "Test accuracy (%)" }
+pub fn accuracy_label(analysis: &Analysis) -> &'static str {
+    if analysis.decided_on() == "validation" { "Validation accuracy (%)" } else { "Test accuracy (%)" }
 }
 
 /// True if a trial of the group diverged or failed
-pub fn failed(findings: &Analysis, group: &Group) -> bool {
-    without_metrics(findings, group) != "unfinished"
+pub fn failed(analysis: &Analysis, group: &Group) -> bool {
+    without_metrics(analysis, group) != "unfinished"
 }
 
 /// Why a group has no metrics: `diverged`, `failed` or `unfinished`
-pub fn without_metrics<'a>(findings: &'a Analysis, group: &Group) -> &'a str {
-    let mut statuses = group.trials.iter().map(|&i| findings.trials[i].status);
+pub fn without_metrics<'a>(analysis: &'a Analysis, group: &Group) -> &'a str {
+    let mut statuses = group.trials.iter().map(|&i| analysis.trials[i].status);
     statuses
         .find(|status| [Status::Diverged, Status::Failed].contains(status))
         .map_or("unfinished", Status::name)
 }
 
 /// The names of the settings that were varied, without the one at index `but`
-pub fn names(findings: &Analysis, but: Option<usize>) -> String {
-    let axes = findings.axes.iter().enumerate().filter(|(i, _)| Some(*i) != but);
+pub fn names(analysis: &Analysis, but: Option<usize>) -> String {
+    let axes = analysis.axes.iter().enumerate().filter(|(i, _)| Some(*i) != but);
     axes.map(|(_, axis)| axis.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The values of a group in the order of [`names`]
-pub fn values(findings: &Analysis, group: &Group, but: Option<usize>) -> String {
-    let places = findings.axes.iter().zip(&group.place).enumerate().filter(|(i, _)| Some(*i) != but);
+pub fn values(analysis: &Analysis, group: &Group, but: Option<usize>) -> String {
+    let places = analysis.axes.iter().zip(&group.place).enumerate().filter(|(i, _)| Some(*i) != but);
     places.map(|(_, (axis, &place))| axis.values[place].as_str()).collect::<Vec<_>>().join(", ")
 }
 
@@ -91,7 +91,7 @@ pub fn values(findings: &Analysis, group: &Group, but: Option<usize>) -> String 
 /// * If one setting was varied, each value has the look that `looks` gives its group.
 /// * If several were, groups that agree on all other settings form a line, with a look and an entry in the legend.
 pub struct Panel<'a> {
-    pub findings: &'a Analysis,
+    pub analysis: &'a Analysis,
     pub axis: usize,
     pub looks: &'a [Option<Look>],
 }
@@ -107,7 +107,7 @@ impl Panel<'_> {
     /// Its legend, `room` units wide
     pub fn legend(&self, room: f64) -> Legend {
         let heading =
-            if self.findings.axes.len() > 1 { names(self.findings, Some(self.axis)) } else { String::new() };
+            if self.analysis.axes.len() > 1 { names(self.analysis, Some(self.axis)) } else { String::new() };
         Legend::small(&heading, &self.keys(&self.series()), room)
     }
 
@@ -115,10 +115,10 @@ impl Panel<'_> {
     pub fn draw(&self, scene: &mut Scene, outer: Area) -> f64 {
         let series = self.series();
         let mut y = axis::metrics(self.shares(), 100.0, |_| 2.0);
-        if self.findings.groups.iter().any(|group| failed(self.findings, group)) {
+        if self.analysis.groups.iter().any(|group| failed(self.analysis, group)) {
             y.lo -= 0.08 * (y.hi - y.lo); // room for their marks below all others
         }
-        let parameter = self.findings.axes.get(self.axis);
+        let parameter = self.analysis.axes.get(self.axis);
         let x = match parameter {
             Some(parameter) => axis_of(parameter, self.last()),
             None => axis::names(&["all trials".to_owned()]),
@@ -127,12 +127,12 @@ impl Panel<'_> {
         let frame = Frame::new(outer, y, |_| x);
         let frame = if scale == Scale::Names { frame } else { frame.inset(20.0) };
         let label = parameter.map_or(String::new(), |parameter| label_of(parameter, scale));
-        frame.draw(scene, &label, accuracy_label(self.findings));
+        frame.draw(scene, &label, accuracy_label(self.analysis));
         if self.shares().next().is_none() {
             scene.text("no metrics", LABEL_EM, Align::Middle, frame.area.middle());
         }
         let ordered = parameter.is_some_and(|parameter| parameter.numbers.is_some());
-        let several = self.findings.groups.iter().any(|group| group.trials.len() > 1);
+        let several = self.analysis.groups.iter().any(|group| group.trials.len() > 1);
         // Marks without lines stand side by side; those with error bars are moved a little, so that all bars are seen
         let step = match scale {
             Scale::Names if !ordered => {
@@ -153,13 +153,13 @@ impl Panel<'_> {
 
     /// The greatest value of this setting that has a metric
     fn last(&self) -> f64 {
-        let with = self.findings.groups.iter().filter(|group| self.findings.accuracy(group).is_some());
+        let with = self.analysis.groups.iter().filter(|group| self.analysis.accuracy(group).is_some());
         with.map(|group| self.value(group)).fold(f64::NEG_INFINITY, f64::max)
     }
 
     fn value(&self, group: &Group) -> f64 {
         let place = group.place.get(self.axis).copied().unwrap_or(0);
-        let number = self.findings.axes.get(self.axis).and_then(|axis| axis.numbers.as_ref());
+        let number = self.analysis.axes.get(self.axis).and_then(|axis| axis.numbers.as_ref());
         number.map_or(place as f64, |numbers| numbers[place])
     }
 
@@ -172,10 +172,10 @@ impl Panel<'_> {
             frame.at_x(x) + aside
         };
         let mean_of = |group: &&Group| -> Option<Point> {
-            let spread = self.findings.accuracy(group)?;
+            let spread = self.analysis.accuracy(group)?;
             Some((x_of(group), frame.at_y(100.0 * spread.mean)))
         };
-        let single = self.findings.axes.len() < 2;
+        let single = self.analysis.axes.len() < 2;
         // The line is interrupted at a value without a metric.
         for part in series.groups.split(|group| mean_of(group).is_none()).filter(|_| ordered) {
             let points: Vec<_> = part.iter().filter_map(mean_of).collect();
@@ -186,19 +186,19 @@ impl Panel<'_> {
         }
         for group in &series.groups {
             let x = x_of(group);
-            if failed(self.findings, group) && (single || series.look.is_some()) {
+            if failed(self.analysis, group) && (single || series.look.is_some()) {
                 Look::of_failure()
                     .mark(scene, (if ordered { x - aside } else { x }, frame.area.bottom - 7.0));
             }
-            let (Some(spread), Some(at)) = (self.findings.accuracy(group), mean_of(group)) else { continue };
-            let place = self.findings.groups.iter().position(|found| found == *group).unwrap_or(0);
+            let (Some(spread), Some(at)) = (self.analysis.accuracy(group), mean_of(group)) else { continue };
+            let place = self.analysis.groups.iter().position(|found| found == *group).unwrap_or(0);
             let look = if single { self.looks[place] } else { series.look };
             let color = look.map_or(FAINT, |look| look.color);
             if let Some(sd) = spread.sd {
                 for share in group
                     .trials
                     .iter()
-                    .filter_map(|&i| self.findings.trials[i].metric(self.findings.deciding))
+                    .filter_map(|&i| self.analysis.trials[i].metric(self.analysis.deciding))
                 {
                     scene.disc((x + 5.0, frame.at_y(100.0 * share)), 1.25, SEED);
                 }
@@ -218,17 +218,17 @@ impl Panel<'_> {
 
     /// All values that the y axis has to hold, in %
     fn shares(&self) -> impl Iterator<Item = f64> {
-        let findings = self.findings;
-        let ends = findings.groups.iter().filter_map(|group| findings.accuracy(group)).flat_map(|spread| {
+        let analysis = self.analysis;
+        let ends = analysis.groups.iter().filter_map(|group| analysis.accuracy(group)).flat_map(|spread| {
             let sd = spread.sd.unwrap_or(0.0);
             [spread.mean - sd, spread.mean + sd].map(|share| 100.0 * share.clamp(0.0, 1.0))
         });
-        let each = findings.trials.iter().filter_map(|trial| trial.metric(findings.deciding));
+        let each = analysis.trials.iter().filter_map(|trial| trial.metric(analysis.deciding));
         ends.chain(each.map(|share| 100.0 * share))
     }
 
     fn series(&self) -> Vec<Series<'_>> {
-        let findings = self.findings;
+        let analysis = self.analysis;
         let others = |group: &Group| {
             let mut place = group.place.clone();
             if self.axis < place.len() {
@@ -236,18 +236,18 @@ impl Panel<'_> {
             }
             place
         };
-        let mut rests: Vec<_> = findings.groups.iter().map(others).collect();
+        let mut rests: Vec<_> = analysis.groups.iter().map(others).collect();
         rests.sort();
         rests.dedup();
         let mut all: Vec<_> = vec![];
         for rest in rests {
-            let mut groups: Vec<_> = findings.groups.iter().filter(|group| others(group) == rest).collect();
+            let mut groups: Vec<_> = analysis.groups.iter().filter(|group| others(group) == rest).collect();
             groups.sort_by_key(|group| group.place.get(self.axis).copied());
-            let name = values(findings, groups[0], Some(self.axis));
+            let name = values(analysis, groups[0], Some(self.axis));
             all.push(Series { name, look: None, groups });
         }
         let best = |series: &Series<'_>| {
-            let means = series.groups.iter().filter_map(|group| Some(findings.accuracy(group)?.mean));
+            let means = series.groups.iter().filter_map(|group| Some(analysis.accuracy(group)?.mean));
             means.fold(-1.0, f64::max)
         };
         for (series, look) in looks(&all.iter().map(best).collect::<Vec<_>>()).into_iter().enumerate() {
@@ -257,9 +257,9 @@ impl Panel<'_> {
     }
 
     fn keys(&self, series: &[Series<'_>]) -> Vec<(Sign, String)> {
-        let findings = self.findings;
+        let analysis = self.analysis;
         let mut keys = vec![];
-        if findings.axes.len() > 1 {
+        if analysis.axes.len() > 1 {
             keys.extend(
                 series.iter().filter_map(|series| Some((Sign::Line(series.look?), series.name.clone()))),
             );
@@ -268,7 +268,7 @@ impl Panel<'_> {
                 keys.push((Sign::Faint, format!("{grey} others")));
             }
         }
-        if findings.groups.iter().any(|group| failed(findings, group)) {
+        if analysis.groups.iter().any(|group| failed(analysis, group)) {
             keys.push((Sign::Mark(Look::of_failure()), "diverged or failed".to_owned()));
         }
         keys

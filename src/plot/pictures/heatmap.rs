@@ -24,20 +24,20 @@ const EMPTY: Rgb = Rgb(238, 238, 238);
 ///
 /// # Errors
 /// When the number of varied settings is not two, or the PNG can't be made.
-pub fn draw_heatmap(runs_csv: &Path, findings: &Analysis) -> Result<Pictures> {
-    if findings.axes.len() != 2 {
-        let problem = format!("expected two varied settings, found {}", findings.axes.len());
+pub fn draw_heatmap(runs_csv: &Path, analysis: &Analysis) -> Result<Pictures> {
+    if analysis.axes.len() != 2 {
+        let problem = format!("expected two varied settings, found {}", analysis.axes.len());
         return Err(Error::Plot { path: runs_csv.to_owned(), problem });
     }
-    crate::plot::picture(runs_csv, |scene| draw(scene, findings))
+    crate::plot::picture(runs_csv, |scene| draw(scene, analysis))
 }
 
-pub fn draw(scene: &mut Scene, findings: &Analysis) -> f64 {
-    let axes = &findings.axes;
+pub fn draw(scene: &mut Scene, analysis: &Analysis) -> f64 {
+    let axes = &analysis.axes;
     let (x, y) = if axes[1].values.len() > axes[0].values.len() { (1, 0) } else { (0, 1) };
-    let title = format!("{} after the last epoch (%)", accuracy_label(findings).trim_end_matches(" (%)"));
+    let title = format!("{} after the last epoch (%)", accuracy_label(analysis).trim_end_matches(" (%)"));
     scene.text(&title, TITLE_EM, Align::Middle, (WIDTH / 2.0, 19.0));
-    let seeds = findings.groups.iter().map(|group| group.trials.len()).max().unwrap_or(0);
+    let seeds = analysis.groups.iter().map(|group| group.trials.len()).max().unwrap_or(0);
     let spread = match seeds {
         0 | 1 => String::new(),
         _ => format!("mean ± standard deviation of up to {seeds} seeds; "),
@@ -65,9 +65,9 @@ pub fn draw(scene: &mut Scene, findings: &Analysis) -> f64 {
     grid.draw(scene, row_label, &label_of(&axes[x], Scale::Linear));
 
     let mut means: Vec<f64> =
-        findings.groups.iter().filter_map(|group| Some(100.0 * findings.accuracy(group)?.mean)).collect();
+        analysis.groups.iter().filter_map(|group| Some(100.0 * analysis.accuracy(group)?.mean)).collect();
     let colors = axis::metrics(within(&mut means), 100.0, |_| 1.0);
-    let lines = if findings.groups.iter().any(|group| group.trials.len() > 1) { 2 } else { 1 };
+    let lines = if analysis.groups.iter().any(|group| group.trials.len() > 1) { 2 } else { 1 };
     // Two decimals if they fit, otherwise one
     let sign = if lines == 2 { "± " } else { "" };
     let em_with = |digits: usize| grid.em(&format!("{sign}{:.digits$}", 10.0), lines);
@@ -80,10 +80,10 @@ pub fn draw(scene: &mut Scene, findings: &Analysis) -> f64 {
         for column in 0..columns.len() {
             let area = grid.cell(row, column);
             let here = |group: &&Group| group.place[x] == column && group.place[y] == value;
-            let group = findings.groups.iter().find(here);
-            let Some((group, spread)) = group.and_then(|group| Some((group, findings.accuracy(group)?)))
+            let group = analysis.groups.iter().find(here);
+            let Some((group, spread)) = group.and_then(|group| Some((group, analysis.accuracy(group)?)))
             else {
-                let why = group.map_or("not run", |group| without_metrics(findings, group));
+                let why = group.map_or("not run", |group| without_metrics(analysis, group));
                 empty(scene, area, why, words);
                 continue;
             };
@@ -111,7 +111,7 @@ pub fn draw(scene: &mut Scene, findings: &Analysis) -> f64 {
             }
         }
     }
-    if let Some(winner) = findings.winner().filter(|_| findings.groups.len() > 1) {
+    if let Some(winner) = analysis.winner().filter(|_| analysis.groups.len() > 1) {
         let area = grid.cell(rows.len() - 1 - winner.place[y], winner.place[x]);
         scene.frame(area, 2.5, BLACK);
     }
@@ -125,7 +125,7 @@ pub fn draw(scene: &mut Scene, findings: &Analysis) -> f64 {
         top: grid.area.top,
         bottom: grid.area.bottom.max(grid.area.top + 120.0),
     };
-    bar(scene, high, Ramp::Viridis, &colors, accuracy_label(findings), |place| place);
+    bar(scene, high, Ramp::Viridis, &colors, accuracy_label(analysis), |place| place);
     grid.outer.bottom.max(high.bottom + 10.0) + 6.0
 }
 
