@@ -196,11 +196,11 @@ impl<T: Scalar> Gemm<T> {
     }
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
 #[path = "../../../tests/support/left_out.rs"]
 mod left_out;
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
 mod tests {
     use super::left_out::left_out;
     use super::*;

@@ -12,10 +12,7 @@
 //! Reading a cache line that another core wrote last takes 50 to 500 ns, as long as a task of a small net. So threads
 //! share few lines in a loop: the signal, a counter for each share of tasks, and the number of tasks that are done.
 //!
-//! `team/model.rs` checks the protocol with `loom`.
-
-#[cfg(all(test, loom))]
-mod model;
+//! `kernels/tests/models/team.rs` checks the protocol with `loom`.
 
 use std::cell::Cell;
 use std::ptr;
@@ -341,3 +338,8 @@ impl Drop for LeaderGuard {
         LEADS.set(self.0);
     }
 }
+
+#[cfg(test)]
+#[cfg(loom)]
+#[path = "../../tests/models/team.rs"]
+mod model;
