@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::threads::team::{TeamHandle, is_serial};
+use crate::threads::team::Loops;
 
 /// Multiply-adds from which waking the pool's threads pays: about 60 µs, twice what waking costs
 const MIN_WORK_TO_WAKE: usize = 1 << 21;
@@ -14,15 +14,7 @@ const MIN_WORK_TO_SHARE: usize = 1 << 15;
 /// # Panics
 /// If one of the calls does.
 pub(crate) fn parallel_for(tasks: usize, f: impl Fn(usize) + Sync) {
-    if tasks <= 1 || is_serial() {
-        (0..tasks).for_each(f);
-    } else if let Some(team) = TeamHandle::current() {
-        team.run(tasks, &f);
-    } else if rayon::current_num_threads() > 1 {
-        (0..tasks).into_par_iter().with_max_len(1).for_each(&f);
-    } else {
-        (0..tasks).for_each(f);
-    }
+    parallel_for_work(tasks, usize::MAX, f);
 }
 
 /// The same as [`parallel_for`], for tasks of `work` multiply-adds in total: with too little work, the caller's thread
@@ -30,10 +22,12 @@ pub(crate) fn parallel_for(tasks: usize, f: impl Fn(usize) + Sync) {
 ///
 /// More work is needed outside a team, where threads have to be woken.
 pub(crate) fn parallel_for_work(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
-    if work < if TeamHandle::current().is_some() { MIN_WORK_TO_SHARE } else { MIN_WORK_TO_WAKE } {
-        (0..tasks).for_each(f);
-    } else {
-        parallel_for(tasks, f);
+    match Loops::current() {
+        Loops::Team(team) if tasks > 1 && work >= MIN_WORK_TO_SHARE => team.run(tasks, &f),
+        Loops::Pool if tasks > 1 && work >= MIN_WORK_TO_WAKE && rayon::current_num_threads() > 1 => {
+            (0..tasks).into_par_iter().with_max_len(1).for_each(&f);
+        }
+        _ => (0..tasks).for_each(f),
     }
 }
 
@@ -43,7 +37,7 @@ pub(crate) fn parallel_for_work(tasks: usize, work: usize, f: impl Fn(usize) + S
 /// If `len` is 0, or one of the calls does.
 pub(crate) fn for_each_chunk<T: Send>(data: &mut [T], len: usize, f: impl Fn(usize, &mut [T]) + Sync) {
     assert!(len > 0, "chunks of 0 elements");
-    let (total, start) = (data.len(), SendPtr::new(data.as_mut_ptr()));
+    let (total, start) = (data.len(), SendPtr(data.as_mut_ptr()));
     parallel_for(total.div_ceil(len), |i| {
         let from = i * len;
         // SAFETY: `from < total`, so the chunk lies inside `data`, which is borrowed mutably until all tasks are done.
@@ -63,7 +57,7 @@ pub(crate) fn for_each_chunk2<T: Send>(
     f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
 ) {
     assert!(a.len() == b.len(), "slices of {} and {} elements", a.len(), b.len());
-    let (total, b) = (b.len(), SendPtr::new(b.as_mut_ptr()));
+    let (total, b) = (b.len(), SendPtr(b.as_mut_ptr()));
     for_each_chunk(a, len, |i, a| {
         let from = i * len;
         debug_assert!(from + a.len() <= total);
@@ -73,7 +67,7 @@ pub(crate) fn for_each_chunk2<T: Send>(
 }
 
 /// A pointer that may go to other threads; every use argues why that is sound
-pub(crate) struct SendPtr<T>(*mut T);
+pub(crate) struct SendPtr<T>(pub(crate) *mut T);
 // SAFETY: it is only an address; every place that dereferences it has its own argument.
 unsafe impl<T: Send> Send for SendPtr<T> {}
 // SAFETY: as above.
@@ -83,6 +77,7 @@ impl<T> SendPtr<T> {
     pub(crate) fn new(p: *mut T) -> Self {
         Self(p)
     }
+    /// The pointer; a closure that used the field would capture the pointer itself, which may not go to other threads
     pub(crate) fn get(&self) -> *mut T {
         self.0
     }
@@ -154,19 +149,21 @@ mod tests {
         pool(3).install(|| {
             let here = std::thread::current().id();
             run_serial(|| parallel_for(50, |_| assert_eq!(std::thread::current().id(), here)));
-            assert!(!is_serial());
+            assert!(matches!(Loops::current(), Loops::Pool));
         });
     }
 
     #[test]
-    fn a_loop_inside_a_task_and_a_scope_inside_a_scope_still_finish() {
+    fn loops_and_scopes_inside_a_task_and_a_scope_inside_a_scope_still_finish() {
         let count = AtomicUsize::new(0);
         pool(2).install(|| {
             scope(|| {
                 scope(|| {
                     parallel_for(4, |_| {
-                        parallel_for(5, |_| {
-                            count.fetch_add(1, Ordering::Relaxed);
+                        scope(|| {
+                            parallel_for(5, |_| {
+                                count.fetch_add(1, Ordering::Relaxed);
+                            });
                         });
                     });
                 });

@@ -32,23 +32,51 @@ const SPINS: u32 = 4000;
 const YIELDS: u32 = 4000;
 const NAP: Duration = Duration::from_micros(100);
 
+/// Which threads run the parallel loops of a thread
+#[derive(Clone, Copy)]
+pub(crate) enum Loops {
+    /// Those of the current `rayon` pool
+    Pool,
+    /// Those of the team that this thread leads
+    Team(TeamHandle),
+    /// This thread alone: inside [`run_serial`], and on a team's threads inside a task of a loop
+    Serial,
+}
+
 thread_local! {
-    /// The team whose leader this thread is; null inside a task of a loop
-    static LEADS: Cell<*const Team> = const { Cell::new(ptr::null()) };
-    /// True inside [`run_serial`]: loops stay on this thread
-    static SERIAL: Cell<bool> = const { Cell::new(false) };
+    static LOOPS: Cell<Loops> = const { Cell::new(Loops::Pool) };
+}
+
+impl Loops {
+    /// Which threads run the loops of this thread now
+    pub(crate) fn current() -> Self {
+        LOOPS.get()
+    }
+
+    /// Sets which threads run the loops of this thread, until the guard drops
+    fn set(self) -> RestoreOnDrop {
+        RestoreOnDrop(LOOPS.replace(self))
+    }
+}
+
+struct RestoreOnDrop(Loops);
+impl Drop for RestoreOnDrop {
+    fn drop(&mut self) {
+        LOOPS.set(self.0);
+    }
 }
 
 /// Runs `body` while the threads of the current `rayon` pool wait for its parallel loops
 ///
-/// The body runs on the pool's first thread. With a pool of one thread, and inside another scope, the body simply runs.
+/// The body runs on the pool's first thread. With a pool of one thread, inside another scope and inside [`run_serial`],
+/// it runs on the caller's thread.
 /// A second scope on the same pool waits for the first to end.
 ///
 /// # Panics
 /// If the body panics, or a task of one of its loops.
 pub fn scope<R: Send>(body: impl FnOnce() -> R + Send) -> R {
     let size = rayon::current_num_threads();
-    if size == 1 || !LEADS.get().is_null() {
+    if size == 1 || !matches!(Loops::current(), Loops::Pool) {
         return body();
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -56,11 +84,12 @@ pub fn scope<R: Send>(body: impl FnOnce() -> R + Send) -> R {
     let body = Mutex::new(Some(body));
     let results = rayon::broadcast(|thread| {
         if thread.index() > 0 {
+            let _serial = Loops::Serial.set();
             team.follow(thread.index());
             return None;
         }
         let _stop = StopOnDrop(&team);
-        let _lead = LeaderGuard::enter(&team);
+        let _lead = Loops::Team(TeamHandle(&team)).set();
         let body = body.lock().ok().and_then(|mut body| body.take());
         body.map(|body| body())
     });
@@ -70,34 +99,19 @@ pub fn scope<R: Send>(body: impl FnOnce() -> R + Send) -> R {
 
 /// Runs `body` with all of its loops on this thread: for callers that divide larger tasks among threads themselves
 pub fn run_serial<R>(body: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            SERIAL.set(self.0);
-        }
-    }
-    let _restore = Restore(SERIAL.replace(true));
+    let _serial = Loops::Serial.set();
     body()
 }
 
-/// True inside [`run_serial`]: loops stay on this thread
-pub(crate) fn is_serial() -> bool {
-    SERIAL.get()
-}
-
 /// The team that this thread leads
+#[derive(Clone, Copy)]
 pub(crate) struct TeamHandle(*const Team);
-impl TeamHandle {
-    /// `None` if this thread leads no team, or is inside a task of a loop
-    pub(crate) fn current() -> Option<Self> {
-        let team = LEADS.get();
-        (!team.is_null()).then_some(Self(team))
-    }
 
+impl TeamHandle {
     /// Calls `f(0)` to `f(indices − 1)`, each once, on the team's threads; returns when all are done
-    pub(crate) fn run(&self, indices: usize, f: &(dyn Fn(usize) + Sync)) {
-        // SAFETY: `LEADS` is non-null only between `LeaderGuard::enter` and its drop, during which `scope` keeps the
-        // team alive. A `TeamHandle` cannot leave the thread, and callers do not keep it.
+    pub(crate) fn run(self, indices: usize, f: &(dyn Fn(usize) + Sync)) {
+        // SAFETY: a handle is in `LOOPS` only while `scope` keeps its team alive. It cannot leave the thread, and callers
+        // do not keep it.
         unsafe { &*self.0 }.run(indices, f);
     }
 }
@@ -164,7 +178,7 @@ impl Team {
         let per_task = indices.div_ceil(MAX_TASKS);
         let tasks = indices.div_ceil(per_task);
         let job = Job { f, indices, per_task };
-        let _inside_a_task = LeaderGuard::leave();
+        let _serial = Loops::Serial.set();
         let Signal { word, job: place } = &self.signal.0;
         place.store(ptr::from_ref(&job).cast::<Job<'static>>().cast_mut(), Ordering::Relaxed);
         self.done.0.store(0, Ordering::Relaxed);
@@ -319,23 +333,6 @@ struct StopOnDrop<'a>(&'a Team);
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.signal.0.word.store(STOP, Ordering::Release);
-    }
-}
-
-/// Sets the team that this thread leads, and restores the previous one when dropped
-struct LeaderGuard(*const Team);
-impl LeaderGuard {
-    fn enter(team: &Team) -> Self {
-        Self(LEADS.replace(team))
-    }
-    /// Inside a task of a loop, loops must not use the team
-    fn leave() -> Self {
-        Self(LEADS.replace(ptr::null()))
-    }
-}
-impl Drop for LeaderGuard {
-    fn drop(&mut self) {
-        LEADS.set(self.0);
     }
 }
 
