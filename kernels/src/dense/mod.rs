@@ -63,11 +63,6 @@ impl<T: Scalar> DenseKernels<T> {
         Self { backend, scratch: AlignedVec::default() }
     }
 
-    /// The backend
-    pub fn backend(&self) -> Backend {
-        self.backend
-    }
-
     /// `Y ← f(X W + 1 bᵀ)`; the old content of Y is not read: it may be NaN
     ///
     /// The order in which an element is summed depends on the shape alone, so the result does not depend on the number of
@@ -90,7 +85,7 @@ impl<T: Scalar> DenseKernels<T> {
         assert!(x.is_row_major() && w.is_row_major(), "affine: a transposed operand");
         match self.backend {
             Backend::Fused => fused::forward(x, w, b, f, y.data_mut(), &mut self.scratch),
-            Backend::Matrixmultiply => unfused::forward(x, w, b, f, y),
+            Backend::Matrixmultiply => unfused::forward(x, w, b, f, y.data_mut()),
         }
     }
 

@@ -7,27 +7,21 @@ use crate::elementwise::reduce::sum_rows;
 use crate::elementwise::sgd::{SgdStep, sgd};
 use crate::gemm::dispatch::Scalar;
 use crate::threads::parallel::{SendPtr, parallel_for};
+use crate::threads::partition::Partition;
 use crate::view::{View, ViewMut};
 
-/// Multiply-adds of a strip at least
-const STRIP_MIN_WORK: usize = 1 << 20;
-/// Strips have a multiple of this number of rows or columns: whole register tiles of `matrixmultiply`
+/// Multiply-adds that a strip has at least
+const MIN_STRIP_WORK: usize = 1 << 20;
+/// The bounds of strips are multiples of this: whole register tiles of `matrixmultiply`
 const STRIP_UNIT: usize = 32;
-/// Strips at most: more of them only pack the shared operand more often
-const STRIPS_MAX: usize = 8;
+/// Strips that a product has at most: more of them would only pack the shared operand more often
+const MAX_STRIPS: usize = 8;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
-pub(super) fn forward<T: Scalar>(
-    x: View<'_, T>,
-    w: View<'_, T>,
-    b: &[T],
-    f: Activation,
-    mut y: ViewMut<'_, T>,
-) {
-    let (m, n) = y.shape();
-    fill_rows(y.data_mut(), b);
-    gemm(T::ONE, x, w, T::ONE, ViewMut::new(y.data_mut(), m, n));
-    f.forward(y.data_mut());
+pub(super) fn forward<T: Scalar>(x: View<'_, T>, w: View<'_, T>, b: &[T], f: Activation, y: &mut [T]) {
+    fill_rows(y, b);
+    gemm(T::ONE, x, w, T::ONE, ViewMut::new(y, x.shape().0, b.len()));
+    f.forward(y);
 }
 
 /// `dX ← (dY Wᵀ) ∘ f'(X)`, then the gradients of W and b; the caller checks the shapes
@@ -76,46 +70,24 @@ pub fn gemm<T: Scalar>(alpha: T, a: View<'_, T>, b: View<'_, T>, beta: T, mut c:
     let ((m, k), (k2, n)) = (a.shape(), b.shape());
     assert!(k == k2 && c.shape() == (m, n), "gemm: {m}×{k} by {k2}×{n} into {:?}", c.shape());
     let signed = |(rows, cols): (usize, usize)| (rows as isize, cols as isize);
-    let ((rsa, csa), (rsb, csb), (rsc, csc)) = (signed(a.strides()), signed(b.strides()), (n as isize, 1));
-    let (pa, pb, pc) = (
-        SendPtr::new(a.as_ptr().cast_mut()),
-        SendPtr::new(b.as_ptr().cast_mut()),
-        SendPtr::new(c.as_mut_ptr()),
-    );
+    let ((rsa, csa), (rsb, csb)) = (signed(a.strides()), signed(b.strides()));
+    let (pa, pb) = (SendPtr(a.data().as_ptr().cast_mut()), SendPtr(b.data().as_ptr().cast_mut()));
+    let pc = SendPtr(c.data_mut().as_mut_ptr());
     // Every strip of rows packs B again, and every strip of columns A: divide the longer side.
     let by_rows = m >= n;
-    let strip = strip_len(if by_rows { m } else { n }, m * n * k);
-    let strips = m.max(n).div_ceil(strip);
-    parallel_for(strips, |i| {
-        let from = i * strip;
-        let (row, col, rows, cols) =
-            if by_rows { (from, 0, strip.min(m - from), n) } else { (0, from, m, strip.min(n - from)) };
-        // SAFETY: a `View` covers exactly rows·cols elements and `t` only swaps strides, so element (row, 0)
-        // of A, (0, col) of B and (row, col) of C and all that the product forms from there, at most
-        // (m, k), (k, n) and (m, n), lie inside their slices. When the strips are empty nothing is formed.
-        // `c` is a unique borrow with strides (n, 1), so it overlaps neither input, no two of its elements
-        // share an address, and strips of different i touch different elements. All three borrows outlive
-        // `parallel_for`, which returns when the last strip is done.
+    let count = (m * n * k / MIN_STRIP_WORK).min(MAX_STRIPS);
+    let strips = Partition::into_parts(count, m.max(n), STRIP_UNIT);
+    parallel_for(strips.count(), |i| {
+        let (rows, cols) = if by_rows { (strips.range(i), 0..n) } else { (0..m, strips.range(i)) };
+        // SAFETY: a `View` covers exactly rows · cols elements and `t` only swaps strides, so the rows `rows` of A, the columns
+        // `cols` of B and both of C lie inside their slices. `c` is a unique borrow with strides (n, 1), so it overlaps neither
+        // input, no two of its elements share an address, and strips of different i share no element. All three borrows
+        // outlive `parallel_for`, which returns when the last strip is done.
         unsafe {
-            T::gemm_raw(
-                rows,
-                k,
-                cols,
-                alpha,
-                pa.get().offset(row as isize * rsa),
-                (rsa, csa),
-                pb.get().offset(col as isize * csb),
-                (rsb, csb),
-                beta,
-                pc.get().add(row * n + col),
-                (rsc, csc),
-            );
+            let a = pa.get().wrapping_offset(rows.start as isize * rsa);
+            let b = pb.get().wrapping_offset(cols.start as isize * csb);
+            let c = pc.get().wrapping_add(rows.start * n + cols.start);
+            T::GEMM(rows.len(), k, cols.len(), alpha, a, rsa, csa, b, rsb, csb, beta, c, n as isize, 1);
         }
     });
-}
-
-/// The length of a strip of a side of `len`, at least 1, where the whole product takes `work` multiply-adds
-fn strip_len(len: usize, work: usize) -> usize {
-    let strips = (work / STRIP_MIN_WORK).clamp(1, STRIPS_MAX);
-    len.div_ceil(strips).next_multiple_of(STRIP_UNIT).max(1)
 }

@@ -114,7 +114,7 @@ impl<T: Scalar> Gemm<T> {
         if self.a_transposed && is_far::<T>(self.a_stride) && cols.len() >= MIN_PANEL_USES {
             let a = scratch.wrapping_add(self.k * NR);
             // SAFETY: these columns of A, k elements each, fit in scratch after the panel.
-            unsafe { T::pack(self.a.add(rows.start), self.a_stride, self.k, rows.len(), a) };
+            unsafe { (T::kernels().pack)(self.a.add(rows.start), self.a_stride, self.k, rows.len(), a) };
             (p.a, p.a_stride) = (a.wrapping_sub(rows.start), rows.len());
         }
         let far = is_far::<T>(self.b_stride) && rows.len() >= MIN_PANEL_USES;
@@ -128,7 +128,7 @@ impl<T: Scalar> Gemm<T> {
                 (p.b, p.b_stride, p.b_transposed) = (scratch.wrapping_sub(first), cols.len(), false);
             }
             // SAFETY: the caller keeps the contract, and B is not transposed.
-            unsafe { T::tiles(&p, rows.clone(), cols.clone()) };
+            unsafe { (T::kernels().tiles)(&p, rows.clone(), cols.clone()) };
             done(cols);
         }
     }
@@ -148,7 +148,9 @@ impl<T: Scalar> Gemm<T> {
         if self.a_transposed {
             let a = sums.wrapping_add(rows.len() * width);
             // SAFETY: these columns of A, k elements each, fit in scratch after the block and the sums.
-            unsafe { T::transpose(self.a.add(rows.start), self.a_stride, 0..self.k, rows.len(), a) };
+            unsafe {
+                (T::kernels().transpose)(self.a.add(rows.start), self.a_stride, 0..self.k, rows.len(), a)
+            };
             (p.a, p.a_stride, p.a_transposed) = (a.wrapping_sub(rows.start * self.k), self.k, false);
         }
         for first in cols.clone().step_by(width) {
@@ -173,7 +175,7 @@ impl<T: Scalar> Gemm<T> {
                 }
                 // SAFETY: the caller keeps the contract. Neither A nor B is transposed, k ≤ KC, and the sums have `width`
                 // elements for each row.
-                unsafe { T::skip_zeros(&q, rows.clone(), cols.clone()) };
+                unsafe { (T::kernels().skip_zeros)(&q, rows.clone(), cols.clone()) };
             }
             done(cols);
         }
@@ -187,10 +189,10 @@ impl<T: Scalar> Gemm<T> {
         // SAFETY: the caller's promise.
         unsafe {
             if self.b_transposed {
-                T::transpose(self.b.add(depth.start), self.b_stride, cols, depth.len(), to);
+                (T::kernels().transpose)(self.b.add(depth.start), self.b_stride, cols, depth.len(), to);
             } else {
                 let from = self.b.add(depth.start * self.b_stride + cols.start);
-                T::pack(from, self.b_stride, depth.len(), cols.len(), to);
+                (T::kernels().pack)(from, self.b_stride, depth.len(), cols.len(), to);
             }
         }
     }

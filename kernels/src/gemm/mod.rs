@@ -29,8 +29,7 @@ use crate::elementwise::sgd::SgdRule;
 ///   are valid for reading, and those of C and the velocities for writing.
 /// * Meanwhile, no other thread accesses these elements of C and of the velocities, or writes the others. C and the
 ///   velocities overlap no other operand.
-/// * The processor has the instructions of the function; for those that choose by [`simd_level`](crate::simd_level), it is
-///   not `Portable`.
+/// * The processor has the instructions of the function.
 ///
 /// Nothing has to be aligned. Only these elements have to exist: `a`, `b`, `c` and `c_init` may themselves lie outside of
 /// any allocation, where the operand is a packed block or a block of sums in scratch. So addresses are formed by
