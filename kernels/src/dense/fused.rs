@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::aligned::{AlignedVec, whole_lines};
 use crate::cpu::simd_level::multiversion;
 use crate::dense::gradient::Gradient;
-use crate::elementwise::activation::Activation;
+use crate::elementwise::activation::{Activation, backward_block, forward_block};
 use crate::elementwise::reduce::sum_rows;
 use crate::elementwise::sgd::{SgdStep, sgd};
 use crate::gemm::blocking::{Kernel, NR, block_columns, is_far};
@@ -64,9 +64,9 @@ pub(super) fn forward<T: Scalar>(
         c_init: if block == 0 { b.as_ptr() } else { ptr::null() },
         ..Gemm::new(
             blocks.range(block).len(),
-            x.as_ptr().wrapping_add(blocks.range(block).start),
+            x.data().as_ptr().wrapping_add(blocks.range(block).start),
             k,
-            w.as_ptr().wrapping_add(blocks.range(block).start * n),
+            w.data().as_ptr().wrapping_add(blocks.range(block).start * n),
             n,
             to.wrapping_add(block * m * n),
         )
@@ -97,8 +97,8 @@ pub(super) fn forward<T: Scalar>(
     let kernel = Kernel::choose(x, n);
     let (cols, rows, each) = tasks(kernel);
     let tasks_of_block = cols.count() * rows.count();
-    let scratch = SendPtr::new(scratch.as_mut_ptr());
-    let to = SendPtr::new(if is_whole { y.as_mut_ptr() } else { sums.as_mut_ptr() });
+    let scratch = SendPtr(scratch.as_mut_ptr());
+    let to = SendPtr(if is_whole { y.as_mut_ptr() } else { sums.as_mut_ptr() });
     parallel_for_work(blocks.count() * tasks_of_block, m * k * n, |i| {
         let (block, at) = (i / tasks_of_block, i % tasks_of_block);
         let (cols, rows) = (cols.range(at / rows.count()), rows.range(at % rows.count()));
@@ -110,7 +110,7 @@ pub(super) fn forward<T: Scalar>(
             product(block, to.get()).compute_block(rows.clone(), cols, kernel, scratch, |cols| {
                 if is_whole {
                     let start = to.get().add(rows.start * n + cols.start);
-                    f.forward_block(BlockMut::new(start, rows.len(), n, cols.len()));
+                    forward_block(f, BlockMut::new(start, rows.len(), n, cols.len()));
                 }
             });
         }
@@ -124,14 +124,14 @@ pub(super) fn forward<T: Scalar>(
 fn add_blocks<T: Scalar>(sums: &[T], blocks: usize, f: Activation, y: &mut [T], n: usize) {
     let len = y.len();
     let rows = Partition::by_work(len / n.max(1), 1, ADD_WORK * blocks * n, MAX_TASKS);
-    let y = SendPtr::new(y.as_mut_ptr());
+    let y = SendPtr(y.as_mut_ptr());
     parallel_for_work(rows.count(), ADD_WORK * blocks * len, |i| {
         let rows = rows.range(i);
         let at = rows.start * n..rows.end * n;
         // SAFETY: only this task accesses these rows of Y, which has `len` elements and is borrowed until the loop ends.
         let y = unsafe { std::slice::from_raw_parts_mut(y.get().add(at.start), at.len()) };
         add_rows(y, sums, len, at.start);
-        f.forward_block(BlockMut::one_row(y));
+        forward_block(f, BlockMut::one_row(y));
     });
 }
 multiversion! {
@@ -167,14 +167,17 @@ pub(super) fn backward<T: Scalar>(
 ) {
     let ((m, k), n) = (x.shape(), dy.shape().1);
     let products = 1 + usize::from(dx.is_some());
-    let w = SendPtr::new(w.as_mut_ptr());
-    let dx = dx.map(|(dx, f)| (SendPtr::new(dx.as_mut_ptr()), f));
-    let to_x =
-        |dx: *mut T| Gemm { b_stride: n, b_transposed: true, ..Gemm::new(n, dy.as_ptr(), n, w.get(), k, dx) };
+    let w = SendPtr(w.as_mut_ptr());
+    let dx = dx.map(|(dx, f)| (SendPtr(dx.as_mut_ptr()), f));
+    let to_x = |dx: *mut T| Gemm {
+        b_stride: n,
+        b_transposed: true,
+        ..Gemm::new(n, dy.data().as_ptr(), n, w.get(), k, dx)
+    };
     let to_w = |dw: *mut T, update: Option<Update<T>>| Gemm {
         a_transposed: true,
         update,
-        ..Gemm::new(m, x.as_ptr(), k, dy.as_ptr(), n, dw)
+        ..Gemm::new(m, x.data().as_ptr(), k, dy.data().as_ptr(), n, dw)
     };
     let tasks = |for_x: Kernel, for_w: Kernel| {
         // A task has the columns of dX that are computed together, and enough rows of W to pay for packing dY.
@@ -203,12 +206,12 @@ pub(super) fn backward<T: Scalar>(
     let (rows, each) = tasks(for_x, for_w);
     scratch.set_len(len + n);
     let (scratch, db_scratch) = scratch.split_at_mut(len);
-    let scratch = SendPtr::new(scratch.as_mut_ptr());
+    let scratch = SendPtr(scratch.as_mut_ptr());
     let (target, update, db, bias_step) = match gradient {
-        Gradient::Store { dw, db } => (SendPtr::new(dw.as_mut_ptr()), None, db, None),
+        Gradient::Store { dw, db } => (SendPtr(dw.as_mut_ptr()), None, db, None),
         Gradient::Step { b, step: SgdStep { rule, vw, vb } } => {
             let v = if vw.is_empty() { ptr::null_mut() } else { vw.as_mut_ptr() };
-            (SendPtr::new(w.get()), Some((rule, SendPtr::new(v))), db_scratch, Some((rule, b, vb)))
+            (SendPtr(w.get()), Some((rule, SendPtr(v))), db_scratch, Some((rule, b, vb)))
         }
     };
     let bias = Mutex::new((db, bias_step));
@@ -230,7 +233,7 @@ pub(super) fn backward<T: Scalar>(
             unsafe {
                 to_x(dx.get()).compute_block(0..m, rows.clone(), for_x, scratch, |cols| {
                     let block = BlockMut::new(dx.get().add(cols.start), m, k, cols.len());
-                    f.backward_block(block, x.data(), k, cols);
+                    backward_block(*f, block, x.data(), k, cols);
                 });
             }
         }

@@ -26,7 +26,7 @@ pub enum Activation {
 impl Activation {
     /// `x ← y`, in place
     pub fn forward<T: Number>(self, x: &mut [T]) {
-        for_each_chunk(x, CHUNK, |_, x| self.forward_block(BlockMut::one_row(x)));
+        for_each_chunk(x, CHUNK, |_, x| forward_block(self, BlockMut::one_row(x)));
     }
 
     /// `dy ← dy · y'`, in place: from ∂L/∂y to ∂L/∂x
@@ -38,65 +38,45 @@ impl Activation {
         same_len("backward of an activation", dy.len(), y.len());
         for_each_chunk(dy, CHUNK, |i, dy| {
             let (y, len) = (&y[i * CHUNK..][..dy.len()], dy.len());
-            self.backward_block(BlockMut::one_row(dy), y, len, 0..len);
+            backward_block(self, BlockMut::one_row(dy), y, len, 0..len);
         });
     }
-
-    pub(crate) fn forward_block<T: Number>(self, x: BlockMut<'_, T>) {
-        match self {
-            Self::Identity => {}
-            Self::Relu => relu(x),
-            Self::Sigmoid => sigmoid(x),
+}
+multiversion! {
+    /// `x ← y`, in place
+    pub(crate) fn forward_block<T>(f: Activation, x: BlockMut<'_, T>) {
+        for row in x.into_rows() {
+            match f {
+                Activation::Identity => {}
+                Activation::Relu => {
+                    for x in row {
+                        *x = if *x < T::ZERO { T::ZERO } else { *x };
+                    }
+                }
+                Activation::Sigmoid => {
+                    for x in row {
+                        *x = T::ONE / (T::ONE + (-*x).exp());
+                    }
+                }
+            }
         }
     }
-
+}
+multiversion! {
     /// `dy ← dy · y'`, where `dy` is the columns `columns` of a matrix, and `y` all `cols` columns of its rows
-    pub(crate) fn backward_block<T: Number>(
-        self,
+    pub(crate) fn backward_block<T>(
+        f: Activation,
         dy: BlockMut<'_, T>,
         y: &[T],
         cols: usize,
         columns: Range<usize>,
     ) {
-        match self {
-            Self::Identity => {}
-            Self::Relu => relu_backward(dy, y, cols, columns),
-            Self::Sigmoid => sigmoid_backward(dy, y, cols, columns),
-        }
-    }
-}
-multiversion! {
-    fn relu<T>(x: BlockMut<'_, T>) {
-        for row in x.into_rows() {
-            for x in row {
-                *x = if *x < T::ZERO { T::ZERO } else { *x };
-            }
-        }
-    }
-}
-multiversion! {
-    fn relu_backward<T>(dy: BlockMut<'_, T>, y: &[T], cols: usize, columns: Range<usize>) {
         for (dy, y) in dy.into_rows().zip(y.chunks_exact(cols.max(1))) {
-            for (dy, &y) in dy.iter_mut().zip(&y[columns.clone()]) {
-                *dy = if y > T::ZERO { *dy } else { T::ZERO };
-            }
-        }
-    }
-}
-multiversion! {
-    fn sigmoid<T>(x: BlockMut<'_, T>) {
-        for row in x.into_rows() {
-            for x in row {
-                *x = T::ONE / (T::ONE + (-*x).exp());
-            }
-        }
-    }
-}
-multiversion! {
-    fn sigmoid_backward<T>(dy: BlockMut<'_, T>, y: &[T], cols: usize, columns: Range<usize>) {
-        for (dy, y) in dy.into_rows().zip(y.chunks_exact(cols.max(1))) {
-            for (dy, &y) in dy.iter_mut().zip(&y[columns.clone()]) {
-                *dy *= y * (T::ONE - y);
+            let elements = dy.iter_mut().zip(&y[columns.clone()]);
+            match f {
+                Activation::Identity => {}
+                Activation::Relu => elements.for_each(|(dy, &y)| *dy = if y > T::ZERO { *dy } else { T::ZERO }),
+                Activation::Sigmoid => elements.for_each(|(dy, &y)| *dy *= y * (T::ONE - y)),
             }
         }
     }
