@@ -3,14 +3,13 @@
 /// A borrowed matrix that is row-major, or the transpose of one
 ///
 /// The fields are private to this file: a `View` is built only over exactly `rows · cols` elements, and
-/// [`View::t`] only swaps shape and strides, so no index inside the shape leaves the slice.
+/// [`View::t`] swaps shape and strides together, so no index inside the shape leaves the slice.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a, T> {
     data: &'a [T],
     rows: usize,
     cols: usize,
-    row_stride: usize,
-    col_stride: usize,
+    transposed: bool,
 }
 
 impl<'a, T> View<'a, T> {
@@ -21,19 +20,13 @@ impl<'a, T> View<'a, T> {
     #[track_caller]
     pub fn new(data: &'a [T], rows: usize, cols: usize) -> Self {
         check(data.len(), rows, cols);
-        Self { data, rows, cols, row_stride: cols, col_stride: 1 }
+        Self { data, rows, cols, transposed: false }
     }
 
     /// The transpose, without moving an element
     #[must_use]
     pub fn t(self) -> Self {
-        Self {
-            data: self.data,
-            rows: self.cols,
-            cols: self.rows,
-            row_stride: self.col_stride,
-            col_stride: self.row_stride,
-        }
+        Self { rows: self.cols, cols: self.rows, transposed: !self.transposed, ..self }
     }
 
     /// The number of rows and of columns
@@ -48,15 +41,12 @@ impl<'a, T> View<'a, T> {
 
     /// Whether the rows are contiguous: false for a transpose
     pub fn is_row_major(&self) -> bool {
-        self.col_stride == 1 && self.row_stride == self.cols
+        !self.transposed
     }
 
+    /// The distance from row to row and from column to column, in elements
     pub(crate) fn strides(&self) -> (usize, usize) {
-        (self.row_stride, self.col_stride)
-    }
-
-    pub(crate) fn as_ptr(&self) -> *const T {
-        self.data.as_ptr()
+        if self.transposed { (1, self.rows) } else { (self.cols, 1) }
     }
 }
 
@@ -87,10 +77,6 @@ impl<'a, T> ViewMut<'a, T> {
     /// All elements, row after row
     pub fn data_mut(&mut self) -> &mut [T] {
         self.data
-    }
-
-    pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
-        self.data.as_mut_ptr()
     }
 }
 

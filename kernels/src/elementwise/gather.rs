@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::same_len;
 use crate::cpu::simd_level::multiversion;
 use crate::number::Number;
-use crate::threads::block_mut::{BlockMut, for_each_block};
+use crate::threads::block_mut::BlockMut;
+use crate::threads::parallel::{SendPtr, parallel_for};
+use crate::threads::partition::inner_blocks;
 
 /// `out[i, :] ← bytes[rows[i], :] / 255`, correctly rounded: scales the pixels of chosen images to [0, 1]
 ///
@@ -18,7 +20,15 @@ use crate::threads::block_mut::{BlockMut, for_each_block};
 #[track_caller]
 pub fn scale_rows<T: Number>(bytes: &[u8], rows: &[u32], next: &[u32], out: &mut [T], cols: usize) {
     same_len("scale_rows", out.len(), rows.len() * cols);
-    for_each_block(out, cols, |columns, out| scale_block(bytes, rows, next, out, columns, cols));
+    let (blocks, height) = (inner_blocks(cols), out.len() / cols.max(1));
+    let out = SendPtr(out.as_mut_ptr());
+    parallel_for(blocks.count(), |i| {
+        let columns = blocks.range(i);
+        // SAFETY: the block lies inside `out`, which has at least height · cols elements and is borrowed mutably until the
+        // loop ends. Blocks of different i share no element, and each i is called once.
+        let out = unsafe { BlockMut::new(out.get().add(columns.start), height, cols, columns.len()) };
+        scale_block(bytes, rows, next, out, columns, cols);
+    });
 }
 multiversion! {
     fn scale_block<T>(
@@ -61,13 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chosen_rows_of_bytes_are_scaled() {
-        for cols in [1, 15, 300, 784] {
+    fn chosen_rows_of_bytes_are_scaled_in_every_column() {
+        let chosen = [3, 0, 3, 4];
+        for (count, cols) in [(0, 5), (4, 0), (1, 1), (4, 15), (4, 300), (4, 784), (3, 2100)] {
             let bytes: Vec<u8> = (0..5 * cols).map(|at| (at * 7 % 256) as u8).collect();
-            let rows = [3, 0, 3, 4];
+            let rows = &chosen[..count];
             let mut out = vec![f32::NAN; rows.len() * cols];
-            scale_rows(&bytes, &rows, &[4, 1], &mut out, cols);
-            for (i, row) in rows.into_iter().enumerate() {
+            scale_rows(&bytes, rows, &[4, 1], &mut out, cols);
+            for (i, &row) in rows.iter().enumerate() {
                 let want = bytes[row as usize * cols..][..cols].iter().map(|&byte| f32::from(byte) / 255.0);
                 assert!(out[i * cols..][..cols].iter().copied().eq(want));
             }

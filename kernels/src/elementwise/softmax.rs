@@ -29,7 +29,7 @@ pub fn softmax_rows<T: Number>(x: &mut [T], cols: usize, max: &mut [T], log_sum:
         max.len()
     );
     let task_rows = MIN_TASK.div_ceil(cols);
-    let x = SendPtr::new(x.as_mut_ptr());
+    let x = SendPtr(x.as_mut_ptr());
     for_each_chunk2(max, log_sum, task_rows, |i, max, log_sum| {
         // SAFETY: chunk i of `max` and `log_sum` belongs to the rows from i · task_rows on, one for each element of `max`.
         // They lie inside `x` (checked above), which is borrowed mutably until all tasks are done. The rows of

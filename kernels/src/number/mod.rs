@@ -38,8 +38,6 @@ pub trait Number:
     const NEGLIGIBLE: Self;
     /// Distance from 1 to the next number: 2⁻²³ or 2⁻⁵²
     const EPSILON: f64;
-    /// The type's name in Rust: `f32` or `f64`
-    const NAME: &'static str;
     /// Size in memory and in files, in bytes
     const BYTES: usize;
 
@@ -68,7 +66,6 @@ macro_rules! number {
             const ONE: Self = 1.0;
             const NEGLIGIBLE: Self = $negligible;
             const EPSILON: f64 = $t::EPSILON as f64;
-            const NAME: &'static str = stringify!($t);
             const BYTES: usize = size_of::<$t>();
 
             #[inline(always)]

@@ -74,9 +74,6 @@ unsafe impl<T: Send> Send for SendPtr<T> {}
 unsafe impl<T: Send> Sync for SendPtr<T> {}
 
 impl<T> SendPtr<T> {
-    pub(crate) fn new(p: *mut T) -> Self {
-        Self(p)
-    }
     /// The pointer; a closure that used the field would capture the pointer itself, which may not go to other threads
     pub(crate) fn get(&self) -> *mut T {
         self.0
