@@ -31,7 +31,7 @@ use crate::elementwise::sgd::SgdRule;
 ///   velocities overlap no other operand.
 /// * The processor has the instructions of the function.
 ///
-/// Nothing has to be aligned. Only these elements have to exist: `a`, `b`, `c` and `c_init` may themselves lie outside of
+/// No pointer has to be aligned. Only these elements have to exist: `a`, `b`, `c` and `c_init` may themselves lie outside of
 /// any allocation, where the operand is a packed block or a block of sums in scratch. So addresses are formed by
 /// `wrapping_add`, and by `add` only where both ends lie inside one allocation.
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "vector kernels read them"))]

@@ -20,7 +20,7 @@ macro_rules! transpose {
             /// `to[j, i] ← from[rows.start + i, j]` for the rows and all of `cols` columns
             ///
             /// # Safety
-            /// As [`Scalar::transpose`](crate::Scalar::transpose); the processor has the features.
+            /// As [`Kernels::transpose`](crate::gemm::dispatch::Kernels::transpose); the processor has the features.
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn transpose(
                 from: *const $t,
@@ -54,7 +54,7 @@ macro_rules! transpose {
             /// `to[i, j] ← from[i, j]` for `rows` rows of `cols` elements
             ///
             /// # Safety
-            /// As [`Scalar::pack`](crate::Scalar::pack); the processor has the features.
+            /// As [`Kernels::pack`](crate::gemm::dispatch::Kernels::pack); the processor has the features.
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn pack(from: *const $t, stride: usize, rows: usize, cols: usize, to: *mut $t) {
                 let (whole, last) = (first(LANES), first(cols % LANES));
