@@ -1,7 +1,6 @@
 //! Reads the curves of an epochs.csv
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::tables::reader::Table;
@@ -17,103 +16,69 @@ pub enum Split {
     Test,
 }
 
+/// The columns of loss and accuracy, by [`Split`]
+const COLUMNS: [[&str; 2]; 3] =
+    [["train_loss", "train_accuracy"], ["val_loss", "val_accuracy"], ["test_loss", "test_accuracy"]];
+
 impl Split {
     pub const ALL: [Self; 3] = [Self::Training, Self::Validation, Self::Test];
 
+    /// Its name as the first word of a label
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Training => "training",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-
-    /// Names of the columns with its loss and its accuracy
-    fn columns(self) -> [&'static str; 2] {
-        match self {
-            Self::Training => ["train_loss", "train_accuracy"],
-            Self::Validation => ["val_loss", "val_accuracy"],
-            Self::Test => ["test_loss", "test_accuracy"],
-        }
+        ["Training", "Validation", "Test"][self as usize]
     }
 }
 
 /// The curves of one run in an epochs.csv
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curves {
-    pub(super) path: PathBuf,
     /// Name of the run, or of the trial in a sweep
-    pub(super) run_id: String,
+    pub run_id: String,
     /// Losses in nats, by [`Split`]
-    pub(super) loss: [Points; 3],
+    pub loss: [Points; 3],
     /// Accuracies from 0 to 1, by [`Split`]
-    pub(super) accuracy: [Points; 3],
+    pub accuracy: [Points; 3],
     /// The epoch in which training diverged
-    pub(super) diverged: Option<u32>,
+    pub diverged: Option<u32>,
 }
 
 impl Curves {
-    fn new(path: &Path, run_id: &str) -> Self {
-        let (loss, accuracy) = Default::default();
-        Self { path: path.to_owned(), run_id: run_id.to_owned(), loss, accuracy, diverged: None }
-    }
-
     /// True if no epoch has a metric, so that there is nothing to draw
     pub fn is_empty(&self) -> bool {
-        self.epochs().next().is_none()
+        !Split::ALL.iter().any(|split| self.has(*split))
     }
 
-    /// Name of the run
-    pub fn run_id(&self) -> &str {
-        &self.run_id
-    }
-
-    /// Returns the same curves with another name
-    #[must_use]
-    pub fn named(self, run_id: String) -> Self {
-        Self { run_id, ..self }
-    }
-
-    pub(super) fn has(&self, split: Split) -> bool {
+    pub fn has(&self, split: Split) -> bool {
         !(self.loss[split as usize].is_empty() && self.accuracy[split as usize].is_empty())
     }
 
-    /// The epochs of all metrics, unordered and with repetitions
-    pub(super) fn epochs(&self) -> impl Iterator<Item = u32> {
-        self.loss.iter().chain(&self.accuracy).flatten().map(|&(epoch, _)| epoch)
+    /// Name of the run, and the epoch in which it diverged
+    pub fn title(&self) -> String {
+        let suffix = self.diverged.map(|epoch| format!(" (diverged in epoch {epoch})"));
+        self.run_id.clone() + &suffix.unwrap_or_default()
     }
 }
 
-/// Reads the curves of one run from `epochs_csv`
+/// Reads the curves of one run; without rows, they are empty
 ///
 /// * Columns are found by name: run_id, epoch, train_loss, train_accuracy, test_loss and test_accuracy are needed; val_loss,
 ///   val_accuracy and status may be missing; others are ignored.
 /// * An empty cell is a point left out.
 ///
 /// # Errors
-/// When the file can't be read, a column is missing, a cell doesn't hold what its column says, the epochs don't ascend, or
-/// the file has more than one run.
-pub fn read_curves(epochs_csv: &Path) -> Result<Curves> {
-    one(&Table::read(epochs_csv)?)
+/// When a column is missing, a cell doesn't hold what its column says, the epochs don't ascend, or there is a second run.
+pub fn read_run(table: &Table) -> Result<Curves> {
+    Ok(parse(table, "run_id", false)?.pop().unwrap_or_default())
 }
 
-/// Reads the curves of all trials from a sweep's `epochs_csv`, in the order of their first rows
+/// Reads the curves of all trials of a sweep, in the order of their first rows
 ///
 /// The column trial names them, or run_id if there is no such column. Rows of different trials may be mixed.
 ///
 /// # Errors
-/// As [`read_curves`], except that the file may have several runs.
-pub fn read_trials(epochs_csv: &Path) -> Result<Vec<Curves>> {
-    read_table(&Table::read(epochs_csv)?)
-}
-
-pub fn read_table(table: &Table) -> Result<Vec<Curves>> {
-    let id = if table.column("trial").is_some() { "trial" } else { "run_id" };
-    parse(table, id, true)
-}
-
-fn one(table: &Table) -> Result<Curves> {
-    Ok(parse(table, "run_id", false)?.pop().unwrap_or_else(|| Curves::new(table.path(), "")))
+/// As [`read_run`], except that there may be several runs.
+pub fn read_trials(table: &Table) -> Result<Vec<Curves>> {
+    parse(table, if table.column("trial").is_some() { "trial" } else { "run_id" }, true)
 }
 
 /// All runs of the table, named by the column `id`; without `many`, a second run is an error
@@ -121,10 +86,9 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
     let (id, epoch, status) = (table.need(id)?, table.need("epoch")?, table.column("status"));
     let mut columns = vec![];
     for split in Split::ALL {
-        for (of_share, name) in split.columns().into_iter().enumerate() {
-            let optional = split == Split::Validation && table.column(name).is_none();
-            if !optional {
-                columns.push((split, of_share == 1, table.need(name)?));
+        for (i, name) in COLUMNS[split as usize].into_iter().enumerate() {
+            if split != Split::Validation || table.column(name).is_some() {
+                columns.push((split, i == 1, table.need(name)?));
             }
         }
     }
@@ -133,22 +97,23 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
     for row in table.rows() {
         let name = row.text(id);
         let e = row.whole(epoch)?;
-        let last = known.get(name).copied();
-        match last {
+        let place = match known.get(name) {
             None if !many && !runs.is_empty() => {
                 return Err(row.problem(id, &format!("`{}` as in the rows above", runs[0].run_id)));
             }
-            Some((_, before)) if e <= before => {
+            Some((_, before)) if e <= *before => {
                 return Err(row.problem(epoch, &format!("an epoch after {before}")));
             }
-            None => runs.push(Curves::new(table.path(), name)),
-            Some(_) => {}
-        }
-        let place = last.map_or(runs.len() - 1, |(place, _)| place);
+            None => {
+                runs.push(Curves { run_id: name.to_owned(), ..Curves::default() });
+                runs.len() - 1
+            }
+            Some((place, _)) => *place,
+        };
         known.insert(name, (place, e));
         let run = &mut runs[place];
-        for &(split, of_share, column) in &columns {
-            let (points, range, expected) = match of_share {
+        for &(split, is_accuracy, column) in &columns {
+            let (points, range, expected) = match is_accuracy {
                 false => (&mut run.loss, 0.0..=f64::MAX, "a loss, 0 or above"),
                 true => (&mut run.accuracy, 0.0..=1.0, "a share from 0 to 1"),
             };
@@ -163,6 +128,8 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const HEADER: &str = "run_id,epoch,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy,\
@@ -172,9 +139,9 @@ mod tests {
         Table::parse(Path::new("epochs.csv"), text.as_bytes())
     }
 
-    /// The curves, or what is wrong behind the file's name
+    /// The curves, or the message without the file's name
     fn read(text: &str) -> std::result::Result<Curves, String> {
-        let curves = table(text).and_then(|table| one(&table));
+        let curves = table(text).and_then(|table| read_run(&table));
         curves.map_err(|e| e.to_string().trim_start_matches("epochs.csv: ").to_owned())
     }
 
@@ -191,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_found_by_name_and_others_are_passed_over() {
+    fn columns_are_found_by_name_and_others_are_ignored() {
         let text = "new,test_accuracy,test_loss,epoch,train_accuracy,train_loss,run_id\nx,0.5,2,7,0.25,3,r\n";
         let curves = read(text).unwrap();
         assert_eq!((curves.loss[0][0], curves.accuracy[2][0]), ((7, 3.0), (7, 0.5)));
@@ -204,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_alone_is_an_empty_run() {
+    fn a_header_without_rows_is_an_empty_run() {
         assert!(read(HEADER).unwrap().is_empty());
         assert!(read(&format!("{HEADER}\n")).unwrap().is_empty());
     }
@@ -248,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn validation_metrics_are_read_where_there_are_any() {
+    fn validation_metrics_are_read_if_there_are_any() {
         let header = HEADER.replace("train_accuracy,", "train_accuracy,val_loss,val_accuracy,");
         let curves = read(&format!("{header}\nr,1,1,1,1,0.5,0.75,1,1,1,1,ok\n")).unwrap();
         assert_eq!((curves.loss[1][0], curves.accuracy[1][0]), ((1, 0.5), (1, 0.75)));
@@ -256,21 +223,15 @@ mod tests {
     }
 
     #[test]
-    fn trials_whose_rows_are_mixed_are_told_apart() {
+    fn rows_of_different_trials_may_be_mixed() {
         let header = HEADER.replace("run_id,", "run_id,trial,");
         let row = |trial: &str, e: u32| format!("x,{trial},{e},1,1,1,1,0.{e},1,1,ok\n");
         let rows = [row("t0000", 1), row("t0001", 1), row("t0000", 2)].concat();
-        let runs = parse(&table(&format!("{header}\n{rows}")).unwrap(), "trial", true).unwrap();
-        assert_eq!(runs.iter().map(Curves::run_id).collect::<Vec<_>>(), ["t0000", "t0001"]);
+        let runs = read_trials(&table(&format!("{header}\n{rows}")).unwrap()).unwrap();
+        assert_eq!(runs.iter().map(|run| run.run_id.as_str()).collect::<Vec<_>>(), ["t0000", "t0001"]);
         assert_eq!(runs[0].accuracy[2], [(1, 0.1), (2, 0.2)]);
         let again = format!("{header}\n{rows}{}", row("t0001", 1));
-        let error = parse(&table(&again).unwrap(), "trial", true).unwrap_err().to_string();
+        let error = read_trials(&table(&again).unwrap()).unwrap_err().to_string();
         assert!(error.contains("line 5, column epoch: expected an epoch after 1"), "{error}");
-    }
-
-    #[test]
-    fn a_file_that_is_missing_is_named() {
-        let error = read_curves(Path::new("/nowhere/epochs.csv")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot read /nowhere/epochs.csv");
     }
 }

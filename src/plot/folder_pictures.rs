@@ -3,13 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::plot::{self, Curves, Pictures};
+use crate::plot::epochs_csv::{Curves, read_run, read_trials};
+use crate::plot::output::png::png;
+use crate::plot::output::scene::Scene;
+use crate::plot::output::svg::svg;
+use crate::plot::pictures::{confusion, heatmap, overlay, run_curves, sweep};
 use crate::report::analysis::Analysis;
 use crate::report::markdown::report;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
 
-/// Draws all pictures of the folder `dir` into it, and returns the paths of the files it wrote
+/// Draws all pictures of the folder `dir` into the folder `out`, and returns the paths of the files it wrote
 ///
 /// * A sweep's folder gets `sweep.svg` and `sweep.png`, `heatmap.svg` and `heatmap.png` if two settings were varied, and
 ///   `report.md`. It has a runs.csv with a column trial; or one without that column and no epochs.csv beside it, which is what
@@ -19,24 +23,24 @@ use crate::tables::reader::Table;
 ///
 /// # Errors
 /// When a CSV file can't be read or parsed, or a file can't be written.
-pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>> {
-    redraw_into(dir, dir)
-}
-
-/// Does what [`redraw`] does, but writes the files into the folder `out`
-///
-/// # Errors
-/// As [`redraw`].
 pub fn redraw_into(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     let mut written = Written { out, files: vec![] };
-    let runs = dir.join("runs.csv");
-    let table = if runs.is_file() { Some(Table::read(&runs)?) } else { None };
-    let is_sweep = |table: &Table| table.column("trial").is_some() || !dir.join("epochs.csv").is_file();
-    match table.filter(is_sweep) {
-        Some(table) => sweep(dir, &table, &mut written)?,
-        None => run(dir, &mut written)?,
+    let epochs = table(dir.join("epochs.csv"))?;
+    match table(dir.join("runs.csv"))? {
+        Some(runs) if runs.column("trial").is_some() || epochs.is_none() => {
+            draw_sweep(dir, &runs, epochs, &mut written)?;
+        }
+        _ => draw_run(dir, epochs, &mut written)?,
     }
     Ok(written.files)
+}
+
+/// [`redraw_into`] the folder itself
+///
+/// # Errors
+/// As [`redraw_into`].
+pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>> {
+    redraw_into(dir, dir)
 }
 
 /// Draws the runs of several folders over one another, as `overlay.svg` and `overlay.png` in the folder `out`
@@ -44,49 +48,48 @@ pub fn redraw_into(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// When a folder has no epochs.csv of a single run, no epoch of any run has a metric, or a file can't be written.
 pub fn overlay(dirs: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>> {
-    let mut runs =
-        dirs.iter().map(|dir| plot::read_curves(&dir.join("epochs.csv"))).collect::<Result<Vec<Curves>>>()?;
-    let ids: Vec<String> = runs.iter().map(|run| run.run_id().to_owned()).collect();
-    for ((run, dir), id) in runs.iter_mut().zip(dirs).zip(&ids) {
+    let read = |dir: &PathBuf| read_run(&Table::read(&dir.join("epochs.csv"))?);
+    let mut runs = dirs.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let ids: Vec<_> = runs.iter().map(|run| run.run_id.clone()).collect();
+    for (run, dir) in runs.iter_mut().zip(dirs) {
         // Trials of two sweeps may have the same id: the names of their folders differ.
-        if ids.iter().filter(|other| *other == id).count() > 1 {
-            *run = run.clone().named(dir.display().to_string());
+        if ids.iter().filter(|id| **id == run.run_id).count() > 1 {
+            run.run_id = dir.display().to_string();
         }
     }
+    runs.retain(|run| !run.is_empty());
+    if runs.is_empty() {
+        let problem = "no epoch of any run has a metric".to_owned();
+        return Err(Error::Plot { path: out.join("overlay.svg"), problem });
+    }
     let mut written = Written { out, files: vec![] };
-    written.pictures("overlay", &plot::draw_overlay(&runs)?)?;
+    written.picture("overlay", |scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>()))?;
     Ok(written.files)
 }
 
-fn run(dir: &Path, written: &mut Written<'_>) -> Result<()> {
-    let (epochs, confusion) = (dir.join("epochs.csv"), dir.join("confusion.csv"));
-    if epochs.is_file() {
-        let curves = plot::read_curves(&epochs)?;
-        if !curves.is_empty() {
-            written.pictures("curves", &plot::draw_curves(&curves)?)?;
-        }
+fn draw_run(dir: &Path, epochs: Option<Table>, written: &mut Written<'_>) -> Result<()> {
+    let curves = epochs.map(|table| read_run(&table)).transpose()?;
+    if let Some(curves) = curves.filter(|curves| !curves.is_empty()) {
+        written.picture("curves", |scene| run_curves::draw(scene, &curves))?;
     }
-    if confusion.is_file() {
-        let matrix = plot::read_confusion(&confusion)?;
-        if !matrix.is_empty() {
-            written.pictures("confusion", &plot::draw_confusion(&matrix)?)?;
-        }
+    let matrix = table(dir.join("confusion.csv"))?.map(|table| confusion::read(&table)).transpose()?;
+    if let Some(matrix) = matrix.filter(|matrix| !matrix.names.is_empty()) {
+        written.picture("confusion", |scene| confusion::draw(scene, &matrix))?;
     }
     Ok(())
 }
 
-fn sweep(dir: &Path, runs: &Table, written: &mut Written<'_>) -> Result<()> {
+fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Written<'_>) -> Result<()> {
     let analysis = Analysis::from_table(runs)?;
     if analysis.trials.is_empty() {
         return Ok(());
     }
-    let epochs = dir.join("epochs.csv");
-    let curves = if epochs.is_file() { plot::read_trials(&epochs)? } else { curves_of_runs(dir, &analysis)? };
-    written.pictures("sweep", &plot::draw_sweep(runs.path(), &analysis, &curves)?)?;
+    let curves = epochs.map_or_else(|| curves_of_runs(dir, &analysis), |table| read_trials(&table))?;
+    written.picture("sweep", |scene| sweep::draw(scene, &analysis, &curves))?;
     let mut pictures =
         vec![("sweep.svg", "Accuracy by varied setting, and the learning curves of all trials")];
     if analysis.axes.len() == 2 {
-        written.pictures("heatmap", &plot::draw_heatmap(runs.path(), &analysis)?)?;
+        written.picture("heatmap", |scene| heatmap::draw(scene, &analysis))?;
         pictures.push(("heatmap.svg", "Accuracy by both settings"));
     }
     written.file("report.md", report(&analysis, &pictures).as_bytes())
@@ -96,14 +99,19 @@ fn sweep(dir: &Path, runs: &Table, written: &mut Written<'_>) -> Result<()> {
 fn curves_of_runs(dir: &Path, analysis: &Analysis) -> Result<Vec<Curves>> {
     let mut curves = vec![];
     for trial in &analysis.trials {
-        let epochs = dir.join(&trial.id).join("epochs.csv");
-        // An id with a path in it is not the name of a run's folder.
-        let inside = Path::new(&trial.id).file_name().is_some_and(|name| name == trial.id.as_str());
-        if inside && epochs.is_file() {
-            curves.push(plot::read_curves(&epochs)?.named(trial.id.clone()));
+        // An id that is a path is not the name of a run's folder.
+        if Path::new(&trial.id).file_name().is_some_and(|name| name == trial.id.as_str())
+            && let Some(table) = table(dir.join(&trial.id).join("epochs.csv"))?
+        {
+            curves.push(Curves { run_id: trial.id.clone(), ..read_run(&table)? });
         }
     }
     Ok(curves)
+}
+
+/// Reads the CSV file at `path`; `None` if there is none
+fn table(path: PathBuf) -> Result<Option<Table>> {
+    path.is_file().then(|| Table::read(&path)).transpose()
 }
 
 /// Writes files into the folder `out` and lists them
@@ -113,9 +121,15 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    fn pictures(&mut self, name: &str, pictures: &Pictures) -> Result<()> {
-        self.file(&format!("{name}.svg"), pictures.svg.as_bytes())?;
-        self.file(&format!("{name}.png"), &pictures.png)
+    /// Writes a picture as SVG and PNG; `draw` fills the scene and returns its height in units
+    fn picture(&mut self, name: &str, draw: impl FnOnce(&mut Scene) -> f64) -> Result<()> {
+        let mut scene = Scene::default();
+        let height = draw(&mut scene).ceil() as u32;
+        let svg = svg(&scene, height);
+        let name_png = format!("{name}.png");
+        let png = png(&svg).map_err(|problem| Error::Plot { path: self.out.join(&name_png), problem })?;
+        self.file(&format!("{name}.svg"), svg.as_bytes())?;
+        self.file(&name_png, &png)
     }
 
     fn file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {

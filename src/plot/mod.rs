@@ -9,43 +9,12 @@ mod output;
 mod parts;
 mod pictures;
 
-use std::path::Path;
-
-use crate::error::{Error, Result};
-pub use epochs_csv::{Curves, read_curves, read_trials};
-use output::scene::Scene;
-use output::{png, svg};
-pub use pictures::confusion::{ConfusionMatrix, draw_confusion, read_confusion};
-pub use pictures::heatmap::draw_heatmap;
-pub use pictures::overlay::draw_overlay;
-pub use pictures::run_curves::draw_curves;
-pub use pictures::sweep::draw_sweep;
-
-/// One picture in both formats
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pictures {
-    /// Text of the SVG file, 800 units wide
-    pub svg: String,
-    /// Bytes of the PNG file, 1600 pixels wide
-    pub png: Vec<u8>,
-}
-
-/// Makes both files of a scene
-///
-/// * `path`: the CSV file that the picture is drawn from, for messages
-/// * `draw`: fills the scene and returns its height in units
-fn picture(path: &Path, draw: impl FnOnce(&mut Scene) -> f64) -> Result<Pictures> {
-    let mut scene = Scene::default();
-    let height = draw(&mut scene).ceil() as u32;
-    let svg = svg::svg(&scene, height);
-    let png = png::png(&svg).map_err(|problem| Error::Plot { path: path.to_owned(), problem })?;
-    Ok(Pictures { svg, png })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::plot::output::scene::{Align, Area, Item, WIDTH};
+    use std::path::Path;
+
+    use crate::plot::epochs_csv::{Curves, read_trials};
+    use crate::plot::output::scene::{Align, Area, Item, Scene, WIDTH};
     use crate::plot::parts::line_style::GRID;
     use crate::plot::pictures::{confusion, heatmap, overlay, sweep};
     use crate::report::analysis::{Analysis, Spread};
@@ -92,7 +61,7 @@ mod tests {
                 text += &format!("{},{epoch},{},{accuracy},{},{accuracy},ok\n", trial.id, 1.0 / x, 1.1 / x);
             }
         }
-        epochs_csv::read_table(&Table::parse(Path::new("epochs.csv"), text.as_bytes()).unwrap()).unwrap()
+        read_trials(&Table::parse(Path::new("epochs.csv"), text.as_bytes()).unwrap()).unwrap()
     }
 
     fn scene(draw: impl FnOnce(&mut Scene) -> f64) -> (Scene, f64) {
@@ -118,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_lie_inside_every_picture_and_never_over_one_another() {
+    fn texts_lie_inside_every_picture_and_never_overlap() {
         let rates = ["0.001", "0.005", "0.01", "0.05", "0.1", "1e6"];
         let long = "1024x1024x1024x1024x1024x1024x1024x1024";
         let deep: Vec<String> = (1..20).map(|d| vec!["1024"; d].join("x") + ",relu").collect();
@@ -149,7 +118,7 @@ mod tests {
         for count in [1, 2, 5, 12, 13, 40] {
             let found = grid(&["0.1"], &["7,relu"]);
             let run = curves(&found).swap_remove(0);
-            let runs: Vec<_> = names(count).map(|name| run.clone().named(name)).collect();
+            let runs: Vec<_> = names(count).map(|name| Curves { run_id: name, ..run.clone() }).collect();
             check("overlay", &scene(|scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>())));
         }
         for count in [1, 2, 4, 10, 26, 100] {
@@ -158,13 +127,13 @@ mod tests {
             let rows: String = names.iter().flat_map(|a| names.iter().map(move |b| row(a, b))).collect();
             let text = format!("true,predicted,count\n{rows}");
             let table = Table::parse(Path::new("confusion.csv"), text.as_bytes()).unwrap();
-            let matrix = confusion::parse(&table).unwrap();
+            let matrix = confusion::read(&table).unwrap();
             check(&format!("{count} classes"), &scene(|scene| confusion::draw(scene, &matrix)));
         }
     }
 
     #[test]
-    fn error_bars_are_mean_and_standard_deviation_and_rates_stand_on_a_log_axis() {
+    fn error_bars_are_mean_and_standard_deviation_and_rates_have_a_log_axis() {
         let (rates, accuracies) =
             (["0.001", "0.01", "0.1"], [[0.80, 0.82, 0.87], [0.85, 0.86, 0.88], [0.7, 0.7, 0.7]]);
         let rows: Vec<_> = rates
@@ -176,20 +145,19 @@ mod tests {
             .collect();
         let (scene, _) = scene(|scene| sweep::draw(scene, &analysis(&rows), &[]));
         // Grid lines and labels give the scale of the y axis; all texts that end at the left frame are its labels.
-        let rules: Vec<_> = scene
+        let blocks: Vec<_> = scene
             .items
             .iter()
             .filter_map(|item| match item {
-                Item::Rule { from, to, width, color } => Some((*from, *to, *width, *color)),
+                Item::Blocks { areas, color } => Some((areas[0], *color)),
                 _ => None,
             })
             .collect();
         let left = WIDTH / 2.0;
-        let mut levels: Vec<f64> = rules
+        let levels = blocks
             .iter()
-            .filter(|(from, to, _, color)| *color == GRID && from.1 == to.1 && to.0 < left)
-            .map(|rule| rule.0.1)
-            .collect();
+            .filter(|(area, color)| *color == GRID && area.right < left && area.width() > area.height());
+        let mut levels: Vec<f64> = levels.map(|(area, _)| area.middle().1).collect();
         levels.sort_by(|a, b| b.total_cmp(a));
         let labels: Vec<f64> = scene
             .texts()
@@ -200,19 +168,20 @@ mod tests {
         let (y0, y1) = (levels[0], levels[levels.len() - 1]);
         let (l0, l1) = (labels[0], labels[labels.len() - 1]);
         let percent = |y: f64| l0 + (y - y0) / (y1 - y0) * (l1 - l0);
-        // Bars are the upright rules of width 1; by x they are in the order of the rates.
-        let mut bars: Vec<_> =
-            rules.iter().filter(|(from, to, width, _)| *width == 1.0 && from.0 == to.0).collect();
-        bars.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
+        // Bars are the upright lines of width 1; by x they are in the order of the rates.
+        let is_bar = |area: &&Area| (area.width() - 1.0).abs() < 1e-9;
+        let mut bars: Vec<Area> = blocks.iter().map(|(area, _)| area).filter(is_bar).copied().collect();
+        bars.sort_by(|a, b| a.left.total_cmp(&b.left));
         assert_eq!(bars.len(), 3);
-        for ((from, to, ..), three) in bars.iter().zip(&accuracies) {
+        for (bar, three) in bars.iter().zip(&accuracies) {
             let mean = three.iter().sum::<f64>() / 3.0;
             let sd = (three.iter().map(|a| (a - mean) * (a - mean)).sum::<f64>() / 2.0).sqrt();
-            assert!((percent(to.1) - 100.0 * (mean - sd)).abs() < 1e-9, "{}", percent(to.1));
-            assert!((percent(from.1) - 100.0 * (mean + sd)).abs() < 1e-9, "{}", percent(from.1));
+            let [low, high] = [bar.bottom - 0.5, bar.top + 0.5].map(percent); // half the width beyond either end
+            assert!((low - 100.0 * (mean - sd)).abs() < 1e-9, "{low}");
+            assert!((high - 100.0 * (mean + sd)).abs() < 1e-9, "{high}");
             assert_eq!(Spread::of(three).unwrap().n, 3);
         }
-        let x: Vec<f64> = bars.iter().map(|bar| bar.0.0).collect();
+        let x: Vec<f64> = bars.iter().map(|bar| bar.middle().0).collect();
         assert!((x[1] - x[0] - (x[2] - x[1])).abs() < 1e-9, "equal ratios are not equally far apart: {x:?}");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 
 use resvg::tiny_skia::{Pixmap, Transform};
@@ -10,7 +9,7 @@ use resvg::usvg::{Options, Tree, fontdb};
 
 use crate::plot::output::font;
 
-/// Pixels a unit
+/// Pixels per unit
 const SCALE: u32 = 2;
 
 type Pixel = [u8; 3];
@@ -25,15 +24,15 @@ static OPTIONS: LazyLock<Options<'static>> = LazyLock::new(|| {
 /// The picture `svg` as a PNG file; opaque where the SVG is
 ///
 /// # Errors
-/// If `svg` is no SVG, or so large that memory runs out.
+/// If `svg` is not an SVG, or the picture needs more memory than there is.
 pub fn png(svg: &str) -> Result<Vec<u8>, String> {
-    let tree = Tree::from_str(svg, &OPTIONS).map_err(text_of)?;
+    let tree = Tree::from_str(svg, &OPTIONS).map_err(|e| e.to_string())?;
     let size = tree.size().to_int_size();
     let mut canvas = Pixmap::new(SCALE * size.width(), SCALE * size.height())
         .ok_or_else(|| format!("not enough memory for {} × {} units", size.width(), size.height()))?;
     resvg::render(&tree, Transform::from_scale(SCALE as f32, SCALE as f32), &mut canvas.as_mut());
     let pixels: Vec<Pixel> = canvas.pixels().iter().map(|p| [p.red(), p.green(), p.blue()]).collect();
-    encode(&pixels, canvas.width(), canvas.height()).map_err(text_of)
+    encode(&pixels, canvas.width(), canvas.height()).map_err(|e| e.to_string())
 }
 
 /// The 256 most frequent colors, and for each pixel the index of its own color or of the most similar one
@@ -48,8 +47,7 @@ fn palette(pixels: &[Pixel]) -> (Vec<Pixel>, Vec<u8>) {
     colors.sort_unstable_by_key(|&(color, count)| (Reverse(count), color)); // a map has no order
     let colors: Vec<_> = colors.into_iter().map(|(color, _)| color).collect();
     let palette = &colors[..colors.len().min(256)];
-    let distance =
-        |a: Pixel, b: Pixel| [0, 1, 2].map(|i| u32::from(a[i].abs_diff(b[i])).pow(2)).iter().sum::<u32>();
+    let distance = |a: Pixel, b: Pixel| (0..3).map(|i| u32::from(a[i].abs_diff(b[i])).pow(2)).sum::<u32>();
     let nearest = |color: Pixel| (0..=u8::MAX).zip(palette).min_by_key(|(_, p)| distance(color, **p));
     let index: HashMap<_, _> =
         colors.iter().map(|&color| (color, nearest(color).map_or(0, |(i, _)| i))).collect();
@@ -69,17 +67,13 @@ fn encode(pixels: &[Pixel], width: u32, height: u32) -> Result<Vec<u8>, png::Enc
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Balanced);
     encoder.set_filter(png::Filter::NoFilter);
-    // 240 dots an inch: a word processor shows it 17 cm wide
-    let dots = Some(png::PixelDimensions { xppu: 9449, yppu: 9449, unit: png::Unit::Meter });
-    encoder.set_pixel_dims(dots);
+    // 240 dots per inch: a word processor shows the picture 17 cm wide
+    let dots = png::PixelDimensions { xppu: 9449, yppu: 9449, unit: png::Unit::Meter };
+    encoder.set_pixel_dims(Some(dots));
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&indices)?;
     writer.finish()?;
     Ok(file)
-}
-
-fn text_of(error: impl Display) -> String {
-    error.to_string()
 }
 
 #[cfg(test)]
@@ -111,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_svg_is_an_error() {
+    fn text_that_is_not_svg_is_an_error() {
         assert!(png("<svg").is_err());
     }
 }

@@ -2,28 +2,26 @@
 
 use std::fmt::{Display, Formatter};
 
-use crate::plot::output::font::printable;
-
 /// Width of every picture in units; printed 16 cm wide, a unit is 0.57 pt and text of 12 units is 7 pt
 pub const WIDTH: f64 = 800.0;
 
-/// An opaque sRGB color
+/// An opaque sRGB color, as `0xRRGGBB`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rgb(pub u8, pub u8, pub u8);
+pub struct Rgb(pub u32);
 
 impl Display for Rgb {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        write!(f, "#{:02X}{:02X}{:02X}", self.0, self.1, self.2)
+        write!(f, "#{:06X}", self.0)
     }
 }
 
-pub const BLACK: Rgb = Rgb(0, 0, 0);
-pub const WHITE: Rgb = Rgb(255, 255, 255);
+pub const BLACK: Rgb = Rgb(0x000000);
+pub const WHITE: Rgb = Rgb(0xFFFFFF);
 
 /// A position in units, y downwards
 pub type Point = (f64, f64);
 
-/// Which point of a text's baseline stands at its place
+/// Which point of a text's baseline is at its place
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Align {
     Start,
@@ -48,6 +46,10 @@ impl Area {
     pub fn width(&self) -> f64 {
         self.right - self.left
     }
+
+    pub fn height(&self) -> f64 {
+        self.bottom - self.top
+    }
 }
 
 /// A line of text with its place
@@ -57,7 +59,7 @@ pub struct Text {
     pub em: f64,
     pub align: Align,
     pub place: Point,
-    /// True for text that reads upwards; `place` is on its baseline all the same
+    /// True for text that reads upwards; `place` is on its baseline there, too
     pub upwards: bool,
     pub color: Rgb,
 }
@@ -93,11 +95,9 @@ pub struct Stroke {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     Text(Text),
-    /// A level or upright line, `from` being its left or upper end; sharp, since it covers whole PNG pixels
-    Rule {
-        from: Point,
-        to: Point,
-        width: f64,
+    /// Filled rectangles, which cover whole PNG pixels
+    Blocks {
+        areas: Vec<Area>,
         color: Rgb,
     },
     /// A line through `points`, of which only the part within `clip` is seen
@@ -116,11 +116,6 @@ pub enum Item {
         corners: Vec<Point>,
         color: Rgb,
     },
-    /// Filled rectangles, which cover whole PNG pixels
-    Blocks {
-        areas: Vec<Area>,
-        color: Rgb,
-    },
 }
 
 /// Items in the order in which they are drawn
@@ -130,24 +125,31 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Adds black `text` whose baseline passes through `place`
+    /// Adds black `text` whose baseline passes through `place`; an empty text adds no item
     pub fn text(&mut self, text: &str, em: f64, align: Align, place: Point) {
         self.colored_text(text, em, align, place, BLACK);
     }
 
     pub fn colored_text(&mut self, text: &str, em: f64, align: Align, place: Point, color: Rgb) {
-        let text = printable(text);
-        self.items.push(Item::Text(Text { text, em, align, place, upwards: false, color }));
+        self.push_text(Text { text: text.to_owned(), em, align, place, upwards: false, color });
     }
 
     /// Adds black `text` that reads upwards and whose baseline passes through `place`
     pub fn text_upwards(&mut self, text: &str, em: f64, align: Align, place: Point) {
-        let text = printable(text);
-        self.items.push(Item::Text(Text { text, em, align, place, upwards: true, color: BLACK }));
+        self.push_text(Text { text: text.to_owned(), em, align, place, upwards: true, color: BLACK });
     }
 
+    fn push_text(&mut self, text: Text) {
+        if !text.text.is_empty() {
+            self.items.push(Item::Text(text));
+        }
+    }
+
+    /// Adds a horizontal or vertical line; `from` is its left or upper end
     pub fn rule(&mut self, from: Point, to: Point, width: f64, color: Rgb) {
-        self.items.push(Item::Rule { from, to, width, color });
+        let half = width / 2.0;
+        let (left, top, right, bottom) = (from.0 - half, from.1 - half, to.0 + half, to.1 + half);
+        self.block(Area { left, top, right, bottom }, color);
     }
 
     /// Adds a solid line
@@ -171,7 +173,7 @@ impl Scene {
         self.blocks(vec![area], color);
     }
 
-    /// Adds filled rectangles of one color as one item; the SVG reader takes at most a million items
+    /// Adds filled rectangles of one color as one item; resvg reads at most a million elements
     pub fn blocks(&mut self, areas: Vec<Area>, color: Rgb) {
         self.items.push(Item::Blocks { areas, color });
     }

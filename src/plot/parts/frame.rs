@@ -3,6 +3,7 @@
 use crate::plot::output::font::{fit, width};
 use crate::plot::output::scene::{Align, Area, Point, Scene, Stroke, WHITE};
 use crate::plot::parts::axis::{Axis, Scale};
+use crate::plot::parts::labels::label;
 use crate::plot::parts::line_style::{FRAME, GRID, HALF_HEIGHT, LABEL_EM, TICK_EM};
 
 // Units from the edge of a panel to its frame: left without the labels of ticks, right, below
@@ -19,39 +20,32 @@ const UPWARDS_MAX: f64 = 96.0;
 pub struct Frame {
     pub area: Area,
     pub x: Axis,
-    pub y: Axis,
+    y: Axis,
     outer: Area,
-    inset: f64,
+    /// Units between the frame and the outermost points, along x
+    pub inset: f64,
     /// True if the tick labels of the x axis read upwards
     upwards: bool,
 }
 
 impl Frame {
-    /// Lays out a frame whose labels lie in `outer`; `x` returns the x axis for a width in units
+    /// Lays out a frame whose labels lie in `outer`
     ///
     /// Names that read upwards reach below `outer`, down to [`Frame::bottom`].
-    pub fn new(outer: Area, y: Axis, x: impl FnOnce(f64) -> Axis) -> Self {
+    pub fn new(outer: Area, mut x: Axis, y: Axis) -> Self {
         let left = outer.left + LEFT + widest(&y);
         let area = Area { left, right: outer.right - RIGHT, top: outer.top, bottom: outer.bottom - BELOW };
-        let mut x = x(area.width());
         let (mut upwards, mut bottom) = (false, outer.bottom);
         if x.scale == Scale::Names {
             let slot = (area.width() - 2.0 * INSET[0]) / x.ticks.len().max(1) as f64;
             upwards = widest(&x) > slot - 3.0 && x.ticks.len() > 1;
             let room = if upwards { UPWARDS_MAX } else { slot };
-            for (_, label) in &mut x.ticks {
-                *label = fit(label, TICK_EM, room);
-            }
+            x.ticks.iter_mut().for_each(|(_, name)| *name = fit(name, TICK_EM, room));
             if upwards {
                 bottom += widest(&x) - TICK_EM;
             }
         }
         Self { area, x, y, outer: Area { bottom, ..outer }, inset: INSET[0], upwards }
-    }
-
-    /// The same frame with `inset` units beside the outermost points
-    pub fn inset(self, inset: f64) -> Self {
-        Self { inset, ..self }
     }
 
     /// Lower end of the panel
@@ -60,19 +54,19 @@ impl Frame {
     }
 
     pub fn at_x(&self, x: f64) -> f64 {
-        self.area.left + self.inset + self.x.position(x) * (self.area.width() - 2.0 * self.inset)
+        self.along(self.x.position(x))
+    }
+
+    /// The x coordinate of a position on the x axis, 0 to 1
+    fn along(&self, position: f64) -> f64 {
+        self.area.left + self.inset + position * (self.area.width() - 2.0 * self.inset)
     }
 
     pub fn at_y(&self, y: f64) -> f64 {
-        // Lines to values beyond this are as good as upright, and SVG viewers stay within their range.
+        // Lines to values beyond this look vertical, and all viewers of SVG can draw them.
         const FARTHEST: f64 = 10_000.0;
-        let Area { top, bottom, .. } = self.area;
-        let y = bottom - INSET[1] - self.y.position(y) * (bottom - top - 2.0 * INSET[1]);
+        let y = self.area.bottom - INSET[1] - self.y.position(y) * (self.area.height() - 2.0 * INSET[1]);
         y.clamp(-FARTHEST, FARTHEST)
-    }
-
-    pub fn at(&self, x: f64, y: f64) -> Point {
-        (self.at_x(x), self.at_y(y))
     }
 
     /// Draws grid, frame, ticks and labels
@@ -103,47 +97,41 @@ impl Frame {
             scene.text(label, TICK_EM, Align::End, (left - 7.0, y + HALF_HEIGHT * TICK_EM));
         }
         scene.frame(self.area, 0.5, FRAME);
-        if let Some(place) = self.x.gap() {
-            // Two strokes across the lower side of the frame mark the gap
-            let x = left + self.inset + place * (right - left - 2.0 * self.inset);
+        if let Some(gap) = self.x.gap() {
+            // Two strokes across the lower side of the frame mark the gap.
+            let x = self.along(gap);
             let corners = [(-4.0, 4.0), (0.0, -4.0), (4.0, -4.0), (0.0, 4.0)];
             scene.polygon(corners.map(|(dx, dy)| (x + dx, bottom + dy)).to_vec(), WHITE);
             for x in [x, x + 4.0] {
                 scene.line(&[(x - 4.0, bottom + 4.0), (x, bottom - 4.0)], 1.0, FRAME);
             }
         }
-        let x_label = fit(x_label, LABEL_EM, self.outer.width() - 8.0);
-        let middle = self.area.middle();
-        let half = width(&x_label, LABEL_EM) / 2.0;
-        let x = middle.0.min(self.outer.right - 4.0 - half).max(self.outer.left + 4.0 + half);
-        scene.text(&x_label, LABEL_EM, Align::Middle, (x, self.outer.bottom - 9.0));
-        let y_label = fit(y_label, LABEL_EM, self.outer.bottom - self.outer.top);
-        // As close to the middle as possible without leaving the panel
-        let half = width(&y_label, LABEL_EM) / 2.0;
-        let y = middle.1.max(self.outer.top + half - 6.0);
-        scene.text_upwards(&y_label, LABEL_EM, Align::Middle, (self.outer.left + 18.0, y));
+        let (middle, outer) = (self.area.middle(), &self.outer);
+        let ends = [outer.left + 4.0, outer.right - 4.0];
+        label(scene, x_label, LABEL_EM, false, (middle.0, outer.bottom - 9.0), ends);
+        let ends = [outer.top - 6.0, outer.bottom - 6.0];
+        label(scene, y_label, LABEL_EM, true, (outer.left + 18.0, middle.1), ends);
     }
 
     /// Indices of the x ticks whose labels fit: the outermost first, then from left to right
     fn labelled(&self, em: f64) -> Vec<usize> {
         let count = self.x.ticks.len();
-        let mut taken: Vec<[f64; 2]> = vec![];
-        let mut chosen = vec![];
+        let mut chosen: Vec<(usize, [f64; 2])> = vec![];
         for i in [0, count.saturating_sub(1)].into_iter().chain(0..count) {
-            let Some((value, label)) = self.x.ticks.get(i).filter(|_| !chosen.contains(&i)) else { continue };
-            let wide = if self.upwards { em } else { width(label, em) + 3.0 };
-            let (from, to) = (self.at_x(*value) - wide / 2.0, self.at_x(*value) + wide / 2.0);
-            if taken.iter().all(|&[a, b]| to <= a || b <= from) {
-                taken.push([from, to]);
-                chosen.push(i);
+            let Some((value, label)) = self.x.ticks.get(i) else { continue };
+            let (x, wide) = (self.at_x(*value), if self.upwards { em } else { width(label, em) + 3.0 });
+            let [from, to] = [x - wide / 2.0, x + wide / 2.0];
+            if chosen.iter().all(|&(_, [a, b])| to <= a || b <= from) {
+                chosen.push((i, [from, to]));
             }
         }
-        chosen
+        chosen.into_iter().map(|(i, _)| i).collect()
     }
 
     /// Draws a line through `points`, of which only the part within the frame is seen
     pub fn line(&self, scene: &mut Scene, stroke: Stroke, points: &[Point]) {
-        scene.stroke(points, stroke, Some(self.area));
+        let leaves = points.iter().any(|point| !self.holds(*point));
+        scene.stroke(points, stroke, leaves.then_some(self.area));
     }
 
     /// True if a mark at `point` lies in the frame

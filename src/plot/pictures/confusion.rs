@@ -1,14 +1,13 @@
 //! The confusion matrix: how often each class is taken for each other
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::plot::Pictures;
-use crate::plot::output::scene::{Align, Area, Rgb, Scene, WIDTH};
+use crate::plot::output::scene::{Align, Area, Rgb, Scene};
 use crate::plot::parts::axis::{Axis, Scale};
-use crate::plot::parts::color_grid::{Grid, Ramp, bar, ink};
-use crate::plot::parts::line_style::{FRAME, HALF_HEIGHT, TICK_EM, TITLE_EM};
+use crate::plot::parts::color_grid::{BLUES, Grid, bar, ink, shade};
+use crate::plot::parts::labels::titles;
+use crate::plot::parts::line_style::{FRAME, HALF_HEIGHT, TICK_EM};
 use crate::tables::reader::Table;
 
 const TOP: f64 = 52.0;
@@ -22,56 +21,45 @@ const SHARES: usize = 40;
 /// The counts of a confusion.csv
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfusionMatrix {
-    path: PathBuf,
-    names: Vec<String>,
+    pub names: Vec<String>,
     /// Number of images by true class, then by predicted class
     counts: Vec<Vec<u64>>,
 }
 
-/// Reads `confusion_csv`, which has a row for each pair of classes, with the columns true, predicted and count
+/// Reads a table with a row for each pair of classes, and the columns true, predicted and count
 ///
 /// Classes are in the order of their first rows; a missing pair counts 0.
 ///
 /// # Errors
-/// When the file can't be read, a column is missing, a count is not a whole number, or a pair occurs twice.
-pub fn read_confusion(confusion_csv: &Path) -> Result<ConfusionMatrix> {
-    parse(&Table::read(confusion_csv)?)
-}
-
-pub fn parse(table: &Table) -> Result<ConfusionMatrix> {
+/// When a column is missing, a count is not a whole number, a pair occurs twice, or there are more than 1000 classes.
+pub fn read(table: &Table) -> Result<ConfusionMatrix> {
     let [label, predicted, count] = [table.need("true")?, table.need("predicted")?, table.need("count")?];
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut names = vec![];
-    for column in [label, predicted] {
-        for row in table.rows() {
-            places.entry(row.text(column)).or_insert_with(|| {
-                names.push(row.text(column).to_owned());
-                names.len() - 1
-            });
-        }
+    for name in
+        [label, predicted].into_iter().flat_map(|column| table.rows().map(move |row| row.text(column)))
+    {
+        places.entry(name).or_insert_with(|| {
+            names.push(name.to_owned());
+            names.len() - 1
+        });
     }
     if names.len() > CLASSES {
         let problem = format!("expected at most {CLASSES} classes, found {}", names.len());
         return Err(Error::Text { path: table.path().to_owned(), problem });
     }
-    let mut counts: Vec<Vec<Option<u64>>> = vec![vec![None; names.len()]; names.len()];
+    let mut counts = vec![vec![None; names.len()]; names.len()];
     for row in table.rows() {
         let pair = &mut counts[places[row.text(label)]][places[row.text(predicted)]];
-        if pair.is_some() {
+        if pair.replace(row.whole(count)?).is_some() {
             return Err(row.problem(predicted, "each pair of classes once"));
         }
-        *pair = Some(row.whole(count)?);
     }
-    let counts = counts.into_iter().map(|row| row.into_iter().map(|n| n.unwrap_or(0)).collect()).collect();
-    Ok(ConfusionMatrix { path: table.path().to_owned(), names, counts })
+    let counts = counts.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default).collect());
+    Ok(ConfusionMatrix { names, counts: counts.collect() })
 }
 
 impl ConfusionMatrix {
-    /// True if it has no class, so that there is nothing to draw
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-
     fn support(&self, class: usize) -> u64 {
         self.counts[class].iter().sum()
     }
@@ -82,53 +70,35 @@ impl ConfusionMatrix {
     }
 }
 
-/// Draws a cell with its count for each pair of classes, colored by the share of the images of the true class
-///
-/// # Errors
-/// When there is no class, or the PNG can't be made.
-pub fn draw_confusion(matrix: &ConfusionMatrix) -> Result<Pictures> {
-    if matrix.is_empty() {
-        return Err(Error::Plot { path: matrix.path.clone(), problem: "no class is in it".to_owned() });
-    }
-    crate::plot::picture(&matrix.path, |scene| draw(scene, matrix))
-}
-
+/// Draws a cell with its count for each pair of classes, colored by the share of the images of the true class, and returns
+/// the height
 pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix) -> f64 {
     let classes = matrix.names.len();
     let total: u64 = (0..classes).map(|class| matrix.support(class)).sum();
     let hits: u64 = (0..classes).map(|class| matrix.counts[class][class]).sum();
     let right = 100.0 * hits as f64 / total.max(1) as f64;
-    let title = format!("Confusion matrix of {total} test images: {right:.2} % right");
-    scene.text(&title, TITLE_EM, Align::Middle, (WIDTH / 2.0, 19.0));
+    titles(scene, &format!("Confusion matrix of {total} test images: {right:.2} % right"), "");
     // Larger cells if there are few, so that the bar beside them is high enough
     let cell = [(280.0 / classes as f64).clamp(64.0, 110.0), (180.0 / classes as f64).clamp(38.0, 70.0)];
-    let lay = |left: f64| {
-        Grid::new(&matrix.names, &matrix.names, (left, TOP), cell, [WIDTH - BESIDE - 30.0, 560.0])
-    };
-    let first = lay(15.0);
-    let grid = lay(15.0 + (WIDTH - BESIDE - 15.0 - first.outer.right).max(0.0) / 2.0);
+    let grid = Grid::new(&matrix.names, &matrix.names, TOP, BESIDE, cell, 560.0);
     grid.draw(scene, "True class", "Predicted class");
 
-    let greatest = matrix.counts.iter().flatten().max().copied().unwrap_or(0);
-    let em = grid.em(&"0".repeat(greatest.to_string().len().max(3)), 1);
     let mut cells: BTreeMap<Rgb, Vec<Area>> = BTreeMap::new();
     let mut counts = vec![];
     for class in 0..classes {
-        let support = matrix.support(class).max(1) as f64;
-        for (predicted, &count) in matrix.counts[class].iter().enumerate() {
-            let (area, color) =
-                (grid.cell(class, predicted), Ramp::Blues.color(lifted(count as f64 / support)));
-            // Cells with a count of 0 stay empty, so that the others stand out.
-            if count > 0 {
-                cells.entry(color).or_default().push(area);
-                counts.push((count, area.middle(), ink(color)));
-            }
+        // Cells with a count of 0 stay empty, so that the others stand out.
+        for (predicted, &count) in matrix.counts[class].iter().enumerate().filter(|(_, count)| **count > 0) {
+            let color = shade(&BLUES, lifted(matrix.share(class, predicted)));
+            let area = grid.cell(class, predicted);
+            cells.entry(color).or_default().push(area);
+            counts.push((count, area.middle(), ink(color)));
         }
     }
     for (color, areas) in cells {
         scene.blocks(areas, color);
     }
-    if let Some(em) = em {
+    let greatest = counts.iter().map(|(count, ..)| *count).max().unwrap_or(0);
+    if let Some(em) = grid.em(&"0".repeat(greatest.to_string().len().max(3)), 1) {
         for (count, (x, y), ink) in counts {
             scene.colored_text(&count.to_string(), em, Align::Middle, (x, y + HALF_HEIGHT * em), ink);
         }
@@ -141,34 +111,32 @@ pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix) -> f64 {
         scene.colored_text("(%)", TICK_EM, Align::End, (column, TOP - 5.0), FRAME);
         for class in (0..classes).filter(|&class| matrix.support(class) > 0) {
             let y = grid.cell(class, 0).middle().1 + HALF_HEIGHT * TICK_EM;
-            scene.text(
-                &format!("{:.1}", 100.0 * matrix.share(class, class)),
-                TICK_EM,
-                Align::End,
-                (column, y),
-            );
+            let share = format!("{:.1}", 100.0 * matrix.share(class, class));
+            scene.text(&share, TICK_EM, Align::End, (column, y));
         }
         left = column + 18.0;
     }
-    let ticks = [0.0, 1.0, 5.0, 20.0, 50.0, 100.0].map(|x| (x, x.to_string())).to_vec();
-    let shares = Axis { lo: 0.0, hi: 100.0, ticks, scale: Scale::Linear, beyond: vec![] };
+    let ticks = [0.0, 1.0, 5.0, 20.0, 50.0, 100.0].map(|x| (lifted(x / 100.0), x.to_string())).to_vec();
+    let shares = Axis { lo: 0.0, hi: 1.0, ticks, scale: Scale::Linear, beyond: vec![] };
     let bottom = grid.area.bottom.max(TOP + 180.0);
     let area = Area { left, right: left + 14.0, top: TOP, bottom };
-    bar(scene, area, Ramp::Blues, &shares, "Share of the true class (%)", lifted);
+    bar(scene, area, &BLUES, &shares, "Share of the true class (%)");
     grid.outer.bottom.max(bottom + 10.0) + 8.0
 }
 
-/// The square root of `share`: most errors are a few per cent, which would look white on a linear scale
+/// The square root of `share`: most errors are a few percent, which would look white on a linear scale
 fn lifted(share: f64) -> f64 {
     share.sqrt()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn matrix(csv: &str) -> Result<ConfusionMatrix> {
-        parse(&Table::parse(Path::new("confusion.csv"), csv.as_bytes()).unwrap())
+        read(&Table::parse(Path::new("confusion.csv"), csv.as_bytes()).unwrap())
     }
 
     #[test]
