@@ -1,16 +1,14 @@
 //! Settings whose value is one of a few names
 
-use std::fmt;
-use std::str::FromStr;
-
 use chainrule_kernels::Backend;
 use clap::ValueEnum;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
 /// The element type of a net
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum Dtype {
     /// 32 bits
     #[default]
@@ -20,7 +18,8 @@ pub enum Dtype {
 }
 
 /// The backend that computes the layers
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum EngineChoice {
     /// `fused` where the processor has AVX2 and FMA, else `matrixmultiply`
     #[default]
@@ -42,14 +41,17 @@ impl EngineChoice {
             Self::Fused => Backend::Fused,
             Self::Matrixmultiply => Backend::Matrixmultiply,
         };
-        let expected = || "auto or matrixmultiply on a processor without AVX2 and FMA".to_owned();
-        let refused = || Error::Setting { name: "engine", expected: expected(), found: "fused".to_owned() };
-        kind.is_available().then_some(kind).ok_or_else(refused)
+        if kind.is_available() {
+            return Ok(kind);
+        }
+        let expected = "auto or matrixmultiply on a processor without AVX2 and FMA".to_owned();
+        Err(Error::Setting { name: "engine", expected, found: "fused".to_owned() })
     }
 }
 
 /// How CSV files are written
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum CsvDialect {
     /// Comma, decimal point, LF
     #[default]
@@ -57,35 +59,3 @@ pub enum CsvDialect {
     /// Semicolon, decimal comma, byte-order mark, CRLF: for Excel where the comma is decimal
     ExcelEu,
 }
-
-/// Reads and writes choices by the names that clap gives them, in text and in TOML
-macro_rules! by_name {
-    ($($choice:ty),*) => {$(
-        impl fmt::Display for $choice {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
-            }
-        }
-
-        impl FromStr for $choice {
-            type Err = String;
-
-            fn from_str(name: &str) -> std::result::Result<Self, String> {
-                ValueEnum::from_str(name, false)
-            }
-        }
-
-        impl Serialize for $choice {
-            fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $choice {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-                FromStr::from_str(&String::deserialize(from)?).map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-by_name!(Dtype, EngineChoice, CsvDialect);

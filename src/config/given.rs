@@ -1,26 +1,24 @@
 //! The settings that a person gives, on the command line or in a TOML file; any of them may be left out
 
 use std::path::Path;
+use std::{fs, io};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
-use super::setting::{Kind, Setting};
+use super::setting::{Kind, Setting, text};
 use super::settings::{SETTINGS, TrainConfig, find};
 use crate::error::{Error, Result};
-
-/// Epochs of `--quick`: some seconds even on a small machine
-const QUICK_EPOCHS: i64 = 3;
 
 /// Values by the names of their settings
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings(Table);
 
 impl Settings {
-    /// The settings of `--quick`
+    /// The settings of `--quick`: as many epochs as take a few seconds even on a small machine
     pub fn quick() -> Self {
-        Self::default().with("epochs", QUICK_EPOCHS)
+        Self::default().with("epochs", 3)
     }
 
     /// These settings with one more
@@ -30,7 +28,7 @@ impl Settings {
         self
     }
 
-    /// The value that was given for a setting
+    /// The value that was given for a setting; `None` if it was left out
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
@@ -38,21 +36,22 @@ impl Settings {
     /// Reads a TOML file whose keys are the flags' names, with `_` or `-`; `-` is standard input
     ///
     /// # Errors
-    /// If it can't be read, is no TOML, or has a key or value that no setting has.
+    /// If it can't be read or is no TOML, if a key is not the name of a setting or a value does not fit it, or if a
+    /// setting is given twice.
     pub fn from_toml(path: &Path) -> Result<Self> {
         let parse = |text: &str| {
             let table: Table = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
             Self::from_table(table, text)
         };
-        parse(&read(path)?).map_err(|problem| Error::Text { path: path.to_owned(), problem })
+        parse(&read(path)?).map_err(|problem| Error::content(path, problem))
     }
 
-    /// Reads keys that are the flags' names, with `_` or `-`
+    /// Reads a table whose keys are the flags' names, with `_` or `-`
     ///
-    /// * `text`: the file that they come from, for the line in messages
+    /// * `text`: the text of the file that the table comes from, for the line in messages
     ///
     /// # Errors
-    /// If a key or value is none of a setting's, or a setting is given twice.
+    /// If a key is not the name of a setting, a value does not fit it, or a setting is given twice.
     pub fn from_table(table: Table, text: &str) -> std::result::Result<Self, String> {
         let mut given = Table::new();
         for (key, value) in table {
@@ -93,14 +92,12 @@ impl Settings {
 
 /// The text of a file, or of standard input if the path is `-`
 pub fn read(path: &Path) -> Result<String> {
-    let text = match path.as_os_str() == "-" {
-        true => std::io::read_to_string(std::io::stdin()),
-        false => std::fs::read_to_string(path),
-    };
+    let is_stdin = path.as_os_str() == "-";
+    let text = if is_stdin { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
     text.map_err(Error::reading(path))
 }
 
-/// The line, counted from 1, that begins with `key`
+/// The number of the first line that begins with `key`, counted from 1
 fn line_of(text: &str, key: &str) -> Option<usize> {
     let begins = |line: &str| {
         let rest = line.trim_start().trim_start_matches(['"', '\'']).strip_prefix(key);
@@ -116,7 +113,7 @@ fn arg(setting: &'static Setting) -> Arg {
         (widths, Kind::Dims) => format!("{} [default: {}]", setting.help, widths.replace('x', " ")),
         (default, _) => format!("{} [default: {default}]", setting.help),
     };
-    // The flag stands before the message: only what is wrong with one of several widths adds to what is expected.
+    // clap puts the flag and the text before the message. The message for widths names the width that is wrong.
     let parse = |text: &str| match setting.kind {
         Kind::Dims => setting.value(text),
         _ => setting.value(text).map_err(|_| format!("expected {}", setting.expected())),
@@ -153,17 +150,12 @@ impl clap::FromArgMatches for Settings {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
         for setting in &SETTINGS {
             let Some(values) = matches.get_many::<Value>(setting.name) else { continue };
-            // Only the list of widths has more than one value.
-            let words: Vec<_> = values.clone().map(super::setting::text).collect();
-            let value = match &words[..] {
-                [_] => values.clone().next().cloned().ok_or_else(String::new),
-                words => setting.value(&words.join("x")),
-            };
-            let problem = |_| {
+            // Only the list of widths has more than one value, of which each is valid by itself.
+            let value = setting.value(&values.map(text).collect::<Vec<_>>().join("x")).map_err(|_| {
                 let message = "--hidden-dims: expected widths or `none`, not both\n";
                 clap::Error::raw(clap::error::ErrorKind::ValueValidation, message)
-            };
-            self.0.insert(setting.name.to_owned(), value.map_err(problem)?);
+            })?;
+            self.0.insert(setting.name.to_owned(), value);
         }
         Ok(())
     }

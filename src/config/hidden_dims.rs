@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// The largest width; more needs more memory than any machine has, so it is probably a typing error
+/// The largest width; a larger one needs more memory than any machine has, so it is probably a typing error
 const WIDTH_MAX: usize = 10_000_000;
 
-/// Widths of the hidden layers: `128x64` as text, `none` without any
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Widths of the hidden layers: as text `128x64`, or `none` if there are no hidden layers
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct HiddenDims(pub Vec<usize>);
 
 impl fmt::Display for HiddenDims {
@@ -36,12 +36,6 @@ impl FromStr for HiddenDims {
             )),
         };
         text.split(['x', ',', ' ']).map(str::trim).map(width).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl Serialize for HiddenDims {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
     }
 }
 

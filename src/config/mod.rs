@@ -12,5 +12,5 @@ mod settings;
 pub use choices::{CsvDialect, Dtype, EngineChoice};
 pub use given::{Settings, read};
 pub use hidden_dims::HiddenDims;
-pub use setting::{Kind, Range, Setting, text};
+pub use setting::{Kind, Setting, text};
 pub use settings::{SETTINGS, SHORT_FORMS, TrainConfig, find, sweepable};

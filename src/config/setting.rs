@@ -1,12 +1,13 @@
 //! What the program knows about a setting: the type of its values, and how they are read and written
 
+use std::ops::RangeInclusive;
+
 use clap::builder::PossibleValue;
 use toml::Value;
 
 use super::HiddenDims;
 
-/// A setting of a run: a flag, a key of TOML files and, unless it only says where and how files are written, a column of
-/// runs.csv
+/// A setting of a run: a flag, a key of TOML files, and a column of runs.csv if a sweep can vary it
 #[derive(Debug)]
 pub struct Setting {
     /// Key in TOML files and name of the column; the flag has `-` for `_`
@@ -15,13 +16,13 @@ pub struct Setting {
     pub kind: Kind,
     /// The default, as on the command line; empty if the program chooses the value
     pub default: &'static str,
-    /// The values that are allowed
-    pub range: Range,
+    /// The numbers that are allowed, and the same in words; `None`: every value of its type
+    pub range: Option<(RangeInclusive<f64>, &'static str)>,
     /// The unit or symbol of the value, for the help
     pub value_name: &'static str,
     /// One or two sentences, for the help
     pub help: &'static str,
-    /// Whether another value can change the files of a run, times aside
+    /// Whether another value can change what a run writes, except for times
     pub affects_results: bool,
     /// Whether a sweep can vary it; such a setting is a column of runs.csv
     pub sweepable: bool,
@@ -42,17 +43,6 @@ pub enum Kind {
     Word,
     /// One of a few names, each with its help
     Choice(fn() -> Vec<PossibleValue>),
-}
-
-/// The values that a setting allows
-#[derive(Clone, Copy, Debug)]
-pub enum Range {
-    /// All values of its type
-    Any,
-    /// Numbers from the first up to and including the second, and the same in words
-    Closed(f64, f64, &'static str),
-    /// Numbers from the first up to but not including the second, and the same in words
-    HalfOpen(f64, f64, &'static str),
 }
 
 impl PartialEq for Setting {
@@ -83,22 +73,15 @@ impl Setting {
     /// # Errors
     /// If the text is no value of its type.
     pub fn value(&self, text: &str) -> Result<Value, String> {
-        let unfit = || self.unfit(text);
-        match self.kind {
-            Kind::Integer => text.parse().ok().filter(|n| *n >= 0_i64).map(Value::Integer).ok_or_else(unfit),
-            Kind::Number => {
-                text.parse().ok().filter(|x: &f64| x.is_finite()).map(Value::Float).ok_or_else(unfit)
-            }
-            Kind::Dims => text.parse::<HiddenDims>().map(|dims| Value::String(dims.to_string())),
-            Kind::Switch => text.parse().map(Value::Boolean).map_err(|_| unfit()),
-            Kind::Word => {
-                Some(text).filter(|t| !t.is_empty()).map(|t| Value::String(t.to_owned())).ok_or_else(unfit)
-            }
-            Kind::Choice(names) => {
-                let known = names().iter().any(|name| name.get_name() == text);
-                known.then(|| Value::String(text.to_owned())).ok_or_else(unfit)
-            }
-        }
+        let value = match self.kind {
+            Kind::Integer => text.parse().ok().filter(|n| *n >= 0).map(Value::Integer),
+            Kind::Number => text.parse().ok().filter(|x: &f64| x.is_finite()).map(Value::Float),
+            Kind::Dims => return text.parse::<HiddenDims>().map(|dims| dims.to_string().into()),
+            Kind::Switch => text.parse().ok().map(Value::Boolean),
+            Kind::Word => (!text.is_empty()).then(|| text.into()),
+            Kind::Choice(names) => names().iter().any(|name| name.get_name() == text).then(|| text.into()),
+        };
+        value.ok_or_else(|| self.unfit(text))
     }
 
     /// Reads one value of a TOML file
@@ -122,11 +105,8 @@ impl Setting {
     /// What is expected in place of a value outside the range; `None` if the value is within it
     pub fn out_of_range(&self, value: &Value) -> Option<&'static str> {
         let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64))?;
-        match self.range {
-            Range::Closed(from, to, words) if !(from..=to).contains(&number) => Some(words),
-            Range::HalfOpen(from, end, words) if !(from..end).contains(&number) => Some(words),
-            _ => None,
-        }
+        let (range, words) = self.range.as_ref()?;
+        (!range.contains(&number)).then_some(words)
     }
 
     /// The message for text that is no value of this setting

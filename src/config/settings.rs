@@ -1,179 +1,95 @@
 //! The table of settings: every setting of a run, its default, range and meaning, once
 //!
-//! A new setting is a row of [`SETTINGS`] and a field of [`TrainConfig`]. Its flag, its key in TOML files, its range
-//! check, its axis of a sweep, its column and its place in the command that repeats a run follow from the row.
+//! To add a setting, add a row to [`SETTINGS`] and a field to [`TrainConfig`]. Its flag, its key in TOML files, its
+//! range check, its axis of a sweep, its column and its place in the command that repeats a run follow from the row.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
+use toml::Table;
 
-use super::setting::{Kind, Range, Setting};
+use super::setting::{Kind, Setting, text};
 use super::{CsvDialect, Dtype, EngineChoice, HiddenDims};
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
 
-const NOT_NEGATIVE: Range = Range::Closed(0.0, f64::MAX, "a finite number, 0 or more");
-const SHARE: Range = Range::HalfOpen(0.0, 1.0, "0 or more and below 1");
+const NOT_NEGATIVE: (RangeInclusive<f64>, &str) = (0.0..=f64::MAX, "a finite number, 0 or more");
+const SHARE: (RangeInclusive<f64>, &str) = (0.0..=1.0_f64.next_down(), "0 or more and below 1");
 
-/// The fields that most rows share: any value is allowed, it changes results, and a sweep can vary it
-const SWEPT: Setting = Setting {
-    name: "",
-    kind: Kind::Word,
-    default: "",
-    range: Range::Any,
-    value_name: "",
-    help: "",
-    affects_results: true,
-    sweepable: true,
-};
+/// A setting of which every value is allowed, which changes results, and which a sweep can vary
+const fn row(name: &'static str, kind: Kind, default: &'static str, value_name: &'static str) -> Setting {
+    Setting { name, kind, default, range: None, value_name, help: "", affects_results: true, sweepable: true }
+}
+
+impl Setting {
+    const fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+
+    const fn within(self, range: (RangeInclusive<f64>, &'static str)) -> Self {
+        Self { range: Some(range), ..self }
+    }
+}
 
 /// All settings, in the order in which the help, tables and pictures show them
 pub static SETTINGS: [Setting; 16] = [
+    row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
+        .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
+    row("activation", Kind::Choice(names::<Activation>), "relu", "NAME")
+        .help("Activation after each hidden layer"),
+    row("learning_rate", Kind::Number, "0.01", "ETA")
+        .help("Step size η of gradient descent")
+        .within(NOT_NEGATIVE),
+    row("momentum", Kind::Number, "0.9", "MU").help("Momentum μ, 0 or more and below 1").within(SHARE),
+    row("weight_decay", Kind::Number, "0", "LAMBDA")
+        .help("Weight decay λ of weights and biases")
+        .within(NOT_NEGATIVE),
+    row("batch_size", Kind::Integer, "64", "N")
+        .help("Images per training step")
+        .within((1.0..=f64::MAX, "1 or more")),
+    row("epochs", Kind::Integer, "30", "N")
+        .help("Passes over the training set; 0 only writes the initial weights")
+        .within((0.0..=u32::MAX as f64, "0 to 4294967295")),
+    row("no_shuffle", Kind::Switch, "false", "BOOL")
+        .help("Take the batches in the order of the file, the same in every epoch"),
+    row("val_split", Kind::Number, "0", "SHARE")
+        .help(
+            "Share of the training images of each class that is held out and validated on after each epoch, \
+             0 or more and below 1",
+        )
+        .within(SHARE),
+    row("dtype", Kind::Choice(names::<Dtype>), "f32", "TYPE").help("Element type of the net"),
+    row("engine", Kind::Choice(names::<EngineChoice>), "auto", "NAME")
+        .help("Backend that computes the layers; results of the backends differ by rounding"),
+    // A spreadsheet keeps 15 digits.
+    row("seed", Kind::Integer, "42", "N")
+        .help("Random seed for initial weights and batch order")
+        .within((0.0..=1e15 - 1.0, "below 10^15")),
     Setting {
-        name: "hidden_dims",
-        kind: Kind::Dims,
-        default: "128x64",
-        value_name: "WIDTH",
-        help: "Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression",
-        ..SWEPT
-    },
-    Setting {
-        name: "activation",
-        kind: Kind::Choice(names::<Activation>),
-        default: "relu",
-        value_name: "NAME",
-        help: "Activation after each hidden layer",
-        ..SWEPT
-    },
-    Setting {
-        name: "learning_rate",
-        kind: Kind::Number,
-        default: "0.01",
-        range: NOT_NEGATIVE,
-        value_name: "ETA",
-        help: "Step size η of gradient descent",
-        ..SWEPT
-    },
-    Setting {
-        name: "momentum",
-        kind: Kind::Number,
-        default: "0.9",
-        range: SHARE,
-        value_name: "MU",
-        help: "Momentum μ, 0 or more and below 1",
-        ..SWEPT
-    },
-    Setting {
-        name: "weight_decay",
-        kind: Kind::Number,
-        default: "0",
-        range: NOT_NEGATIVE,
-        value_name: "LAMBDA",
-        help: "Weight decay λ of weights and biases",
-        ..SWEPT
-    },
-    Setting {
-        name: "batch_size",
-        kind: Kind::Integer,
-        default: "64",
-        range: Range::Closed(1.0, f64::MAX, "1 or more"),
-        value_name: "N",
-        help: "Images per training step",
-        ..SWEPT
-    },
-    Setting {
-        name: "epochs",
-        kind: Kind::Integer,
-        default: "30",
-        range: Range::Closed(0.0, u32::MAX as f64, "0 to 4294967295"),
-        value_name: "N",
-        help: "Passes over the training set; 0 only writes the initial weights",
-        ..SWEPT
-    },
-    Setting {
-        name: "no_shuffle",
-        kind: Kind::Switch,
-        default: "false",
-        value_name: "BOOL",
-        help: "Take the batches in the order of the file, the same in every epoch",
-        ..SWEPT
-    },
-    Setting {
-        name: "val_split",
-        kind: Kind::Number,
-        default: "0",
-        range: SHARE,
-        value_name: "SHARE",
-        help: "Share of the training images of each class that is held out and validated on after each epoch, \
-               0 or more and below 1",
-        ..SWEPT
-    },
-    Setting {
-        name: "dtype",
-        kind: Kind::Choice(names::<Dtype>),
-        default: "f32",
-        value_name: "TYPE",
-        help: "Element type of the net",
-        ..SWEPT
-    },
-    Setting {
-        name: "engine",
-        kind: Kind::Choice(names::<EngineChoice>),
-        default: "auto",
-        value_name: "NAME",
-        help: "Backend that computes the layers; results of the backends differ by rounding",
-        ..SWEPT
-    },
-    Setting {
-        name: "seed",
-        kind: Kind::Integer,
-        default: "42",
-        // A spreadsheet keeps 15 digits.
-        range: Range::HalfOpen(0.0, 1e15, "below 10^15"),
-        value_name: "N",
-        help: "Random seed for initial weights and batch order",
-        ..SWEPT
-    },
-    Setting {
-        name: "threads",
-        kind: Kind::Integer,
-        default: "",
-        range: Range::Closed(1.0, 1024.0, "1 to 1024"),
-        value_name: "N",
-        help: "Threads to compute with; the results do not depend on it [default: as many cores as make the net faster]",
         affects_results: false,
-        ..SWEPT
+        ..row("threads", Kind::Integer, "", "N")
+            .help(
+                "Threads to compute with; the results do not depend on it \
+                 [default: as many cores as make the net faster]",
+            )
+            .within((1.0..=1024.0, "1 to 1024"))
     },
+    row("data", Kind::Word, "", "DIR").help(
+        "Folder of IDX files (plain or gzip), or `synthetic` for a built-in set [default: $CHAINRULE_DATA, \
+         data/fashion-mnist, /usr/share/datasets/fashion-mnist]",
+    ),
     Setting {
-        name: "data",
-        kind: Kind::Word,
-        default: "",
-        value_name: "DIR",
-        help: "Folder of IDX files (plain or gzip), or `synthetic` for a built-in set [default: $CHAINRULE_DATA, \
-               data/fashion-mnist, /usr/share/datasets/fashion-mnist]",
-        ..SWEPT
-    },
-    Setting {
-        name: "out",
-        kind: Kind::Word,
-        default: "results",
-        value_name: "DIR",
-        help: "Folder for the run's folder and runs.csv",
         affects_results: false,
         sweepable: false,
-        ..SWEPT
+        ..row("out", Kind::Word, "results", "DIR").help("Folder for the run's folder and runs.csv")
     },
     Setting {
-        name: "csv_dialect",
-        kind: Kind::Choice(names::<CsvDialect>),
-        default: "standard",
-        value_name: "NAME",
-        help: "How CSV files are written",
         sweepable: false,
-        ..SWEPT
+        ..row("csv_dialect", Kind::Choice(names::<CsvDialect>), "standard", "NAME")
+            .help("How CSV files are written")
     },
 ];
 
@@ -203,7 +119,7 @@ pub struct TrainConfig {
     pub dtype: Dtype,
     /// Backend that computes the layers
     pub engine: EngineChoice,
-    /// Share of the training images that is held out
+    /// Share of the training images of each class that is held out
     pub val_split: f64,
     /// Whether the batches are in the order of the file
     pub no_shuffle: bool,
@@ -216,15 +132,12 @@ pub struct TrainConfig {
     pub csv_dialect: CsvDialect,
 }
 
-/// A setting that only sweeps know: it is another way to say `hidden_dims`
-const fn short_form(name: &'static str, help: &'static str) -> Setting {
-    Setting { name, kind: Kind::Integer, value_name: "N", help, ..SWEPT }
-}
-
-/// Short forms of `hidden_dims` for sweeps
+/// Settings that only sweeps know: short forms of `hidden_dims`
 pub static SHORT_FORMS: [Setting; 2] = [
-    short_form("hidden_dim", "Width of the hidden layers: one layer, unless num_layers says otherwise"),
-    short_form("num_layers", "Number of hidden layers, each 128 wide unless hidden_dim says otherwise"),
+    row("hidden_dim", Kind::Integer, "", "N")
+        .help("Width of the hidden layers: one layer, unless num_layers says otherwise"),
+    row("num_layers", Kind::Integer, "", "N")
+        .help("Number of hidden layers, each 128 wide unless hidden_dim says otherwise"),
 ];
 
 /// Finds a setting of a run by its name, with `_` or `-`
@@ -260,14 +173,12 @@ impl TrainConfig {
         for setting in &SETTINGS {
             let found = all.get(setting.name).cloned().or_else(|| setting.default_value());
             let Some(value) = found else { continue };
-            if let Some(expected) = setting.out_of_range(&value) {
-                let (expected, found) = (expected.to_owned(), super::setting::text(&value));
-                return Err(Error::Setting { name: setting.name, expected, found });
+            if let Some(expected) = setting.out_of_range(&value).map(str::to_owned) {
+                return Err(Error::Setting { name: setting.name, expected, found: text(&value) });
             }
             all.insert(setting.name.to_owned(), value);
         }
-        let problem = |e: toml::de::Error| Error::Text { path: "settings".into(), problem: e.to_string() };
-        Value::Table(all).try_into().map_err(problem)
+        all.try_into().map_err(|e| Error::content("settings".as_ref(), e.to_string()))
     }
 
     /// The settings as TOML values, by their names
@@ -275,7 +186,7 @@ impl TrainConfig {
     /// # Errors
     /// If a path is not UTF-8.
     pub fn to_values(&self) -> Result<Table> {
-        Table::try_from(self).map_err(|e| Error::Text { path: "config.toml".into(), problem: e.to_string() })
+        Table::try_from(self).map_err(|e| Error::content("config.toml".as_ref(), e.to_string()))
     }
 
     /// The text of config.toml, from which [`super::Settings::from_toml`] reads the same settings
@@ -283,7 +194,7 @@ impl TrainConfig {
     /// # Errors
     /// If a path is not UTF-8.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|e| Error::Text { path: "config.toml".into(), problem: e.to_string() })
+        Ok(self.to_values()?.to_string())
     }
 
     /// Widths from features to classes

@@ -10,24 +10,24 @@ use crate::random::{Purpose, Random};
 #[derive(Debug)]
 pub struct Order {
     rows: Vec<u32>,
-    /// The images in the order of the file; `None` if an epoch visits all
-    chosen: Option<Vec<u32>>,
+    /// The rows before they are shuffled
+    unshuffled: Vec<u32>,
     seed: Option<u64>,
 }
 
 impl Order {
-    /// An order of `len` images: shuffled by `seed`, or that of the file
+    /// An order of all `len` images: shuffled by `seed`; for `None` as in the file
     ///
     /// # Panics
-    /// If there are more than 2³² images.
+    /// If there are 2³² images or more.
     pub fn new(len: usize, seed: Option<u64>) -> Self {
         let len = u32::try_from(len).unwrap_or_else(|_| panic!("{len} images"));
-        Self { rows: (0..len).collect(), chosen: None, seed }
+        Self::of((0..len).collect(), seed)
     }
 
-    /// An order of the images `rows`: shuffled by `seed`, or as given
+    /// An order of the images `rows`: shuffled by `seed`; for `None` as given
     pub fn of(rows: Vec<u32>, seed: Option<u64>) -> Self {
-        Self { rows: rows.clone(), chosen: Some(rows), seed }
+        Self { unshuffled: rows.clone(), rows, seed }
     }
 
     /// Number of images that an epoch visits
@@ -40,13 +40,10 @@ impl Order {
         self.rows.is_empty()
     }
 
-    /// Changes to the order of epoch `epoch`, counted from 1, which depends only on seed and epoch
+    /// Changes to the order of epoch `epoch`, counted from 1; it depends only on the seed and this number
     pub fn start_epoch(&mut self, epoch: u32) {
         if let Some(seed) = self.seed {
-            match &self.chosen {
-                Some(chosen) => self.rows.copy_from_slice(chosen),
-                None => self.rows.iter_mut().zip(0..).for_each(|(row, i)| *row = i),
-            }
+            self.rows.copy_from_slice(&self.unshuffled);
             Random::new(seed, Purpose::Shuffle { epoch }).shuffle(&mut self.rows);
         }
     }
@@ -62,7 +59,7 @@ impl Order {
 
 /// Gathers a batch: `x[i, :] ← pixels of image rows[i] / 255`, and `labels ←` the labels of these images
 ///
-/// `next`: the rows of the next batch, if known, which are prefetched
+/// * `next`: the rows of the next batch, which are prefetched; empty if there is none
 ///
 /// # Panics
 /// If `x` is not rows × features, or an image does not exist.
@@ -98,17 +95,7 @@ mod tests {
             seen.push(rows);
         }
         assert_ne!(seen[0], seen[1]);
-        assert_eq!(seen[0], seen[2], "the order of epoch 1 depends on the epochs before");
-    }
-
-    #[test]
-    fn an_order_of_all_rows_equals_the_order_without_a_choice() {
-        let (mut all, mut chosen) = (Order::new(50, Some(3)), Order::of((0..50).collect(), Some(3)));
-        for epoch in [1, 2] {
-            all.start_epoch(epoch);
-            chosen.start_epoch(epoch);
-            assert!(all.batches(7).eq(chosen.batches(7)));
-        }
+        assert_eq!(seen[0], seen[2], "the order of epoch 1 depends on the epochs before it");
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub fn names(train: (&Path, &[u8]), test: (&Path, &[u8]), named: Option<Vec<Stri
         return Ok(Vec::new());
     };
     if used.len() == 1 {
-        return Err(Error::OneClass { path: train.0.to_owned(), label: first.into() });
+        let problem = format!("every label is {first}, expected at least two classes");
+        return Err(Error::content(train.0, problem));
     }
     let mut checksum = flate2::Crc::new();
     checksum.update(test.1);
@@ -49,8 +50,10 @@ pub fn names(train: (&Path, &[u8]), test: (&Path, &[u8]), named: Option<Vec<Stri
     };
     for (path, labels) in [train, test] {
         if let Some(row) = labels.iter().position(|&label| usize::from(label) >= names.len()) {
-            let classes = format!("0 to {}", names.len().saturating_sub(1));
-            return Err(Error::Label { path: path.to_owned(), row, found: labels[row].into(), classes });
+            let (found, last) = (labels[row], names.len().saturating_sub(1));
+            let problem =
+                format!("label {found} in row {row} (counted from 0) is outside the classes 0 to {last}");
+            return Err(Error::content(path, problem));
         }
     }
     Ok(names)
@@ -70,7 +73,7 @@ pub fn read_names(path: &Path) -> Result<Option<Vec<String>>> {
     if !path.exists() {
         return Ok(None);
     }
-    let problem = |problem: String| Error::Text { path: path.to_owned(), problem };
+    let problem = |problem: String| Error::content(path, problem);
     let bytes = std::fs::read(path).map_err(Error::reading(path))?;
     let text = String::from_utf8(bytes)
         .map_err(|e| problem(format!("not UTF-8 at byte {}", e.utf8_error().valid_up_to())))?;
@@ -114,6 +117,7 @@ mod tests {
 
     #[test]
     fn a_single_class_is_an_error() {
-        assert!(matches!(classes(&[4, 4, 4], &[4]), Err(Error::OneClass { label: 4, .. })));
+        let error = classes(&[4, 4, 4], &[4]).unwrap_err().to_string();
+        assert_eq!(error, "train: every label is 4, expected at least two classes");
     }
 }

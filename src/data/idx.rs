@@ -12,10 +12,9 @@
 //! Sources: LeCun, Cortes, Burges, *The MNIST database of handwritten digits* (file formats); RFC 1952 (gzip).
 
 use std::fs::{self, File, FileType};
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use byteorder::{BigEndian, ByteOrder};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::{Error, Result};
@@ -25,6 +24,15 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Code of the element type unsigned bytes
 const UNSIGNED_BYTES: u8 = 0x08;
+
+/// The codes of the other element types
+const OTHER_TYPES: [(u8, &str); 5] = [
+    (0x09, "signed bytes"),
+    (0x0b, "16-bit integers"),
+    (0x0c, "32-bit integers"),
+    (0x0d, "32-bit floats"),
+    (0x0e, "64-bit floats"),
+];
 
 /// Largest ratio of unpacked to compressed length: the longest match of deflate, 258 bytes, takes at least 2 bits
 const DEFLATE_MAX: u64 = 258 * 8 / 2;
@@ -47,30 +55,22 @@ pub struct Idx {
 /// If `path` is not a file that can be read, if the gzip stream is damaged, or if the file is not exactly a
 /// header followed by as many bytes as the header states.
 pub fn read(path: &Path) -> Result<Idx> {
-    let (file, len) = open(path)?;
-    let mut file = BufReader::with_capacity(BUFFER, file);
-    let mut start = Vec::with_capacity(GZIP.len());
-    file.by_ref().take(2).read_to_end(&mut start).map_err(Error::reading(path))?;
-    file.rewind().map_err(Error::reading(path))?;
-    if start == GZIP {
-        let holds = Holds::AtMost(len.saturating_mul(DEFLATE_MAX));
-        // A gzip file may have several members; `GzDecoder` ends after the first.
-        Source { path, reader: MultiGzDecoder::new(file), holds, done: 0 }.idx()
-    } else {
-        Source { path, reader: file, holds: Holds::Exactly(len), done: 0 }.idx()
-    }
-}
-
-/// Opens a regular file and returns it with its length in bytes
-fn open(path: &Path) -> Result<(File, u64)> {
     // Checked before opening: opening a FIFO waits for its writer, and opening a device may start it.
     let kind = fs::metadata(path).map_err(Error::reading(path))?.file_type();
     if !kind.is_file() {
-        return Err(Error::NotAFile { path: path.to_owned(), found: name(kind) });
+        return Err(Error::content(path, format!("is a {}, expected a file", name(kind))));
     }
     let file = File::open(path).map_err(Error::reading(path))?;
     let len = file.metadata().map_err(Error::reading(path))?.len();
-    Ok((file, len))
+    let mut file = BufReader::with_capacity(BUFFER, file);
+    let is_gzip = file.fill_buf().map_err(Error::reading(path))?.starts_with(&GZIP);
+    if is_gzip {
+        // A gzip file may have several members; `GzDecoder` ends after the first.
+        let (reader, len) = (MultiGzDecoder::new(file), len.saturating_mul(DEFLATE_MAX));
+        Source { path, reader, is_gzip, len, done: 0 }.idx()
+    } else {
+        Source { path, reader: file, is_gzip, len, done: 0 }.idx()
+    }
 }
 
 /// The name, for messages, of a file type that is not a regular file
@@ -89,20 +89,14 @@ fn name(kind: FileType) -> &'static str {
     if kind.is_dir() { "directory" } else { "special file" }
 }
 
-/// The length of the unpacked file, header included, as far as it is known before reading
-#[derive(Clone, Copy)]
-enum Holds {
-    /// The length of a plain file
-    Exactly(u64),
-    /// The largest length that a gzip file can unpack to
-    AtMost(u64),
-}
-
-/// A reader of the unpacked bytes of the file, with the number of bytes that it has read
+/// A reader of the unpacked bytes of a file
 struct Source<'a, R> {
     path: &'a Path,
     reader: R,
-    holds: Holds,
+    is_gzip: bool,
+    /// The length of a plain file, or the largest length that a gzip file can unpack to; the header is included
+    len: u64,
+    /// Number of bytes that were read
     done: usize,
 }
 
@@ -110,7 +104,7 @@ impl<R: Read> Source<'_, R> {
     /// Reads the whole file
     fn idx(mut self) -> Result<Idx> {
         let dims = self.header()?;
-        let expected = self.stated(&dims)?;
+        let expected = self.data_len(&dims)?;
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(expected).map_err(|_| Error::Memory {
             what: format!("the data of {}", self.path.display()),
@@ -118,51 +112,36 @@ impl<R: Read> Source<'_, R> {
         })?;
         self.fill(&mut bytes, expected)?;
         if bytes.len() < expected {
-            return Err(self.length(&dims, expected, bytes.len().to_string()));
+            return Err(self.wrong_length(&dims, expected, bytes.len().to_string()));
         }
         // Reads one byte more, into another vector, since `bytes` is full and would be moved to grow. The decoder
         // compares gzip's checksum and length when it reaches the end of its stream.
         let mut excess = Vec::new();
         self.fill(&mut excess, 1)?;
         if !excess.is_empty() {
-            return Err(self.length(&dims, expected, format!("more than {expected}")));
+            return Err(self.wrong_length(&dims, expected, format!("more than {expected}")));
         }
         Ok(Idx { dims: dims.iter().map(|&d| d as usize).collect(), bytes })
     }
 
     /// Reads the header and returns its dimensions
     fn header(&mut self) -> Result<Vec<u32>> {
-        let mut magic = Vec::with_capacity(4);
-        self.fill_header(&mut magic, 4)?;
-        let wrong = |expected| Error::IdxMagic {
-            path: self.path.to_owned(),
-            expected,
-            found: BigEndian::read_u32(&magic),
+        let magic = self.numbers(1)?[0];
+        let expected = match magic.to_be_bytes() {
+            [0, 0, UNSIGNED_BYTES, n @ 1..=4] => return self.numbers(n.into()),
+            [0, 0, UNSIGNED_BYTES, _] => "1 to 4 dimensions as its last byte".to_owned(),
+            [0, 0, code, _] => match OTHER_TYPES.iter().find(|(other, _)| *other == code) {
+                Some((_, name)) => format!("type 0x08, unsigned bytes, not {code:#04x}, {name}"),
+                None => "type 0x08, unsigned bytes, as its third byte".to_owned(),
+            },
+            _ => "an IDX file, which starts with two zero bytes".to_owned(),
         };
-        match magic[2] {
-            _ if magic[..2] != [0, 0] => return Err(wrong("an IDX file, which starts with two zero bytes")),
-            UNSIGNED_BYTES => {}
-            0x09 => return Err(wrong("type 0x08, unsigned bytes, not 0x09, signed bytes")),
-            0x0b => return Err(wrong("type 0x08, unsigned bytes, not 0x0b, 16-bit integers")),
-            0x0c => return Err(wrong("type 0x08, unsigned bytes, not 0x0c, 32-bit integers")),
-            0x0d => return Err(wrong("type 0x08, unsigned bytes, not 0x0d, 32-bit floats")),
-            0x0e => return Err(wrong("type 0x08, unsigned bytes, not 0x0e, 64-bit floats")),
-            _ => return Err(wrong("type 0x08, unsigned bytes, as its third byte")),
-        }
-        let n = usize::from(magic[3]);
-        if !(1..=4).contains(&n) {
-            return Err(wrong("1 to 4 dimensions as its last byte"));
-        }
-        let mut rest = Vec::with_capacity(4 * n);
-        self.fill_header(&mut rest, 4 * n)?;
-        let mut dims = vec![0; n];
-        BigEndian::read_u32_into(&rest, &mut dims);
-        Ok(dims)
+        Err(Error::content(self.path, format!("IDX magic is {magic:#010x}, expected {expected}")))
     }
 
     /// Number of bytes of data that the dimensions state, if the file can hold them
-    fn stated(&self, dims: &[u32]) -> Result<usize> {
-        let wrong = |problem| Error::IdxDims { path: self.path.to_owned(), dims: dims.to_vec(), problem };
+    fn data_len(&self, dims: &[u32]) -> Result<usize> {
+        let wrong = |problem| Error::content(self.path, format!("dimensions {dims:?} {problem}"));
         if dims.contains(&0) {
             return Err(wrong("contain a 0, expected at least 1 each"));
         }
@@ -170,26 +149,25 @@ impl<R: Read> Source<'_, R> {
             .iter()
             .try_fold(1_usize, |product, &d| product.checked_mul(usize::try_from(d).ok()?))
             .ok_or_else(|| wrong("have a product that is larger than any memory"))?;
-        let behind_header = |len: u64| len.saturating_sub(self.done as u64);
-        match self.holds {
-            Holds::Exactly(len) if behind_header(len) != expected as u64 => {
-                Err(self.length(dims, expected, behind_header(len).to_string()))
+        let left = self.len.saturating_sub(self.done as u64);
+        match self.is_gzip {
+            false if left != expected as u64 => Err(self.wrong_length(dims, expected, left.to_string())),
+            true if left < expected as u64 => {
+                Err(self.wrong_length(dims, expected, format!("at most {left}")))
             }
-            Holds::AtMost(len) if behind_header(len) < expected as u64 => {
-                Err(self.length(dims, expected, format!("at most {}", behind_header(len))))
-            }
-            Holds::Exactly(_) | Holds::AtMost(_) => Ok(expected),
+            _ => Ok(expected),
         }
     }
 
-    /// Appends `n` bytes of the header to `into`
-    fn fill_header(&mut self, into: &mut Vec<u8>, n: usize) -> Result<()> {
-        let expected = self.done + n;
-        self.fill(into, n)?;
+    /// Reads `n` numbers of the header, each 4 bytes, big-endian
+    fn numbers(&mut self, n: usize) -> Result<Vec<u32>> {
+        let (mut bytes, expected) = (Vec::with_capacity(4 * n), self.done + 4 * n);
+        self.fill(&mut bytes, 4 * n)?;
         if self.done < expected {
-            return Err(Error::IdxHeader { path: self.path.to_owned(), expected, found: self.done });
+            let problem = format!("truncated header: {} bytes, expected {expected}", self.done);
+            return Err(Error::content(self.path, problem));
         }
-        Ok(())
+        Ok(bytes.as_chunks().0.iter().map(|&number| u32::from_be_bytes(number)).collect())
     }
 
     /// Appends `n` bytes to `into`, or fewer if the file ends
@@ -199,22 +177,19 @@ impl<R: Read> Source<'_, R> {
         let before = into.len();
         let outcome = self.reader.by_ref().take(n as u64).read_to_end(into);
         self.done += into.len() - before;
-        outcome.map(drop).map_err(|source| self.failed(source))
-    }
-
-    /// The error for a failed read; those of gzip's decoder have no code of the operating system
-    fn failed(&self, source: io::Error) -> Error {
-        let path = self.path.to_owned();
-        match self.holds {
-            Holds::AtMost(_) if source.raw_os_error().is_none() => {
-                Error::Gzip { path, after: self.done, source }
+        match outcome {
+            Ok(_) => Ok(()),
+            // Errors of gzip's decoder have no code of the operating system.
+            Err(source) if self.is_gzip && source.raw_os_error().is_none() => {
+                Err(Error::Gzip { path: self.path.to_owned(), after: self.done, source })
             }
-            Holds::AtMost(_) | Holds::Exactly(_) => Error::Read { path, source },
+            Err(source) => Err(Error::reading(self.path)(source)),
         }
     }
 
     /// The error for a file with more or less data than `dims` state
-    fn length(&self, dims: &[u32], expected: usize, found: String) -> Error {
-        Error::IdxLength { path: self.path.to_owned(), dims: dims.to_vec(), expected, found }
+    fn wrong_length(&self, dims: &[u32], expected: usize, found: String) -> Error {
+        let problem = format!("{found} bytes of data, expected {expected} by dimensions {dims:?}");
+        Error::content(self.path, problem)
     }
 }

@@ -6,23 +6,23 @@ use super::idx::{self, Idx};
 use super::{Dataset, Split, class_names};
 use crate::error::{Error, Result};
 
-/// Folders in which Fashion-MNIST is looked for if neither `--data` nor `CHAINRULE_DATA` names one
-const USUAL_PLACES: [&str; 2] = ["data/fashion-mnist", "/usr/share/datasets/fashion-mnist"];
+/// The folders that are searched if neither `--data` nor `CHAINRULE_DATA` names one
+const DEFAULT_FOLDERS: [&str; 2] = ["data/fashion-mnist", "/usr/share/datasets/fashion-mnist"];
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
 
-/// The folder that `CHAINRULE_DATA` names, or the first usual place that has training images
+/// The folder that `CHAINRULE_DATA` names, or the first default folder that has training images
 ///
 /// # Errors
-/// If `CHAINRULE_DATA` is not set and no usual place has training images.
+/// If `CHAINRULE_DATA` is not set and no default folder has training images.
 pub fn find() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("CHAINRULE_DATA").filter(|named| !named.is_empty()) {
         return Ok(named.into());
     }
-    let found = USUAL_PLACES.iter().map(PathBuf::from).find(|place| file(place, TRAIN_IMAGES).is_ok());
-    found.ok_or_else(|| Error::NoData { file: TRAIN_IMAGES, places: USUAL_PLACES.join(", ") })
+    let found = DEFAULT_FOLDERS.iter().map(PathBuf::from).find(|folder| file(folder, TRAIN_IMAGES).is_ok());
+    found.ok_or_else(|| Error::NoData { file: TRAIN_IMAGES, places: DEFAULT_FOLDERS.join(", ") })
 }
 
 /// Reads the four files, plain or gzip, in parallel, and checks that they fit each other
@@ -30,72 +30,73 @@ pub fn find() -> Result<PathBuf> {
 /// # Errors
 /// If a file is missing or damaged, or the files don't fit each other.
 pub fn load(folder: &Path) -> Result<Dataset> {
-    let [train_images, train_labels, test_images, test_labels] =
-        [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS].map(|name| file(folder, name));
-    let (train_images, train_labels, test_images, test_labels) =
-        (train_images?, train_labels?, test_images?, test_labels?);
-    let ((train_x, train_y), (test_x, test_y)) = rayon::join(
-        || rayon::join(|| idx::read(&train_images), || idx::read(&train_labels)),
-        || rayon::join(|| idx::read(&test_images), || idx::read(&test_labels)),
+    let (train, test) = rayon::join(
+        || Pair::read(folder, TRAIN_IMAGES, TRAIN_LABELS),
+        || Pair::read(folder, TEST_IMAGES, TEST_LABELS),
     );
-    let (train_x, train_y, test_x, test_y) = (train_x?, train_y?, test_x?, test_y?);
-    pair(&train_images, &train_x, &train_labels, &train_y)?;
-    pair(&test_images, &test_x, &test_labels, &test_y)?;
-    if train_x.dims[1..] != test_x.dims[1..] {
-        return Err(Error::Mismatch {
-            path: test_images,
-            found: format!("images of {}", times(&test_x.dims[1..])),
-            other: train_images,
-            expected: format!("images of {}", times(&train_x.dims[1..])),
-        });
+    let (train, test) = (train?, test?);
+    let image_dims = train.images.dims[1..].to_vec();
+    if test.images.dims[1..] != image_dims {
+        let [found, expected] = [&test.images.dims[1..], &image_dims[..]].map(times);
+        let train_images = train.images_path.display();
+        let problem = format!("images of {found}, but {train_images} has images of {expected}");
+        return Err(Error::content(&test.images_path, problem));
     }
     let named = class_names::read_names(&folder.join("classes.txt"))?;
-    let classes = class_names::names((&train_labels, &train_y.bytes), (&test_labels, &test_y.bytes), named)?;
-    let image_dims = train_x.dims[1..].to_vec();
-    Ok(Dataset {
-        source: folder.display().to_string(),
-        image_dims,
-        classes,
-        train: split(train_x, &train_y),
-        test: split(test_x, &test_y),
-    })
+    let classes = class_names::names(
+        (&train.labels_path, &train.labels.bytes),
+        (&test.labels_path, &test.labels.bytes),
+        named,
+    )?;
+    let source = folder.display().to_string();
+    Ok(Dataset { source, image_dims, classes, train: train.split(), test: test.split() })
 }
 
 /// The path of `name` or `name.gz` in `folder`, whichever exists
 fn file(folder: &Path, name: &'static str) -> Result<PathBuf> {
     let candidates = [folder.join(name), folder.join(format!("{name}.gz"))];
     // A dangling link counts as existing, so that reading it gives the error.
-    let there = |path: &PathBuf| path.symlink_metadata().is_ok();
-    let found = candidates.into_iter().find(there);
+    let found = candidates.into_iter().find(|path| path.symlink_metadata().is_ok());
     found.ok_or_else(|| Error::NoData { file: name, places: folder.display().to_string() })
 }
 
-/// Checks that the files hold images and as many labels
-fn pair(images_path: &Path, images: &Idx, labels_path: &Path, labels: &Idx) -> Result<()> {
-    let dims = |path: &Path, idx: &Idx, problem| {
-        let dims = idx.dims.iter().map(|&d| u32::try_from(d).unwrap_or(u32::MAX)).collect();
-        Err(Error::IdxDims { path: path.to_owned(), dims, problem })
-    };
-    if images.dims.len() < 2 {
-        return dims(images_path, images, "are those of labels, expected images (2 to 4 dimensions)");
-    }
-    if labels.dims.len() != 1 {
-        return dims(labels_path, labels, "are those of images, expected labels (1 dimension)");
-    }
-    if images.dims[0] != labels.dims[0] {
-        return Err(Error::Mismatch {
-            path: labels_path.to_owned(),
-            found: format!("{} labels", labels.dims[0]),
-            other: images_path.to_owned(),
-            expected: format!("{} images", images.dims[0]),
-        });
-    }
-    Ok(())
+/// A file of images and the file of their labels
+struct Pair {
+    images_path: PathBuf,
+    images: Idx,
+    labels_path: PathBuf,
+    labels: Idx,
 }
 
-fn split(images: Idx, labels: &Idx) -> Split {
-    let features = images.dims[1..].iter().product();
-    Split { images: images.bytes, labels: labels.bytes.iter().map(|&label| label.into()).collect(), features }
+impl Pair {
+    /// Reads the files, and checks that they hold images and as many labels
+    fn read(folder: &Path, images: &'static str, labels: &'static str) -> Result<Self> {
+        let (images_path, labels_path) = (file(folder, images)?, file(folder, labels)?);
+        let (images, labels) = rayon::join(|| idx::read(&images_path), || idx::read(&labels_path));
+        let (images, labels) = (images?, labels?);
+        let wrong = |path: &Path, dims: &[usize], problem| {
+            Err(Error::content(path, format!("dimensions {dims:?} {problem}")))
+        };
+        if images.dims.len() < 2 {
+            let problem = "are those of labels, expected images (2 to 4 dimensions)";
+            return wrong(&images_path, &images.dims, problem);
+        }
+        if labels.dims.len() != 1 {
+            return wrong(&labels_path, &labels.dims, "are those of images, expected labels (1 dimension)");
+        }
+        if images.dims[0] != labels.dims[0] {
+            let (found, expected) = (labels.dims[0], images.dims[0]);
+            let problem = format!("{found} labels, but {} has {expected} images", images_path.display());
+            return Err(Error::content(&labels_path, problem));
+        }
+        Ok(Self { images_path, images, labels_path, labels })
+    }
+
+    fn split(self) -> Split {
+        let features = self.images.dims[1..].iter().product();
+        let labels = self.labels.bytes.into_iter().map(u32::from).collect();
+        Split { images: self.images.bytes, labels, features }
+    }
 }
 
 /// The dimensions as text: `28×28`

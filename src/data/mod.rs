@@ -12,7 +12,7 @@ use crate::error::Result;
 /// Images and their labels
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Pixels as in the file, one image after another; gathering a batch converts them to floating point
+    /// Pixels as in the file, image by image; gathering a batch converts them to floating point
     pub images: Vec<u8>,
     /// The class of each image
     pub labels: Vec<u32>,
@@ -39,7 +39,7 @@ pub struct Dataset {
     pub source: String,
     /// Dimensions of an image, such as 28 × 28
     pub image_dims: Vec<usize>,
-    /// Names of the classes; label k has the k-th, counted from 0
+    /// Names of the classes; label k has `classes[k]`
     pub classes: Vec<String>,
     /// The training set
     pub train: Split,
@@ -53,23 +53,18 @@ impl Dataset {
         self.train.features
     }
 
-    /// The built-in set, which needs no file and is always the same
-    pub fn synthetic() -> Self {
-        synthetic::dataset()
-    }
-
     /// The folder that [`Self::load`] reads for `None`
     ///
     /// # Errors
-    /// If no usual place has a data set.
+    /// If `CHAINRULE_DATA` is not set and neither default folder has training images.
     pub fn find() -> Result<String> {
         Ok(idx_folder::find()?.display().to_string())
     }
 
-    /// Loads the set that `--data` names, `synthetic` or a folder; `None` means the usual places
+    /// Loads the set that `--data` names, `synthetic` or a folder
     ///
-    /// The usual places are, in this order: the variable `CHAINRULE_DATA`, `data/fashion-mnist`,
-    /// `/usr/share/datasets/fashion-mnist`.
+    /// For `None` it loads the first of these that is there: the folder in the variable `CHAINRULE_DATA`,
+    /// `data/fashion-mnist`, `/usr/share/datasets/fashion-mnist`.
     ///
     /// # Errors
     /// If files are missing or damaged, or don't fit each other.

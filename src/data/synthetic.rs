@@ -13,19 +13,22 @@ const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
 const CLASSES: usize = 10;
 const SHAPES: usize = 3;
-/// Largest distance by which a shape is moved in each direction, and so the margin around it
+/// Largest distance by which a shape is moved in each direction; a shape has a margin of this width
 const SHIFT: usize = 3;
+/// Side of a shape with its margin
 const WIDE: usize = SIDE + 2 * SHIFT;
 
-/// The data set
-pub fn dataset() -> Dataset {
-    let shapes: Vec<Vec<u8>> = (0..CLASSES * SHAPES).map(|i| shape(i as u64)).collect();
-    Dataset {
-        source: "synthetic".to_owned(),
-        image_dims: vec![SIDE, SIDE],
-        classes: (0..CLASSES).map(|class| class.to_string()).collect(),
-        train: split(60_000, 0, &shapes),
-        test: split(10_000, 1 << 32, &shapes),
+impl Dataset {
+    /// The built-in set, which needs no file and is always the same
+    pub fn synthetic() -> Self {
+        let shapes: Vec<Vec<u8>> = (0..CLASSES * SHAPES).map(|i| shape(i as u64)).collect();
+        Self {
+            source: "synthetic".to_owned(),
+            image_dims: vec![SIDE, SIDE],
+            classes: (0..CLASSES).map(|class| class.to_string()).collect(),
+            train: split(60_000, 0, &shapes),
+            test: split(10_000, 1 << 32, &shapes),
+        }
     }
 }
 
@@ -76,7 +79,7 @@ fn shape(number: u64) -> Vec<u8> {
     (0..WIDE * WIDE).map(light).collect()
 }
 
-/// The generator SplitMix64 by Steele, Lea and Flood (2014), with a stream for every image, since it needs no set-up
+/// The generator SplitMix64 by Steele, Lea and Flood (2014); it needs no set-up, so every image has its own stream
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -97,8 +100,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_set_is_the_same_every_time_and_everywhere() {
-        let data = dataset();
+    fn the_set_is_the_same_every_time_and_on_every_machine() {
+        let data = Dataset::synthetic();
         let mut checksum = flate2::Crc::new();
         checksum.update(&data.train.images);
         checksum.update(&data.test.images);
@@ -111,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_class_has_about_a_tenth_of_the_images() {
-        let labels = dataset().train.labels;
+        let labels = Dataset::synthetic().train.labels;
         for class in 0..10 {
             let count = labels.iter().filter(|&&label| label == class).count();
             assert!((5700..6300).contains(&count), "{count} images of class {class}");

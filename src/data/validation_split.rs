@@ -13,7 +13,7 @@ pub struct Parts {
 
 /// Holds out `round(share · count)` images of each class, chosen by `seed`
 ///
-/// Of a class with two or more images at least one is held out and at least one stays.
+/// Of a class with two or more images, at least one is held out and at least one stays.
 ///
 /// # Panics
 /// If there are more than 2³² images.
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn the_choice_depends_on_the_seed_and_is_frozen() {
         assert_ne!(hold_out(&labels(), 0.1, 7), hold_out(&labels(), 0.1, 8));
-        // Written by the first version of this split. Another value changes all published validation results.
+        // The choice of the first version of this split. Another choice changes all published validation results.
         assert_eq!(hold_out(&labels(), 0.05, 42).val, FROZEN);
     }
     const FROZEN: [u32; 8] = [4, 33, 47, 79, 96, 117, 130, 132];

@@ -17,9 +17,9 @@ pub const TOLERANCE: f64 = 1e-6;
 /// With five points the formula's error is h⁴/30 · f⁽⁵⁾, about 3e-14; rounding of the loss adds about 2ε L/h, 1e-12.
 /// The errors are larger with a third of h and with three times h.
 const STEP: f64 = 1e-3;
-/// Smallest divisor of a relative error: for smaller gradients, rounding in the differences would count as an error
+/// Smallest divisor of a relative error: with a smaller one, rounding in the differences would count as an error
 const FLOOR: f64 = 1e-5;
-/// Distance of a ReLU's inputs from its kink that is large enough: several times as far as a step moves them
+/// Distance of ReLU's inputs from its kink that is large enough: several times as far as a step moves them
 const KINK_MARGIN: f64 = 0.02;
 /// Number of rows that are drawn before the one farthest from a kink is used
 const DRAWS: usize = 500;
@@ -33,7 +33,7 @@ pub struct TensorCheck {
     pub shape: String,
     /// Number of elements that were checked
     pub checked: usize,
-    /// Number of chosen elements that were left out, because a step crosses ReLU's kink
+    /// Number of chosen elements that were not checked, because a step crosses ReLU's kink
     pub at_kink: usize,
     /// Largest relative error, as [`relative_error`] defines it
     pub worst: f64,
@@ -71,7 +71,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// A net of the given widths with random weights and biases, and a batch of random inputs in [−1, 1) with which
+    /// A net of the given widths with random weights and biases, and a batch of random inputs in [−1, 1), chosen so that
     /// ReLU's inputs are away from its kink
     pub fn new(dims: &[usize], activation: Activation, batch_size: usize, seed: u64) -> Self {
         let (features, classes) = (dims[0], dims[dims.len() - 1]);
@@ -104,9 +104,8 @@ impl Check {
     ) -> Vec<TensorCheck> {
         let gradients = alter(self.backpropagate());
         let mut checks = vec![self.check_logits(&gradients[0], samples)];
-        let names: Vec<_> = self.model.parameters_mut().map(|p| (p.name(), p.shape.to_string())).collect();
-        for (t, ((name, shape), gradient)) in names.into_iter().zip(&gradients[1..]).enumerate() {
-            checks.push(self.check_parameter(t, name, shape, gradient, samples));
+        for (gradient, parameter) in gradients[1..].iter().zip(0..) {
+            checks.push(self.check_parameter(parameter, gradient, samples));
         }
         checks
     }
@@ -122,55 +121,36 @@ impl Check {
         std::iter::once(logits).chain(stored.map(|g| g.to_vec())).collect()
     }
 
-    /// Checks the gradient of the loss by the logits; they are moved, and the net is not run
+    /// Checks the gradient of the loss by the logits, which are moved without running the net
     fn check_logits(&mut self, gradient: &[f64], samples: usize) -> TensorCheck {
         self.forward();
         let logits = self.workspace.output_mut().clone();
         let mut loss = SoftmaxCrossEntropy::default();
-        let mut worst = 0.0;
-        let chosen = choose(gradient.len(), samples, &mut self.random);
-        for &at in &chosen {
-            let numeric = central_difference(|h| {
-                let mut z = logits.clone();
-                z.data_mut()[at] += h;
-                loss.forward(&mut z, &self.labels).loss / self.labels.len() as f64
-            });
-            worst = worse(worst, relative_error(gradient[at], numeric));
-        }
         let shape = format!("{}×{}", logits.rows(), logits.cols());
-        TensorCheck { name: "logits".to_owned(), shape, checked: chosen.len(), at_kink: 0, worst }
+        let chosen = choose(gradient.len(), samples, &mut self.random);
+        compare("logits".to_owned(), shape, gradient, chosen, |at, h| {
+            let mut z = logits.clone();
+            z.data_mut()[at] += h;
+            (loss.forward(&mut z, &self.labels).loss / self.labels.len() as f64, false)
+        })
     }
 
-    fn check_parameter(
-        &mut self,
-        t: usize,
-        name: String,
-        shape: String,
-        gradient: &[f64],
-        samples: usize,
-    ) -> TensorCheck {
-        let (mut worst, mut checked, mut at_kink) = (0.0, 0, 0);
+    /// Checks the gradient of parameter `t`, in the order of [`Mlp::parameters_mut`]
+    fn check_parameter(&mut self, t: usize, gradient: &[f64], samples: usize) -> TensorCheck {
         self.forward();
         let side = self.kink_sides();
-        for at in choose(gradient.len(), samples, &mut self.random) {
+        let chosen = choose(gradient.len(), samples, &mut self.random);
+        let parameter = self.model.parameters_mut().nth(t);
+        let (name, shape) = parameter.map(|p| (p.name(), p.shape.to_string())).unwrap_or_default();
+        compare(name, shape, gradient, chosen, |at, h| {
             let start = self.parameter(t)[at];
-            let mut crossed = false;
-            let numeric = central_difference(|h| {
-                self.parameter(t)[at] = start + h;
-                self.forward();
-                crossed |= self.kink_sides() != side;
-                let sum = SoftmaxCrossEntropy::default().forward(self.workspace.output_mut(), &self.labels);
-                sum.loss / self.labels.len() as f64
-            });
+            self.parameter(t)[at] = start + h;
+            self.forward();
+            let crossed = self.kink_sides() != side;
+            let sum = SoftmaxCrossEntropy::default().forward(self.workspace.output_mut(), &self.labels);
             self.parameter(t)[at] = start;
-            if crossed {
-                at_kink += 1;
-            } else {
-                checked += 1;
-                worst = worse(worst, relative_error(gradient[at], numeric));
-            }
-        }
-        TensorCheck { name, shape, checked, at_kink, worst }
+            (sum.loss / self.labels.len() as f64, crossed)
+        })
     }
 
     fn forward(&mut self) {
@@ -190,9 +170,35 @@ impl Check {
     }
 }
 
-/// The larger of two errors; NaN if either is
-fn worse(a: f64, b: f64) -> f64 {
-    if b > a || b.is_nan() { b } else { a }
+/// Compares the `chosen` elements of a gradient with differences of the loss
+///
+/// * `loss(at, h)`: the mean loss with element `at` moved by h, and whether the step crosses a kink
+fn compare(
+    name: String,
+    shape: String,
+    gradient: &[f64],
+    chosen: Vec<usize>,
+    mut loss: impl FnMut(usize, f64) -> (f64, bool),
+) -> TensorCheck {
+    let mut check = TensorCheck { name, shape, checked: 0, at_kink: 0, worst: 0.0 };
+    for at in chosen {
+        let mut crossed = false;
+        let numeric = central_difference(|h| {
+            let (loss, crosses) = loss(at, h);
+            crossed |= crosses;
+            loss
+        });
+        if crossed {
+            check.at_kink += 1;
+            continue;
+        }
+        check.checked += 1;
+        let error = relative_error(gradient[at], numeric);
+        if error > check.worst || error.is_nan() {
+            check.worst = error;
+        }
+    }
+    check
 }
 
 /// All indices below `len`, or `samples` random ones if there are more
@@ -205,7 +211,7 @@ fn choose(len: usize, samples: usize, random: &mut Random) -> Vec<usize> {
     all
 }
 
-/// A row of random inputs with which no unit is close to its kink, if one is found
+/// The first row of random inputs with which no unit is close to its kink, or the best of [`DRAWS`] rows
 fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
     let mut ws = model.layer_by_layer(1, Backend::auto());
     let mut best = (f64::NEG_INFINITY, Vec::new());

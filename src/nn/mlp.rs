@@ -4,9 +4,9 @@ use chainrule_kernels::{self as kernels, Backend, Scalar, all_finite};
 
 use crate::nn::layers::{Activation, Layer, Linear};
 use crate::nn::matrix::Matrix;
-use crate::nn::parameter::{Tensor, TensorMut};
+use crate::nn::parameter::Tensor;
 use crate::nn::sgd::Sgd;
-use crate::nn::workspace::{Fusion, Workspace};
+use crate::nn::workspace::Workspace;
 use crate::random::{Purpose, Random};
 
 /// A multi-layer perceptron, `Linear → activation → Linear → … → Linear`, whose output is the logits of each row
@@ -22,9 +22,9 @@ pub struct Mlp<T> {
 impl<T: Scalar> Mlp<T> {
     /// A net `features → hidden_dims → classes` with the initial weights that `seed` gives and biases 0
     ///
-    /// Weights are uniform in [−a, a) with a = [`Activation::weight_limit`], drawn in f64 by layer and row, and rounded
-    /// for f32. Uniform numbers need only exactly rounded operations, unlike normal ones, so the same seed gives the
-    /// same weights on every machine.
+    /// Weights are uniform in [−a, a) with a = [`Activation::weight_limit`], drawn in f64 layer by layer and row by row,
+    /// and rounded for f32. Uniform numbers need only exactly rounded operations, unlike normal ones, so the same seed
+    /// gives the same weights on every machine.
     pub fn new(
         features: usize,
         hidden_dims: &[usize],
@@ -48,7 +48,7 @@ impl<T: Scalar> Mlp<T> {
         let mut layers = Vec::new();
         for pair in dims.windows(2) {
             if !layers.is_empty() {
-                layers.push(activation.layer());
+                layers.push(Layer::Activation(activation));
             }
             layers.push(Layer::Linear(Linear::new(weights(pair[0], pair[1]))));
         }
@@ -81,17 +81,17 @@ impl<T: Scalar> Mlp<T> {
     }
 
     /// Every tensor, first layer to last
-    pub fn tensors(&self) -> impl Iterator<Item = Tensor<'_, T>> {
+    pub fn tensors(&self) -> impl Iterator<Item = Tensor<&[T]>> {
         self.layers.iter().enumerate().flat_map(|(at, layer)| layer.tensors(at))
     }
 
     /// Every tensor for writing, first layer to last
-    pub fn tensors_mut(&mut self) -> impl Iterator<Item = TensorMut<'_, T>> {
+    pub fn tensors_mut(&mut self) -> impl Iterator<Item = Tensor<&mut [T]>> {
         self.layers.iter_mut().enumerate().flat_map(|(at, layer)| layer.tensors_mut(at))
     }
 
     /// Every trained tensor with its gradient, first layer to last
-    pub fn parameters_mut(&mut self) -> impl Iterator<Item = TensorMut<'_, T>> {
+    pub fn parameters_mut(&mut self) -> impl Iterator<Item = Tensor<&mut [T]>> {
         self.tensors_mut().filter(|tensor| tensor.gradient.is_some())
     }
 
@@ -107,15 +107,17 @@ impl<T: Scalar> Mlp<T> {
     /// # Panics
     /// If this processor does not have what the backend needs.
     pub fn workspace(&self, rows: usize, engine: Backend) -> Workspace<T> {
-        Workspace::new(&self.layers, self.dims[0], rows, true, Fusion::Fused, engine)
+        self.forward_workspace(rows, engine).with_gradients(rows)
     }
 
-    /// A workspace like [`Self::workspace`], for passes that compute each layer by itself
+    /// A workspace like [`Self::workspace`], for passes that compute each layer by itself, as in a textbook
+    ///
+    /// Tests compare the fused passes with these.
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
     pub fn layer_by_layer(&self, rows: usize, engine: Backend) -> Workspace<T> {
-        Workspace::new(&self.layers, self.dims[0], rows, true, Fusion::LayerByLayer, engine)
+        Workspace::new(&self.layers, self.dims[0], rows, false, engine).with_gradients(rows)
     }
 
     /// A workspace for forward passes of up to `rows` rows
@@ -123,7 +125,7 @@ impl<T: Scalar> Mlp<T> {
     /// # Panics
     /// If this processor does not have what the backend needs.
     pub fn forward_workspace(&self, rows: usize, engine: Backend) -> Workspace<T> {
-        Workspace::new(&self.layers, self.dims[0], rows, false, Fusion::Fused, engine)
+        Workspace::new(&self.layers, self.dims[0], rows, true, engine)
     }
 
     /// Computes the logits in `ws` from the input in `ws`

@@ -30,9 +30,9 @@ impl fmt::Display for Shape {
     }
 }
 
-/// A tensor of a layer, for reading
+/// A tensor of a layer; its elements D are `&[T]` for reading, or `&mut [T]` for writing
 #[derive(Clone, Copy, Debug)]
-pub struct Tensor<'a, T> {
+pub struct Tensor<D> {
     /// Index of the layer in the model's list of layers
     pub layer: usize,
     /// Name of the tensor in its layer, such as `weight` or `bias`
@@ -40,33 +40,13 @@ pub struct Tensor<'a, T> {
     /// Dimensions
     pub shape: Shape,
     /// Elements, row by row
-    pub data: &'a [T],
+    pub data: D,
+    /// ∂L/∂data, without meaning until a backward pass has stored it; `None` if the tensor is saved but not trained
+    pub gradient: Option<D>,
 }
 
-impl<T> Tensor<'_, T> {
+impl<D> Tensor<D> {
     /// The name in a model file, as PyTorch's `nn.Sequential` gives it: `0.weight`
-    pub fn name(&self) -> String {
-        format!("{}.{}", self.layer, self.kind)
-    }
-}
-
-/// A tensor of a layer, for writing
-#[derive(Debug)]
-pub struct TensorMut<'a, T> {
-    /// Index of the layer in the model's list of layers
-    pub layer: usize,
-    /// Name of the tensor in its layer, such as `weight` or `bias`
-    pub kind: &'static str,
-    /// Dimensions
-    pub shape: Shape,
-    /// Elements, row by row
-    pub data: &'a mut [T],
-    /// ∂L/∂data, empty until a backward pass has stored it; `None` if the tensor is saved but not trained
-    pub gradient: Option<&'a mut [T]>,
-}
-
-impl<T> TensorMut<'_, T> {
-    /// The name in a model file: `0.weight`
     pub fn name(&self) -> String {
         format!("{}.{}", self.layer, self.kind)
     }

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use chainrule_kernels::{Scalar, SgdRule, sgd};
+use chainrule_kernels::{AlignedVec, Scalar, SgdRule, sgd};
 
-use crate::nn::matrix::Matrix;
-use crate::nn::parameter::{Shape, TensorMut};
+use crate::nn::parameter::Tensor;
 
 /// SGD, `v ← μ v + (g + λ w); w ← w − η v`, for every parameter, weights and biases alike
 ///
 /// There is no dampening, and momentum is not Nesterov's: the convention of PyTorch's `torch.optim.SGD`. Velocities
 /// start at 0 and exist only if μ > 0.
 ///
-/// A layer can make its update inside its backward pass ([`Step`]). Any other optimizer lets the backward pass store
-/// the gradients and then updates the parameters, as [`Sgd::step`] does.
+/// A layer can make its update inside its backward pass ([`Step`]). With any other optimizer, the backward pass stores
+/// the gradients, and the optimizer updates the parameters afterwards, as [`Sgd::step`] does.
 ///
 /// Source: Sutskever, Martens, Dahl, Hinton, *On the importance of initialization and momentum in deep
 /// learning* (2013).
@@ -21,29 +20,29 @@ use crate::nn::parameter::{Shape, TensorMut};
 pub struct Sgd<T> {
     rule: SgdRule<T>,
     /// The velocities of each layer by its index, in the order of its trained tensors; empty when μ = 0
-    velocities: BTreeMap<usize, Vec<Matrix<T>>>,
+    velocities: BTreeMap<usize, Vec<AlignedVec<T>>>,
 }
 
-/// The data for the update of one layer, which the layer makes inside its backward pass
+/// What a layer needs for its update inside the backward pass
 #[derive(Debug)]
 pub struct Step<'a, T> {
     /// η, μ and λ
     pub rule: SgdRule<T>,
-    velocities: &'a mut [Matrix<T>],
+    velocities: &'a mut [AlignedVec<T>],
 }
 
 impl<'a, T: Scalar> Step<'a, T> {
-    /// The velocities of a layer with N trained tensors, in their order; all empty when μ = 0
+    /// The velocities of a layer with N trained tensors, in the order of the tensors; all empty when μ = 0
     pub fn velocities<const N: usize>(self) -> [&'a mut [T]; N] {
         let mut velocities = self.velocities.iter_mut();
-        [(); N].map(|()| velocities.next().map(Matrix::data_mut).unwrap_or_default())
+        [(); N].map(|()| velocities.next().map(|v| &mut v[..]).unwrap_or_default())
     }
 }
 
 impl<T: Scalar> Sgd<T> {
     /// An optimizer of the given tensors, with learning rate η ≥ 0, momentum 0 ≤ μ < 1 and weight decay λ ≥ 0
     pub fn new<'a>(
-        parameters: impl Iterator<Item = TensorMut<'a, T>>,
+        parameters: impl Iterator<Item = Tensor<&'a mut [T]>>,
         learning_rate: f64,
         momentum: f64,
         weight_decay: f64,
@@ -51,13 +50,10 @@ impl<T: Scalar> Sgd<T> {
     where
         T: 'a,
     {
-        let mut velocities = BTreeMap::<usize, Vec<Matrix<T>>>::new();
+        let mut velocities = BTreeMap::<usize, Vec<AlignedVec<T>>>::new();
         for parameter in parameters.filter(|parameter| momentum > 0.0 && parameter.gradient.is_some()) {
-            let (rows, cols) = match parameter.shape {
-                Shape::Vector(len) => (1, len),
-                Shape::Matrix(rows, cols) => (rows, cols),
-            };
-            velocities.entry(parameter.layer).or_default().push(Matrix::zeros(rows, cols));
+            let zeros = AlignedVec::zeros(parameter.data.len());
+            velocities.entry(parameter.layer).or_default().push(zeros);
         }
         let [eta, mu, lambda] = [learning_rate, momentum, weight_decay].map(T::from_f64);
         Self { rule: SgdRule { eta, mu, lambda }, velocities }
@@ -75,13 +71,13 @@ impl<T: Scalar> Sgd<T> {
     /// If a gradient is not stored: [`Mlp::backward`] stores them when it is given no optimizer.
     ///
     /// [`Mlp::backward`]: crate::nn::mlp::Mlp::backward
-    pub fn step<'a>(&mut self, parameters: impl Iterator<Item = TensorMut<'a, T>>)
+    pub fn step<'a>(&mut self, parameters: impl Iterator<Item = Tensor<&'a mut [T]>>)
     where
         T: 'a,
     {
         let mut velocities = self.velocities.values_mut().flatten();
         for (w, g) in parameters.filter_map(|parameter| Some((parameter.data, parameter.gradient?))) {
-            sgd(self.rule, w, velocities.next().map(Matrix::data_mut).unwrap_or_default(), g);
+            sgd(self.rule, w, velocities.next().map(|v| &mut v[..]).unwrap_or_default(), g);
         }
     }
 }

@@ -19,8 +19,8 @@ pub(super) struct Step {
 /// The matrices that a batch passes through, allocated once and reused by every batch
 ///
 /// `flow[0]` is the input X, and `flow[s + 1]` the output of step s; the last is the logits. `grads[s]` is ∂L/∂z, where
-/// z is what step s computes before its fused activation. The input has no gradient; that of the logits is computed
-/// in place of the logits.
+/// z is what step s computes before its fused activation. The input has no gradient; the gradient of the logits
+/// replaces the logits.
 #[derive(Debug)]
 pub struct Workspace<T> {
     pub(super) steps: Vec<Step>,
@@ -29,34 +29,33 @@ pub struct Workspace<T> {
     pub(super) engine: DenseKernels<T>,
 }
 
-/// Which layers a workspace computes together
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fusion {
-    /// A layer with the activation after it, if a kernel computes both
-    Fused,
-    /// Each layer by itself, as in a textbook; tests compare the fused passes with it
-    LayerByLayer,
-}
-
 impl<T: Scalar> Workspace<T> {
-    /// A workspace for batches of up to `rows` rows; with `backward`, it has memory for gradients
+    /// A workspace for forward passes of up to `rows` rows
+    ///
+    /// * `fuse`: whether a layer is computed together with the activation after it, where a kernel computes both
     pub(super) fn new(
         layers: &[Layer<T>],
         features: usize,
         rows: usize,
-        backward: bool,
-        fusion: Fusion,
+        fuse: bool,
         engine: Backend,
     ) -> Self {
-        let steps = plan(layers, fusion);
-        let (mut flow, mut cols) = (vec![Matrix::zeros(rows, features)], features);
-        for step in &steps {
-            cols = layers[step.layer].output_cols(cols);
-            flow.push(Matrix::zeros(rows, cols));
+        let (mut flow, mut steps, mut at) = (vec![Matrix::zeros(rows, features)], Vec::new(), 0);
+        while at < layers.len() {
+            let next = layers.get(at + 1).filter(|_| fuse);
+            let fused = next.and_then(|next| layers[at].fuse(next));
+            let last = at + usize::from(fused.is_some());
+            steps.push(Step { layer: at, fused: fused.unwrap_or(kernels::Activation::Identity), last });
+            flow.push(Matrix::zeros(rows, layers[at].output_cols(flow[flow.len() - 1].cols())));
+            at = last + 1;
         }
-        let hidden = if backward { &flow[1..flow.len() - 1] } else { &[] };
-        let grads = hidden.iter().map(|y| Matrix::zeros(rows, y.cols())).collect();
-        Self { steps, flow, grads, engine: DenseKernels::new(engine) }
+        Self { steps, flow, grads: Vec::new(), engine: DenseKernels::new(engine) }
+    }
+
+    /// This workspace with memory for the gradients of backward passes of up to `rows` rows
+    pub(super) fn with_gradients(mut self, rows: usize) -> Self {
+        self.grads = self.hidden().map(|(_, y)| Matrix::zeros(rows, y.cols())).collect();
+        self
     }
 
     /// The input, batch × features, for writing
@@ -70,29 +69,14 @@ impl<T: Scalar> Workspace<T> {
         &mut self.flow[last]
     }
 
-    /// Every output but the logits, with the index of its layer
+    /// Every output except for the logits, with the index of its layer
     pub fn hidden(&self) -> impl Iterator<Item = (usize, &Matrix<T>)> {
         let outputs = &self.flow[1..self.flow.len() - 1];
         self.steps.iter().map(|step| step.last).zip(outputs)
     }
 
-    /// Sets the number of rows of the batch; allocates only if no batch before had as many
+    /// Sets the number of rows of the batch; allocates only if there were never as many rows
     pub fn set_rows(&mut self, rows: usize) {
         self.flow.iter_mut().chain(&mut self.grads).for_each(|x| x.set_rows(rows));
     }
-}
-
-/// The steps of a forward pass, in order
-fn plan<T: Scalar>(layers: &[Layer<T>], fusion: Fusion) -> Vec<Step> {
-    let (mut steps, mut at) = (Vec::new(), 0);
-    while at < layers.len() {
-        let next = layers.get(at + 1).filter(|_| fusion == Fusion::Fused);
-        let step = match next.and_then(|next| layers[at].fuse(next)) {
-            Some(fused) => Step { layer: at, fused, last: at + 1 },
-            None => Step { layer: at, fused: kernels::Activation::Identity, last: at },
-        };
-        at = step.last + 1;
-        steps.push(step);
-    }
-    steps
 }

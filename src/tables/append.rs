@@ -1,7 +1,7 @@
 //! Appending to a `runs.csv` that several processes share
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::{Columns, Row};
@@ -14,59 +14,48 @@ use crate::error::{Error, Result};
 /// If the file exists and can't be read or has another header.
 pub fn check_appendable<R: Row>(path: &Path, dialect: CsvDialect) -> Result<()> {
     match File::open(path) {
-        Ok(mut file) => check_header::<R>(path, &mut file, dialect),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Ok(file) => check_header(path, &file, &dialect.header(&Columns::of::<R>())),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         Err(e) => Err(Error::reading(path)(e)),
     }
 }
 
-fn check_header<R: Row>(path: &Path, file: &mut File, dialect: CsvDialect) -> Result<()> {
-    let expected = dialect.header(&Columns::of::<R>());
-    let mut found = vec![0; expected.len()];
-    let len = read_up_to(file, &mut found).map_err(Error::reading(path))?;
-    if len == 0 || found[..len] == expected[..] {
+/// Checks that a file is empty or begins with `header`
+fn check_header(path: &Path, file: &File, header: &[u8]) -> Result<()> {
+    let mut start = Vec::new();
+    file.take(header.len() as u64).read_to_end(&mut start).map_err(Error::reading(path))?;
+    if start.is_empty() || start == header {
         return Ok(());
     }
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
-    Err(Error::CsvHeader { path: path.to_owned(), expected: text(&expected), found: text(&found[..len]) })
-}
-
-fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut len = 0;
-    while len < buffer.len() {
-        match file.read(&mut buffer[len..])? {
-            0 => break,
-            n => len += n,
-        }
-    }
-    Ok(len)
+    let [found, expected] = [&start, header].map(|line| String::from_utf8_lossy(line));
+    let (found, expected) = (found.lines().next().unwrap_or_default(), expected.trim_end());
+    let problem = format!("its header is `{found}`, expected `{expected}`; move it away to start a new one");
+    Err(Error::content(path, problem))
 }
 
 /// Appends one row to a file to which other processes may append at the same time
 ///
-/// The file is locked while its header is checked, and header and row are appended in a single write, so that
-/// lines never mix, even on a file system without locks. If another program has left a last line without a line
-/// end, the line is ended first.
+/// The file is locked while its header is checked and the row is appended. A new file's header and first row are a
+/// single write, so lines never mix, even on a file system without locks. If another program has left a last line
+/// without a line end, the line is ended first.
 ///
 /// # Errors
 /// If the file has another header or can't be written; a row that a full disk has cut is removed.
 pub fn append_shared<R: Row>(path: &Path, row: &R, dialect: CsvDialect) -> Result<()> {
     let open = OpenOptions::new().read(true).append(true).create(true).open(path);
     let mut file = open.map_err(Error::writing(path))?;
-    match file.lock() {
-        Err(e) if e.kind() != std::io::ErrorKind::Unsupported => return Err(Error::writing(path)(e)),
-        _ => {}
+    if let Err(e) = file.lock()
+        && e.kind() != ErrorKind::Unsupported
+    {
+        return Err(Error::writing(path)(e));
     }
-    check_header::<R>(path, &mut file, dialect)?;
-    let end = file.seek(SeekFrom::End(0)).map_err(Error::reading(path))?;
-    let mut bytes = Vec::new();
-    if end == 0 {
-        bytes = dialect.header(&Columns::of::<R>());
-    } else {
+    let mut bytes = dialect.header(&Columns::of::<R>());
+    check_header(path, &file, &bytes)?;
+    if file.metadata().map_err(Error::reading(path))?.len() > 0 {
+        bytes.clear();
         let mut last = [0];
-        file.seek(SeekFrom::End(-1))
-            .and_then(|_| file.read_exact(&mut last))
-            .map_err(Error::reading(path))?;
+        let end = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last));
+        end.map_err(Error::reading(path))?;
         if last != *b"\n" {
             bytes.push(b'\n');
         }
@@ -75,7 +64,7 @@ pub fn append_shared<R: Row>(path: &Path, row: &R, dialect: CsvDialect) -> Resul
     append_whole(&mut file, path, &bytes)
 }
 
-/// Appends bytes with a single write; what a full disk has cut is removed
+/// Appends bytes with a single write; if a full disk cuts them, the part that was written is removed
 pub(crate) fn append_whole(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
     let end = file.metadata().map_err(Error::reading(path))?.len();
     file.write_all(bytes).map_err(|e| {
@@ -88,23 +77,8 @@ pub(crate) fn append_whole(file: &mut File, path: &Path, bytes: &[u8]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::{Cell, EpochRow, ToCell, schema};
-
-    schema! {
-        /// For tests
-        Sample {
-            /// Text
-            name: String,
-            /// Number
-            value: Option<f32>,
-            /// Number
-            wide: f64,
-        }
-    }
-
-    fn sample(name: &str, value: Option<f32>) -> Sample {
-        Sample { name: name.to_owned(), value, wide: -1.5 }
-    }
+    use crate::tables::EpochRow;
+    use crate::tables::samples::{Sample, sample};
 
     #[test]
     fn appending_writes_one_header_and_refuses_another() {

@@ -1,6 +1,6 @@
-//! Atomic writing: after a crash a file is the old one or the new one, never a part
+//! Atomic writing: after a crash, a file is the old one or the new one, never a part of it
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
-/// Prefix of the names of temporary files; one that stays was left by a killed process
+/// Prefix of the names of temporary files; a killed process leaves its file behind
 pub const UNFINISHED: &str = ".writing-";
 
-/// Replaces the file at `path`: writes a temporary file in its folder, syncs and renames it, and syncs the folder
+/// Replaces the file at `path` and keeps its permissions
 ///
-/// An existing file's permissions are kept.
+/// Writes a temporary file in its folder, syncs and renames it, and syncs the folder.
 ///
 /// # Errors
 /// If any step fails; then `path` is unchanged and the temporary file is removed.
@@ -37,7 +37,7 @@ pub fn replace_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Resu
     replace().map_err(Error::writing(path))
 }
 
-/// Creates a file, as [`write_atomically`] does; returns false and changes nothing if it exists
+/// Creates a file, as [`write_atomically`] does; returns false and changes nothing if the file exists
 ///
 /// # Errors
 /// If it can't be written.
@@ -56,24 +56,20 @@ pub fn create_atomically(path: &Path, bytes: &[u8]) -> Result<bool> {
 }
 
 /// Creates a temporary file in the folder of `path`, which is removed unless it is renamed
+///
+/// It has the permissions of an existing file at `path`; otherwise those that the umask leaves of 0o666.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(UNFINISHED).permissions(permissions(path)).tempfile_in(folder_of(path))
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    if let Ok(metadata) = path.metadata() {
+        builder.permissions(metadata.permissions());
+    }
+    builder.prefix(UNFINISHED).tempfile_in(folder_of(path))
 }
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// The permissions of an existing file, else those that the umask leaves of 0o666
-fn permissions(path: &Path) -> Permissions {
-    #[cfg(unix)]
-    let new = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    #[cfg(not(unix))]
-    let new = tempfile::tempfile().and_then(|file| file.metadata()).map(|m| m.permissions());
-    #[cfg(not(unix))]
-    let new = new.unwrap_or_else(|_| unreachable!("a fresh file has permissions"));
-    path.metadata().map_or(new, |metadata| metadata.permissions())
 }
 
 /// Syncs a folder, so that a rename in it is on disk; does nothing on systems other than Unix
@@ -99,6 +95,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn an_existing_mode_is_kept_and_a_new_file_follows_the_umask() {
+        use std::fs::Permissions;
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let (path, plain) = (folder.path().join("a"), folder.path().join("b"));

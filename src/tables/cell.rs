@@ -1,5 +1,9 @@
 //! Cells and rows of CSV files
 
+use toml::Value;
+
+use crate::config::text;
+
 /// The content of a cell
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
@@ -33,9 +37,9 @@ integer_cells!(u32, u64, usize);
 macro_rules! float_cells {
     ($($t:ty),*) => {$(
         impl ToCell for $t {
-            /// The number; an empty cell for infinity and NaN, which spreadsheets don't know
+            /// The number; an empty cell for infinity and NaN, which spreadsheets can't read
             ///
-            /// Numbers from 10¹⁶ on have an exponent: pandas reads integers of more digits than an i64 has as text.
+            /// Numbers from 10¹⁶ on have an exponent: pandas reads integers with more digits than an i64 has as text.
             fn to_cell(&self) -> Cell {
                 match self {
                     x if !x.is_finite() => Cell::Empty,
@@ -60,15 +64,47 @@ impl ToCell for &'static str {
     }
 }
 
-impl ToCell for bool {
+impl ToCell for Value {
+    /// The cell of a setting
     fn to_cell(&self) -> Cell {
-        Cell::Text(self.to_string())
+        match self {
+            Self::Float(x) => x.to_cell(),
+            Self::Integer(n) => Cell::Number(n.to_string()),
+            value => Cell::Text(text(value)),
+        }
     }
 }
 
 impl<C: ToCell> ToCell for Option<C> {
     fn to_cell(&self) -> Cell {
         self.as_ref().map_or(Cell::Empty, C::to_cell)
+    }
+}
+
+/// A loss, an accuracy or another result of a run: an `f64` that is written with the digits of the run's dtype
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub enum Metric {
+    /// Of an f32 run: written as the shortest text that reads back to the same f32
+    Single(f64),
+    /// Of an f64 run: written as the shortest text that reads back to the same f64
+    Double(f64),
+}
+
+impl Metric {
+    /// The value, unrounded
+    pub fn value(self) -> f64 {
+        match self {
+            Self::Single(value) | Self::Double(value) => value,
+        }
+    }
+}
+
+impl ToCell for Metric {
+    fn to_cell(&self) -> Cell {
+        match *self {
+            Self::Single(value) => (value as f32).to_cell(),
+            Self::Double(value) => value.to_cell(),
+        }
     }
 }
 
@@ -85,7 +121,7 @@ pub fn seconds(s: f64) -> f64 {
     (s * 1e6).round() / 1e6
 }
 
-/// Images a second, rounded to a whole number; `None` if no time was measured
+/// Images per second, rounded to a whole number; `None` if there are no images or no time was measured
 pub fn rate(images: usize, s: f64) -> Option<f64> {
     (s > 0.0 && images > 0).then(|| (images as f64 / s).round())
 }

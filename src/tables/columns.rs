@@ -1,4 +1,6 @@
-//! The columns of a file: those of a schema, without some, with others inserted
+//! The columns of a file: those of a schema, except for some, and with others inserted
+
+use std::collections::HashMap;
 
 use super::{Cell, Row};
 
@@ -19,7 +21,7 @@ impl Columns {
         self
     }
 
-    /// Inserts columns after the first `place` ones; a name that exists keeps its place
+    /// Inserts columns after the first `place` ones; columns that already exist stay where they are
     #[must_use]
     pub fn with(mut self, place: usize, more: impl IntoIterator<Item = String>) -> Self {
         let new: Vec<String> = more.into_iter().filter(|name| !self.0.contains(name)).collect();
@@ -32,22 +34,15 @@ impl Columns {
         &self.0
     }
 
-    /// The cells of a line: `cell` of each name, in order
+    /// The cells of a line: `cell(name)` for each column, in order
     pub fn line(&self, cell: impl Fn(&str) -> Cell) -> Vec<Cell> {
         self.0.iter().map(|name| cell(name)).collect()
     }
 
-    /// The cells of a row; empty where its schema has no such column
+    /// The cells of a row; those of columns that its schema does not have are empty
     pub fn cells<R: Row>(&self, row: &R) -> Vec<Cell> {
-        let (all, mut cells) = (Self::of::<R>(), row.cells());
-        if all == *self {
-            return cells;
-        }
-        let mut take = |name: &String| {
-            let place = all.0.iter().position(|other| other == name);
-            place.map_or(Cell::Empty, |place| std::mem::replace(&mut cells[place], Cell::Empty))
-        };
-        self.0.iter().map(&mut take).collect()
+        let cells: HashMap<String, Cell> = R::header().into_iter().zip(row.cells()).collect();
+        self.line(|name| cells.get(name).cloned().unwrap_or(Cell::Empty))
     }
 }
 
@@ -66,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_left_out_and_put_between_once() {
+    fn columns_are_left_out_and_inserted_once() {
         let columns = Columns::of::<Pair>().with(1, ["b", "true"].map(str::to_owned));
         assert_eq!(columns.names(), ["a", "b", "true"]);
         assert_eq!(columns.cells(&Pair)[1..], [Cell::Empty, Cell::Number("2".to_owned())]);

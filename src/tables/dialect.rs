@@ -49,23 +49,7 @@ pub fn to_csv<R: Row>(rows: &[R], dialect: CsvDialect) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::{ToCell, schema};
-
-    schema! {
-        /// For tests
-        Sample {
-            /// Text
-            name: String,
-            /// Number
-            value: Option<f32>,
-            /// Number
-            wide: f64,
-        }
-    }
-
-    fn sample(name: &str, value: Option<f32>) -> Sample {
-        Sample { name: name.to_owned(), value, wide: -1.5 }
-    }
+    use crate::tables::samples::{Sample, sample};
 
     fn text(rows: &[Sample], dialect: CsvDialect) -> String {
         String::from_utf8(to_csv(rows, dialect)).unwrap()

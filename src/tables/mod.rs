@@ -1,14 +1,14 @@
-//! CSV files: schemas, writers that make files which spreadsheets open correctly, and the one reader
+//! CSV files: schemas, writers whose files spreadsheets open correctly, and the one reader
 //!
-//! A schema is one struct: its fields, in order, are the columns. Numbers are written as the shortest text that
-//! reads back to the same number; a missing value is an empty cell; text that a spreadsheet would run is defused.
+//! A schema is a struct: its fields, in order, are the columns. Numbers are written as the shortest text that reads
+//! back to the same number; a missing value is an empty cell; text that a spreadsheet would run as a formula gets an
+//! apostrophe before it.
 
 mod append;
 pub mod atomic_file;
 mod cell;
 mod columns;
 mod dialect;
-mod metric;
 pub mod reader;
 mod schemas;
 mod status;
@@ -16,11 +16,10 @@ mod writer;
 
 pub(crate) use append::append_whole;
 pub use append::{append_shared, check_appendable};
-pub use cell::{Cell, Row, ToCell, rate, seconds};
+pub use cell::{Cell, Metric, Row, ToCell, rate, seconds};
 pub use columns::Columns;
 pub(crate) use dialect::FORMULA;
 pub use dialect::to_csv;
-pub use metric::Metric;
 pub use schemas::{BenchRow, ClassRow, ConfusionRow, EpochRow, RunResult, SummaryRow};
 pub use status::Status;
 pub use writer::CsvWriter;
@@ -45,3 +44,24 @@ macro_rules! schema {
     };
 }
 use schema;
+
+#[cfg(test)]
+mod samples {
+    use super::{Cell, Row, ToCell};
+
+    schema! {
+        /// A row for tests
+        Sample {
+            /// Text
+            name: String,
+            /// Number
+            value: Option<f32>,
+            /// Number
+            wide: f64,
+        }
+    }
+
+    pub fn sample(name: &str, value: Option<f32>) -> Sample {
+        Sample { name: name.to_owned(), value, wide: -1.5 }
+    }
+}

@@ -1,6 +1,5 @@
 //! The reader of all CSV files: either dialect, columns found by name, errors with file, line and column
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use csv::{ErrorKind, StringRecord};
@@ -13,15 +12,14 @@ const NAMED: usize = 10;
 
 /// A whole CSV file in memory
 ///
-/// * separator `,` and decimal point, or separator `;` and decimal comma, as the header line shows; with or
-///   without a byte order mark; any line ends
-/// * columns are found by name and may stand in any order
-/// * the apostrophe that the writer puts before `=`, `+`, `-`, `@`, TAB and CR in text is taken off
+/// * separator `,` and decimal point, or separator `;` and decimal comma, as the header line shows; with or without a
+///   byte-order mark; any line ends
+/// * columns are found by name and may be in any order
+/// * the apostrophe that the writer puts before text that starts with `=`, `+`, `-`, `@`, TAB or CR is removed
 #[derive(Clone, Debug)]
 pub struct Table {
     path: PathBuf,
     header: StringRecord,
-    places: HashMap<String, usize>,
     records: Vec<StringRecord>,
     decimal_comma: bool,
 }
@@ -37,7 +35,7 @@ impl Table {
     /// Reads the file at `path`
     ///
     /// # Errors
-    /// If it can't be read, is not UTF-8, has no header or one column twice, or a line with more or fewer cells.
+    /// If it can't be read, is not UTF-8, has no header, has a column twice, or has a line with too few or too many cells.
     pub fn read(path: &Path) -> Result<Self> {
         Self::parse(path, &std::fs::read(path).map_err(Error::reading(path))?)
     }
@@ -47,7 +45,7 @@ impl Table {
     /// # Errors
     /// As [`Table::read`].
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let problem = |problem| Error::Text { path: path.to_owned(), problem };
+        let problem = |problem: String| Error::content(path, problem);
         let text = std::str::from_utf8(bytes).map_err(|e| {
             let line = 1 + bytes[..e.valid_up_to()].iter().filter(|&&b| b == b'\n').count();
             problem(format!("line {line}: expected UTF-8, found byte {:#04x}", bytes[e.valid_up_to()]))
@@ -62,28 +60,26 @@ impl Table {
                 "line 1: expected a header with the names of columns, found none".to_owned(),
             ));
         }
-        let mut places = HashMap::new();
-        for (place, name) in header.iter().enumerate() {
-            if places.insert(name.to_owned(), place).is_some() {
-                return Err(problem(format!("line 1: expected each column once, found {name} twice")));
-            }
+        let twice = |(i, name): &(usize, &str)| header.iter().take(*i).any(|other| other == *name);
+        if let Some((_, name)) = header.iter().enumerate().find(twice) {
+            return Err(problem(format!("line 1: expected each column once, found {name} twice")));
         }
         let records = reader.records().collect::<std::result::Result<_, _>>();
         let records = records.map_err(|e| problem(describe(&e)))?;
-        Ok(Self { path: path.to_owned(), header, places, records, decimal_comma })
+        Ok(Self { path: path.to_owned(), header, records, decimal_comma })
     }
 
-    /// The path it was read from
+    /// The path of the file
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The place of the column `name`, if there is one
+    /// The index of the column `name`; `None` if there is none
     pub fn column(&self, name: &str) -> Option<usize> {
-        self.places.get(name).copied()
+        self.header.iter().position(|column| column == name)
     }
 
-    /// The place of the column `name`
+    /// The index of the column `name`
     ///
     /// # Errors
     /// If no column has this name.
@@ -93,8 +89,7 @@ impl Table {
             if self.header.len() > NAMED {
                 found += &format!(" … and {} more", self.header.len() - NAMED);
             }
-            let problem = format!("line 1: expected a column {name}, found {found}");
-            Error::Text { path: self.path.clone(), problem }
+            Error::content(&self.path, format!("line 1: expected a column {name}, found {found}"))
         })
     }
 
@@ -105,7 +100,7 @@ impl Table {
 }
 
 impl<'a> TableRow<'a> {
-    /// The cell in `column` as text, without the apostrophe that the writer put before a formula
+    /// The text in `column`, without the apostrophe that the writer put before a formula
     pub fn text(&self, column: usize) -> &'a str {
         let cell = &self.record[column];
         match cell.strip_prefix('\'') {
@@ -124,8 +119,8 @@ impl<'a> TableRow<'a> {
     /// # Errors
     /// If the cell holds anything else.
     pub fn status(&self, column: usize) -> Result<Status> {
-        let status = self.record[column].trim().parse();
-        status.map_err(|_| self.problem(column, "ok, diverged, failed or interrupted"))
+        let found = Status::ALL.into_iter().find(|status| status.name() == self.record[column].trim());
+        found.ok_or_else(|| self.problem(column, "ok, diverged, failed or interrupted"))
     }
 
     /// The finite number in `column`; `None` if the cell is empty
@@ -157,14 +152,11 @@ impl<'a> TableRow<'a> {
         }
     }
 
-    /// The finite number in `column`, if that is what the cell holds
+    /// The finite number in `column`; `None` if the cell holds anything else
     pub fn as_number(&self, column: usize) -> Option<f64> {
         let cell = self.record[column].trim();
-        let number: Option<f64> = match self.table.decimal_comma {
-            true => cell.replace(',', ".").parse().ok(),
-            false => cell.parse().ok(),
-        };
-        number.filter(|x| x.is_finite())
+        let number = if self.table.decimal_comma { cell.replace(',', ".").parse() } else { cell.parse() };
+        number.ok().filter(|x: &f64| x.is_finite())
     }
 
     /// The whole number in `column`
@@ -175,12 +167,12 @@ impl<'a> TableRow<'a> {
         self.record[column].trim().parse().map_err(|_| self.problem(column, "a whole number"))
     }
 
-    /// The error that the cell in `column` is not what was `expected`
+    /// The error for a cell in `column` that is not as `expected`
     pub fn problem(&self, column: usize, expected: &str) -> Error {
         let line = self.record.position().map_or(0, csv::Position::line);
         let (name, found) = (&self.table.header[column], &self.record[column]);
         let problem = format!("line {line}, column {name}: expected {expected}, found `{found}`");
-        Error::Text { path: self.table.path.clone(), problem }
+        Error::content(&self.table.path, problem)
     }
 }
 
@@ -218,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_writer_defused_reads_as_it_was() {
+    fn text_that_the_writer_defused_is_read_as_it_was() {
         let table = table("name\n'=1+1\n'-a\n'quoted'\n=1\n").unwrap();
         let cells: Vec<_> = table.rows().map(|row| row.text(0)).collect();
         assert_eq!(cells, ["=1+1", "-a", "'quoted'", "=1"]);

@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use toml::Value;
-
 use super::{Cell, Columns, Metric, Row, Status, ToCell, schema};
-use crate::config::{SETTINGS, TrainConfig, text};
+use crate::config::{SETTINGS, TrainConfig};
 
 schema! {
     /// A line of `bench.csv`
@@ -60,7 +58,7 @@ schema! {
 }
 
 schema! {
-    /// What a run adds to its settings in `summary.csv` and `runs.csv`: how it ended, and the metrics of its last whole epoch
+    /// The columns of `summary.csv` and `runs.csv` that are no settings: how a run ended, and its metrics
     RunResult {
         /// Name of the run
         run_id: String,
@@ -104,7 +102,7 @@ pub struct SummaryRow {
     pub result: RunResult,
 }
 
-/// The columns of a summary in their order; settings that are not among them follow in the order of their table
+/// The columns of a summary in their order; other settings that a sweep can vary follow in the order of [`SETTINGS`]
 const SUMMARY: &str = "run_id status hidden_dims activation epochs batch_size learning_rate momentum weight_decay seed \
     parameters train_loss train_accuracy test_loss test_accuracy best_epoch best_accuracy train_s samples_per_s threads \
     started_at version val_split val_loss val_accuracy dtype engine no_shuffle data";
@@ -123,23 +121,14 @@ impl Row for SummaryRow {
     fn cells(&self) -> Vec<Cell> {
         let mut results: HashMap<String, Cell> =
             RunResult::header().into_iter().zip(self.result.cells()).collect();
-        let values = self.config.to_values().unwrap_or_default();
-        let cell =
-            |name: String| results.remove(&name).unwrap_or_else(|| setting_cell(&name, values.get(&name)));
+        let mut values = self.config.to_values().unwrap_or_default();
+        values.insert("hidden_dims".to_owned(), self.config.hidden_dims.to_string().into());
+        if self.config.val_split == 0.0 {
+            values.remove("val_split");
+        }
+        let mut setting = |name: &str| values.remove(name).map_or(Cell::Empty, |value| value.to_cell());
+        let cell = |name: String| results.remove(&name).unwrap_or_else(|| setting(&name));
         Self::header().into_iter().map(cell).collect()
-    }
-}
-
-/// The cell of a setting; a validation split of 0 is an empty cell
-fn setting_cell(name: &str, value: Option<&Value>) -> Cell {
-    match value {
-        None => Cell::Empty,
-        Some(Value::Float(0.0)) if name == "val_split" => Cell::Empty,
-        Some(Value::Float(x)) => x.to_cell(),
-        Some(Value::Integer(n)) => Cell::Number(n.to_string()),
-        Some(Value::Array(widths)) if widths.is_empty() => Cell::Text("none".to_owned()),
-        Some(Value::Array(widths)) => Cell::Text(widths.iter().map(text).collect::<Vec<_>>().join("x")),
-        Some(value) => Cell::Text(text(value)),
     }
 }
 
@@ -162,7 +151,7 @@ schema! {
         class: String,
         /// Number of test images of the class
         support: u64,
-        /// Share of the images predicted as this class that are of it
+        /// Share of this class among the images that are predicted as it
         precision: Option<Metric>,
         /// Share of the images of this class that are predicted as it
         recall: Option<Metric>,
@@ -209,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn trials_differ_in_columns_only_and_the_other_rows_are_no_columns() {
+    fn the_settings_that_a_sweep_can_vary_are_columns_and_no_others() {
         let columns = Columns::of::<SummaryRow>();
         for setting in &SETTINGS {
             let is_column = columns.names().iter().any(|name| name == setting.name);
             assert_eq!(is_column, setting.sweepable, "{}", setting.name);
         }
         let others: Vec<_> = SETTINGS.iter().filter(|setting| !setting.sweepable).map(|s| s.name).collect();
-        assert_eq!(others, ["out", "csv_dialect"], "they say where and how files are written");
+        assert_eq!(others, ["out", "csv_dialect"], "only these say where and how files are written");
     }
 }

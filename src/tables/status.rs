@@ -1,7 +1,6 @@
 //! The status of a run: how it ended
 
 use std::fmt;
-use std::str::FromStr;
 
 use super::{Cell, ToCell};
 
@@ -10,11 +9,11 @@ use super::{Cell, ToCell};
 pub enum Status {
     /// All epochs were done
     Ok,
-    /// The loss was not finite, or its mean exceeded the limit of [`crate::nn::loss::LossSum::has_diverged`]
+    /// The loss was not finite or too large, as [`crate::nn::loss::LossSum::has_diverged`] defines it
     Diverged,
     /// A file could not be written, or the run could not start
     Failed,
-    /// It was asked to stop before its last epoch ended
+    /// It was told to stop before its last epoch ended
     Interrupted,
 }
 
@@ -36,15 +35,6 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl FromStr for Status {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|status| status.name() == text);
-        found.ok_or_else(|| format!("expected ok, diverged, failed or interrupted, found `{text}`"))
     }
 }
 

@@ -1,10 +1,9 @@
 //! A CSV file that grows by whole lines
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Columns, Row};
+use super::{Columns, Row, append_whole};
 use crate::config::CsvDialect;
 use crate::error::{Error, Result};
 
@@ -26,16 +25,16 @@ impl CsvWriter {
         let open = OpenOptions::new().append(true).create_new(true).open(path);
         let file = open.map_err(Error::writing(path))?;
         let mut writer = Self { path: path.to_owned(), file, columns, dialect };
-        writer.write(&dialect.header(&writer.columns))?;
+        append_whole(&mut writer.file, path, &dialect.header(&writer.columns))?;
         Ok(writer)
     }
 
     /// Appends a row
     ///
     /// # Errors
-    /// If it can't be written.
+    /// If it can't be written; a part that was written is removed.
     pub fn push<R: Row>(&mut self, row: &R) -> Result<()> {
-        self.write(&self.dialect.line(self.columns.cells(row)))
+        append_whole(&mut self.file, &self.path, &self.dialect.line(self.columns.cells(row)))
     }
 
     /// Waits until all rows are on disk
@@ -44,9 +43,5 @@ impl CsvWriter {
     /// If they can't be written.
     pub fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(Error::writing(&self.path))
-    }
-
-    fn write(&mut self, line: &[u8]) -> Result<()> {
-        self.file.write_all(line).map_err(Error::writing(&self.path))
     }
 }

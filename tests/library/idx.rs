@@ -141,12 +141,9 @@ fn a_file_shorter_than_its_header_has_a_truncated_header() {
     // The fourth byte says how long the header is.
     for (len, whole) in [(0, 4), (1, 4), (2, 4), (3, 4), (4, 16), (5, 16), (15, 16)] {
         for bytes in [file[..len].to_vec(), gzip(&file[..len])] {
-            let (error, message) = desk.error(&bytes);
-            assert!(
-                matches!(error, Error::IdxHeader { expected, found, .. } if (expected, found) == (whole, len)),
-                "{len} bytes: {error:?}"
-            );
-            assert!(message.contains("truncated header"), "{message}");
+            let (_, message) = desk.error(&bytes);
+            let expected = format!("truncated header: {len} bytes, expected {whole}");
+            assert!(message.ends_with(&expected), "{message}");
         }
     }
 }
@@ -167,9 +164,9 @@ fn a_wrong_magic_is_refused_with_the_value_found() {
     ] {
         let file = [&magic.to_be_bytes()[..], &[0; 60]].concat();
         for bytes in [file.clone(), gzip(&file)] {
-            let (error, message) = desk.error(&bytes);
-            assert!(matches!(error, Error::IdxMagic { found, .. } if found == magic), "{error:?}");
-            assert!(message.contains(&format!("{magic:#010x}")) && message.contains(words), "{message}");
+            let (_, message) = desk.error(&bytes);
+            let found = format!("IDX magic is {magic:#010x}, expected ");
+            assert!(message.contains(&found) && message.contains(words), "{message}");
         }
     }
 }
@@ -184,16 +181,16 @@ fn other_element_types_are_refused_by_name() {
         (0x0d, "32-bit floats"),
         (0x0e, "64-bit floats"),
     ] {
-        let (error, message) = desk.error(&[0, 0, code, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert!(matches!(error, Error::IdxMagic { .. }), "{error:?}");
-        assert!(message.contains("unsigned bytes, not") && message.contains(name), "{message}");
+        let (_, message) = desk.error(&[0, 0, code, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(message.contains("IDX magic is ") && message.contains("unsigned bytes, not"), "{message}");
+        assert!(message.ends_with(name), "{message}");
     }
 }
 
 #[test]
 fn a_gzip_file_packed_twice_is_refused() {
-    let (error, _) = Desk::new().error(&gzip(&gzip(&small().0)));
-    assert!(matches!(error, Error::IdxMagic { found: 0x1f8b_0800..=0x1f8b_08ff, .. }), "{error:?}");
+    let (_, message) = Desk::new().error(&gzip(&gzip(&small().0)));
+    assert!(message.contains("IDX magic is 0x1f8b08"), "{message}");
 }
 
 // Dimensions and lengths
@@ -205,9 +202,8 @@ fn a_zero_dimension_is_refused_with_the_dimensions() {
         for data in [&[][..], &[1, 2, 3]] {
             let file = idx_bytes(stated, data);
             for bytes in [file.clone(), gzip(&file)] {
-                let (error, message) = desk.error(&bytes);
-                assert!(matches!(&error, Error::IdxDims { dims, .. } if dims == stated), "{error:?}");
-                assert!(message.contains(&format!("{stated:?}")), "{message}");
+                let (_, message) = desk.error(&bytes);
+                assert!(message.contains(&format!("dimensions {stated:?} contain a 0")), "{message}");
             }
         }
     }
@@ -220,8 +216,8 @@ fn a_product_that_overflows_is_refused() {
     for stated in [[u32::MAX; 4], [1 << 16; 4], [2, (1 << 31) + 1, 1 << 31, 2]] {
         let file = idx_bytes(&stated, &[0; 24]);
         for bytes in [file.clone(), gzip(&file)] {
-            let (error, _) = desk.error(&bytes);
-            assert!(matches!(&error, Error::IdxDims { dims, .. } if *dims == stated), "{error:?}");
+            let (_, message) = desk.error(&bytes);
+            assert!(message.contains(&format!("dimensions {stated:?} have a product")), "{message}");
         }
     }
 }
@@ -232,11 +228,12 @@ fn dimensions_too_large_for_the_file_are_refused_before_memory_is_reserved() {
     // The first two exceed any address space, so an attempt to reserve them would give `Error::Memory`.
     for stated in [&[u32::MAX, u32::MAX][..], &[1 << 31, 1 << 30, 1, 2], &[u32::MAX], &[60_000, 28, 28]] {
         let file = idx_bytes(stated, &[0; 24]);
-        let (error, message) = desk.error(&file);
-        assert!(matches!(error, Error::IdxLength { .. }), "{error:?}");
-        assert!(message.contains(": 24 bytes") && message.contains(&format!("{stated:?}")), "{message}");
-        let (error, message) = desk.error(&gzip(&file));
-        assert!(matches!(error, Error::IdxLength { .. }), "{error:?}");
+        let (_, message) = desk.error(&file);
+        assert!(
+            message.contains(": 24 bytes of data") && message.contains(&format!("{stated:?}")),
+            "{message}"
+        );
+        let (_, message) = desk.error(&gzip(&file));
         assert!(message.contains(": at most ") && message.contains(&format!("{stated:?}")), "{message}");
     }
 }
@@ -247,23 +244,14 @@ fn the_error_for_too_few_or_too_many_bytes_has_both_numbers() {
     let (file, _) = small();
     for count in [0, 1, 23, 25, 26, 48, 24_000] {
         let bytes = idx_bytes(&[2, 3, 4], &vec![5; count]);
-        let (error, message) = desk.error(&bytes);
-        assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
-        assert!(
-            message.contains(&format!(": {count} bytes")) && message.contains("expected 24"),
-            "{message}"
-        );
-
-        let (error, message) = desk.error(&gzip(&bytes));
-        assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
+        let (_, message) = desk.error(&bytes);
+        assert!(message.contains(&format!(": {count} bytes of data, expected 24 by")), "{message}");
+        let (_, message) = desk.error(&gzip(&bytes));
         let found = if count < 24 { count.to_string() } else { "more than 24".to_owned() };
-        assert!(
-            message.contains(&format!(": {found} bytes")) && message.contains("expected 24"),
-            "{message}"
-        );
+        assert!(message.contains(&format!(": {found} bytes of data, expected 24 by")), "{message}");
     }
-    let (error, _) = desk.error(&[gzip(&file), gzip(&[0])].concat());
-    assert!(matches!(error, Error::IdxLength { .. }), "a second member after the data: {error:?}");
+    let (_, message) = desk.error(&[gzip(&file), gzip(&[0])].concat());
+    assert!(message.contains("more than 24 bytes"), "a second member after the data: {message}");
 }
 
 #[test]
@@ -304,12 +292,9 @@ fn a_gzip_file_cut_anywhere_is_refused() {
     let desk = Desk::new();
     let packed = gzip(&small().0);
     for len in 0..packed.len() {
-        let (error, _) = desk.error(&packed[..len]);
-        match error {
-            Error::IdxHeader { found, .. } => assert!(len < 2 && found == len, "{len} bytes: {error:?}"),
-            Error::Gzip { .. } => assert!(len >= 2, "{len} bytes: {error:?}"),
-            _ => panic!("{len} bytes: {error:?}"),
-        }
+        let (_, message) = desk.error(&packed[..len]);
+        let header = message.contains(&format!("truncated header: {len} bytes"));
+        assert!(if len < 2 { header } else { message.contains("damaged gzip") }, "{len} bytes: {message}");
     }
 }
 
@@ -322,8 +307,8 @@ fn a_second_gzip_member_cut_anywhere_is_refused() {
         let (error, _) = desk.error(&[&first[..], &second[..len]].concat());
         assert!(matches!(error, Error::Gzip { .. }), "{len} bytes: {error:?}");
     }
-    let (error, _) = desk.error(&first);
-    assert!(matches!(error, Error::IdxLength { .. }), "cut between the members: {error:?}");
+    let (_, message) = desk.error(&first);
+    assert!(message.contains("bytes of data, expected 24"), "cut between the members: {message}");
 }
 
 #[test]
@@ -386,12 +371,11 @@ fn a_gzip_bomb_is_read_no_further_than_its_header_states() {
     let desk = Desk::new();
     let bomb = gzip(&idx_bytes(&[2, 3, 4], &vec![0; 50_000_000]));
     assert!(bomb.len() < 50_000, "the file is too long for this test: {} bytes", bomb.len());
-    let (error, message) = desk.error(&bomb);
-    assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
-    assert!(message.contains("more than 24 bytes"), "{message}");
-    // A reader that went to the end would find it damaged.
-    let (error, _) = desk.error(&bomb[..bomb.len() - 1000]);
-    assert!(matches!(error, Error::IdxLength { expected: 24, .. }), "{error:?}");
+    // A reader that went to the end would find the second one damaged.
+    for bytes in [&bomb[..], &bomb[..bomb.len() - 1000]] {
+        let (_, message) = desk.error(bytes);
+        assert!(message.contains("more than 24 bytes"), "{message}");
+    }
 }
 
 // Paths that are not regular files
@@ -407,8 +391,8 @@ fn read_in_time(path: &Path) -> Result<Idx> {
 #[track_caller]
 fn assert_not_a_file(path: &Path, kind: &str) {
     let error = read_in_time(path).expect_err("this is no file");
-    assert!(matches!(error, Error::NotAFile { found, .. } if found == kind), "{error:?}");
-    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    let expected = format!("{}: is a {kind}, expected a file", path.display());
+    assert_eq!(error.to_string(), expected);
 }
 
 #[track_caller]

@@ -3,11 +3,8 @@
 use chainrule_kernels::{self as kernels, DenseKernels, Gradient, Scalar, SgdStep};
 
 use crate::nn::matrix::Matrix;
-use crate::nn::parameter::{Shape, Tensor, TensorMut};
+use crate::nn::parameter::{Shape, Tensor};
 use crate::nn::sgd::Step;
-
-const WEIGHT: &str = "weight";
-const BIAS: &str = "bias";
 
 /// A fully connected layer, `Y = f(X W + 1 bᵀ)`; X: batch × d_in, f: the activation that is fused with it, or identity
 ///
@@ -32,23 +29,15 @@ impl<T: Scalar> Linear<T> {
     }
 
     /// Weights and bias of the layer, which has index `layer` in its model
-    pub fn tensors(&self, layer: usize) -> Vec<Tensor<'_, T>> {
-        let ((d_in, d_out), Self { w, b, .. }) = (self.w.shape(), self);
-        vec![
-            Tensor { layer, kind: WEIGHT, shape: Shape::Matrix(d_in, d_out), data: w.data() },
-            Tensor { layer, kind: BIAS, shape: Shape::Vector(d_out), data: b },
-        ]
+    pub fn tensors(&self, layer: usize) -> Vec<Tensor<&[T]>> {
+        let Self { w, b, dw, db } = self;
+        tensors(layer, w.shape(), [(w.data(), dw.data()), (b, db)])
     }
 
-    /// Weights and bias of the layer, which has index `layer` in its model, with their gradients
-    pub fn tensors_mut(&mut self, layer: usize) -> Vec<TensorMut<'_, T>> {
-        let ((d_in, d_out), Self { w, b, dw, db }) = (self.w.shape(), self);
-        let (weight, bias) = (Shape::Matrix(d_in, d_out), Shape::Vector(d_out));
-        let (w, dw) = (w.data_mut(), dw.data_mut());
-        vec![
-            TensorMut { layer, kind: WEIGHT, shape: weight, data: w, gradient: Some(dw) },
-            TensorMut { layer, kind: BIAS, shape: bias, data: b, gradient: Some(db) },
-        ]
+    /// Weights and bias of the layer, which has index `layer` in its model, for writing
+    pub fn tensors_mut(&mut self, layer: usize) -> Vec<Tensor<&mut [T]>> {
+        let Self { w, b, dw, db } = self;
+        tensors(layer, w.shape(), [(w.data_mut(), dw.data_mut()), (b, db)])
     }
 
     /// `Y ← f(X W + 1 bᵀ)`
@@ -96,6 +85,18 @@ impl<T: Scalar> Linear<T> {
         let dx = dx.map(|(dx, f)| (dx.data_mut(), f));
         engine.affine_backward(x.view(), dy.view(), w.data_mut(), dx, gradient);
     }
+}
+
+/// The tensors of layer `layer`, from the elements and gradients of its d_in × d_out weights and of its bias
+fn tensors<D>(
+    layer: usize,
+    (d_in, d_out): (usize, usize),
+    [(w, dw), (b, db)]: [(D, D); 2],
+) -> Vec<Tensor<D>> {
+    vec![
+        Tensor { layer, kind: "weight", shape: Shape::Matrix(d_in, d_out), data: w, gradient: Some(dw) },
+        Tensor { layer, kind: "bias", shape: Shape::Vector(d_out), data: b, gradient: Some(db) },
+    ]
 }
 
 #[cfg(test)]
