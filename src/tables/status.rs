@@ -6,9 +6,10 @@ use std::str::FromStr;
 use super::{Cell, ToCell};
 
 /// How a run, or the epoch that a row describes, ended
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Status {
     /// All epochs were done
+    #[default]
     Ok,
     /// The loss was not finite, or its mean exceeded the limit of [`crate::nn::loss::LossSum::has_diverged`]
     Diverged,
