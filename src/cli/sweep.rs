@@ -236,7 +236,10 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let files: Vec<String> = tables.into_iter().chain(drawn).collect();
     note(&format!("files in {}: {}", folder.display(), files.join(", ")));
     if shard.is_some() {
-        note(&format!("when all shards have ended: chainrule sweep merge {}", folder.display()));
+        note(&format!(
+            "when all shards have ended: chainrule sweep merge {}",
+            quoted(&folder.to_string_lossy())
+        ));
     }
 }
 

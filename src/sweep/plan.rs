@@ -9,6 +9,7 @@ use super::axis::{Axis, HIDDEN_DIMS};
 use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, find, text};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::report::train_command::quoted;
 
 /// Maximum number of trials; more are probably a typing error
 const TRIALS_MAX: usize = 100_000;
@@ -189,7 +190,7 @@ impl Plan {
     /// The text of a plan file; its first line shows how to run it
     pub fn file(&self, path: &Path) -> String {
         let (version, Self { hash, text, .. }) = (env!("CARGO_PKG_VERSION"), self);
-        let path = path.display();
+        let path = quoted(&path.to_string_lossy());
         format!("# chainrule {version}, plan {hash}; run with: chainrule sweep --plan {path}\n{text}")
     }
 }

@@ -81,7 +81,7 @@ mod tests {
     fn a_plan_reads_back_to_the_same_from_what_is_written() {
         let plan = parse(PLAN).unwrap().resolve().unwrap();
         assert_eq!(plan.trials.len(), 2 * 3 * 2 * 2 + 2 + 1);
-        let again = parse(&plan.file(Path::new("p/plan.toml"))).unwrap().resolve().unwrap();
+        let again = parse(&plan.file(Path::new("p\nq/plan.toml"))).unwrap().resolve().unwrap();
         assert_eq!((&again.text, &again.hash), (&plan.text, &plan.hash));
         let labels = |plan: &super::super::Plan| plan.trials.iter().map(|t| t.label()).collect::<Vec<_>>();
         assert_eq!(labels(&again), labels(&plan));
