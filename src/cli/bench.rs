@@ -11,7 +11,7 @@ use chainrule::train::dims::Dims;
 use chainrule::train::thread_count::{cores, pool};
 
 use super::format::duration;
-use super::{Exit, note, print};
+use super::{DONE, note, print};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -23,9 +23,9 @@ pub struct Args {
     #[arg(long, value_name = "DIMS")]
     net: Option<Dims>,
 
-    /// Images in a batch of that net [default: 64]
-    #[arg(long, value_name = "N", requires = "net", value_parser = clap::value_parser!(u32).range(1..))]
-    batch_size: Option<u32>,
+    /// Images in a batch of that net
+    #[arg(long, value_name = "N", requires = "net", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    batch_size: u32,
 
     /// Timed epochs of each net, after one that is not timed
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
@@ -52,37 +52,30 @@ pub struct Args {
     csv_dialect: CsvDialect,
 }
 
-impl Args {
-    fn threads(&self) -> Vec<usize> {
-        if !self.threads.is_empty() {
-            return self.threads.iter().copied().map(usize::from).collect();
-        }
-        if cores() > 1 { vec![1, cores()] } else { vec![1] }
-    }
-
-    fn nets(&self) -> Vec<Net> {
-        let batch_size = self.batch_size.map_or(64, |n| n as usize);
-        self.net.clone().map_or_else(standard_nets, |dims| vec![Net { dims, batch_size }])
-    }
-}
-
-pub fn run(args: &Args) -> Result<Exit> {
+pub fn run(args: &Args) -> Result<u8> {
+    let batch_size = args.batch_size as usize;
     let bench = Bench {
-        nets: args.nets(),
+        nets: args.net.clone().map_or_else(standard_nets, |dims| vec![Net { dims, batch_size }]),
         epochs: args.epochs,
         engine: args.engine,
         data: args.data.clone(),
         effort: if args.quick { Effort::QUICK } else { Effort::FULL },
     };
     let (data, mut rows) = (bench.data()?, Vec::new());
-    print(&header())?;
-    for threads in args.threads() {
+    let heads = ["kind", "name", "threads", "median", "GFLOP/s", "GB/s", "images/s", "of peak"];
+    print(&line(heads.map(str::to_owned)))?;
+    let threads = match &args.threads[..] {
+        [] if cores() == 1 => vec![1],
+        [] => vec![1, cores()],
+        threads => threads.iter().copied().map(usize::from).collect(),
+    };
+    for threads in threads {
         let pool = pool(threads)?;
         let mut printed = Ok(());
         pool.install(|| {
             bench.run(&data, &mut |row| {
                 if printed.is_ok() {
-                    printed = print(&line(&row));
+                    printed = print(&line(cells(&row)));
                 }
                 rows.push(row);
             })
@@ -93,27 +86,23 @@ pub fn run(args: &Args) -> Result<Exit> {
         write_atomically(out, &to_csv(&rows, args.csv_dialect))?;
         note(&format!("{} measurements in {}", rows.len(), out.display()));
     }
-    Ok(Exit::Done)
+    Ok(DONE)
 }
 
-fn header() -> String {
-    format!(
-        "{:<8} {:<42} {:>7} {:>12} {:>9} {:>7} {:>11} {:>8}\n",
-        "kind", "name", "threads", "median", "GFLOP/s", "GB/s", "images/s", "of peak"
-    )
-}
-
-fn line(row: &BenchRow) -> String {
+fn cells(row: &BenchRow) -> [String; 8] {
     let number = |x: Option<f64>, digits| x.map_or(String::new(), |x| format!("{x:.digits$}"));
-    format!(
-        "{:<8} {:<42} {:>7} {:>12} {:>9} {:>7} {:>11} {:>8}\n",
-        row.kind,
-        row.name,
-        row.threads,
+    [
+        row.kind.to_owned(),
+        row.name.clone(),
+        row.threads.to_string(),
         duration(row.median_s),
         number(row.gflop_per_s, 1),
         number(row.gb_per_s, 1),
         number(row.images_per_s, 0),
         number(row.fraction_of_peak, 2),
-    )
+    ]
+}
+
+fn line([kind, name, threads, median, flops, bytes, images, share]: [String; 8]) -> String {
+    format!("{kind:<8} {name:<42} {threads:>7} {median:>12} {flops:>9} {bytes:>7} {images:>11} {share:>8}\n")
 }

@@ -8,14 +8,8 @@ pub fn percent(share: f64) -> String {
 /// A number with separated thousands: `285714.3` as `285,714`
 pub fn thousands(x: f64) -> String {
     let digits = format!("{x:.0}");
-    let mut text = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(c);
-    }
-    text
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
 }
 
 /// A measured time, with three or four digits in the unit that fits it

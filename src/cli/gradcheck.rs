@@ -3,13 +3,12 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use chainrule::Error;
 use chainrule::config::HiddenDims;
 use chainrule::nn::gradient_check::{Check, TOLERANCE};
 use chainrule::nn::layers::Activation;
 use chainrule::train::dims::Dims;
 
-use super::{Exit, print};
+use super::{DONE, FAILED, print};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -46,27 +45,33 @@ pub struct Args {
     quiet: bool,
 }
 
-pub fn run(args: &Args) -> Result<Exit> {
-    let hidden = hidden_dims(&args.hidden_dims)?;
+pub fn run(args: &Args) -> Result<u8> {
+    // The command line gives the widths one by one.
+    let found = args.hidden_dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+    let refused = |expected: &str, found| chainrule::Error::Setting {
+        name: "hidden-dims",
+        expected: expected.to_owned(),
+        found,
+    };
+    let hidden: HiddenDims = found.parse().map_err(|_| refused("widths or `none`, not both", found))?;
     let dims = Dims([&[args.features as usize], &hidden.0[..], &[args.classes as usize]].concat());
     let parameters = dims.parameters();
     if parameters > 100_000_000 {
-        let (expected, found) =
-            ("at most 10^8 parameters in all".to_owned(), format!("{hidden}, {parameters} parameters"));
-        return Err(Error::Setting { name: "hidden-dims", expected, found }.into());
+        let found = format!("{hidden}, {parameters} parameters");
+        return Err(refused("at most 10^8 parameters in all", found).into());
     }
     let checks =
         Check::new(&dims.0, args.activation, args.batch_size as usize, args.seed).run(args.samples as usize);
     let failed = checks.iter().filter(|check| !check.passed()).count();
+    let (code, verdict) = match failed {
+        0 => (DONE, "passed".to_owned()),
+        _ => (FAILED, format!("FAILED in {failed} of {} tensors", checks.len())),
+    };
     if args.quiet {
-        return Ok(if failed == 0 { Exit::Done } else { Exit::Failed });
+        return Ok(code);
     }
     let mut text = format!("net {dims}, {}, batch {}, f64\n\n", args.activation, args.batch_size);
-    writeln!(
-        text,
-        "{:<12} {:>11} {:>8} {:>8} {:>21}",
-        "tensor", "shape", "checked", "at kink", "worst relative error"
-    )?;
+    text += "tensor             shape  checked  at kink  worst relative error\n";
     for check in &checks {
         let verdict = if check.passed() { "ok" } else { "FAILED" };
         writeln!(
@@ -75,19 +80,7 @@ pub fn run(args: &Args) -> Result<Exit> {
             check.name, check.shape, check.checked, check.at_kink, check.worst
         )?;
     }
-    let verdict = if failed == 0 {
-        "passed".to_owned()
-    } else {
-        format!("FAILED in {failed} of {} tensors", checks.len())
-    };
     writeln!(text, "\ngradient check {verdict}: errors must be below {TOLERANCE:.0e}")?;
     print(&text)?;
-    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
-}
-
-/// Joins the widths that the command line gives one by one
-fn hidden_dims(widths: &[HiddenDims]) -> Result<HiddenDims, Error> {
-    let found = widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
-    let expected = "widths or `none`, not both".to_owned();
-    found.parse().map_err(|_| Error::Setting { name: "hidden-dims", expected, found })
+    Ok(code)
 }

@@ -5,13 +5,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use chainrule::Error;
 use chainrule::data::{Dataset, Split, idx};
 use chainrule::nn::model_file::{self, ModelFile};
 use chainrule::train::dims::Dims;
 
 use super::format::times;
-use super::{Exit, print};
+use super::{DONE, print};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -20,7 +21,7 @@ pub struct Args {
     what: String,
 }
 
-pub fn run(args: &Args) -> Result<Exit> {
+pub fn run(args: &Args) -> Result<u8> {
     let path = Path::new(&args.what);
     let text = if args.what == "synthetic" || path.is_dir() {
         dataset(&Dataset::load(Some(&args.what))?)?
@@ -30,18 +31,17 @@ pub fn run(args: &Args) -> Result<Exit> {
         model(&args.what, &model_file::load(path)?)?
     };
     print(&text)?;
-    Ok(Exit::Done)
+    Ok(DONE)
 }
 
 /// Whether a file begins like an IDX file or a gzip stream, or is too short for a model file
 fn is_idx(path: &Path) -> Result<bool> {
-    let metadata = path.metadata().with_context(|| format!("cannot read {}", path.display()))?;
-    if !metadata.is_file() {
-        return Ok(true); // The IDX reader's error says what it is.
-    }
     let mut start = Vec::new();
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    file.take(4).read_to_end(&mut start).with_context(|| format!("cannot read {}", path.display()))?;
+    // The IDX reader's error says what it is if it is no file.
+    if path.metadata().map_err(Error::reading(path))?.is_file() {
+        let file = File::open(path).map_err(Error::reading(path))?;
+        file.take(4).read_to_end(&mut start).map_err(Error::reading(path))?;
+    }
     // A model file begins with the length of its header, 8 bytes, little-endian. The header is padded to a multiple of
     // 8 bytes, so the first byte is not 0x1f; two zeros would mean an empty header, or one of at least 65,536 bytes.
     Ok(start.len() < 4 || start.starts_with(&[0, 0]) || start.starts_with(&[0x1f, 0x8b]))
@@ -66,14 +66,12 @@ fn dataset(data: &Dataset) -> Result<String> {
 }
 
 fn idx_file(name: &str, idx: &idx::Idx) -> Result<String> {
-    let kind = if idx.dims.len() == 1 { "labels" } else { "images" };
-    let mut text = format!("IDX file    {name}\ncontent     {} {kind}", idx.dims[0]);
-    if idx.dims.len() > 1 {
-        write!(text, " of {}", times(&idx.dims[1..]))?;
-    }
-    let (least, most) = (idx.bytes.iter().min(), idx.bytes.iter().max());
-    writeln!(text, ", unsigned bytes")?;
-    if let (Some(least), Some(most)) = (least, most) {
+    let content = match &idx.dims[..] {
+        [images, sizes @ ..] if !sizes.is_empty() => format!("{images} images of {}", times(sizes)),
+        labels => format!("{} labels", times(labels)),
+    };
+    let mut text = format!("IDX file    {name}\ncontent     {content}, unsigned bytes\n");
+    if let (Some(least), Some(most)) = (idx.bytes.iter().min(), idx.bytes.iter().max()) {
         writeln!(text, "values      {least} to {most}")?;
     }
     Ok(text)

@@ -41,20 +41,13 @@ enum Command {
     Plot(plot::Args),
 }
 
-/// How a command ended, which decides the exit code of the process
-#[derive(Clone, Copy)]
-pub enum Exit {
-    /// It did what was asked for
-    Done,
-    /// A check failed
-    Failed,
-    /// The loss was not finite, or too large
-    Diverged,
-    /// A sweep ended, and a trial failed or diverged
-    SomeFailed,
-    /// A signal with this number stopped it
-    Interrupted(u8),
-}
+// Exit codes of the process
+const DONE: u8 = 0;
+const FAILED: u8 = 1; // after an error, or a check that failed
+const USAGE: u8 = 2; // the command line is wrong
+const DIVERGED: u8 = 3; // the loss was not finite, or too large
+const SOME_FAILED: u8 = 4; // a trial of a sweep failed or diverged
+const SIGNALLED: u8 = 128; // stopped by a signal, whose number is added
 
 /// Runs the command line and returns the exit code
 pub fn main() -> ExitCode {
@@ -62,27 +55,23 @@ pub fn main() -> ExitCode {
     let command = Cli::parse_from(args).command;
     if let Err(error) = chainrule_kernels::SimdLevel::from_env() {
         note(&format!("error: {error}"));
-        return 2.into();
+        return USAGE.into();
     }
     let result = match command {
-        Command::Train(args) => train::run(*args),
-        Command::Sweep(args) => sweep::run(*args),
+        Command::Train(args) => train::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Plot(args) => plot::run(&args),
     };
     match result {
-        Ok(Exit::Done) => 0.into(),
-        Ok(Exit::Failed) => 1.into(),
-        Ok(Exit::Diverged) => 3.into(),
-        Ok(Exit::SomeFailed) => 4.into(),
-        Ok(Exit::Interrupted(signal)) => (128 + signal).into(),
-        Err(error) if is_broken_pipe(&error) => 0.into(),
+        Ok(code) => code.into(),
+        Err(error) if is_broken_pipe(&error) => DONE.into(),
         Err(error) => {
             note(&format!("error: {error:#}"));
             let usage = matches!(error.downcast_ref(), Some(chainrule::Error::Setting { .. }));
-            if usage { 2.into() } else { 1.into() }
+            if usage { USAGE.into() } else { FAILED.into() }
         }
     }
 }
@@ -90,10 +79,10 @@ pub fn main() -> ExitCode {
 /// Replaces `_` by `-` in a flag's name: `--hidden_dims=…` is accepted, too
 fn with_dashes(arg: OsString) -> OsString {
     match arg.to_str() {
-        Some(text) if text.starts_with("--") => match text.split_once('=') {
-            Some((name, value)) => format!("{}={value}", name.replace('_', "-")).into(),
-            None => text.replace('_', "-").into(),
-        },
+        Some(text) if text.starts_with("--") => {
+            let (name, value) = text.split_at(text.find('=').unwrap_or(text.len()));
+            (name.replace('_', "-") + value).into()
+        }
         _ => arg,
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use chainrule::plot::folder_pictures::{overlay, redraw_into};
 
-use super::{Exit, note};
+use super::{DONE, note};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -23,12 +23,12 @@ pub struct Args {
     quiet: bool,
 }
 
-pub fn run(args: &Args) -> Result<Exit> {
+pub fn run(args: &Args) -> Result<u8> {
     for dir in &args.dirs {
         std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
     }
     let written = match &args.dirs[..] {
-        [dir] => one(dir, args.out.as_deref().unwrap_or(dir))?,
+        [dir] => redraw_into(dir, args.out.as_deref().unwrap_or(dir))?,
         several => {
             if let Some(dir) = several.iter().find(|dir| !dir.join("epochs.csv").is_file()) {
                 bail!("{}: expected a run's folder with an epochs.csv, found none", dir.display());
@@ -36,24 +36,19 @@ pub fn run(args: &Args) -> Result<Exit> {
             overlay(several, args.out.as_deref().unwrap_or(Path::new(".")))?
         }
     };
+    if written.is_empty() {
+        let dir = &args.dirs[0];
+        match ["runs.csv", "epochs.csv", "confusion.csv"].iter().any(|name| dir.join(name).is_file()) {
+            true => bail!("{}: nothing to draw: its CSV files have no metrics", dir.display()),
+            false => bail!(
+                "{}: expected a run's folder (epochs.csv, confusion.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
+                dir.display()
+            ),
+        }
+    }
     if !args.quiet {
         let names: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
         note(&format!("wrote {}", names.join(", ")));
     }
-    Ok(Exit::Done)
-}
-
-fn one(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let written = redraw_into(dir, out)?;
-    if written.is_empty() {
-        let there = ["runs.csv", "epochs.csv", "confusion.csv"].map(|name| dir.join(name).is_file());
-        match there {
-            [false, false, false] => bail!(
-                "{}: expected a run's folder (epochs.csv, confusion.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
-                dir.display()
-            ),
-            _ => bail!("{}: nothing to draw: its CSV files have no metrics", dir.display()),
-        }
-    }
-    Ok(written)
+    Ok(DONE)
 }

@@ -10,33 +10,77 @@ use chainrule::nn::loss::LossSum;
 use chainrule::train::dims::Dims;
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::format::{percent, thousands};
 use super::note;
 
-/// Drawings of the bar per second; few, since a thread that trains draws them
-const DRAWS_PER_S: u8 = 10;
+/// Drawings of a bar per second; few, since a thread that trains draws them
+const DRAWS_PER_S: u8 = 5;
 
-/// Whether stderr is a terminal that can draw bars
-pub fn is_terminal() -> bool {
-    stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+/// Shows lines on stderr and, if it is a terminal, bars below them; shows nothing with --quiet
+pub struct Screen {
+    quiet: bool,
+    bars: Option<MultiProgress>,
 }
 
-/// The style of a progress bar
-pub fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template);
-    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+impl Screen {
+    pub fn new(quiet: bool) -> Self {
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let draws = !quiet && !is_dumb && stderr().is_terminal();
+        let target = || ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S);
+        Self { quiet, bars: draws.then(|| MultiProgress::with_draw_target(target())) }
+    }
+
+    pub fn line(&self, line: &str) {
+        match &self.bars {
+            // A terminal that can't be written to is ignored.
+            Some(bars) => bars.println(line).unwrap_or_default(),
+            None if !self.quiet => note(line),
+            None => {}
+        }
+    }
+
+    /// Adds the bar of a run, in the style of an indicatif `template`; `None` if no bars are shown
+    pub fn bar(&self, template: &str, epochs: u32, batches: usize) -> Option<Bar> {
+        let bar = ProgressBar::new(u64::from(epochs) * batches as u64);
+        let bar = self.bars.as_ref().filter(|_| epochs > 0)?.add(bar);
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.progress_chars("=> "));
+        Some(Bar { bar, batches, drawn: Instant::now() })
+    }
+}
+
+/// The progress bar of a run, which is removed when it is dropped
+pub struct Bar {
+    pub bar: ProgressBar,
+    batches: usize,
+    drawn: Instant,
+}
+
+impl Bar {
+    /// Draws the bar after a batch, counted from 1, with a message, unless the last drawing is too recent
+    pub fn draw(&mut self, epoch: u32, batch: usize, message: impl FnOnce(&ProgressBar) -> String) {
+        if self.drawn.elapsed() >= Duration::from_secs(1) / u32::from(DRAWS_PER_S) {
+            self.drawn = Instant::now();
+            self.bar.set_position(u64::from(epoch - 1) * self.batches as u64 + batch as u64);
+            self.bar.set_message(message(&self.bar));
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Writes the progress of a run to stderr
 pub struct Progress {
-    quiet: bool,
+    screen: Screen,
     epochs: u32,
-    batches: usize,
     net: String,
-    bar: Option<ProgressBar>,
-    drawn: Instant,
+    bar: Option<Bar>,
 }
 
 impl Progress {
@@ -52,75 +96,42 @@ impl Progress {
             config.activation,
             if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") },
         );
-        Self { quiet, epochs: config.epochs, batches: 0, net, bar: None, drawn: Instant::now() }
-    }
-
-    fn line(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None if !self.quiet => note(line),
-            None => {}
-        }
+        Self { screen: Screen::new(quiet), epochs: config.epochs, net, bar: None }
     }
 }
 
 impl Reporter for Progress {
     fn started(&mut self, folder: &Path, parameters: usize, batches: usize) {
-        self.batches = batches;
-        self.line(&format!("{}, {parameters} parameters; files in {}", self.net, folder.display()));
-        if !self.quiet && is_terminal() && self.epochs > 0 {
-            let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S);
-            let bar = ProgressBar::with_draw_target(Some(u64::from(self.epochs) * batches as u64), target);
-            bar.set_style(style("{msg} {wide_bar} {percent:>3} %, {eta} left"));
-            self.bar = Some(bar);
-        }
+        let line = format!("{}, {parameters} parameters; files in {}", self.net, folder.display());
+        self.screen.line(&line);
+        self.bar = self.screen.bar("{msg} {wide_bar} {percent:>3} %, {eta} left", self.epochs, batches);
     }
 
     fn batch(&mut self, epoch: u32, batch: usize, sums: &LossSum) {
-        let Some(bar) = &self.bar else { return };
-        if self.drawn.elapsed() < Duration::from_secs(1) / u32::from(DRAWS_PER_S) {
-            return;
-        }
-        self.drawn = Instant::now();
-        bar.set_position(u64::from(epoch - 1) * self.batches as u64 + batch as u64);
-        let (Some(loss), Some(accuracy)) = (sums.mean_loss(), sums.accuracy()) else { return };
-        let images_per_batch = sums.rows as f64 / batch as f64;
-        let rate = bar.per_sec() * images_per_batch;
-        bar.set_message(format!(
-            "epoch {epoch}/{}, loss {loss:.4}, accuracy {}, {} samples/s",
-            self.epochs,
-            percent(accuracy),
-            thousands(rate)
-        ));
+        let Some(bar) = &mut self.bar else { return };
+        bar.draw(epoch, batch, |bar| {
+            let images_per_batch = sums.rows as f64 / batch as f64;
+            format!(
+                "epoch {epoch}/{}, loss {:.4}, accuracy {}, {} samples/s",
+                self.epochs,
+                sums.mean_loss().unwrap_or_default(),
+                percent(sums.accuracy().unwrap_or_default()),
+                thousands(bar.per_sec() * images_per_batch)
+            )
+        });
     }
 
     fn epoch(&mut self, metrics: &EpochMetrics) {
         let EpochMetrics { epoch, train, val, test, seconds, .. } = metrics;
         let width = self.epochs.to_string().len();
-        let part = |(name, sums): (&str, &LossSum)| {
-            let (loss, accuracy) =
-                (sums.mean_loss().unwrap_or_default(), sums.accuracy().unwrap_or_default());
-            format!("{name} loss {loss:.4}, accuracy {}; ", percent(accuracy))
-        };
-        let parts = [("train", Some(train)), ("validation", val.as_ref()), ("test", test.as_ref())];
-        let parts = parts.into_iter().filter_map(|(name, sums)| Some(part((name, sums?))));
-        self.line(&format!(
-            "epoch {epoch:>width$}/{}: {}{seconds:.3} s, {} samples/s",
-            self.epochs,
-            parts.collect::<String>(),
-            thousands(train.rows as f64 / seconds),
-        ));
-        if let Some(bar) = self.bar.as_ref().filter(|_| *epoch == self.epochs) {
-            bar.finish_and_clear();
+        let mut line = format!("epoch {epoch:>width$}/{}: ", self.epochs);
+        for (name, sums) in [("train", Some(train)), ("validation", val.as_ref()), ("test", test.as_ref())] {
+            let Some((loss, accuracy)) = sums.and_then(|sums| sums.mean_loss().zip(sums.accuracy())) else {
+                continue;
+            };
+            line += &format!("{name} loss {loss:.4}, accuracy {}; ", percent(accuracy));
         }
-    }
-}
-
-impl Drop for Progress {
-    /// Removes the bar of a run that ended early
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        line += &format!("{seconds:.3} s, {} samples/s", thousands(train.rows as f64 / seconds));
+        self.screen.line(&line);
     }
 }

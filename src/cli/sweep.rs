@@ -4,18 +4,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
-use chainrule::config::{Settings, text};
+use chainrule::config::text;
 use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
 use chainrule::report::train_command::quoted;
-use chainrule::sweep::{self, Axis, Draft, Ended, Options, Plan, Plots, Shard, Trial};
+use chainrule::sweep::{self, Axis, Draft, Ended, Estimate, Options, Plan, Plots, Shard, Trial};
 use chainrule::tables::Status;
 use chainrule::train::thread_count::cores;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::format::{percent, rough_duration};
 use super::signals::Signals;
 use super::sweep_progress::SweepProgress;
-use super::train::run_id;
-use super::{Exit, note, print};
+use super::train::{Common, run_id};
+use super::{DONE, SIGNALLED, SOME_FAILED, note, print};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -24,8 +25,8 @@ pub struct Args {
     action: Option<Action>,
 
     /// A standard sweep: hidden_dim 32 to 512, num_layers 1 to 4, learning_rate 0.001 to 0.1
-    #[arg(value_enum)]
-    standard: Option<Standard>,
+    #[arg(value_parser = standard())]
+    standard: Option<Axis>,
 
     /// An axis, as learning_rate=0.01,0.1 or epochs=1..4 or weight_decay=log:1e-6..1e-2:5; NAME is a flag's name,
     /// hidden_dim or num_layers; several axes make a cross product, in which the first varies slowest
@@ -74,19 +75,7 @@ pub struct Args {
     plots: Plots,
 
     #[command(flatten)]
-    settings: Settings,
-
-    /// Train for 3 epochs a trial, to check that everything works
-    #[arg(long)]
-    quick: bool,
-
-    /// TOML file with settings that all trials share, such as a run's config.toml; flags and the plan take precedence
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    /// Print errors only
-    #[arg(long, short)]
-    quiet: bool,
+    common: Common,
 }
 
 #[derive(clap::Subcommand)]
@@ -101,42 +90,35 @@ enum Action {
     },
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Standard {
-    /// One hidden layer of 32, 64, 128, 256 and 512
-    #[value(name = "hidden_dim", alias = "hidden-dim")]
-    HiddenDim,
-    /// 1 to 4 hidden layers of 128
-    #[value(name = "num_layers", alias = "num-layers")]
-    NumLayers,
-    /// 0.001, 0.005, 0.01, 0.05 and 0.1
-    #[value(name = "learning_rate", alias = "learning-rate")]
-    LearningRate,
-}
+/// The standard sweeps: the setting that each varies, its values, and both in words
+const STANDARD: [(&str, &str, &str); 3] = [
+    ("hidden_dim", "32,64,128,256,512", "One hidden layer of 32, 64, 128, 256 and 512"),
+    ("num_layers", "1..4", "1 to 4 hidden layers of 128"),
+    ("learning_rate", "0.001,0.005,0.01,0.05,0.1", "0.001, 0.005, 0.01, 0.05 and 0.1"),
+];
 
-impl Standard {
-    fn axis(self) -> Result<Axis, String> {
-        Axis::parse(match self {
-            Self::HiddenDim => "hidden_dim=32,64,128,256,512",
-            Self::NumLayers => "num_layers=1..4",
-            Self::LearningRate => "learning_rate=0.001,0.005,0.01,0.05,0.1",
-        })
-    }
-}
-
-pub fn run(args: Args) -> Result<Exit> {
-    if let Some(Action::Merge { dir, quiet }) = args.action {
-        let ended = sweep::merge(&dir)?;
-        if !quiet {
-            summarise(&ended, &dir, None);
-        }
-        return Ok(exit(&ended, 0));
-    }
-    let shard = match args.shard {
-        Some(shard) => Some(shard),
-        None => Shard::from_slurm(|name| std::env::var(name).ok())?,
+/// Parses the name of a standard sweep, written with `_` or `-`
+fn standard() -> impl TypedValueParser<Value = Axis> {
+    let name = |(name, _, help): (&'static str, _, &'static str)| {
+        PossibleValue::new(name).alias(name.replace('_', "-")).help(help)
     };
-    let plan = draft(&args)?.resolve()?;
+    PossibleValuesParser::new(STANDARD.map(name)).try_map(|name| {
+        let found = STANDARD.iter().find(|(setting, ..)| *setting == name.replace('-', "_"));
+        Axis::parse(&format!("{name}={}", found.map_or("", |(_, values, _)| values)))
+    })
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    if let Some(Action::Merge { dir, quiet }) = &args.action {
+        let ended = sweep::merge(dir)?;
+        if !quiet {
+            summarise(&ended, dir, None);
+        }
+        return Ok(exit_code(&ended, 0));
+    }
+    let from_slurm = || Shard::from_slurm(|name| std::env::var(name).ok());
+    let shard = args.shard.map_or_else(from_slurm, |shard| Ok(Some(shard)))?;
+    let plan = draft(args)?.resolve()?;
     let out = &plan.trials[0].config.out;
     let sweep_id = args.sweep_id.clone().unwrap_or_else(|| plan.default_id());
     let folder = out.join(&sweep_id);
@@ -146,7 +128,7 @@ pub fn run(args: Args) -> Result<Exit> {
     let fitting = (cores() / threads).max(1);
     let jobs = args.jobs.map_or(fitting, usize::from).min(mine.len().max(1));
     if args.dry_run {
-        return dry_run(&plan, &mine, jobs, &folder, args.quiet);
+        return dry_run(&plan, &mine, jobs, &folder, args.common.quiet);
     }
     let signals = Signals::register()?;
     let options = Options {
@@ -158,10 +140,10 @@ pub fn run(args: Args) -> Result<Exit> {
         plots: args.plots,
         how_to_resume: how_to_resume(&folder, &sweep_id, out, shard, args.plots),
     };
-    let progress = SweepProgress::new(&folder, jobs, args.quiet);
+    let progress = SweepProgress::new(&folder, jobs, args.common.quiet);
     let ended = sweep::run(&plan, &folder, &options, &progress, &signals.stop)?;
     drop(progress);
-    if !args.quiet {
+    if !args.common.quiet {
         summarise(&ended, &folder, shard);
         if ended.left > 0 || ended.analysis.count(Status::Interrupted) > 0 {
             note(&format!("resume with: {}", options.how_to_resume));
@@ -169,18 +151,13 @@ pub fn run(args: Args) -> Result<Exit> {
     }
     // With --fail-fast a sweep sets `stop` itself, without a signal.
     let signal = if signals.stop.load(Ordering::Relaxed) { signals.which() } else { 0 };
-    Ok(exit(&ended, signal))
+    Ok(exit_code(&ended, signal))
 }
 
 /// The sweep that the command line describes: flags over --quick over the plan over --config
 fn draft(args: &Args) -> Result<Draft> {
-    let file = args.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
     let mut draft = args.plan.as_deref().map_or(Ok(Draft::default()), Draft::from_toml)?;
-    let quick = if args.quick { Settings::quick() } else { Settings::default() };
-    if let Some(standard) = args.standard {
-        draft.grid.push(standard.axis().map_err(anyhow::Error::msg)?);
-    }
-    draft.grid.extend(args.grid.iter().cloned());
+    draft.grid.extend(args.standard.iter().chain(&args.grid).cloned());
     draft.seeds = args.seeds.or(draft.seeds);
     if draft.grid.is_empty() && draft.listed.is_empty() && draft.seeds.is_none() {
         return Err(usage(
@@ -189,12 +166,12 @@ fn draft(args: &Args) -> Result<Draft> {
         ));
     }
     for axis in &draft.grid {
-        if args.settings.get(axis.decides()).is_some() {
+        if args.common.flags.get(axis.decides()).is_some() {
             let both = format!("both a flag and an axis {}", axis.setting.name);
             return Err(usage("each setting to have one value for all trials, or to be varied", &both));
         }
     }
-    draft.base = args.settings.clone().or(quick).or(draft.base).or(file);
+    draft.base = args.common.over(draft.base)?;
     Ok(draft)
 }
 
@@ -215,7 +192,7 @@ fn how_to_resume(folder: &Path, sweep_id: &str, out: &Path, shard: Option<Shard>
 }
 
 /// Prints the table of trials to stdout, and their number and an estimate of the time to stderr
-fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool) -> Result<Exit> {
+fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool) -> Result<u8> {
     if !quiet {
         let (n, all) = (mine.len(), plan.trials.len());
         let of = if n == all { String::new() } else { format!(" of {all}") };
@@ -223,33 +200,27 @@ fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool
     }
     print(&table(plan, mine))?;
     if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
-        note(&format!(
-            "about {}: an epoch of {} takes {:.2} s with its evaluation",
-            rough_duration(estimate.total_s),
-            estimate.trial,
-            estimate.epoch_s
-        ));
+        let Estimate { trial, epoch_s, total_s } = estimate;
+        let total = rough_duration(total_s);
+        note(&format!("about {total}: an epoch of {trial} takes {epoch_s:.2} s with its evaluation"));
     }
-    Ok(Exit::Done)
+    Ok(DONE)
 }
 
 /// The table of trials, a line for each, in columns
 fn table(plan: &Plan, mine: &[&Trial]) -> String {
-    let cell = |trial: &Trial, setting| trial.value(setting).map_or("-".to_owned(), text);
-    let names = plan.varied.iter().map(|setting| setting.name.to_owned());
-    let header = std::iter::once("trial".to_owned()).chain(names);
-    let mut lines: Vec<Vec<String>> = vec![header.collect()];
-    for trial in mine {
-        let cells = plan.varied.iter().map(|setting| cell(trial, setting));
-        lines.push(std::iter::once(trial.id.clone()).chain(cells).collect());
+    let ids = mine.iter().map(|trial| trial.id.clone());
+    let mut columns: Vec<Vec<String>> = vec![["trial".to_owned()].into_iter().chain(ids).collect()];
+    for setting in &plan.varied {
+        let cells = mine.iter().map(|trial| trial.value(setting).map_or("-".to_owned(), text));
+        columns.push([setting.name.to_owned()].into_iter().chain(cells).collect());
     }
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
-    let pad = |line: &Vec<String>| {
-        let cells = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    lines.iter().map(pad).collect()
+    let mut lines = vec![String::new(); 1 + mine.len()];
+    for column in columns {
+        let width = column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+        lines.iter_mut().zip(column).for_each(|(line, cell)| *line += &format!("{cell:width$}  "));
+    }
+    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
@@ -258,16 +229,17 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let counts = counts.into_iter().chain([(ended.left, "not begun")]);
     let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     note(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
-    if let Some(line) = best(analysis) {
-        note(&line);
-    }
+    best(analysis).iter().for_each(|line| note(line));
     let prefix = shard.map_or_else(String::new, Shard::file_prefix);
-    let drawn = ended.drawn.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
-    let files = [format!("{prefix}runs.csv"), format!("{prefix}epochs.csv"), format!("{prefix}plan.toml")];
-    let files: Vec<String> = files.into_iter().chain(drawn.map(|name| name.into_owned())).collect();
+    let tables = ["runs.csv", "epochs.csv", "plan.toml"].map(|name| format!("{prefix}{name}"));
+    let drawn = ended.drawn.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let files: Vec<String> = tables.into_iter().chain(drawn).collect();
     note(&format!("files in {}: {}", folder.display(), files.join(", ")));
     if shard.is_some() {
-        note(&format!("when all shards have ended: chainrule sweep merge {}", folder.display()));
+        note(&format!(
+            "when all shards have ended: chainrule sweep merge {}",
+            quoted(&folder.to_string_lossy())
+        ));
     }
 }
 
@@ -291,25 +263,24 @@ fn best(analysis: &Analysis) -> Option<String> {
     Some(format!("best: {}{setting}, {metrics}", first.id))
 }
 
-fn exit(ended: &Ended, signal: u8) -> Exit {
+fn exit_code(ended: &Ended, signal: u8) -> u8 {
     match (signal, ended.analysis.count(Status::Failed) + ended.analysis.count(Status::Diverged)) {
-        (0, 0) => Exit::Done,
-        (0, _) => Exit::SomeFailed,
-        (signal, _) => Exit::Interrupted(signal),
+        (0, 0) => DONE,
+        (0, _) => SOME_FAILED,
+        (signal, _) => SIGNALLED + signal,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chainrule::config::Settings;
 
     #[test]
     fn the_standard_sweeps_resolve_to_their_trials() {
-        for (standard, trials) in
-            [(Standard::HiddenDim, 5), (Standard::NumLayers, 4), (Standard::LearningRate, 5)]
-        {
-            let (base, grid) =
-                (Settings::default().with("data", "synthetic"), vec![standard.axis().unwrap()]);
+        for ((name, values, _), trials) in STANDARD.into_iter().zip([5, 4, 5]) {
+            let base = Settings::default().with("data", "synthetic");
+            let grid = vec![Axis::parse(&format!("{name}={values}")).unwrap()];
             let plan = Draft { base, grid, ..Draft::default() }.resolve().unwrap();
             assert_eq!(plan.trials.len(), trials);
         }

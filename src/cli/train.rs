@@ -8,35 +8,52 @@ use chainrule::data::Dataset;
 use chainrule::plot::folder_pictures;
 use chainrule::tables::{Metric, Status, SummaryRow, append_shared, check_appendable};
 use chainrule::train::dims::Dims;
-use chainrule::train::run::{self, Divergence, Outcome, Request};
+use chainrule::train::metrics::EpochEnd;
+use chainrule::train::run::{self, Outcome, Request};
 use chainrule::train::run_files::NAMES;
 use chainrule::train::thread_count::{cores, pool, useful_threads};
 
 use super::format::percent;
 use super::run_progress::Progress;
 use super::signals::Signals;
-use super::{Exit, note};
+use super::{DIVERGED, DONE, FAILED, SIGNALLED, note};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    settings: Settings,
+    common: Common,
+
+    /// Name of the run and its folder [default: made from the time]
+    #[arg(long, value_name = "NAME", value_parser = run_id)]
+    run_id: Option<String>,
+}
+
+/// The flags that `train` and `sweep` have in common
+#[derive(clap::Args)]
+pub struct Common {
+    #[command(flatten)]
+    pub flags: Settings,
 
     /// Train for 3 epochs, to check that everything works
     #[arg(long)]
     quick: bool,
 
-    /// TOML file with settings, such as a run's config.toml; the command line takes precedence; `-` is standard input
+    /// TOML file with settings, such as a run's config.toml; flags, and a sweep's plan, take precedence; `-` is standard input
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Name of the run and its folder [default: made from the time]
-    #[arg(long, value_name = "NAME", value_parser = run_id)]
-    run_id: Option<String>,
-
     /// Print errors only
     #[arg(long, short)]
-    quiet: bool,
+    pub quiet: bool,
+}
+
+impl Common {
+    /// Merges settings: flags take precedence over --quick, that over a plan, and that over --config
+    pub fn over(&self, plan: Settings) -> Result<Settings> {
+        let quick = if self.quick { Settings::quick() } else { Settings::default() };
+        let file = self.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
+        Ok(self.flags.clone().or(quick).or(plan).or(file))
+    }
 }
 
 /// Checks that a name is that of one folder, and that no spreadsheet reads it as a number or a date
@@ -49,10 +66,8 @@ pub fn run_id(name: &str) -> Result<String, String> {
     Err("expected letters, digits, `.`, `_` and `-`, starting with a letter other than e".to_owned())
 }
 
-pub fn run(args: Args) -> Result<Exit> {
-    let quick = if args.quick { Settings::quick() } else { Settings::default() };
-    let file = args.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
-    let mut config = args.settings.or(quick).or(file).resolve()?;
+pub fn run(args: &Args) -> Result<u8> {
+    let mut config = args.common.over(Settings::default())?.resolve()?;
     let signals = Signals::register()?;
     // The number of useful threads depends on the data, so the pool that loads them may be larger than the one that
     // trains.
@@ -68,7 +83,7 @@ pub fn run(args: Args) -> Result<Exit> {
     let run_id = args.run_id.as_deref();
     let request = Request { config: &config, data: &data, parent: &config.out, run_id };
     let outcome = trainers.install(|| {
-        let mut progress = Progress::new(&config, &data, args.quiet);
+        let mut progress = Progress::new(&config, &data, args.common.quiet);
         run::train(&request, &mut progress, &signals.stop)
     })?;
     let drawn = folder_pictures::redraw(&outcome.folder);
@@ -79,26 +94,28 @@ pub fn run(args: Args) -> Result<Exit> {
     }
     let pictures = drawn?;
     appended?;
-    if !args.quiet {
+    if !args.common.quiet {
         summarise(&outcome, &pictures);
     }
     Ok(match outcome.summary.result.status {
-        Status::Ok => Exit::Done,
-        Status::Failed => Exit::Failed,
-        Status::Interrupted => Exit::Interrupted(signals.which()),
+        Status::Ok => DONE,
+        Status::Failed => FAILED,
+        Status::Interrupted => SIGNALLED + signals.which(),
         Status::Diverged => {
             note(&format!("error: {}", diverged(&outcome, config.learning_rate)));
-            Exit::Diverged
+            DIVERGED
         }
     })
 }
 
 fn diverged(outcome: &Outcome, learning_rate: f64) -> String {
-    let place = outcome.diverged.map_or(String::new(), |Divergence { epoch, batch }| {
-        let place =
-            batch.map_or("in the evaluation after it".to_owned(), |batch| format!("at batch {batch}"));
-        format!(" in epoch {epoch}, {place},")
-    });
+    let place = match outcome.last.map(|last| (last.epoch, last.end)) {
+        Some((epoch, EpochEnd::Diverged { batch: Some(batch) })) => {
+            format!(" in epoch {epoch}, at batch {batch},")
+        }
+        Some((epoch, _)) => format!(" in epoch {epoch}, in the evaluation after it,"),
+        None => String::new(),
+    };
     format!(
         "diverged: the loss is not finite, or above 100,000 nats,{place} learning rate {learning_rate}; \
          model.safetensors holds the last good weights; try a smaller --learning-rate"

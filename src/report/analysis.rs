@@ -1,7 +1,6 @@
 //! The analysis of a set of runs: which settings were varied, which runs repeat another, which setting is best
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use crate::config::{SHORT_FORMS, sweepable};
 use crate::error::Result;
@@ -28,6 +27,7 @@ pub enum MetricColumn {
 }
 
 impl MetricColumn {
+    /// All columns, each with its name, its largest value and its range in words
     const ALL: [(Self, &'static str, f64, &'static str); 7] = [
         (Self::TrainAccuracy, "train_accuracy", 1.0, "a share from 0 to 1"),
         (Self::ValAccuracy, "val_accuracy", 1.0, "a share from 0 to 1"),
@@ -72,9 +72,10 @@ impl ObservedRun {
 
     /// Whether both are `ok` and a loss or an accuracy differs
     fn contradicts(&self, other: &Self) -> bool {
-        let (time, ok) =
-            (MetricColumn::TrainS as usize, self.status == Status::Ok && other.status == Status::Ok);
-        ok && self.metrics[..time] != other.metrics[..time]
+        let time = MetricColumn::TrainS as usize;
+        self.status == Status::Ok
+            && other.status == Status::Ok
+            && self.metrics[..time] != other.metrics[..time]
     }
 
     /// The value of a setting; empty if the file has no such column
@@ -143,38 +144,28 @@ pub fn validation_decides<T>(
     items: impl IntoIterator<Item = T>,
     has_validation: impl FnMut(T) -> bool,
 ) -> bool {
-    let mut items = items.into_iter().peekable();
-    items.peek().is_some() && items.all(has_validation)
+    let mut found = items.into_iter().map(has_validation);
+    found.next().is_some_and(|first| first && found.all(|has| has))
 }
 
 impl Analysis {
-    /// Reads `runs_csv`; the id of a run is its cell in the column trial, or in run_id if there is no such column
+    /// Analyses a `runs.csv`; the id of a run is its cell in the column trial, or in run_id if there is no such column
     ///
     /// # Errors
-    /// If the file can't be read, lacks run_id, status or test_accuracy, names a run twice, or holds a status or a
-    /// metric that is out of range.
-    pub fn read(runs_csv: &Path) -> Result<Self> {
-        Self::from_table(&Table::read(runs_csv)?)
-    }
-
-    /// Analyses a table that has been read already
-    ///
-    /// # Errors
-    /// As [`Analysis::read`].
+    /// If the file lacks run_id, status or test_accuracy, names a run twice, or holds a status or a metric that is out of
+    /// range.
     pub fn from_table(table: &Table) -> Result<Self> {
         let id = table.column("trial").map_or_else(|| table.need("run_id"), Ok)?;
         let (status, seed) = (table.need("status")?, table.column("seed"));
         table.need("test_accuracy")?;
-        let mut columns: Vec<_> = compared().filter_map(|name| Some((name, table.column(name)?))).collect();
+        let compared = sweepable().map(|setting| setting.name).filter(|name| *name != "seed");
+        let mut columns: Vec<_> = compared.filter_map(|name| Some((name, table.column(name)?))).collect();
         // A width or a depth replaces the list of widths, but only if every run has one.
-        let whole = |name: &str| {
-            table
-                .column(name)
-                .is_some_and(|i| table.rows().len() > 0 && table.rows().all(|row| !row.text(i).is_empty()))
-        };
-        let short = SHORT_FORMS.iter().map(|short| short.name).find(|name| whole(name));
-        columns
-            .retain(|(name, _)| Some(*name) == short || SHORT_FORMS.iter().all(|short| short.name != *name));
+        let is_filled =
+            |column| table.rows().len() > 0 && table.rows().all(|row| !row.text(column).is_empty());
+        let shorts = SHORT_FORMS.each_ref().map(|short| short.name);
+        let short = shorts.into_iter().find(|name| table.column(name).is_some_and(is_filled));
+        columns.retain(|(name, _)| Some(*name) == short || !shorts.contains(name));
         let mut trials: Vec<ObservedRun> = vec![];
         let mut ids = HashSet::new();
         for row in table.rows() {
@@ -191,10 +182,7 @@ impl Analysis {
                 id: row.text(id).to_owned(),
                 status: row.status(status)?,
                 seed: seed.map_or("", |i| row.text(i)).trim().to_owned(),
-                settings: columns
-                    .iter()
-                    .map(|&(name, column)| (name, setting_value(&row, name, column)))
-                    .collect(),
+                settings: columns.iter().map(|&(name, i)| (name, setting_value(&row, name, i))).collect(),
                 metrics,
             });
         }
@@ -219,19 +207,16 @@ impl Analysis {
         }
         let axes: Vec<_> = varied.iter().map(|name| varied_setting(name, &trials)).collect();
         let fixed = fixed.into_iter().map(|name| (name, trials[0].setting(name).to_owned())).collect();
-        let place_of: Vec<HashMap<&str, usize>> = axes
-            .iter()
-            .map(|axis| axis.values.iter().enumerate().map(|(i, v)| (v.as_str(), i)).collect())
-            .collect();
-        let mut places: Vec<Vec<usize>> = vec![];
-        for trial in &trials {
-            let place = axes.iter().zip(&place_of).map(|(axis, at)| at[trial.setting(&axis.name)]);
-            places.push(place.collect());
-        }
+        let places_on = |axis: &VariedSetting| -> Vec<usize> {
+            let place_of: HashMap<&str, usize> = axis.values.iter().map(String::as_str).zip(0..).collect();
+            trials.iter().map(|trial| place_of[trial.setting(&axis.name)]).collect()
+        };
+        let by_axis: Vec<_> = axes.iter().map(places_on).collect();
+        let place = |trial: usize| by_axis.iter().map(|places| places[trial]).collect();
+        let places: Vec<Vec<usize>> = (0..trials.len()).map(place).collect();
         let counted = counted(&trials, &places);
-        let contradictions = trials.iter().zip(&counted).enumerate();
-        let contradictions =
-            contradictions.filter(|&(i, (trial, &by))| i != by && trial.contradicts(&trials[by])).count();
+        let contradictions = trials.iter().zip(&counted).filter(|(run, by)| run.contradicts(&trials[**by]));
+        let contradictions = contradictions.count();
         let mut groups: Vec<Group> = vec![];
         let mut known: HashMap<Vec<usize>, usize> = HashMap::new();
         let (mut observations, mut repeats) = (vec![], vec![]);
@@ -297,11 +282,6 @@ impl Analysis {
     }
 }
 
-/// Names of the settings by which runs are compared, in the order of tables and pictures: all but the seed
-fn compared() -> impl Iterator<Item = &'static str> {
-    sweepable().map(|setting| setting.name).filter(|name| *name != "seed")
-}
-
 /// A setting's value as it is printed and compared, the same in both dialects
 fn setting_value(row: &TableRow<'_>, name: &str, column: usize) -> String {
     let text = row.text(column).trim();
@@ -361,6 +341,7 @@ fn varied_setting(name: &str, trials: &[ObservedRun]) -> VariedSetting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn analysis(csv: &str) -> Analysis {
         Analysis::from_table(&Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap()).unwrap()

@@ -1,6 +1,6 @@
 //! `report.md` of a sweep: the winner, how it was chosen, and the table of all settings
 
-use std::fmt::Write;
+use std::collections::HashSet;
 
 use crate::report::analysis::{Analysis, Group, MetricColumn, Spread, short_number};
 use crate::report::train_command::train_command;
@@ -27,36 +27,23 @@ fn overview(analysis: &Analysis) -> String {
     let by =
         if names.is_empty() { "of one setting".to_owned() } else { format!("by {}", names.join(" and ")) };
     let mut text = format!("# Sweep {by}\n\n");
-    let statuses: Vec<_> = Status::ALL
-        .into_iter()
-        .map(|status| (status, analysis.count(status)))
-        .filter(|(_, count)| *count > 0)
-        .map(|(status, count)| format!("{count} `{status}`"))
-        .collect();
+    let counts = Status::ALL.map(|status| (analysis.count(status), status)).into_iter();
+    let statuses: Vec<_> =
+        counts.filter(|(n, _)| *n > 0).map(|(n, status)| format!("{n} `{status}`")).collect();
     let trials = plural(analysis.trials.len() + analysis.repeats.len(), "trial");
     let settings = plural(analysis.groups.len(), "setting");
     text += &format!("{trials} of {settings}: {}.\n\n", statuses.join(", "));
     text += &repeats(analysis);
-    for axis in &analysis.axes {
-        let values: Vec<_> = axis.values.iter().map(|value| escape(value)).collect();
-        text += &format!("- `{}`: {}\n", axis.name, values.join(", "));
+    let mut known = HashSet::new();
+    let seeds = analysis.trials.iter().map(|trial| &trial.seed).filter(|seed| !seed.is_empty());
+    let seeds: Vec<_> = seeds.filter(|seed| known.insert(*seed)).cloned().collect();
+    let varied = analysis.axes.iter().map(|axis| (axis.name.as_str(), &axis.values));
+    for (name, values) in varied.chain((!seeds.is_empty()).then_some(("seed", &seeds))) {
+        let values: Vec<_> = values.iter().map(|value| escape(value)).collect();
+        text += &format!("- `{name}`: {}\n", values.join(", "));
     }
-    let mut seeds: Vec<&str> = vec![];
-    for trial in &analysis.trials {
-        if !trial.seed.is_empty() && !seeds.contains(&trial.seed.as_str()) {
-            seeds.push(&trial.seed);
-        }
-    }
-    if !seeds.is_empty() {
-        text +=
-            &format!("- `seed`: {}\n", seeds.iter().map(|seed| escape(seed)).collect::<Vec<_>>().join(", "));
-    }
-    let fixed: Vec<_> = analysis
-        .fixed
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| format!("`{name}` {}", escape(value)))
-        .collect();
+    let fixed = analysis.fixed.iter().filter(|(_, value)| !value.is_empty());
+    let fixed: Vec<_> = fixed.map(|(name, value)| format!("`{name}` {}", escape(value))).collect();
     if !fixed.is_empty() {
         text += &format!("- the same for all: {}\n", fixed.join(", "));
     }
@@ -71,22 +58,18 @@ fn repeats(analysis: &Analysis) -> String {
     }
     let (repeat, are) = if repeats == 1 { ("repeats", "is") } else { ("repeat", "are") };
     let runs = plural(repeats, "run");
-    let mut text = format!("{runs} {repeat} another run of the same setting and seed and {are} counted once");
-    if analysis.contradictions > 0 {
-        text += &format!(
-            "; {} of them ended with other metrics, and the first that is `ok` is counted",
-            analysis.contradictions
-        );
-    }
-    text + ".\n\n"
+    let others = match analysis.contradictions {
+        0 => String::new(),
+        n => format!("; {n} of them ended with other metrics, and the first that is `ok` is counted"),
+    };
+    format!("{runs} {repeat} another run of the same setting and seed and {are} counted once{others}.\n\n")
 }
 
 fn winner(analysis: &Analysis) -> String {
     let mut text = "## Winner\n\n".to_owned();
     let on = analysis.decided_on();
-    let Some((winner, accuracy)) =
-        analysis.winner().and_then(|winner| Some((winner, analysis.accuracy(winner)?)))
-    else {
+    let winner = analysis.winner().and_then(|winner| Some((winner, analysis.accuracy(winner)?)));
+    let Some((winner, accuracy)) = winner else {
         return text + "None: no trial ended with metrics.\n";
     };
     let name =
@@ -95,11 +78,8 @@ fn winner(analysis: &Analysis) -> String {
     text += &format!("{name}: {on} accuracy {} %{over}.\n", percent(Some(accuracy)));
     let lost = winner.trials.len() - accuracy.n;
     if lost > 0 {
-        text += &format!(
-            "{} of this setting did not end as `ok` and {} not in the mean.\n",
-            plural(lost, "trial"),
-            if lost == 1 { "is" } else { "are" }
-        );
+        let (trials, are) = (plural(lost, "trial"), if lost == 1 { "is" } else { "are" });
+        text += &format!("{trials} of this setting did not end as `ok` and {are} not in the mean.\n");
     }
     let test = percent(analysis.spread(winner, MetricColumn::TestAccuracy));
     text += &match (on, analysis.groups.len()) {
@@ -134,20 +114,12 @@ fn table(analysis: &Analysis) -> String {
     if heads.is_empty() {
         heads.push("setting".to_owned());
     }
-    let names = heads.len();
-    let metrics = [
-        "trials".to_owned(),
-        "parameters".to_owned(),
-        format!("{on} accuracy (%)"),
-        format!("{on} loss (nats)"),
-        "training accuracy (%)".to_owned(),
-        "time of training (s)".to_owned(),
-    ];
-    heads.extend(metrics);
-    let rule = |i: usize| if i < names { "---" } else { "---:" }.to_owned();
-    let rules: Vec<_> = (0..heads.len()).map(rule).collect();
-    writeln_row(&mut text, &heads);
-    writeln_row(&mut text, &rules);
+    text += &format!(
+        "| {} | trials | parameters | {on} accuracy (%) | {on} loss (nats) | training accuracy (%) | time of training (s) |\n\
+         {}|---:|---:|---:|---:|---:|---:|\n",
+        heads.join(" | "),
+        "|---".repeat(heads.len())
+    );
     let mut groups: Vec<&Group> = analysis.groups.iter().collect();
     groups.sort_by_key(|group| &group.place);
     for group in groups {
@@ -159,19 +131,18 @@ fn table(analysis: &Analysis) -> String {
         }
         let ok = group.trials.iter().filter(|&&i| analysis.trials[i].status == Status::Ok).count();
         let all = group.trials.len();
-        cells.push(if ok == all { all.to_string() } else { format!("{ok} of {all} ok") });
-        cells.push(
-            spread(MetricColumn::Parameters)
-                .map_or(String::new(), |parameters| short_number(parameters.mean)),
-        );
-        cells.push(percent(spread(analysis.deciding)));
-        cells.push(decimals(spread(loss), 4));
-        cells.push(percent(spread(MetricColumn::TrainAccuracy)));
-        cells.push(decimals(spread(MetricColumn::TrainS), 1));
+        cells.extend([
+            if ok == all { all.to_string() } else { format!("{ok} of {all} ok") },
+            spread(MetricColumn::Parameters).map_or(String::new(), |count| short_number(count.mean)),
+            percent(spread(analysis.deciding)),
+            decimals(spread(loss), 4),
+            percent(spread(MetricColumn::TrainAccuracy)),
+            decimals(spread(MetricColumn::TrainS), 1),
+        ]);
         if analysis.groups.len() > 1 && analysis.winner() == Some(group) {
             cells.iter_mut().filter(|cell| !cell.is_empty()).for_each(|cell| *cell = format!("**{cell}**"));
         }
-        writeln_row(&mut text, &cells);
+        text += &row(&cells);
     }
     text
 }
@@ -180,8 +151,8 @@ fn table(analysis: &Analysis) -> String {
 fn softmax(analysis: &Analysis) -> Option<String> {
     let is_softmax = |group: &Group| analysis.trials[group.trials[0]].setting("hidden_dims") == "none";
     let best = |softmax: bool| {
-        let ranked = analysis.ranking().into_iter().map(|i| &analysis.groups[i]);
-        let group = ranked.into_iter().find(|group| is_softmax(group) == softmax)?;
+        let mut ranked = analysis.ranking().into_iter().map(|i| &analysis.groups[i]);
+        let group = ranked.find(|group| is_softmax(group) == softmax)?;
         Some((group, analysis.accuracy(group)?))
     };
     let ((regression, plain), (net, accuracy)) = (best(true)?, best(false)?);
@@ -192,26 +163,26 @@ fn softmax(analysis: &Analysis) -> Option<String> {
         _ => "no better".to_owned(),
     };
     let on = analysis.decided_on();
+    let rows = [
+        row(&["softmax regression".to_owned(), setting(analysis, regression), percent(Some(plain))]),
+        row(&["net".to_owned(), setting(analysis, net), percent(Some(accuracy))]),
+    ];
     Some(format!(
         "## Against softmax regression\n\n\
          Without hidden layers (`hidden_dims` none) a net is softmax regression. The best net is {verdict} than the best of it, by {on} \
-         accuracy:\n\n| | setting | {on} accuracy (%) |\n|---|---|---:|\n| softmax regression | {} | {} |\n| net | {} | {} |\n",
-        setting(analysis, regression),
-        percent(Some(plain)),
-        setting(analysis, net),
-        percent(Some(accuracy)),
+         accuracy:\n\n| | setting | {on} accuracy (%) |\n|---|---|---:|\n{}",
+        rows.concat()
     ))
 }
 
 fn not_ok(analysis: &Analysis) -> Option<String> {
     let mut rows = String::new();
     for group in &analysis.groups {
-        for trial in
-            group.trials.iter().map(|&i| &analysis.trials[i]).filter(|trial| trial.status != Status::Ok)
-        {
-            let cells =
-                [escape(&trial.id), trial.status.to_string(), setting(analysis, group), escape(&trial.seed)];
-            writeln_row(&mut rows, &cells);
+        for trial in group.trials.iter().map(|&i| &analysis.trials[i]) {
+            if trial.status != Status::Ok {
+                let (id, seed) = (escape(&trial.id), escape(&trial.seed));
+                rows += &row(&[id, trial.status.to_string(), setting(analysis, group), seed]);
+            }
         }
     }
     let head = "## Trials that are not ok\n\n| trial | status | setting | seed |\n|---|---|---|---:|\n";
@@ -220,21 +191,18 @@ fn not_ok(analysis: &Analysis) -> Option<String> {
 
 /// `` `learning_rate` 0.1, `activation` relu ``
 fn setting(analysis: &Analysis, group: &Group) -> String {
-    let axes = analysis.axes.iter().zip(&group.place);
-    axes.map(|(axis, &i)| format!("`{}` {}", axis.name, escape(&axis.values[i])))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let values = analysis.axes.iter().zip(&group.place);
+    let values = values.map(|(axis, &i)| format!("`{}` {}", axis.name, escape(&axis.values[i])));
+    values.collect::<Vec<_>>().join(", ")
 }
 
-fn writeln_row(text: &mut String, cells: &[String]) {
-    // A String takes all that is written.
-    let _ = writeln!(text, "| {} |", cells.join(" | "));
+fn row(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
 }
 
 /// `88.49 ± 0.21`; empty where there is none
 fn percent(spread: Option<Spread>) -> String {
-    let scaled = |x: f64| 100.0 * x;
-    decimals(spread.map(|s| Spread { n: s.n, mean: scaled(s.mean), sd: s.sd.map(scaled) }), 2)
+    decimals(spread.map(|s| Spread { n: s.n, mean: 100.0 * s.mean, sd: s.sd.map(|sd| 100.0 * sd) }), 2)
 }
 
 fn decimals(spread: Option<Spread>, digits: usize) -> String {

@@ -18,10 +18,7 @@ pub struct Axis {
     pub values: Vec<Value>,
 }
 
-/// Returns the setting with this name, written with `_` or `-`
-///
-/// # Errors
-/// If a sweep can vary no setting of this name.
+/// Returns the setting with this name, written with `_` or `-`; fails if a sweep can't vary it
 pub fn named(name: &str) -> Result<&'static Setting, String> {
     let wanted = name.trim().replace('-', "_");
     sweepable().find(|setting| setting.name == wanted).ok_or_else(|| {
@@ -36,11 +33,8 @@ impl Axis {
         if SHORT_FORMS.contains(self.setting) { HIDDEN_DIMS } else { self.setting.name }
     }
 
-    /// Creates an axis
-    ///
-    /// # Errors
-    /// If there are no values, or one is listed twice.
-    pub fn new(setting: &'static Setting, values: Vec<Value>) -> Result<Self, String> {
+    /// Creates an axis; fails if there are no values, or one is listed twice
+    fn new(setting: &'static Setting, values: Vec<Value>) -> Result<Self, String> {
         if values.is_empty() {
             return Err(format!("{}: expected one or more values, found none", setting.name));
         }

@@ -34,16 +34,14 @@ pub struct Estimate {
 /// # Errors
 /// If the data cannot be loaded or the net does not fit in memory.
 pub fn estimate(trials: &[&Trial], jobs: usize) -> Result<Option<Estimate>> {
+    let Some(first) = trials.first() else { return Ok(None) };
     let cache = DatasetCache::new(trials);
-    let mut by_work = Vec::new();
-    for trial in trials {
-        // Assumes that all data sets are as large as the first, so that only one is loaded.
-        let data = cache.get(trials[0])?;
-        by_work.push((work(&trial.config, &data), *trial));
-    }
+    // Assumes that all data sets are as large as the first, so that only one is loaded.
+    let data = cache.get(first)?;
+    let by_work: Vec<_> = trials.iter().map(|&trial| (work(&trial.config, &data), trial)).collect();
     let mut sorted = by_work.clone();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let Some((reference, trial)) = sorted.get(sorted.len() / 2) else { return Ok(None) };
+    let (reference, trial) = sorted[sorted.len() / 2];
     let data = cache.get(trial)?;
     let epoch_s = pool(trial.config.threads.unwrap_or(1))?.install(|| match trial.config.dtype {
         Dtype::F32 => epoch_s::<f32>(&trial.config, &data),

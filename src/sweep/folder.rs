@@ -31,53 +31,41 @@ impl Files {
     }
 }
 
-/// A locked sweep folder: no other process can use it until this is dropped
-#[derive(Debug)]
-pub struct Folder {
-    /// The sweep's own files
-    pub files: Files,
-    _lock: File,
-}
-
-impl Folder {
-    /// Creates the folder, or opens one that exists
-    ///
-    /// * `resume`: whether the folder may hold this sweep already
-    /// * `how_to_resume`: the command that resumes it, for the message
-    ///
-    /// # Errors
-    /// If the folder belongs to another plan, or holds this sweep already and `resume` is false, or another process
-    /// runs in it, or it can't be written.
-    pub fn open(
-        sweep: &Path,
-        plan: &Plan,
-        shard: Option<Shard>,
-        resume: bool,
-        how_to_resume: &str,
-    ) -> Result<Self> {
-        let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
-        let there = || problem(format!("already contains this sweep; resume with: {how_to_resume}"));
-        fs::create_dir_all(sweep).map_err(Error::writing(sweep))?;
-        let files = Files::new(sweep, shard);
-        if !files.plan.exists() {
-            check_neighbours(sweep, plan, shard)?;
-            if !create_atomically(&files.plan, plan.file(&files.plan).as_bytes())? {
-                return Err(there());
-            }
-        } else if !resume {
-            check_plan(&files.plan, plan)?;
-            return Err(there());
-        }
-        let lock = lock(&files.plan)?;
-        check_plan(&files.plan, plan)?;
-        Ok(Self { files, _lock: lock })
-    }
-}
-
-/// Locks a plan file, as the process that runs the sweep does
+/// Creates the folder of a sweep, or opens one that exists; returns its files, and the lock that keeps other processes
+/// out until it is dropped
+///
+/// * `resume`: whether the folder may hold this sweep already
+/// * `how_to_resume`: the command that resumes it, for the message
 ///
 /// # Errors
-/// If another process holds the lock, or the file can't be opened.
+/// If the folder belongs to another plan, or holds this sweep already and `resume` is false, or another process runs in
+/// it, or it can't be written.
+pub fn open(
+    sweep: &Path,
+    plan: &Plan,
+    shard: Option<Shard>,
+    resume: bool,
+    how_to_resume: &str,
+) -> Result<(Files, File)> {
+    let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
+    let there = || problem(format!("already contains this sweep; resume with: {how_to_resume}"));
+    fs::create_dir_all(sweep).map_err(Error::writing(sweep))?;
+    let files = Files::new(sweep, shard);
+    if !files.plan.exists() {
+        check_neighbours(sweep, plan, shard)?;
+        if !create_atomically(&files.plan, plan.file(&files.plan).as_bytes())? {
+            return Err(there());
+        }
+    } else if !resume {
+        check_plan(&files.plan, plan)?;
+        return Err(there());
+    }
+    let lock = lock(&files.plan)?;
+    check_plan(&files.plan, plan)?;
+    Ok((files, lock))
+}
+
+/// Locks a plan file, as the process that runs the sweep does; fails if another process holds the lock
 pub fn lock(plan: &Path) -> Result<File> {
     let file = OpenOptions::new().read(true).append(true).open(plan).map_err(Error::writing(plan))?;
     match file.try_lock() {
@@ -92,22 +80,15 @@ pub fn lock(plan: &Path) -> Result<File> {
     }
 }
 
-/// The plan files in a folder, each with its shard
-///
-/// # Errors
-/// If the folder can't be read.
+/// The plan files in a folder, each with its shard; that of a whole sweep comes first
 pub fn plans(sweep: &Path) -> Result<Vec<(Option<Shard>, PathBuf)>> {
     let mut plans = Vec::new();
     for name in names(sweep)? {
-        let shard = || {
-            let (index, count) =
-                name.strip_prefix("shard-")?.strip_suffix(".plan.toml")?.split_once("-of-")?;
-            format!("{index}/{count}").parse::<Shard>().ok()
-        };
-        if name == "plan.toml" {
-            plans.push((None, sweep.join(name)));
-        } else if let Some(shard) = shard() {
-            plans.push((Some(shard), sweep.join(name)));
+        let Some(prefix) = name.strip_suffix("plan.toml") else { continue };
+        let numbers = prefix.strip_prefix("shard-").and_then(|rest| rest.strip_suffix('.'));
+        let shard = numbers.and_then(|numbers| numbers.replace("-of-", "/").parse::<Shard>().ok());
+        if prefix.is_empty() || shard.is_some() {
+            plans.push((shard, sweep.join(&name)));
         }
     }
     plans.sort_by_key(|(shard, _)| shard.map(|shard| (shard.count, shard.index)));
@@ -116,34 +97,26 @@ pub fn plans(sweep: &Path) -> Result<Vec<(Option<Shard>, PathBuf)>> {
 
 /// Checks that a new sweep's folder is empty, or holds other shards of the same plan and count
 fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<()> {
-    let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
+    let problem = |problem: String| Err(Error::Text { path: sweep.to_owned(), problem });
     let found = names(sweep)?;
     // The plan is the first file of a folder: if another process has just created it, this second read finds it.
     let plans = plans(sweep)?;
-    if plans.is_empty() {
-        return match found.iter().find(|name| !name.starts_with(UNFINISHED)) {
-            Some(name) => Err(problem(format!(
-                "is not a sweep's folder and is not empty: it contains `{name}`; {ELSEWHERE}"
-            ))),
-            None => Ok(()),
-        };
+    if plans.is_empty()
+        && let Some(name) = found.iter().find(|name| !name.starts_with(UNFINISHED))
+    {
+        return problem(format!(
+            "is not a sweep's folder and is not empty: it contains `{name}`; {ELSEWHERE}"
+        ));
     }
     for (other, path) in plans {
         check_plan(&path, plan)?;
+        let held = match (other, shard) {
+            (Some(other), Some(shard)) if other.count == shard.count => continue,
+            (Some(other), _) => format!("shard {other} of this sweep"),
+            (None, _) => "the whole sweep".to_owned(),
+        };
         let mine = shard.map_or("the whole sweep".to_owned(), |shard| format!("shard {shard}"));
-        match (other, shard) {
-            (Some(other), Some(shard)) if other.count == shard.count => {}
-            (Some(other), _) => {
-                return Err(problem(format!(
-                    "holds shard {other} of this sweep, so {mine} can't be run in it; {ELSEWHERE}"
-                )));
-            }
-            (None, _) => {
-                return Err(problem(format!(
-                    "holds the whole sweep, so {mine} can't be run in it; {ELSEWHERE}"
-                )));
-            }
-        }
+        return problem(format!("holds {held}, so {mine} can't be run in it; {ELSEWHERE}"));
     }
     Ok(())
 }
@@ -176,16 +149,11 @@ fn differences(there: &str, here: &str) -> String {
 
 fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder).map_err(Error::reading(folder))?;
-    let name = |entry: std::io::Result<fs::DirEntry>| {
-        entry.map(|entry| entry.file_name().to_string_lossy().into_owned()).map_err(Error::reading(folder))
-    };
-    entries.map(name).collect()
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    names.collect::<std::io::Result<_>>().map_err(Error::reading(folder))
 }
 
 /// Removes the folder of a trial, if it exists
-///
-/// # Errors
-/// If it can't be removed.
 pub fn clear(sweep: &Path, trial: &Trial) -> Result<()> {
     let folder = sweep.join(&trial.id);
     let gone = |removed: std::io::Result<()>| match removed {
@@ -197,10 +165,7 @@ pub fn clear(sweep: &Path, trial: &Trial) -> Result<()> {
     gone(fs::remove_dir_all(&folder))
 }
 
-/// Removes unfinished files of a process that was killed
-///
-/// # Errors
-/// If the folder can't be read; a file that can't be removed stays.
+/// Removes unfinished files of a process that was killed; a file that can't be removed stays
 pub fn remove_unfinished(sweep: &Path) -> Result<()> {
     for name in names(sweep)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
         let _ = fs::remove_file(sweep.join(name));

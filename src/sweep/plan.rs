@@ -1,14 +1,15 @@
 //! The plan of a sweep: settings that all trials share, axes whose cross product is run, and seeds
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use toml::Value;
 
 use super::axis::{Axis, HIDDEN_DIMS};
 use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, find, text};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::report::train_command::quoted;
 
 /// Maximum number of trials; more are probably a typing error
 const TRIALS_MAX: usize = 100_000;
@@ -49,11 +50,8 @@ pub struct Trial {
 impl Trial {
     /// Its own settings, as `epochs=3 seed=42`
     pub fn label(&self) -> String {
-        self.values
-            .iter()
-            .map(|(setting, value)| format!("{}={}", setting.name, text(value)))
-            .collect::<Vec<_>>()
-            .join(" ")
+        let own = self.values.iter().map(|(setting, value)| format!("{}={}", setting.name, text(value)));
+        own.collect::<Vec<_>>().join(" ")
     }
 
     /// Its own value of a setting; `None` if it has none
@@ -89,67 +87,56 @@ impl Draft {
             self.base = self.base.with("data", Dataset::find()?);
         }
         let base = self.base.clone().resolve()?;
-        let trials = self
-            .combinations(base.seed)?
-            .into_iter()
-            .enumerate()
-            .map(|(number, values)| {
-                let config = apply(&values, &self.base)?;
-                Ok(Trial { number, id: format!("t{number:04}"), values, config })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let trial = |(number, values): (usize, Values)| {
+            let config = apply(&values, &self.base)?;
+            Ok(Trial { number, id: format!("t{number:04}"), values, config })
+        };
+        let combinations = self.combinations(base.seed)?;
+        let trials = combinations.into_iter().enumerate().map(trial).collect::<Result<Vec<_>>>()?;
         all_differ(&trials, self.file.as_deref())?;
         let text = self.to_toml(&base)?;
         let hash = format!("{:016x}", fnv1a(text.as_bytes()));
         Ok(Plan { trials, varied, text, hash })
     }
 
+    fn seeds(&self) -> u32 {
+        self.seeds.unwrap_or(1).max(1)
+    }
+
     fn varied(&self) -> Result<Vec<&'static Setting>> {
-        let mut varied: Vec<&'static Setting> = Vec::new();
-        for axis in &self.grid {
-            if varied.contains(&axis.setting) {
-                return Err(refused("every setting once", axis.setting.name.to_owned() + " twice"));
-            }
-            varied.push(axis.setting);
-        }
-        let several = self.seeds.unwrap_or(1) > 1;
-        if several && varied.contains(&seed_setting()) {
-            return Err(refused("an axis of seeds or --seeds, not both", "seed".to_owned()));
+        let mut varied: Vec<&'static Setting> = self.grid.iter().map(|axis| axis.setting).collect();
+        let twice = varied.iter().enumerate().find(|(i, setting)| varied[..*i].contains(setting));
+        if let Some((_, setting)) = twice {
+            return Err(refused("every setting once", format!("{} twice", setting.name)));
         }
         both_forms(&varied)?;
+        let seed = (self.seeds() > 1).then(seed_setting);
+        if seed.is_some_and(|seed| varied.contains(&seed)) {
+            return Err(refused("an axis of seeds or --seeds, not both", "seed".to_owned()));
+        }
         for values in &self.listed {
-            let set: Vec<&'static Setting> = values.iter().map(|(setting, _)| *setting).collect();
-            both_forms(&set)?;
-            for setting in set {
-                if !varied.contains(&setting) {
-                    varied.push(setting);
-                }
-            }
+            let own: Vec<_> = values.iter().map(|(setting, _)| *setting).collect();
+            both_forms(&own)?;
+            varied.extend(own);
         }
-        if several && !varied.contains(&seed_setting()) {
-            varied.push(seed_setting());
-        }
+        varied.extend(seed);
+        let mut known = HashSet::new();
+        varied.retain(|setting| known.insert(setting.name));
         Ok(varied)
     }
 
     /// The own settings of each trial: the grid's cross product, then the listed trials, each with every seed
     fn combinations(&self, first_seed: u64) -> Result<Vec<Values>> {
-        let seeds = self.seeds.unwrap_or(1).max(1);
-        let grid = self.grid.iter().map(|axis| axis.values.len());
-        let total = grid.chain([seeds as usize]).try_fold(1_usize, usize::checked_mul);
-        let listed = self.listed.len().checked_mul(seeds as usize);
-        if total.zip(listed).and_then(|(a, b)| a.checked_add(b)).is_none_or(|total| total > TRIALS_MAX) {
+        let seeds = self.seeds();
+        let grid = self.grid.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
+        if grid.saturating_add(self.listed.len()).saturating_mul(seeds as usize) > TRIALS_MAX {
             let sizes = self.grid.iter().map(|axis| axis.values.len().to_string()).collect::<Vec<_>>();
             let found = format!("{} values and {seeds} seeds", sizes.join(" × "));
             return Err(refused(&format!("{TRIALS_MAX} trials at most"), found));
         }
         let mut all: Vec<Values> = vec![Vec::new()];
         for axis in &self.grid {
-            let with = |values: &Values| {
-                let values = values.clone();
-                axis.values.iter().map(move |v| [&values[..], &[(axis.setting, v.clone())]].concat())
-            };
-            all = all.iter().flat_map(with).collect();
+            all = product(&all, axis.setting, &axis.values);
         }
         if self.grid.is_empty() && !self.listed.is_empty() {
             all.clear();
@@ -158,13 +145,10 @@ impl Draft {
         if seeds == 1 {
             return Ok(all);
         }
+        let seeds: Vec<_> = (0..i64::from(seeds)).map(|k| Value::Integer(first_seed as i64 + k)).collect();
         let seeded = |values: Values| {
             let own = values.iter().any(|(setting, _)| *setting == seed_setting());
-            let seed = move |k: u32| (seed_setting(), Value::Integer((first_seed + u64::from(k)) as i64));
-            (0..if own { 1 } else { seeds }).map(move |k| {
-                let seed = (!own).then(|| seed(k));
-                values.iter().cloned().chain(seed).collect()
-            })
+            if own { vec![values] } else { product(&[values], seed_setting(), &seeds) }
         };
         Ok(all.into_iter().flat_map(seeded).collect())
     }
@@ -181,15 +165,15 @@ impl Draft {
                 table.remove(axis.decides());
             }
         }
-        table.insert("seeds".to_owned(), Value::Integer(self.seeds.unwrap_or(1).max(1).into()));
-        let pairs = |values: &Values| values.iter().map(|(p, v)| (p.name.to_owned(), v.clone())).collect();
+        table.insert("seeds".to_owned(), Value::Integer(self.seeds().into()));
         let axis = |axis: &Axis| (axis.setting.name.to_owned(), Value::Array(axis.values.clone()));
         if !self.grid.is_empty() {
             table.insert("grid".to_owned(), Value::Table(self.grid.iter().map(axis).collect()));
         }
         if !self.listed.is_empty() {
-            let listed = self.listed.iter().map(|values| Value::Table(pairs(values))).collect();
-            table.insert("trial".to_owned(), Value::Array(listed));
+            let own = |(setting, value): &(&Setting, Value)| (setting.name.to_owned(), value.clone());
+            let trial = |values: &Values| Value::Table(values.iter().map(own).collect());
+            table.insert("trial".to_owned(), Value::Array(self.listed.iter().map(trial).collect()));
         }
         toml::to_string(&table).map_err(|e| Error::Text { path: "plan.toml".into(), problem: e.to_string() })
     }
@@ -203,20 +187,11 @@ impl Plan {
         format!("sweep-{axes}-{}", &self.hash[..8])
     }
 
-    /// Whether any trial has a validation split
-    pub fn has_validation(&self) -> bool {
-        self.trials.iter().any(|trial| trial.config.val_split > 0.0)
-    }
-
     /// The text of a plan file; its first line shows how to run it
     pub fn file(&self, path: &Path) -> String {
-        let version = env!("CARGO_PKG_VERSION");
-        format!(
-            "# chainrule {version}, plan {}; run with: chainrule sweep --plan {}\n{}",
-            self.hash,
-            path.display(),
-            self.text
-        )
+        let (version, Self { hash, text, .. }) = (env!("CARGO_PKG_VERSION"), self);
+        let path = quoted(&path.to_string_lossy());
+        format!("# chainrule {version}, plan {hash}; run with: chainrule sweep --plan {path}\n{text}")
     }
 }
 
@@ -233,18 +208,13 @@ fn all_differ(trials: &[Trial], file: Option<&Path>) -> Result<()> {
         if let Some(first) = known.insert(trial.config.to_toml()?, trial) {
             let shown = |trial: &Trial| format!("{} ({})", trial.id, trial.label());
             let (first, second) = (shown(first), shown(trial));
-            return Err(match file {
-                Some(path) => Error::Text {
-                    path: path.to_owned(),
-                    problem: format!(
-                        "trials {first} and {second} have the same settings and seed; remove one or give it another seed"
-                    ),
-                },
-                None => refused(
-                    "trials that differ in a setting or in the seed; remove one or give it another seed",
-                    format!("{first} and {second}, which are equal"),
-                ),
-            });
+            let remedy = "remove one or give it another seed";
+            let Some(path) = file else {
+                let expected = format!("trials that differ in a setting or in the seed; {remedy}");
+                return Err(refused(&expected, format!("{first} and {second}, which are equal")));
+            };
+            let problem = format!("trials {first} and {second} have the same settings and seed; {remedy}");
+            return Err(Error::Text { path: path.to_owned(), problem });
         }
     }
     Ok(())
@@ -267,16 +237,14 @@ fn refused(expected: &str, found: String) -> Error {
 
 /// Resolves the settings of a trial: its own values over those that all share
 fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
-    let own = |name: &str| values.iter().find(|(setting, _)| setting.name == name).map(|(_, value)| value);
-    let number = |name: &str| own(name).and_then(Value::as_integer);
-    let table: Table = values
-        .iter()
-        .filter(|(setting, _)| !SHORT_FORMS.contains(setting))
-        .map(|(setting, value)| (setting.name.to_owned(), value.clone()))
-        .collect();
-    let found = values.iter().map(|(p, v)| format!("{}={}", p.name, text(v))).collect::<Vec<_>>().join(" ");
-    let mut settings = Settings::from_table(table, "").map_err(|problem| refused(&problem, found))?;
-    let (width, depth) = (number("hidden_dim"), number("num_layers"));
+    let (mut settings, mut width, mut depth) = (Settings::default(), None, None);
+    for (setting, value) in values {
+        match setting.name {
+            "hidden_dim" => width = value.as_integer(),
+            "num_layers" => depth = value.as_integer(),
+            name => settings = settings.with(name, value.clone()),
+        }
+    }
     if width.is_some() || depth.is_some() {
         let (width, depth) = (width.unwrap_or(STANDARD_WIDTH), depth.unwrap_or(1));
         if !(0..=1000).contains(&depth) {
@@ -290,6 +258,15 @@ fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
     // Trials run side by side, so one thread for each is fastest.
     config.threads = config.threads.or(Some(1));
     Ok(config)
+}
+
+/// All lists in `all`, each with every one of `values` for `setting`
+fn product(all: &[Values], setting: &'static Setting, values: &[Value]) -> Vec<Values> {
+    let mut product = Vec::new();
+    for own in all {
+        product.extend(values.iter().map(|value| [&own[..], &[(setting, value.clone())]].concat()));
+    }
+    product
 }
 
 /// Fowler, Noll and Vo's 64-bit hash (FNV-1a), which distinguishes plans but does not protect them

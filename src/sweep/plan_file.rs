@@ -15,10 +15,8 @@ impl Draft {
     /// # Errors
     /// If it can't be read, is not TOML, or has a key or value that a plan can't have.
     pub fn from_toml(path: &Path) -> Result<Self> {
-        match parse(&read(path)?) {
-            Ok(draft) => Ok(Self { file: Some(path.to_owned()), ..draft }),
-            Err(problem) => Err(Error::Text { path: path.to_owned(), problem }),
-        }
+        let draft = parse(&read(path)?).map_err(|problem| Error::Text { path: path.to_owned(), problem })?;
+        Ok(Self { file: Some(path.to_owned()), ..draft })
     }
 }
 
@@ -28,22 +26,24 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
     let mut base = Table::new();
     for (key, value) in table {
         match (key.as_str(), value) {
-            ("grid", Value::Table(grid)) => draft.grid = axes(&grid)?,
-            ("seeds", Value::Integer(n)) => {
-                let count = u32::try_from(n).ok().filter(|&n| n > 0);
-                draft.seeds = Some(count.ok_or_else(|| format!("seeds is {n}, expected 1 or more"))?);
+            ("grid", Value::Table(grid)) => {
+                for (name, values) in &grid {
+                    let setting = axis::named(name).map_err(|e| format!("[grid]: {e}"))?;
+                    draft.grid.push(Axis::from_toml(setting, values).map_err(|e| format!("[grid] {e}"))?);
+                }
+            }
+            ("seeds", value) => {
+                let count = value.as_integer().and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0);
+                let problem = || format!("seeds is {value}, expected a whole number, 1 or more");
+                draft.seeds = Some(count.ok_or_else(problem)?);
             }
             ("trial", Value::Array(trials)) => {
-                draft.listed = trials
-                    .iter()
-                    .enumerate()
-                    .map(|(i, t)| listed(i + 1, t))
-                    .collect::<std::result::Result<_, _>>()?;
+                let trials = (1..).zip(&trials).map(|(number, trial)| listed(number, trial));
+                draft.listed = trials.collect::<std::result::Result<_, _>>()?;
             }
             ("grid", _) => {
                 return Err("`grid` is not a table, expected [grid] with one line for each axis".to_owned());
             }
-            ("seeds", value) => return Err(format!("seeds is {value}, expected a whole number")),
             ("trial", _) => return Err("`trial` is not a list of tables, expected [[trial]]".to_owned()),
             (_, value) => {
                 base.insert(key, value);
@@ -52,14 +52,6 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
     }
     draft.base = Settings::from_table(base, text)?;
     Ok(draft)
-}
-
-fn axes(grid: &Table) -> std::result::Result<Vec<Axis>, String> {
-    let axis = |(name, values): (&String, &Value)| {
-        let setting = axis::named(name).map_err(|e| format!("[grid]: {e}"))?;
-        Axis::from_toml(setting, values).map_err(|e| format!("[grid] {e}"))
-    };
-    grid.iter().map(axis).collect()
 }
 
 /// Reads the listed trial `number`, counted from 1
@@ -89,7 +81,7 @@ mod tests {
     fn a_plan_reads_back_to_the_same_from_what_is_written() {
         let plan = parse(PLAN).unwrap().resolve().unwrap();
         assert_eq!(plan.trials.len(), 2 * 3 * 2 * 2 + 2 + 1);
-        let again = parse(&plan.file(Path::new("p/plan.toml"))).unwrap().resolve().unwrap();
+        let again = parse(&plan.file(Path::new("p\nq/plan.toml"))).unwrap().resolve().unwrap();
         assert_eq!((&again.text, &again.hash), (&plan.text, &plan.hash));
         let labels = |plan: &super::super::Plan| plan.trials.iter().map(|t| t.label()).collect::<Vec<_>>();
         assert_eq!(labels(&again), labels(&plan));

@@ -1,20 +1,20 @@
 //! The runner: trains the trials of a plan side by side
 
 use std::any::Any;
-use std::error::Error as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::dataset_cache::DatasetCache;
-use super::folder::{self, Folder};
+use super::folder::{self, Files};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
-use super::trial_rows::{SweepTables, TableAppender};
+use super::trial_rows::{SweepTables, append};
 use crate::error::{Error, Result};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
+use crate::tables::reader::Table;
 use crate::tables::{RunResult, Status, SummaryRow};
 use crate::train::run::{self, Reporter, Request};
 use crate::train::run_files::record_failure;
@@ -90,75 +90,61 @@ pub fn run(
     let mine: Vec<&Trial> = plan.trials.iter().filter(mine).collect();
     let cache = DatasetCache::new(&mine);
     // If all trials use the same data, a problem with the data ends the sweep.
-    if let (1, Some(first)) = (cache.len(), mine.first()) {
+    if let Some((first, rest)) = mine.split_first()
+        && rest.iter().all(|trial| trial.config.data == first.config.data)
+    {
         cache.get(first)?;
     }
-    let folder = Folder::open(sweep, plan, options.shard, options.resume, &options.how_to_resume)?;
+    let (files, _lock) = folder::open(sweep, plan, options.shard, options.resume, &options.how_to_resume)?;
     let tables = SweepTables::new(plan);
-    let todo = todo(&tables, &mine, sweep, options)?;
-    tables.rebuild(&folder.files, sweep, mine.iter().copied())?;
+    let sweeper =
+        Sweeper { sweep, tables: &tables, cache, files: Mutex::new(&files), options, observer, stop };
+    let todo = sweeper.todo(&mine)?;
+    tables.rebuild(&files, sweep, &mine)?;
     observer.started(mine.len(), mine.len() - todo.len());
-    let sweeper = Sweeper {
-        sweep,
-        tables: &tables,
-        cache,
-        appender: Mutex::new(TableAppender::open(&folder.files)?),
-        fail_fast: options.fail_fast,
-        plots: options.plots,
-        observer,
-        stop,
-    };
-    let begun = sweeper.work(&todo, options.jobs)?;
+    let begun = sweeper.work(&todo)?;
     drop(sweeper);
-    tables.rebuild(&folder.files, sweep, mine.iter().copied())?;
-    let analysis = Analysis::read(&folder.files.runs)?;
+    tables.rebuild(&files, sweep, &mine)?;
+    let analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
     // A sweep that was stopped is drawn, too: otherwise old pictures would remain beside new tables.
     let drawn = if options.shard.is_none() { folder_pictures::redraw(sweep)? } else { Vec::new() };
     Ok(Ended { analysis, left: todo.len() - begun, drawn })
-}
-
-/// Returns the trials to run, in order, and removes their unfinished folders
-fn todo<'t>(
-    tables: &SweepTables,
-    mine: &[&'t Trial],
-    sweep: &Path,
-    options: &Options,
-) -> Result<Vec<&'t Trial>> {
-    if options.resume && options.shard.is_none() {
-        folder::remove_unfinished(sweep)?;
-    }
-    let mut todo = Vec::new();
-    for trial in mine {
-        let kept = match tables.read(trial, sweep)? {
-            Some(rows) => match rows.status {
-                Status::Ok => true,
-                Status::Diverged | Status::Failed => !options.retry_failed,
-                Status::Interrupted => false,
-            },
-            None => false,
-        };
-        if !kept {
-            folder::clear(sweep, trial)?;
-            todo.push(*trial);
-        }
-    }
-    Ok(todo)
 }
 
 struct Sweeper<'a> {
     sweep: &'a Path,
     tables: &'a SweepTables,
     cache: DatasetCache,
-    appender: Mutex<TableAppender>,
-    fail_fast: bool,
-    plots: Plots,
+    /// Locked while a trial's rows are appended
+    files: Mutex<&'a Files>,
+    options: &'a Options,
     observer: &'a dyn Observer,
     stop: &'a AtomicBool,
 }
 
 impl Sweeper<'_> {
-    /// Runs the trials on `jobs` threads; returns how many were begun
-    fn work(&self, todo: &[&Trial], jobs: usize) -> Result<usize> {
+    /// Returns the trials to run, in order, and removes their unfinished folders
+    fn todo<'t>(&self, mine: &[&'t Trial]) -> Result<Vec<&'t Trial>> {
+        if self.options.resume && self.options.shard.is_none() {
+            folder::remove_unfinished(self.sweep)?;
+        }
+        let mut todo = Vec::new();
+        for trial in mine {
+            let kept = self.tables.read(trial, self.sweep)?.is_some_and(|rows| match rows.status {
+                Status::Ok => true,
+                Status::Diverged | Status::Failed => !self.options.retry_failed,
+                Status::Interrupted => false,
+            });
+            if !kept {
+                folder::clear(self.sweep, trial)?;
+                todo.push(*trial);
+            }
+        }
+        Ok(todo)
+    }
+
+    /// Runs the trials, each on one of [`Options::jobs`] threads; returns how many were begun
+    fn work(&self, todo: &[&Trial]) -> Result<usize> {
         let next = AtomicUsize::new(0);
         let worker = || -> Result<()> {
             while !self.stop.load(Ordering::Relaxed) {
@@ -172,15 +158,13 @@ impl Sweeper<'_> {
             }
             Ok(())
         };
-        let results: Vec<Result<()>> = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let threads: Vec<_> =
-                (0..jobs.clamp(1, todo.len().max(1))).map(|_| scope.spawn(worker)).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            threads.into_iter().map(join).collect()
-        });
-        results.into_iter().collect::<Result<()>>()?;
+                (0..self.options.jobs.min(todo.len())).map(|_| scope.spawn(worker)).collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        })?;
         Ok(next.into_inner().min(todo.len()))
     }
 
@@ -195,12 +179,15 @@ impl Sweeper<'_> {
             Some(summary) if written => summary,
             _ => record_failure(&trial.config, self.sweep, &trial.id)?,
         };
-        let rows = self.tables.rows(trial, self.sweep, &summary)?;
-        self.appender.lock().unwrap_or_else(PoisonError::into_inner).push(&rows)?;
-        if self.fail_fast && matches!(rows.status, Status::Failed | Status::Diverged) {
+        if let Some(rows) = self.tables.read(trial, self.sweep)? {
+            let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            append(&files, &rows)?;
+        }
+        let status = summary.result.status;
+        if self.options.fail_fast && matches!(status, Status::Failed | Status::Diverged) {
             self.stop.store(true, Ordering::Relaxed);
         }
-        if rows.status == Status::Diverged && problem.is_none() {
+        if status == Status::Diverged && problem.is_none() {
             problem = Some("the loss is not finite, or above 100,000 nats".to_owned());
         }
         self.observer.ended(trial, &summary.result, problem.as_deref());
@@ -217,7 +204,7 @@ impl Sweeper<'_> {
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
             *summary = Some(outcome.summary);
-            let drawn = match self.plots {
+            let drawn = match self.options.plots {
                 Plots::Sweep => Ok(Vec::new()),
                 Plots::Each => folder_pictures::redraw(&outcome.folder),
             };
@@ -229,16 +216,12 @@ impl Sweeper<'_> {
 
 /// The text of an error and its sources
 fn chain(error: &Error) -> String {
-    let (mut text, mut source) = (error.to_string(), error.source());
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
+    let errors = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The message of a panic
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref().map(String::as_str)).unwrap_or("without a message")
 }

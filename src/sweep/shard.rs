@@ -31,29 +31,23 @@ impl Shard {
     /// If the variables are not numbers, or the array's ids do not ascend by one step.
     pub fn from_slurm(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
         const ID: &str = "SLURM_ARRAY_TASK_ID";
-        let number = |name: &'static str, default: Option<usize>| match variable(name) {
-            Some(text) => text.trim().parse().map(Some).map_err(|_| Error::Setting {
-                name,
-                expected: "a whole number".to_owned(),
-                found: text,
-            }),
-            None => Ok(default),
+        let refused = |name, expected: String, found| Error::Setting { name, expected, found };
+        let number = |name: &'static str| {
+            let parse = |text: String| {
+                text.trim().parse::<usize>().map_err(|_| refused(name, "a whole number".to_owned(), text))
+            };
+            variable(name).map(parse).transpose()
         };
-        let (Some(id), Some(count)) = (number(ID, None)?, number("SLURM_ARRAY_TASK_COUNT", None)?) else {
+        let (Some(id), Some(count)) = (number(ID)?, number("SLURM_ARRAY_TASK_COUNT")?) else {
             return Ok(None);
         };
-        let first = number("SLURM_ARRAY_TASK_MIN", Some(0))?.unwrap_or(0);
-        let step = number("SLURM_ARRAY_TASK_STEP", Some(1))?.unwrap_or(1).max(1);
+        let first = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0);
+        let step = number("SLURM_ARRAY_TASK_STEP")?.unwrap_or(1).max(1);
         let index = id.checked_sub(first).filter(|offset| offset % step == 0).map(|offset| offset / step);
         let shard = index.filter(|&index| index < count).map(|index| Self { index, count });
-        let expected = || {
-            format!("one of {count} ids from {first} in steps of {step}; for other arrays use --shard i/n")
-        };
-        shard.map(Some).ok_or_else(|| Error::Setting {
-            name: ID,
-            expected: expected(),
-            found: id.to_string(),
-        })
+        let expected =
+            format!("one of {count} ids from {first} in steps of {step}; for other arrays use --shard i/n");
+        shard.map(Some).ok_or_else(|| refused(ID, expected, id.to_string()))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The rows of trials in the `runs.csv` and `epochs.csv` of a sweep, copied from the trials' folders
 
-use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use toml::Value;
@@ -11,8 +10,8 @@ use super::plan::{Plan, Trial};
 use crate::config::{CsvDialect, Setting, text};
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::replace_atomically;
-use crate::tables::reader::Table;
-use crate::tables::{Cell, Columns, EpochRow, Row, Status, SummaryRow, append_whole};
+use crate::tables::reader::{Table, TableRow};
+use crate::tables::{Cell, Columns, EpochRow, Status, SummaryRow, append_whole};
 
 /// The columns of both tables, fixed by the plan
 #[derive(Clone, Debug)]
@@ -35,92 +34,53 @@ pub struct TrialRows {
 impl SweepTables {
     /// The tables of `plan`
     pub fn new(plan: &Plan) -> Self {
-        let names = || plan.varied.iter().map(|setting| setting.name.to_owned());
-        let (runs, epochs) = (Columns::of::<SummaryRow>(), EpochRow::columns(plan.has_validation()));
-        let end = runs.names().len();
+        let varied = plan.varied.clone();
+        let names: Vec<String> = ["trial"]
+            .into_iter()
+            .chain(varied.iter().map(|setting| setting.name))
+            .map(str::to_owned)
+            .collect();
+        let has_validation = plan.trials.iter().any(|trial| trial.config.val_split > 0.0);
+        let (runs, epochs) = (Columns::of::<SummaryRow>(), EpochRow::columns(has_validation));
         let dialect = plan.trials.first().map_or(CsvDialect::default(), |trial| trial.config.csv_dialect);
-        Self {
-            runs: runs.with(end, std::iter::once("trial".to_owned()).chain(names())),
-            epochs: epochs.with(1, std::iter::once("trial".to_owned()).chain(names())),
-            varied: plan.varied.clone(),
-            dialect,
-        }
+        let end = runs.names().len();
+        Self { runs: runs.with(end, names.clone()), epochs: epochs.with(1, names), varied, dialect }
     }
 
-    /// The lines of a trial, from its files; `None` if it has no summary yet
-    ///
-    /// # Errors
-    /// If the files can't be read or understood.
+    /// Reads the lines of a trial from its files; `None` if it has no summary yet
     pub fn read(&self, trial: &Trial, sweep: &Path) -> Result<Option<TrialRows>> {
-        let path = sweep.join(&trial.id).join("summary.csv");
+        let folder = sweep.join(&trial.id);
+        let path = folder.join("summary.csv");
         if !path.exists() {
             return Ok(None);
         }
-        let summary = Table::read(&path)?;
+        let (summary, epochs) = (Table::read(&path)?, Table::read(&folder.join("epochs.csv"))?);
         let Some(run) = summary.rows().next() else {
             let problem = "line 2: expected one row, found none".to_owned();
             return Err(Error::Text { path, problem });
         };
-        let status = run.status(summary.need("status")?)?;
-        let cell = |name: &str| Some(verbatim(run.verbatim(summary.column(name)?)));
-        self.lines(trial, sweep, status, cell).map(Some)
-    }
-
-    /// The lines of a trial that has just ended, from its summary and its `epochs.csv`
-    ///
-    /// # Errors
-    /// If `epochs.csv` can't be read or understood.
-    pub fn rows(&self, trial: &Trial, sweep: &Path, summary: &SummaryRow) -> Result<TrialRows> {
-        let cells: HashMap<String, Cell> = SummaryRow::header().into_iter().zip(summary.cells()).collect();
-        self.lines(trial, sweep, summary.result.status, |name| cells.get(name).cloned())
-    }
-
-    /// * `summary`: returns the cell in a column of the trial's `summary.csv`, if it has that column
-    fn lines(
-        &self,
-        trial: &Trial,
-        sweep: &Path,
-        status: Status,
-        summary: impl Fn(&str) -> Option<Cell>,
-    ) -> Result<TrialRows> {
-        let epochs = Table::read(&sweep.join(&trial.id).join("epochs.csv"))?;
-        let varied = |name: &str| self.varied.iter().copied().find(|setting| setting.name == name);
         // The plan fills the columns that the run's own files lack.
-        let own = |name: &str| match varied(name) {
-            _ if name == "trial" => Cell::Text(trial.id.clone()),
+        let planned = |name: &str| match self.varied.iter().find(|setting| setting.name == name) {
             Some(setting) => trial.value(setting).map_or(Cell::Empty, cell),
+            None if name == "trial" => Cell::Text(trial.id.clone()),
             None => Cell::Empty,
         };
-        let in_summary = |name: &str| summary(name).unwrap_or_else(|| own(name));
-        let in_epochs = |name: &str| match epochs.column(name) {
-            Some(column) => Err(column),
-            None if varied(name).is_some() => Ok(in_summary(name)),
-            None => Ok(own(name)),
+        let copy = |row: TableRow<'_>, column| Cell::Verbatim(row.verbatim(column).to_owned());
+        let of_run =
+            |name: &str| summary.column(name).map_or_else(|| planned(name), |column| copy(run, column));
+        let line = |row| {
+            let of_epoch = |name: &str| epochs.column(name).map_or_else(|| of_run(name), |i| copy(row, i));
+            self.dialect.line(self.epochs.line(of_epoch))
         };
-        // A cell that is the same in all lines, or the column that it is copied from
-        let cells: Vec<std::result::Result<Cell, usize>> =
-            self.epochs.names().iter().map(|name| in_epochs(name)).collect();
-        let epoch_lines = epochs.rows().flat_map(|row| {
-            let copied = |&column: &usize| verbatim(row.verbatim(column));
-            self.dialect.line(cells.iter().map(|cell| cell.as_ref().map_or_else(copied, Cell::clone)))
-        });
-        Ok(TrialRows {
-            status,
-            runs: self.dialect.line(self.runs.line(in_summary)),
-            epochs: epoch_lines.collect(),
-        })
+        Ok(Some(TrialRows {
+            status: run.status(summary.need("status")?)?,
+            runs: self.dialect.line(self.runs.line(of_run)),
+            epochs: epochs.rows().flat_map(line).collect(),
+        }))
     }
 
     /// Writes both tables again, with all trials that have ended, in the order given
-    ///
-    /// # Errors
-    /// If a trial's files can't be understood, or a file can't be written.
-    pub fn rebuild<'t>(
-        &self,
-        files: &Files,
-        sweep: &Path,
-        trials: impl Iterator<Item = &'t Trial>,
-    ) -> Result<()> {
+    pub fn rebuild(&self, files: &Files, sweep: &Path, trials: &[&Trial]) -> Result<()> {
         replace_atomically(&files.epochs, |epochs| {
             replace_atomically(&files.runs, |runs| {
                 let mut write = |runs_line: &[u8], epochs_lines: &[u8]| {
@@ -139,36 +99,14 @@ impl SweepTables {
     }
 }
 
-/// Appends the lines of trials to both tables while other trials are running
-#[derive(Debug)]
-pub struct TableAppender {
-    files: Files,
-    runs: File,
-    epochs: File,
-}
-
-impl TableAppender {
-    /// Opens both tables, which must exist
-    ///
-    /// # Errors
-    /// If a table can't be opened.
-    pub fn open(files: &Files) -> Result<Self> {
-        let open = |path: &Path| OpenOptions::new().append(true).open(path).map_err(Error::writing(path));
-        Ok(Self { runs: open(&files.runs)?, epochs: open(&files.epochs)?, files: files.clone() })
+/// Appends the lines of a trial to both tables, which exist, with a single write a table; a part of a line that a full
+/// disk has cut is removed
+pub fn append(files: &Files, rows: &TrialRows) -> Result<()> {
+    for (path, lines) in [(&files.epochs, &rows.epochs), (&files.runs, &rows.runs)] {
+        let mut file = OpenOptions::new().append(true).open(path).map_err(Error::writing(path))?;
+        append_whole(&mut file, path, lines)?;
     }
-
-    /// Appends the lines of a trial, with a single write a table
-    ///
-    /// # Errors
-    /// If a table can't be written; a part that was written is removed.
-    pub fn push(&mut self, rows: &TrialRows) -> Result<()> {
-        append_whole(&mut self.epochs, &self.files.epochs, &rows.epochs)?;
-        append_whole(&mut self.runs, &self.files.runs, &rows.runs)
-    }
-}
-
-fn verbatim(text: &str) -> Cell {
-    Cell::Verbatim(text.to_owned())
+    Ok(())
 }
 
 fn cell(value: &Value) -> Cell {

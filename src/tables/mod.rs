@@ -28,7 +28,7 @@ pub use writer::CsvWriter;
 macro_rules! schema {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug)]
+        #[derive(Clone, Debug, Default)]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $ty,)*
         }

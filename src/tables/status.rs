@@ -5,9 +5,10 @@ use std::fmt;
 use super::{Cell, ToCell};
 
 /// How a run, or the epoch that a row describes, ended
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Status {
     /// All epochs were done
+    #[default]
     Ok,
     /// The loss was not finite or too large, as [`crate::nn::loss::LossSum::has_diverged`] defines it
     Diverged,

@@ -63,7 +63,9 @@ impl<T: Scalar> Evaluator<T> {
         let batches = rows.len().div_ceil(BATCH_ROWS);
         let threads = rayon::current_num_threads();
         while self.readers.len() < threads.min(batches) {
-            self.readers.push(Reader::new(model, BATCH_ROWS.min(rows.len()), self.engine));
+            let most = BATCH_ROWS.min(rows.len());
+            let (workspace, labels) = (model.forward_workspace(most, self.engine), Vec::with_capacity(most));
+            self.readers.push(Reader { workspace, loss: SoftmaxCrossEntropy::default(), labels });
         }
         let stretch = batches.div_ceil(threads).max(1) * BATCH_ROWS;
         let parts = self.readers.par_iter_mut().zip(rows.par_chunks(stretch)).with_max_len(1);
@@ -84,11 +86,6 @@ struct Reader<T> {
 }
 
 impl<T: Scalar> Reader<T> {
-    fn new(model: &Mlp<T>, rows: usize, engine: Backend) -> Self {
-        let workspace = model.forward_workspace(rows, engine);
-        Self { workspace, loss: SoftmaxCrossEntropy::default(), labels: Vec::with_capacity(rows) }
-    }
-
     /// The loss of each batch, and the counts of all rows
     fn evaluate(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> (Vec<LossSum>, Confusion) {
         let Self { workspace, loss, labels } = self;

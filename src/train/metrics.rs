@@ -53,17 +53,19 @@ impl EpochMetrics {
     pub fn row(&self, run_id: &str, dtype: Dtype) -> EpochRow {
         let diverged = matches!(self.end, EpochEnd::Diverged { .. });
         let train = Some(&self.train).filter(|_| !diverged);
-        let (val, test) = (self.val.as_ref(), self.test.as_ref());
+        let (train_loss, train_accuracy) = loss_and_accuracy(train, dtype);
+        let (val_loss, val_accuracy) = loss_and_accuracy(self.val.as_ref(), dtype);
+        let (test_loss, test_accuracy) = loss_and_accuracy(self.test.as_ref(), dtype);
         EpochRow {
             run_id: run_id.to_owned(),
             epoch: self.epoch,
             learning_rate: self.learning_rate,
-            train_loss: mean_loss(train, dtype),
-            train_accuracy: accuracy(train, dtype),
-            val_loss: mean_loss(val, dtype),
-            val_accuracy: accuracy(val, dtype),
-            test_loss: mean_loss(test, dtype),
-            test_accuracy: accuracy(test, dtype),
+            train_loss,
+            train_accuracy,
+            val_loss,
+            val_accuracy,
+            test_loss,
+            test_accuracy,
             epoch_s: train.map(|_| tables::seconds(self.seconds)),
             samples_per_s: train.and_then(|train| tables::rate(train.rows, self.seconds)),
             status: self.end.status(),
@@ -74,33 +76,14 @@ impl EpochMetrics {
     ///
     /// The validation accuracy decides; without a validation split, the test accuracy does.
     pub fn summarise(&self, result: &mut RunResult, dtype: Dtype) {
-        (result.train_loss, result.train_accuracy) =
-            (mean_loss(Some(&self.train), dtype), accuracy(Some(&self.train), dtype));
-        summarise_evaluation(result, self.val.as_ref(), self.test.as_ref(), dtype);
+        (result.train_loss, result.train_accuracy) = loss_and_accuracy(Some(&self.train), dtype);
+        (result.val_loss, result.val_accuracy) = loss_and_accuracy(self.val.as_ref(), dtype);
+        (result.test_loss, result.test_accuracy) = loss_and_accuracy(self.test.as_ref(), dtype);
         let decides = if self.val.is_some() { result.val_accuracy } else { result.test_accuracy };
         if decides > result.best_accuracy {
             (result.best_epoch, result.best_accuracy) = (Some(self.epoch), decides);
         }
     }
-}
-
-/// Enters an evaluation into the summary of its run
-pub(super) fn summarise_evaluation(
-    result: &mut RunResult,
-    val: Option<&LossSum>,
-    test: Option<&LossSum>,
-    dtype: Dtype,
-) {
-    (result.val_loss, result.val_accuracy) = (mean_loss(val, dtype), accuracy(val, dtype));
-    (result.test_loss, result.test_accuracy) = (mean_loss(test, dtype), accuracy(test, dtype));
-}
-
-/// Removes all metrics but the times from the summary of a run that diverged
-pub(super) fn forget(result: &mut RunResult) {
-    (result.train_loss, result.train_accuracy) = (None, None);
-    (result.val_loss, result.val_accuracy) = (None, None);
-    (result.test_loss, result.test_accuracy) = (None, None);
-    (result.best_epoch, result.best_accuracy) = (None, None);
 }
 
 /// A metric of a run in `dtype`, which is written with the digits of that type
@@ -111,12 +94,10 @@ pub(super) fn metric(value: f64, dtype: Dtype) -> Metric {
     }
 }
 
-fn mean_loss(sum: Option<&LossSum>, dtype: Dtype) -> Option<Metric> {
-    sum.and_then(LossSum::mean_loss).map(|loss| metric(loss, dtype))
-}
-
-fn accuracy(sum: Option<&LossSum>, dtype: Dtype) -> Option<Metric> {
-    sum.and_then(LossSum::accuracy).map(|accuracy| metric(accuracy, dtype))
+/// The mean loss and the accuracy as metrics; `None` where there are no sums
+pub(super) fn loss_and_accuracy(sum: Option<&LossSum>, dtype: Dtype) -> (Option<Metric>, Option<Metric>) {
+    let written = |value| metric(value, dtype);
+    (sum.and_then(LossSum::mean_loss).map(written), sum.and_then(LossSum::accuracy).map(written))
 }
 
 #[cfg(test)]

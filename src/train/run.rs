@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use chainrule_kernels::Scalar;
 
 use super::confusion::Confusion;
-use super::metrics::{self, EpochEnd, EpochMetrics};
+use super::metrics::{EpochEnd, EpochMetrics, loss_and_accuracy};
 use super::run_files::{RunFiles, blank_result, make_folder, now};
 use super::trainer::Trainer;
 use crate::config::{Dtype, TrainConfig};
@@ -41,23 +41,14 @@ pub trait Reporter: Send {
 /// The result of a run
 #[derive(Debug)]
 pub struct Outcome {
-    /// Where it diverged, if it did
-    pub diverged: Option<Divergence>,
+    /// The last epoch, which may have ended early; `None` for a run that failed or has no epochs
+    pub last: Option<EpochMetrics>,
     /// Where its files are
     pub folder: PathBuf,
     /// The row of `summary.csv`, which says how it ended
     pub summary: SummaryRow,
     /// The first error: of a run that failed, or of one whose summary could not be written
     pub error: Option<Error>,
-}
-
-/// Where a run diverged
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Divergence {
-    /// The epoch, counted from 1
-    pub epoch: u32,
-    /// The batch, counted from 1; `None` for the evaluation after the epoch
-    pub batch: Option<usize>,
 }
 
 /// Trains and writes the run's files; draws no picture
@@ -95,14 +86,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         let trainer = Trainer::<T>::new(config, data)?;
         let started_at = now();
         let (run_id, folder) = make_folder(parent, run_id, &started_at)?;
-        let mut result = blank_result(&run_id, started_at);
-        result.parameters = Some(trainer.model().parameter_count());
-        result.train_s = Some(0.0);
-        let used = TrainConfig {
-            data: Some(data.source.clone()),
-            threads: Some(rayon::current_num_threads()),
-            ..config.clone()
-        };
+        let parameters = Some(trainer.model().parameter_count());
+        let result = RunResult { parameters, train_s: Some(0.0), ..blank_result(&run_id, started_at) };
+        let (source, threads) = (Some(data.source.clone()), Some(rayon::current_num_threads()));
+        let used = TrainConfig { data: source, threads, ..config.clone() };
         let files = RunFiles::create(config, &data.classes, folder)?;
         Ok(Self { config, used, trainer, files, result, trained_rows: 0 })
     }
@@ -110,19 +97,16 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn run(mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Outcome> {
         let parameters = self.trainer.model().parameter_count();
         reporter.started(&self.files.folder, parameters, self.trainer.batches());
-        let trained = self.train(reporter, stop);
-        let last = trained.as_ref().map(|last| last.map(|metrics| (metrics.epoch, metrics.end)));
-        self.result.status =
-            last.map_or(Status::Failed, |last| last.map_or(Status::Ok, |(_, end)| end.status()));
-        let diverged = match last {
-            Ok(Some((epoch, EpochEnd::Diverged { batch }))) => Some(Divergence { epoch, batch }),
-            _ => None,
+        let (last, failure) = match self.train(reporter, stop) {
+            Ok(last) => (last, None),
+            Err(error) => (None, Some(error)),
         };
+        let ended = last.map_or(Status::Ok, |last| last.end.status());
+        self.result.status = if failure.is_some() { Status::Failed } else { ended };
         self.result.samples_per_s = tables::rate(self.trained_rows, self.result.train_s.unwrap_or_default());
         let summary = SummaryRow { config: self.used, result: self.result };
         let written = self.files.write_summary(&summary);
-        let error = trained.err().or(written.err());
-        Ok(Outcome { diverged, folder: self.files.folder, summary, error })
+        Ok(Outcome { last, folder: self.files.folder, summary, error: failure.or(written.err()) })
     }
 
     /// Trains all epochs, each with its row and the model after it; returns the last, which may have ended early
@@ -132,7 +116,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         if self.config.epochs == 0 {
             let (test, counts) = self.trainer.evaluate();
             let val = self.trainer.validate();
-            metrics::summarise_evaluation(&mut self.result, val.as_ref(), Some(&test), self.config.dtype);
+            let (result, dtype) = (&mut self.result, self.config.dtype);
+            (result.val_loss, result.val_accuracy) = loss_and_accuracy(val.as_ref(), dtype);
+            (result.test_loss, result.test_accuracy) = loss_and_accuracy(Some(&test), dtype);
             confusion = Some(counts);
         }
         for epoch in 1..=self.config.epochs {
@@ -186,10 +172,13 @@ impl<'a, T: Scalar> Run<'a, T> {
         if !matches!(metrics.end, EpochEnd::Diverged { .. }) {
             files.write_model(trainer.model())?;
         }
-        files.push_epoch(&metrics.row(&result.run_id, config.dtype))?;
+        files.epochs.push(&metrics.row(&result.run_id, config.dtype))?;
         match metrics.end {
             EpochEnd::Done => metrics.summarise(result, config.dtype),
-            EpochEnd::Diverged { .. } => metrics::forget(result),
+            EpochEnd::Diverged { .. } => {
+                let blank = blank_result(&result.run_id, result.started_at.clone());
+                *result = RunResult { parameters: result.parameters, train_s: result.train_s, ..blank };
+            }
             EpochEnd::Interrupted => {}
         }
         Ok(())

@@ -38,20 +38,14 @@ pub(super) struct RunFiles<'a> {
     pub folder: PathBuf,
     config: &'a TrainConfig,
     classes: &'a [String],
-    epochs: CsvWriter,
+    pub epochs: CsvWriter,
 }
 
 impl<'a> RunFiles<'a> {
     /// Writes config.toml and the header of epochs.csv into the run's folder, which exists
     pub fn create(config: &'a TrainConfig, classes: &'a [String], folder: PathBuf) -> Result<Self> {
         write_config(config, &folder)?;
-        let epochs = create_epochs(config, &folder)?;
-        Ok(Self { folder, config, classes, epochs })
-    }
-
-    /// Appends a row to epochs.csv
-    pub fn push_epoch(&mut self, row: &EpochRow) -> Result<()> {
-        self.epochs.push(row)
+        Ok(Self { epochs: create_epochs(config, &folder)?, folder, config, classes })
     }
 
     /// Replaces model.safetensors
@@ -104,9 +98,10 @@ pub fn record_failure(config: &TrainConfig, parent: &Path, run_id: &str) -> Resu
         create_epochs(config, &folder)?;
     }
     let result = RunResult { status: Status::Failed, ..blank_result(run_id, now()) };
-    let threads = config.threads.or(Some(1));
-    let summary = SummaryRow { config: TrainConfig { threads, ..config.clone() }, result };
-    write_atomically(&folder.join(SUMMARY), &to_csv(std::slice::from_ref(&summary), config.csv_dialect))?;
+    let config = TrainConfig { threads: config.threads.or(Some(1)), ..config.clone() };
+    let dialect = config.csv_dialect;
+    let summary = SummaryRow { config, result };
+    write_atomically(&folder.join(SUMMARY), &to_csv(std::slice::from_ref(&summary), dialect))?;
     Ok(summary)
 }
 
@@ -117,23 +112,7 @@ pub(super) fn now() -> String {
 
 /// The result of a run that has just started
 pub(super) fn blank_result(run_id: &str, started_at: String) -> RunResult {
-    RunResult {
-        run_id: run_id.to_owned(),
-        status: Status::Ok,
-        parameters: None,
-        train_loss: None,
-        train_accuracy: None,
-        test_loss: None,
-        test_accuracy: None,
-        best_epoch: None,
-        best_accuracy: None,
-        train_s: None,
-        samples_per_s: None,
-        started_at,
-        version: VERSION,
-        val_loss: None,
-        val_accuracy: None,
-    }
+    RunResult { run_id: run_id.to_owned(), started_at, version: VERSION, ..RunResult::default() }
 }
 
 /// Writes config.toml, from which the run can be repeated
@@ -149,27 +128,18 @@ fn create_epochs(config: &TrainConfig, folder: &Path) -> Result<CsvWriter> {
 }
 
 /// Makes the folder of a new run, named `run_id` or after the time, in `parent`; returns its name and path
-pub(super) fn make_folder(
-    parent: &Path,
-    run_id: Option<&str>,
-    started_at: &str,
-) -> Result<(String, PathBuf)> {
+pub(super) fn make_folder(parent: &Path, run_id: Option<&str>, start: &str) -> Result<(String, PathBuf)> {
     fs::create_dir_all(parent).map_err(Error::writing(parent))?;
-    if let Some(run_id) = run_id {
-        let folder = parent.join(run_id);
-        fs::create_dir(&folder).map_err(Error::writing(&folder))?;
-        return Ok((run_id.to_owned(), folder));
-    }
     // 2026-11-23T23:33:04Z becomes run-20261123-233304; a second run in the same second gets a number at the end.
-    let digits: String = started_at.replace('T', "-").chars().filter(|c| c.is_ascii_digit()).collect();
-    let (date, time) = digits.split_at(digits.len().min(8));
-    for attempt in 1u32.. {
-        let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
-        let run_id = format!("run-{date}-{time}{suffix}");
-        let folder = parent.join(&run_id);
+    let time = start.replace(['-', ':', 'Z'], "").replace('T', "-");
+    let mut name = run_id.map_or_else(|| format!("run-{time}"), str::to_owned);
+    for number in 2.. {
+        let folder = parent.join(&name);
         match fs::create_dir(&folder) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            made => return made.map(|()| (run_id, folder.clone())).map_err(Error::writing(&folder)),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists && run_id.is_none() => {
+                name = format!("run-{time}-{number}");
+            }
+            made => return made.map(|()| (name, folder.clone())).map_err(Error::writing(&folder)),
         }
     }
     unreachable!("a free name is found before the numbers end")

@@ -48,7 +48,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let most = data.test.len().max(val_rows.as_ref().map_or(0, Vec::len));
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, classes));
-        check_memory::<T>(&dims, config.momentum > 0.0, batch_size, evaluation_rows)?;
+        check_memory::<T>(&dims, config.momentum, batch_size, evaluation_rows)?;
         let mut model = Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed);
         Ok(Self {
             data,
@@ -145,19 +145,14 @@ fn divide(config: &TrainConfig, data: &Dataset) -> Result<(Order, Option<Vec<u32
 }
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
-fn check_memory<T: Scalar>(
-    dims: &Dims,
-    momentum: bool,
-    batch_size: usize,
-    evaluation_rows: usize,
-) -> Result<()> {
+fn check_memory<T: Scalar>(dims: &Dims, momentum: f64, batch_size: usize, evaluated: usize) -> Result<()> {
     let parameters = dims.parameters();
     // Weights, as many elements of scratch, and with momentum as many velocities.
-    let copies = if momentum { 3 } else { 2 };
+    let copies = if momentum > 0.0 { 3 } else { 2 };
     // In training, each hidden output has a gradient, and a layer's input and gradients are packed into scratch.
     let widths = dims.0.iter().map(|&width| width as u128);
     let (sum, widest): (u128, u128) = (widths.clone().sum(), widths.max().unwrap_or(0));
-    let (batch, rows) = (batch_size as u128, 2 * batch_size as u128 + evaluation_rows as u128);
+    let (batch, rows) = (batch_size as u128, 2 * batch_size as u128 + evaluated as u128);
     let bytes = (copies * parameters + rows * sum + 3 * batch * widest) * T::BYTES as u128;
     let reserved =
         usize::try_from(bytes).ok().and_then(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).ok());

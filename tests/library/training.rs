@@ -13,7 +13,7 @@ use chainrule::random::{Purpose, Random};
 use chainrule::tables::{Metric, Status};
 use chainrule::train::metrics::EpochEnd;
 use chainrule::train::metrics::EpochMetrics;
-use chainrule::train::run::{self, Divergence, Reporter, Request};
+use chainrule::train::run::{self, Reporter, Request};
 use chainrule::train::run_files::NAMES;
 use chainrule::train::trainer::Trainer;
 
@@ -199,7 +199,8 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
     let request = Request { config: &config, data: &data(7), parent: folder.path(), run_id: Some("bad") };
     let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome.summary.result.status, Status::Diverged);
-    assert!(matches!(outcome.diverged, Some(Divergence { epoch: 1, batch: Some(_) })));
+    let last = outcome.last.map(|last| (last.epoch, last.end));
+    assert!(matches!(last, Some((1, EpochEnd::Diverged { batch: Some(_) }))), "{last:?}");
     let epochs = std::fs::read_to_string(folder.path().join("bad/epochs.csv")).unwrap();
     assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged"));
     let runs = std::fs::read_to_string(folder.path().join("bad/summary.csv")).unwrap();
@@ -223,7 +224,8 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
     let config = config("epochs = 5\nhidden_dims = [5]");
     let request = Request { config: &config, data: &data(7), parent: folder.path(), run_id: Some("cut") };
     let outcome = run::train(&request, &mut StopAfter(&stop), &stop).unwrap();
-    assert_eq!((outcome.summary.result.status, outcome.diverged), (Status::Interrupted, None));
+    let end = outcome.last.map(|last| last.end);
+    assert_eq!((outcome.summary.result.status, end), (Status::Interrupted, Some(EpochEnd::Interrupted)));
     let epochs = std::fs::read_to_string(folder.path().join("cut/epochs.csv")).unwrap();
     let ends: Vec<_> = epochs.lines().filter_map(|line| line.rsplit(',').next()).collect();
     assert_eq!(ends, ["status", "ok", "interrupted"]);

@@ -56,23 +56,29 @@ fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: Backend, zero
 pub fn loops(to: &mut Measurements<'_>) {
     const ROWS: usize = 64;
     let wide = ROWS * 1024;
+    let mut time = |name: String, bytes: usize, call: &mut (dyn FnMut() + Send)| {
+        let median_s = to.effort.in_team(call);
+        to.bytes("loop", name, median_s, bytes);
+    };
     let mut x = wave(ROWS, 1024, 1);
-    let relu_s = to.effort.in_team(|| kernels::Activation::Relu.forward(x.data_mut()));
-    to.bytes("loop", format!("ReLU of {wide} numbers"), relu_s, 8 * wide);
-    let sigmoid_s = to.effort.in_team(|| kernels::Activation::Sigmoid.forward(x.data_mut()));
-    to.bytes("loop", format!("sigmoid of {wide} numbers"), sigmoid_s, 8 * wide);
+    for (f, name) in [(kernels::Activation::Relu, "ReLU"), (kernels::Activation::Sigmoid, "sigmoid")] {
+        time(format!("{name} of {wide} numbers"), 8 * wide, &mut || f.forward(x.data_mut()));
+    }
     let (mut z, mut max, mut log_sum) = (wave(ROWS, 10, 2), vec![0.0; ROWS], vec![0.0; ROWS]);
-    let softmax_s = to.effort.in_team(|| kernels::softmax_rows(z.data_mut(), 10, &mut max, &mut log_sum));
-    to.bytes("loop", format!("softmax of {ROWS} rows of 10"), softmax_s, 8 * 10 * ROWS);
+    time(format!("softmax of {ROWS} rows of 10"), 8 * 10 * ROWS, &mut || {
+        kernels::softmax_rows(z.data_mut(), 10, &mut max, &mut log_sum);
+    });
     let (features, images) = (784, 10_000);
     let bytes: Vec<u8> = (0..images * features).map(|i| (i % 251) as u8).collect();
     let rows: Vec<u32> = (0..ROWS).map(|i| (i * 7919 % images) as u32).collect();
     let mut batch = Matrix::<f32>::zeros(ROWS, features);
-    let gather_s = to.effort.in_team(|| kernels::scale_rows(&bytes, &rows, &[], batch.data_mut(), features));
-    to.bytes("loop", format!("gather {ROWS} images of {features}"), gather_s, 5 * ROWS * features);
+    time(format!("gather {ROWS} images of {features}"), 5 * ROWS * features, &mut || {
+        kernels::scale_rows(&bytes, &rows, &[], batch.data_mut(), features);
+    });
     let (mut w, mut v, g) = (wave(784, 128, 3), Matrix::<f32>::zeros(784, 128), wave(784, 128, 4));
-    let sgd_s = to.effort.in_team(|| kernels::sgd(RULE, w.data_mut(), v.data_mut(), g.data()));
-    to.bytes("loop", "SGD step of 784×128, by itself".to_owned(), sgd_s, 20 * 784 * 128);
+    time("SGD step of 784×128, by itself".to_owned(), 20 * 784 * 128, &mut || {
+        kernels::sgd(RULE, w.data_mut(), v.data_mut(), g.data());
+    });
 }
 
 /// Elements in [−1, 1], the same in every call

@@ -43,62 +43,7 @@ impl Effort {
         memory_bytes: 1 << 20,
         images: (600, 100),
     };
-}
 
-/// The measurements with one number of threads
-pub struct Measurements<'a> {
-    /// How long each takes
-    pub effort: Effort,
-    /// Threads of the current `rayon` pool
-    pub threads: usize,
-    /// GFLOP/s of multiply-adds in registers, once they are measured
-    pub peak: Option<f64>,
-    /// Called with each row
-    pub on_row: &'a mut (dyn FnMut(BenchRow) + Send),
-}
-
-impl Measurements<'_> {
-    fn row(&self, kind: &'static str, name: String, median_s: f64) -> BenchRow {
-        BenchRow {
-            kind,
-            name,
-            threads: self.threads,
-            median_s,
-            gflop_per_s: None,
-            gb_per_s: None,
-            images_per_s: None,
-            fraction_of_peak: None,
-        }
-    }
-
-    /// Reports work of `gflop` · 10⁹ floating-point operations, on `images` images if it is on images
-    pub fn flops(
-        &mut self,
-        kind: &'static str,
-        name: String,
-        median_s: f64,
-        gflop: f64,
-        images: Option<f64>,
-    ) {
-        let rate = gflop / median_s;
-        let row = BenchRow {
-            gflop_per_s: Some(rate),
-            images_per_s: images.map(|images| images / median_s),
-            fraction_of_peak: self.peak.map(|peak| rate / peak),
-            ..self.row(kind, name, median_s)
-        };
-        (self.on_row)(row);
-    }
-
-    /// Reports work that reads and writes `bytes` bytes
-    pub fn bytes(&mut self, kind: &'static str, name: String, median_s: f64, bytes: usize) {
-        let gb_per_s = Some(bytes as f64 / median_s / 1e9);
-        let row = BenchRow { gb_per_s, ..self.row(kind, name, median_s) };
-        (self.on_row)(row);
-    }
-}
-
-impl Effort {
     /// Median time of one call, while the pool's threads wait for its loops, s
     pub fn in_team(self, call: impl FnMut() + Send) -> f64 {
         team::scope(|| self.repeat(call))
@@ -118,6 +63,35 @@ impl Effort {
     /// Median of the samples that `sample` returns
     pub fn median(self, sample: impl FnMut() -> f64) -> f64 {
         median(std::iter::repeat_with(sample).take(self.samples))
+    }
+}
+
+/// The measurements with one number of threads
+pub struct Measurements<'a> {
+    /// How long each takes
+    pub effort: Effort,
+    /// Threads of the current `rayon` pool
+    pub threads: usize,
+    /// GFLOP/s of multiply-adds in registers, once they are measured
+    pub peak: Option<f64>,
+    /// Called with each row
+    pub on_row: &'a mut (dyn FnMut(BenchRow) + Send),
+}
+
+impl Measurements<'_> {
+    /// Reports work of `gflop` · 10⁹ floating-point operations, on `images` images if it is on images
+    pub fn flops(&mut self, kind: &'static str, name: String, s: f64, gflop: f64, images: Option<f64>) {
+        let (threads, median_s, rate) = (self.threads, s, gflop / s);
+        let (gflop_per_s, fraction_of_peak) = (Some(rate), self.peak.map(|peak| rate / peak));
+        let images_per_s = images.map(|images| images / s);
+        let rates = BenchRow { gflop_per_s, fraction_of_peak, images_per_s, ..BenchRow::default() };
+        (self.on_row)(BenchRow { kind, name, threads, median_s, ..rates });
+    }
+
+    /// Reports work that reads and writes `bytes` bytes
+    pub fn bytes(&mut self, kind: &'static str, name: String, median_s: f64, bytes: usize) {
+        let (threads, gb_per_s) = (self.threads, Some(bytes as f64 / median_s / 1e9));
+        (self.on_row)(BenchRow { kind, name, threads, median_s, gb_per_s, ..BenchRow::default() });
     }
 }
 
