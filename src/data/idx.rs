@@ -15,6 +15,7 @@ use std::fs::{self, File, FileType};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use byteorder::{BigEndian, ByteOrder};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::{Error, Result};
@@ -167,7 +168,9 @@ impl<R: Read> Source<'_, R> {
             let problem = format!("truncated header: {} bytes, expected {expected}", self.done);
             return Err(Error::content(self.path, problem));
         }
-        Ok(bytes.as_chunks().0.iter().map(|&number| u32::from_be_bytes(number)).collect())
+        let mut numbers = vec![0; n];
+        BigEndian::read_u32_into(&bytes, &mut numbers);
+        Ok(numbers)
     }
 
     /// Appends `n` bytes to `into`, or fewer if the file ends

@@ -48,7 +48,7 @@ impl<T: Scalar> Mlp<T> {
         let mut layers = Vec::new();
         for pair in dims.windows(2) {
             if !layers.is_empty() {
-                layers.push(Layer::Activation(activation));
+                layers.push(activation.layer());
             }
             layers.push(Layer::Linear(Linear::new(weights(pair[0], pair[1]))));
         }

@@ -1,7 +1,7 @@
 //! Backpropagation against central differences in f64
 
 use chainrule::nn::gradient_check::{Check, TOLERANCE, central_difference, relative_error};
-use chainrule::nn::layers::{Activation, Layer, Linear};
+use chainrule::nn::layers::{Activation, Linear};
 use chainrule::nn::loss::SoftmaxCrossEntropy;
 use chainrule::nn::matrix::Matrix;
 use chainrule_kernels::{self as kernels, DenseKernels};
@@ -87,7 +87,7 @@ fn activation_layers_have_the_right_gradients() {
     let (x, dy) = (wave(5, 7, 1), wave(5, 7, 2));
     assert!(x.data().iter().all(|x| x.abs() > 0.004));
     for activation in [Activation::Relu, Activation::Sigmoid] {
-        let mut layer = Layer::Activation::<f64>(activation);
+        let mut layer = activation.layer::<f64>();
         let (mut y, mut dx, mut engine) = (Matrix::zeros(5, 7), Matrix::zeros(5, 7), DenseKernels::default());
         layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
         layer.backward((&x, &y), &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);

@@ -3,15 +3,19 @@
 //! Layers own parameters and gradients. A workspace owns the inputs and outputs, and lends them to the layers in both
 //! passes. `dz` always means ∂L/∂z and has the shape of `z`.
 //!
-//! To add a layer, add a file here and a variant of [`Layer`]; to add an activation, a variant of [`Activation`].
+//! To add a layer, add a file here and a variant of [`Layer`]; for an activation, also a variant of [`Activation`].
 
-mod activation;
 mod linear;
+mod relu;
+mod sigmoid;
 
-pub use activation::Activation;
 pub use linear::Linear;
 
+use std::fmt;
+
 use chainrule_kernels::{self as kernels, DenseKernels, Scalar};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::Tensor;
@@ -22,8 +26,44 @@ use crate::nn::sgd::Step;
 pub enum Layer<T> {
     /// `Y = X W + 1 bᵀ`
     Linear(Linear<T>),
-    /// `Y = f(X)`, element by element
-    Activation(Activation),
+    /// `y = max(x, 0)`
+    Relu,
+    /// `y = 1 / (1 + e⁻ˣ)`
+    Sigmoid,
+}
+
+/// The kind of layer that follows each linear layer but the last
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// `max(x, 0)`
+    #[default]
+    Relu,
+    /// `1 / (1 + e⁻ˣ)`
+    Sigmoid,
+}
+
+impl Activation {
+    /// A layer that computes this activation
+    pub fn layer<T>(self) -> Layer<T> {
+        match self {
+            Self::Relu => Layer::Relu,
+            Self::Sigmoid => Layer::Sigmoid,
+        }
+    }
+
+    /// Largest magnitude of the initial weights of a layer d_in × d_out in a net with this activation
+    pub fn weight_limit(self, d_in: usize, d_out: usize) -> f64 {
+        match self {
+            Self::Relu => relu::weight_limit(d_in),
+            Self::Sigmoid => sigmoid::weight_limit(d_in, d_out),
+        }
+    }
+
+    /// All names, for messages: `relu or sigmoid`
+    pub fn names() -> String {
+        Self::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    }
 }
 
 impl<T: Scalar> Layer<T> {
@@ -31,40 +71,41 @@ impl<T: Scalar> Layer<T> {
     pub fn output_cols(&self, input_cols: usize) -> usize {
         match self {
             Self::Linear(linear) => linear.w.cols(),
-            Self::Activation(_) => input_cols,
+            Self::Relu | Self::Sigmoid => input_cols,
         }
     }
 
-    /// The kernel with which this layer also computes the layer after it; `None` if they can't be fused
+    /// The kernel with which this layer computes the layer after it, too; `None` if they can't be fused
     pub fn fuse(&self, next: &Self) -> Option<kernels::Activation> {
         match (self, next) {
-            (Self::Linear(_), Self::Activation(activation)) => Some(activation.kernel()),
+            (Self::Linear(_), Self::Relu) => Some(relu::FUSED),
+            (Self::Linear(_), Self::Sigmoid) => Some(sigmoid::FUSED),
             _ => None,
         }
     }
 
     /// Whether the derivative jumps at input 0
     pub fn has_kink(&self) -> bool {
-        matches!(self, Self::Activation(Activation::Relu))
+        matches!(self, Self::Relu)
     }
 
     /// The tensors of the layer, which has index `at` in its model
     pub fn tensors(&self, at: usize) -> Vec<Tensor<&[T]>> {
         match self {
             Self::Linear(linear) => linear.tensors(at),
-            Self::Activation(_) => Vec::new(),
+            Self::Relu | Self::Sigmoid => Vec::new(),
         }
     }
 
-    /// The tensors of the layer, which has index `at` in its model, for writing
+    /// The tensors of the layer, which has index `at` in its model, with their gradients
     pub fn tensors_mut(&mut self, at: usize) -> Vec<Tensor<&mut [T]>> {
         match self {
             Self::Linear(linear) => linear.tensors_mut(at),
-            Self::Activation(_) => Vec::new(),
+            Self::Relu | Self::Sigmoid => Vec::new(),
         }
     }
 
-    /// Computes Y from X; a linear layer applies `f`, the activation that is fused with it
+    /// Computes Y from X; a linear layer applies `f`, the kernel of the layer that is fused with it
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -78,7 +119,8 @@ impl<T: Scalar> Layer<T> {
     ) {
         match self {
             Self::Linear(linear) => linear.forward(x, f, y, engine),
-            Self::Activation(activation) => activation.forward(x, y),
+            Self::Relu => relu::forward(x, y),
+            Self::Sigmoid => sigmoid::forward(x, y),
         }
     }
 
@@ -99,13 +141,21 @@ impl<T: Scalar> Layer<T> {
         step: Option<Step<'_, T>>,
         engine: &mut DenseKernels<T>,
     ) {
-        match (self, dx) {
-            (Self::Linear(linear), dx) => linear.backward(x, dy, dx, step, engine),
-            (Self::Activation(activation), Some((dx, f))) => {
-                activation.backward(y, dy, dx);
-                f.backward(dx.data_mut(), x.data());
-            }
-            (Self::Activation(_), None) => {}
+        let elementwise = match self {
+            Self::Linear(linear) => return linear.backward(x, dy, dx, step, engine),
+            Self::Relu => relu::backward,
+            Self::Sigmoid => sigmoid::backward,
+        };
+        if let Some((dx, f)) = dx {
+            elementwise(y, dy, dx);
+            f.backward(dx.data_mut(), x.data());
         }
+    }
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Every variant has a name, since none is `#[value(skip)]`.
+        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
     }
 }

@@ -1,0 +1,29 @@
+//! Logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`, element by element
+//!
+//! Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 3.10.
+
+use chainrule_kernels::{self as kernels, Scalar};
+
+use crate::nn::matrix::Matrix;
+
+/// The kernel that a linear layer applies to its product; [`forward`] runs the same loop
+pub const FUSED: kernels::Activation = kernels::Activation::Sigmoid;
+
+/// `Y ← 1 / (1 + e⁻ˣ)`
+pub fn forward<T: Scalar>(x: &Matrix<T>, y: &mut Matrix<T>) {
+    y.data_mut().copy_from_slice(x.data());
+    FUSED.forward(y.data_mut());
+}
+
+/// `dX ← dY ∘ Y ∘ (1 − Y)`
+pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &Matrix<T>, dx: &mut Matrix<T>) {
+    dx.data_mut().copy_from_slice(dy.data());
+    FUSED.backward(dx.data_mut(), y.data());
+}
+
+/// Xavier's limit of the initial weights, `√(6 / (d_in + d_out))`
+///
+/// Source: Glorot and Bengio, *Understanding the difficulty of training deep feedforward neural networks* (2010).
+pub fn weight_limit(d_in: usize, d_out: usize) -> f64 {
+    (6.0 / (d_in + d_out) as f64).sqrt()
+}
