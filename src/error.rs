@@ -1,7 +1,11 @@
 //! Errors in files, settings and the system
 
+mod regular_file;
+
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub use regular_file::{kind_name, open_regular};
 
 /// A result with the library's error
 pub type Result<T> = std::result::Result<T, Error>;

@@ -11,14 +11,13 @@
 //!
 //! Sources: LeCun, Cortes, Burges, *The MNIST database of handwritten digits* (file formats); RFC 1952 (gzip).
 
-use std::fs::{self, File, FileType};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use byteorder::{BigEndian, ByteOrder};
 use flate2::bufread::MultiGzDecoder;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, open_regular};
 
 /// The first two bytes of a gzip stream; those of an IDX file are zeros
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -56,12 +55,7 @@ pub struct Idx {
 /// If `path` is not a file that can be read, if the gzip stream is damaged, or if the file is not exactly a
 /// header followed by as many bytes as the header states.
 pub fn read(path: &Path) -> Result<Idx> {
-    // Checked before opening: opening a FIFO waits for its writer, and opening a device may start it.
-    let kind = fs::metadata(path).map_err(Error::reading(path))?.file_type();
-    if !kind.is_file() {
-        return Err(Error::content(path, format!("is a {}, expected a file", name(kind))));
-    }
-    let file = File::open(path).map_err(Error::reading(path))?;
+    let file = open_regular(path)?;
     let len = file.metadata().map_err(Error::reading(path))?.len();
     let mut file = BufReader::with_capacity(BUFFER, file);
     let is_gzip = file.fill_buf().map_err(Error::reading(path))?.starts_with(&GZIP);
@@ -72,22 +66,6 @@ pub fn read(path: &Path) -> Result<Idx> {
     } else {
         Source { path, reader: file, is_gzip, len, done: 0 }.idx()
     }
-}
-
-/// The name, for messages, of a file type that is not a regular file
-fn name(kind: FileType) -> &'static str {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return "FIFO";
-        } else if kind.is_socket() {
-            return "socket";
-        } else if kind.is_block_device() || kind.is_char_device() {
-            return "device";
-        }
-    }
-    if kind.is_dir() { "directory" } else { "special file" }
 }
 
 /// A reader of the unpacked bytes of a file

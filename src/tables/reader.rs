@@ -1,11 +1,12 @@
 //! The reader of all CSV files: either dialect, columns found by name, errors with file, line and column
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::{ErrorKind, StringRecord};
 
 use super::Status;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, open_regular};
 
 /// The number of columns that an error lists by name
 const NAMED: usize = 10;
@@ -35,9 +36,11 @@ impl Table {
     /// Reads the file at `path`
     ///
     /// # Errors
-    /// If it can't be read, is not UTF-8, has no header, has a column twice, or has a line with too few or too many cells.
+    /// If it can't be read, is no regular file, is not UTF-8, has no header, has a column twice, or has a line with too few or too many cells.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::parse(path, &std::fs::read(path).map_err(Error::reading(path))?)
+        let mut bytes = Vec::new();
+        open_regular(path)?.read_to_end(&mut bytes).map_err(Error::reading(path))?;
+        Self::parse(path, &bytes)
     }
 
     /// Parses the bytes of a file; `path` is for messages
