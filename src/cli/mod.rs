@@ -5,6 +5,7 @@ mod format;
 mod gradcheck;
 mod info;
 mod plot;
+mod run_output;
 mod run_progress;
 mod signals;
 mod sweep;

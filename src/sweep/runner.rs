@@ -16,7 +16,7 @@ use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
 use crate::tables::reader::Table;
 use crate::tables::{RunResult, Status, SummaryRow};
-use crate::train::run::{self, Reporter, Request};
+use crate::train::run::{self, Labels, Reporter, Request};
 use crate::train::run_files::record_failure;
 use crate::train::thread_count::pool;
 
@@ -168,6 +168,11 @@ impl Sweeper<'_> {
         Ok(next.into_inner().min(todo.len()))
     }
 
+    /// What the summaries of the trials say about the sweep
+    fn labels(&self) -> Labels<'_> {
+        Labels { sweep_id: self.sweep.file_name().and_then(|name| name.to_str()), ..Labels::default() }
+    }
+
     /// Runs one trial and writes its rows
     fn trial(&self, trial: &Trial) -> Result<()> {
         let mut summary = None;
@@ -177,7 +182,7 @@ impl Sweeper<'_> {
         let written = self.sweep.join(&trial.id).join("summary.csv").exists();
         let summary = match summary {
             Some(summary) if written => summary,
-            _ => record_failure(&trial.config, self.sweep, &trial.id)?,
+            _ => record_failure(&trial.config, self.sweep, &trial.id, self.labels(), problem.as_deref())?,
         };
         if let Some(rows) = self.tables.read(trial, self.sweep)? {
             let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,7 +205,7 @@ impl Sweeper<'_> {
             let data = self.cache.get(trial)?;
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
-            let request = Request { config, data: &data, parent: self.sweep, run_id };
+            let request = Request { config, data: &data, parent: self.sweep, run_id, labels: self.labels() };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
             *summary = Some(outcome.summary);

@@ -71,6 +71,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         &self.model
     }
 
+    /// Number of samples that are trained on, and of those that are held out for validation
+    pub fn samples(&self) -> (usize, usize) {
+        (self.order.len(), self.val_rows.as_ref().map_or(0, Vec::len))
+    }
+
     /// Number of batches in an epoch
     pub fn batches(&self) -> usize {
         self.order.len().div_ceil(self.batch_size)
