@@ -70,7 +70,10 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => DONE.into(),
         Err(error) => {
             note(&format!("error: {error:#}"));
-            let usage = matches!(error.downcast_ref(), Some(chainrule::Error::Setting { .. }));
+            let usage = matches!(
+                error.downcast_ref(),
+                Some(chainrule::Error::Setting { .. } | chainrule::Error::Usage(_))
+            );
             if usage { USAGE.into() } else { FAILED.into() }
         }
     }
