@@ -57,6 +57,10 @@ pub fn main() -> ExitCode {
         note(&format!("error: {error}"));
         return USAGE.into();
     }
+    if let Err(error) = chainrule::train::thread_count::from_env() {
+        note(&format!("error: {error}"));
+        return USAGE.into();
+    }
     let result = match command {
         Command::Train(args) => train::run(&args),
         Command::Sweep(args) => sweep::run(&args),
