@@ -3,7 +3,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::plan::{Draft, Plan, Trial};
+use super::draft::Draft;
+use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::{UNFINISHED, create_atomically};

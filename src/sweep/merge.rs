@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::draft::Draft;
 use super::folder::{Files, lock, plans};
-use super::plan::{Draft, Plan};
+use super::plan::Plan;
 use super::runner::Ended;
 use super::shard::Shard;
 use super::trial_rows::SweepTables;

@@ -7,18 +7,21 @@
 
 mod axis;
 mod dataset_cache;
+mod draft;
 mod estimate;
 mod folder;
 mod merge;
 mod plan;
 mod plan_file;
+mod plan_lines;
 mod runner;
 mod shard;
 mod trial_rows;
 
 pub use axis::Axis;
+pub use draft::{Draft, WIDTH_AND_DEPTH};
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
-pub use plan::{Draft, Plan, Trial};
+pub use plan::{Plan, Trial};
 pub use runner::{Ended, Observer, Options, Plots, run};
 pub use shard::Shard;
