@@ -5,6 +5,7 @@
 //! order of the plan, at the start, at the end and by a merge. A sweep that was killed and resumed, or divided into
 //! shards and merged, therefore ends with the same files.
 
+mod auto_shard;
 mod axis;
 mod dataset_cache;
 mod draft;
@@ -15,9 +16,11 @@ mod plan;
 mod plan_file;
 mod plan_lines;
 mod runner;
+mod scheduler;
 mod shard;
 mod trial_rows;
 
+pub use auto_shard::{Environment, Taken, auto_shard, slurm_shard, submitted_again};
 pub use axis::Axis;
 pub use draft::{Draft, WIDTH_AND_DEPTH};
 pub use estimate::{Estimate, estimate};
