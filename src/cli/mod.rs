@@ -58,6 +58,10 @@ pub fn main() -> ExitCode {
         note(&format!("error: {error}"));
         return USAGE.into();
     }
+    if let Err(error) = chainrule::train::thread_count::from_env() {
+        note(&format!("error: {error}"));
+        return USAGE.into();
+    }
     let result = match command {
         Command::Train(args) => train::run(&args),
         Command::Sweep(args) => sweep::run(&args),
@@ -71,7 +75,10 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => DONE.into(),
         Err(error) => {
             note(&format!("error: {error:#}"));
-            let usage = matches!(error.downcast_ref(), Some(chainrule::Error::Setting { .. }));
+            let usage = matches!(
+                error.downcast_ref(),
+                Some(chainrule::Error::Setting { .. } | chainrule::Error::Usage(_))
+            );
             if usage { USAGE.into() } else { FAILED.into() }
         }
     }

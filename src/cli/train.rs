@@ -13,7 +13,7 @@ use chainrule::train::run::{self, Labels, Outcome, Request};
 use chainrule::train::run_files::{self, NAMES};
 use chainrule::train::run_id;
 use chainrule::train::run_table::{RUNS, append_run};
-use chainrule::train::thread_count::{cores, pool, useful_threads};
+use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
 
 use super::format::percent;
 use super::run_output::{Print, Printer};
@@ -143,6 +143,9 @@ pub fn run(args: &Args) -> Result<u8> {
     let dims = Dims(config.dims(data.features(), data.classes.len()));
     let batch_size = config.batch_size.min(data.train.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
+    if let Some(warning) = warning(threads, machine_cores()).filter(|_| !args.common.quiet) {
+        note(&warning);
+    }
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };
     (config.data, config.threads) = (Some(data.source.clone()), Some(threads));
     let labels = Labels { sweep_id: None, tags: &tags };

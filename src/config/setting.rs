@@ -45,6 +45,9 @@ pub enum Kind {
     Choice(fn() -> Vec<PossibleValue>),
 }
 
+/// Number of characters of a wrong value in messages; a longer one is cut
+const FOUND_MAX: usize = 80;
+
 impl PartialEq for Setting {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -111,7 +114,19 @@ impl Setting {
 
     /// The message for text that is no value of this setting
     pub fn unfit(&self, found: &str) -> String {
-        format!("{}: `{found}`, expected {}", self.name, self.expected())
+        let mut shown: String = found.chars().take(FOUND_MAX).collect();
+        if shown.len() < found.len() {
+            shown += " …";
+        }
+        format!("{}: `{shown}`, expected {}", self.name, self.expected())
+    }
+
+    /// What to type where several values were given in place of one; empty for any other text
+    pub fn axis_hint(&self, text: &str) -> String {
+        let several = text.contains([',', ' ']) || text.contains("..") || text.starts_with("log:");
+        let values = text.split([',', ' ']).filter(|value| !value.is_empty()).collect::<Vec<_>>().join(",");
+        let axis = || format!("; to try several values, type: chainrule sweep --grid {}={values}", self.name);
+        if several && self.sweepable { axis() } else { String::new() }
     }
 
     /// The values of its type, in words

@@ -135,9 +135,11 @@ pub struct TrainConfig {
 /// Settings that only sweeps know: short forms of `hidden_dims`
 pub static SHORT_FORMS: [Setting; 2] = [
     row("hidden_dim", Kind::Integer, "", "N")
-        .help("Width of the hidden layers: one layer, unless num_layers says otherwise"),
+        .help("Width of the hidden layers: one layer, unless num_layers says otherwise")
+        .within((1.0..=10_000_000.0, "1 to 10000000")),
     row("num_layers", Kind::Integer, "", "N")
-        .help("Number of hidden layers, each 128 wide unless hidden_dim says otherwise"),
+        .help("Number of hidden layers, each 128 wide unless hidden_dim says otherwise")
+        .within((0.0..=1000.0, "0 to 1000")),
 ];
 
 /// Finds a setting of a run by its name, with `_` or `-`

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::folder::{Files, lock, plans};
-use super::plan::{Draft, Trial};
+use super::draft::Draft;
+use super::plan::Trial;
 use super::trial_rows::SweepTables;
 use crate::config::CsvDialect;
 use crate::error::Result;

@@ -6,6 +6,7 @@ mod cli;
 mod corruption;
 mod plots;
 mod sweep;
+mod sweep_faults;
 mod tables;
 
 #[path = "../support/idx_files.rs"]
