@@ -2,6 +2,7 @@
 
 pub mod batches;
 mod class_names;
+mod gzip;
 pub mod idx;
 mod idx_folder;
 mod synthetic;

@@ -1,5 +1,6 @@
 //! Dense neural networks: matrix, layers, loss, model, optimizer, gradient check and model file
 
+pub mod class_name;
 pub mod gradient_check;
 pub mod layers;
 pub mod loss;
