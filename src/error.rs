@@ -46,7 +46,7 @@ pub enum Error {
     )]
     NoData {
         /// The first file that is missing
-        file: &'static str,
+        file: String,
         /// The folders that were searched
         places: String,
     },

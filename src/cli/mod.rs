@@ -62,6 +62,13 @@ pub fn main() -> ExitCode {
         note(&format!("error: {error}"));
         return USAGE.into();
     }
+    // `train` makes pools of its own.
+    if !matches!(command, Command::Train(_))
+        && let Err(error) = chainrule::train::default_pool::start_default_pool()
+    {
+        note(&format!("error: {error}"));
+        return FAILED.into();
+    }
     let result = match command {
         Command::Train(args) => train::run(&args),
         Command::Sweep(args) => sweep::run(&args),

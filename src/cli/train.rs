@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use chainrule::config::Settings;
+use chainrule::config::{Settings, TrainConfig};
 use chainrule::data::Dataset;
 use chainrule::plot::folder_pictures;
 use chainrule::tables::{Columns, Metric, NOTE, Status, SummaryRow, check_appendable};
 use chainrule::train::dims::Dims;
+use chainrule::train::divergence::remedy;
 use chainrule::train::metrics::EpochEnd;
 use chainrule::train::run::{self, Labels, Outcome, Request};
 use chainrule::train::run_files::{self, NAMES};
@@ -180,13 +181,14 @@ pub fn run(args: &Args) -> Result<u8> {
         Status::Failed => FAILED,
         Status::Interrupted => SIGNALLED + signals.which(),
         Status::Diverged => {
-            note(&format!("error: {}", diverged(&outcome, config.learning_rate)));
+            note(&format!("error: {}", diverged(&outcome, &config)));
             DIVERGED
         }
     })
 }
 
-fn diverged(outcome: &Outcome, learning_rate: f64) -> String {
+fn diverged(outcome: &Outcome, config: &TrainConfig) -> String {
+    let learning_rate = config.learning_rate;
     let place = match outcome.last.map(|last| (last.epoch, last.end)) {
         Some((epoch, EpochEnd::Diverged { batch: Some(batch) })) => {
             format!(" in epoch {epoch}, at batch {batch},")
@@ -196,7 +198,8 @@ fn diverged(outcome: &Outcome, learning_rate: f64) -> String {
     };
     format!(
         "diverged: the loss is not finite, or above 100,000 nats,{place} learning rate {learning_rate}; \
-         model.safetensors holds the last good weights; try a smaller --learning-rate"
+         model.safetensors holds the last good weights; {}",
+        remedy(config)
     )
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::folder::{Files, lock, plans};
 use super::draft::Draft;
+use super::folder::{Files, lock, plans};
 use super::plan::Trial;
 use super::trial_rows::SweepTables;
 use crate::config::CsvDialect;

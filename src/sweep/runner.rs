@@ -19,6 +19,7 @@ use crate::tables::{RunResult, Status, SummaryRow};
 use crate::train::run::{self, Labels, Reporter, Request};
 use crate::train::run_files::record_failure;
 use crate::train::thread_count::pool;
+use crate::train::trainer::check_side_by_side;
 
 /// Which pictures a sweep draws
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -99,7 +100,8 @@ pub fn run(
     if let Some((first, rest)) = mine.split_first()
         && rest.iter().all(|trial| trial.config.data == first.config.data)
     {
-        cache.get(first)?;
+        let data = cache.get(first)?;
+        check_side_by_side(mine.iter().map(|trial| &trial.config), &data, options.jobs)?;
     }
     let (files, _lock) = folder::open(sweep, plan, options.claim())?;
     let tables = SweepTables::new(plan);

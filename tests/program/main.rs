@@ -4,6 +4,7 @@
 
 mod cli;
 mod corruption;
+mod data;
 mod plots;
 mod sweep;
 mod sweep_faults;

@@ -3,6 +3,7 @@
 //! Every time is a median. Products and epochs count the multiply-adds of matrix products alone, 2 flops each.
 
 mod epochs;
+mod fits;
 mod layers;
 mod machine;
 mod measure;
@@ -74,8 +75,9 @@ impl Bench {
     /// synthetic set's.
     ///
     /// # Errors
-    /// If the set can't be read, or does not fit one of the nets.
+    /// If the set can't be read, does not fit one of the nets, or there is not enough memory.
     pub fn data(&self) -> Result<Vec<Arc<Dataset>>> {
+        fits::check(self)?;
         let Some(source) = &self.data else {
             let made_up = |net| Arc::new(epochs::dataset(net, self.effort.images));
             return Ok(self.nets.iter().map(made_up).collect());
