@@ -2,12 +2,14 @@
 
 mod first_ten;
 mod regular_file;
+mod shown;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use first_ten::first_ten;
 pub use regular_file::{kind_name, open_regular};
+pub use shown::{printable, printable_lines, shell_quoted, shown};
 
 /// A result with the library's error
 pub type Result<T> = std::result::Result<T, Error>;
@@ -17,7 +19,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be opened or read
-    #[error("cannot read {}", .path.display())]
+    #[error("cannot read {}", shown(.path))]
     Read {
         /// The file
         path: PathBuf,
@@ -25,7 +27,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file or folder could not be created or written
-    #[error("cannot write {}", .path.display())]
+    #[error("cannot write {}", shown(.path))]
     Write {
         /// The file
         path: PathBuf,
@@ -33,7 +35,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file is damaged or malformed, or does not fit another file
-    #[error("{}: {problem}", .path.display())]
+    #[error("{}: {}", shown(.path), printable_lines(.problem))]
     Text {
         /// The file
         path: PathBuf,
@@ -42,7 +44,8 @@ pub enum Error {
     },
     /// No folder has the files of a data set
     #[error(
-        "no data set: looked for {file} (plain or .gz) in {places}; get Fashion-MNIST with scripts/get-data.sh, name a folder with --data DIR, or use --data synthetic"
+        "no data set: looked for {file} (plain or .gz) in {places}; get Fashion-MNIST with scripts/get-data.sh, name a folder with --data DIR, or use --data synthetic",
+        places = printable(.places)
     )]
     NoData {
         /// The first file that is missing
@@ -51,7 +54,7 @@ pub enum Error {
         places: String,
     },
     /// A gzip stream is damaged
-    #[error("{}: damaged gzip stream after {after} unpacked bytes", .path.display())]
+    #[error("{}: damaged gzip stream after {after} unpacked bytes", shown(.path))]
     Gzip {
         /// The file
         path: PathBuf,
@@ -61,7 +64,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A setting is outside its range
-    #[error("{} is {found}, expected {expected}", .name.replace('_', "-"))]
+    #[error("{} is {}, expected {expected}", .name.replace('_', "-"), printable(.found))]
     Setting {
         /// The setting's name, as on the command line
         name: &'static str,
@@ -87,7 +90,7 @@ pub enum Error {
         problem: String,
     },
     /// A picture could not be drawn
-    #[error("cannot draw {}: {problem}", .path.display())]
+    #[error("cannot draw {}: {problem}", shown(.path))]
     Plot {
         /// The picture
         path: PathBuf,

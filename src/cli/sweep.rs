@@ -8,9 +8,8 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use chainrule::config::text;
-use chainrule::error::first_ten;
+use chainrule::error::{first_ten, shell_quoted};
 use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
-use chainrule::report::train_command::quoted;
 use chainrule::sweep::{
     self, Axis, Draft, Ended, Environment, Estimate, Options, Plan, Plots, Shard, Taken, Trial,
     WIDTH_AND_DEPTH,
@@ -324,9 +323,10 @@ fn how_to_resume(
 ) -> String {
     let plan = shard.map_or_else(String::new, Shard::file_prefix) + "plan.toml";
     let mut command = format!(
-        "chainrule sweep --plan {} --out {} --sweep-id {sweep_id}",
-        quoted(&folder.join(plan).to_string_lossy()),
-        quoted(&out.to_string_lossy())
+        "chainrule sweep --plan {} --out {} --sweep-id {}",
+        shell_quoted(folder.join(plan)),
+        shell_quoted(out),
+        shell_quoted(sweep_id)
     );
     let flags = [
         shard.map(|shard| format!("--shard {shard}")),
@@ -403,10 +403,7 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let files: Vec<String> = tables.into_iter().chain(drawn).collect();
     note(&format!("files in {}: {}", folder.display(), files.join(", ")));
     if shard.is_some() {
-        note(&format!(
-            "when all shards have ended: chainrule sweep merge {}",
-            quoted(&folder.to_string_lossy())
-        ));
+        note(&format!("when all shards have ended: chainrule sweep merge {}", shell_quoted(folder)));
     }
 }
 

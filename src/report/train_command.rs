@@ -1,6 +1,7 @@
 //! The command line that repeats a trial
 
 use crate::config::{Kind, SETTINGS};
+use crate::error::shell_quoted;
 use crate::report::analysis::ObservedRun;
 
 /// The command that trains as `trial` was trained, with all settings that are not the defaults, seed and data
@@ -16,39 +17,8 @@ pub fn train_command(trial: &ObservedRun) -> String {
         }
         command += &match setting.kind {
             Kind::Switch if value == "true" => format!(" --{}", setting.flag()),
-            _ => format!(" --{} {}", setting.flag(), quoted(value)),
+            _ => format!(" --{} {}", setting.flag(), shell_quoted(value)),
         };
     }
     command
-}
-
-/// Quotes a word for the shell
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,+-@%".contains(c);
-    if word.chars().all(plain) {
-        return word.to_owned();
-    }
-    if !word.contains(char::is_control) {
-        return format!("'{}'", word.replace('\'', r"'\''"));
-    }
-    let escaped = |c: char| match c {
-        '\'' | '\\' => format!("\\{c}"),
-        c if c.is_control() => c.to_string().bytes().map(|byte| format!("\\x{byte:02x}")).collect(),
-        c => c.to_string(),
-    };
-    format!("$'{}'", word.chars().map(escaped).collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_the_shell() {
-        for (word, quoted_word) in
-            [("a/b", "a/b"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("a\nb'", r"$'a\x0ab\''")]
-        {
-            assert_eq!(quoted(word), quoted_word);
-        }
-    }
 }

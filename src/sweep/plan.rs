@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Value;
 
 use crate::config::{Setting, TrainConfig, text};
-use crate::report::train_command::quoted;
+use crate::error::shell_quoted;
 
 /// The settings that a trial has of its own, with their values
 pub type Values = Vec<(&'static Setting, Value)>;
@@ -60,7 +60,7 @@ impl Plan {
     /// The text of a plan file; its first line shows how to run it
     pub fn file(&self, path: &Path) -> String {
         let (version, Self { hash, text, .. }) = (env!("CARGO_PKG_VERSION"), self);
-        let path = quoted(&path.to_string_lossy());
+        let path = shell_quoted(path);
         format!("# chainrule {version}, plan {hash}; run with: chainrule sweep --plan {path}\n{text}")
     }
 }

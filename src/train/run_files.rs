@@ -11,7 +11,7 @@ use super::confusion::Confusion;
 use super::machine;
 use super::run::Labels;
 use crate::config::{EngineChoice, TrainConfig};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_quoted};
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
 use crate::tables::atomic_file::write_atomically;
@@ -174,7 +174,8 @@ pub(super) fn chain(error: &Error) -> String {
 /// Writes config.toml, from which the run can be repeated
 fn write_config(config: &TrainConfig, folder: &Path) -> Result<()> {
     let path = folder.join(CONFIG);
-    let head = format!("# chainrule {VERSION}; repeat with: chainrule train --config {}\n", path.display());
+    let head =
+        format!("# chainrule {VERSION}; repeat with: chainrule train --config {}\n", shell_quoted(&path));
     write_atomically(&path, (head + &config.to_toml()?).as_bytes())
 }
 

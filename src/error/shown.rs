@@ -1,0 +1,112 @@
+//! Names and paths as text for people: on the terminal, and in commands that can be copied
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::path::Path;
+
+/// The text with its control characters escaped, so that a terminal shows them and obeys none: ESC as `\u{1b}`, a line
+/// break as `\n`
+///
+/// Characters that reverse the direction of text or break lines without being control characters are escaped, too.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    escaped(text, is_unprintable)
+}
+
+/// As [`printable`], for text of several lines: line breaks stay
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c != '\n' && is_unprintable(c))
+}
+
+/// A path as [`printable`] text; bytes that are not UTF-8 become U+FFFD
+pub fn shown(path: impl AsRef<Path>) -> String {
+    printable(&path.as_ref().to_string_lossy()).into_owned()
+}
+
+/// A word for a command that can be copied into a shell: quoted where it has to be
+///
+/// Control characters and bytes that are not UTF-8 are written as `$'\x1b'`, which bash, zsh and ksh read.
+pub fn shell_quoted(word: impl AsRef<OsStr>) -> String {
+    let bytes = word.as_ref().as_encoded_bytes();
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:=,+-@%".contains(byte);
+    match str::from_utf8(bytes) {
+        Ok(text) if !bytes.is_empty() && bytes.iter().all(is_plain) => return text.to_owned(),
+        Ok(text) if !text.contains(is_unprintable) => return format!("'{}'", text.replace('\'', r"'\''")),
+        _ => {}
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+    let mut quoted = "$'".to_owned();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\'' | '\\' => quoted.extend(['\\', c]),
+                c if is_unprintable(c) => quoted += &hex(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => quoted.push(c),
+            }
+        }
+        quoted += &hex(chunk.invalid());
+    }
+    quoted + "'"
+}
+
+fn is_unprintable(c: char) -> bool {
+    // Marks, embeddings and isolates of direction; separators of lines and paragraphs; the byte-order mark.
+    let is_hidden =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    c.is_control() || is_hidden
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            c if !is_escaped(c) => escaped.push(c),
+            '\n' | '\r' | '\t' => escaped.extend(c.escape_default()),
+            c => escaped.extend(c.escape_unicode()),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        for (text, shown) in [
+            ("a b/ü", "a b/ü"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("a\nb\tc\r\0", "a\\nb\\tc\\r\\u{0}"),
+            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
+            ("a\u{202e}b", "a\\u{202e}b"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+        assert_eq!(printable_lines("a\nb\u{1b}"), "a\nb\\u{1b}");
+    }
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        for (word, quoted) in [
+            ("a/b", "a/b"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("a\nb'", r"$'a\x0ab\''"),
+            ("ü", "'ü'"),
+            ("~/x", "'~/x'"),
+        ] {
+            assert_eq!(shell_quoted(word), quoted);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_no_text_are_quoted_one_by_one() {
+        use std::os::unix::ffi::OsStrExt;
+        assert_eq!(shell_quoted(OsStr::from_bytes(b"a\xff'")), r"$'a\xff\''");
+    }
+}
