@@ -42,6 +42,14 @@ pub enum Error {
         /// The place in the file, what was expected and what was found
         problem: String,
     },
+    /// A file of settings, which a person wrote, has a mistake
+    #[error("{}: {}", shown(.path), printable_lines(.problem))]
+    Settings {
+        /// The file
+        path: PathBuf,
+        /// The place in the file, what was expected and what was found
+        problem: String,
+    },
     /// No folder has the files of a data set
     #[error(
         "no data set: looked for {file} (plain or .gz) in {places}; get Fashion-MNIST with scripts/get-data.sh, name a folder with --data DIR, or use --data synthetic",

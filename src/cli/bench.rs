@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use chainrule::config::{CsvDialect, EngineChoice};
+use chainrule::error::shown;
 use chainrule::tables::atomic_file::write_atomically;
 use chainrule::tables::{BenchRow, to_csv};
 use chainrule::train::bench::{Bench, Effort, Net, standard_nets};
@@ -84,7 +85,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     if let Some(out) = &args.out {
         write_atomically(out, &to_csv(&rows, args.csv_dialect))?;
-        note(&format!("{} measurements in {}", rows.len(), out.display()));
+        note(&format!("{} measurements in {}", rows.len(), shown(out)));
     }
     Ok(DONE)
 }

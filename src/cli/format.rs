@@ -1,15 +1,62 @@
-//! Numbers as text for the terminal
+//! Numbers and tables as text for the terminal
+
+use chainrule::error::printable;
+use chainrule::report::analysis::short_number;
+use chainrule::tables::reader::TableRow;
 
 /// A share in percent: `0.8831` as `88.31 %`
 pub fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
-/// A number with separated thousands: `285714.3` as `285,714`
-pub fn thousands(x: f64) -> String {
-    let digits = format!("{x:.0}");
+/// A number of things, with separated thousands: `60000` as `60,000`
+pub fn count(n: impl TryInto<u128>) -> String {
+    let digits = n.try_into().unwrap_or(u128::MAX).to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
+}
+
+/// Several things, or one: `2 threads`
+pub fn several(n: usize, thing: &str) -> String {
+    format!("{} {thing}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// The number in a cell of a table as the terminal shows it, and any other cell as it is
+///
+/// Losses and accuracies have four digits after the point, times three.
+pub fn cell(name: &str, row: TableRow, column: usize) -> String {
+    let digits = match name {
+        _ if name.ends_with("loss") || name.ends_with("accuracy") => Some(4),
+        _ if name.ends_with("_s") => Some(3),
+        _ => None,
+    };
+    match row.as_number(column) {
+        Some(x) if name.ends_with("_per_s") => thousands(x),
+        Some(x) if digits.is_some() && x.abs() < 1e6 => format!("{x:.*}", digits.unwrap_or_default()),
+        Some(x) if x.fract() != 0.0 => short_number(x),
+        _ => printable(row.text(column).trim()).into_owned(),
+    }
+}
+
+/// Lines of cells as a table, whose first line holds the names: numbers to the right, text to the left
+pub fn columns(lines: &[Vec<String>]) -> String {
+    let mut text = vec![String::new(); lines.len()];
+    for column in 0..lines.first().map_or(0, Vec::len) {
+        let cells = || lines.iter().map(|line| line[column].as_str());
+        let width = cells().map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let is_number = |cell: &str| cell.is_empty() || cell.replace(',', "").parse::<f64>().is_ok();
+        let right = cells().skip(1).all(is_number);
+        for (line, cell) in text.iter_mut().zip(cells()) {
+            *line += &if right { format!("{cell:>width$}  ") } else { format!("{cell:width$}  ") };
+        }
+    }
+    text.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// A number with separated thousands: `285714.3` as `285,714`
+pub fn thousands(x: f64) -> String {
+    // The conversion keeps the sign away and saturates.
+    count(x.round() as u128)
 }
 
 /// A measured time, with three or four digits in the unit that fits it
@@ -45,6 +92,17 @@ mod tests {
         for (x, text) in [(0.0, "0"), (999.4, "999"), (1000.0, "1,000"), (1_234_567.0, "1,234,567")] {
             assert_eq!(thousands(x), text);
         }
+        assert_eq!(
+            (several(1, "thread"), several(1000, "trial")),
+            ("1 thread".to_owned(), "1,000 trials".to_owned())
+        );
+    }
+
+    #[test]
+    fn tables_are_aligned() {
+        let line = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let table = columns(&[line(["run", "rate"]), line(["a", "0.5"]), line(["long", ""])]);
+        assert_eq!(table, "run   rate\na      0.5\nlong\n");
     }
 
     #[test]

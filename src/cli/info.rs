@@ -1,37 +1,66 @@
-//! `chainrule info`: shows what is in a model file, a data set or an IDX file
+//! `chainrule info`: shows what is in a model file, a data set, an IDX file, a run or a sweep; and this machine
 
 use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chainrule::Error;
 use chainrule::data::{Dataset, Split, idx};
+use chainrule::error::{printable, shell_quoted, shown};
 use chainrule::nn::model_file::{self, ModelFile};
+use chainrule::report::analysis::Analysis;
+use chainrule::tables::Status;
+use chainrule::tables::reader::{Table, TableRow};
 use chainrule::train::dims::Dims;
+use serde_json::{Map, Value, json};
 
-use super::format::times;
+use super::format::{cell, count, several, times};
+use super::machine::Machine;
 use super::{DONE, print};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model.safetensors, a folder of IDX files, one IDX file, or `synthetic`
-    #[arg(value_name = "MODEL|DATA")]
-    what: String,
+    /// A model.safetensors, a folder of IDX files, one IDX file, `synthetic`, or the folder of a run or a sweep
+    /// [default: this machine]
+    #[arg(value_name = "MODEL|DATA|RUN|SWEEP")]
+    what: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
+/// What is shown, as text for people and as JSON
+type Shown = (String, Value);
+
 pub fn run(args: &Args) -> Result<u8> {
-    let path = Path::new(&args.what);
-    let text = if args.what == "synthetic" || path.is_dir() {
-        dataset(&Dataset::load(Some(&args.what))?)?
-    } else if is_idx(path)? {
-        idx_file(&args.what, &idx::read(path)?)?
-    } else {
-        model(&args.what, &model_file::load(path)?)?
+    let (text, json) = match args.what.as_deref() {
+        None => {
+            let machine = Machine::here();
+            (machine.text()?, machine.json()?)
+        }
+        Some(what) => found(what)?,
     };
-    print(&text)?;
+    print(&if args.json { serde_json::to_string_pretty(&json)? + "\n" } else { text })?;
     Ok(DONE)
+}
+
+fn found(what: &str) -> Result<Shown> {
+    let path = Path::new(what);
+    if what == "synthetic" {
+        return dataset(&Dataset::load(Some(what))?);
+    }
+    if path.is_dir() {
+        let has = |name: &str| path.join(name).is_file();
+        return match () {
+            () if has("summary.csv") || has("epochs.csv") && has("config.toml") => run_folder(path),
+            () if has("runs.csv") => sweep_folder(path),
+            () => dataset(&Dataset::load(Some(what))?),
+        };
+    }
+    if is_idx(path)? { idx_file(what, &idx::read(path)?) } else { model(what, &model_file::load(path)?) }
 }
 
 /// Whether a file begins like an IDX file or a gzip stream, or is too short for a model file
@@ -47,52 +76,170 @@ fn is_idx(path: &Path) -> Result<bool> {
     Ok(start.len() < 4 || start.starts_with(&[0, 0]) || start.starts_with(&[0x1f, 0x8b]))
 }
 
-fn dataset(data: &Dataset) -> Result<String> {
-    let mut text =
-        format!("data set    {}\nimages      {}, one byte a pixel\n", data.source, times(&data.image_dims));
-    writeln!(text, "training    {} images\ntest        {} images\n", data.train.len(), data.test.len())?;
+fn dataset(data: &Dataset) -> Result<Shown> {
+    let mut text = format!(
+        "data set    {}\nimages      {}, one byte a pixel; training divides them by 255\n",
+        printable(&data.source),
+        times(&data.image_dims)
+    );
+    let (train_len, test_len) = (data.train.len(), data.test.len());
+    writeln!(text, "training    {} images\ntest        {} images\n", count(train_len), count(test_len))?;
     let counts = |split: &Split| {
         let mut counts = vec![0; data.classes.len()];
         split.labels.iter().for_each(|&label| counts[label as usize] += 1);
         counts
     };
-    let (train, test) = (counts(&data.train), counts(&data.test));
-    let width = data.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("class".len());
+    let (train, test): (Vec<usize>, Vec<usize>) = (counts(&data.train), counts(&data.test));
+    let names: Vec<_> = data.classes.iter().map(|name| printable(name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("class".len());
     writeln!(text, "label  {:<width$}  training    test", "class")?;
-    for (label, name) in data.classes.iter().enumerate() {
-        writeln!(text, "{label:>5}  {name:<width$}  {:>8}  {:>6}", train[label], test[label])?;
+    for (label, name) in names.iter().enumerate() {
+        writeln!(text, "{label:>5}  {name:<width$}  {:>8}  {:>6}", count(train[label]), count(test[label]))?;
     }
-    Ok(text)
+    let classes = data.classes.iter().enumerate().map(|(label, name)| {
+        json!({"label": label, "name": name, "train_samples": train[label], "test_samples": test[label]})
+    });
+    let json = json!({
+        "kind": "data", "source": data.source, "image_dims": data.image_dims, "train_samples": train_len,
+        "test_samples": test_len, "classes": classes.collect::<Vec<_>>(),
+    });
+    Ok((text, json))
 }
 
-fn idx_file(name: &str, idx: &idx::Idx) -> Result<String> {
+fn idx_file(name: &str, idx: &idx::Idx) -> Result<Shown> {
     let content = match &idx.dims[..] {
-        [images, sizes @ ..] if !sizes.is_empty() => format!("{images} images of {}", times(sizes)),
-        labels => format!("{} labels", times(labels)),
+        [images, sizes @ ..] if !sizes.is_empty() => format!("{} images of {}", count(*images), times(sizes)),
+        labels => format!("{} labels", labels.iter().map(|&n| count(n)).collect::<Vec<_>>().join("×")),
     };
-    let mut text = format!("IDX file    {name}\ncontent     {content}, unsigned bytes\n");
-    if let (Some(least), Some(most)) = (idx.bytes.iter().min(), idx.bytes.iter().max()) {
+    let mut text = format!("IDX file    {}\ncontent     {content}, unsigned bytes\n", printable(name));
+    let (least, most) = (idx.bytes.iter().min(), idx.bytes.iter().max());
+    if let (Some(least), Some(most)) = (least, most) {
         writeln!(text, "values      {least} to {most}")?;
     }
-    Ok(text)
+    Ok((text, json!({"kind": "idx", "path": name, "dims": idx.dims, "least": least, "greatest": most})))
 }
 
-fn model(name: &str, file: &ModelFile<f64>) -> Result<String> {
+fn model(name: &str, file: &ModelFile<f64>) -> Result<Shown> {
     let dims = Dims(file.model.dims().to_vec());
-    let mut text = format!("model       {name}\nnet         {dims}, {}\n", file.model.activation());
-    writeln!(text, "parameters  {}, {}", file.model.parameter_count(), file.dtype)?;
-    writeln!(text, "classes     {}", file.classes.join(", "))?;
+    let activation = file.model.activation();
+    let after = if dims.0.len() > 2 { format!(", {activation}") } else { String::new() };
+    let mut text = format!("model       {}\nnet         {dims}{after}\n", printable(name));
+    writeln!(text, "parameters  {}, {}", count(file.model.parameter_count()), file.dtype)?;
+    writeln!(text, "classes     {}", printable(&file.classes.join(", ")))?;
     for (key, value) in &file.metadata {
         if ["pixel_scaling", "version", "format_version", "producer"].contains(&key.as_str()) {
-            writeln!(text, "{key:<15} {value}")?;
+            writeln!(text, "{key:<15} {}", printable(value))?;
         }
     }
     writeln!(text, "\n{:<10} {:>12} {:>14} {:>14}", "tensor", "shape", "smallest", "largest")?;
+    let mut tensors = Vec::new();
     for tensor in file.model.tensors() {
         let least = tensor.data.iter().copied().fold(f64::INFINITY, f64::min);
         let most = tensor.data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let shape = times(&tensor.shape.stored());
-        writeln!(text, "{:<10} {shape:>12} {least:>14.6} {most:>14.6}", tensor.name())?;
+        let shape = tensor.shape.stored();
+        writeln!(text, "{:<10} {:>12} {least:>14.6} {most:>14.6}", tensor.name(), times(&shape))?;
+        tensors.push(json!({"name": tensor.name(), "shape": shape, "least": least, "greatest": most}));
     }
-    Ok(text)
+    let json = json!({
+        "kind": "model", "path": name, "net": dims.to_string(), "dims": dims.0, "activation": activation.to_string(),
+        "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.classes,
+        "metadata": file.metadata, "tensors": tensors,
+    });
+    Ok((text, json))
+}
+
+/// A run: its summary and its files
+fn run_folder(folder: &Path) -> Result<Shown> {
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .map_err(Error::reading(folder))?
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    files.sort_unstable();
+    let mut text = format!("run               {}\n", shown(folder));
+    let mut json = Map::from_iter([
+        ("kind".to_owned(), "run".into()),
+        ("path".to_owned(), folder.to_string_lossy().into()),
+        ("ended".to_owned(), folder.join("summary.csv").is_file().into()),
+    ]);
+    if folder.join("summary.csv").is_file() {
+        let table = Table::read(&folder.join("summary.csv"))?;
+        let Some(row) = table.rows().next() else {
+            return Err(Error::content(table.path(), "expected a line below the header, found none").into());
+        };
+        for (column, name) in table.names().enumerate().filter(|(_, name)| !name.is_empty()) {
+            let value = cell(name, row, column);
+            if !value.is_empty() {
+                writeln!(text, "{:<17} {value}", printable(name))?;
+            }
+        }
+        let columns: Vec<usize> = (0..table.names().count()).collect();
+        json.insert("summary".to_owned(), row_json(&table, row, &columns));
+    } else {
+        let epochs = folder.join("epochs.csv");
+        let done = if epochs.is_file() { Table::read(&epochs)?.rows().len() } else { 0 };
+        writeln!(text, "status            not ended, {} so far", several(done, "epoch"))?;
+        json.insert("epochs_done".to_owned(), done.into());
+    }
+    writeln!(text, "\nfiles             {}", printable(&files.join(", ")))?;
+    let config = folder.join("config.toml");
+    if config.is_file() {
+        let command = format!("chainrule train --config {}", shell_quoted(&config));
+        writeln!(text, "repeat with       {command}")?;
+        json.insert("repeat".to_owned(), command.into());
+    }
+    json.insert("files".to_owned(), files.into());
+    Ok((text, json.into()))
+}
+
+/// A sweep, or a folder of runs: how many ended how, what was varied, and the best
+fn sweep_folder(folder: &Path) -> Result<Shown> {
+    let path: PathBuf = folder.join("runs.csv");
+    let table = Table::read(&path)?;
+    let analysis = Analysis::from_table(&table)?;
+    let is_sweep = folder.join("plan.toml").is_file();
+    let (kind, thing) = if is_sweep { ("sweep", "trial") } else { ("runs", "run") };
+    let counts: Vec<(Status, usize)> = Status::ALL.map(|status| (status, analysis.count(status))).to_vec();
+    let ended = counts.iter().filter(|(_, n)| *n > 0).map(|(status, n)| format!("{} {status}", count(*n)));
+    let ended = ended.collect::<Vec<_>>().join(", ");
+    let rows = table.rows().len();
+    let mut text =
+        format!("{kind:<11} {}\n{:<11} {}: {ended}\n", shown(folder), format!("{thing}s"), count(rows));
+    for axis in &analysis.axes {
+        let first: Vec<&str> = axis.values.iter().take(10).map(String::as_str).collect();
+        let more = axis.values.len() - first.len();
+        let more = if more > 0 { format!(" … and {} more", count(more)) } else { String::new() };
+        writeln!(text, "varied      {}: {}{more}", axis.name, printable(&first.join(", ")))?;
+    }
+    let best = super::sweep::best(&analysis);
+    if let Some(best) = &best {
+        writeln!(text, "{}", printable(best))?;
+    }
+    writeln!(text, "\nthe table: chainrule runs {}", shell_quoted(folder))?;
+    let columns: Vec<usize> = (0..table.names().count()).collect();
+    let json = json!({
+        "kind": kind, "path": folder.to_string_lossy(), "trials": rows,
+        "status": counts.iter().map(|(status, n)| (status.name().to_owned(), (*n).into())).collect::<Map<_, _>>(),
+        "varied": analysis.axes.iter().map(|axis| json!({"name": axis.name, "values": axis.values})).collect::<Vec<_>>(),
+        "best": best,
+        "runs": table.rows().map(|row| row_json(&table, row, &columns)).collect::<Vec<_>>(),
+    });
+    Ok((text, json))
+}
+
+/// The cells of a row by the names of their columns: numbers as numbers, true and false as such, empty cells as null
+pub fn row_json(table: &Table, row: TableRow, columns: &[usize]) -> Value {
+    let names: Vec<&str> = table.names().collect();
+    let value = |column: usize| match row.text(column) {
+        "" => Value::Null,
+        text if ["run_id", "trial"].contains(&names[column]) => text.into(),
+        "true" => true.into(),
+        "false" => false.into(),
+        text => match text.parse::<u64>() {
+            Ok(whole) => whole.into(),
+            Err(_) => row.as_number(column).map_or_else(|| text.into(), Value::from),
+        },
+    };
+    let named = columns.iter().copied().filter(|&column| !names[column].is_empty());
+    named.map(|column| (names[column].to_owned(), value(column))).collect::<Map<_, _>>().into()
 }

@@ -1,30 +1,47 @@
 //! The command line, with one file for each subcommand
 
 mod bench;
+mod command;
+mod completions;
 mod format;
 mod gradcheck;
 mod info;
+mod machine;
 mod plot;
 mod run_output;
 mod run_progress;
+mod runs;
 mod signals;
 mod sweep;
 mod sweep_progress;
 mod train;
+mod usage;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use chainrule::error::printable_lines;
+use clap::FromArgMatches;
 
 /// Trains dense neural networks from the command line, fast, on CPUs
-#[derive(Parser)]
-#[command(version, about, max_term_width = 100)]
+#[derive(clap::Parser)]
+#[command(version, about, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  chainrule train --quick
+  chainrule train --hidden-dims 256 128 --learning-rate 0.05
+  chainrule sweep learning_rate --seeds 3
+  chainrule runs --sort test_accuracy --top 5
+  chainrule info results/RUN
+
+Losses are in nats, the units of the natural logarithm; accuracies go from 0 to 1.
+`chainrule COMMAND --help` lists the flags of a command.";
 
 #[derive(clap::Subcommand)]
 enum Command {
@@ -36,10 +53,16 @@ enum Command {
     Gradcheck(gradcheck::Args),
     /// Measure this machine: its limits, products, loops, epochs, predictions
     Bench(bench::Args),
-    /// Show what is in a model file, a data set's folder or an IDX file
+    /// Show what is in a model file, a data set, a run or a sweep; without argument, this machine
     Info(info::Args),
+    /// Show the runs of a folder as a table
+    Runs(runs::Args),
     /// Redraw the pictures of a run or a sweep from its CSV files, or draw several runs into one picture
     Plot(plot::Args),
+    /// Print the completions of commands and flags for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the man pages into a folder
+    Man(completions::ManArgs),
 }
 
 // Exit codes of the process
@@ -52,8 +75,13 @@ const SIGNALLED: u8 = 128; // stopped by a signal, whose number is added
 
 /// Runs the command line and returns the exit code
 pub fn main() -> ExitCode {
-    let args = std::env::args_os().map(with_dashes);
-    let command = Cli::parse_from(args).command;
+    signals::outlive_file_size_limit();
+    let args: Vec<OsString> = std::env::args_os().map(with_dashes).collect();
+    let parsed = command::command().try_get_matches_from(&args);
+    let command = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli.command,
+        Err(error) => return usage::report(&error, &args).into(),
+    };
     if let Err(error) = chainrule_kernels::SimdLevel::from_env() {
         note(&format!("error: {error}"));
         return USAGE.into();
@@ -75,7 +103,10 @@ pub fn main() -> ExitCode {
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Plot(args) => plot::run(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
     };
     match result {
         Ok(code) => code.into(),
@@ -84,7 +115,7 @@ pub fn main() -> ExitCode {
             note(&format!("error: {error:#}"));
             let usage = matches!(
                 error.downcast_ref(),
-                Some(chainrule::Error::Setting { .. } | chainrule::Error::Usage(_))
+                Some(chainrule::Error::Setting { .. } | chainrule::Error::Settings { .. } | chainrule::Error::Usage(_))
             );
             if usage { USAGE.into() } else { FAILED.into() }
         }
@@ -104,7 +135,11 @@ fn with_dashes(arg: OsString) -> OsString {
 
 /// Whether the reader of the output closed it, as `head` does, which is not an error
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<io::Error>().is_some_and(is_closed)
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 /// Writes text to stdout
@@ -114,9 +149,9 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes a line to stderr; does nothing where stderr is closed
+/// Writes a line to stderr, its control characters escaped; does nothing where stderr is closed
 fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", printable_lines(line));
 }
 
 #[cfg(test)]
@@ -125,8 +160,7 @@ mod tests {
 
     #[test]
     fn the_flags_are_consistent() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        command::command().debug_assert();
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use chainrule::error::shown;
 use chainrule::plot::folder_pictures::{overlay, redraw_into};
 
 use super::{DONE, note};
@@ -25,13 +26,13 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<u8> {
     for dir in &args.dirs {
-        std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
+        std::fs::read_dir(dir).with_context(|| format!("cannot read {}", shown(dir)))?;
     }
     let written = match &args.dirs[..] {
         [dir] => redraw_into(dir, args.out.as_deref().unwrap_or(dir))?,
         several => {
             if let Some(dir) = several.iter().find(|dir| !dir.join("epochs.csv").is_file()) {
-                bail!("{}: expected a run's folder with an epochs.csv, found none", dir.display());
+                bail!("{}: expected a run's folder with an epochs.csv, found none", shown(dir));
             }
             overlay(several, args.out.as_deref().unwrap_or(Path::new(".")))?
         }
@@ -39,15 +40,15 @@ pub fn run(args: &Args) -> Result<u8> {
     if written.is_empty() {
         let dir = &args.dirs[0];
         match ["runs.csv", "epochs.csv", "confusion.csv"].iter().any(|name| dir.join(name).is_file()) {
-            true => bail!("{}: nothing to draw: its CSV files have no metrics", dir.display()),
+            true => bail!("{}: nothing to draw: its CSV files have no metrics", shown(dir)),
             false => bail!(
                 "{}: expected a run's folder (epochs.csv, confusion.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
-                dir.display()
+                shown(dir)
             ),
         }
     }
     if !args.quiet {
-        let names: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
+        let names: Vec<_> = written.iter().map(|path| shown(path)).collect();
         note(&format!("wrote {}", names.join(", ")));
     }
     Ok(DONE)

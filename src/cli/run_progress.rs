@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use chainrule::config::TrainConfig;
 use chainrule::data::Dataset;
+use chainrule::data::validation_split::hold_out;
+use chainrule::error::{printable, printable_lines, shown};
 use chainrule::nn::loss::LossSum;
 use chainrule::train::dims::Dims;
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::format::{percent, thousands};
+use super::format::{count, percent, several, thousands};
 use super::note;
 
 /// Drawings of a bar per second; few, since a thread that trains draws them
@@ -35,7 +37,7 @@ impl Screen {
     pub fn line(&self, line: &str) {
         match &self.bars {
             // A terminal that can't be written to is ignored.
-            Some(bars) => bars.println(line).unwrap_or_default(),
+            Some(bars) => bars.println(printable_lines(line)).unwrap_or_default(),
             None if !self.quiet => note(line),
             None => {}
         }
@@ -64,7 +66,7 @@ impl Bar {
         if self.drawn.elapsed() >= Duration::from_secs(1) / u32::from(DRAWS_PER_S) {
             self.drawn = Instant::now();
             self.bar.set_position(u64::from(epoch - 1) * self.batches as u64 + batch as u64);
-            self.bar.set_message(message(&self.bar));
+            self.bar.set_message(printable(&message(&self.bar)).into_owned());
         }
     }
 }
@@ -85,24 +87,36 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(config: &TrainConfig, data: &Dataset, quiet: bool) -> Self {
-        let dims = Dims(config.dims(data.features(), data.classes.len()));
-        let threads = rayon::current_num_threads();
         let net = format!(
-            "{}, {} training{} and {} test images; net {dims}, {}, {}",
-            data.source,
-            data.train.len(),
-            if config.val_split > 0.0 { format!(" ({} held out)", config.val_split) } else { String::new() },
-            data.test.len(),
-            config.activation,
-            if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") },
+            "{}, {} images; net {}, {}",
+            printable(&data.source),
+            images(config, data),
+            net(config, data),
+            several(rayon::current_num_threads(), "thread"),
         );
         Self { screen: Screen::new(quiet), epochs: config.epochs, net, bar: None }
     }
 }
 
+/// How many images are trained on, validated on and tested on
+fn images(config: &TrainConfig, data: &Dataset) -> String {
+    let (all, test) = (data.train.len(), count(data.test.len()));
+    if config.val_split == 0.0 {
+        return format!("{} training and {test} test", count(all));
+    }
+    let held_out = hold_out(&data.train.labels, config.val_split, config.seed).val.len();
+    format!("{} training, {} validation and {test} test", count(all - held_out), count(held_out))
+}
+
+/// The net by its widths, with the activation between layers if there are any between
+fn net(config: &TrainConfig, data: &Dataset) -> String {
+    let dims = Dims(config.dims(data.features(), data.classes.len()));
+    if config.hidden_dims.0.is_empty() { dims.to_string() } else { format!("{dims}, {}", config.activation) }
+}
+
 impl Reporter for Progress {
     fn started(&mut self, folder: &Path, parameters: usize, batches: usize) {
-        let line = format!("{}, {parameters} parameters; files in {}", self.net, folder.display());
+        let line = format!("{}, {}; files in {}", self.net, several(parameters, "parameter"), shown(folder));
         self.screen.line(&line);
         self.bar = self.screen.bar("{msg} {wide_bar} {percent:>3} %, {eta} left", self.epochs, batches);
     }

@@ -7,9 +7,11 @@ use anyhow::Result;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Handlers of Ctrl-C, SIGTERM and SIGUSR1: the first signal asks to stop after the batch, the second ends the process
+/// Handlers of Ctrl-C, SIGTERM, SIGUSR1 and SIGHUP: the first signal asks to stop after the batch, the second ends the
+/// process
 ///
-/// SIGUSR1, which Slurm can send before a time limit, counts as SIGTERM.
+/// SIGUSR1, which Slurm can send before a time limit, and SIGHUP, which comes when the terminal is closed, count as
+/// SIGTERM. Under `nohup`, SIGHUP stays ignored.
 pub struct Signals {
     /// Set by the first signal
     pub stop: Arc<AtomicBool>,
@@ -23,7 +25,12 @@ impl Signals {
         let came = Arc::new(AtomicBool::new(false));
         let mut meanings = vec![(SIGINT, SIGINT), (SIGTERM, SIGTERM)];
         #[cfg(unix)]
-        meanings.push((signal_hook::consts::SIGUSR1, SIGTERM));
+        {
+            meanings.push((signal_hook::consts::SIGUSR1, SIGTERM));
+            if !is_ignored(signal_hook::consts::SIGHUP) {
+                meanings.push((signal_hook::consts::SIGHUP, SIGTERM));
+            }
+        }
         for (signal, meaning) in meanings {
             // In this order: the second signal finds `came` set, the first does not.
             flag::register_conditional_shutdown(signal, 128 + meaning, Arc::clone(&came))?;
@@ -38,4 +45,22 @@ impl Signals {
     pub fn which(&self) -> u8 {
         u8::try_from(self.number.load(Ordering::Relaxed)).unwrap_or(0)
     }
+}
+
+/// Whether the process was started with `signal` ignored; `true` where the system does not say
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+/// Makes a write beyond the limit of a file's size (`ulimit -f`) an error of that write
+///
+/// Without a handler, the system ends the process by SIGXFSZ, without a message.
+pub fn outlive_file_size_limit() {
+    #[cfg(unix)]
+    // Where no handler can be set, the system's default stays.
+    let _ = flag::register(signal_hook::consts::signal::SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }

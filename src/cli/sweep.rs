@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use chainrule::config::text;
-use chainrule::error::{first_ten, shell_quoted};
+use chainrule::error::{first_ten, shell_quoted, shown};
 use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
 use chainrule::sweep::{
     self, Axis, Draft, Ended, Environment, Estimate, Options, Plan, Plots, Shard, Taken, Trial,
@@ -363,7 +363,7 @@ fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool
     if !quiet {
         let (n, all) = (mine.len(), plan.trials.len());
         let of = if n == all { String::new() } else { format!(" of {all}") };
-        note(&format!("{n}{of} trials, {jobs} at once; files would be in {}", folder.display()));
+        note(&format!("{n}{of} trials, {jobs} at once; files would be in {}", shown(folder)));
     }
     print(&table(plan, mine))?;
     if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
@@ -401,7 +401,7 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let tables = ["runs.csv", "epochs.csv", "plan.toml"].map(|name| format!("{prefix}{name}"));
     let drawn = ended.drawn.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let files: Vec<String> = tables.into_iter().chain(drawn).collect();
-    note(&format!("files in {}: {}", folder.display(), files.join(", ")));
+    note(&format!("files in {}: {}", shown(folder), files.join(", ")));
     if shard.is_some() {
         note(&format!("when all shards have ended: chainrule sweep merge {}", shell_quoted(folder)));
     }
@@ -411,7 +411,7 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
 const PICKED: &str = ", which also picked it: no --val-split";
 
 /// The line that names the winner of `report.md`; `None` if no trial has an accuracy
-fn best(analysis: &Analysis) -> Option<String> {
+pub fn best(analysis: &Analysis) -> Option<String> {
     let winner = analysis.winner()?;
     let accuracy = analysis.accuracy(winner)?;
     let of_axis = |(axis, &place): (&VariedSetting, &usize)| format!("{}={}", axis.name, axis.values[place]);

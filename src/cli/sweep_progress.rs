@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use chainrule::error::{printable, shown};
 use chainrule::nn::loss::LossSum;
 use chainrule::sweep::{Observer, Trial};
 use chainrule::tables::{RunResult, Status};
@@ -35,7 +36,7 @@ impl Observer for SweepProgress {
         self.trials.store(trials, Ordering::Relaxed);
         self.done.store(kept, Ordering::Relaxed);
         let kept = if kept > 0 { format!(", {kept} of them ended before") } else { String::new() };
-        let (jobs, folder) = (self.jobs, self.folder.display());
+        let (jobs, folder) = (self.jobs, shown(&self.folder));
         self.screen.line(&format!("{trials} trials{kept}, {jobs} at once; files in {folder}"));
     }
 
@@ -81,7 +82,7 @@ impl Reporter for TrialBar<'_> {
     fn started(&mut self, _: &Path, _: usize, batches: usize) {
         self.bar = self.screen.bar("{prefix} {wide_bar} {msg}", self.epochs, batches);
         if let Some(Bar { bar, .. }) = &self.bar {
-            bar.set_prefix(self.name.clone());
+            bar.set_prefix(printable(&self.name).into_owned());
         }
     }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use chainrule::config::{Settings, TrainConfig};
 use chainrule::data::Dataset;
+use chainrule::error::shown;
 use chainrule::plot::folder_pictures;
+use chainrule::report::analysis::short_number;
 use chainrule::tables::{Columns, Metric, NOTE, Status, SummaryRow, check_appendable};
 use chainrule::train::dims::Dims;
 use chainrule::train::divergence::remedy;
@@ -16,7 +18,7 @@ use chainrule::train::run_id;
 use chainrule::train::run_table::{RUNS, append_run};
 use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
 
-use super::format::percent;
+use super::format::{duration, percent};
 use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
@@ -197,8 +199,9 @@ fn diverged(outcome: &Outcome, config: &TrainConfig) -> String {
         None => String::new(),
     };
     format!(
-        "diverged: the loss is not finite, or above 100,000 nats,{place} learning rate {learning_rate}; \
+        "diverged: the loss is not finite, or above 100,000,{place} learning rate {}; \
          model.safetensors holds the last good weights; {}",
+        short_number(learning_rate),
         remedy(config)
     )
 }
@@ -216,10 +219,13 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
         (None, Some(test)) => format!("{test}{best}, "),
         _ => String::new(),
     };
-    note(&format!("{}: {metrics}{:.1} s of training", result.status, result.train_s.unwrap_or_default()));
+    // A run that diverged in its first batches has trained no epoch.
+    let time = result.train_s.filter(|&s| s > 0.0).map(|s| format!("{} of training", duration(s)));
+    let metrics = format!("{metrics}{}", time.as_deref().unwrap_or("no epoch ended"));
+    note(&format!("{}: {metrics}", result.status));
     let written = NAMES.map(|name| outcome.folder.join(name));
     let files = written.iter().filter(|file| file.is_file()).chain(pictures);
     let names: Vec<_> =
         files.filter_map(|file| file.file_name()).map(|name| name.to_string_lossy()).collect();
-    note(&format!("files in {}: {}", outcome.folder.display(), names.join(", ")));
+    note(&format!("files in {}: {}", shown(&outcome.folder), names.join(", ")));
 }

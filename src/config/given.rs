@@ -51,7 +51,7 @@ impl Settings {
             let table: Table = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
             Ok(Self::from_table(table, text)?.placed(path, text))
         };
-        parse(&read(path)?).map_err(|problem| Error::content(path, problem))
+        parse(&read(path)?).map_err(|problem| Error::Settings { path: path.to_owned(), problem })
     }
 
     /// Reads a table whose keys are the flags' names, with `_` or `-`
@@ -151,12 +151,13 @@ fn arg(setting: &'static Setting) -> Arg {
     };
     // clap puts the flag and the text before the message. The message for widths names the width that is wrong.
     let parse = |text: &str| match setting.kind {
-        Kind::Dims => setting.value(text),
+        Kind::Dims | Kind::Word => setting.value(text),
         _ => setting
             .value(text)
             .map_err(|_| format!("expected {}{}", setting.expected(), setting.axis_hint(text))),
     };
     let arg = Arg::new(setting.name).long(setting.flag()).value_name(setting.value_name).help(help);
+    let arg = arg.help_heading(setting.heading());
     match setting.kind {
         Kind::Choice(names) => {
             arg.value_parser(Choice { setting, names: PossibleValuesParser::new(names()) })
@@ -222,8 +223,14 @@ impl clap::FromArgMatches for Settings {
         for setting in &SETTINGS {
             let Some(values) = matches.get_many::<Value>(setting.name) else { continue };
             // Only the list of widths has more than one value, of which each is valid by itself.
-            let value = setting.value(&values.map(text).collect::<Vec<_>>().join("x")).map_err(|_| {
-                let message = "--hidden-dims: expected widths or `none`, not both\n";
+            let given: Vec<String> = values.map(text).collect();
+            let value = setting.value(&given.join("x")).map_err(|_| {
+                let layers = given.iter().filter(|width| *width != "none").cloned().collect::<Vec<_>>().join(" ");
+                let message = format!(
+                    "--hidden-dims is `{}`, which is both no hidden layer and some: type --hidden-dims none, or \
+                     --hidden-dims {layers}\n",
+                    given.join(" ")
+                );
                 clap::Error::raw(clap::error::ErrorKind::ValueValidation, message)
             })?;
             self.values.insert(setting.name.to_owned(), value);

@@ -31,11 +31,14 @@ impl FromStr for HiddenDims {
         }
         let width = |part: &str| match part.parse() {
             Ok(width @ 1..=WIDTH_MAX) => Ok(width),
+            _ if part.contains('-') && part.parse::<f64>().is_err() => Err(format!(
+                "`{part}` is no width; hidden layers are written 128x64, without the inputs and outputs of the net"
+            )),
             _ => Err(format!(
                 "`{part}` is no width; expected `none`, or numbers from 1 to {WIDTH_MAX} as 128x64"
             )),
         };
-        text.split(['x', ',', ' ']).map(str::trim).map(width).collect::<Result<_, _>>().map(Self)
+        text.split(['x', '×', ',', ' ']).map(str::trim).map(width).collect::<Result<_, _>>().map(Self)
     }
 }
 

@@ -6,11 +6,13 @@
 mod choices;
 mod given;
 mod hidden_dims;
+mod home;
 mod setting;
 mod settings;
 
 pub use choices::{CsvDialect, Dtype, EngineChoice};
 pub use given::{Settings, line_of, read};
 pub use hidden_dims::HiddenDims;
+pub use home::expand_home;
 pub use setting::{Kind, Setting, text};
 pub use settings::{SETTINGS, SHORT_FORMS, TrainConfig, find, sweepable};

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use clap::builder::PossibleValue;
 use toml::Value;
 
-use super::{Dtype, HiddenDims};
+use super::{Dtype, HiddenDims, expand_home};
 
 /// A setting of a run: a flag, a key of TOML files, and a column of runs.csv if a sweep can vary it
 #[derive(Debug)]
@@ -86,7 +86,10 @@ impl Setting {
             }
             Kind::Dims => return text.parse::<HiddenDims>().map(|dims| dims.to_string().into()),
             Kind::Switch => text.parse().ok().map(Value::Boolean),
-            Kind::Word => (!text.is_empty()).then(|| text.into()),
+            Kind::Word if text.is_empty() => None,
+            Kind::Word => {
+                return expand_home(text).map(Value::String).map_err(|e| format!("{}: {e}", self.name));
+            }
             Kind::Choice(names) => names().iter().any(|name| name.get_name() == text).then(|| text.into()),
         };
         value.ok_or_else(|| self.unfit(text))

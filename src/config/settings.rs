@@ -151,6 +151,34 @@ pub struct TrainConfig {
     pub csv_dialect: CsvDialect,
 }
 
+/// The headings of the help, with their settings
+static HEADINGS: [(&str, &[&str]); 4] = [
+    ("Net", &["hidden_dims", "activation"]),
+    (
+        "Training",
+        &[
+            "learning_rate",
+            "momentum",
+            "weight_decay",
+            "batch_size",
+            "epochs",
+            "no_shuffle",
+            "val_split",
+            "seed",
+        ],
+    ),
+    ("Computation", &["dtype", "engine", "threads"]),
+    ("Data and files", &["data", "out", "csv_dialect"]),
+];
+
+impl Setting {
+    /// The heading above its flag in the help; `None` for one that has no flag
+    pub fn heading(&self) -> Option<&'static str> {
+        let holds = |names: &[&str]| names.contains(&self.name);
+        HEADINGS.iter().find(|(_, names)| holds(names)).map(|(heading, _)| *heading)
+    }
+}
+
 /// Settings that only sweeps know: short forms of `hidden_dims`
 pub static SHORT_FORMS: [Setting; 2] = [
     row("hidden_dim", Kind::Integer, "", "N")
@@ -293,6 +321,8 @@ mod tests {
     fn every_row_has_help_and_a_default_within_its_range() {
         for setting in SETTINGS.iter().chain(&SHORT_FORMS) {
             assert!(setting.help.len() > 10, "{}", setting.name);
+            let has_flag = find(setting.name).is_some();
+            assert_eq!(setting.heading().is_some(), has_flag, "{}", setting.name);
             let default = setting.default_value();
             assert!(default.is_none_or(|value| setting.out_of_range(&value).is_none()), "{}", setting.name);
         }

@@ -8,7 +8,6 @@ use super::draft::Draft;
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use crate::error::{Error, Result, first_ten, open_regular};
-use crate::report::train_command::quoted;
 use crate::tables::atomic_file::{UNFINISHED, create_atomically};
 
 /// What to do when a folder can't be used
@@ -188,7 +187,7 @@ fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<(
         let (held, remedy) = match (other, shard) {
             (Some(other), Some(shard)) if other.count == shard.count => continue,
             (Some(other), None) => {
-                let merge = format!("chainrule sweep merge {}", quoted(&sweep.to_string_lossy()));
+                let merge = format!("chainrule sweep merge {}", shell_quoted(sweep));
                 let remedy = format!(
                     "run shards 0/{n} to {}/{n}, then type: {merge}",
                     other.count - 1,

@@ -21,7 +21,7 @@ impl Draft {
     /// If it can't be read, is not TOML, or has a key or value that a plan can't have.
     pub fn from_toml(path: &Path) -> Result<Self> {
         let text = read(path)?;
-        let draft = parse(&text).map_err(|problem| Error::Text { path: path.to_owned(), problem })?;
+        let draft = parse(&text).map_err(|problem| Error::Settings { path: path.to_owned(), problem })?;
         let base = draft.base.placed(path, &text);
         Ok(Self { base, file: Some(path.to_owned()), file_text: text, ..draft })
     }

@@ -1,0 +1,115 @@
+//! The command line as clap sees it: the subcommands, the width of their help, and their paths
+
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+
+use chainrule::config::expand_home;
+use clap::builder::{PathBufValueParser, StringValueParser, TypedValueParser, ValueParser};
+use clap::{Arg, CommandFactory};
+
+use super::Cli;
+
+/// The widest line of a help text on a terminal
+const WIDTH_MAX: usize = 100;
+/// The widest line of a help text in a file or a pipe
+const WIDTH: usize = 80;
+
+/// Examples at the end of each help text
+const EXAMPLES: [(&str, &str); 9] = [
+    (
+        "train",
+        "\
+  chainrule train
+  chainrule train --hidden-dims 256 128 --learning-rate 0.05 --epochs 10
+  chainrule train --hidden-dims none --epochs 15
+  chainrule train --data ~/images --val-split 0.1 --run-id first
+  chainrule train --config results/first/config.toml --seed 7
+
+Losses are in nats, the units of the natural logarithm.",
+    ),
+    (
+        "sweep",
+        "\
+  chainrule sweep hidden_dim --seeds 3
+  chainrule sweep --grid learning_rate=log:1e-3..1e-1:5 --val-split 0.1
+  chainrule sweep --grid hidden_dims=128x64,256 --grid momentum=0,0.9
+  chainrule sweep --plan plan.toml --dry-run
+  chainrule sweep merge results/SWEEP",
+    ),
+    (
+        "gradcheck",
+        "\
+  chainrule gradcheck
+  chainrule gradcheck --hidden-dims 7 5 --activation sigmoid",
+    ),
+    (
+        "bench",
+        "\
+  chainrule bench --quick
+  chainrule bench --net 784-128-64-10 --batch-size 64 --threads 1,2",
+    ),
+    (
+        "info",
+        "\
+  chainrule info
+  chainrule info results/RUN
+  chainrule info results/RUN/model.safetensors
+  chainrule info data/fashion-mnist --json",
+    ),
+    (
+        "runs",
+        "\
+  chainrule runs
+  chainrule runs --sort test_accuracy --top 5
+  chainrule runs results/SWEEP --columns run_id,learning_rate,test_accuracy
+  chainrule runs results --rebuild",
+    ),
+    (
+        "plot",
+        "\
+  chainrule plot results/RUN
+  chainrule plot results
+  chainrule plot results/RUN1 results/RUN2 --out pictures",
+    ),
+    (
+        "completions",
+        "\
+  chainrule completions bash > ~/.local/share/bash-completion/completions/chainrule
+  chainrule completions zsh > ~/.zfunc/_chainrule
+  chainrule completions fish > ~/.config/fish/completions/chainrule.fish
+  chainrule completions powershell >> $PROFILE",
+    ),
+    ("man", "  chainrule man ~/.local/share/man/man1"),
+];
+
+/// The command `chainrule`, whose help is as wide as the terminal, or as pages of text are
+pub fn command() -> clap::Command {
+    let with_examples = |command: clap::Command, (name, examples): (&'static str, &str)| {
+        command.mut_subcommand(name, |sub| sub.after_help(format!("Examples:\n{examples}")))
+    };
+    let command = EXAMPLES.into_iter().fold(with_paths(Cli::command()), with_examples);
+    if stdout().is_terminal() { command.max_term_width(WIDTH_MAX) } else { command.term_width(WIDTH) }
+}
+
+/// The command with arguments for paths that understand `~`, in all its subcommands
+fn with_paths(command: clap::Command) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    let command = command.mut_args(with_path);
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, with_paths))
+}
+
+fn with_path(arg: Arg) -> Arg {
+    let parser = arg.get_value_parser().type_id();
+    let is_path = parser == ValueParser::path_buf().type_id();
+    // A data set is named by a folder or the word `synthetic`.
+    let is_data =
+        ["data", "what"].contains(&arg.get_id().as_str()) && parser == ValueParser::string().type_id();
+    match (is_path, is_data) {
+        (true, _) => arg.value_parser(PathBufValueParser::new().try_map(|path| match path.to_str() {
+            Some(text) => expand_home(text).map(PathBuf::from),
+            None => Ok(path),
+        })),
+        (_, true) => arg.value_parser(StringValueParser::new().try_map(|text| expand_home(&text))),
+        _ => arg,
+    }
+}

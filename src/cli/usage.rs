@@ -1,0 +1,185 @@
+//! What to type instead of a command line that is wrong
+
+use std::ffi::OsString;
+
+use chainrule::error::{printable, printable_lines, shell_quoted};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::command::command;
+use super::{DONE, FAILED, USAGE, is_closed, note};
+
+/// Flags of other programs: the name, what there is here, and what to type
+const ELSEWHERE: [(&[&str], &str); 16] = [
+    (
+        &["optimizer", "optim", "adam", "adamw", "sgd", "rmsprop", "nesterov"],
+        "the optimizer is SGD with momentum, always; set it with --learning-rate, --momentum and --weight-decay",
+    ),
+    (
+        &["dropout", "l1", "regularization", "batch-norm", "batchnorm"],
+        "there is no dropout, no batch norm and no L1 penalty; to regularize, type --weight-decay 1e-4",
+    ),
+    (&["l2", "wd", "decay"], "the L2 penalty is --weight-decay LAMBDA"),
+    (&["lr", "eta", "rate", "step-size", "alpha"], "the step size is --learning-rate ETA"),
+    (
+        &[
+            "hidden",
+            "layers",
+            "hidden-size",
+            "hidden-sizes",
+            "hidden-layers",
+            "units",
+            "width",
+            "net",
+            "arch",
+        ],
+        "hidden layers are given by their widths: --hidden-dims 128 64",
+    ),
+    (
+        &["hidden-dim", "num-layers", "depth"],
+        "one net has --hidden-dims, such as --hidden-dims 128 128; to compare several, type chainrule sweep hidden_dim, \
+         or chainrule sweep num_layers",
+    ),
+    (&["batch", "bs", "minibatch"], "the size of a batch is --batch-size N"),
+    (&["epoch", "iterations", "num-epochs", "steps", "n-epochs"], "the number of passes is --epochs N"),
+    (&["workers", "num-threads", "cpus", "cores", "nthreads"], "the number of threads is --threads N"),
+    (&["gpu", "device", "cuda", "mps"], "training runs on the CPU; set --threads N"),
+    (&["output", "output-dir", "out-dir", "logdir", "save"], "the folder of the results is --out DIR"),
+    (&["name", "id", "run-name", "experiment"], "the name of a run is --run-id NAME"),
+    (&["validation", "validation-split", "valid", "val"], "images are held out by --val-split 0.1"),
+    (&["dataset", "input", "data-dir", "data-path"], "the data are named by --data DIR"),
+    (
+        &["scheduler", "lr-schedule", "schedule", "warmup", "early-stopping", "patience"],
+        "the learning rate and the number of epochs are fixed; a run reports its best epoch, and keeps the model of the \
+         last: train again with that number of --epochs",
+    ),
+    (
+        &["loss", "criterion"],
+        "the loss is softmax cross-entropy, always, in nats (units of the natural logarithm)",
+    ),
+];
+
+/// The settings of the standard sweeps
+const STANDARD: [&str; 3] = ["hidden_dim", "num_layers", "learning_rate"];
+
+/// Prints the help that was asked for, or what is wrong with a command line and what to type; returns the exit code
+pub fn report(error: &clap::Error, args: &[OsString]) -> u8 {
+    if !error.use_stderr() {
+        return match error.print() {
+            Err(problem) if !is_closed(&problem) => FAILED,
+            _ => DONE,
+        };
+    }
+    let args: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    if let Some(sentence) = sentence(error, &args) {
+        note(&format!("error: {sentence}"));
+    } else if args.iter().any(|arg| printable(arg) != *arg) {
+        note(printable_lines(error.render().to_string().trim_end()).as_ref());
+    } else {
+        // A terminal that can't be written to is ignored.
+        error.print().unwrap_or_default();
+    }
+    USAGE
+}
+
+/// What is wrong, and what to type; `None` where clap's own message says both
+fn sentence(error: &clap::Error, args: &[String]) -> Option<String> {
+    let known: Vec<String> = command().get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let sub = args.iter().skip(1).find(|arg| known.contains(arg)).map(String::as_str);
+    match (error.kind(), sub) {
+        (ErrorKind::UnknownArgument, sub) => {
+            let found = context(ContextKind::InvalidArg)?;
+            match found.strip_prefix("--") {
+                Some(flag) => unknown_flag(flag.split('=').next()?, sub, args),
+                None => unknown_word(&found, sub?),
+            }
+        }
+        (ErrorKind::InvalidSubcommand, _) => {
+            let found = context(ContextKind::InvalidSubcommand)?;
+            let name = found.replace('-', "_");
+            STANDARD.contains(&name.as_str()).then(|| {
+                format!("`{found}` is a sweep, not a command; type: chainrule sweep {name}")
+            })
+        }
+        (ErrorKind::MissingRequiredArgument, Some("completions")) => Some(
+            "which shell? Type: chainrule completions bash, or zsh, fish, powershell, elvish; README.md, section \
+             Install, says where the output belongs"
+                .to_owned(),
+        ),
+        (ErrorKind::MissingRequiredArgument, Some("man")) => {
+            Some("into which folder? Type: chainrule man ~/.local/share/man/man1".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn unknown_flag(flag: &str, sub: Option<&str>, args: &[String]) -> Option<String> {
+    let Some(sub) = sub else {
+        let owner = owners(flag).into_iter().next().unwrap_or_else(|| "train".to_owned());
+        let given: Vec<String> = args.iter().skip(1).map(shell_quoted).collect();
+        return Some(format!(
+            "--{} comes before any command; a command comes first. Type: chainrule {owner} {}",
+            printable(flag),
+            given.join(" ")
+        ));
+    };
+    if flag == "sweep" {
+        let at = args.iter().position(|arg| arg.starts_with("--sweep"))?;
+        let value = args[at].split_once('=').map(|(_, value)| value.to_owned());
+        let value = value.or_else(|| args.get(at + 1).cloned()).unwrap_or_default().replace('-', "_");
+        let what = if STANDARD.contains(&value.as_str()) { value.as_str() } else { "hidden_dim" };
+        return Some(format!(
+            "`{sub}` has no flag --sweep: sweeps are a command of their own. Type: chainrule sweep {what}, or for values of \
+             your own: chainrule sweep --grid {what}={}",
+            if what == "learning_rate" {
+                "0.01,0.1"
+            } else if what == "num_layers" {
+                "1,2"
+            } else {
+                "32,64"
+            }
+        ));
+    }
+    if let Some((_, sentence)) = ELSEWHERE.iter().find(|(names, _)| names.contains(&flag)) {
+        return Some(format!("`{sub}` has no flag --{flag}: {sentence}"));
+    }
+    let owners = owners(flag);
+    let owner = owners.first()?;
+    Some(format!(
+        "`{sub}` has no flag --{flag}, but `{owner}` has; see chainrule {sub} --help and chainrule {owner} --help"
+    ))
+}
+
+/// The subcommands that have a flag
+fn owners(flag: &str) -> Vec<String> {
+    let command = command();
+    let has = |sub: &&clap::Command| sub.get_arguments().any(|arg| arg.get_long() == Some(flag));
+    command.get_subcommands().filter(has).map(|sub| sub.get_name().to_owned()).collect()
+}
+
+fn unknown_word(word: &str, sub: &str) -> Option<String> {
+    let name = word.replace('-', "_");
+    let is_standard = STANDARD.contains(&name.as_str());
+    match sub {
+        "sweep" if is_standard => Some(format!(
+            "a standard sweep varies one setting, and `{word}` would be a second; for a cross product give both as axes, \
+             such as: chainrule sweep --grid hidden_dim=32,64 --grid learning_rate=0.01,0.1"
+        )),
+        "sweep" if word.contains('=') => Some(format!(
+            "`{}` is an axis without its flag; type: chainrule sweep --grid {}",
+            printable(word),
+            shell_quoted(word)
+        )),
+        "train" if is_standard => {
+            Some(format!("`train` trains one net; to vary {name}, type: chainrule sweep {name}"))
+        }
+        "train" if std::path::Path::new(word).is_dir() => Some(format!(
+            "`train` takes its data by a flag; type: chainrule train --data {}",
+            shell_quoted(word)
+        )),
+        _ => None,
+    }
+}
