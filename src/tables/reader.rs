@@ -136,11 +136,6 @@ impl Table {
         self.header.iter()
     }
 
-    /// The names of the columns; columns without a name have an empty one
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.header.iter()
-    }
-
     /// The path of the file
     pub fn path(&self) -> &Path {
         &self.path

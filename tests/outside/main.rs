@@ -5,6 +5,7 @@
 mod installed;
 mod scripts;
 mod spreadsheets;
+mod wheel;
 
 #[path = "../support/idx_files.rs"]
 mod idx_files;
