@@ -25,7 +25,7 @@ const EXAMPLES: [(&str, &str); 9] = [
   chainrule train --data ~/images --val-split 0.1 --run-id first
   chainrule train --config results/first/config.toml --seed 7
 
-Losses are in nats, the units of the natural logarithm.",
+Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
     ),
     (
         "sweep",

@@ -40,7 +40,7 @@ Examples:
   chainrule runs --sort test_accuracy --top 5
   chainrule info results/RUN
 
-Losses are in nats, the units of the natural logarithm; accuracies go from 0 to 1.
+Losses are in nats (natural logarithm); accuracies go from 0 to 1.
 `chainrule COMMAND --help` lists the flags of a command.";
 
 #[derive(clap::Subcommand)]

@@ -121,7 +121,7 @@ fn unknown_flag(flag: &str, sub: Option<&str>, args: &[String]) -> Option<String
         let owner = owners(flag).into_iter().next().unwrap_or_else(|| "train".to_owned());
         let given: Vec<String> = args.iter().skip(1).map(shell_quoted).collect();
         return Some(format!(
-            "--{} comes before any command; a command comes first. Type: chainrule {owner} {}",
+            "--{} is a flag of a command, which comes first. Type: chainrule {owner} {}",
             printable(flag),
             given.join(" ")
         ));
