@@ -31,7 +31,9 @@ pub fn cell(name: &str, row: TableRow, column: usize) -> String {
         _ => None,
     };
     match row.as_number(column) {
-        Some(x) if name.ends_with("_per_s") || name.ends_with("_samples") || name == "parameters" => thousands(x),
+        Some(x) if name.ends_with("_per_s") || name.ends_with("_samples") || name == "parameters" => {
+            thousands(x)
+        }
         Some(x) if digits.is_some() && x.abs() < 1e6 => format!("{x:.*}", digits.unwrap_or_default()),
         Some(x) if x.fract() != 0.0 => short_number(x),
         _ => printable(row.text(column).trim()).into_owned(),

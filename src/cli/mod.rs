@@ -115,7 +115,11 @@ pub fn main() -> ExitCode {
             note(&format!("error: {error:#}"));
             let usage = matches!(
                 error.downcast_ref(),
-                Some(chainrule::Error::Setting { .. } | chainrule::Error::Settings { .. } | chainrule::Error::Usage(_))
+                Some(
+                    chainrule::Error::Setting { .. }
+                        | chainrule::Error::Settings { .. }
+                        | chainrule::Error::Usage(_)
+                )
             );
             if usage { USAGE.into() } else { FAILED.into() }
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use chainrule::config::text;
-use chainrule::error::{first_ten, shell_quoted, shown};
+use chainrule::error::{first_ten, printable, shell_quoted, shown};
 use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
 use chainrule::sweep::{
     self, Axis, Draft, Ended, Environment, Estimate, Options, Plan, Plots, Shard, Taken, Trial,
@@ -20,7 +20,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
 
-use super::format::{percent, rough_duration};
+use super::format::{count, percent, rough_duration, several};
 use super::signals::Signals;
 use super::sweep_progress::SweepProgress;
 use super::train::{Common, run_id};
@@ -283,7 +283,7 @@ fn draft(args: &Args) -> Result<Draft> {
             Some(path) => format!(
                 "{}: the plan ends at line {} and has no axis; add a table [grid], as\n    [grid]\n    learning_rate = [0.01, 0.1]\n\
                  or tables [[trial]], or a line `seeds = 3` at its start",
-                path.display(),
+                shown(path),
                 draft.file_text.lines().count()
             ),
             None => "expected what to sweep: hidden_dim, num_layers or learning_rate, or --grid NAME=VALUES, --seeds N or \
@@ -355,15 +355,16 @@ fn failed(analysis: &Analysis, plan: &Plan, how_to_resume: &str) -> Option<Strin
     let names = first_ten(failed.iter().map(|trial| name(&trial.id, trial.status)), ", ");
     let again = format!("to run them again: {how_to_resume} --retry-failed");
     let (n, all) = (failed.len(), analysis.trials.len());
-    (n > 0).then(|| format!("error: {n} of {all} trials failed or diverged: {names}; {again}"))
+    let (some, all) = (count(n), count(all));
+    (n > 0).then(|| format!("error: {some} of {all} trials failed or diverged: {names}; {again}"))
 }
 
 /// Prints the table of trials to stdout, and their number and an estimate of the time to stderr
 fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool) -> Result<u8> {
     if !quiet {
         let (n, all) = (mine.len(), plan.trials.len());
-        let of = if n == all { String::new() } else { format!(" of {all}") };
-        note(&format!("{n}{of} trials, {jobs} at once; files would be in {}", shown(folder)));
+        let of = if n == all { String::new() } else { format!("{} of ", count(n)) };
+        note(&format!("{of}{}, {jobs} at once; files would be in {}", several(all, "trial"), shown(folder)));
     }
     print(&table(plan, mine))?;
     if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
@@ -379,7 +380,9 @@ fn table(plan: &Plan, mine: &[&Trial]) -> String {
     let ids = mine.iter().map(|trial| trial.id.clone());
     let mut columns: Vec<Vec<String>> = vec![["trial".to_owned()].into_iter().chain(ids).collect()];
     for setting in &plan.varied {
-        let cells = mine.iter().map(|trial| trial.value(setting).map_or("-".to_owned(), text));
+        let cells = mine.iter().map(|trial| {
+            trial.value(setting).map_or("-".to_owned(), |value| printable(&text(value)).into_owned())
+        });
         columns.push([setting.name.to_owned()].into_iter().chain(cells).collect());
     }
     let mut lines = vec![String::new(); 1 + mine.len()];
@@ -394,7 +397,7 @@ fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let analysis = &ended.analysis;
     let counts = Status::ALL.map(|status| (analysis.count(status), status.name()));
     let counts = counts.into_iter().chain([(ended.left, "not begun")]);
-    let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(n)));
     note(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
     best(analysis).iter().for_each(|line| note(line));
     let prefix = shard.map_or_else(String::new, Shard::file_prefix);

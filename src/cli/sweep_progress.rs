@@ -10,7 +10,7 @@ use chainrule::tables::{RunResult, Status};
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 
-use super::format::percent;
+use super::format::{count, percent, several};
 use super::note;
 use super::run_progress::{Bar, Screen};
 
@@ -35,9 +35,9 @@ impl Observer for SweepProgress {
     fn started(&self, trials: usize, kept: usize) {
         self.trials.store(trials, Ordering::Relaxed);
         self.done.store(kept, Ordering::Relaxed);
-        let kept = if kept > 0 { format!(", {kept} of them ended before") } else { String::new() };
+        let kept = if kept > 0 { format!(", {} of them ended before", count(kept)) } else { String::new() };
         let (jobs, folder) = (self.jobs, shown(&self.folder));
-        self.screen.line(&format!("{trials} trials{kept}, {jobs} at once; files in {folder}"));
+        self.screen.line(&format!("{}{kept}, {jobs} at once; files in {folder}", several(trials, "trial")));
     }
 
     fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_> {

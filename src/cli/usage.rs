@@ -89,7 +89,17 @@ fn sentence(error: &clap::Error, args: &[String]) -> Option<String> {
         _ => None,
     };
     let sub = args.iter().skip(1).find(|arg| known.contains(arg)).map(String::as_str);
+    let standard: Vec<String> =
+        args.iter().map(|arg| arg.replace('-', "_")).filter(|arg| STANDARD.contains(&arg.as_str())).collect();
     match (error.kind(), sub) {
+        (ErrorKind::ArgumentConflict | ErrorKind::UnknownArgument, Some("sweep")) if standard.len() > 1 => {
+            let axes: Vec<String> = standard.iter().map(|name| format!("--grid {name}={}", values(name))).collect();
+            Some(format!(
+                "a standard sweep varies one setting, and this names {}; for their cross product, type: chainrule sweep {}",
+                standard.join(" and "),
+                axes.join(" ")
+            ))
+        }
         (ErrorKind::UnknownArgument, sub) => {
             let found = context(ContextKind::InvalidArg)?;
             match found.strip_prefix("--") {
@@ -153,6 +163,15 @@ fn unknown_flag(flag: &str, sub: Option<&str>, args: &[String]) -> Option<String
     ))
 }
 
+/// Values of a standard sweep's setting, as an example
+fn values(name: &str) -> &'static str {
+    match name {
+        "learning_rate" => "0.01,0.1",
+        "num_layers" => "1,2",
+        _ => "32,64",
+    }
+}
+
 /// The subcommands that have a flag
 fn owners(flag: &str) -> Vec<String> {
     let command = command();
@@ -164,10 +183,6 @@ fn unknown_word(word: &str, sub: &str) -> Option<String> {
     let name = word.replace('-', "_");
     let is_standard = STANDARD.contains(&name.as_str());
     match sub {
-        "sweep" if is_standard => Some(format!(
-            "a standard sweep varies one setting, and `{word}` would be a second; for a cross product give both as axes, \
-             such as: chainrule sweep --grid hidden_dim=32,64 --grid learning_rate=0.01,0.1"
-        )),
         "sweep" if word.contains('=') => Some(format!(
             "`{}` is an axis without its flag; type: chainrule sweep --grid {}",
             printable(word),

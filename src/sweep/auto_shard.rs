@@ -88,7 +88,7 @@ pub fn submitted_again(taken: &Taken, sweep: &Path) -> Result<Option<String>> {
     Ok(match counts.first() {
         Some(&n) if !counts.contains(&shard.count) => {
             let said = alone(&taken.from, taken.task.min(n - 1), &n.to_string());
-            Some(format!("{} has shards of {n}: {said}", sweep.display()))
+            Some(format!("{} has shards of {n}: {said}", crate::error::shown(sweep)))
         }
         None if shard.count == 1 && taken.task > 1 => Some(alone(&taken.from, taken.task, "n")),
         _ => None,

@@ -122,7 +122,7 @@ impl Draft {
         if let (Some(path), Some(section)) = (&self.file, section)
             && let Some(line) = line_in(&self.file_text, section, name)
         {
-            found += &format!(" in {}, line {line}", path.display());
+            found += &format!(" in {}, line {line}", crate::error::shown(path));
         }
         Error::Setting { name, expected, found }
     }
@@ -138,7 +138,8 @@ impl Draft {
             let mut found: Vec<String> = self.grid.iter().map(of_axis).collect();
             found.extend((!self.listed.is_empty()).then(|| format!("{} listed", self.listed.len())));
             found.extend((seeds > 1).then(|| format!("{seeds} seeds")));
-            let file = self.file.as_deref().map_or(String::new(), |path| format!("{}: ", path.display()));
+            let file =
+                self.file.as_deref().map_or(String::new(), |path| format!("{}: ", crate::error::shown(path)));
             let found = found.join(", ");
             return Err(Error::Usage(format!(
                 "{file}the sweep has too many trials: {found}; {TRIALS_MAX} at most, so take fewer values or divide the sweep"

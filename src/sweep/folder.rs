@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::draft::Draft;
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
-use crate::error::{Error, Result, first_ten, open_regular};
+use crate::error::{Error, Result, first_ten, open_regular, shell_quoted};
 use crate::tables::atomic_file::{UNFINISHED, create_atomically};
 
 /// What to do when a folder can't be used

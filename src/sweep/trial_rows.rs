@@ -66,7 +66,7 @@ impl SweepTables {
             // A damaged file is found by its content; any other error, such as a missing right, is not about the trial.
             Err(error @ Error::Text { .. }) => Ok(Checked::Doubtful(error.to_string())),
             Err(Error::Read { path, source }) if source.kind() == ErrorKind::NotFound => {
-                Ok(Checked::Doubtful(format!("{} is missing", path.display())))
+                Ok(Checked::Doubtful(format!("{} is missing", crate::error::shown(path))))
             }
             checked => checked,
         }
@@ -83,7 +83,7 @@ impl SweepTables {
         let Some(row) = rows.next() else { return Ok(Checked::Open) };
         let status = row.status(summary.need("status")?)?;
         let doubt = |table: &Table, line: usize, problem: String| {
-            Ok(Checked::Doubtful(format!("{}: line {line}: {problem}", table.path().display())))
+            Ok(Checked::Doubtful(format!("{}: line {line}: {problem}", crate::error::shown(table.path()))))
         };
         if rows.next().is_some() {
             return doubt(&summary, 3, "expected one row, found more".to_owned());

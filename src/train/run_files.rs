@@ -11,7 +11,7 @@ use super::confusion::Confusion;
 use super::machine;
 use super::run::Labels;
 use crate::config::{EngineChoice, TrainConfig};
-use crate::error::{Error, Result, shell_quoted};
+use crate::error::{Error, Result, shell_quoted, shown};
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
 use crate::tables::atomic_file::write_atomically;
@@ -198,7 +198,7 @@ pub fn taken(folder: &Path) -> Error {
     let problem = format!(
         "{what} is there already; give the new run another name (--run-id {name}-2) or leave out --run-id; to repeat it under \
          this name, first remove or rename {}",
-        folder.display()
+        shown(folder)
     );
     Error::content(folder, problem)
 }

@@ -30,7 +30,8 @@ fn a_wheel_brings_the_program() {
     let mut build = launch("maturin", Path::new(env!("CARGO_MANIFEST_DIR")));
     build.args(["build", "--profile", "dev", "--offline", "--out"]).arg(path.join("wheels"));
     succeeds(build.env("CARGO_TARGET_DIR", target));
-    let wheels: Vec<_> = std::fs::read_dir(path.join("wheels")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let wheels: Vec<_> =
+        std::fs::read_dir(path.join("wheels")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(wheels.len(), 1, "{wheels:?}");
     let install = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps"];
     succeeds(launch(path.join("env/bin/python3"), path).args(install).arg(&wheels[0]));

@@ -37,7 +37,9 @@ const COMMANDS: [&str; 9] =
 #[test]
 fn help_fits_80_columns_and_ends_with_examples() {
     let folder = tempfile::tempdir().unwrap();
-    for command in [&[][..], &["sweep", "merge"]].into_iter().chain(COMMANDS.each_ref().map(std::slice::from_ref)) {
+    for command in
+        [&[][..], &["sweep", "merge"]].into_iter().chain(COMMANDS.each_ref().map(std::slice::from_ref))
+    {
         for flag in ["-h", "--help"] {
             let output = chainrule(folder.path(), &[command, &[flag]].concat());
             assert_eq!(code(&output), 0);
@@ -70,6 +72,7 @@ fn usage_errors_say_what_to_type() {
         (&["train", "--grid", "epochs=1,2"], "`sweep` has"),
         (&["train", "--hidden-dims", "none", "3"], "--hidden-dims none"),
         (&["train", "--hidden-dims", "784-128-10"], "128x64"),
+        (&["sweep", "hidden_dim", "learning_rate"], "--grid hidden_dim=32,64 --grid learning_rate="),
         (&["train", "."], "chainrule train --data ."),
         (&["hidden-dim"], "chainrule sweep hidden_dim"),
     ] {
@@ -104,7 +107,13 @@ fn control_characters_reach_neither_the_terminal_nor_the_config() {
     let config = folder.path().join(out).join("first/config.toml");
     let written = std::fs::read_to_string(&config).unwrap();
     assert!(!written.lines().any(|line| line == "[grid]"), "{written}");
-    assert_eq!(code(&chainrule(folder.path(), &["train", "--config", config.to_str().unwrap(), "--run-id", "second"])), 0);
+    assert_eq!(
+        code(&chainrule(
+            folder.path(),
+            &["train", "--config", config.to_str().unwrap(), "--run-id", "second"]
+        )),
+        0
+    );
     for args in [
         &["train", "--data", "x\u{1b}[31m\ny"][..],
         &["train", "--\u{1b}[31m"],
@@ -140,7 +149,8 @@ fn the_command_in_a_config_file_can_be_copied() {
 fn a_tilde_is_the_home_folder_wherever_a_path_is_given() {
     let folder = folder();
     let home = folder.path();
-    std::fs::write(home.join("c.toml"), "data = \"~\"\nout = \"~/r\"\nepochs = 1\nhidden_dims = \"4\"\n").unwrap();
+    std::fs::write(home.join("c.toml"), "data = \"~\"\nout = \"~/r\"\nepochs = 1\nhidden_dims = \"4\"\n")
+        .unwrap();
     for args in [
         &["train", "--config=~/c.toml", "--run-id", "a"][..],
         &["train", "--data=~/", "--out=~/r", "--epochs=1", "--run-id", "b"],
@@ -152,8 +162,13 @@ fn a_tilde_is_the_home_folder_wherever_a_path_is_given() {
         let output = launch(CHAINRULE, home).args(args).env("HOME", home).output().unwrap();
         assert_eq!(code(&output), 0, "{args:?}: {}", text(&output.stderr));
     }
-    assert!(!home.join("~").exists() && home.join("r/b/summary.csv").is_file() && home.join("drawn/curves.svg").is_file());
-    let output = launch(CHAINRULE, home).args(["train", "--out=~nobody/x"]).env("HOME", home).output().unwrap();
+    assert!(
+        !home.join("~").exists()
+            && home.join("r/b/summary.csv").is_file()
+            && home.join("drawn/curves.svg").is_file()
+    );
+    let output =
+        launch(CHAINRULE, home).args(["train", "--out=~nobody/x"]).env("HOME", home).output().unwrap();
     assert!(code(&output) == 2 && text(&output.stderr).contains("~nobody/x"), "{}", text(&output.stderr));
 }
 
@@ -168,7 +183,9 @@ fn a_closed_terminal_ends_a_run_as_sigterm_does() {
         assert_eq!(child.try_wait().unwrap(), None);
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    assert!(launch("kill", folder.path()).args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        launch("kill", folder.path()).args(["-HUP", &child.id().to_string()]).status().unwrap().success()
+    );
     assert_eq!(child.wait().unwrap().code(), Some(143));
     let summary = std::fs::read_to_string(folder.path().join("results/long/summary.csv")).unwrap();
     assert!(summary.contains("interrupted"), "{summary}");
@@ -178,7 +195,8 @@ fn a_closed_terminal_ends_a_run_as_sigterm_does() {
 #[test]
 fn a_file_beyond_the_size_limit_is_an_error_of_its_write() {
     let folder = folder();
-    let line = format!("ulimit -f 4; exec '{CHAINRULE}' train --data . --hidden-dims 512 --epochs 1 --run-id big");
+    let line =
+        format!("ulimit -f 4; exec '{CHAINRULE}' train --data . --hidden-dims 512 --epochs 1 --run-id big");
     let output = launch("bash", folder.path()).args(["-c", &line]).output().unwrap();
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
@@ -188,12 +206,16 @@ fn a_file_beyond_the_size_limit_is_an_error_of_its_write() {
 #[test]
 fn numbers_on_the_terminal_are_separated_and_say_what_is_trained_on() {
     let folder = tempfile::tempdir().unwrap();
-    let args = ["train", "--data", "synthetic", "--epochs", "1", "--hidden-dims", "none", "--val-split", "0.1"];
+    let args =
+        ["train", "--data", "synthetic", "--epochs", "1", "--hidden-dims", "none", "--val-split", "0.1"];
     let stderr = text(&chainrule(folder.path(), &args).stderr);
     let first = stderr.lines().next().unwrap();
     assert!(first.contains(" training, ") && first.contains(" validation and "), "{first}");
     assert!(first.contains(" parameters") && !first.contains("relu"), "{first}");
-    assert!(!first.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 4 || digits.len() == 5), "{first}");
+    assert!(
+        !first.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 4 || digits.len() == 5),
+        "{first}"
+    );
 }
 
 #[test]
@@ -201,11 +223,15 @@ fn info_shows_the_machine_a_run_and_a_sweep() {
     let folder = folder();
     let path = folder.path();
     assert_eq!(code(&train(path, &["--run-id", "first"])), 0);
-    let sweep = ["sweep", "--data", ".", "--epochs", "1", "--grid", "learning_rate=0.1,0.01", "--sweep-id", "rates"];
+    let sweep =
+        ["sweep", "--data", ".", "--epochs", "1", "--grid", "learning_rate=0.1,0.01", "--sweep-id", "rates"];
     assert_eq!(code(&chainrule(path, &sweep)), 0);
     for (args, words) in [
         (&["info"][..], &["cores", "engine", "chainrule"][..]),
-        (&["info", "results/first"], &["run_id", "status", "ok", "test_accuracy", "curves.svg", "chainrule train --config"]),
+        (
+            &["info", "results/first"],
+            &["run_id", "status", "ok", "test_accuracy", "curves.svg", "chainrule train --config"],
+        ),
         (&["info", "results/rates"], &["2 ok", "learning_rate: 0.01, 0.1", "chainrule runs"]),
         (&["info", "."], &["images", "255"]),
         (&["info", "results/first/model.safetensors"], &["16-4-3"]),
@@ -237,7 +263,10 @@ fn runs_sorts_and_chooses_columns() {
     assert_eq!(all.lines().count(), 4, "{all}");
     assert!(all.lines().next().unwrap().contains("learning_rate") && all.contains("1e-4"), "{all}");
     let columns = ["--sort", "learning-rate", "--columns", "run_id,learning_rate"];
-    assert_eq!(runs(&columns), "run_id  learning_rate\nslow             1e-4\nbad             0.001\ngood              0.1\n");
+    assert_eq!(
+        runs(&columns),
+        "run_id  learning_rate\nslow             1e-4\nbad             0.001\ngood              0.1\n"
+    );
     let best = runs(&["results", "--sort", "test_accuracy", "--top", "1"]);
     assert!(best.lines().count() == 2 && best.contains("good"), "{best}");
     assert!(runs(&["--json", "--top", "1"]).contains("\"run_id\": \"slow\""));
@@ -255,7 +284,10 @@ fn completions_and_man_pages_are_written() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let output = chainrule(folder.path(), &["completions", shell]);
         let script = text(&output.stdout);
-        assert!(code(&output) == 0 && script.contains("learning-rate") && script.contains("gradcheck"), "{shell}");
+        assert!(
+            code(&output) == 0 && script.contains("learning-rate") && script.contains("gradcheck"),
+            "{shell}"
+        );
     }
     let output = chainrule(folder.path(), &["man", "share/man1"]);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
