@@ -6,8 +6,8 @@ use std::path::Path;
 use super::plan::Trial;
 use crate::config::{EngineChoice, SETTINGS, Setting, text};
 use crate::error::{Error, Result, first_ten};
-use crate::tables::Status;
 use crate::tables::reader::{Table, TableRow};
+use crate::tables::{EpochRow, Row, Status, SummaryRow};
 
 /// Settings whose columns older versions did not write
 const ADDED: [&str; 4] = ["val_split", "dtype", "engine", "no_shuffle"];
@@ -60,7 +60,8 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<Status
         return wrong(summary, row.line(), first_ten(contradictions.into_iter(), ", "));
     }
     let is_ok = status == Status::Ok;
-    check_metrics(summary, row, is_ok)?;
+    check_numbers(&number_columns(summary)?, row, is_ok)?;
+    let columns = number_columns(epochs)?;
     let (run_id, epoch, ended) = (epochs.need("run_id")?, epochs.need("epoch")?, epochs.need("status")?);
     let mut done = 0;
     for row in epochs.rows() {
@@ -71,7 +72,7 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<Status
         if row.as_number(epoch) != Some(f64::from(done)) {
             return Err(row.problem(epoch, &format!("epoch {done}")));
         }
-        check_metrics(epochs, row, row.status(ended)? == Status::Ok)?;
+        check_numbers(&columns, row, row.status(ended)? == Status::Ok)?;
     }
     if is_ok && done != trial.config.epochs {
         let problem = format!("expected {} epochs, found {done}", trial.config.epochs);
@@ -116,26 +117,39 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
     Ok(different)
 }
 
-/// Checks the numbers of a row; those of an epoch or run that is ok are not empty
-fn check_metrics(table: &Table, row: TableRow<'_>, is_ok: bool) -> Result<()> {
-    for (column, name) in table.names().enumerate() {
-        let is_metric = name.ends_with("_accuracy") || name.ends_with("_loss");
-        let number = if name.ends_with("_accuracy") {
-            row.within(column, 0.0..=1.0, "a share from 0 to 1")?
-        } else if is_metric
-            || ["parameters", "best_epoch", "threads", "learning_rate"].contains(&name)
-            || name.ends_with("_s")
-        {
-            row.within(column, 0.0..=f64::MAX, "a number, 0 or more")?
-        } else {
-            continue;
-        };
-        if number.is_none() && is_ok && name.starts_with("test_") && is_metric {
-            return Err(row.problem(column, "a number"));
+/// A column of numbers
+struct Numbers {
+    column: usize,
+    max: f64,
+    expected: &'static str,
+    /// Whether a row that is ok has a number
+    is_needed: bool,
+}
+
+/// The columns of numbers of a table; a column of the user's own may hold anything
+fn number_columns(table: &Table) -> Result<Vec<Numbers>> {
+    table.need("test_accuracy")?;
+    let known = [SummaryRow::header(), EpochRow::columns(true).names().to_vec()].concat();
+    let numbers = |(column, name): (usize, &str)| {
+        let (is_share, is_loss) = (name.ends_with("_accuracy"), name.ends_with("_loss"));
+        let is_other =
+            ["parameters", "best_epoch", "threads", "learning_rate"].contains(&name) || name.ends_with("_s");
+        let is_number = (is_share || is_loss || is_other) && known.iter().any(|known| known == name);
+        let (max, expected) =
+            if is_share { (1.0, "a share from 0 to 1") } else { (f64::MAX, "a number, 0 or more") };
+        let is_needed = (is_share || is_loss) && name.starts_with("test_");
+        is_number.then_some(Numbers { column, max, expected, is_needed })
+    };
+    Ok(table.names().enumerate().filter_map(numbers).collect())
+}
+
+/// Checks the numbers of a row
+fn check_numbers(columns: &[Numbers], row: TableRow<'_>, is_ok: bool) -> Result<()> {
+    for numbers in columns {
+        let number = row.within(numbers.column, 0.0..=numbers.max, numbers.expected)?;
+        if number.is_none() && is_ok && numbers.is_needed {
+            return Err(row.problem(numbers.column, numbers.expected));
         }
-    }
-    if is_ok {
-        table.need("test_accuracy")?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::config::{CsvDialect, Setting, text};
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::replace_atomically;
 use crate::tables::reader::{Table, TableRow};
-use crate::tables::{Cell, Columns, EpochRow, Status, SummaryRow, append_whole};
+use crate::tables::{Cell, Columns, EpochRow, SummaryRow, append_whole};
 
 /// The columns of both tables, fixed by the plan
 #[derive(Clone, Debug)]
