@@ -7,7 +7,8 @@ use super::folder::{Files, lock, plans, saved_plan};
 use super::plan::Plan;
 use super::runner::Ended;
 use super::shard::Shard;
-use super::trial_rows::{Checked, SweepTables};
+use super::trial_check::{Checked, check};
+use super::trial_rows::SweepTables;
 use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
@@ -53,7 +54,7 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
     let tables = SweepTables::new(plan);
     let (mut unfinished, mut doubts) = (Vec::new(), Vec::new());
     for trial in &plan.trials {
-        match tables.check(trial, sweep)? {
+        match check(trial, sweep)? {
             Checked::Ended(status) if status != Status::Interrupted => {}
             Checked::Doubtful(doubt) => doubts.push(doubt),
             _ => unfinished.push(trial.id.clone()),

@@ -19,6 +19,7 @@ mod rebuild;
 mod runner;
 mod scheduler;
 mod shard;
+mod trial_check;
 mod trial_rows;
 
 pub use auto_shard::{Environment, Taken, auto_shard, slurm_shard, submitted_again};

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::draft::Draft;
-use super::folder::{Files, lock, plans};
+use super::folder::{Files, lock, plans, saved_plan};
 use super::plan::Trial;
 use super::trial_rows::SweepTables;
 use crate::config::CsvDialect;
@@ -25,7 +24,7 @@ pub fn rebuild_runs(folder: &Path, dialect: Option<CsvDialect>) -> Result<Vec<Re
     }
     let mut rebuilt = vec![];
     for (shard, path) in plans {
-        let plan = Draft::from_toml(&path)?.resolve()?;
+        let plan = saved_plan(&path)?;
         let _lock = lock(&path)?;
         let files = Files::new(folder, shard);
         let mine = |trial: &&Trial| shard.is_none_or(|shard| shard.holds(trial.number));

@@ -10,7 +10,8 @@ use super::dataset_cache::DatasetCache;
 use super::folder::{self, Claim, Files};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
-use super::trial_rows::{Checked, SweepTables, append};
+use super::trial_check::{Checked, check};
+use super::trial_rows::{SweepTables, append};
 use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
@@ -139,7 +140,7 @@ impl Sweeper<'_> {
         let mut todo = Vec::new();
         let mut doubts = Vec::new();
         for trial in mine {
-            let kept = match self.tables.check(trial, self.sweep)? {
+            let kept = match check(trial, self.sweep)? {
                 Checked::Ended(Status::Ok) => true,
                 Checked::Ended(Status::Diverged | Status::Failed) => !self.options.retry_failed,
                 Checked::Doubtful(doubt) => {

@@ -72,7 +72,7 @@ fn a_trial_that_contradicts_the_plan_is_named_and_run_again_only_on_request() {
         ("summary.csv", ",3,relu,", ",3x3,relu,", "line 2: hidden_dims is 3x3, the plan says 3"),
         ("summary.csv", "\nt0001,", "\nt0007,", "line 2: run_id is t0007, the plan says t0001"),
         ("summary.csv", ",ok,", ",okk,", "line 2, column status"),
-        ("epochs.csv", "\nt0001,1,", "\nt0001,2,", "line 2: expected epoch 1, found `2`"),
+        ("epochs.csv", "\nt0001,1,", "\nt0001,2,", "line 2, column epoch: expected epoch 1, found `2`"),
         ("summary.csv", ",f32,", ",f64,", "line 2: dtype is f64"),
     ];
     for (file, from, to, message) in damages {
