@@ -82,7 +82,9 @@ pub enum Error {
         found: String,
     },
     /// The machine does not have enough memory
-    #[error("this needs {bytes} bytes of memory ({what}), more than this machine has")]
+    #[error(
+        "this needs {bytes} bytes of memory ({what}), more than this machine has or this process may use"
+    )]
     Memory {
         /// The data that need the memory
         what: String,

@@ -228,7 +228,7 @@ impl TrainConfig {
             all.insert(setting.name.to_owned(), value);
         }
         let config: Self =
-            all.clone().try_into().map_err(|e| Error::content("settings".as_ref(), format!("{e}")))?;
+            all.clone().try_into().map_err(|e| Error::content("settings".as_ref(), e.to_string()))?;
         for setting in &SETTINGS {
             let lost = all.get(setting.name).and_then(|value| setting.lost_in(value, config.dtype));
             if let Some((found, expected)) = lost {
