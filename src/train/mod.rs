@@ -4,6 +4,7 @@ pub mod bench;
 pub mod confusion;
 pub mod dims;
 pub mod evaluate;
+mod machine;
 pub mod metrics;
 pub mod run;
 pub mod run_files;

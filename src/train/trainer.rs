@@ -145,7 +145,12 @@ fn divide(config: &TrainConfig, data: &Dataset) -> Result<(Order, Option<Vec<u32
 }
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
-fn check_memory<T: Scalar>(dims: &Dims, momentum: f64, batch_size: usize, evaluated: usize) -> Result<()> {
+pub(super) fn check_memory<T: Scalar>(
+    dims: &Dims,
+    momentum: f64,
+    batch_size: usize,
+    evaluated: usize,
+) -> Result<()> {
     let parameters = dims.parameters();
     // Weights, as many elements of scratch, and with momentum as many velocities.
     let copies = if momentum > 0.0 { 3 } else { 2 };

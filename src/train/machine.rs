@@ -1,0 +1,20 @@
+//! The machine that a run ran on
+
+use chainrule_kernels::{SimdLevel, simd_level};
+
+/// The instructions that the kernels use, as `CHAINRULE_SIMD` names them
+pub(super) fn simd() -> &'static str {
+    match simd_level() {
+        SimdLevel::Portable => "portable",
+        SimdLevel::Avx2 => "avx2",
+        SimdLevel::Avx512 => "avx512",
+    }
+}
+
+/// The name of the processor; `None` where the system does not say
+pub(super) fn cpu() -> Option<String> {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.trim().strip_prefix(':'));
+    let model = model.map(|name| name.trim().to_owned());
+    model.or_else(|| std::env::var("PROCESSOR_IDENTIFIER").ok()).filter(|name| !name.is_empty())
+}
