@@ -1,10 +1,12 @@
 //! Errors in files, settings and the system
 
+mod first_ten;
 mod regular_file;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use first_ten::first_ten;
 pub use regular_file::{kind_name, open_regular};
 
 /// A result with the library's error
@@ -44,7 +46,7 @@ pub enum Error {
     )]
     NoData {
         /// The first file that is missing
-        file: &'static str,
+        file: String,
         /// The folders that were searched
         places: String,
     },
@@ -92,6 +94,9 @@ pub enum Error {
         /// The library's answer
         problem: String,
     },
+    /// The command line, or a file that a person wrote, asks for something that can't be done
+    #[error("{0}")]
+    Usage(String),
 }
 
 impl Error {

@@ -80,7 +80,6 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     let common = bench.common()?;
     let earlier = args.compare.as_deref().map(Earlier::read).transpose()?;
-    bench.check_memory()?;
     let threads = match &args.threads[..] {
         [] if cores() == 1 => vec![1],
         [] => vec![1, cores()],

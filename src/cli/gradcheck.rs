@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use chainrule::config::HiddenDims;
-use chainrule::nn::gradient_check::{Check, TOLERANCE};
+use chainrule::config::{HiddenDims, find};
+use chainrule::nn::gradient_check::{Check, FORMULA, STEP, TOLERANCE};
 use chainrule::nn::layers::Activation;
+use chainrule::nn::memory;
 use chainrule::train::dims::Dims;
 
 use super::{DONE, FAILED, print};
@@ -32,6 +33,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: u32,
 
+    /// Weight decay λ of weights and biases: the check is then of what a step of SGD subtracts
+    #[arg(long, value_name = "LAMBDA", default_value_t = 0.0, allow_negative_numbers = true, value_parser = weight_decay)]
+    weight_decay: f64,
+
     /// Random seed for weights, inputs and the choice of elements
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
@@ -43,6 +48,16 @@ pub struct Args {
     /// Print nothing: the exit code says whether the check passed
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// Reads a weight decay as `train` does
+fn weight_decay(text: &str) -> Result<f64, String> {
+    let setting = find("weight_decay").ok_or("no such setting")?;
+    let value = setting.value(text).map_err(|_| format!("expected {}", setting.expected()))?;
+    match setting.out_of_range(&value) {
+        Some(expected) => Err(format!("expected {expected}")),
+        None => Ok(value.as_float().unwrap_or_default()),
+    }
 }
 
 pub fn run(args: &Args) -> Result<u8> {
@@ -60,8 +75,10 @@ pub fn run(args: &Args) -> Result<u8> {
         let found = format!("{hidden}, {parameters} parameters");
         return Err(refused("at most 10^8 parameters in all", found).into());
     }
-    let checks =
-        Check::new(&dims.0, args.activation, args.batch_size as usize, args.seed).run(args.samples as usize);
+    let batch_size = args.batch_size as usize;
+    memory::check(dims.gradient_check_bytes(batch_size), || format!("{dims}, a batch of {batch_size}"))?;
+    let check = Check::new(&dims.0, args.activation, batch_size, args.seed);
+    let checks = check.with_weight_decay(args.weight_decay).run(args.samples as usize);
     let failed = checks.iter().filter(|check| !check.passed()).count();
     let (code, verdict) = match failed {
         0 => (DONE, "passed".to_owned()),
@@ -70,7 +87,17 @@ pub fn run(args: &Args) -> Result<u8> {
     if args.quiet {
         return Ok(code);
     }
-    let mut text = format!("net {dims}, {}, batch {}, f64\n\n", args.activation, args.batch_size);
+    let decay = match args.weight_decay {
+        0.0 => String::new(),
+        lambda => format!(", weight decay {lambda:?}"),
+    };
+    let mut text = format!("net {dims}, {}, batch {batch_size}{decay}, f64\n", args.activation);
+    let loss = if decay.is_empty() {
+        "the mean loss"
+    } else {
+        "the mean loss plus weight decay / 2 times the sum of w^2"
+    };
+    writeln!(text, "backpropagation compared with {FORMULA}, h = {STEP}, where L is {loss}\n")?;
     text += "tensor             shape  checked  at kink  worst relative error\n";
     for check in &checks {
         let verdict = if check.passed() { "ok" } else { "FAILED" };
@@ -79,6 +106,10 @@ pub fn run(args: &Args) -> Result<u8> {
             "{:<12} {:>11} {:>8} {:>8} {:>21.2e}  {verdict}",
             check.name, check.shape, check.checked, check.at_kink, check.worst
         )?;
+    }
+    if checks.iter().any(|check| check.at_kink > 0) {
+        text += "\nat kink: elements that were not checked, because a step of h moves an input of ReLU across 0, where it has \
+                 no derivative\n";
     }
     writeln!(text, "\ngradient check {verdict}: errors must be below {TOLERANCE:.0e}")?;
     print(&text)?;

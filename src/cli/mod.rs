@@ -5,6 +5,7 @@ mod format;
 mod gradcheck;
 mod info;
 mod plot;
+mod run_output;
 mod run_progress;
 mod signals;
 mod sweep;
@@ -57,6 +58,17 @@ pub fn main() -> ExitCode {
         note(&format!("error: {error}"));
         return USAGE.into();
     }
+    if let Err(error) = chainrule::train::thread_count::from_env() {
+        note(&format!("error: {error}"));
+        return USAGE.into();
+    }
+    // `train` makes pools of its own.
+    if !matches!(command, Command::Train(_))
+        && let Err(error) = chainrule::train::default_pool::start_default_pool()
+    {
+        note(&format!("error: {error}"));
+        return FAILED.into();
+    }
     let result = match command {
         Command::Train(args) => train::run(&args),
         Command::Sweep(args) => sweep::run(&args),
@@ -70,7 +82,10 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => DONE.into(),
         Err(error) => {
             note(&format!("error: {error:#}"));
-            let usage = matches!(error.downcast_ref(), Some(chainrule::Error::Setting { .. }));
+            let usage = matches!(
+                error.downcast_ref(),
+                Some(chainrule::Error::Setting { .. } | chainrule::Error::Usage(_))
+            );
             if usage { USAGE.into() } else { FAILED.into() }
         }
     }

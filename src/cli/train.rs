@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use chainrule::config::Settings;
+use anyhow::{Context, Result};
+use chainrule::config::{Settings, TrainConfig};
 use chainrule::data::Dataset;
 use chainrule::plot::folder_pictures;
-use chainrule::tables::{Metric, Status, SummaryRow, append_shared, check_appendable};
+use chainrule::tables::{Columns, Metric, NOTE, Status, SummaryRow, check_appendable};
 use chainrule::train::dims::Dims;
+use chainrule::train::divergence::remedy;
 use chainrule::train::metrics::EpochEnd;
-use chainrule::train::run::{self, Outcome, Request};
-use chainrule::train::run_files::NAMES;
-use chainrule::train::thread_count::{cores, pool, useful_threads};
+use chainrule::train::run::{self, Labels, Outcome, Request};
+use chainrule::train::run_files::{self, NAMES};
+use chainrule::train::run_id;
+use chainrule::train::run_table::{RUNS, append_run};
+use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
 
 use super::format::percent;
+use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
 use super::{DIVERGED, DONE, FAILED, SIGNALLED, note};
@@ -26,7 +30,26 @@ pub struct Args {
     /// Name of the run and its folder [default: made from the time]
     #[arg(long, value_name = "NAME", value_parser = run_id)]
     run_id: Option<String>,
+
+    /// Print on standard output: the summary as JSON, the rows of epochs.csv as the epochs end, or the run's name
+    #[arg(long, value_name = "WHAT")]
+    print: Option<Print>,
+
+    /// A column of your own in summary.csv and runs.csv, such as machine=laptop; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tag)]
+    tag: Vec<(String, String)>,
+
+    /// A remark about the run, in the column `note` of summary.csv and runs.csv
+    #[arg(long, value_name = "TEXT", value_parser = note_text)]
+    note: Option<String>,
 }
+
+/// Names that a tag can't have, beside those of a summary's columns: columns of sweeps, and of later versions
+const RESERVED: [&str; 9] =
+    [NOTE, "trial", "hidden_dim", "num_layers", "train_rmse", "val_rmse", "test_rmse", "test_mae", "test_r2"];
+
+/// The number of runs that a message lists by name
+const NAMED: usize = 10;
 
 /// The flags that `train` and `sweep` have in common
 #[derive(clap::Args)]
@@ -56,18 +79,63 @@ impl Common {
     }
 }
 
-/// Checks that a name is that of one folder, and that no spreadsheet reads it as a number or a date
+/// Checks the name of a run, as [`run_id::check`] does
 pub fn run_id(name: &str) -> Result<String, String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() && !"eE".contains(c));
-    if starts && name.chars().all(fits) {
-        return Ok(name.to_owned());
+    run_id::check(name)
+}
+
+/// Reads a tag, `KEY=VALUE`, whose key becomes a column
+fn tag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, such as machine=laptop")?;
+    let starts = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !starts || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Err("expected a key of letters, digits and `_`, starting with a letter".to_owned());
     }
-    Err("expected letters, digits, `.`, `_` and `-`, starting with a letter other than e".to_owned())
+    let columns = Columns::of::<SummaryRow>();
+    let mut taken = columns.names().iter().map(String::as_str).chain(RESERVED);
+    if taken.any(|name| name.eq_ignore_ascii_case(key)) {
+        return Err(format!("`{key}` is a column of the program, expected another key"));
+    }
+    Ok((key.to_owned(), note_text(value)?))
+}
+
+/// Checks the text of a note or a tag: it is a cell of a line
+fn note_text(text: &str) -> Result<String, String> {
+    let is_line = !text.contains(char::is_control);
+    is_line.then(|| text.to_owned()).ok_or_else(|| "expected one line without control characters".to_owned())
+}
+
+impl Args {
+    /// The columns that the tags and the note become
+    fn columns(&self) -> Result<Vec<(String, String)>> {
+        let mut columns: Vec<(String, String)> = vec![];
+        let note = self.note.iter().map(|note| (NOTE.to_owned(), note.clone()));
+        for (key, value) in self.tag.iter().cloned().chain(note) {
+            if columns.iter().any(|(other, _)| other.eq_ignore_ascii_case(&key)) {
+                let (expected, found) = ("each key once".to_owned(), format!("{key} twice"));
+                return Err(chainrule::Error::Setting { name: "tag", expected, found }.into());
+            }
+            columns.push((key, value));
+        }
+        Ok(columns)
+    }
 }
 
 pub fn run(args: &Args) -> Result<u8> {
-    let mut config = args.common.over(Settings::default())?.resolve()?;
+    let settings = args.common.over(Settings::default())?;
+    // Without a word about the dialect, a table that is there keeps its own.
+    let table_dialect = settings.get("csv_dialect").is_some();
+    let mut config = settings.resolve()?;
+    let table_dialect = table_dialect.then_some(config.csv_dialect);
+    let tags = args.columns()?;
+    // What stands in the way of the files is found before the data are loaded.
+    let run_id = args.run_id.as_deref();
+    if let Some(folder) = run_id.map(|id| config.out.join(id))
+        && folder.symlink_metadata().is_ok()
+    {
+        return Err(run_files::taken(&folder).into());
+    }
+    check_appendable(&config.out.join(RUNS), table_dialect)?;
     let signals = Signals::register()?;
     // The number of useful threads depends on the data, so the pool that loads them may be larger than the one that
     // trains.
@@ -76,39 +144,51 @@ pub fn run(args: &Args) -> Result<u8> {
     let dims = Dims(config.dims(data.features(), data.classes.len()));
     let batch_size = config.batch_size.min(data.train.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
+    if let Some(warning) = warning(threads, machine_cores()).filter(|_| !args.common.quiet) {
+        note(&warning);
+    }
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };
     (config.data, config.threads) = (Some(data.source.clone()), Some(threads));
-    let runs_csv = config.out.join("runs.csv");
-    check_appendable::<SummaryRow>(&runs_csv, config.csv_dialect)?;
-    let run_id = args.run_id.as_deref();
-    let request = Request { config: &config, data: &data, parent: &config.out, run_id };
-    let outcome = trainers.install(|| {
-        let mut progress = Progress::new(&config, &data, args.common.quiet);
-        run::train(&request, &mut progress, &signals.stop)
+    let labels = Labels { sweep_id: None, tags: &tags };
+    let request = Request { config: &config, data: &data, parent: &config.out, run_id, labels };
+    let (outcome, printed) = trainers.install(|| {
+        let progress = Progress::new(&config, &data, args.common.quiet);
+        let mut reporter = Printer::new(progress, args.print, &config);
+        let outcome = run::train(&request, &mut reporter, &signals.stop)?;
+        let printed = reporter.end(&outcome);
+        Ok::<_, chainrule::Error>((outcome, printed))
     })?;
     let drawn = folder_pictures::redraw(&outcome.folder);
-    let appended = append_shared(&runs_csv, &outcome.summary, config.csv_dialect);
+    let appended = append_run(&config.out, &outcome.summary, table_dialect);
     // A run that failed has a row and pictures, too, but its own error is reported.
     if let Some(error) = outcome.error {
         return Err(error.into());
     }
     let pictures = drawn?;
-    appended?;
+    let added = appended?;
     if !args.common.quiet {
+        if !added.is_empty() {
+            let n = added.len();
+            let (named, more) = added.split_at(n.min(NAMED));
+            let more = if more.is_empty() { String::new() } else { format!(" … and {} more", more.len()) };
+            note(&format!("added to {RUNS}, where these runs were missing: {}{more}", named.join(", ")));
+        }
         summarise(&outcome, &pictures);
     }
+    printed.context("cannot write standard output")?;
     Ok(match outcome.summary.result.status {
         Status::Ok => DONE,
         Status::Failed => FAILED,
         Status::Interrupted => SIGNALLED + signals.which(),
         Status::Diverged => {
-            note(&format!("error: {}", diverged(&outcome, config.learning_rate)));
+            note(&format!("error: {}", diverged(&outcome, &config)));
             DIVERGED
         }
     })
 }
 
-fn diverged(outcome: &Outcome, learning_rate: f64) -> String {
+fn diverged(outcome: &Outcome, config: &TrainConfig) -> String {
+    let learning_rate = config.learning_rate;
     let place = match outcome.last.map(|last| (last.epoch, last.end)) {
         Some((epoch, EpochEnd::Diverged { batch: Some(batch) })) => {
             format!(" in epoch {epoch}, at batch {batch},")
@@ -118,7 +198,8 @@ fn diverged(outcome: &Outcome, learning_rate: f64) -> String {
     };
     format!(
         "diverged: the loss is not finite, or above 100,000 nats,{place} learning rate {learning_rate}; \
-         model.safetensors holds the last good weights; try a smaller --learning-rate"
+         model.safetensors holds the last good weights; {}",
+        remedy(config)
     )
 }
 

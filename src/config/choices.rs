@@ -17,6 +17,16 @@ pub enum Dtype {
     F64,
 }
 
+impl Dtype {
+    /// Bytes of an element
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+}
+
 /// The backend that computes the layers
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]

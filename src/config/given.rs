@@ -1,10 +1,13 @@
 //! The settings that a person gives, on the command line or in a TOML file; any of them may be left out
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::{fs, io};
 
-use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use toml::map::Entry;
 use toml::{Table, Value};
 
 use super::setting::{Kind, Setting, text};
@@ -13,7 +16,11 @@ use crate::error::{Error, Result};
 
 /// Values by the names of their settings
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Settings(Table);
+pub struct Settings {
+    values: Table,
+    /// File and line of the values that come from a file, for messages
+    places: BTreeMap<String, String>,
+}
 
 impl Settings {
     /// The settings of `--quick`: as many epochs as take a few seconds even on a small machine
@@ -24,13 +31,14 @@ impl Settings {
     /// These settings with one more
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
+        self.values.insert(name.to_owned(), value.into());
+        self.places.remove(name);
         self
     }
 
     /// The value that was given for a setting; `None` if it was left out
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.values.get(name)
     }
 
     /// Reads a TOML file whose keys are the flags' names, with `_` or `-`; `-` is standard input
@@ -39,9 +47,9 @@ impl Settings {
     /// If it can't be read or is no TOML, if a key is not the name of a setting or a value does not fit it, or if a
     /// setting is given twice.
     pub fn from_toml(path: &Path) -> Result<Self> {
-        let parse = |text: &str| {
+        let parse = |text: &str| -> std::result::Result<Self, String> {
             let table: Table = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
-            Self::from_table(table, text)
+            Ok(Self::from_table(table, text)?.placed(path, text))
         };
         parse(&read(path)?).map_err(|problem| Error::content(path, problem))
     }
@@ -60,6 +68,12 @@ impl Settings {
                 None => problem,
             };
             let Some(setting) = find(&key) else {
+                if ["grid", "trial", "seeds"].contains(&key.as_str()) {
+                    return Err(at(format!(
+                        "`{key}` belongs to a sweep; to run its plan, type: chainrule sweep --plan FILE"
+                    )));
+                }
+                let key: String = key.chars().take(40).collect();
                 let names = SETTINGS.iter().map(|setting| setting.name).collect::<Vec<_>>().join(", ");
                 return Err(at(format!("`{key}` is no setting; expected one of {names}")));
             };
@@ -69,14 +83,30 @@ impl Settings {
                 return Err(at(format!("{name} is given twice, as `{name}` and as `{flag}`; keep one")));
             }
         }
-        Ok(Self(given))
+        Ok(Self { values: given, places: BTreeMap::new() })
     }
 
     /// These settings, and those of `other` that are missing here
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
-        for (name, value) in other.0 {
-            self.0.entry(name).or_insert(value);
+        for (name, value) in other.values {
+            if let Entry::Vacant(entry) = self.values.entry(name.clone()) {
+                entry.insert(value);
+                self.places.extend(other.places.get_key_value(&name).map(|(k, v)| (k.clone(), v.clone())));
+            }
+        }
+        self
+    }
+
+    /// These settings, which remember that they come from a file, so that messages can say where a value is
+    ///
+    /// * `text`: the text of the file
+    #[must_use]
+    pub fn placed(mut self, path: &Path, text: &str) -> Self {
+        for name in self.values.keys() {
+            let line = line_of(text, name).or_else(|| line_of(text, &name.replace('_', "-")));
+            let line = line.map_or(String::new(), |line| format!(", line {line}"));
+            self.places.insert(name.clone(), format!("{}{line}", path.display()));
         }
         self
     }
@@ -84,9 +114,15 @@ impl Settings {
     /// All settings, with defaults for those that are missing
     ///
     /// # Errors
-    /// If a value is outside its range.
+    /// If a value is outside its range; the message names file and line if it comes from a file.
     pub fn resolve(self) -> Result<TrainConfig> {
-        TrainConfig::from_values(&self.0)
+        TrainConfig::from_values(&self.values).map_err(|error| match error {
+            Error::Setting { name, expected, found } => {
+                let place = self.places.get(name).map_or(String::new(), |place| format!(" in {place}"));
+                Error::Setting { name, expected, found: found + &place }
+            }
+            error => error,
+        })
     }
 }
 
@@ -98,7 +134,7 @@ pub fn read(path: &Path) -> Result<String> {
 }
 
 /// The number of the first line that begins with `key`, counted from 1
-fn line_of(text: &str, key: &str) -> Option<usize> {
+pub fn line_of(text: &str, key: &str) -> Option<usize> {
     let begins = |line: &str| {
         let rest = line.trim_start().trim_start_matches(['"', '\'']).strip_prefix(key);
         rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with('='))
@@ -116,17 +152,52 @@ fn arg(setting: &'static Setting) -> Arg {
     // clap puts the flag and the text before the message. The message for widths names the width that is wrong.
     let parse = |text: &str| match setting.kind {
         Kind::Dims => setting.value(text),
-        _ => setting.value(text).map_err(|_| format!("expected {}", setting.expected())),
+        _ => setting
+            .value(text)
+            .map_err(|_| format!("expected {}{}", setting.expected(), setting.axis_hint(text))),
     };
     let arg = Arg::new(setting.name).long(setting.flag()).value_name(setting.value_name).help(help);
     match setting.kind {
-        Kind::Choice(names) => arg.value_parser(PossibleValuesParser::new(names()).map(Value::String)),
+        Kind::Choice(names) => {
+            arg.value_parser(Choice { setting, names: PossibleValuesParser::new(names()) })
+        }
         Kind::Dims => arg.num_args(1..).value_delimiter(',').action(ArgAction::Append).value_parser(parse),
         Kind::Switch => {
             arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_parser(parse)
         }
         Kind::Integer | Kind::Number => arg.allow_negative_numbers(true).value_parser(parse),
         Kind::Word => arg.value_parser(ValueParser::new(parse)),
+    }
+}
+
+/// Parses one of a few names; several of them are told how to vary the setting
+#[derive(Clone)]
+struct Choice {
+    setting: &'static Setting,
+    names: PossibleValuesParser,
+}
+
+impl TypedValueParser for Choice {
+    type Value = Value;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        text: &OsStr,
+    ) -> std::result::Result<Value, clap::Error> {
+        let (flag, shown) = (self.setting.flag(), text.to_string_lossy());
+        let hint = self.setting.axis_hint(&shown);
+        if hint.is_empty() {
+            return self.names.parse_ref(command, arg, text).map(Value::String);
+        }
+        let expected = self.setting.expected();
+        let message = format!("invalid value '{shown}' for '--{flag}': expected {expected}{hint}\n");
+        Err(clap::Error::raw(clap::error::ErrorKind::InvalidValue, message).with_cmd(command))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.names.possible_values()
     }
 }
 
@@ -155,7 +226,7 @@ impl clap::FromArgMatches for Settings {
                 let message = "--hidden-dims: expected widths or `none`, not both\n";
                 clap::Error::raw(clap::error::ErrorKind::ValueValidation, message)
             })?;
-            self.0.insert(setting.name.to_owned(), value);
+            self.values.insert(setting.name.to_owned(), value);
         }
         Ok(())
     }
@@ -204,6 +275,19 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(error.contains(message), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_value_outside_its_range_is_named_with_its_file_and_line() {
+        let text = "epochs = 3\nbatch-size = 0\nmomentum = 7";
+        let file = || parse(text).unwrap().placed(Path::new("a/c.toml"), text);
+        let error = file().resolve().unwrap_err().to_string();
+        assert_eq!(error, "momentum is 7 in a/c.toml, line 3, expected 0 or more and below 1");
+        let flags = Settings::default().with("momentum", 0.5);
+        let error = flags.clone().or(file()).resolve().unwrap_err().to_string();
+        assert_eq!(error, "batch-size is 0 in a/c.toml, line 2, expected 1 or more");
+        let error = flags.with("batch_size", -1).or(file()).resolve().unwrap_err().to_string();
+        assert_eq!(error, "batch-size is -1, expected 1 or more");
     }
 
     #[test]

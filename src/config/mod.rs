@@ -10,7 +10,7 @@ mod setting;
 mod settings;
 
 pub use choices::{CsvDialect, Dtype, EngineChoice};
-pub use given::{Settings, read};
+pub use given::{Settings, line_of, read};
 pub use hidden_dims::HiddenDims;
 pub use setting::{Kind, Setting, text};
 pub use settings::{SETTINGS, SHORT_FORMS, TrainConfig, find, sweepable};

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use clap::builder::PossibleValue;
 use toml::Value;
 
-use super::HiddenDims;
+use super::{Dtype, HiddenDims};
 
 /// A setting of a run: a flag, a key of TOML files, and a column of runs.csv if a sweep can vary it
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Setting {
     pub help: &'static str,
     /// Whether another value can change what a run writes, except for times
     pub affects_results: bool,
+    /// Whether the net computes with it, as a number of its own type
+    pub is_computed_with: bool,
     /// Whether a sweep can vary it; such a setting is a column of runs.csv
     pub sweepable: bool,
 }
@@ -44,6 +46,9 @@ pub enum Kind {
     /// One of a few names, each with its help
     Choice(fn() -> Vec<PossibleValue>),
 }
+
+/// Number of characters of a wrong value in messages; a longer one is cut
+const FOUND_MAX: usize = 80;
 
 impl PartialEq for Setting {
     fn eq(&self, other: &Self) -> bool {
@@ -75,7 +80,10 @@ impl Setting {
     pub fn value(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
             Kind::Integer => text.parse().ok().filter(|n| *n >= 0).map(Value::Integer),
-            Kind::Number => text.parse().ok().filter(|x: &f64| x.is_finite()).map(Value::Float),
+            Kind::Number => {
+                let number = text.parse().ok().filter(|x: &f64| x.is_finite());
+                number.filter(|&x| x != 0.0 || is_zero(text)).map(Value::Float)
+            }
             Kind::Dims => return text.parse::<HiddenDims>().map(|dims| dims.to_string().into()),
             Kind::Switch => text.parse().ok().map(Value::Boolean),
             Kind::Word => (!text.is_empty()).then(|| text.into()),
@@ -109,9 +117,36 @@ impl Setting {
         (!range.contains(&number)).then_some(words)
     }
 
+    /// What is wrong with a number that a net of type `dtype` computes with; `None` if it keeps its meaning there
+    ///
+    /// f32 turns 1e-300 into 0, with which nothing is trained, and 0.99999999999 into 1.
+    pub fn lost_in(&self, value: &Value, dtype: Dtype) -> Option<(String, String)> {
+        let x = value.as_float().filter(|_| self.is_computed_with && dtype == Dtype::F32)?;
+        let (rounded, found) = (f64::from(x as f32), |what: &str| format!("{x:?}, which is {what} in f32"));
+        let words = self.range.as_ref().map_or("a number", |(_, words)| words);
+        if rounded == 0.0 && x != 0.0 {
+            return Some((found("0"), "0, or a larger number, or --dtype f64".to_owned()));
+        }
+        let rounded_text = if rounded.is_infinite() { "infinite".to_owned() } else { rounded.to_string() };
+        let value = self.out_of_range(&Value::Float(rounded));
+        value.map(|_| (found(&rounded_text), format!("{words}, or --dtype f64")))
+    }
+
     /// The message for text that is no value of this setting
     pub fn unfit(&self, found: &str) -> String {
-        format!("{}: `{found}`, expected {}", self.name, self.expected())
+        let mut shown: String = found.chars().take(FOUND_MAX).collect();
+        if shown.len() < found.len() {
+            shown += " …";
+        }
+        format!("{}: `{shown}`, expected {}", self.name, self.expected())
+    }
+
+    /// What to type where several values were given in place of one; empty for any other text
+    pub fn axis_hint(&self, text: &str) -> String {
+        let several = text.contains([',', ' ']) || text.contains("..") || text.starts_with("log:");
+        let values = text.split([',', ' ']).filter(|value| !value.is_empty()).collect::<Vec<_>>().join(",");
+        let axis = || format!("; to try several values, type: chainrule sweep --grid {}={values}", self.name);
+        if several && self.sweepable { axis() } else { String::new() }
     }
 
     /// The values of its type, in words
@@ -127,6 +162,12 @@ impl Setting {
             }
         }
     }
+}
+
+/// Whether all digits of a number are 0: one like `1e-400` is read as 0, which it is not
+fn is_zero(text: &str) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    !mantissa.contains(|c: char| ('1'..='9').contains(&c))
 }
 
 /// A value as people write it, without quotes

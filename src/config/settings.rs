@@ -21,12 +21,26 @@ const SHARE: (RangeInclusive<f64>, &str) = (0.0..=1.0_f64.next_down(), "0 or mor
 
 /// A setting of which every value is allowed, which changes results, and which a sweep can vary
 const fn row(name: &'static str, kind: Kind, default: &'static str, value_name: &'static str) -> Setting {
-    Setting { name, kind, default, range: None, value_name, help: "", affects_results: true, sweepable: true }
+    Setting {
+        name,
+        kind,
+        default,
+        range: None,
+        value_name,
+        help: "",
+        affects_results: true,
+        is_computed_with: false,
+        sweepable: true,
+    }
 }
 
 impl Setting {
     const fn help(self, help: &'static str) -> Self {
         Self { help, ..self }
+    }
+
+    const fn computed_with(self) -> Self {
+        Self { is_computed_with: true, ..self }
     }
 
     const fn within(self, range: (RangeInclusive<f64>, &'static str)) -> Self {
@@ -42,11 +56,16 @@ pub static SETTINGS: [Setting; 16] = [
         .help("Activation after each hidden layer"),
     row("learning_rate", Kind::Number, "0.01", "ETA")
         .help("Step size η of gradient descent")
-        .within(NOT_NEGATIVE),
-    row("momentum", Kind::Number, "0.9", "MU").help("Momentum μ, 0 or more and below 1").within(SHARE),
+        .within(NOT_NEGATIVE)
+        .computed_with(),
+    row("momentum", Kind::Number, "0.9", "MU")
+        .help("Momentum μ, 0 or more and below 1")
+        .within(SHARE)
+        .computed_with(),
     row("weight_decay", Kind::Number, "0", "LAMBDA")
         .help("Weight decay λ of weights and biases")
-        .within(NOT_NEGATIVE),
+        .within(NOT_NEGATIVE)
+        .computed_with(),
     row("batch_size", Kind::Integer, "64", "N")
         .help("Images per training step")
         .within((1.0..=f64::MAX, "1 or more")),
@@ -135,9 +154,11 @@ pub struct TrainConfig {
 /// Settings that only sweeps know: short forms of `hidden_dims`
 pub static SHORT_FORMS: [Setting; 2] = [
     row("hidden_dim", Kind::Integer, "", "N")
-        .help("Width of the hidden layers: one layer, unless num_layers says otherwise"),
+        .help("Width of the hidden layers: one layer, unless num_layers says otherwise")
+        .within((1.0..=10_000_000.0, "1 to 10000000")),
     row("num_layers", Kind::Integer, "", "N")
-        .help("Number of hidden layers, each 128 wide unless hidden_dim says otherwise"),
+        .help("Number of hidden layers, each 128 wide unless hidden_dim says otherwise")
+        .within((0.0..=1000.0, "0 to 1000")),
 ];
 
 /// Finds a setting of a run by its name, with `_` or `-`
@@ -178,7 +199,15 @@ impl TrainConfig {
             }
             all.insert(setting.name.to_owned(), value);
         }
-        all.try_into().map_err(|e| Error::content("settings".as_ref(), e.to_string()))
+        let config: Self =
+            all.clone().try_into().map_err(|e| Error::content("settings".as_ref(), format!("{e}")))?;
+        for setting in &SETTINGS {
+            let lost = all.get(setting.name).and_then(|value| setting.lost_in(value, config.dtype));
+            if let Some((found, expected)) = lost {
+                return Err(Error::Setting { name: setting.name, expected, found });
+            }
+        }
+        Ok(config)
     }
 
     /// The settings as TOML values, by their names
@@ -213,6 +242,40 @@ mod tests {
         assert_eq!(config.hidden_dims.to_string(), "128x64");
         assert_eq!((config.epochs, config.batch_size, config.seed), (30, 64, 42));
         assert_eq!((config.learning_rate, config.momentum, config.weight_decay), (0.01, 0.9, 0.0));
+    }
+
+    #[test]
+    fn numbers_are_in_range_in_the_type_of_the_net() {
+        let config = |name: &str, x: f64, dtype: &str| {
+            let values = [(name.to_owned(), x.into()), ("dtype".to_owned(), dtype.into())];
+            TrainConfig::from_values(&values.into_iter().collect())
+        };
+        for (name, x, message) in [
+            ("learning_rate", 1e-300, "learning-rate is 1e-300, which is 0 in f32"),
+            ("learning_rate", 1e-46, "which is 0 in f32"),
+            ("learning_rate", 1e39, "which is infinite in f32"),
+            ("momentum", 0.999_999_999_99, "momentum is 0.99999999999, which is 1 in f32"),
+            ("momentum", 1e-60, "which is 0 in f32"),
+            ("weight_decay", 1e-60, "which is 0 in f32"),
+            ("weight_decay", 1e300, "which is infinite in f32"),
+        ] {
+            let error = config(name, x, "f32").unwrap_err().to_string();
+            assert!(error.contains(message) && error.contains("--dtype f64"), "{error}");
+            assert!(config(name, x, "f64").is_ok(), "{name} {x}");
+        }
+        for (name, x) in [
+            ("learning_rate", 0.0),
+            ("learning_rate", 1e-40),
+            ("momentum", 0.999_999_9),
+            ("val_split", 1e-60),
+        ] {
+            assert!(config(name, x, "f32").is_ok(), "{name} {x}");
+        }
+        assert!(config("momentum", 1.0, "f64").is_err());
+        assert!(
+            find("learning_rate")
+                .is_some_and(|rate| rate.value("1e-400").is_err() && rate.value("0e5").is_ok())
+        );
     }
 
     #[test]

@@ -15,12 +15,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use byteorder::{BigEndian, ByteOrder};
-use flate2::bufread::MultiGzDecoder;
 
+use super::gzip::{self, BytesBehind, Members};
 use crate::error::{Error, Result, open_regular};
-
-/// The first two bytes of a gzip stream; those of an IDX file are zeros
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Code of the element type unsigned bytes
 const UNSIGNED_BYTES: u8 = 0x08;
@@ -58,10 +55,9 @@ pub fn read(path: &Path) -> Result<Idx> {
     let file = open_regular(path)?;
     let len = file.metadata().map_err(Error::reading(path))?.len();
     let mut file = BufReader::with_capacity(BUFFER, file);
-    let is_gzip = file.fill_buf().map_err(Error::reading(path))?.starts_with(&GZIP);
+    let is_gzip = file.fill_buf().map_err(Error::reading(path))?.starts_with(&gzip::MAGIC);
     if is_gzip {
-        // A gzip file may have several members; `GzDecoder` ends after the first.
-        let (reader, len) = (MultiGzDecoder::new(file), len.saturating_mul(DEFLATE_MAX));
+        let (reader, len) = (Members::new(file), len.saturating_mul(DEFLATE_MAX));
         Source { path, reader, is_gzip, len, done: 0 }.idx()
     } else {
         Source { path, reader: file, is_gzip, len, done: 0 }.idx()
@@ -160,6 +156,9 @@ impl<R: Read> Source<'_, R> {
         self.done += into.len() - before;
         match outcome {
             Ok(_) => Ok(()),
+            Err(source) if source.get_ref().is_some_and(|inner| inner.is::<BytesBehind>()) => {
+                Err(Error::content(self.path, source.to_string()))
+            }
             // Errors of gzip's decoder have no code of the operating system.
             Err(source) if self.is_gzip && source.raw_os_error().is_none() => {
                 Err(Error::Gzip { path: self.path.to_owned(), after: self.done, source })

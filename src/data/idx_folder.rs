@@ -1,17 +1,23 @@
 //! A folder of four IDX files, the layout of MNIST and similar sets
 
+use std::collections::BTreeSet;
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
+use super::class_names::{self, Classes};
 use super::idx::{self, Idx};
-use super::{Dataset, Split, class_names};
+use super::{Dataset, Split};
 use crate::error::{Error, Result};
 
 /// The folders that are searched if neither `--data` nor `CHAINRULE_DATA` names one
 const DEFAULT_FOLDERS: [&str; 2] = ["data/fashion-mnist", "/usr/share/datasets/fashion-mnist"];
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
-const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
-const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
-const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
+
+/// The four files of a set, by the beginnings of their names: MNIST's `t10k` is `test` in EMNIST
+const TRAIN: [&str; 1] = ["train"];
+const TEST: [&str; 2] = ["t10k", "test"];
+const IMAGES: [&str; 2] = ["images", "idx3"];
+const LABELS: [&str; 2] = ["labels", "idx1"];
 
 /// The folder that `CHAINRULE_DATA` names, or the first default folder that has training images
 ///
@@ -21,19 +27,20 @@ pub fn find() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("CHAINRULE_DATA").filter(|named| !named.is_empty()) {
         return Ok(named.into());
     }
-    let found = DEFAULT_FOLDERS.iter().map(PathBuf::from).find(|folder| file(folder, TRAIN_IMAGES).is_ok());
-    found.ok_or_else(|| Error::NoData { file: TRAIN_IMAGES, places: DEFAULT_FOLDERS.join(", ") })
+    let found = DEFAULT_FOLDERS.iter().map(PathBuf::from).find(|folder| Set::at(folder).is_ok());
+    found.ok_or_else(|| no_data(TRAIN_IMAGES.to_owned(), DEFAULT_FOLDERS.join(", ")))
 }
 
 /// Reads the four files, plain or gzip, in parallel, and checks that they fit each other
 ///
+/// * `path`: a folder; of a folder with several sets, the folder and what the names of one set's files begin with, as
+///   `emnist/emnist-letters`
+///
 /// # Errors
 /// If a file is missing or damaged, or the files don't fit each other.
-pub fn load(folder: &Path) -> Result<Dataset> {
-    let (train, test) = rayon::join(
-        || Pair::read(folder, TRAIN_IMAGES, TRAIN_LABELS),
-        || Pair::read(folder, TEST_IMAGES, TEST_LABELS),
-    );
+pub fn load(path: &Path) -> Result<Dataset> {
+    let set = Set::at(path)?;
+    let (train, test) = rayon::join(|| Pair::read(&set, &TRAIN), || Pair::read(&set, &TEST));
     let (train, test) = (train?, test?);
     let image_dims = train.images.dims[1..].to_vec();
     if test.images.dims[1..] != image_dims {
@@ -42,22 +49,84 @@ pub fn load(folder: &Path) -> Result<Dataset> {
         let problem = format!("images of {found}, but {train_images} has images of {expected}");
         return Err(Error::content(&test.images_path, problem));
     }
-    let named = class_names::read_names(&folder.join("classes.txt"))?;
-    let classes = class_names::names(
+    let named = class_names::read_names(&set.folder.join("classes.txt"))?;
+    let classes = class_names::classes(
         (&train.labels_path, &train.labels.bytes),
         (&test.labels_path, &test.labels.bytes),
         named,
     )?;
-    let source = folder.display().to_string();
-    Ok(Dataset { source, image_dims, classes, train: train.split(), test: test.split() })
+    let source = path.display().to_string();
+    let [train, test] = [train, test].map(|pair| pair.split(&classes));
+    Ok(Dataset { source, image_dims, classes: classes.names, train, test })
 }
 
-/// The path of `name` or `name.gz` in `folder`, whichever exists
-fn file(folder: &Path, name: &'static str) -> Result<PathBuf> {
-    let candidates = [folder.join(name), folder.join(format!("{name}.gz"))];
-    // A dangling link counts as existing, so that reading it gives the error.
-    let found = candidates.into_iter().find(|path| path.symlink_metadata().is_ok());
-    found.ok_or_else(|| Error::NoData { file: name, places: folder.display().to_string() })
+fn no_data(file: String, places: String) -> Error {
+    Error::NoData { file, places }
+}
+
+/// Where the files of one set are
+struct Set {
+    folder: PathBuf,
+    /// What the names of its files begin with, as `emnist-letters-`; often nothing
+    prefix: String,
+}
+
+impl Set {
+    /// The set in a folder, or one of the sets in a folder
+    ///
+    /// # Errors
+    /// If there is no file of training images, or there are some of several sets.
+    fn at(path: &Path) -> Result<Self> {
+        let no_files = || no_data(TRAIN_IMAGES.to_owned(), path.display().to_string());
+        let set = |folder: &Path, prefix: String| Self { folder: folder.to_owned(), prefix };
+        if !path.is_dir() {
+            let (folder, name) = path.parent().zip(path.file_name()).ok_or_else(no_files)?;
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            let named = set(folder, format!("{}-", name.to_string_lossy()));
+            return if named.file(&TRAIN, IMAGES).is_ok() { Ok(named) } else { Err(no_files()) };
+        }
+        let plain = set(path, String::new());
+        if plain.file(&TRAIN, IMAGES).is_ok() {
+            return Ok(plain);
+        }
+        let entries = path.read_dir().map_err(Error::reading(path))?;
+        let name = |entry: std::io::Result<DirEntry>| entry.ok()?.file_name().into_string().ok();
+        let prefix = |name: String| Some(name[..name.find("train-images")?].to_owned());
+        let prefixes: BTreeSet<String> = entries.filter_map(name).filter_map(prefix).collect();
+        let sets = prefixes.into_iter().map(|prefix| set(path, prefix));
+        let mut sets: Vec<Self> = sets.filter(|set| set.file(&TRAIN, IMAGES).is_ok()).collect();
+        if sets.len() > 1 {
+            let shown = |set: &Self| path.join(set.prefix.trim_end_matches('-')).display().to_string();
+            let problem =
+                format!("has {} data sets, expected the name of one: --data {}", sets.len(), shown(&sets[0]));
+            return Err(Error::content(path, problem));
+        }
+        sets.pop().ok_or_else(no_files)
+    }
+
+    /// The path of a file of this set, whose name begins with one of `parts`
+    ///
+    /// The names in use differ: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`, each also with `.gz`, and each
+    /// also as the name of a folder that holds the file.
+    fn file(&self, parts: &[&str], [what, idx]: [&str; 2]) -> Result<PathBuf> {
+        let name =
+            |part: &str, dot: &str, end: &str| format!("{}{part}-{what}{dot}{idx}-ubyte{end}", self.prefix);
+        let mut folders = Vec::new();
+        for (part, dot) in parts.iter().flat_map(|part| ["-", "."].map(|dot| (part, dot))) {
+            for file in ["", ".gz"].map(|end| name(part, dot, end)) {
+                let path = self.folder.join(&file);
+                match path.symlink_metadata() {
+                    Ok(_) if path.is_dir() => folders.push((path, file)),
+                    // A dangling link counts as existing, so that reading it gives the error.
+                    Ok(_) => return Ok(path),
+                    Err(_) => {}
+                }
+            }
+        }
+        let inner = folders.iter().map(|(folder, file)| folder.join(file)).find(|path| path.is_file());
+        let found = inner.or_else(|| folders.into_iter().next().map(|(folder, _)| folder));
+        found.ok_or_else(|| no_data(name(parts[0], "-", ""), self.folder.display().to_string()))
+    }
 }
 
 /// A file of images and the file of their labels
@@ -70,8 +139,8 @@ struct Pair {
 
 impl Pair {
     /// Reads the files, and checks that they hold images and as many labels
-    fn read(folder: &Path, images: &'static str, labels: &'static str) -> Result<Self> {
-        let (images_path, labels_path) = (file(folder, images)?, file(folder, labels)?);
+    fn read(set: &Set, parts: &[&str]) -> Result<Self> {
+        let (images_path, labels_path) = (set.file(parts, IMAGES)?, set.file(parts, LABELS)?);
         let (images, labels) = rayon::join(|| idx::read(&images_path), || idx::read(&labels_path));
         let (images, labels) = (images?, labels?);
         let wrong = |path: &Path, dims: &[usize], problem| {
@@ -92,9 +161,9 @@ impl Pair {
         Ok(Self { images_path, images, labels_path, labels })
     }
 
-    fn split(self) -> Split {
+    fn split(self, classes: &Classes) -> Split {
         let features = self.images.dims[1..].iter().product();
-        let labels = self.labels.bytes.into_iter().map(u32::from).collect();
+        let labels = classes.of(&self.labels.bytes);
         Split { images: self.images.bytes, labels, features }
     }
 }

@@ -2,12 +2,15 @@
 
 pub mod batches;
 mod class_names;
+mod fingerprint;
+mod gzip;
 pub mod idx;
 mod idx_folder;
 mod synthetic;
 pub mod validation_split;
 
 use crate::error::Result;
+use crate::nn::memory;
 
 /// Images and their labels
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +73,10 @@ impl Dataset {
     /// If files are missing or damaged, or don't fit each other.
     pub fn load(data: Option<&str>) -> Result<Self> {
         match data {
-            Some("synthetic") => Ok(Self::synthetic()),
+            Some("synthetic") => {
+                memory::check(synthetic::BYTES, || "the synthetic set".to_owned())?;
+                Ok(Self::synthetic())
+            }
             Some(folder) => idx_folder::load(folder.as_ref()),
             None => idx_folder::load(&idx_folder::find()?),
         }

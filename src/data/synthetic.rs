@@ -12,6 +12,8 @@ use super::{Dataset, Split};
 const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
 const CLASSES: usize = 10;
+/// Memory of the set: a byte for each pixel, and four for each label
+pub const BYTES: u128 = 70_000 * (PIXELS as u128 + 4);
 const SHAPES: usize = 3;
 /// Largest distance by which a shape is moved in each direction; a shape has a margin of this width
 const SHIFT: usize = 3;

@@ -7,16 +7,19 @@ use crate::nn::loss::SoftmaxCrossEntropy;
 use crate::nn::matrix::Matrix;
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
+use crate::nn::sgd::Sgd;
 use crate::nn::workspace::Workspace;
 use crate::random::{Purpose, Random};
 
+/// The formula of [`central_difference`], for messages
+pub const FORMULA: &str = "(8 (L(w + h) - L(w - h)) - (L(w + 2h) - L(w - 2h))) / 12h";
 /// Relative error below which a gradient is right
 pub const TOLERANCE: f64 = 1e-6;
 /// Step h of the differences
 ///
 /// With five points the formula's error is h⁴/30 · f⁽⁵⁾, about 3e-14; rounding of the loss adds about 2ε L/h, 1e-12.
 /// The errors are larger with a third of h and with three times h.
-const STEP: f64 = 1e-3;
+pub const STEP: f64 = 1e-3;
 /// Smallest divisor of a relative error: with a smaller one, rounding in the differences would count as an error
 const FLOOR: f64 = 1e-5;
 /// Distance of ReLU's inputs from its kink that is large enough: several times as far as a step moves them
@@ -68,6 +71,7 @@ pub struct Check {
     labels: Vec<u32>,
     workspace: Workspace<f64>,
     random: Random,
+    weight_decay: f64,
 }
 
 impl Check {
@@ -86,7 +90,16 @@ impl Check {
         }
         let labels = (0..batch_size).map(|_| random.below(classes as u32)).collect();
         let workspace = model.workspace(batch_size, Backend::auto());
-        Self { model, x, labels, workspace, random }
+        Self { model, x, labels, workspace, random, weight_decay: 0.0 }
+    }
+
+    /// This check with weight decay λ: of the loss L + λ/2 Σ w², over all weights and biases w
+    ///
+    /// Its gradient is what a step of SGD with learning rate 1 and without momentum subtracts, in the same fused pass as
+    /// in training.
+    #[must_use]
+    pub fn with_weight_decay(self, weight_decay: f64) -> Self {
+        Self { weight_decay, ..self }
     }
 
     /// Checks the gradients of the logits and of every parameter, at most `samples` elements of each
@@ -116,9 +129,26 @@ impl Check {
         SoftmaxCrossEntropy::default().forward(workspace.output_mut(), labels);
         SoftmaxCrossEntropy::backward(workspace.output_mut(), labels);
         let logits = workspace.output_mut().data().to_vec();
+        if self.weight_decay > 0.0 {
+            return std::iter::once(logits).chain(self.step()).collect();
+        }
         model.backward(workspace, None);
         let stored = model.parameters_mut().filter_map(|parameter| parameter.gradient);
         std::iter::once(logits).chain(stored.map(|g| g.to_vec())).collect()
+    }
+
+    /// What a step of SGD with η = 1 subtracts from each parameter; the parameters stay what they were
+    fn step(&mut self) -> Vec<Vec<f64>> {
+        let Self { model, workspace, weight_decay, .. } = self;
+        let before: Vec<Vec<f64>> = model.parameters_mut().map(|parameter| parameter.data.to_vec()).collect();
+        let mut sgd = Sgd::new(model.parameters_mut(), 1.0, 0.0, *weight_decay);
+        model.backward(workspace, Some(&mut sgd));
+        let mut steps = Vec::new();
+        for (parameter, before) in model.parameters_mut().zip(&before) {
+            steps.push(before.iter().zip(&*parameter.data).map(|(before, after)| before - after).collect());
+            parameter.data.copy_from_slice(before);
+        }
+        steps
     }
 
     /// Checks the gradient of the loss by the logits, which are moved without running the net
@@ -142,6 +172,7 @@ impl Check {
         let chosen = choose(gradient.len(), samples, &mut self.random);
         let parameter = self.model.parameters_mut().nth(t);
         let (name, shape) = parameter.map(|p| (p.name(), p.shape.to_string())).unwrap_or_default();
+        let weight_decay = self.weight_decay;
         compare(name, shape, gradient, chosen, |at, h| {
             let start = self.parameter(t)[at];
             self.parameter(t)[at] = start + h;
@@ -149,7 +180,9 @@ impl Check {
             let crossed = self.kink_sides() != side;
             let sum = SoftmaxCrossEntropy::default().forward(self.workspace.output_mut(), &self.labels);
             self.parameter(t)[at] = start;
-            (sum.loss / self.labels.len() as f64, crossed)
+            // The other parameters' shares of the penalty do not change, so they are in no difference.
+            let penalty = weight_decay / 2.0 * (start + h).powi(2);
+            (sum.loss / self.labels.len() as f64 + penalty, crossed)
         })
     }
 

@@ -4,6 +4,7 @@
 //! `2.weight`, … So `net.load_state_dict(safetensors.torch.load_file("model.safetensors"))` loads them into such a net.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use chainrule_kernels::{Number, Scalar};
@@ -11,11 +12,12 @@ use clap::ValueEnum;
 use safetensors::tensor::{Dtype as FileDtype, SafeTensorError, SafeTensors};
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, open_regular};
 use crate::nn::layers::Activation;
 use crate::nn::matrix::Matrix;
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
+use crate::nn::{class_name, memory, model_header};
 
 /// Version of the format, raised when older programs would misread newer files
 const FORMAT_VERSION: u32 = 1;
@@ -57,18 +59,22 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String]) -> Vec<u8> {
         ("producer", "chainrule".to_owned()),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
     ];
-    let (mut header, mut data) =
-        (serde_json::Map::new(), Vec::with_capacity(model.parameter_count() * T::BYTES));
+    let (mut header, mut end) = (serde_json::Map::new(), 0);
     header.insert("__metadata__".to_owned(), Value::from_iter(metadata));
     for tensor in model.tensors() {
-        let start = data.len();
-        file_order(tensor.shape).for_each(|at| tensor.data[at].write_le(&mut data));
-        let (shape, end) = (tensor.shape.stored(), data.len());
+        let (shape, start) = (tensor.shape.stored(), end);
+        end += tensor.data.len() * T::BYTES;
         header.insert(tensor.name(), json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}));
     }
     let mut header = Value::Object(header).to_string().into_bytes();
     header.resize(header.len().next_multiple_of(8), b' ');
-    [&(header.len() as u64).to_le_bytes(), &header[..], &data].concat()
+    let mut file = Vec::with_capacity(8 + header.len() + end);
+    file.extend((header.len() as u64).to_le_bytes());
+    file.extend(header);
+    for tensor in model.tensors() {
+        file_order(tensor.shape).for_each(|at| tensor.data[at].write_le(&mut file));
+    }
+    file
 }
 
 /// Reads a model file; its elements, f32 or f64, are converted to `T`
@@ -76,12 +82,19 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String]) -> Vec<u8> {
 /// # Errors
 /// If the file can't be read, is cut or malformed, or its tensors don't fit its metadata.
 pub fn load<T: Scalar>(path: &Path) -> Result<ModelFile<T>> {
-    let bytes = std::fs::read(path).map_err(Error::reading(path))?;
+    let (mut file, mut bytes) = (open_regular(path)?, Vec::new());
+    let len = file.metadata().map_err(Error::reading(path))?.len();
+    // The bytes of the file, the net, and a tensor while it is converted.
+    memory::check((1 + 2 * T::BYTES as u128 / 4) * u128::from(len), || {
+        format!("to read {}", path.display())
+    })?;
+    file.read_to_end(&mut bytes).map_err(Error::reading(path))?;
     from_bytes(&bytes).map_err(|problem| Error::content(path, problem))
 }
 
 /// Reads the bytes of a model file; an error names the tensor or the metadata entry
 fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, String> {
+    model_header::check(bytes)?;
     let header = |e: SafeTensorError| format!("header: {e}");
     let (_, header_metadata) = SafeTensors::read_metadata(bytes).map_err(header)?;
     let file = SafeTensors::deserialize(bytes).map_err(header)?;
@@ -93,8 +106,13 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
     };
     let bad =
         |key: &str, expected: &str| format!("metadata `{key}`: is `{}`, expected {expected}", metadata[key]);
-    let number = |key: &str| entry(key)?.parse::<usize>().map_err(|_| bad(key, "a whole number"));
-    if number("format_version")? > FORMAT_VERSION as usize {
+    // A number is accepted only as it is written, so not as `+4` or `04`.
+    let number = |key: &str, least: usize| {
+        let text = entry(key)?;
+        let number = text.parse().ok().filter(|n| (least..=WIDTH_MAX).contains(n) && n.to_string() == *text);
+        number.ok_or_else(|| bad(key, &format!("a whole number from {least} to {WIDTH_MAX}")))
+    };
+    if number("format_version", 1)? > FORMAT_VERSION as usize {
         return Err(bad("format_version", &format!("{FORMAT_VERSION} or below: a newer program wrote this")));
     }
     if entry("architecture")? != "mlp" {
@@ -109,9 +127,12 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
         .ok_or_else(|| bad("hidden_dims", "`none`, or positive widths joined by `x`"))?;
     let names: Vec<String> =
         serde_json::from_str(entry("class_names")?).map_err(|_| bad("class_names", "a JSON list"))?;
-    let dims = [&[number("features")?], &hidden[..], &[number("classes")?]].concat();
+    let dims = [&[number("features", 1)?], &hidden[..], &[number("classes", 2)?]].concat();
     if names.len() != dims[dims.len() - 1] {
         return Err(bad("class_names", &format!("{} names", dims[dims.len() - 1])));
+    }
+    if let Some((at, problem)) = class_name::problem(&names, "entry") {
+        return Err(format!("metadata `class_names`: entry {}: {problem}", at + 1));
     }
     // Checked before memory is reserved, since a damaged width could ask for more than the machine has.
     let parameters: u128 = dims.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum();
@@ -156,7 +177,8 @@ fn hidden_text(dims: &[usize]) -> String {
 /// The hidden widths that [`hidden_text`] wrote; `None` if the text is anything else
 fn hidden_dims(text: &str) -> Option<Vec<usize>> {
     let width = |part: &str| part.parse().ok().filter(|width| (1..=WIDTH_MAX).contains(width));
-    if text == "none" { Some(Vec::new()) } else { text.split('x').map(width).collect() }
+    let dims = if text == "none" { Some(Vec::new()) } else { text.split('x').map(width).collect() };
+    dims.filter(|dims: &Vec<usize>| hidden_text(dims) == text)
 }
 
 /// The elements of the tensor `name`, checked: of this shape, finite, and of the same type as the tensors before it
@@ -260,13 +282,39 @@ mod tests {
 
     #[test]
     fn wrong_names_types_and_metadata_are_named() {
-        // The crate reads the last of two tensors with one name, and finds that no tensor holds the bytes of the first.
-        assert!(error(&patched("\"2.bias\"", "\"0.bias\"")).contains("header: "));
+        assert!(error(&patched("\"2.bias\"", "\"0.bias\"")).contains("0.bias: is there twice"));
         assert!(error(&patched("\"2.bias\"", "\"3.bias\"")).contains("3.bias: unexpected"));
         assert!(error(&patched("\"sigmoid\"", "\"softmax\"")).contains("`activation`: is `softmax`"));
         assert!(error(&patched("\"format_version\":\"1\"", "\"format_version\":\"2\"")).contains("newer"));
         assert!(error(&patched("\"hidden_dims\":\"2\"", "\"hidden_dims\":\"3\"")).contains("shape"));
-        assert!(error(&patched("\"shape\":[2]", "\"shape\":[1]")).contains("header"));
+        assert!(error(&patched("\"shape\":[2]", "\"shape\":[1]")).contains("header: 0.bias: has shape [1]"));
+        assert!(
+            error(&patched("\"format_version\":\"1\"", "\"format_version\":\"0\""))
+                .contains("`format_version`")
+        );
+        assert!(error(&patched("\"features\":\"4\"", "\"features\":\"0\"")).contains("`features`: is `0`"));
+        for classes in ["0", "1", "+", "x"] {
+            let changed = patched("\"classes\":\"3\"", &format!("\"classes\":\"{classes}\""));
+            assert!(error(&changed).contains(&format!("`classes`: is `{classes}`")), "{classes}");
+        }
+        assert!(
+            error(&patched("\"hidden_dims\":\"2\"", "\"hidden_dims\":\"0\""))
+                .contains("`hidden_dims`: is `0`")
+        );
+    }
+
+    #[test]
+    fn class_names_that_are_no_names_are_refused() {
+        let model = Mlp::<f32>::new(4, &[2], 3, Activation::Relu, 1);
+        for (names, message) in [
+            (["cat", "dog", "cat"], "entry 3: `cat` is also in entry 1"),
+            (["cat", "", "dog"], "entry 2: an empty name"),
+            (["cat", "dog", "\u{1b}[2J"], "entry 3: a name with the control character U+001B"),
+        ] {
+            let message = format!("metadata `class_names`: {message}");
+            assert!(error(&to_bytes(&model, &names.map(str::to_owned))).contains(&message), "{names:?}");
+        }
+        assert!(error(&to_bytes(&model, &names()[..2])).contains("`class_names`"));
     }
 
     #[test]

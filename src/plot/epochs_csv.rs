@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::Result;
+use crate::tables::Status;
 use crate::tables::reader::Table;
 
 /// One curve: ascending epochs, each with a metric
@@ -66,7 +67,7 @@ impl Curves {
 /// * An empty cell is a point left out.
 ///
 /// # Errors
-/// When a column is missing, a cell doesn't hold what its column says, the epochs don't ascend, or there is a second run.
+/// When a column is missing, a cell doesn't hold what its column says, an epoch is missing, or there is a second run.
 pub fn read_run(table: &Table) -> Result<Curves> {
     Ok(parse(table, "run_id", false)?.pop().unwrap_or_default())
 }
@@ -101,8 +102,9 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
             None if !many && !runs.is_empty() => {
                 return Err(row.problem(id, &format!("`{}` as in the rows above", runs[0].run_id)));
             }
-            Some((_, before)) if e <= *before => {
-                return Err(row.problem(epoch, &format!("an epoch after {before}")));
+            before if e != 1 + before.map_or(0, |(_, before)| *before) => {
+                let next = 1 + before.map_or(0, |(_, before)| *before);
+                return Err(row.problem(epoch, &format!("epoch {next}, the next of `{name}`")));
             }
             None => {
                 runs.push(Curves { run_id: name.to_owned(), ..Curves::default() });
@@ -119,7 +121,8 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
             };
             points[split as usize].extend(row.within(column, range, expected)?.map(|metric| (e, metric)));
         }
-        if run.diverged.is_none() && status.is_some_and(|i| row.text(i).trim() == "diverged") {
+        let status = status.map(|i| row.status(i)).transpose()?;
+        if run.diverged.is_none() && status == Some(Status::Diverged) {
             run.diverged = Some(e);
         }
     }
@@ -159,9 +162,9 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_name_and_others_are_ignored() {
-        let text = "new,test_accuracy,test_loss,epoch,train_accuracy,train_loss,run_id\nx,0.5,2,7,0.25,3,r\n";
+        let text = "new,test_accuracy,test_loss,epoch,train_accuracy,train_loss,run_id\nx,0.5,2,1,0.25,3,r\n";
         let curves = read(text).unwrap();
-        assert_eq!((curves.loss[0][0], curves.accuracy[2][0]), ((7, 3.0), (7, 0.5)));
+        assert_eq!((curves.loss[0][0], curves.accuracy[2][0]), ((1, 3.0), (1, 0.5)));
     }
 
     #[test]
@@ -195,7 +198,16 @@ mod tests {
             row("r,2,1,1,1,1,88.5,1,1,ok"),
             "line 3, column test_accuracy: expected a share from 0 to 1, found `88.5`"
         );
-        assert_eq!(row("r,1,1,1,1,1,1,1,1,ok"), "line 3, column epoch: expected an epoch after 1, found `1`");
+        for epoch in ["1", "3"] {
+            let expected =
+                format!("line 3, column epoch: expected epoch 2, the next of `r`, found `{epoch}`");
+            assert_eq!(row(&format!("r,{epoch},1,1,1,1,1,1,1,ok")), expected);
+        }
+        assert!(read(&format!("{HEADER}\nr,2,1,1,1,1,1,1,1,ok\n")).unwrap_err().contains("expected epoch 1"));
+        assert_eq!(
+            row("r,2,1,1,1,1,1,1,1,okk"),
+            "line 3, column status: expected ok, diverged, failed or interrupted, found `okk`"
+        );
         assert_eq!(row("r,x,1,1,1,1,1,1,1,ok"), "line 3, column epoch: expected a whole number, found `x`");
         assert_eq!(
             row("s,2,1,1,1,1,1,1,1,ok"),
@@ -232,6 +244,6 @@ mod tests {
         assert_eq!(runs[0].accuracy[2], [(1, 0.1), (2, 0.2)]);
         let again = format!("{header}\n{rows}{}", row("t0001", 1));
         let error = read_trials(&table(&again).unwrap()).unwrap_err().to_string();
-        assert!(error.contains("line 5, column epoch: expected an epoch after 1"), "{error}");
+        assert!(error.contains("line 5, column epoch: expected epoch 2, the next of `t0001`"), "{error}");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::config::{SHORT_FORMS, sweepable};
+use toml::Value;
+
+use crate::config::{Kind, SHORT_FORMS, Setting, sweepable, text};
 use crate::error::Result;
 use crate::tables::Status;
 use crate::tables::reader::{Table, TableRow};
@@ -156,16 +158,18 @@ impl Analysis {
     /// range.
     pub fn from_table(table: &Table) -> Result<Self> {
         let id = table.column("trial").map_or_else(|| table.need("run_id"), Ok)?;
-        let (status, seed) = (table.need("status")?, table.column("seed"));
+        let status = table.need("status")?;
+        let seed = crate::config::find("seed").and_then(|setting| Some((setting, table.column("seed")?)));
         table.need("test_accuracy")?;
-        let compared = sweepable().map(|setting| setting.name).filter(|name| *name != "seed");
-        let mut columns: Vec<_> = compared.filter_map(|name| Some((name, table.column(name)?))).collect();
+        let compared = sweepable().filter(|setting| setting.name != "seed");
+        let mut columns: Vec<_> =
+            compared.filter_map(|setting| Some((setting, table.column(setting.name)?))).collect();
         // A width or a depth replaces the list of widths, but only if every run has one.
         let is_filled =
             |column| table.rows().len() > 0 && table.rows().all(|row| !row.text(column).is_empty());
         let shorts = SHORT_FORMS.each_ref().map(|short| short.name);
         let short = shorts.into_iter().find(|name| table.column(name).is_some_and(is_filled));
-        columns.retain(|(name, _)| Some(*name) == short || !shorts.contains(name));
+        columns.retain(|(setting, _)| Some(setting.name) == short || !shorts.contains(&setting.name));
         let mut trials: Vec<ObservedRun> = vec![];
         let mut ids = HashSet::new();
         for row in table.rows() {
@@ -181,8 +185,13 @@ impl Analysis {
             trials.push(ObservedRun {
                 id: row.text(id).to_owned(),
                 status: row.status(status)?,
-                seed: seed.map_or("", |i| row.text(i)).trim().to_owned(),
-                settings: columns.iter().map(|&(name, i)| (name, setting_value(&row, name, i))).collect(),
+                seed: seed.map_or(Ok(String::new()), |(setting, i)| {
+                    Ok(row.setting(i, setting)?.as_ref().map(text).unwrap_or_default())
+                })?,
+                settings: columns
+                    .iter()
+                    .map(|&(setting, i)| Ok((setting.name, setting_value(&row, setting, i)?)))
+                    .collect::<Result<_>>()?,
                 metrics,
             });
         }
@@ -282,14 +291,14 @@ impl Analysis {
     }
 }
 
-/// A setting's value as it is printed and compared, the same in both dialects
-fn setting_value(row: &TableRow<'_>, name: &str, column: usize) -> String {
-    let text = row.text(column).trim();
-    match row.as_number(column) {
-        Some(x) if name != "data" => short_number(x),
-        None if text.is_empty() && name == "val_split" => "0".to_owned(),
-        _ => text.to_owned(),
-    }
+/// A setting's value as it is printed and compared, read by the setting's type, the same in both dialects
+fn setting_value(row: &TableRow<'_>, setting: &Setting, column: usize) -> Result<String> {
+    Ok(match row.setting(column, setting)? {
+        Some(Value::String(word)) if matches!(setting.kind, Kind::Word) => word,
+        Some(value) => text(&value).parse().map_or_else(|_| text(&value), short_number),
+        None if setting.name == "val_split" => "0".to_owned(),
+        None => String::new(),
+    })
 }
 
 /// The shortest text that reads back to the same number

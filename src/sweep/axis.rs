@@ -1,11 +1,15 @@
 //! An axis of a sweep: a setting and its values, given as a list, a range or a logarithmic range
 
+use std::collections::HashSet;
+
 use toml::Value;
 
-use crate::config::{Kind, SHORT_FORMS, Setting, sweepable, text};
+use crate::config::{Kind, SHORT_FORMS, Setting, find, sweepable, text};
 
 /// Maximum number of values of an axis; more are probably a typing error
 const VALUES_MAX: u64 = 100_000;
+/// Number of characters of a wrong name in a message
+const NAME_SHOWN: usize = 40;
 /// The setting that `hidden_dim` and `num_layers` set
 pub(super) const HIDDEN_DIMS: &str = "hidden_dims";
 
@@ -18,13 +22,66 @@ pub struct Axis {
     pub values: Vec<Value>,
 }
 
+/// Other names of settings, by which people look for them
+const ALIASES: [(&str, &str); 18] = [
+    ("lr", "learning_rate"),
+    ("eta", "learning_rate"),
+    ("rate", "learning_rate"),
+    ("step_size", "learning_rate"),
+    ("wd", "weight_decay"),
+    ("l2", "weight_decay"),
+    ("decay", "weight_decay"),
+    ("lambda", "weight_decay"),
+    ("bs", "batch_size"),
+    ("batch", "batch_size"),
+    ("width", "hidden_dim"),
+    ("hidden_size", "hidden_dim"),
+    ("units", "hidden_dim"),
+    ("depth", "num_layers"),
+    ("layers", "num_layers"),
+    ("n_layers", "num_layers"),
+    ("shuffle", "no_shuffle"),
+    ("seeds", "seed"),
+];
+
 /// Returns the setting with this name, written with `_` or `-`; fails if a sweep can't vary it
 pub fn named(name: &str) -> Result<&'static Setting, String> {
     let wanted = name.trim().replace('-', "_");
     sweepable().find(|setting| setting.name == wanted).ok_or_else(|| {
-        let names = sweepable().map(|setting| setting.name).collect::<Vec<_>>().join(", ");
-        format!("`{name}` can't be varied; expected one of {names}")
+        let shown: String = name.chars().take(NAME_SHOWN).collect();
+        if let Some(setting) = find(&wanted) {
+            return format!(
+                "`{shown}` can't be varied; give one value for the whole sweep, as --{} VALUE",
+                setting.flag()
+            );
+        }
+        let alias = ALIASES.iter().find(|(alias, _)| *alias == wanted).map(|(_, name)| *name);
+        let names = || sweepable().map(|setting| setting.name);
+        let near = || names().find(|other| are_near(other, &wanted));
+        match alias.or_else(near) {
+            Some(meant) => {
+                format!("`{shown}` can't be varied; did you mean {meant}? type {meant} in its place")
+            }
+            None => {
+                let names = names().collect::<Vec<_>>().join(", ");
+                format!("`{shown}` can't be varied; expected one of {names}")
+            }
+        }
     })
+}
+
+/// Whether one name begins with the other, or they differ by a character or by two neighbours that are swapped
+fn are_near(a: &str, b: &str) -> bool {
+    let (a, b) = if a.len() <= b.len() { (a.as_bytes(), b.as_bytes()) } else { (b.as_bytes(), a.as_bytes()) };
+    if a.len() >= 3 && b.starts_with(a) {
+        return true;
+    }
+    let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[same..], &b[same..]);
+    let swapped = a.len() >= 2 && b.len() >= 2 && [a[1], a[0]] == b[..2] && a[2..] == b[2..];
+    let one =
+        (a.len() == b.len() && !a.is_empty() && a[1..] == b[1..]) || (b.len() == a.len() + 1 && a == &b[1..]);
+    one || swapped
 }
 
 impl Axis {
@@ -38,9 +95,11 @@ impl Axis {
         if values.is_empty() {
             return Err(format!("{}: expected one or more values, found none", setting.name));
         }
-        let twice = values.iter().enumerate().find(|(i, value)| values[..*i].contains(value));
-        match twice {
-            Some((_, value)) => Err(format!("{}: {} is listed twice", setting.name, text(value))),
+        let mut known = HashSet::new();
+        // -0 equals 0.
+        let key = |value: &Value| value.as_float().map_or_else(|| text(value), |x| (x + 0.0).to_string());
+        match values.iter().find(|value| !known.insert(key(value))) {
+            Some(value) => Err(format!("{}: {} is listed twice", setting.name, text(value))),
             None => Ok(Self { setting, values }),
         }
     }
@@ -50,7 +109,10 @@ impl Axis {
     /// # Errors
     /// If a sweep can vary no setting of this name, or a value does not fit it.
     pub fn parse(spec: &str) -> Result<Self, String> {
-        let (name, values) = spec.split_once('=').ok_or("expected NAME=VALUES, as learning_rate=0.01,0.1")?;
+        let Some((name, values)) = spec.split_once('=') else {
+            let setting = named(spec)?.name;
+            return Err(format!("expected NAME=VALUES, as --grid {setting}={}", example(setting)));
+        };
         let setting = named(name)?;
         Self::new(setting, list(setting, values)?)
     }
@@ -60,6 +122,9 @@ impl Axis {
     /// # Errors
     /// If a value does not fit the setting, or is listed twice.
     pub fn from_toml(setting: &'static Setting, values: &Value) -> Result<Self, String> {
+        if let Value::Array(values) = values {
+            few_enough(setting, values.len())?;
+        }
         let values = match values {
             Value::Array(values) => values.iter().map(|value| setting.value_from_toml(value)).collect(),
             Value::String(values) => list(setting, values),
@@ -80,7 +145,29 @@ fn list(setting: &'static Setting, values: &str) -> Result<Vec<Value>, String> {
             return integers(setting, from, to);
         }
     }
+    few_enough(setting, values.split(',').count())?;
     values.split(',').map(|value| setting.value(value.trim())).collect()
+}
+
+/// Checks the number of an axis's values before they are read
+fn few_enough(setting: &Setting, count: usize) -> Result<(), String> {
+    if count as u64 <= VALUES_MAX {
+        return Ok(());
+    }
+    Err(format!("{}: {count} values, expected {VALUES_MAX} at most", setting.name))
+}
+
+/// Values of a setting, as an example of an axis
+fn example(setting: &str) -> &'static str {
+    match sweepable().find(|other| other.name == setting).map(|other| (other.name, other.kind)) {
+        Some(("learning_rate", _)) => "0.01,0.1",
+        Some(("hidden_dims", _)) => "none,128,128x64",
+        Some((_, Kind::Number)) => "0,0.5",
+        Some((_, Kind::Integer)) => "1,2,4",
+        Some((_, Kind::Switch)) => "false,true",
+        Some(("activation", _)) => "relu,sigmoid",
+        _ => "A,B",
+    }
 }
 
 /// The whole numbers from `from` to `to`, both included
@@ -180,7 +267,13 @@ mod tests {
     fn an_error_names_what_is_wrong_with_an_axis() {
         for (spec, message) in [
             ("learning_rate", "NAME=VALUES"),
-            ("learnign_rate=1", "can't be varied"),
+            ("learnign_rate=1", "can't be varied; did you mean learning_rate?"),
+            ("lr=1", "did you mean learning_rate?"),
+            ("batchsize=1", "did you mean batch_size?"),
+            ("epoch=1", "did you mean epochs?"),
+            ("frobnicate=1", "expected one of hidden_dims, "),
+            ("width", "did you mean hidden_dim?"),
+            ("momentum", "--grid momentum=0,0.5"),
             ("out=a", "can't be varied"),
             ("activation=rleu", "relu or sigmoid"),
             ("learning_rate=", "``"),

@@ -2,10 +2,13 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::plan::{Draft, Plan, Trial};
+use super::draft::Draft;
+use super::plan::{Plan, Trial};
 use super::shard::Shard;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, first_ten, open_regular};
+use crate::report::train_command::quoted;
 use crate::tables::atomic_file::{UNFINISHED, create_atomically};
 
 /// What to do when a folder can't be used
@@ -31,44 +34,116 @@ impl Files {
     }
 }
 
-/// Creates the folder of a sweep, or opens one that exists; returns its files, and the lock that keeps other processes
-/// out until it is dropped
+/// The locks of a process that runs in a sweep's folder, which end when they are dropped
+#[derive(Debug)]
+pub struct Locks {
+    _own: File,
+    /// Of a shard: the whole sweep's plan, shared with the other shards
+    _whole: Option<File>,
+}
+
+/// What a process wants in a sweep's folder
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The shard that it runs; `None`: all trials
+    pub shard: Option<Shard>,
+    /// Whether the folder may hold this sweep already
+    pub resume: bool,
+    /// The command that resumes the sweep, for the message
+    pub how_to_resume: &'a str,
+}
+
+/// Creates the folder of a sweep, or opens one that exists; returns its files, and the locks that keep other processes
+/// out
 ///
-/// * `resume`: whether the folder may hold this sweep already
-/// * `how_to_resume`: the command that resumes it, for the message
+/// A new folder appears with its plan in it, by one rename, so that of two processes that start at once the second finds
+/// what the first runs: the whole sweep, or shards of one number.
 ///
 /// # Errors
 /// If the folder belongs to another plan, or holds this sweep already and `resume` is false, or another process runs in
 /// it, or it can't be written.
-pub fn open(
-    sweep: &Path,
-    plan: &Plan,
-    shard: Option<Shard>,
-    resume: bool,
-    how_to_resume: &str,
-) -> Result<(Files, File)> {
-    let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
-    let there = || problem(format!("already contains this sweep; resume with: {how_to_resume}"));
-    fs::create_dir_all(sweep).map_err(Error::writing(sweep))?;
+pub fn open(sweep: &Path, plan: &Plan, claim: Claim<'_>) -> Result<(Files, Locks)> {
+    let Claim { shard, resume, how_to_resume } = claim;
     let files = Files::new(sweep, shard);
-    if !files.plan.exists() {
-        check_neighbours(sweep, plan, shard)?;
-        if !create_atomically(&files.plan, plan.file(&files.plan).as_bytes())? {
-            return Err(there());
+    if !create_folder(sweep, plan, &files.plan)? {
+        if !files.plan.exists() {
+            check_neighbours(sweep, plan, shard)?;
         }
-    } else if !resume {
-        check_plan(&files.plan, plan)?;
-        return Err(there());
+        // Shards of one number, which do not disturb each other, may create their plans at once.
+        let is_new =
+            !files.plan.exists() && create_atomically(&files.plan, plan.file(&files.plan).as_bytes())?;
+        if !is_new && !resume {
+            check_plan(&files.plan, plan)?;
+            drop(lock(&files.plan)?);
+            let problem = format!("already contains this sweep; resume with: {how_to_resume}");
+            return Err(Error::Text { path: sweep.to_owned(), problem });
+        }
     }
-    let lock = lock(&files.plan)?;
+    let own = lock(&files.plan)?;
+    let whole = Files::new(sweep, None).plan;
+    let whole =
+        if shard.is_some() && whole.exists() { Some(lock_as(&whole, File::try_lock_shared)?) } else { None };
     check_plan(&files.plan, plan)?;
-    Ok((files, lock))
+    Ok((files, Locks { _own: own, _whole: whole }))
+}
+
+/// Creates the folder `sweep` with the plan in it, in one step; returns false if the folder exists and is not empty, or
+/// can't be replaced
+///
+/// * `file`: the path that the plan gets
+fn create_folder(sweep: &Path, plan: &Plan, file: &Path) -> Result<bool> {
+    let writing = |e| Error::writing(sweep)(e);
+    let parent = sweep.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_empty = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if fs::symlink_metadata(sweep).is_ok_and(|there| !there.is_dir()) || (sweep.exists() && !is_empty(sweep))
+    {
+        fs::create_dir_all(sweep).map_err(writing)?;
+        return Ok(false);
+    }
+    fs::create_dir_all(parent).map_err(Error::writing(parent))?;
+    remove_abandoned(parent);
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    let beside = builder.prefix(UNFINISHED).tempdir_in(parent).map_err(writing)?;
+    let inside = beside.path().join(file.file_name().unwrap_or_default());
+    create_atomically(&inside, plan.file(file).as_bytes())?;
+    if fs::rename(beside.path(), sweep).is_ok() {
+        let _ = beside.keep();
+        return Ok(true);
+    }
+    // Another process was faster, or the folder can't be replaced, as the root of a disk.
+    fs::create_dir_all(sweep).map_err(writing)?;
+    Ok(false)
+}
+
+/// Removes folders that a killed process left in `parent` before it could rename them, which takes milliseconds
+fn remove_abandoned(parent: &Path) {
+    const ABANDONED: Duration = Duration::from_secs(600);
+    let is_old = |entry: &fs::DirEntry| {
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
+        entry.file_type().is_ok_and(|kind| kind.is_dir())
+            && age.is_ok_and(|age| age.is_ok_and(|age| age > ABANDONED))
+    };
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+        if is_old(&entry) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Locks a plan file, as the process that runs the sweep does; fails if another process holds the lock
 pub fn lock(plan: &Path) -> Result<File> {
+    lock_as(plan, File::try_lock)
+}
+
+fn lock_as(
+    plan: &Path,
+    try_lock: impl FnOnce(&File) -> std::result::Result<(), TryLockError>,
+) -> Result<File> {
     let file = OpenOptions::new().read(true).append(true).open(plan).map_err(Error::writing(plan))?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Err(TryLockError::WouldBlock) => Err(Error::Text {
             path: plan.to_owned(),
             problem: "another process is running this sweep; wait until it has ended".to_owned(),
@@ -110,41 +185,73 @@ fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<(
     }
     for (other, path) in plans {
         check_plan(&path, plan)?;
-        let held = match (other, shard) {
+        let (held, remedy) = match (other, shard) {
             (Some(other), Some(shard)) if other.count == shard.count => continue,
-            (Some(other), _) => format!("shard {other} of this sweep"),
-            (None, _) => "the whole sweep".to_owned(),
+            (Some(other), None) => {
+                let merge = format!("chainrule sweep merge {}", quoted(&sweep.to_string_lossy()));
+                let remedy = format!(
+                    "run shards 0/{n} to {}/{n}, then type: {merge}",
+                    other.count - 1,
+                    n = other.count
+                );
+                (format!("shard {other} of this sweep"), remedy)
+            }
+            (Some(other), Some(shard)) => {
+                let (i, n) = (shard.index.min(other.count - 1), other.count);
+                (
+                    format!("shard {other} of this sweep"),
+                    format!("type --shard {i}/{n} or another shard of {n}"),
+                )
+            }
+            (None, _) => ("the whole sweep".to_owned(), "leave out --shard to resume it".to_owned()),
         };
         let mine = shard.map_or("the whole sweep".to_owned(), |shard| format!("shard {shard}"));
-        return problem(format!("holds {held}, so {mine} can't be run in it; {ELSEWHERE}"));
+        return problem(format!("holds {held}, so {mine} can't be run in it; {remedy}, or {ELSEWHERE}"));
     }
     Ok(())
 }
 
+/// Reads the plan file of a sweep's folder
+pub fn saved_plan(path: &Path) -> Result<Plan> {
+    drop(open_regular(path)?);
+    Draft::from_toml(path)?.resolve()
+}
+
 /// Checks that the plan in a file equals `plan`
 fn check_plan(path: &Path, plan: &Plan) -> Result<()> {
-    let there = Draft::from_toml(path)?.resolve()?;
+    let there = saved_plan(path)?;
     if there.hash == plan.hash {
         return Ok(());
     }
+    let n = there.trials.len();
+    let trials = if n == 1 { "1 trial".to_owned() } else { format!("{n} trials") };
     let problem = format!(
-        "is plan {}, expected {}: {}; {ELSEWHERE}",
-        there.hash,
-        plan.hash,
+        "holds another sweep, {trials}: {}; to run this one beside it, {ELSEWHERE}",
         differences(&there.text, &plan.text)
     );
     Err(Error::Text { path: path.to_owned(), problem })
 }
 
-/// Lists every setting in which two plans differ
+/// Lists the settings in which two plans differ
 fn differences(there: &str, here: &str) -> String {
     let [there, here] = [there, here].map(|text| text.parse::<toml::Table>().unwrap_or_default());
     let only_here = here.keys().filter(|key| !there.contains_key(*key));
     let keys = there.keys().chain(only_here).filter(|key| there.get(*key) != here.get(*key));
-    let value =
-        |plan: &toml::Table, key: &str| plan.get(key).map_or("not set".to_owned(), toml::Value::to_string);
+    let value = |plan: &toml::Table, key: &str| plan.get(key).map_or("not set".to_owned(), shown);
     let differ = |key: &String| format!("{key} is {} there, {} here", value(&there, key), value(&here, key));
-    keys.map(differ).collect::<Vec<_>>().join("; ")
+    first_ten(keys.map(differ), "; ")
+}
+
+/// A value of a plan, with ten elements of a list at most
+fn shown(value: &toml::Value) -> String {
+    match value {
+        toml::Value::Array(values) => format!("[{}]", first_ten(values.iter().map(shown), ", ")),
+        toml::Value::Table(table) => {
+            let pair = |(key, value): (&String, &toml::Value)| format!("{key} = {}", shown(value));
+            format!("{{ {} }}", first_ten(table.iter().map(pair), ", "))
+        }
+        value => value.to_string(),
+    }
 }
 
 fn names(folder: &Path) -> Result<Vec<String>> {
@@ -171,4 +278,89 @@ pub fn remove_unfinished(sweep: &Path) -> Result<()> {
         let _ = fs::remove_file(sweep.join(name));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::sweep::Axis;
+
+    fn plan() -> Plan {
+        let grid = vec![Axis::parse("epochs=1,2").unwrap()];
+        let base = Settings::default().with("data", "synthetic");
+        Draft { base, grid, ..Draft::default() }.resolve().unwrap()
+    }
+
+    fn claim(shard: Option<&str>, resume: bool) -> Claim<'static> {
+        Claim { shard: shard.map(|shard| shard.parse().unwrap()), resume, how_to_resume: "" }
+    }
+
+    #[test]
+    fn of_processes_that_start_at_once_those_that_do_not_fit_the_first_are_refused() {
+        let plan = plan();
+        for round in 0..50 {
+            let folder = tempfile::tempdir().unwrap();
+            let sweep = folder.path().join("out/s");
+            if round % 2 == 0 {
+                fs::create_dir_all(&sweep).unwrap();
+            }
+            let claims = [None, Some("0/2"), Some("1/2"), None, Some("0/3")];
+            let barrier = std::sync::Barrier::new(claims.len());
+            let opened: Vec<_> = std::thread::scope(|scope| {
+                let start = |shard: Option<&'static str>| {
+                    let (barrier, sweep, plan) = (&barrier, &sweep, &plan);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        open(sweep, plan, claim(shard, round % 3 == 0))
+                    })
+                };
+                let threads = claims.map(start);
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let ok: Vec<_> = claims
+                .iter()
+                .zip(&opened)
+                .filter(|(_, opened)| opened.is_ok())
+                .map(|(claim, _)| *claim)
+                .collect();
+            let fits = [&[None][..], &[Some("0/2"), Some("1/2")], &[Some("0/3")]];
+            assert!(fits.contains(&&ok[..]), "{ok:?}: {opened:?}");
+            assert_eq!(names(sweep.parent().unwrap()).unwrap(), ["s"]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_plan_that_is_no_file_is_an_error_and_not_waited_for() {
+        let (folder, plan) = (tempfile::tempdir().unwrap(), plan());
+        let path = folder.path().join("plan.toml");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        for shard in [None, Some("0/2")] {
+            let error = open(folder.path(), &plan, claim(shard, true)).unwrap_err().to_string();
+            assert!(error.contains("plan.toml") && error.contains("FIFO"), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_resumes_at_once_are_refused_also_of_a_shard_and_the_whole() {
+        let (folder, plan) = (tempfile::tempdir().unwrap(), plan());
+        let sweep = folder.path().join("s");
+        let open = |shard, resume| open(&sweep, &plan, claim(shard, resume));
+        drop(open(Some("0/2"), false).unwrap());
+        drop(open(Some("1/2"), false).unwrap());
+        // As a merge leaves it
+        let whole = Files::new(&sweep, None).plan;
+        fs::write(&whole, plan.file(&whole)).unwrap();
+        let first = open(None, true).unwrap();
+        for shard in [None, Some("0/2")] {
+            let error = open(shard, true).unwrap_err().to_string();
+            assert!(error.contains("another process is running"), "{error}");
+        }
+        drop(first);
+        let _shards = (open(Some("0/2"), true).unwrap(), open(Some("1/2"), true).unwrap());
+        for shard in [None, Some("0/2")] {
+            assert!(open(shard, true).unwrap_err().to_string().contains("another process is running"));
+        }
+    }
 }

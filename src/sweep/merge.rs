@@ -3,20 +3,17 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::folder::{Files, lock, plans};
-use super::plan::{Draft, Plan};
+use super::folder::{Files, lock, plans, saved_plan};
+use super::plan::Plan;
 use super::runner::Ended;
 use super::shard::Shard;
-use super::trial_rows::SweepTables;
-use crate::error::{Error, Result};
+use super::trial_rows::{Checked, SweepTables};
+use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
 use crate::tables::Status;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
-
-/// Maximum number of names in an error
-const NAMED: usize = 10;
 
 /// Merges the shards in a folder: writes `plan.toml`, `runs.csv`, `epochs.csv`, pictures and report, in the order of the plan
 ///
@@ -28,7 +25,7 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
     let mut first: Option<(String, Plan)> = None;
     let mut shards: Vec<(Shard, File)> = Vec::new();
     for (shard, path) in plans(sweep)? {
-        let plan = Draft::from_toml(&path)?.resolve()?;
+        let plan = saved_plan(&path)?;
         let name = shard.map_or("plan.toml".to_owned(), |shard| format!("shard {shard}"));
         let (other, expected) = first.get_or_insert_with(|| (name.clone(), plan.clone()));
         if expected.hash != plan.hash {
@@ -54,12 +51,20 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
     let missing = (0..*count).filter(|index| !shards.iter().any(|(shard, _)| shard.index == *index));
     none_missing("shards", missing.map(|index| format!("{index}/{count}"))).map_err(problem)?;
     let tables = SweepTables::new(plan);
-    let mut unfinished = Vec::new();
+    let (mut unfinished, mut doubts) = (Vec::new(), Vec::new());
     for trial in &plan.trials {
-        let rows = tables.read(trial, sweep)?;
-        if rows.is_none_or(|rows| rows.status == Status::Interrupted) {
-            unfinished.push(trial.id.clone());
+        match tables.check(trial, sweep)? {
+            Checked::Ended(status) if status != Status::Interrupted => {}
+            Checked::Doubtful(doubt) => doubts.push(doubt),
+            _ => unfinished.push(trial.id.clone()),
         }
+    }
+    if !doubts.is_empty() {
+        let remedy = "run their shards again with --resume --retry-failed";
+        return Err(problem(format!(
+            "trials do not fit the plan: {}; {remedy}",
+            first_ten(doubts.into_iter(), "; ")
+        )));
     }
     none_missing("trials", unfinished.into_iter()).map_err(problem)?;
     let files = Files::new(sweep, None);
@@ -74,9 +79,7 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
 
 /// Returns an error that names what is missing, if anything is
 fn none_missing(what: &str, missing: impl Iterator<Item = String>) -> std::result::Result<(), String> {
-    let missing: Vec<String> = missing.collect();
-    let (named, more) = missing.split_at(missing.len().min(NAMED));
-    let more = if more.is_empty() { String::new() } else { format!(" … and {} more", more.len()) };
-    let problem = || format!("{what} that have not ended: {}{more}; run them first", named.join(", "));
+    let missing = first_ten(missing, ", ");
+    let problem = || format!("{what} that have not ended: {missing}; run them first");
     if missing.is_empty() { Ok(()) } else { Err(problem()) }
 }

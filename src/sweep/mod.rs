@@ -5,20 +5,28 @@
 //! order of the plan, at the start, at the end and by a merge. A sweep that was killed and resumed, or divided into
 //! shards and merged, therefore ends with the same files.
 
+mod auto_shard;
 mod axis;
 mod dataset_cache;
+mod draft;
 mod estimate;
 mod folder;
 mod merge;
 mod plan;
 mod plan_file;
+mod plan_lines;
+mod rebuild;
 mod runner;
+mod scheduler;
 mod shard;
 mod trial_rows;
 
+pub use auto_shard::{Environment, Taken, auto_shard, slurm_shard, submitted_again};
 pub use axis::Axis;
+pub use draft::{Draft, WIDTH_AND_DEPTH};
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
-pub use plan::{Draft, Plan, Trial};
+pub use plan::{Plan, Trial};
+pub use rebuild::rebuild_runs;
 pub use runner::{Ended, Observer, Options, Plots, run};
 pub use shard::Shard;

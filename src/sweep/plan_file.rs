@@ -5,9 +5,14 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::axis::{self, Axis};
-use super::plan::{Draft, Values};
-use crate::config::{Settings, read};
+use super::draft::{Draft, TRIALS_MAX};
+use super::plan::Values;
+use super::plan_lines::{Section, head, line_in};
+use crate::config::{Kind, Settings, line_of, read};
 use crate::error::{Error, Result};
+
+/// Number of characters of a wrong value in a message
+const SHOWN: usize = 80;
 
 impl Draft {
     /// Reads a plan file
@@ -15,8 +20,10 @@ impl Draft {
     /// # Errors
     /// If it can't be read, is not TOML, or has a key or value that a plan can't have.
     pub fn from_toml(path: &Path) -> Result<Self> {
-        let draft = parse(&read(path)?).map_err(|problem| Error::Text { path: path.to_owned(), problem })?;
-        Ok(Self { file: Some(path.to_owned()), ..draft })
+        let text = read(path)?;
+        let draft = parse(&text).map_err(|problem| Error::Text { path: path.to_owned(), problem })?;
+        let base = draft.base.placed(path, &text);
+        Ok(Self { base, file: Some(path.to_owned()), file_text: text, ..draft })
     }
 }
 
@@ -28,23 +35,42 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
         match (key.as_str(), value) {
             ("grid", Value::Table(grid)) => {
                 for (name, values) in &grid {
-                    let setting = axis::named(name).map_err(|e| format!("[grid]: {e}"))?;
-                    draft.grid.push(Axis::from_toml(setting, values).map_err(|e| format!("[grid] {e}"))?);
+                    let place = place(text, Section::Grid, name);
+                    let setting = axis::named(name).map_err(|e| format!("{place}[grid]: {e}"))?;
+                    let axis = Axis::from_toml(setting, values).map_err(|e| format!("{place}[grid] {e}"))?;
+                    draft.grid.push(axis);
                 }
             }
             ("seeds", value) => {
+                let place = line_of(text, "seeds").map_or(String::new(), |line| format!("line {line}: "));
                 let count = value.as_integer().and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0);
-                let problem = || format!("seeds is {value}, expected a whole number, 1 or more");
+                let problem = || {
+                    let found: String = value.to_string().chars().take(SHOWN).collect();
+                    format!(
+                        "{place}seeds is {found}, expected a whole number, 1 or more; to name the seeds, write them below [grid] as seed = [1, 2, 3]"
+                    )
+                };
                 draft.seeds = Some(count.ok_or_else(problem)?);
             }
             ("trial", Value::Array(trials)) => {
-                let trials = (1..).zip(&trials).map(|(number, trial)| listed(number, trial));
+                if trials.len() > TRIALS_MAX {
+                    return Err(format!("{} tables [[trial]], expected {TRIALS_MAX} at most", trials.len()));
+                }
+                let trials = (1..).zip(&trials).map(|(number, trial)| listed(number, trial, text));
                 draft.listed = trials.collect::<std::result::Result<_, _>>()?;
             }
             ("grid", _) => {
-                return Err("`grid` is not a table, expected [grid] with one line for each axis".to_owned());
+                let place = line_of(text, "grid").map_or(String::new(), |line| format!("line {line}: "));
+                return Err(place + "`grid` is not a table, expected [grid] with one line for each axis");
             }
             ("trial", _) => return Err("`trial` is not a list of tables, expected [[trial]]".to_owned()),
+            (name, Value::Array(values)) if is_axis(name) => {
+                let place = line_of(text, name).map_or(String::new(), |line| format!("line {line}: "));
+                return Err(format!(
+                    "{place}{name} is a list of {} values; to vary it, move the line below a line [grid]",
+                    values.len()
+                ));
+            }
             (_, value) => {
                 base.insert(key, value);
             }
@@ -54,17 +80,30 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
     Ok(draft)
 }
 
+/// Whether a list of values for this setting can only be an axis
+fn is_axis(name: &str) -> bool {
+    axis::named(name).is_ok_and(|setting| !matches!(setting.kind, Kind::Dims))
+}
+
+/// The line of a key, as the start of a message; empty if it is not known
+fn place(text: &str, section: Section, key: &str) -> String {
+    let line = line_in(text, section, key).or_else(|| head(text, section));
+    line.map_or(String::new(), |line| format!("line {line}: "))
+}
+
 /// Reads the listed trial `number`, counted from 1
-fn listed(number: usize, trial: &Value) -> std::result::Result<Values, String> {
-    let place = |e: String| format!("[[trial]] {number}: {e}");
-    let table = trial.as_table().ok_or_else(|| place("expected a table".to_owned()))?;
+fn listed(number: usize, trial: &Value, text: &str) -> std::result::Result<Values, String> {
+    let at = |key: &str, e: String| {
+        format!("{}[[trial]] {number}: {e}", place(text, Section::Trial(number - 1), key))
+    };
+    let table = trial.as_table().ok_or_else(|| at("", "expected a table".to_owned()))?;
     let mut own = Values::new();
     for (name, value) in table {
-        let setting = axis::named(name).map_err(place)?;
+        let setting = axis::named(name).map_err(|e| at(name, e))?;
         if own.iter().any(|(other, _)| *other == setting) {
-            return Err(place(format!("{} is set twice; keep one", setting.name)));
+            return Err(at(name, format!("{} is set twice; keep one", setting.name)));
         }
-        own.push((setting, setting.value_from_toml(value).map_err(place)?));
+        own.push((setting, setting.value_from_toml(value).map_err(|e| at(name, e))?));
     }
     Ok(own)
 }
@@ -108,6 +147,14 @@ mod tests {
             ("[trial]\nepochs = 1", "expected [[trial]]"),
             ("[[trial]]\nbatch_size = 1\nbatch-size = 1", "twice"),
             ("a = [", "a = ["),
+            (
+                "\nbatch_size = [1, 2]",
+                "line 2: batch_size is a list of 2 values; to vary it, move the line below",
+            ),
+            ("[grid]\n\nepochs = [-1]", "line 3: [grid] epochs: `-1`"),
+            ("[grid]\nlr = [1]", "line 2: [grid]: `lr` can't be varied; did you mean learning_rate"),
+            ("[[trial]]\n[[trial]]\nepochs = 1.5", "line 3: [[trial]] 2: epochs: `1.5`"),
+            ("\nseeds = [1, 2]", "line 2: seeds is [1, 2]"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(message), "{text}: {error}");

@@ -7,18 +7,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::dataset_cache::DatasetCache;
-use super::folder::{self, Files};
+use super::folder::{self, Claim, Files};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
-use super::trial_rows::{SweepTables, append};
-use crate::error::{Error, Result};
+use super::trial_rows::{Checked, SweepTables, append};
+use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
 use crate::tables::reader::Table;
 use crate::tables::{RunResult, Status, SummaryRow};
-use crate::train::run::{self, Reporter, Request};
+use crate::train::run::{self, Labels, Reporter, Request};
 use crate::train::run_files::record_failure;
 use crate::train::thread_count::pool;
+use crate::train::trainer::check_side_by_side;
 
 /// Which pictures a sweep draws
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -47,6 +48,12 @@ pub struct Options {
     pub plots: Plots,
     /// The command that resumes this sweep, for messages
     pub how_to_resume: String,
+}
+
+impl Options {
+    fn claim(&self) -> Claim<'_> {
+        Claim { shard: self.shard, resume: self.resume, how_to_resume: &self.how_to_resume }
+    }
 }
 
 /// Receives the progress of a sweep, from several threads at once
@@ -93,9 +100,10 @@ pub fn run(
     if let Some((first, rest)) = mine.split_first()
         && rest.iter().all(|trial| trial.config.data == first.config.data)
     {
-        cache.get(first)?;
+        let data = cache.get(first)?;
+        check_side_by_side(mine.iter().map(|trial| &trial.config), &data, options.jobs)?;
     }
-    let (files, _lock) = folder::open(sweep, plan, options.shard, options.resume, &options.how_to_resume)?;
+    let (files, _lock) = folder::open(sweep, plan, options.claim())?;
     let tables = SweepTables::new(plan);
     let sweeper =
         Sweeper { sweep, tables: &tables, cache, files: Mutex::new(&files), options, observer, stop };
@@ -129,16 +137,31 @@ impl Sweeper<'_> {
             folder::remove_unfinished(self.sweep)?;
         }
         let mut todo = Vec::new();
+        let mut doubts = Vec::new();
         for trial in mine {
-            let kept = self.tables.read(trial, self.sweep)?.is_some_and(|rows| match rows.status {
-                Status::Ok => true,
-                Status::Diverged | Status::Failed => !self.options.retry_failed,
-                Status::Interrupted => false,
-            });
+            let kept = match self.tables.check(trial, self.sweep)? {
+                Checked::Ended(Status::Ok) => true,
+                Checked::Ended(Status::Diverged | Status::Failed) => !self.options.retry_failed,
+                Checked::Doubtful(doubt) => {
+                    doubts.push(format!("{} ({doubt})", trial.id));
+                    false
+                }
+                Checked::Ended(Status::Interrupted) | Checked::Open => false,
+            };
             if !kept {
-                folder::clear(self.sweep, trial)?;
                 todo.push(*trial);
             }
+        }
+        if !doubts.is_empty() && !self.options.retry_failed {
+            let retry = format!("{} --retry-failed", self.options.how_to_resume);
+            let problem = format!(
+                "trials do not fit the plan: {}; to run them again, type: {retry}",
+                first_ten(doubts.into_iter(), "; ")
+            );
+            return Err(Error::Text { path: self.sweep.to_owned(), problem });
+        }
+        for trial in &todo {
+            folder::clear(self.sweep, trial)?;
         }
         Ok(todo)
     }
@@ -158,14 +181,25 @@ impl Sweeper<'_> {
             }
             Ok(())
         };
+        let jobs = self.options.jobs.min(todo.len());
+        let failed = |e: std::io::Error| {
+            // The trials that have begun are stopped, and a resume repeats them.
+            self.stop.store(true, Ordering::Relaxed);
+            Error::Threads { threads: jobs, problem: e.to_string() }
+        };
         std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..self.options.jobs.min(todo.len())).map(|_| scope.spawn(worker)).collect();
+            let start = |_| std::thread::Builder::new().spawn_scoped(scope, worker).map_err(failed);
+            let threads: Vec<_> = (0..jobs).map(start).collect::<Result<_>>()?;
             threads
                 .into_iter()
                 .try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
         })?;
         Ok(next.into_inner().min(todo.len()))
+    }
+
+    /// What the summaries of the trials say about the sweep
+    fn labels(&self) -> Labels<'_> {
+        Labels { sweep_id: self.sweep.file_name().and_then(|name| name.to_str()), ..Labels::default() }
     }
 
     /// Runs one trial and writes its rows
@@ -177,7 +211,7 @@ impl Sweeper<'_> {
         let written = self.sweep.join(&trial.id).join("summary.csv").exists();
         let summary = match summary {
             Some(summary) if written => summary,
-            _ => record_failure(&trial.config, self.sweep, &trial.id)?,
+            _ => record_failure(&trial.config, self.sweep, &trial.id, self.labels(), problem.as_deref())?,
         };
         if let Some(rows) = self.tables.read(trial, self.sweep)? {
             let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,7 +234,7 @@ impl Sweeper<'_> {
             let data = self.cache.get(trial)?;
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
-            let request = Request { config, data: &data, parent: self.sweep, run_id };
+            let request = Request { config, data: &data, parent: self.sweep, run_id, labels: self.labels() };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
             *summary = Some(outcome.summary);

@@ -1,14 +1,15 @@
 //! The rows of trials in the `runs.csv` and `epochs.csv` of a sweep, copied from the trials' folders
 
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use toml::Value;
 
 use super::folder::Files;
 use super::plan::{Plan, Trial};
-use crate::config::{CsvDialect, Setting, text};
-use crate::error::{Error, Result};
+use crate::config::{CsvDialect, EngineChoice, SETTINGS, Setting, text};
+use crate::error::{Error, Result, first_ten};
 use crate::tables::atomic_file::replace_atomically;
 use crate::tables::reader::{Table, TableRow};
 use crate::tables::{Cell, Columns, EpochRow, Status, SummaryRow, append_whole};
@@ -25,10 +26,19 @@ pub struct SweepTables {
 /// The lines of a trial that has ended, for both tables
 #[derive(Clone, Debug)]
 pub struct TrialRows {
-    /// How the trial ended
-    pub status: Status,
     runs: Vec<u8>,
     epochs: Vec<u8>,
+}
+
+/// What the files of a trial say
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// It has no summary yet
+    Open,
+    /// It has ended, and its files fit the plan
+    Ended(Status),
+    /// Its files are damaged or contradict the plan: the reason, which names file and line
+    Doubtful(String),
 }
 
 impl SweepTables {
@@ -45,6 +55,69 @@ impl SweepTables {
         let dialect = plan.trials.first().map_or(CsvDialect::default(), |trial| trial.config.csv_dialect);
         let end = runs.names().len();
         Self { runs: runs.with(end, names.clone()), epochs: epochs.with(1, names), varied, dialect }
+    }
+
+    /// Compares the files of a trial with the plan
+    ///
+    /// # Errors
+    /// If they exist and can't be read.
+    pub fn check(&self, trial: &Trial, sweep: &Path) -> Result<Checked> {
+        match self.examine(trial, sweep) {
+            // A damaged file is found by its content; any other error, such as a missing right, is not about the trial.
+            Err(error @ Error::Text { .. }) => Ok(Checked::Doubtful(error.to_string())),
+            Err(Error::Read { path, source }) if source.kind() == ErrorKind::NotFound => {
+                Ok(Checked::Doubtful(format!("{} is missing", path.display())))
+            }
+            checked => checked,
+        }
+    }
+
+    fn examine(&self, trial: &Trial, sweep: &Path) -> Result<Checked> {
+        if self.read(trial, sweep)?.is_none() {
+            return Ok(Checked::Open);
+        }
+        let folder = sweep.join(&trial.id);
+        let (summary, epochs) =
+            (Table::read(&folder.join("summary.csv"))?, Table::read(&folder.join("epochs.csv"))?);
+        let mut rows = summary.rows();
+        let Some(row) = rows.next() else { return Ok(Checked::Open) };
+        let status = row.status(summary.need("status")?)?;
+        let doubt = |table: &Table, line: usize, problem: String| {
+            Ok(Checked::Doubtful(format!("{}: line {line}: {problem}", table.path().display())))
+        };
+        if rows.next().is_some() {
+            return doubt(&summary, 3, "expected one row, found more".to_owned());
+        }
+        let contradiction = |(name, planned): &(&str, String)| {
+            let column = summary.column(name)?;
+            let found = row.text(column).trim();
+            let is_same = match (planned.parse::<f64>(), row.as_number(column)) {
+                (Ok(planned), Some(found)) => planned == found,
+                // An empty cell is the default of older files.
+                _ => found.is_empty() || found.eq_ignore_ascii_case(planned),
+            };
+            (!is_same).then(|| format!("{name} is {}, the plan says {planned}", found.escape_debug()))
+        };
+        let contradictions: Vec<String> = planned(trial)?.iter().filter_map(contradiction).collect();
+        if !contradictions.is_empty() {
+            return doubt(&summary, 2, first_ten(contradictions.into_iter(), ", "));
+        }
+        if let Some(column) = epochs.column("epoch").filter(|_| status == Status::Ok) {
+            let mut expected = 0;
+            for row in epochs.rows() {
+                expected += 1;
+                if row.as_number(column) != Some(f64::from(expected)) {
+                    let found = row.verbatim(column).escape_debug().to_string();
+                    let problem = format!("expected epoch {expected}, found `{found}`");
+                    return doubt(&epochs, expected as usize + 1, problem);
+                }
+            }
+            if expected != trial.config.epochs {
+                let problem = format!("expected {} epochs, found {expected}", trial.config.epochs);
+                return doubt(&epochs, expected as usize + 1, problem);
+            }
+        }
+        Ok(Checked::Ended(status))
     }
 
     /// Reads the lines of a trial from its files; `None` if it has no summary yet
@@ -73,7 +146,6 @@ impl SweepTables {
             self.dialect.line(self.epochs.line(of_epoch))
         };
         Ok(Some(TrialRows {
-            status: run.status(summary.need("status")?)?,
             runs: self.dialect.line(self.runs.line(of_run)),
             epochs: epochs.rows().flat_map(line).collect(),
         }))
@@ -107,6 +179,22 @@ pub fn append(files: &Files, rows: &TrialRows) -> Result<()> {
         append_whole(&mut file, path, lines)?;
     }
     Ok(())
+}
+
+/// What a trial's summary must say: its name, and the settings that decide its results
+///
+/// Not the source of the data, which may be written as another path, nor an engine that the machine chooses.
+fn planned(trial: &Trial) -> Result<Vec<(&'static str, String)>> {
+    let mut values = trial.config.to_values()?;
+    values.insert("hidden_dims".to_owned(), trial.config.hidden_dims.to_string().into());
+    let decides = |setting: &&Setting| {
+        let is_open =
+            setting.name == "data" || (setting.name == "engine" && trial.config.engine == EngineChoice::Auto);
+        setting.affects_results && setting.sweepable && !is_open
+    };
+    let of_setting = |setting: &'static Setting| Some((setting.name, text(values.get(setting.name)?)));
+    let settings = SETTINGS.iter().filter(decides).filter_map(of_setting);
+    Ok(std::iter::once(("run_id", trial.id.clone())).chain(settings).collect())
 }
 
 fn cell(value: &Value) -> Cell {

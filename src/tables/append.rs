@@ -1,67 +1,173 @@
 //! Appending to a `runs.csv` that several processes share
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 
-use super::{Columns, Row};
+use super::atomic_file::replace_atomically;
+use super::layout::Layout;
+use super::reader::Table;
+use super::{Cell, Record};
 use crate::config::CsvDialect;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, kind_name};
 
-/// Checks that rows of `R` can be appended to `path`: the file does not exist, or has the same header byte for byte
+/// Checks that rows can be appended to the `runs.csv` at `path`: it does not exist, or [`SharedTable::open`] opens it
 ///
 /// # Errors
-/// If the file exists and can't be read or has another header.
-pub fn check_appendable<R: Row>(path: &Path, dialect: CsvDialect) -> Result<()> {
-    match File::open(path) {
-        Ok(file) => check_header(path, &file, &dialect.header(&Columns::of::<R>())),
+/// As [`SharedTable::open`].
+pub fn check_appendable(path: &Path, dialect: Option<CsvDialect>) -> Result<()> {
+    match path.symlink_metadata() {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Error::reading(path)(e)),
+        _ => SharedTable::open(path, dialect).map(drop),
     }
 }
 
-/// Checks that a file is empty or begins with `header`
-fn check_header(path: &Path, file: &File, header: &[u8]) -> Result<()> {
-    let mut start = Vec::new();
-    file.take(header.len() as u64).read_to_end(&mut start).map_err(Error::reading(path))?;
-    if start.is_empty() || start == header {
-        return Ok(());
-    }
-    let [found, expected] = [&start, header].map(|line| String::from_utf8_lossy(line));
-    let (found, expected) = (found.lines().next().unwrap_or_default(), expected.trim_end());
-    let problem = format!("its header is `{found}`, expected `{expected}`; move it away to start a new one");
-    Err(Error::content(path, problem))
+/// A `runs.csv` that other processes may append to as well, locked until it is dropped
+#[derive(Debug)]
+pub struct SharedTable {
+    path: PathBuf,
+    file: File,
+    /// `None` for an empty file
+    table: Option<Table>,
+    ends_with_line: bool,
+    dialect: CsvDialect,
 }
 
-/// Appends one row to a file to which other processes may append at the same time
-///
-/// The file is locked while its header is checked and the row is appended. A new file's header and first row are a
-/// single write, so lines never mix, even on a file system without locks. If another program has left a last line
-/// without a line end, the line is ended first.
-///
-/// # Errors
-/// If the file has another header or can't be written; a row that a full disk has cut is removed.
-pub fn append_shared<R: Row>(path: &Path, row: &R, dialect: CsvDialect) -> Result<()> {
-    let open = OpenOptions::new().read(true).append(true).create(true).open(path);
-    let mut file = open.map_err(Error::writing(path))?;
-    if let Err(e) = file.lock()
-        && e.kind() != ErrorKind::Unsupported
-    {
-        return Err(Error::writing(path)(e));
+impl SharedTable {
+    /// Opens and locks the file, which is created if there is none, and reads it
+    ///
+    /// * `dialect`: the dialect that the file must have; `None`: that of the file, or the standard one for a new file
+    ///
+    /// # Errors
+    /// If it can't be opened for reading and writing, is no table of runs or the table of a sweep, or has another dialect.
+    pub fn open(path: &Path, dialect: Option<CsvDialect>) -> Result<Self> {
+        let mut file = lock(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(Error::reading(path))?;
+        let (path, ends_with_line) =
+            (path.to_owned(), bytes.last().is_some_and(|byte| b"\r\n".contains(byte)));
+        if bytes.is_empty() {
+            return Ok(Self {
+                path,
+                file,
+                table: None,
+                ends_with_line,
+                dialect: dialect.unwrap_or_default(),
+            });
+        }
+        let table = Table::parse(&path, &bytes)?;
+        table.need("run_id")?;
+        table.need("status")?;
+        if table.column("trial").is_some() {
+            let problem =
+                "is the table of a sweep, which only holds its trials; name another folder with --out";
+            return Err(Error::content(&path, problem));
+        }
+        let found = table.dialect();
+        if let Some(expected) = dialect.filter(|expected| *expected != found) {
+            let [found, expected] = [found, expected].map(describe);
+            let problem = format!(
+                "has the dialect {found}, but this run has {expected}; leave out --csv-dialect to append rows in the \
+                 dialect of the file, or name another folder with --out"
+            );
+            return Err(Error::content(&path, problem));
+        }
+        Ok(Self { path, file, table: Some(table), ends_with_line, dialect: found })
     }
-    let mut bytes = dialect.header(&Columns::of::<R>());
-    check_header(path, &file, &bytes)?;
-    if file.metadata().map_err(Error::reading(path))?.len() > 0 {
-        bytes.clear();
-        let mut last = [0];
-        let end = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last));
-        end.map_err(Error::reading(path))?;
-        if last != *b"\n" {
-            bytes.push(b'\n');
+
+    /// The rows that it holds; `None` for an empty file
+    pub fn table(&self) -> Option<&Table> {
+        self.table.as_ref()
+    }
+
+    /// The dialect in which rows are appended
+    pub fn dialect(&self) -> CsvDialect {
+        self.dialect
+    }
+
+    /// Appends rows, in the layout of the file and under its columns, with a single write
+    ///
+    /// If the file lacks columns of the rows, because an older version wrote it or no run had such a tag, it is replaced by one
+    /// that has them at the end. If another program has left a last line without a line end, the line is ended first.
+    ///
+    /// # Errors
+    /// If the file can't be written; a row that a full disk has cut is removed.
+    pub fn append(mut self, rows: &[Record]) -> Result<()> {
+        let layout = self.table.as_ref().map_or(Layout::of(self.dialect), Table::layout);
+        let mut names: Vec<&str> = self.table.iter().flat_map(Table::names).collect();
+        let old = names.len();
+        for name in rows.iter().flat_map(Record::names) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let lines = rows.iter().flat_map(|row| layout.line(names.iter().map(|name| row.cell(name))));
+        match &self.table {
+            Some(table) if names.len() > old => replace_atomically(&self.path, |file| {
+                let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(Error::writing(&self.path));
+                write(&layout.header(names.iter().copied()))?;
+                for row in table.rows() {
+                    let cells = (0..old).map(|column| Cell::Verbatim(row.verbatim(column).to_owned()));
+                    write(&layout.line(cells.chain((old..names.len()).map(|_| Cell::Empty))))?;
+                }
+                write(&lines.collect::<Vec<_>>())
+            }),
+            Some(_) => {
+                let end = if self.ends_with_line { "" } else { layout.line_end() };
+                append_whole(&mut self.file, &self.path, &end.bytes().chain(lines).collect::<Vec<_>>())
+            }
+            None => {
+                let header = layout.header(names.iter().copied());
+                append_whole(&mut self.file, &self.path, &header.into_iter().chain(lines).collect::<Vec<_>>())
+            }
         }
     }
-    bytes.extend(dialect.line(row.cells()));
-    append_whole(&mut file, path, &bytes)
+}
+
+/// A dialect in words
+fn describe(dialect: CsvDialect) -> &'static str {
+    match dialect {
+        CsvDialect::Standard => "standard (separator `,`, decimal point)",
+        CsvDialect::ExcelEu => "excel-eu (separator `;`, decimal comma)",
+    }
+}
+
+/// Opens a file for reading and appending, which is created if there is none, and locks it where the file system can
+///
+/// # Errors
+/// If it can't be opened or locked, or is no regular file.
+pub fn lock(path: &Path) -> Result<File> {
+    loop {
+        if let Some(kind) = path.metadata().ok().map(|metadata| metadata.file_type())
+            && !kind.is_file()
+        {
+            return Err(Error::content(path, format!("is a {}, expected a file", kind_name(kind))));
+        }
+        let open = OpenOptions::new().read(true).append(true).create(true).open(path);
+        let file = open.map_err(Error::writing(path))?;
+        match file.lock() {
+            Err(e) if e.kind() != ErrorKind::Unsupported => return Err(Error::writing(path)(e)),
+            _ => {}
+        }
+        // Another process may have replaced the file before it was locked.
+        let (mine, there) = (file.metadata().map_err(Error::reading(path))?, path.metadata());
+        if there.is_ok_and(|there| is_same(&mine, &there)) {
+            return Ok(file);
+        }
+    }
+}
+
+/// Whether both are the metadata of one file
+fn is_same(a: &Metadata, b: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (a.dev(), a.ino()) == (b.dev(), b.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        a.len() == b.len() && a.created().ok() == b.created().ok() && a.modified().ok() == b.modified().ok()
+    }
 }
 
 /// Appends bytes with a single write; if a full disk cuts them, the part that was written is removed
@@ -77,44 +183,112 @@ pub(crate) fn append_whole(file: &mut File, path: &Path, bytes: &[u8]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::EpochRow;
-    use crate::tables::samples::{Sample, sample};
+    use std::fs::{read_to_string, write};
 
-    #[test]
-    fn appending_writes_one_header_and_refuses_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("runs.csv");
-        check_appendable::<Sample>(&path, CsvDialect::Standard).unwrap();
-        for name in ["a", "b"] {
-            append_shared(&path, &sample(name, None), CsvDialect::Standard).unwrap();
-        }
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "name,value,wide\na,,-1.5\nb,,-1.5\n");
-        let error = append_shared(&path, &sample("c", None), CsvDialect::ExcelEu).unwrap_err();
-        assert!(error.to_string().contains("its header is `name,value,wide`"), "{error}");
-        assert!(check_appendable::<EpochRow>(&path, CsvDialect::Standard).is_err());
-        // An editor may have cut the last line's end.
-        std::fs::write(&path, "name,value,wide\na,,1").unwrap();
-        append_shared(&path, &sample("d", None), CsvDialect::Standard).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "name,value,wide\na,,1\nd,,-1.5\n");
+    fn record(cells: &[(&str, &str)]) -> Record {
+        let cell = |text: &str| match text.parse::<f64>() {
+            Ok(_) => Cell::Number(text.to_owned()),
+            Err(_) => Cell::Text(text.to_owned()),
+        };
+        Record(cells.iter().map(|(name, text)| ((*name).to_owned(), cell(text))).collect())
+    }
+
+    fn append(path: &Path, cells: &[(&str, &str)]) -> Result<()> {
+        SharedTable::open(path, None)?.append(&[record(cells)])
+    }
+
+    fn row(name: &str) -> [(&str, &str); 3] {
+        [("run_id", name), ("status", "ok"), ("x", "-1.5")]
     }
 
     #[test]
-    fn many_threads_append_whole_lines() {
+    fn appending_writes_one_header_and_refuses_another_dialect() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.csv");
+        check_appendable(&path, None).unwrap();
+        assert!(!path.exists());
+        for name in ["a", "b"] {
+            append(&path, &row(name)).unwrap();
+        }
+        assert_eq!(read_to_string(&path).unwrap(), "run_id,status,x\na,ok,-1.5\nb,ok,-1.5\n");
+        let error = check_appendable(&path, Some(CsvDialect::ExcelEu)).unwrap_err().to_string();
+        assert!(
+            error.contains("dialect standard (separator `,`") && error.contains("has excel-eu"),
+            "{error}"
+        );
+        // An editor may have cut the last line's end.
+        write(&path, "run_id,status,x\na,ok,1").unwrap();
+        append(&path, &row("d")).unwrap();
+        assert_eq!(read_to_string(&path).unwrap(), "run_id,status,x\na,ok,1\nd,ok,-1.5\n");
+        for (other, message) in [
+            ("true,predicted,count\n", "expected a column run_id"),
+            ("run_id,status,trial\n", "is the table of a sweep"),
+            ("run_id,status\na,okk,1\n", "line 2: expected 2 cells, found 3"),
+        ] {
+            write(&path, other).unwrap();
+            let error = check_appendable(&path, None).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+            assert_eq!(read_to_string(&path).unwrap(), other);
+        }
+    }
+
+    #[test]
+    fn a_file_keeps_its_line_ends_its_mark_its_dialect_and_its_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.csv");
+        for (before, after) in [
+            ("run_id,status,x\r\na,OK,1\r\n", "d,ok,-1.5\r\n"),
+            ("\u{feff}run_id,status,x\na,ok,1\n", "d,ok,-1.5\n"),
+            ("\u{feff}run_id;status;x\r\na;ok;1,5\r\n", "d;ok;-1,5\r\n"),
+            ("run_id;status;x\na;ok;1,5\n", "d;ok;-1,5\n"),
+            ("x,mine,status,run_id\n1,\"a, b\",ok,a\n", "-1.5,,ok,d\n"),
+            ("\"run_id\",\"status\",\"x\"\n\"a\",\"ok\",1\n,,\n", "d,ok,-1.5\n"),
+            ("run_id,status,x,,\r\na,ok,1,,\r\n", "d,ok,-1.5\r\n"),
+        ] {
+            write(&path, before).unwrap();
+            append(&path, &row("d")).unwrap();
+            assert_eq!(read_to_string(&path).unwrap(), format!("{before}{after}"));
+            assert_eq!(Table::read(&path).unwrap().rows().len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_gets_the_columns_that_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.csv");
+        for (before, after) in [
+            (
+                "run_id,status\na,ok\n\"b, \"\"c\"\"\",ok\n",
+                "run_id,status,x\na,ok,\n\"b, \"\"c\"\"\",ok,\nd,ok,-1.5\n",
+            ),
+            (
+                "\u{feff}status;run_id\r\nok;'=a\r\n;;\r\n",
+                "\u{feff}status;run_id;x\r\nok;'=a;\r\nok;d;-1,5\r\n",
+            ),
+        ] {
+            write(&path, before).unwrap();
+            append(&path, &row("d")).unwrap();
+            assert_eq!(read_to_string(&path).unwrap(), after);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn many_threads_append_whole_lines_while_columns_are_added() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.csv");
         std::thread::scope(|scope| {
             for i in 0..8 {
                 let path = &path;
                 scope.spawn(move || {
-                    for _ in 0..50 {
-                        append_shared(path, &sample(&format!("w{i}"), Some(i as f32)), CsvDialect::Standard)
-                            .unwrap();
+                    for j in 0..30 {
+                        let (name, own) = (format!("w{i}-{j}"), format!("own{i}"));
+                        append(path, &[("run_id", &name), ("status", "ok"), (&own, "1")]).unwrap();
                     }
                 });
             }
         });
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().count(), 401);
-        assert!(text.lines().skip(1).all(|line| line.starts_with('w') && line.ends_with(",-1.5")));
+        let table = Table::read(&path).unwrap();
+        assert_eq!((table.rows().len(), table.names().count()), (240, 10));
     }
 }

@@ -1,19 +1,20 @@
 //! Atomic writing: after a crash, a file is the old one or the new one, never a part of it
 
-use std::fs::File;
+use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, kind_name};
 
 /// Prefix of the names of temporary files; a killed process leaves its file behind
 pub const UNFINISHED: &str = ".writing-";
 
-/// Replaces the file at `path` and keeps its permissions
-///
-/// Writes a temporary file in its folder, syncs and renames it, and syncs the folder.
+/// Greatest number of symbolic links that are followed, as on Linux
+const LINKS: usize = 40;
+
+/// Replaces the file at `path` and keeps its permissions; see [`replace_atomically`]
 ///
 /// # Errors
 /// If any step fails; then `path` is unchanged and the temporary file is removed.
@@ -21,18 +22,29 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     replace_atomically(path, |file| file.write_all(bytes).map_err(Error::writing(path)))
 }
 
-/// Replaces the file at `path`, as [`write_atomically`] does, by what `fill` writes
+/// Replaces the file at `path` by what `fill` writes, and keeps its permissions
+///
+/// Writes a temporary file in its folder, syncs and renames it, and syncs the folder. A symbolic link stays and the
+/// file that it leads to is replaced. Character devices and open descriptors, such as `/dev/stdout`, are written to.
 ///
 /// # Errors
-/// If `fill` or any other step fails; then `path` is unchanged and the temporary file is removed.
+/// If `fill` or any other step fails, or `path` is a FIFO, a socket, a disk, a directory or a file that is read-only
+/// for this user; then `path` is unchanged and the temporary file is removed.
 pub fn replace_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let mut beside = io::BufWriter::new(beside(path).map_err(Error::writing(path))?);
+    let target = match destination(path)? {
+        Destination::Stream(mut stream) => {
+            fill(&mut stream)?;
+            return stream.flush().map_err(Error::writing(path));
+        }
+        Destination::File(target) => target,
+    };
+    let mut beside = io::BufWriter::new(beside(&target).map_err(Error::writing(path))?);
     fill(&mut beside)?;
     let replace = || -> io::Result<()> {
         let file = beside.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
-        file.persist(path)?;
-        sync_folder(folder_of(path))
+        file.persist(&target)?;
+        sync_folder(folder_of(&target))
     };
     replace().map_err(Error::writing(path))
 }
@@ -46,8 +58,8 @@ pub fn create_atomically(path: &Path, bytes: &[u8]) -> Result<bool> {
         let mut beside = beside(path)?;
         beside.write_all(bytes)?;
         beside.as_file().sync_all()?;
-        match beside.persist_noclobber(path) {
-            Ok(_) => sync_folder(folder_of(path)).map(|()| true),
+        match beside.persist_noclobber(path).map(drop) {
+            Ok(()) => sync_folder(folder_of(path)).map(|()| true),
             Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(e) => Err(e.error),
         }
@@ -55,17 +67,105 @@ pub fn create_atomically(path: &Path, bytes: &[u8]) -> Result<bool> {
     create().map_err(Error::writing(path))
 }
 
+/// Checks that [`write_atomically`] can write to `path`, without changing it
+///
+/// # Errors
+/// If it can't.
+pub fn check_writable(path: &Path) -> Result<()> {
+    match destination(path)? {
+        Destination::Stream(_) => Ok(()),
+        Destination::File(target) => beside(&target).map(drop).map_err(Error::writing(path)),
+    }
+}
+
+/// Removes the temporary files in `folder` of processes that have ended; those of living processes are locked
+///
+/// A file that can't be locked or removed stays.
+pub fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_temporary = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        if is_temporary
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(file) = OpenOptions::new().append(true).open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Where the bytes for a path go
+enum Destination {
+    /// To a regular file that exists or not: the path with its symbolic links followed
+    File(PathBuf),
+    /// To a character device or an open descriptor
+    Stream(io::BufWriter<File>),
+}
+
+fn destination(path: &Path) -> Result<Destination> {
+    let (target, is_descriptor) = follow(path).map_err(Error::writing(path))?;
+    let kind = match fs::metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Destination::File(target)),
+        Err(e) => return Err(Error::writing(path)(e)),
+    };
+    let is_stream = is_descriptor || is_character_device(kind);
+    if !is_stream && !kind.is_file() {
+        return Err(Error::content(path, format!("is a {}, expected a file", kind_name(kind))));
+    }
+    // Also opens a file that will be replaced: a rename would not care that it is read-only.
+    let file = OpenOptions::new().append(true).open(path).map_err(Error::writing(path))?;
+    Ok(if is_stream { Destination::Stream(io::BufWriter::new(file)) } else { Destination::File(target) })
+}
+
+/// The path with its symbolic links followed, and whether they lead to an open descriptor of a process
+fn follow(path: &Path) -> io::Result<(PathBuf, bool)> {
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        let folder = folder_of(&target);
+        if folder == Path::new("/dev/fd") || folder.starts_with("/proc") && folder.ends_with("fd") {
+            return Ok((target, true));
+        }
+        match fs::read_link(&target) {
+            Ok(link) => target = folder.join(link),
+            Err(_) => return Ok((target, false)),
+        }
+    }
+    Err(io::Error::other("too many levels of symbolic links"))
+}
+
+#[cfg(unix)]
+fn is_character_device(kind: FileType) -> bool {
+    std::os::unix::fs::FileTypeExt::is_char_device(&kind)
+}
+
+#[cfg(not(unix))]
+fn is_character_device(_: FileType) -> bool {
+    false
+}
+
 /// Creates a temporary file in the folder of `path`, which is removed unless it is renamed
 ///
-/// It has the permissions of an existing file at `path`; otherwise those that the umask leaves of 0o666.
+/// It has the permissions of an existing file at `path`; otherwise those that the umask leaves of 0o666. It is locked
+/// until it is closed, so that [`remove_leftovers`] can tell it from the file of a process that was killed.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = folder_of(path);
+    remove_leftovers(folder);
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     if let Ok(metadata) = path.metadata() {
         builder.permissions(metadata.permissions());
     }
-    builder.prefix(UNFINISHED).tempfile_in(folder_of(path))
+    builder.prefix(UNFINISHED);
+    loop {
+        let file = builder.tempfile_in(folder)?;
+        // A file system without locks has no leftovers removed. Elsewhere, another process may have removed the file
+        // before it was locked.
+        if file.as_file().lock().is_err() || file.path().exists() {
+            return Ok(file);
+        }
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -116,6 +216,60 @@ mod tests {
         assert!(!create_atomically(&path, b"second").unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "first");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn leftovers_of_dead_processes_are_removed_and_those_of_living_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let [dead, living] = [".writing-dead", ".writing-living"].map(|name| folder.path().join(name));
+        std::fs::write(&dead, "half").unwrap();
+        let file = File::create(&living).unwrap();
+        file.lock().unwrap();
+        write_atomically(&folder.path().join("a"), b"1").unwrap();
+        assert!(!dead.exists() && living.exists());
+        drop(file);
+        remove_leftovers(folder.path());
+        assert!(!living.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_devices_written_to_and_other_kinds_refused() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("inner")).unwrap();
+        symlink("inner/file", at("link")).unwrap();
+        symlink(at("link"), at("link-of-link")).unwrap();
+        // The first write finds a dangling link.
+        for content in ["first", "second"] {
+            write_atomically(&at("link-of-link"), content.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(at("inner/file")).unwrap(), content);
+        }
+        assert!(at("link").is_symlink() && at("link-of-link").is_symlink());
+        symlink("circle", at("circle")).unwrap();
+        assert!(write_atomically(&at("circle"), b"x").is_err());
+
+        symlink("/dev/null", at("null")).unwrap();
+        symlink("/dev/full", at("full")).unwrap();
+        write_atomically(&at("null"), b"x").unwrap();
+        assert!(write_atomically(&at("full"), b"x").is_err());
+        for device in ["/dev/null", "/dev/full"] {
+            assert!(std::fs::metadata(device).unwrap().file_type().is_char_device(), "{device}");
+        }
+        assert!(at("null").is_symlink() && at("full").is_symlink());
+
+        assert!(std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
+        for (path, kind) in [("fifo", "FIFO"), ("inner", "directory")] {
+            for error in [write_atomically(&at(path), b"x"), check_writable(&at(path))] {
+                let error = error.unwrap_err().to_string();
+                assert!(error.ends_with(&format!("is a {kind}, expected a file")), "{error}");
+            }
+        }
+        assert!(std::fs::metadata(at("fifo")).unwrap().file_type().is_fifo());
+        assert!(check_writable(&at("missing/file")).is_err());
+        check_writable(&at("new")).unwrap();
+        assert!(!at("new").exists());
     }
 
     #[test]

@@ -9,18 +9,21 @@ pub mod atomic_file;
 mod cell;
 mod columns;
 mod dialect;
+mod layout;
 pub mod reader;
+mod record;
 mod schemas;
 mod status;
 mod writer;
 
 pub(crate) use append::append_whole;
-pub use append::{append_shared, check_appendable};
+pub use append::{SharedTable, check_appendable, lock};
 pub use cell::{Cell, Metric, Row, ToCell, rate, seconds};
 pub use columns::Columns;
 pub(crate) use dialect::FORMULA;
 pub use dialect::to_csv;
-pub use schemas::{BenchRow, ClassRow, ConfusionRow, EpochRow, RunResult, SummaryRow};
+pub use record::Record;
+pub use schemas::{BenchRow, ClassMeanRow, ClassRow, ConfusionRow, EpochRow, NOTE, RunResult, SummaryRow};
 pub use status::Status;
 pub use writer::CsvWriter;
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Cell, Columns, Metric, Row, Status, ToCell, schema};
-use crate::config::{SETTINGS, TrainConfig};
+use super::{Cell, Columns, Metric, Record, Row, Status, ToCell, schema};
+use crate::config::{CsvDialect, SETTINGS, TrainConfig};
 
 schema! {
     /// A line of `bench.csv`
@@ -124,22 +124,93 @@ schema! {
         val_loss: Option<Metric>,
         /// Validation accuracy after the last whole epoch
         val_accuracy: Option<Metric>,
+        /// Name of the sweep's folder; empty for a run that belongs to none
+        sweep_id: Option<String>,
+        /// Name of the data set: that of its folder, or `synthetic`
+        dataset: Option<String>,
+        /// Hash of the images and labels, 8 hexadecimal digits
+        data_hash: Option<String>,
+        /// Number of images that were trained on
+        train_samples: Option<usize>,
+        /// Number of images that were held out for validation
+        val_samples: Option<usize>,
+        /// Number of test images
+        test_samples: Option<usize>,
+        /// Number of classes
+        classes: Option<usize>,
+        /// Number of whole epochs
+        epochs_done: u32,
+        /// Time from the start to the end, with evaluation and files, s
+        wall_s: Option<f64>,
+        /// The instructions that were used: `portable`, `avx2` or `avx512`
+        simd: &'static str,
+        /// Name of the processor
+        cpu: Option<String>,
+        /// Name of the machine
+        host: Option<String>,
+        /// The commit of the program, if the build knew it
+        commit: Option<&'static str>,
+        /// Why the run diverged or failed
+        reason: Option<String>,
+        /// What `best_accuracy` was measured on: `val` or `test`
+        best_of: Option<&'static str>,
     }
 }
 
-/// A line of `summary.csv` and `runs.csv`: the settings of a run and its result
+/// A line of `summary.csv` and `runs.csv`: the settings of a run, its result, and the tags that a person gave it
 #[derive(Clone, Debug)]
 pub struct SummaryRow {
-    /// The settings, with the source of the data and the number of threads that were used
+    /// The settings, with the source of the data, the number of threads and the backend that were used
     pub config: TrainConfig,
     /// How the run ended, and its metrics
     pub result: RunResult,
+    /// Names and texts of further columns, which follow the others
+    pub tags: Vec<(String, String)>,
+}
+
+/// Column of the note that a person gave to a run
+pub const NOTE: &str = "note";
+
+impl SummaryRow {
+    /// All cells, with those of the tags
+    pub fn record(&self) -> Record {
+        let cells = Self::header().into_iter().zip(self.cells());
+        let tag = |(name, text): &(String, String)| (name.clone(), tag_cell(name, text));
+        Record(cells.chain(self.tags.iter().map(tag)).collect())
+    }
+
+    /// A CSV file with this row
+    pub fn to_csv(&self, dialect: CsvDialect) -> Vec<u8> {
+        let record = self.record();
+        let names = record.names().map(|name| Cell::Text(name.to_owned()));
+        let mark: &[u8] = if dialect == CsvDialect::ExcelEu { b"\xef\xbb\xbf" } else { b"" };
+        let cells = record.0.iter().map(|(_, cell)| cell.clone());
+        [mark, &dialect.line(names), &dialect.line(cells)].concat()
+    }
+}
+
+/// The cell of a tag: a number if its text is one as the program writes them
+fn tag_cell(name: &str, text: &str) -> Cell {
+    match text.parse::<f64>() {
+        Ok(number) if name != NOTE && number.to_cell() == Cell::Number(text.to_owned()) => number.to_cell(),
+        _ => Cell::Text(text.to_owned()),
+    }
+}
+
+/// The columns of a summary that hold text, also where it looks like a number
+const TEXT: &str = "run_id status hidden_dims activation started_at version dtype engine no_shuffle data sweep_id dataset \
+    data_hash simd cpu host commit reason best_of note";
+
+/// Whether a column of a summary holds text
+pub(super) fn is_text(column: &str) -> bool {
+    TEXT.split(' ').any(|name| name == column)
 }
 
 /// The columns of a summary in their order; other settings that a sweep can vary follow in the order of [`SETTINGS`]
 const SUMMARY: &str = "run_id status hidden_dims activation epochs batch_size learning_rate momentum weight_decay seed \
     parameters train_loss train_accuracy test_loss test_accuracy best_epoch best_accuracy train_s samples_per_s threads \
-    started_at version val_split val_loss val_accuracy dtype engine no_shuffle data";
+    started_at version val_split val_loss val_accuracy dtype engine no_shuffle data sweep_id dataset data_hash train_samples \
+    val_samples test_samples classes epochs_done wall_s simd cpu host commit reason best_of";
 
 impl Row for SummaryRow {
     fn header() -> Vec<String> {
@@ -157,9 +228,6 @@ impl Row for SummaryRow {
             RunResult::header().into_iter().zip(self.result.cells()).collect();
         let mut values = self.config.to_values().unwrap_or_default();
         values.insert("hidden_dims".to_owned(), self.config.hidden_dims.to_string().into());
-        if self.config.val_split == 0.0 {
-            values.remove("val_split");
-        }
         let mut setting = |name: &str| values.remove(name).map_or(Cell::Empty, |value| value.to_cell());
         let cell = |name: String| results.remove(&name).unwrap_or_else(|| setting(&name));
         Self::header().into_iter().map(cell).collect()
@@ -175,6 +243,10 @@ schema! {
         predicted: String,
         /// Number of images
         count: u64,
+        /// Number of the true class, from 0
+        true_index: usize,
+        /// Number of the predicted class, from 0
+        predicted_index: usize,
     }
 }
 
@@ -191,6 +263,24 @@ schema! {
         recall: Option<Metric>,
         /// 2 · precision · recall / (precision + recall)
         f1: Option<Metric>,
+        /// Number of the class, from 0
+        class_index: usize,
+    }
+}
+
+schema! {
+    /// A line of `class_means.csv`: the mean of the metrics over all classes that occur
+    ClassMeanRow {
+        /// `macro`: each class counts the same; `weighted`: by its support
+        mean: &'static str,
+        /// Number of test images
+        support: u64,
+        /// Mean of the precisions
+        precision: Option<Metric>,
+        /// Mean of the recalls
+        recall: Option<Metric>,
+        /// Mean of the F1 scores
+        f1: Option<Metric>,
     }
 }
 
@@ -205,7 +295,6 @@ impl EpochRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::CsvDialect;
 
     #[test]
     fn columns_are_those_of_the_specification() {
@@ -225,10 +314,13 @@ mod tests {
             header(Columns::of::<SummaryRow>()),
             "run_id,status,hidden_dims,activation,epochs,batch_size,learning_rate,momentum,weight_decay,seed,\
              parameters,train_loss,train_accuracy,test_loss,test_accuracy,best_epoch,best_accuracy,train_s,\
-             samples_per_s,threads,started_at,version,val_split,val_loss,val_accuracy,dtype,engine,no_shuffle,data"
+             samples_per_s,threads,started_at,version,val_split,val_loss,val_accuracy,dtype,engine,no_shuffle,data,\
+             sweep_id,dataset,data_hash,train_samples,val_samples,test_samples,classes,epochs_done,wall_s,simd,cpu,host,\
+             commit,reason,best_of"
         );
-        assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count");
-        assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1");
+        assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
+        assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");
+        assert_eq!(header(Columns::of::<ClassMeanRow>()), "mean,support,precision,recall,f1");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! A CSV file that grows by whole lines
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::atomic_file::create_atomically;
 use super::{Columns, Row, append_whole};
 use crate::config::CsvDialect;
 use crate::error::{Error, Result};
@@ -17,16 +19,16 @@ pub struct CsvWriter {
 }
 
 impl CsvWriter {
-    /// Creates the file with its header
+    /// Creates the file with its header, as one step: a file without a header is never there
     ///
     /// # Errors
     /// If it exists or can't be written.
     pub fn create(path: &Path, columns: Columns, dialect: CsvDialect) -> Result<Self> {
-        let open = OpenOptions::new().append(true).create_new(true).open(path);
-        let file = open.map_err(Error::writing(path))?;
-        let mut writer = Self { path: path.to_owned(), file, columns, dialect };
-        append_whole(&mut writer.file, path, &dialect.header(&writer.columns))?;
-        Ok(writer)
+        if !create_atomically(path, &dialect.header(&columns))? {
+            return Err(Error::writing(path)(ErrorKind::AlreadyExists.into()));
+        }
+        let file = OpenOptions::new().append(true).open(path).map_err(Error::writing(path))?;
+        Ok(Self { path: path.to_owned(), file, columns, dialect })
     }
 
     /// Appends a row

@@ -64,6 +64,40 @@ impl Confusion {
     }
 }
 
+/// Means of the metrics of all classes
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassMeans {
+    /// Mean of the precisions
+    pub precision: f64,
+    /// Mean of the recalls
+    pub recall: f64,
+    /// Mean of the F1 scores
+    pub f1: f64,
+}
+
+impl Confusion {
+    /// The means over all classes that are true or predicted for some row: each class counts the same, or by its rows if
+    /// `weighted`; `None` without rows
+    ///
+    /// A metric whose denominator is 0 counts as 0, as in scikit-learn.
+    pub fn means(&self, weighted: bool) -> Option<ClassMeans> {
+        let classes = (0..self.classes).filter(|&class| self.support(class) + self.taken(class) > 0);
+        let weights: Vec<_> =
+            classes.map(|class| (class, if weighted { self.support(class) as f64 } else { 1.0 })).collect();
+        let whole: f64 = weights.iter().map(|(_, weight)| weight).sum();
+        let mean = |metric: fn(&Self, usize) -> Option<f64>| {
+            let terms =
+                weights.iter().map(|&(class, weight)| weight * metric(self, class).unwrap_or_default());
+            terms.sum::<f64>() / whole
+        };
+        (whole > 0.0).then(|| ClassMeans {
+            precision: mean(Self::precision),
+            recall: mean(Self::recall),
+            f1: mean(Self::f1),
+        })
+    }
+}
+
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
@@ -88,5 +122,20 @@ mod tests {
             (counts.support(2), counts.precision(2), counts.recall(2), counts.f1(2)),
             (0, None, None, None)
         );
+    }
+
+    #[test]
+    fn means_weigh_classes_equally_or_by_their_rows_and_leave_out_classes_that_do_not_occur() {
+        let mut counts = Confusion::new(4);
+        assert_eq!(counts.means(false), None);
+        // Class 2 is never predicted, class 3 does not occur.
+        counts.add_rows(&[0, 0, 0, 1, 2], &[0, 0, 1, 1, 0]);
+        let means = counts.means(false).unwrap();
+        assert!((means.precision - (2.0 / 3.0 + 0.5) / 3.0).abs() < 1e-15);
+        assert!((means.recall - (2.0 / 3.0 + 1.0) / 3.0).abs() < 1e-15);
+        assert!((means.f1 - (2.0 / 3.0 + 2.0 / 3.0) / 3.0).abs() < 1e-15);
+        let weighted = counts.means(true).unwrap();
+        assert!((weighted.recall - 0.6).abs() < 1e-15, "the weighted recall is the accuracy");
+        assert!((weighted.precision - (3.0 * 2.0 / 3.0 + 0.5) / 5.0).abs() < 1e-15);
     }
 }

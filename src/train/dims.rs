@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// The largest width; a larger one needs more memory than any machine has, so it is probably a typing error
+const WIDTH_MAX: usize = 10_000_000;
+
 /// Widths of a net, from its features through the hidden layers to its classes, as `784-128-64-10`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dims(pub Vec<usize>);
@@ -11,6 +14,44 @@ impl Dims {
     /// Number of weights and biases
     pub fn parameters(&self) -> u128 {
         self.0.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum()
+    }
+
+    /// Bytes that training needs, and the evaluation and the model file after it
+    ///
+    /// * `element`: bytes of an element
+    /// * `momentum`: whether each parameter has a velocity
+    /// * `batch`, `evaluated`: rows of a batch in training, and of all batches in evaluation
+    pub fn training_bytes(&self, element: usize, momentum: bool, batch: usize, evaluated: usize) -> u128 {
+        // Weights, as many elements of scratch, and the model file; with momentum as many velocities.
+        let copies = if momentum { 4 } else { 3 };
+        // In training, each hidden output has a gradient, and a layer's input and gradients are packed into scratch.
+        let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
+        (copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest()) * element as u128
+    }
+
+    /// Bytes that the gradient check needs for a batch of `rows` rows, in f64
+    pub fn gradient_check_bytes(&self, rows: usize) -> u128 {
+        // Weights, their gradients, as many elements of scratch, and indices of a tensor's elements.
+        let (parameters, rows) = (4 * self.parameters(), rows as u128);
+        // Inputs, outputs, gradients, the sides of the kinks, and copies of the inputs and logits.
+        8 * (parameters + rows * (3 * self.sum() + 4 * self.widest()))
+    }
+
+    /// Bytes that measurements need, without the images: the largest product with its operands and scratch, in f32
+    pub fn products_bytes(&self, batch: usize) -> u128 {
+        let operands = |pair: &[usize]| {
+            let (m, k, n) = (batch as u128, pair[0] as u128, pair[1] as u128);
+            4 * 3 * (m * k + k * n + m * n)
+        };
+        self.0.windows(2).map(operands).max().unwrap_or(0)
+    }
+
+    fn sum(&self) -> u128 {
+        self.0.iter().map(|&width| width as u128).sum()
+    }
+
+    fn widest(&self) -> u128 {
+        self.0.iter().map(|&width| width as u128).max().unwrap_or(0)
     }
 
     /// Multiply-adds of the forward pass of one row: `Σ d_in·d_out`
@@ -38,10 +79,13 @@ impl FromStr for Dims {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let width = |part: &str| part.trim().parse().ok().filter(|&width| width > 0);
+        let width = |part: &str| part.trim().parse().ok().filter(|width| (1..=WIDTH_MAX).contains(width));
         let widths: Option<Vec<usize>> = text.split('-').map(width).collect();
-        let problem =
-            || format!("`{text}` is not a net: expected widths from features to classes, as 784-128-64-10");
+        let problem = || {
+            format!(
+                "`{text}` is not a net: expected widths from features to classes, as 784-128-64-10, each at most {WIDTH_MAX}"
+            )
+        };
         widths.filter(|w| w.len() >= 2 && w[w.len() - 1] >= 2).map(Self).ok_or_else(problem)
     }
 }
@@ -53,7 +97,9 @@ mod tests {
     #[test]
     fn dims_are_read_and_written_alike() {
         assert_eq!("784-128-64-10".parse::<Dims>().unwrap().to_string(), "784-128-64-10");
-        for bad in ["", "784", "784-", "784-0-10", "784-x-10", "784-1"] {
+        for bad in
+            ["", "784", "784-", "784-0-10", "784-x-10", "784-1", "784-10000001-10", "18446744073709551615-10"]
+        {
             assert!(bad.parse::<Dims>().is_err(), "{bad}");
         }
     }

@@ -18,3 +18,9 @@ pub(super) fn cpu() -> Option<String> {
     let model = model.map(|name| name.trim().to_owned());
     model.or_else(|| std::env::var("PROCESSOR_IDENTIFIER").ok()).filter(|name| !name.is_empty())
 }
+
+/// The name of the machine in its network
+pub(super) fn host() -> Option<String> {
+    let name = gethostname::gethostname().to_string_lossy().replace(char::is_control, " ");
+    Some(name).filter(|name| !name.is_empty())
+}

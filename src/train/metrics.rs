@@ -83,11 +83,23 @@ impl EpochMetrics {
         if decides > result.best_accuracy {
             (result.best_epoch, result.best_accuracy) = (Some(self.epoch), decides);
         }
+        result.best_of = Some(if self.val.is_some() { "val" } else { "test" });
+        result.epochs_done = self.epoch;
+    }
+
+    /// Why and where training diverged, in words without a comma; `None` if it did not
+    pub fn divergence(&self) -> Option<String> {
+        let place = match self.end {
+            EpochEnd::Diverged { batch: Some(batch) } => format!("in epoch {} at batch {batch}", self.epoch),
+            EpochEnd::Diverged { batch: None } => format!("in the evaluation after epoch {}", self.epoch),
+            _ => return None,
+        };
+        Some(format!("the loss is not finite or above 100000 nats {place}"))
     }
 }
 
 /// A metric of a run in `dtype`, which is written with the digits of that type
-pub(super) fn metric(value: f64, dtype: Dtype) -> Metric {
+fn metric(value: f64, dtype: Dtype) -> Metric {
     match dtype {
         Dtype::F32 => Metric::Single(value),
         Dtype::F64 => Metric::Double(value),
@@ -95,9 +107,11 @@ pub(super) fn metric(value: f64, dtype: Dtype) -> Metric {
 }
 
 /// The mean loss and the accuracy as metrics; `None` where there are no sums
+///
+/// An accuracy is a ratio of two counts, which has the digits of an f64 whatever the run's dtype.
 pub(super) fn loss_and_accuracy(sum: Option<&LossSum>, dtype: Dtype) -> (Option<Metric>, Option<Metric>) {
-    let written = |value| metric(value, dtype);
-    (sum.and_then(LossSum::mean_loss).map(written), sum.and_then(LossSum::accuracy).map(written))
+    let loss = sum.and_then(LossSum::mean_loss).map(|loss| metric(loss, dtype));
+    (loss, sum.and_then(LossSum::accuracy).map(Metric::Double))
 }
 
 #[cfg(test)]
@@ -115,6 +129,8 @@ mod tests {
         let loss = |dtype| epoch(EpochEnd::Done).row("a", dtype).train_loss.to_cell();
         assert_eq!(loss(Dtype::F32), Cell::Number("0.33333334".to_owned()));
         assert_eq!(loss(Dtype::F64), Cell::Number("0.3333333333333333".to_owned()));
+        let accuracy = epoch(EpochEnd::Done).row("a", Dtype::F32).test_accuracy.to_cell();
+        assert_eq!(accuracy, Cell::Number("0.3333333333333333".to_owned()));
     }
 
     #[test]

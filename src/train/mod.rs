@@ -2,11 +2,15 @@
 
 pub mod bench;
 pub mod confusion;
+pub mod default_pool;
 pub mod dims;
+pub mod divergence;
 pub mod evaluate;
 mod machine;
 pub mod metrics;
 pub mod run;
 pub mod run_files;
+pub mod run_id;
+pub mod run_table;
 pub mod thread_count;
 pub mod trainer;

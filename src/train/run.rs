@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use chainrule_kernels::Scalar;
 
 use super::confusion::Confusion;
 use super::metrics::{EpochEnd, EpochMetrics, loss_and_accuracy};
-use super::run_files::{RunFiles, blank_result, make_folder, now};
+use super::run_files::{RunFiles, blank_result, chain, make_folder, now, one_line, resolved};
 use super::trainer::Trainer;
 use crate::config::{Dtype, TrainConfig};
 use crate::data::Dataset;
@@ -26,6 +27,17 @@ pub struct Request<'a> {
     pub parent: &'a Path,
     /// Name of the run and its folder; `None`: made from the time
     pub run_id: Option<&'a str>,
+    /// What the summary says about the run beside its settings and its result
+    pub labels: Labels<'a>,
+}
+
+/// What a person or a sweep calls a run; results do not depend on it
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Labels<'a> {
+    /// Name of the sweep that the run belongs to
+    pub sweep_id: Option<&'a str>,
+    /// Names and texts of further columns of the summary
+    pub tags: &'a [(String, String)],
 }
 
 /// Receives the progress of a run
@@ -78,20 +90,35 @@ struct Run<'a, T> {
     used: TrainConfig,
     result: RunResult,
     trained_rows: usize,
+    tags: &'a [(String, String)],
+    /// The result before the first epoch, to which a run that diverged returns
+    blank: RunResult,
+    begun: Instant,
 }
 
 impl<'a, T: Scalar> Run<'a, T> {
     fn start(request: &Request<'a>) -> Result<Self> {
-        let Request { config, data, parent, run_id } = *request;
+        let Request { config, data, parent, run_id, labels } = *request;
+        let begun = Instant::now();
         let trainer = Trainer::<T>::new(config, data)?;
         let started_at = now();
         let (run_id, folder) = make_folder(parent, run_id, &started_at)?;
-        let parameters = Some(trainer.model().parameter_count());
-        let result = RunResult { parameters, train_s: Some(0.0), ..blank_result(&run_id, started_at) };
-        let (source, threads) = (Some(data.source.clone()), Some(rayon::current_num_threads()));
-        let used = TrainConfig { data: source, threads, ..config.clone() };
         let files = RunFiles::create(config, &data.classes, folder)?;
-        Ok(Self { config, used, trainer, files, result, trained_rows: 0 })
+        let (train_samples, val_samples) = trainer.samples();
+        let blank = RunResult {
+            parameters: Some(trainer.model().parameter_count()),
+            dataset: Some(data.name()),
+            data_hash: Some(data.hash()),
+            train_samples: Some(train_samples),
+            val_samples: Some(val_samples),
+            test_samples: Some(data.test.len()),
+            classes: Some(data.classes.len()),
+            ..blank_result(&run_id, started_at, labels)
+        };
+        let result = RunResult { train_s: Some(0.0), ..blank.clone() };
+        let (source, threads) = (Some(data.source.clone()), Some(rayon::current_num_threads()));
+        let used = TrainConfig { data: source, threads, engine: resolved(config.engine)?, ..config.clone() };
+        Ok(Self { config, used, trainer, files, result, trained_rows: 0, tags: labels.tags, blank, begun })
     }
 
     fn run(mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Outcome> {
@@ -104,7 +131,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         let ended = last.map_or(Status::Ok, |last| last.end.status());
         self.result.status = if failure.is_some() { Status::Failed } else { ended };
         self.result.samples_per_s = tables::rate(self.trained_rows, self.result.train_s.unwrap_or_default());
-        let summary = SummaryRow { config: self.used, result: self.result };
+        let divergence = last.as_ref().and_then(EpochMetrics::divergence);
+        self.result.reason = failure.as_ref().map(|error| one_line(&chain(error))).or(divergence);
+        self.result.wall_s = Some(tables::seconds(self.begun.elapsed().as_secs_f64()));
+        let summary = SummaryRow { config: self.used, result: self.result, tags: self.tags.to_vec() };
         let written = self.files.write_summary(&summary);
         Ok(Outcome { last, folder: self.files.folder, summary, error: failure.or(written.err()) })
     }
@@ -166,7 +196,7 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Saves the model, unless it diverged, then writes the epoch's row and enters it into the summary
     fn record(&mut self, metrics: &EpochMetrics) -> Result<()> {
-        let Self { config, trainer, files, result, trained_rows, .. } = self;
+        let Self { config, trainer, files, result, trained_rows, blank, .. } = self;
         result.train_s = Some(tables::seconds(result.train_s.unwrap_or_default() + metrics.seconds));
         *trained_rows += metrics.train.rows;
         if !matches!(metrics.end, EpochEnd::Diverged { .. }) {
@@ -176,8 +206,8 @@ impl<'a, T: Scalar> Run<'a, T> {
         match metrics.end {
             EpochEnd::Done => metrics.summarise(result, config.dtype),
             EpochEnd::Diverged { .. } => {
-                let blank = blank_result(&result.run_id, result.started_at.clone());
-                *result = RunResult { parameters: result.parameters, train_s: result.train_s, ..blank };
+                let RunResult { train_s, epochs_done, .. } = *result;
+                *result = RunResult { train_s, epochs_done, ..blank.clone() };
             }
             EpochEnd::Interrupted => {}
         }

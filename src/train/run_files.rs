@@ -5,32 +5,35 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use chainrule_kernels::Scalar;
+use chainrule_kernels::{Backend, Scalar};
 
 use super::confusion::Confusion;
-use super::metrics::metric;
-use crate::config::TrainConfig;
+use super::machine;
+use super::run::Labels;
+use crate::config::{EngineChoice, TrainConfig};
 use crate::error::{Error, Result};
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::{
-    ClassRow, ConfusionRow, CsvWriter, EpochRow, Row, RunResult, Status, SummaryRow, to_csv,
+    ClassMeanRow, ClassRow, ConfusionRow, CsvWriter, EpochRow, Metric, Row, RunResult, Status, SummaryRow,
+    to_csv,
 };
 
 /// Version of the program, as the `version` column and config.toml have it
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const EPOCHS: &str = "epochs.csv";
-const SUMMARY: &str = "summary.csv";
+pub(super) const SUMMARY: &str = "summary.csv";
 const CONFUSION: &str = "confusion.csv";
 const CLASSES: &str = "classes.csv";
+const CLASS_MEANS: &str = "class_means.csv";
 const MODEL: &str = "model.safetensors";
 const CONFIG: &str = "config.toml";
 
-/// Names of the files that a run can leave behind, pictures aside; a run that diverged at once has no confusion.csv and
-/// no classes.csv
-pub const NAMES: [&str; 6] = [EPOCHS, SUMMARY, CONFUSION, CLASSES, MODEL, CONFIG];
+/// Names of the files that a run can leave behind, pictures aside; a run that diverged at once has no confusion.csv,
+/// classes.csv and class_means.csv
+pub const NAMES: [&str; 7] = [EPOCHS, SUMMARY, CONFUSION, CLASSES, CLASS_MEANS, MODEL, CONFIG];
 
 /// The files of a run in progress
 pub(super) struct RunFiles<'a> {
@@ -53,31 +56,47 @@ impl<'a> RunFiles<'a> {
         write_atomically(&self.folder.join(MODEL), &model_file::to_bytes(model, self.classes))
     }
 
-    /// Writes confusion.csv and classes.csv
+    /// Writes confusion.csv, classes.csv and class_means.csv
     pub fn write_confusion(&self, confusion: &Confusion) -> Result<()> {
         let (names, k) = (self.classes, confusion.classes());
         let cell = |label: usize, predicted: usize| ConfusionRow {
             r#true: names[label].clone(),
             predicted: names[predicted].clone(),
             count: confusion.count(label, predicted),
+            true_index: label,
+            predicted_index: predicted,
         };
         let cells: Vec<_> = (0..k).flat_map(|label| (0..k).map(move |p| cell(label, p))).collect();
-        let digits = |share: Option<f64>| share.map(|share| metric(share, self.config.dtype));
+        // Ratios of counts have the digits of an f64 whatever the run's dtype.
+        let digits = |share: Option<f64>| share.map(Metric::Double);
         let class = |class: usize| ClassRow {
             class: names[class].clone(),
             support: confusion.support(class),
             precision: digits(confusion.precision(class)),
             recall: digits(confusion.recall(class)),
             f1: digits(confusion.f1(class)),
+            class_index: class,
         };
+        let support = (0..k).map(|class| confusion.support(class)).sum();
+        let means = [("macro", false), ("weighted", true)].map(|(mean, weighted)| {
+            let means = confusion.means(weighted);
+            ClassMeanRow {
+                mean,
+                support,
+                precision: digits(means.map(|means| means.precision)),
+                recall: digits(means.map(|means| means.recall)),
+                f1: digits(means.map(|means| means.f1)),
+            }
+        });
         self.write(CONFUSION, &cells)?;
-        self.write(CLASSES, &(0..k).map(class).collect::<Vec<_>>())
+        self.write(CLASSES, &(0..k).map(class).collect::<Vec<_>>())?;
+        self.write(CLASS_MEANS, &means)
     }
 
     /// Writes summary.csv, which marks the run as ended, after all rows of epochs.csv are on disk
     pub fn write_summary(&self, summary: &SummaryRow) -> Result<()> {
         self.epochs.sync()?;
-        self.write(SUMMARY, std::slice::from_ref(summary))
+        write_atomically(&self.folder.join(SUMMARY), &summary.to_csv(self.config.csv_dialect))
     }
 
     fn write<R: Row>(&self, name: &str, rows: &[R]) -> Result<()> {
@@ -86,22 +105,30 @@ impl<'a> RunFiles<'a> {
 }
 
 /// Writes the files of a run that failed before or while it wrote its own: config.toml, the header of epochs.csv if
-/// there is none, and a summary.csv that says `failed`; returns its row
+/// there is none, and a summary.csv that says `failed` and why; returns its row
 ///
 /// # Errors
 /// If they can't be written.
-pub fn record_failure(config: &TrainConfig, parent: &Path, run_id: &str) -> Result<SummaryRow> {
+pub fn record_failure(
+    config: &TrainConfig,
+    parent: &Path,
+    run_id: &str,
+    labels: Labels<'_>,
+    reason: Option<&str>,
+) -> Result<SummaryRow> {
     let folder = parent.join(run_id);
     fs::create_dir_all(&folder).map_err(Error::writing(&folder))?;
     write_config(config, &folder)?;
     if !folder.join(EPOCHS).exists() {
         create_epochs(config, &folder)?;
     }
-    let result = RunResult { status: Status::Failed, ..blank_result(run_id, now()) };
-    let config = TrainConfig { threads: config.threads.or(Some(1)), ..config.clone() };
+    let reason = reason.map(one_line);
+    let result = RunResult { status: Status::Failed, reason, ..blank_result(run_id, now(), labels) };
+    let engine = resolved(config.engine).unwrap_or(config.engine);
+    let config = TrainConfig { threads: config.threads.or(Some(1)), engine, ..config.clone() };
     let dialect = config.csv_dialect;
-    let summary = SummaryRow { config, result };
-    write_atomically(&folder.join(SUMMARY), &to_csv(std::slice::from_ref(&summary), dialect))?;
+    let summary = SummaryRow { config, result, tags: labels.tags.to_vec() };
+    write_atomically(&folder.join(SUMMARY), &summary.to_csv(dialect))?;
     Ok(summary)
 }
 
@@ -110,9 +137,38 @@ pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// The result of a run that has just started
-pub(super) fn blank_result(run_id: &str, started_at: String) -> RunResult {
-    RunResult { run_id: run_id.to_owned(), started_at, version: VERSION, ..RunResult::default() }
+/// The result of a run that has just started, with what is known about the program and the machine
+pub(super) fn blank_result(run_id: &str, started_at: String, labels: Labels<'_>) -> RunResult {
+    RunResult {
+        run_id: run_id.to_owned(),
+        started_at,
+        version: VERSION,
+        sweep_id: labels.sweep_id.map(str::to_owned),
+        simd: machine::simd(),
+        cpu: machine::cpu(),
+        host: machine::host(),
+        commit: option_env!("CHAINRULE_COMMIT").filter(|commit| !commit.is_empty()),
+        ..RunResult::default()
+    }
+}
+
+/// The backend that a choice selects on this processor
+pub(super) fn resolved(engine: EngineChoice) -> Result<EngineChoice> {
+    Ok(match engine.kind()? {
+        Backend::Fused => EngineChoice::Fused,
+        Backend::Matrixmultiply => EngineChoice::Matrixmultiply,
+    })
+}
+
+/// Text as one line, for a cell: line breaks and other control characters are spaces
+pub(super) fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// The text of an error and its sources
+pub(super) fn chain(error: &Error) -> String {
+    let errors = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Writes config.toml, from which the run can be repeated
@@ -127,6 +183,25 @@ fn create_epochs(config: &TrainConfig, folder: &Path) -> Result<CsvWriter> {
     CsvWriter::create(&folder.join(EPOCHS), columns, config.csv_dialect)
 }
 
+/// The error that a run can't be named after `folder`, which exists: says what is there, and what to do
+pub fn taken(folder: &Path) -> Error {
+    let has = |name: &str| folder.join(name).exists();
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let what = match () {
+        () if has("plan.toml") => "a sweep",
+        () if has(SUMMARY) => "a run that has ended",
+        () if has(CONFIG) => "a run that has not ended, or was killed,",
+        () if folder.is_dir() => "a folder that is no run",
+        () => "a file",
+    };
+    let problem = format!(
+        "{what} is there already; give the new run another name (--run-id {name}-2) or leave out --run-id; to repeat it under \
+         this name, first remove or rename {}",
+        folder.display()
+    );
+    Error::content(folder, problem)
+}
+
 /// Makes the folder of a new run, named `run_id` or after the time, in `parent`; returns its name and path
 pub(super) fn make_folder(parent: &Path, run_id: Option<&str>, start: &str) -> Result<(String, PathBuf)> {
     fs::create_dir_all(parent).map_err(Error::writing(parent))?;
@@ -139,6 +214,7 @@ pub(super) fn make_folder(parent: &Path, run_id: Option<&str>, start: &str) -> R
             Err(e) if e.kind() == ErrorKind::AlreadyExists && run_id.is_none() => {
                 name = format!("run-{time}-{number}");
             }
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(taken(&folder)),
             made => return made.map(|()| (name, folder.clone())).map_err(Error::writing(&folder)),
         }
     }

@@ -15,6 +15,7 @@ use crate::data::batches::{Order, gather};
 use crate::data::validation_split::hold_out;
 use crate::error::{Error, Result};
 use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
+use crate::nn::memory;
 use crate::nn::mlp::Mlp;
 use crate::nn::sgd::Sgd;
 use crate::nn::workspace::Workspace;
@@ -69,6 +70,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// The model as it is now
     pub fn model(&self) -> &Mlp<T> {
         &self.model
+    }
+
+    /// Number of samples that are trained on, and of those that are held out for validation
+    pub fn samples(&self) -> (usize, usize) {
+        (self.order.len(), self.val_rows.as_ref().map_or(0, Vec::len))
     }
 
     /// Number of batches in an epoch
@@ -145,22 +151,37 @@ fn divide(config: &TrainConfig, data: &Dataset) -> Result<(Order, Option<Vec<u32
 }
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
-pub(super) fn check_memory<T: Scalar>(
-    dims: &Dims,
-    momentum: f64,
-    batch_size: usize,
-    evaluated: usize,
+fn check_memory<T: Scalar>(dims: &Dims, momentum: f64, batch_size: usize, evaluated: usize) -> Result<()> {
+    let bytes = dims.training_bytes(T::BYTES, momentum > 0.0, batch_size, evaluated);
+    memory::check(bytes, || format!("{} parameters, batches of {batch_size}", dims.parameters()))
+}
+
+/// Checks that there is memory for the `jobs` largest of these runs at once, each on threads of its own
+///
+/// # Errors
+/// If there is not.
+pub fn check_side_by_side<'a>(
+    runs: impl Iterator<Item = &'a TrainConfig>,
+    data: &Dataset,
+    jobs: usize,
 ) -> Result<()> {
-    let parameters = dims.parameters();
-    // Weights, as many elements of scratch, and with momentum as many velocities.
-    let copies = if momentum > 0.0 { 3 } else { 2 };
-    // In training, each hidden output has a gradient, and a layer's input and gradients are packed into scratch.
-    let widths = dims.0.iter().map(|&width| width as u128);
-    let (sum, widest): (u128, u128) = (widths.clone().sum(), widths.max().unwrap_or(0));
-    let (batch, rows) = (batch_size as u128, 2 * batch_size as u128 + evaluated as u128);
-    let bytes = (copies * parameters + rows * sum + 3 * batch * widest) * T::BYTES as u128;
-    let reserved =
-        usize::try_from(bytes).ok().and_then(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).ok());
-    let what = || format!("{parameters} parameters, batches of {batch_size}");
-    reserved.ok_or_else(|| Error::Memory { what: what(), bytes })
+    let size = |config: &TrainConfig| {
+        let (threads, dims) =
+            (config.threads.unwrap_or(1), Dims(config.dims(data.features(), data.classes.len())));
+        // The rows of the validation set are some of the training set.
+        let most =
+            if config.val_split > 0.0 { data.test.len().max(data.train.len()) } else { data.test.len() };
+        let evaluated = (evaluate::BATCH_ROWS * threads).min(most.max(1));
+        let batch_size = config.batch_size.min(data.train.len());
+        let bytes = dims.training_bytes(config.dtype.bytes(), config.momentum > 0.0, batch_size, evaluated);
+        // Its own thread, and those of its pool
+        (bytes, 1 + threads)
+    };
+    let mut sizes: Vec<(u128, usize)> = runs.map(size).collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    let jobs = jobs.min(sizes.len());
+    let (bytes, threads) = sizes[..jobs].iter().fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+    let what =
+        || format!("{jobs} trials at once, and the stacks of their {threads} threads; give a smaller --jobs");
+    memory::check_with_threads(bytes, threads, what)
 }

@@ -357,12 +357,33 @@ fn a_wrong_checksum_or_length_at_the_end_of_a_gzip_file_is_refused() {
 }
 
 #[test]
-fn bytes_after_the_gzip_stream_are_refused() {
+fn zeros_after_the_gzip_stream_are_padding() {
+    let desk = Desk::new();
+    let (file, right) = small();
+    let (a, b) = file.split_at(20);
+    for packed in [gzip(&file), [gzip(a), gzip(b)].concat()] {
+        for count in [1, 2, 511, 512, 10_240, 300_000] {
+            let bytes = [&packed[..], &vec![0; count]].concat();
+            assert_eq!(desk.read(&bytes).unwrap(), right, "{count} zeros");
+        }
+    }
+    let (_, message) = desk.error(&[gzip(&file[..30]), vec![0; 512]].concat());
+    assert!(message.contains(": 14 bytes of data, expected 24"), "{message}");
+}
+
+#[test]
+fn other_bytes_after_the_gzip_stream_are_an_error_that_says_so() {
     let desk = Desk::new();
     let packed = gzip(&small().0);
-    for rubbish in [&[0][..], b"x", &[0x1f], &[0x1f, 0x8b], b"rubbish", &[0; 512], &[0xff; 512]] {
-        let (error, _) = desk.error(&[&packed[..], rubbish].concat());
-        assert!(matches!(error, Error::Gzip { .. }), "{rubbish:?}: {error:?}");
+    for rubbish in [b"x", &b"rubbish"[..], b"\x1fx", &[0x1f, 0x8b, 9], &[0xff; 512], b"\0\0x", b"\0\x1f\x8b"]
+    {
+        let (_, message) = desk.error(&[&packed[..], rubbish].concat());
+        assert!(message.contains("other bytes follow the gzip stream"), "{rubbish:?}: {message}");
+    }
+    // These may be the start of a member that is cut.
+    for cut in [&[0x1f][..], &[0x1f, 0x8b], &[0x1f, 0x8b, 8, 0]] {
+        let (error, _) = desk.error(&[&packed[..], cut].concat());
+        assert!(matches!(error, Error::Gzip { .. }), "{cut:?}: {error:?}");
     }
 }
 

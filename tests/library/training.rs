@@ -13,7 +13,7 @@ use chainrule::random::{Purpose, Random};
 use chainrule::tables::{Metric, Status};
 use chainrule::train::metrics::EpochEnd;
 use chainrule::train::metrics::EpochMetrics;
-use chainrule::train::run::{self, Reporter, Request};
+use chainrule::train::run::{self, Labels, Reporter, Request};
 use chainrule::train::run_files::NAMES;
 use chainrule::train::trainer::Trainer;
 
@@ -196,7 +196,13 @@ const FROZEN_WEIGHTS: [f32; 6] = [-0.4292012, -0.60613596, -0.01846266, -0.37365
 fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
     let folder = tempfile::tempdir().unwrap();
     let config = config("learning_rate = 1e30\nepochs = 3\nhidden_dims = [5]");
-    let request = Request { config: &config, data: &data(7), parent: folder.path(), run_id: Some("bad") };
+    let request = Request {
+        config: &config,
+        data: &data(7),
+        parent: folder.path(),
+        run_id: Some("bad"),
+        labels: Labels::default(),
+    };
     let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome.summary.result.status, Status::Diverged);
     let last = outcome.last.map(|last| (last.epoch, last.end));
@@ -222,7 +228,13 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
     }
     let (folder, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
     let config = config("epochs = 5\nhidden_dims = [5]");
-    let request = Request { config: &config, data: &data(7), parent: folder.path(), run_id: Some("cut") };
+    let request = Request {
+        config: &config,
+        data: &data(7),
+        parent: folder.path(),
+        run_id: Some("cut"),
+        labels: Labels::default(),
+    };
     let outcome = run::train(&request, &mut StopAfter(&stop), &stop).unwrap();
     let end = outcome.last.map(|last| last.end);
     assert_eq!((outcome.summary.result.status, end), (Status::Interrupted, Some(EpochEnd::Interrupted)));
@@ -243,7 +255,13 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
 fn with_a_validation_split_validation_chooses_the_best_epoch_and_has_columns() {
     let folder = tempfile::tempdir().unwrap();
     let config = config("epochs = 4\nhidden_dims = [5]\nval_split = 0.1");
-    let request = Request { config: &config, data: &data(7), parent: folder.path(), run_id: Some("val") };
+    let request = Request {
+        config: &config,
+        data: &data(7),
+        parent: folder.path(),
+        run_id: Some("val"),
+        labels: Labels::default(),
+    };
     let summary = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap().summary;
     let csv = std::fs::read_to_string(folder.path().join("val/epochs.csv")).unwrap();
     let mut lines = csv.lines();

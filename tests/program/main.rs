@@ -4,8 +4,11 @@
 
 mod cli;
 mod corruption;
+mod data;
 mod plots;
 mod sweep;
+mod sweep_faults;
+mod tables;
 
 #[path = "../support/idx_files.rs"]
 mod idx_files;

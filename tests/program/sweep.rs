@@ -19,7 +19,7 @@ const BASE: [&str; 8] =
 /// A grid of six trials
 const GRID: [&str; 4] = ["--grid", "learning_rate=0.01,0.1,0.5", "--grid", "momentum=0,0.9"];
 /// Columns that differ from run to run
-const TIMES: [&str; 4] = ["epoch_s", "samples_per_s", "train_s", "started_at"];
+const TIMES: [&str; 6] = ["epoch_s", "samples_per_s", "train_s", "wall_s", "started_at", "sweep_id"];
 
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = launch(CHAINRULE, folder);
@@ -116,7 +116,8 @@ fn a_trial_writes_the_same_files_as_train_with_its_settings() {
     let header = &timeless(&sweep.join("epochs.csv"))[0];
     assert_eq!(header[..6], ["run_id", "trial", "hidden_dim", "seed", "epoch", "learning_rate"]);
     assert!(
-        timeless(&sweep.join("runs.csv"))[0].ends_with(&["data", "trial", "hidden_dim"].map(str::to_owned))
+        timeless(&sweep.join("runs.csv"))[0]
+            .ends_with(&["best_of", "trial", "hidden_dim"].map(str::to_owned))
     );
     assert_eq!(column(&sweep.join("runs.csv"), "hidden_dim"), ["4", "4", "5", "5"]);
     assert_eq!(column(&sweep.join("runs.csv"), "seed"), ["42", "43", "42", "43"]);

@@ -8,9 +8,36 @@ use std::process::{Command, Stdio};
 pub const CHAINRULE: &str = env!("CARGO_BIN_EXE_chainrule");
 
 /// Prefixes of variables that the program, its libraries, its scripts or a scheduler's commands read
-const PREFIXES: [&str; 5] = ["CHAINRULE", "CLICOLOR", "RAYON_", "SBATCH_", "SLURM_"];
-/// Other such variables: the terminal's, and the settings of `scripts/sweeps`
-const NAMES: [&str; 9] = ["COLUMNS", "NO_COLOR", "TERM", "DATA", "EPOCHS", "JOBS", "OUT", "SEEDS", "TASKS"];
+const PREFIXES: [&str; 12] = [
+    "AWS_BATCH_",
+    "BATCH_TASK_",
+    "CHAINRULE",
+    "CIRCLE",
+    "CI_NODE_",
+    "CLICOLOR",
+    "LSB_",
+    "PBS_",
+    "RAYON_",
+    "SBATCH_",
+    "SGE_",
+    "SLURM_",
+];
+/// Other such variables: the terminal's, the settings of `scripts/sweeps`, and those of schedulers
+const NAMES: [&str; 13] = [
+    "COLUMNS",
+    "NO_COLOR",
+    "TERM",
+    "DATA",
+    "EPOCHS",
+    "JOBS",
+    "OUT",
+    "SEEDS",
+    "TASKS",
+    "GITLAB_CI",
+    "JOB_COMPLETION_INDEX",
+    "NCPUS",
+    "NSLOTS",
+];
 
 /// A command for `program` in `folder`, with empty standard input and without the variables above
 pub fn launch(program: impl AsRef<OsStr>, folder: &Path) -> Command {

@@ -28,10 +28,10 @@ pub struct ConfusionMatrix {
 
 /// Reads a table with a row for each pair of classes, and the columns true, predicted and count
 ///
-/// Classes are in the order of their first rows; a missing pair counts 0.
+/// Classes are in the order of their first rows.
 ///
 /// # Errors
-/// When a column is missing, a count is not a whole number, a pair occurs twice, or there are more than 1000 classes.
+/// When a column is missing, a count is not a whole number, a pair is missing or occurs twice, a class has no name, or there are more than 1000 classes.
 pub fn read(table: &Table) -> Result<ConfusionMatrix> {
     let [label, predicted, count] = [table.need("true")?, table.need("predicted")?, table.need("count")?];
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -55,7 +55,18 @@ pub fn read(table: &Table) -> Result<ConfusionMatrix> {
             return Err(row.problem(predicted, "each pair of classes once"));
         }
     }
-    let counts = counts.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default).collect());
+    for (class, row) in counts.iter().enumerate() {
+        if let Some(other) = row.iter().position(Option::is_none) {
+            let last = table.rows().last().map_or(1, |row| row.line());
+            let pair = format!("true `{}` and predicted `{}`", names[class], names[other]);
+            let pairs = names.len() * names.len();
+            let problem = format!(
+                "line {last}: expected a row for each of {pairs} pairs of classes, found none for {pair}"
+            );
+            return Err(Error::content(table.path(), problem));
+        }
+    }
+    let counts = counts.into_iter().map(|row| row.into_iter().flatten().collect());
     Ok(ConfusionMatrix { names, counts: counts.collect() })
 }
 
@@ -141,7 +152,7 @@ mod tests {
 
     #[test]
     fn counts_are_found_by_class() {
-        let found = matrix("predicted,true,count\nb,a,1\na,a,7\na,b,2\n").unwrap();
+        let found = matrix("predicted,true,count\nb,a,1\na,a,7\na,b,2\nb,b,0\n").unwrap();
         assert_eq!(
             (found.names.clone(), found.counts.clone()),
             (vec!["a".into(), "b".into()], vec![vec![7, 1], vec![2, 0]])
@@ -169,6 +180,11 @@ mod tests {
         assert!(
             message("true,predicted,count\na,b,1\na,b,1\n")
                 .contains("line 3, column predicted: expected each pair")
+        );
+        assert_eq!(
+            message("true,predicted,count\na,a,1\na,b,2\nb,a,3\n"),
+            "confusion.csv: line 4: expected a row for each of 4 pairs of classes, found none for true `b` and \
+             predicted `b`"
         );
     }
 }

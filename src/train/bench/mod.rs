@@ -4,6 +4,7 @@
 
 pub mod compare;
 mod epochs;
+mod fits;
 mod layers;
 mod machine;
 mod measure;
@@ -20,7 +21,6 @@ use self::measure::Measurements;
 use super::dims::Dims;
 use super::machine::{cpu, simd};
 use super::thread_count::cores;
-use super::trainer::check_memory;
 use crate::config::EngineChoice;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -156,14 +156,6 @@ impl Bench {
         })
     }
 
-    /// Checks that the weights and batches of each net fit into memory
-    ///
-    /// # Errors
-    /// If they don't.
-    pub fn check_memory(&self) -> Result<()> {
-        self.nets.iter().try_for_each(|net| check_memory::<f32>(&net.dims, 0.9, net.batch_size, 0))
-    }
-
     /// Whether measurements of this kind were asked for
     fn measures(&self, kind: Kind) -> bool {
         self.only.is_empty() || self.only.contains(&kind)
@@ -175,8 +167,9 @@ impl Bench {
     /// synthetic set's.
     ///
     /// # Errors
-    /// If the set can't be read, or does not fit one of the nets.
+    /// If the set can't be read, does not fit one of the nets, or there is not enough memory.
     pub fn data(&self) -> Result<Vec<Arc<Dataset>>> {
+        fits::check(self)?;
         let Some(source) = &self.data else {
             let made_up = |net| Arc::new(epochs::dataset(net, self.effort.images));
             return Ok(self.nets.iter().map(made_up).collect());

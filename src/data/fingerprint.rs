@@ -1,0 +1,64 @@
+//! The name and the hash of a data set, by which runs on the same data are found
+
+use std::path::Path;
+
+use super::{Dataset, Split};
+
+impl Dataset {
+    /// The name of its folder, or `synthetic`
+    pub fn name(&self) -> String {
+        let folder = Path::new(&self.source);
+        let whole = folder.canonicalize();
+        let name = whole.as_deref().unwrap_or(folder).file_name();
+        name.map_or_else(|| self.source.clone(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// A hash of the images and labels, as 8 hexadecimal digits: the same however the folder is named
+    ///
+    /// It is a CRC-32, which is quick and tells two data sets from each other unless someone means to deceive. The first
+    /// digit is one of a, b, c and d: otherwise a spreadsheet could read the digits as a number.
+    pub fn hash(&self) -> String {
+        let mut hasher = crc32fast::Hasher::new();
+        for split in [&self.train, &self.test] {
+            add(&mut hasher, split);
+        }
+        format!("{:08x}", hasher.finalize() & 0x3fff_ffff | 0xa000_0000)
+    }
+}
+
+fn add(hasher: &mut crc32fast::Hasher, split: &Split) {
+    for size in [split.len(), split.features] {
+        hasher.update(&(size as u64).to_le_bytes());
+    }
+    hasher.update(&split.images);
+    for labels in split.labels.chunks(1 << 12) {
+        hasher.update(&labels.iter().flat_map(|label| label.to_le_bytes()).collect::<Vec<_>>());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_depends_on_the_data_alone_and_is_no_number() {
+        let split = Split { images: (0..12).collect(), labels: vec![0, 1, 0], features: 4 };
+        let data = Dataset {
+            source: "a".to_owned(),
+            image_dims: vec![2, 2],
+            classes: vec!["x".to_owned(), "y".to_owned()],
+            train: split.clone(),
+            test: split,
+        };
+        let hash = data.hash();
+        assert!(hash.len() == 8 && hash.starts_with(['a', 'b', 'c', 'd']), "{hash}");
+        let other = |change: fn(&mut Dataset)| {
+            let mut other = data.clone();
+            change(&mut other);
+            other.hash()
+        };
+        assert_eq!(other(|data| data.source = "b".to_owned()), hash);
+        assert_ne!(other(|data| data.test.labels[2] = 1), hash);
+        assert_ne!(other(|data| data.train.images[7] ^= 1), hash);
+    }
+}

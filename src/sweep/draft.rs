@@ -1,0 +1,415 @@
+//! The draft of a sweep: settings that all trials share, axes whose cross product is run, and seeds
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use toml::Value;
+
+use super::axis::{Axis, HIDDEN_DIMS};
+use super::plan::{Plan, Trial, Values};
+use super::plan_lines::{Section, line_in};
+use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, find, text};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+
+/// Maximum number of trials; more are probably a typing error
+pub const TRIALS_MAX: usize = 100_000;
+/// How to vary width and depth together, for messages
+pub const WIDTH_AND_DEPTH: &str = "to vary width and depth, type --grid hidden_dim=64,128 --grid num_layers=1..3, or name each net, as --grid hidden_dims=64,128x64";
+/// Width of the layers of `num_layers`, unless `hidden_dim` sets it
+const STANDARD_WIDTH: i64 = 128;
+
+/// A sweep as the command line and a plan file describe it
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// Settings that all trials share
+    pub base: Settings,
+    /// Axes of the grid; the first varies slowest
+    pub grid: Vec<Axis>,
+    /// Number of seeds for each trial, counted up from the base's seed
+    pub seeds: Option<u32>,
+    /// Trials listed one by one, which follow those of the grid
+    pub listed: Vec<Values>,
+    /// The file that describes the sweep, for messages
+    pub file: Option<PathBuf>,
+    /// The text of that file
+    pub file_text: String,
+}
+
+impl Draft {
+    /// Resolves all trials
+    ///
+    /// # Errors
+    /// If a value is outside its range, a setting is varied twice, two trials are equal, there are too many trials, or
+    /// no data set is named and the default folders hold none.
+    pub fn resolve(mut self) -> Result<Plan> {
+        let varied = self.varied()?;
+        let data_is_varied =
+            self.listed.is_empty() && self.grid.iter().any(|axis| axis.setting.name == "data");
+        if self.base.get("data").is_none() && !data_is_varied {
+            self.base = self.base.with("data", Dataset::find()?);
+        }
+        let base = self.base.clone().resolve()?;
+        let trial = |(number, values): (usize, Values)| {
+            let config = apply(&values, &self.base).map_err(|error| self.placed(error))?;
+            Ok(Trial { number, id: format!("t{number:04}"), values, config })
+        };
+        let combinations = self.combinations(base.seed)?;
+        let trials = combinations.into_iter().enumerate().map(trial).collect::<Result<Vec<_>>>()?;
+        all_differ(&trials, self.file.as_deref())?;
+        let text = self.to_toml(&base)?;
+        let hash = format!("{:016x}", fnv1a(text.as_bytes()));
+        Ok(Plan { trials, varied, text, hash })
+    }
+
+    fn seeds(&self) -> u32 {
+        self.seeds.unwrap_or(1).max(1)
+    }
+
+    fn varied(&self) -> Result<Vec<&'static Setting>> {
+        let mut varied: Vec<&'static Setting> = self.grid.iter().map(|axis| axis.setting).collect();
+        let twice = varied.iter().enumerate().find(|(i, setting)| varied[..*i].contains(setting));
+        if let Some((_, setting)) = twice {
+            let name = setting.name;
+            return Err(Error::Usage(format!(
+                "--grid has {name} twice; give all its values at once, as --grid {name}={}",
+                self.values_of(setting)
+            )));
+        }
+        both_forms(&varied)?;
+        let seed = (self.seeds() > 1).then(seed_setting);
+        if seed.is_some_and(|seed| varied.contains(&seed)) {
+            let n = self.seeds();
+            return Err(Error::Usage(format!(
+                "seed is an axis and --seeds is {n}: keep one, not both; --seeds {n} repeats every trial with {n} seeds"
+            )));
+        }
+        for values in &self.listed {
+            let own: Vec<_> = values.iter().map(|(setting, _)| *setting).collect();
+            both_forms(&own)?;
+            varied.extend(own);
+        }
+        varied.extend(seed);
+        let mut known = HashSet::new();
+        varied.retain(|setting| known.insert(setting.name));
+        Ok(varied)
+    }
+
+    /// The values of all axes of a setting, as `0.1,0.2`; the first ten
+    fn values_of(&self, setting: &Setting) -> String {
+        let mut values = Vec::new();
+        for value in self.grid.iter().filter(|axis| axis.setting == setting).flat_map(|axis| &axis.values) {
+            if !values.contains(value) {
+                values.push(value.clone());
+            }
+            if values.len() == 10 {
+                break;
+            }
+        }
+        values.iter().map(text).collect::<Vec<_>>().join(",")
+    }
+
+    /// An error about a value, with the line of the plan file that holds the value
+    fn placed(&self, error: Error) -> Error {
+        let Error::Setting { name, expected, mut found } = error else { return error };
+        let listed =
+            |values: &Values| values.iter().any(|(own, value)| own.name == name && text(value) == found);
+        let section = match self.listed.iter().position(listed) {
+            _ if self.grid.iter().any(|axis| axis.setting.name == name) => Some(Section::Grid),
+            Some(at) => Some(Section::Trial(at)),
+            None => None,
+        };
+        if let (Some(path), Some(section)) = (&self.file, section)
+            && let Some(line) = line_in(&self.file_text, section, name)
+        {
+            found += &format!(" in {}, line {line}", path.display());
+        }
+        Error::Setting { name, expected, found }
+    }
+
+    /// The own settings of each trial: the grid's cross product, then the listed trials, each with every seed
+    fn combinations(&self, first_seed: u64) -> Result<Vec<Values>> {
+        let seeds = self.seeds();
+        let only_listed = self.grid.is_empty() && !self.listed.is_empty();
+        let grid = self.grid.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
+        let grid = if only_listed { 0 } else { grid };
+        if grid.saturating_add(self.listed.len()).saturating_mul(seeds as usize) > TRIALS_MAX {
+            let of_axis = |axis: &Axis| format!("{} of {}", axis.values.len(), axis.setting.name);
+            let mut found: Vec<String> = self.grid.iter().map(of_axis).collect();
+            found.extend((!self.listed.is_empty()).then(|| format!("{} listed", self.listed.len())));
+            found.extend((seeds > 1).then(|| format!("{seeds} seeds")));
+            let file = self.file.as_deref().map_or(String::new(), |path| format!("{}: ", path.display()));
+            let found = found.join(", ");
+            return Err(Error::Usage(format!(
+                "{file}the sweep has too many trials: {found}; {TRIALS_MAX} at most, so take fewer values or divide the sweep"
+            )));
+        }
+        let mut all: Vec<Values> = vec![Vec::new()];
+        for axis in &self.grid {
+            all = product(&all, axis.setting, &axis.values);
+        }
+        if only_listed {
+            all.clear();
+        }
+        all.extend(self.listed.iter().cloned());
+        if seeds == 1 {
+            return Ok(all);
+        }
+        let seeds: Vec<_> = (0..i64::from(seeds)).map(|k| Value::Integer(first_seed as i64 + k)).collect();
+        let seeded = |values: Values| {
+            let own = values.iter().any(|(setting, _)| *setting == seed_setting());
+            if own { vec![values] } else { product(&[values], seed_setting(), &seeds) }
+        };
+        Ok(all.into_iter().flat_map(seeded).collect())
+    }
+
+    /// The plan in one canonical form: every setting that affects results, every value of a range
+    fn to_toml(&self, base: &TrainConfig) -> Result<String> {
+        let mut table = base.to_values()?;
+        // A sweep may be resumed in another folder and with another number of threads.
+        for setting in SETTINGS.iter().filter(|setting| !setting.affects_results) {
+            table.remove(setting.name);
+        }
+        if self.listed.is_empty() {
+            for axis in &self.grid {
+                table.remove(axis.decides());
+            }
+        }
+        table.insert("seeds".to_owned(), Value::Integer(self.seeds().into()));
+        let axis = |axis: &Axis| (axis.setting.name.to_owned(), Value::Array(axis.values.clone()));
+        if !self.grid.is_empty() {
+            table.insert("grid".to_owned(), Value::Table(self.grid.iter().map(axis).collect()));
+        }
+        if !self.listed.is_empty() {
+            let own = |(setting, value): &(&Setting, Value)| (setting.name.to_owned(), value.clone());
+            let trial = |values: &Values| Value::Table(values.iter().map(own).collect());
+            table.insert("trial".to_owned(), Value::Array(self.listed.iter().map(trial).collect()));
+        }
+        toml::to_string(&table).map_err(|e| Error::Text { path: "plan.toml".into(), problem: e.to_string() })
+    }
+}
+
+fn seed_setting() -> &'static Setting {
+    find("seed").unwrap_or_else(|| unreachable!("`seed` is in the table of settings"))
+}
+
+/// Checks that no two trials have the same settings and seed, which would give the same bits
+///
+/// * `file`: the plan file, for the message
+fn all_differ(trials: &[Trial], file: Option<&Path>) -> Result<()> {
+    let mut known: HashMap<String, &Trial> = HashMap::new();
+    for trial in trials {
+        if let Some(first) = known.insert(trial.config.to_toml()?, trial) {
+            let shown = |trial: &Trial| format!("{} ({})", trial.id, trial.label());
+            let (first, second) = (shown(first), shown(trial));
+            let remedy = "remove one or give it another seed";
+            let Some(path) = file else {
+                return Err(Error::Usage(format!(
+                    "trials {first} and {second} are equal: the same settings and seed give the same bits; {remedy}"
+                )));
+            };
+            let problem = format!("trials {first} and {second} have the same settings and seed; {remedy}");
+            return Err(Error::Text { path: path.to_owned(), problem });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that `hidden_dims` is not set together with one of its short forms
+fn both_forms(set: &[&Setting]) -> Result<()> {
+    match set.iter().find(|setting| SHORT_FORMS.contains(setting)) {
+        Some(short) if set.iter().any(|setting| setting.name == HIDDEN_DIMS) => Err(Error::Usage(format!(
+            "hidden_dims and {} both say how wide and deep the net is: keep one, not both; {WIDTH_AND_DEPTH}",
+            short.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Resolves the settings of a trial: its own values over those that all share
+fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
+    let (mut settings, mut width, mut depth) = (Settings::default(), None, None);
+    for (setting, value) in values {
+        if let Some(expected) = setting.out_of_range(value).map(str::to_owned) {
+            return Err(Error::Setting { name: setting.name, expected, found: text(value) });
+        }
+        match setting.name {
+            "hidden_dim" => width = value.as_integer(),
+            "num_layers" => depth = value.as_integer(),
+            name => settings = settings.with(name, value.clone()),
+        }
+    }
+    if width.is_some() || depth.is_some() {
+        let (width, depth) = (width.unwrap_or(STANDARD_WIDTH), depth.unwrap_or(1));
+        let dims = HiddenDims(vec![usize::try_from(width).unwrap_or(0); usize::try_from(depth).unwrap_or(0)]);
+        settings = settings.with(HIDDEN_DIMS, dims.to_string());
+    }
+    let mut config = settings.or(base.clone()).resolve()?;
+    // Trials run side by side, so one thread for each is fastest.
+    config.threads = config.threads.or(Some(1));
+    Ok(config)
+}
+
+/// All lists in `all`, each with every one of `values` for `setting`
+fn product(all: &[Values], setting: &'static Setting, values: &[Value]) -> Vec<Values> {
+    let mut product = Vec::new();
+    for own in all {
+        product.extend(values.iter().map(|value| [&own[..], &[(setting, value.clone())]].concat()));
+    }
+    product
+}
+
+/// Fowler, Noll and Vo's 64-bit hash (FNV-1a), which distinguishes plans but does not protect them
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(axes: &[&str]) -> Draft {
+        Draft {
+            base: Settings::default().with("data", "synthetic"),
+            grid: axes.iter().map(|spec| Axis::parse(spec).unwrap()).collect(),
+            ..Draft::default()
+        }
+    }
+
+    fn named(name: &str) -> &'static Setting {
+        super::super::axis::named(name).unwrap()
+    }
+
+    fn labels(draft: Draft) -> Vec<String> {
+        draft
+            .resolve()
+            .unwrap()
+            .trials
+            .iter()
+            .map(|trial| format!("{} {}", trial.id, trial.label()))
+            .collect()
+    }
+
+    #[test]
+    fn the_first_axis_varies_slowest_and_seeds_fastest() {
+        let draft = Draft { seeds: Some(2), ..draft(&["learning_rate=0.1,0.2", "epochs=3,4"]) };
+        assert_eq!(
+            labels(draft)[1..5],
+            [
+                "t0001 learning_rate=0.1 epochs=3 seed=43",
+                "t0002 learning_rate=0.1 epochs=4 seed=42",
+                "t0003 learning_rate=0.1 epochs=4 seed=43",
+                "t0004 learning_rate=0.2 epochs=3 seed=42",
+            ]
+        );
+    }
+
+    #[test]
+    fn listed_trials_follow_the_grid_and_keep_a_seed_of_their_own() {
+        let mut draft = draft(&["epochs=3"]);
+        draft.seeds = Some(2);
+        draft.listed =
+            vec![vec![(named("num_layers"), Value::Integer(2))], vec![(seed_setting(), Value::Integer(7))]];
+        let plan = draft.clone().resolve().unwrap();
+        assert_eq!(plan.varied, ["epochs", "num_layers", "seed"].map(named));
+        assert_eq!(
+            labels(draft),
+            [
+                "t0000 epochs=3 seed=42",
+                "t0001 epochs=3 seed=43",
+                "t0002 num_layers=2 seed=42",
+                "t0003 num_layers=2 seed=43",
+                "t0004 seed=7"
+            ]
+        );
+        assert_eq!(plan.trials[2].config.hidden_dims.to_string(), "128x128");
+    }
+
+    #[test]
+    fn width_and_depth_make_hidden_layers() {
+        let dims = |axes: &[&str]| -> Vec<String> {
+            draft(axes).resolve().unwrap().trials.iter().map(|t| t.config.hidden_dims.to_string()).collect()
+        };
+        assert_eq!(dims(&["hidden_dim=32,64"]), ["32", "64"]);
+        assert_eq!(dims(&["num_layers=0..2"]), ["none", "128", "128x128"]);
+        assert_eq!(dims(&["hidden_dim=8", "num_layers=3"]), ["8x8x8"]);
+    }
+
+    #[test]
+    fn plans_with_conflicting_axes_or_too_many_trials_are_refused() {
+        for axes in [
+            &["epochs=1", "epochs=2"][..],
+            &["hidden_dims=3", "hidden_dim=3"],
+            &["learning_rate=-1"],
+            &["seed=1..100000", "epochs=1..3"],
+            &["hidden_dim=0"],
+            &["num_layers=2000"],
+        ] {
+            let error = draft(axes).resolve().unwrap_err();
+            assert!(matches!(error, Error::Setting { .. } | Error::Usage(_)), "{axes:?}: {error}");
+        }
+        assert!(Draft { seeds: Some(3), ..draft(&["seed=1,2"]) }.resolve().is_err());
+    }
+
+    #[test]
+    fn two_equal_trials_are_refused_by_their_places_however_they_are_written() {
+        let mut draft = draft(&[]);
+        draft.seeds = Some(2);
+        let text = |text: &str| Value::String(text.to_owned());
+        draft.listed = vec![
+            vec![(named("num_layers"), Value::Integer(1))],
+            vec![(named("hidden_dims"), text("128"))],
+            vec![(named("hidden_dims"), text("3"))],
+        ];
+        let error = draft.clone().resolve().unwrap_err().to_string();
+        for place in ["t0000 (num_layers=1 seed=42)", "t0002 (hidden_dims=128 seed=42)"] {
+            assert!(error.contains(place), "{error}");
+        }
+        draft.file = Some("p/plan.toml".into());
+        let error = draft.clone().resolve().unwrap_err().to_string();
+        assert!(
+            error.starts_with("p/plan.toml: trials t0000 (num_layers=1 seed=42) and t0002 (h"),
+            "{error}"
+        );
+        draft.listed.remove(1);
+        assert_eq!(draft.resolve().unwrap().trials.len(), 4);
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_named_with_its_place_in_the_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.toml");
+        for (text, message) in [
+            ("batch-size = 0\n[grid]\nepochs = [1]", "batch-size is 0 in {}, line 1, expected 1 or more"),
+            ("\n[grid]\nmomentum = [0.5, 2]", "momentum is 2 in {}, line 3, expected"),
+            ("[grid]\nhidden-dim = [0]", "hidden-dim is 0 in {}, line 2, expected 1 to 10000000"),
+            ("[[trial]]\nseed = 1\n[[trial]]\nval_split = 1", "val-split is 1 in {}, line 4, expected"),
+        ] {
+            std::fs::write(&path, format!("{text}\n")).unwrap();
+            let mut draft = Draft::from_toml(&path).unwrap();
+            draft.base = draft.base.with("data", "synthetic");
+            let error = draft.resolve().unwrap_err().to_string();
+            assert!(error.contains(&message.replace("{}", path.to_str().unwrap())), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_hash_depends_on_what_is_computed_and_not_on_where() {
+        let hash = |axes: &[&str]| draft(axes).resolve().unwrap().hash;
+        let reference = hash(&["learning_rate=0.01,0.1"]);
+        assert_eq!(reference, hash(&["learning-rate=1e-2,1e-1"]));
+        assert_ne!(reference, hash(&["learning_rate=0.1,0.01"]));
+        let mut elsewhere = draft(&["learning_rate=0.01,0.1"]);
+        elsewhere.base = elsewhere
+            .base
+            .with("out", "there")
+            .with("threads", 3)
+            .with("epochs", 30)
+            .with("learning_rate", 7.0);
+        assert_eq!(reference, elsewhere.clone().resolve().unwrap().hash);
+        elsewhere.base = elsewhere.base.with("epochs", 31);
+        assert_ne!(reference, elsewhere.resolve().unwrap().hash);
+    }
+}

@@ -1,0 +1,38 @@
+//! Writing tables of runs again from the folders of the runs
+
+use std::path::Path;
+
+use super::draft::Draft;
+use super::folder::{Files, lock, plans};
+use super::plan::Trial;
+use super::trial_rows::SweepTables;
+use crate::config::CsvDialect;
+use crate::error::Result;
+use crate::tables::reader::Table;
+use crate::train::run_table::{self, Rebuilt};
+
+/// Writes the tables of runs in `folder` again: those of a sweep and its shards in the order of the plan, else that of
+/// single runs in the order of their starts
+///
+/// * `dialect`: the dialect of the table of single runs; `None`: that of the table that is there; a sweep's is in its plan
+///
+/// # Errors
+/// If a process runs the sweep, no run has ended, a file of a run can't be read, or a table can't be written.
+pub fn rebuild_runs(folder: &Path, dialect: Option<CsvDialect>) -> Result<Vec<Rebuilt>> {
+    let plans = plans(folder)?;
+    if plans.is_empty() {
+        return Ok(vec![run_table::rebuild_runs(folder, dialect)?]);
+    }
+    let mut rebuilt = vec![];
+    for (shard, path) in plans {
+        let plan = Draft::from_toml(&path)?.resolve()?;
+        let _lock = lock(&path)?;
+        let files = Files::new(folder, shard);
+        let mine = |trial: &&Trial| shard.is_none_or(|shard| shard.holds(trial.number));
+        let trials: Vec<&Trial> = plan.trials.iter().filter(mine).collect();
+        SweepTables::new(&plan).rebuild(&files, folder, &trials)?;
+        let rows = Table::read(&files.runs)?.rows().len();
+        rebuilt.push(Rebuilt { path: files.runs, rows, kept: None });
+    }
+    Ok(rebuilt)
+}

@@ -1,0 +1,33 @@
+//! Whether the measurements fit in memory
+
+use super::{Bench, Net};
+use crate::error::Result;
+use crate::nn::memory;
+use crate::train::evaluate::BATCH_ROWS;
+use crate::train::thread_count::cores;
+
+/// Training and test images of the synthetic set, its features and classes
+const SYNTHETIC: ((usize, usize), (usize, usize)) = ((60_000, 10_000), (784, 10));
+
+/// Checks that there is memory for the images and for the largest of the measurements
+///
+/// # Errors
+/// If there is not; the message names the net.
+pub fn check(bench: &Bench) -> Result<()> {
+    let (mut images, mut largest) = (0, None);
+    for net in &bench.nets {
+        let (counts, ends) =
+            if net.ends() == SYNTHETIC.1 { SYNTHETIC } else { (bench.effort.images, net.ends()) };
+        if bench.data.is_none() {
+            // A byte for each pixel, and four for the label.
+            images += (counts.0 + counts.1) as u128 * (ends.0 as u128 + 4);
+        }
+        let Net { dims, batch_size } = net;
+        let evaluated = counts.1.min(BATCH_ROWS * cores());
+        let training = dims.training_bytes(4, true, (*batch_size).min(counts.0), evaluated);
+        largest = largest.max(Some((training.max(dims.products_bytes(*batch_size)), net.to_string())));
+    }
+    let (bytes, net) = largest.unwrap_or_default();
+    let memory_bytes = bench.effort.memory_bytes as u128;
+    memory::check(images + bytes.max(memory_bytes), || format!("to measure {net}"))
+}

@@ -1,0 +1,39 @@
+//! What a person can do about a run whose loss diverged
+
+use crate::config::TrainConfig;
+
+/// The setting to change, and how
+///
+/// Without a gradient, a step with weight decay λ multiplies a weight by 1 − ηλ. With momentum μ the weights grow without
+/// limit if ηλ > 2 (1 + μ), whatever the data are.
+pub fn remedy(config: &TrainConfig) -> String {
+    let TrainConfig { learning_rate: eta, momentum: mu, weight_decay: lambda, .. } = *config;
+    let limit = 2.0 * (1.0 + mu);
+    if eta * lambda > limit {
+        let most = limit / eta;
+        return format!(
+            "weight decay {lambda:?} makes every step overshoot; try a --weight-decay far below {most:.1e}, \
+             which is 2 (1 + momentum) / learning rate"
+        );
+    }
+    // A velocity is up to 1 / (1 − μ) times as large as a gradient.
+    if mu >= 0.99 { "try a smaller --learning-rate or --momentum" } else { "try a smaller --learning-rate" }
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_that_is_too_large_is_named() {
+        let with = |learning_rate, momentum, weight_decay| {
+            remedy(&TrainConfig { learning_rate, momentum, weight_decay, ..TrainConfig::default() })
+        };
+        assert_eq!(with(10.0, 0.9, 0.0), "try a smaller --learning-rate");
+        assert_eq!(with(10.0, 0.9, 1e-4), "try a smaller --learning-rate");
+        assert_eq!(with(0.1, 0.999, 0.0), "try a smaller --learning-rate or --momentum");
+        let found = with(0.01, 0.9, 1e6);
+        assert!(found.contains("--weight-decay far below 3.8e2") && !found.contains("--learning"), "{found}");
+    }
+}
