@@ -10,20 +10,54 @@ schema! {
     BenchRow {
         /// `machine`, `product`, `loop`, `epoch` or `predict`
         kind: &'static str,
-        /// What was measured
+        /// What was measured; with `kind` and `threads`, it names the measurement
         name: String,
         /// Number of threads
         threads: usize,
         /// Median time of one measurement, s
         median_s: f64,
-        /// 10⁹ floating-point operations per second
+        /// 10⁹ floating-point operations per second, those with a factor 0 included
         gflop_per_s: Option<f64>,
         /// 10⁹ bytes per second, read and written
         gb_per_s: Option<f64>,
         /// Images per second
         images_per_s: Option<f64>,
-        /// GFLOP/s as a share of the FMA peak with the same threads in the same run, 0 to 1
+        /// GFLOP/s without those that were skipped, as a share of the FMA peak with the same threads in the same run
         fraction_of_peak: Option<f64>,
+        /// Shortest time, s
+        min_s: f64,
+        /// Half of the interquartile range of the times, s; empty for fewer than three
+        spread_s: Option<f64>,
+        /// Number of times that were measured
+        samples: usize,
+        /// Share of the multiply-adds that were skipped, since one factor is 0
+        skipped: Option<f64>,
+        /// Widths of the net, as `784-128-64-10`
+        net: String,
+        /// Images in a batch
+        batch_size: Option<usize>,
+        /// `forward`, `backward`, `train`, `predict`, or the name of a loop
+        operation: String,
+        /// Rows of the left operand of a product
+        m: Option<usize>,
+        /// Columns of the left operand of a product, and rows of the right one
+        k: Option<usize>,
+        /// Columns of the right operand of a product
+        n: Option<usize>,
+        /// The backend: `fused` or `matrixmultiply`
+        engine: String,
+        /// The vector instructions: `avx512`, `avx2` or `portable`
+        simd: String,
+        /// Name of the processor
+        cpu: String,
+        /// Cores that this process may use
+        cores: usize,
+        /// The images of epochs and predictions: a folder, `synthetic`, or `random`
+        data: String,
+        /// Version of the program
+        version: &'static str,
+        /// Start of the bench, in UTC
+        date: String,
     }
 }
 

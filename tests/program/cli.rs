@@ -378,44 +378,93 @@ fn avx2_and_avx512_give_the_same_bits() {
     }
 }
 
+/// Runs `bench` of one small net on one and two threads, as quickly as it can
+fn quick_bench(folder: &Path, args: &[&str]) -> Output {
+    let common =
+        ["bench", "--nets", "6-4-3", "--batch-size", "500", "--epochs", "1", "--threads", "1,2", "--quick"];
+    launch(CHAINRULE, folder).args(common).args(args).output().unwrap()
+}
+
 #[test]
-fn bench_writes_every_measurement_that_it_prints() {
+fn bench_writes_every_measurement_that_it_prints_and_overwrites_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("bench.csv");
-    let output = launch(CHAINRULE, folder.path())
-        .args([
-            "bench",
-            "--net",
-            "6-4-3",
-            "--batch-size",
-            "500",
-            "--epochs",
-            "1",
-            "--threads",
-            "1,2",
-            "--quick",
-            "--out",
-        ])
-        .arg(&out)
-        .output()
-        .unwrap();
+    let output = quick_bench(folder.path(), &["--out", "bench.csv"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let printed = String::from_utf8(output.stdout).unwrap();
+    let out = folder.path().join("bench.csv");
     let csv = std::fs::read_to_string(&out).unwrap();
+    assert!(csv.is_ascii());
+    let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
     assert!(
-        csv.starts_with("kind,name,threads,median_s,gflop_per_s,gb_per_s,images_per_s,fraction_of_peak\n")
+        csv.starts_with("kind,name,threads,median_s,gflop_per_s,gb_per_s,images_per_s,fraction_of_peak,")
     );
-    assert_eq!(csv.lines().count(), printed.lines().count());
-    for threads in ["1", "2"] {
-        let gflop_per_s = |start: &str| {
-            let line = csv.lines().find(|line| line.starts_with(&format!("{start},{threads},"))).unwrap();
-            let cells: Vec<&str> = line.split(',').collect();
-            (cells[cells.len() - 4].parse::<f64>().unwrap(), cells[cells.len() - 1].parse::<f64>())
-        };
-        let (peak, _) = gflop_per_s("machine,\"fused multiply-add in registers, f32\"");
-        let (rate, fraction) = gflop_per_s("epoch,6-4-3 batch 500");
-        assert!(rate > 0.0);
-        approx::assert_relative_eq!(fraction.unwrap(), rate / peak, max_relative = 1e-12);
+    let table = printed.lines().skip_while(|line| !line.starts_with("kind ")).skip(1);
+    assert_eq!(csv.lines().count() - 1, table.count());
+    for text in ["chainrule 0.", "engine ", "instructions ", "data: "] {
+        assert!(printed.contains(text), "{text}: {printed}");
     }
+    for threads in ["1", "2"] {
+        let cell = |start: &str, column: &str| {
+            let line = csv.lines().find(|line| line.starts_with(&format!("{start},{threads},"))).unwrap();
+            let at = header.iter().position(|name| *name == column).unwrap();
+            line.split(',').nth(at).unwrap().to_owned()
+        };
+        let number = |start: &str, column: &str| cell(start, column).parse::<f64>().unwrap();
+        let peak = number("machine,fused multiply-add in registers f32", "gflop_per_s");
+        let epoch = "epoch,6-4-3 batch 500";
+        let done = number(epoch, "gflop_per_s") * (1.0 - number(epoch, "skipped"));
+        assert!(done > 0.0);
+        approx::assert_relative_eq!(number(epoch, "fraction_of_peak"), done / peak, max_relative = 1e-12);
+        assert_eq!(cell(epoch, "net"), "6-4-3");
+    }
+    let again = quick_bench(folder.path(), &["--out", "bench.csv"]);
+    assert_eq!(code(&again), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("bench.csv exists"));
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), csv);
     assert_eq!(code(&chainrule(folder.path(), &["bench", "--net", "784"])), Some(2));
+}
+
+#[test]
+fn bench_compares_with_an_earlier_bench_and_prints_json() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(quick_bench(folder.path(), &["--only", "epoch,loop", "--out", "old.csv"]).status.success());
+    let compared = quick_bench(folder.path(), &["--compare", "old.csv", "--only", "epoch"]);
+    let text = String::from_utf8(compared.stdout).unwrap();
+    let epochs: Vec<&str> = text.lines().filter(|line| line.starts_with("epoch")).collect();
+    assert!(epochs.len() == 2 && epochs.iter().all(|line| line.contains(" times, ")), "{text}");
+    assert!(!text.contains("loop "), "{text}");
+    let json = quick_bench(folder.path(), &["--compare", "old.csv", "--only", "epoch,machine", "--json"]);
+    let rows: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.iter().filter(|row| row["kind"] == "machine").count(), 6);
+    for row in rows.iter().filter(|row| row["kind"] == "epoch") {
+        assert!(row["ratio"].as_f64().unwrap() > 0.0 && row["images_per_s"].is_number(), "{row}");
+        assert!(row["gb_per_s"].is_null(), "{row}");
+    }
+}
+
+#[test]
+fn bench_fails_before_it_measures() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("old.csv"), "kind,name,threads,median_s\n").unwrap();
+    for (args, words) in [
+        (&["--out", "nowhere/bench.csv"][..], "cannot write nowhere/bench.csv"),
+        (&["--compare", "old.csv"], "old.csv: line 1: no column engine"),
+        (&["--compare", "none.csv"], "cannot read none.csv"),
+        #[cfg(target_os = "linux")]
+        (&["--out", "/dev/full"], "cannot write /dev/full"),
+    ] {
+        let output = quick_bench(folder.path(), args);
+        assert_eq!((code(&output), output.stdout.len()), (Some(1), 0), "{args:?}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(words), "{args:?}: {message}");
+    }
+    for net in ["784-9999999-9999999-10", "784-99999999999-99999999999-10"] {
+        let output = chainrule(folder.path(), &["bench", "--net", net, "--quick"]);
+        let message = text(&output.stderr);
+        assert!(
+            code(&output) == Some(1) && message.contains(&format!("to measure {net}")),
+            "{net}: {message}"
+        );
+    }
 }

@@ -16,6 +16,7 @@ pub use gradient::Gradient;
 use crate::aligned::AlignedVec;
 use crate::cpu::simd_level::{SimdLevel, simd_level};
 use crate::elementwise::activation::Activation;
+use crate::gemm::blocking::Kernel;
 use crate::gemm::dispatch::Scalar;
 use crate::view::{View, ViewMut};
 
@@ -61,6 +62,17 @@ impl<T: Scalar> DenseKernels<T> {
     pub fn new(backend: Backend) -> Self {
         assert!(backend.is_available(), "backend {backend:?} on a processor of level {:?}", simd_level());
         Self { backend, scratch: AlignedVec::default() }
+    }
+
+    /// The share of the multiply-adds of A times a matrix of n columns that this backend skips, since A is 0 there
+    ///
+    /// 0 if it skips none, which is faster where A has few zeros. Reads all of A: for measurements, not for training.
+    pub fn skipped(&self, a: View<'_, T>, n: usize) -> f64 {
+        if self.backend != Backend::Fused || Kernel::choose(a, n) == Kernel::Dense {
+            return 0.0;
+        }
+        let zeros = a.data().iter().filter(|&&x| x == T::ZERO).count();
+        zeros as f64 / a.data().len() as f64
     }
 
     /// `Y ← f(X W + 1 bᵀ)`; the old content of Y is not read: it may be NaN

@@ -2,16 +2,21 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::measure::{Measurements, median, seconds};
-use super::{Bench, Net};
+use chainrule_kernels::{Backend, DenseKernels};
+
+use super::measure::{Measurements, Times, seconds};
+use super::{Bench, Kind, Net};
 use crate::config::{HiddenDims, TrainConfig};
+use crate::data::batches::gather;
 use crate::data::{Dataset, Split};
 use crate::error::Result;
+use crate::nn::mlp::Mlp;
 use crate::random::{Purpose, Random};
+use crate::tables::BenchRow;
 use crate::train::evaluate::Evaluator;
 use crate::train::trainer::Trainer;
 
-/// Measures epochs of training, prediction of the test set, and of one image at a time
+/// Measures epochs of training, prediction of the test set, and of one image at a time, as far as `bench` asks for them
 pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Bench) -> Result<()> {
     let widths = &net.dims.0;
     let config = TrainConfig {
@@ -20,29 +25,66 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Ben
         engine: bench.engine,
         ..TrainConfig::default()
     };
+    let row = |kind: Kind, name: String, images: usize, times: Times| BenchRow {
+        kind: kind.name(),
+        name,
+        net: net.dims.to_string(),
+        batch_size: (kind == Kind::Epoch).then_some(net.batch_size),
+        operation: if kind == Kind::Epoch { "train" } else { "predict" }.to_owned(),
+        images_per_s: Some(images as f64 / times.median),
+        ..BenchRow::default()
+    };
     let mut trainer = Trainer::<f32>::new(&config, data)?;
     let stop = AtomicBool::new(false);
     let mut epoch = |epoch: u32| trainer.run_epoch(epoch, &stop, &mut |_, _| {}).seconds;
     epoch(1);
-    let median_s = median((0..bench.epochs).map(|e| epoch(2 + e)));
     let gflop = |multiply_adds: f64| 2e-9 * multiply_adds;
-    let images = data.train.len() as f64;
-    let work = images * gflop(net.dims.step_multiply_adds());
-    to.flops("epoch", net.to_string(), median_s, work, Some(images));
-
-    let (model, engine) = (trainer.model(), bench.engine.kind()?);
+    let engine = bench.engine.kind()?;
+    if bench.measures(Kind::Epoch) {
+        let times = Times::of((0..bench.epochs).map(|e| epoch(2 + e)));
+        let images = data.train.len();
+        let work = images as f64 * gflop(net.dims.step_multiply_adds());
+        let (_, skipped) = skipped(trainer.model(), net, &data.train, engine);
+        to.flops(row(Kind::Epoch, net.to_string(), images, times), times, work, Some(skipped));
+    }
+    if !bench.measures(Kind::Predict) {
+        return Ok(());
+    }
+    let model = trainer.model();
     let forward = gflop(net.dims.forward_multiply_adds());
     let (mut evaluator, test) = (Evaluator::new(engine), &data.test);
     let rows: Vec<u32> = (0..).take(test.len()).collect();
     evaluator.predict(model, test, &rows);
-    let test_s = to.effort.median(|| seconds(|| evaluator.predict(model, test, &rows)));
-    let images = test.len() as f64;
-    to.flops("predict", format!("{images} images, {net}"), test_s, images * forward, Some(images));
+    let times = to.effort.times(|| seconds(|| evaluator.predict(model, test, &rows)));
+    let (images, (skipped, _)) = (test.len(), skipped(model, net, test, engine));
+    let name = format!("{} {images} images", net.dims);
+    to.flops(row(Kind::Predict, name, images, times), times, images as f64 * forward, Some(skipped));
     let mut one = model.forward_workspace(1, engine);
     one.input_mut().data_mut().fill(0.5);
-    let one_s = to.effort.repeat(|| model.forward(&mut one));
-    to.flops("predict", format!("one image, {net}"), one_s, forward, Some(1.0));
+    let times = to.effort.repeat(|| model.forward(&mut one));
+    to.flops(row(Kind::Predict, format!("{} 1 image", net.dims), 1, times), times, forward, None);
     Ok(())
+}
+
+/// The shares of the multiply-adds of a forward pass, and of a training step, that the backend skips
+///
+/// Counted in the first batch of `split`. The gradient of a hidden layer is 0 where ReLU's output is.
+fn skipped(model: &Mlp<f32>, net: &Net, split: &Split, engine: Backend) -> (f64, f64) {
+    let (kernels, widths) = (DenseKernels::<f32>::new(engine), &net.dims.0);
+    let batch: Vec<u32> = (0..).take(net.batch_size.min(split.len())).collect();
+    let mut workspace = model.forward_workspace(batch.len(), engine);
+    gather(split, &batch, &[], workspace.input_mut(), &mut Vec::new());
+    let first = kernels.skipped(workspace.input_mut().view(), widths[1]);
+    model.forward(&mut workspace);
+    let work = |layer: usize| widths[layer] as f64 * widths[layer + 1] as f64;
+    let (mut forward, mut gradients) = (first * work(0), 0.0);
+    for (i, (_, y)) in workspace.hidden().enumerate() {
+        forward += kernels.skipped(y.view(), widths[i + 2]) * work(i + 1);
+        // ∂L/∂X of layer i, which the first layer does not need
+        gradients += if i > 0 { kernels.skipped(y.view(), widths[i]) * work(i) } else { 0.0 };
+    }
+    let dims = &net.dims;
+    (forward / dims.forward_multiply_adds(), (2.0 * forward + gradients) / dims.step_multiply_adds())
 }
 
 /// The synthetic set if it fits the net, otherwise `images` random training and test images with random labels
@@ -59,6 +101,7 @@ pub fn dataset(net: &Net, images: (usize, usize)) -> Dataset {
         features,
     };
     (data.train, data.test) = (split(images.0), split(images.1));
+    data.source = "random".to_owned();
     data.image_dims = vec![features];
     data.classes = (0..classes).map(|class| class.to_string()).collect();
     data

@@ -2,10 +2,11 @@
 
 use chainrule_kernels::{self as kernels, Backend, DenseKernels, Gradient, SgdRule, SgdStep, View, ViewMut};
 
-use super::Net;
 use super::measure::Measurements;
+use super::{Kind, Net};
 use crate::nn::matrix::Matrix;
 use crate::random::{Purpose, Random};
+use crate::tables::BenchRow;
 
 /// A step so small that the weights stay what they are
 const RULE: SgdRule<f32> = SgdRule { eta: 1e-12, mu: 0.9, lambda: 0.0 };
@@ -36,47 +37,65 @@ fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: Backend, zero
     }
     let (mut b, mut vw, mut vb) = (vec![0.0; n], Matrix::<f32>::zeros(k, n), vec![0.0; n]);
     let mut engine = DenseKernels::new(engine);
-    let shape = format!("{m}×{k}·{k}×{n}{}", if zeros { ", half zeros" } else { "" });
+    let row = |operation: &str| BenchRow {
+        kind: Kind::Product.name(),
+        name: format!("{operation} {m}x{k}x{n}{}", if zeros { " half zeros" } else { "" }),
+        net: net.dims.to_string(),
+        batch_size: Some(m),
+        operation: operation.to_owned(),
+        m: Some(m),
+        k: Some(k),
+        n: Some(n),
+        ..BenchRow::default()
+    };
     let gflop = 2e-9 * (m * k * n) as f64;
-    let forward_s = to.effort.in_team(|| {
+    let forward = to.effort.in_team(|| {
         let w = View::new(w.data(), k, n);
         engine.affine(x.view(), w, &b, f, ViewMut::new(y.data_mut(), m, n));
     });
-    to.flops("product", format!("forward {shape}"), forward_s, gflop, None);
-    let backward_s = to.effort.in_team(|| {
+    let skipped_x = engine.skipped(x.view(), n);
+    to.flops(row("forward"), forward, gflop, Some(skipped_x));
+    let backward = to.effort.in_team(|| {
         let step = Gradient::Step { b: &mut b, step: SgdStep { rule: RULE, vw: vw.data_mut(), vb: &mut vb } };
         let dx = (l > 0).then(|| (dx.data_mut(), kernels::Activation::Relu));
         engine.affine_backward(x.view(), dy.view(), w.data_mut(), dx, step);
     });
-    let (what, count) = if l > 0 { ("dX, dW, step", 2.0) } else { ("dW, step", 1.0) };
-    to.flops("product", format!("{what} {shape}"), backward_s, count * gflop, None);
+    // Backward are ∂L/∂W with the SGD step and, behind the first layer, ∂L/∂X.
+    let (products, skipped) =
+        if l > 0 { (2.0, (skipped_x + engine.skipped(dy.view(), k)) / 2.0) } else { (1.0, skipped_x) };
+    to.flops(row("backward"), backward, products * gflop, Some(skipped));
 }
 
 /// Measures the loops of a training step that are no products, in the sizes of 784-128-64-10 in batches of 64
 pub fn loops(to: &mut Measurements<'_>) {
     const ROWS: usize = 64;
     let wide = ROWS * 1024;
-    let mut time = |name: String, bytes: usize, call: &mut (dyn FnMut() + Send)| {
-        let median_s = to.effort.in_team(call);
-        to.bytes("loop", name, median_s, bytes);
+    let mut time = |operation: &str, shape: String, bytes: usize, call: &mut (dyn FnMut() + Send)| {
+        let times = to.effort.in_team(call);
+        let (kind, name) = (Kind::Loop.name(), format!("{operation} {shape}"));
+        to.bytes(
+            BenchRow { kind, name, operation: operation.to_owned(), ..BenchRow::default() },
+            times,
+            bytes,
+        );
     };
     let mut x = wave(ROWS, 1024, 1);
-    for (f, name) in [(kernels::Activation::Relu, "ReLU"), (kernels::Activation::Sigmoid, "sigmoid")] {
-        time(format!("{name} of {wide} numbers"), 8 * wide, &mut || f.forward(x.data_mut()));
+    for (f, name) in [(kernels::Activation::Relu, "relu"), (kernels::Activation::Sigmoid, "sigmoid")] {
+        time(name, wide.to_string(), 8 * wide, &mut || f.forward(x.data_mut()));
     }
     let (mut z, mut max, mut log_sum) = (wave(ROWS, 10, 2), vec![0.0; ROWS], vec![0.0; ROWS]);
-    time(format!("softmax of {ROWS} rows of 10"), 8 * 10 * ROWS, &mut || {
+    time("softmax", format!("{ROWS}x10"), 8 * 10 * ROWS, &mut || {
         kernels::softmax_rows(z.data_mut(), 10, &mut max, &mut log_sum);
     });
     let (features, images) = (784, 10_000);
     let bytes: Vec<u8> = (0..images * features).map(|i| (i % 251) as u8).collect();
     let rows: Vec<u32> = (0..ROWS).map(|i| (i * 7919 % images) as u32).collect();
     let mut batch = Matrix::<f32>::zeros(ROWS, features);
-    time(format!("gather {ROWS} images of {features}"), 5 * ROWS * features, &mut || {
+    time("gather", format!("{ROWS}x{features}"), 5 * ROWS * features, &mut || {
         kernels::scale_rows(&bytes, &rows, &[], batch.data_mut(), features);
     });
     let (mut w, mut v, g) = (wave(784, 128, 3), Matrix::<f32>::zeros(784, 128), wave(784, 128, 4));
-    time("SGD step of 784×128, by itself".to_owned(), 20 * 784 * 128, &mut || {
+    time("sgd", "784x128".to_owned(), 20 * 784 * 128, &mut || {
         kernels::sgd(RULE, w.data_mut(), v.data_mut(), g.data());
     });
 }

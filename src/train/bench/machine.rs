@@ -4,20 +4,33 @@ use std::hint::black_box;
 
 use chainrule_kernels::peak;
 
+use super::Kind;
 use super::measure::{Measurements, seconds};
+use crate::tables::BenchRow;
 
 /// Measures the limits; the peak that other measurements are compared with is one of them
-pub fn measure(to: &mut Measurements<'_>) {
+///
+/// * `report`: whether they become rows; the peak is measured in any case
+pub fn measure(to: &mut Measurements<'_>, report: bool) {
+    let row = |name: &str, operation: &str| BenchRow {
+        kind: Kind::Machine.name(),
+        name: name.to_owned(),
+        operation: operation.to_owned(),
+        ..BenchRow::default()
+    };
     let rounds = to.effort.fma_rounds;
     let burst = || rayon::broadcast(|_| peak::fma_burst(rounds)).into_iter().sum::<u64>();
     let gflop = burst() as f64 / 1e9;
-    let median_s = to.effort.median(|| seconds(burst));
-    to.flops("machine", "fused multiply-add in registers, f32".to_owned(), median_s, gflop, None);
-    to.peak = Some(gflop / median_s);
-    let threads = to.threads;
-    for (name, bytes, rounds) in [
-        ("read from L2", (256 << 10) * threads, to.effort.l2_rounds),
-        ("read from memory", to.effort.memory_bytes, 1),
+    let times = to.effort.times(|| seconds(burst));
+    to.peak = Some(gflop / times.median);
+    if !report {
+        return;
+    }
+    to.flops(row("fused multiply-add in registers f32", "fma"), times, gflop, None);
+    let threads = to.common.threads;
+    for (name, operation, bytes, rounds) in [
+        ("read from L2", "read_l2", (256 << 10) * threads, to.effort.l2_rounds),
+        ("read from memory", "read_memory", to.effort.memory_bytes, 1),
     ] {
         let data = vec![1.0f32; bytes / 4];
         let share = data.len() / threads;
@@ -29,7 +42,7 @@ pub fn measure(to: &mut Measurements<'_>) {
                 }
             })
         };
-        let median_s = to.effort.median(|| seconds(read));
-        to.bytes("machine", name.to_owned(), median_s, 4 * share * threads * rounds);
+        let times = to.effort.times(|| seconds(read));
+        to.bytes(row(name, operation), times, 4 * share * threads * rounds);
     }
 }

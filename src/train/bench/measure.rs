@@ -44,25 +44,50 @@ impl Effort {
         images: (600, 100),
     };
 
-    /// Median time of one call, while the pool's threads wait for its loops, s
-    pub fn in_team(self, call: impl FnMut() + Send) -> f64 {
+    /// Times of one call, while the pool's threads wait for its loops
+    pub fn in_team(self, call: impl FnMut() + Send) -> Times {
         team::scope(|| self.repeat(call))
     }
 
-    /// Median time of one call, over samples that repeat it until each takes [`Self::sample_s`], s
-    pub fn repeat(self, mut call: impl FnMut()) -> f64 {
+    /// Times of one call, over samples that repeat it until each takes [`Self::sample_s`]
+    pub fn repeat(self, mut call: impl FnMut()) -> Times {
         call();
         let mut count = 1;
         let mut sample = |count: u32| seconds(|| (0..count).for_each(|_| call()));
         while count < 1 << 24 && sample(count) < self.sample_s {
             count *= 2;
         }
-        self.median(|| sample(count)) / f64::from(count)
+        self.times(|| sample(count) / f64::from(count))
     }
 
-    /// Median of the samples that `sample` returns
-    pub fn median(self, sample: impl FnMut() -> f64) -> f64 {
-        median(std::iter::repeat_with(sample).take(self.samples))
+    /// The times that `sample` returns
+    pub fn times(self, sample: impl FnMut() -> f64) -> Times {
+        Times::of(std::iter::repeat_with(sample).take(self.samples))
+    }
+}
+
+/// What is reported of several times of the same work
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Times {
+    /// The middle one in size, s; of an even number, the upper of the two in the middle
+    pub median: f64,
+    /// The shortest, s
+    pub min: f64,
+    /// Half of the interquartile range, s; `None` for fewer than three times
+    pub spread: Option<f64>,
+    /// How many there are
+    pub samples: usize,
+}
+
+impl Times {
+    /// Of at least one time
+    pub fn of(times: impl Iterator<Item = f64>) -> Self {
+        let mut times: Vec<f64> = times.collect();
+        times.sort_by(f64::total_cmp);
+        let samples = times.len();
+        let at = |i: usize| times.get(i).copied().unwrap_or(f64::NAN);
+        let spread = (samples >= 3).then(|| (at((3 * samples) / 4) - at(samples / 4)) / 2.0);
+        Self { median: at(samples / 2), min: at(0), spread, samples }
     }
 }
 
@@ -70,8 +95,8 @@ impl Effort {
 pub struct Measurements<'a> {
     /// How long each takes
     pub effort: Effort,
-    /// Threads of the current `rayon` pool
-    pub threads: usize,
+    /// What all rows have in common: threads, machine, program
+    pub common: BenchRow,
     /// GFLOP/s of multiply-adds in registers, once they are measured
     pub peak: Option<f64>,
     /// Called with each row
@@ -79,19 +104,38 @@ pub struct Measurements<'a> {
 }
 
 impl Measurements<'_> {
-    /// Reports work of `gflop` · 10⁹ floating-point operations, on `images` images if it is on images
-    pub fn flops(&mut self, kind: &'static str, name: String, s: f64, gflop: f64, images: Option<f64>) {
-        let (threads, median_s, rate) = (self.threads, s, gflop / s);
-        let (gflop_per_s, fraction_of_peak) = (Some(rate), self.peak.map(|peak| rate / peak));
-        let images_per_s = images.map(|images| images / s);
-        let rates = BenchRow { gflop_per_s, fraction_of_peak, images_per_s, ..BenchRow::default() };
-        (self.on_row)(BenchRow { kind, name, threads, median_s, ..rates });
+    /// Reports work of `gflop` · 10⁹ floating-point operations, of which the share `skipped` was left out
+    ///
+    /// * `row`: what was measured
+    pub fn flops(&mut self, row: BenchRow, times: Times, gflop: f64, skipped: Option<f64>) {
+        let rate = gflop / times.median;
+        let done = rate * (1.0 - skipped.unwrap_or(0.0));
+        let fraction_of_peak = self.peak.map(|peak| done / peak);
+        self.report(BenchRow { gflop_per_s: Some(rate), fraction_of_peak, skipped, ..row }, times);
     }
 
     /// Reports work that reads and writes `bytes` bytes
-    pub fn bytes(&mut self, kind: &'static str, name: String, median_s: f64, bytes: usize) {
-        let (threads, gb_per_s) = (self.threads, Some(bytes as f64 / median_s / 1e9));
-        (self.on_row)(BenchRow { kind, name, threads, median_s, gb_per_s, ..BenchRow::default() });
+    pub fn bytes(&mut self, row: BenchRow, times: Times, bytes: usize) {
+        self.report(BenchRow { gb_per_s: Some(bytes as f64 / times.median / 1e9), ..row }, times);
+    }
+
+    fn report(&mut self, row: BenchRow, times: Times) {
+        let common = self.common.clone();
+        (self.on_row)(BenchRow {
+            threads: common.threads,
+            engine: common.engine,
+            simd: common.simd,
+            cpu: common.cpu,
+            cores: common.cores,
+            data: common.data,
+            version: common.version,
+            date: common.date,
+            median_s: times.median,
+            min_s: times.min,
+            spread_s: times.spread,
+            samples: times.samples,
+            ..row
+        });
     }
 }
 
@@ -102,9 +146,17 @@ pub fn seconds<R>(call: impl FnOnce() -> R) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// The middle one in size; of an even number, the upper of the two in the middle
-pub fn median(samples: impl Iterator<Item = f64>) -> f64 {
-    let mut samples: Vec<f64> = samples.collect();
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_median_and_a_spread() {
+        let times = Times::of([4.0, 1.0, 2.0, 5.0, 3.0].into_iter());
+        assert_eq!(times, Times { median: 3.0, min: 1.0, spread: Some(1.0), samples: 5 });
+        assert_eq!(
+            Times::of([2.0, 1.0].into_iter()),
+            Times { median: 2.0, min: 1.0, spread: None, samples: 2 }
+        );
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every time is a median. Products and epochs count the multiply-adds of matrix products alone, 2 flops each.
 
+pub mod compare;
 mod epochs;
 mod fits;
 mod layers;
@@ -9,11 +10,17 @@ mod machine;
 mod measure;
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
+
+use chainrule_kernels::Backend;
+use clap::ValueEnum;
 
 pub use self::measure::Effort;
 use self::measure::Measurements;
 use super::dims::Dims;
+use super::machine::{cpu, simd};
+use super::thread_count::cores;
 use crate::config::EngineChoice;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -41,16 +48,77 @@ impl Net {
     }
 }
 
-/// The nets that are measured by default, which help and documents call tiny, small, wide and big
-pub fn standard_nets() -> Vec<Net> {
-    [
-        (&[784, 32, 10][..], 16),
-        (&[784, 128, 64, 10], 64),
-        (&[784, 512, 512, 10], 128),
-        (&[784, 2048, 2048, 10], 256),
-    ]
-    .map(|(widths, batch_size)| Net { dims: Dims(widths.to_vec()), batch_size })
-    .to_vec()
+/// The nets that are measured by default, with their names
+const STANDARD: [(&str, &[usize], usize); 4] = [
+    ("tiny", &[784, 32, 10], 16),
+    ("small", &[784, 128, 64, 10], 64),
+    ("wide", &[784, 512, 512, 10], 128),
+    ("big", &[784, 2048, 2048, 10], 256),
+];
+
+/// A net as a person names it: `tiny`, `small`, `wide`, `big`, or its widths
+#[derive(Clone, Debug)]
+pub enum NetChoice {
+    /// One of the standard nets, with its batch size
+    Standard(Net),
+    /// The widths of a net
+    Dims(Dims),
+}
+
+impl NetChoice {
+    /// All standard nets
+    pub fn standard() -> Vec<Self> {
+        STANDARD
+            .map(|(_, widths, batch_size)| Self::Standard(Net { dims: Dims(widths.to_vec()), batch_size }))
+            .to_vec()
+    }
+
+    /// The net, with batches of `batch_size` where that is given, and else of its own size or 64
+    pub fn net(&self, batch_size: Option<usize>) -> Net {
+        match self {
+            Self::Standard(net) => Net { batch_size: batch_size.unwrap_or(net.batch_size), ..net.clone() },
+            Self::Dims(dims) => Net { dims: dims.clone(), batch_size: batch_size.unwrap_or(64) },
+        }
+    }
+}
+
+impl FromStr for NetChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match STANDARD.iter().position(|(name, ..)| *name == text) {
+            Some(at) => Ok(Self::standard().swap_remove(at)),
+            None => text.parse().map(Self::Dims).map_err(|e| format!("{e}, or tiny, small, wide or big")),
+        }
+    }
+}
+
+/// A kind of measurement
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// The machine's limits: multiply-adds in registers, reading from L2 and memory
+    Machine,
+    /// The products of each layer, forward and backward
+    Product,
+    /// The loops of a training step that are not products
+    Loop,
+    /// Whole epochs of training
+    Epoch,
+    /// Predictions of a test set, and of one image
+    Predict,
+}
+
+impl Kind {
+    /// Its name in the column `kind`
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Machine => "machine",
+            Self::Product => "product",
+            Self::Loop => "loop",
+            Self::Epoch => "epoch",
+            Self::Predict => "predict",
+        }
+    }
 }
 
 /// What to measure, and how
@@ -66,9 +134,33 @@ pub struct Bench {
     pub data: Option<String>,
     /// How much time it takes
     pub effort: Effort,
+    /// The kinds of measurements to make; empty for all
+    pub only: Vec<Kind>,
 }
 
 impl Bench {
+    /// What all rows have in common: the machine and the program; no number of threads yet
+    ///
+    /// # Errors
+    /// If this processor can't run the engine.
+    pub fn common(&self) -> Result<BenchRow> {
+        let engine = if self.engine.kind()? == Backend::Fused { "fused" } else { "matrixmultiply" };
+        Ok(BenchRow {
+            engine: engine.to_owned(),
+            simd: simd().to_owned(),
+            cpu: cpu().unwrap_or_default(),
+            cores: cores(),
+            version: env!("CARGO_PKG_VERSION"),
+            date: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+            ..BenchRow::default()
+        })
+    }
+
+    /// Whether measurements of this kind were asked for
+    fn measures(&self, kind: Kind) -> bool {
+        self.only.is_empty() || self.only.contains(&kind)
+    }
+
     /// The images for each net: of the data set that was asked for, else the synthetic set where it fits, else random
     ///
     /// The choice matters, since products skip zeros: 0.50 of Fashion-MNIST's pixels are not 0, and 0.66 of the
@@ -91,21 +183,36 @@ impl Bench {
         Ok(self.nets.iter().map(|_| Arc::clone(&data)).collect())
     }
 
-    /// Measures everything on the threads of the current `rayon` pool, and calls `on_row` after each measurement
+    /// Measures on the threads of the current `rayon` pool, and calls `on_row` after each measurement
     ///
-    /// `data`: what [`Self::data`] returned
+    /// * `data`: what [`Self::data`] returned
+    /// * `common`: what [`Self::common`] returned
     ///
     /// # Errors
     /// If this processor can't run the engine, or a net does not fit into memory.
-    pub fn run(&self, data: &[Arc<Dataset>], on_row: &mut (dyn FnMut(BenchRow) + Send)) -> Result<()> {
+    pub fn run(
+        &self,
+        data: &[Arc<Dataset>],
+        common: &BenchRow,
+        on_row: &mut (dyn FnMut(BenchRow) + Send),
+    ) -> Result<()> {
         let engine = self.engine.kind()?;
-        let threads = rayon::current_num_threads();
-        let mut measurements = Measurements { effort: self.effort, threads, peak: None, on_row };
-        machine::measure(&mut measurements);
-        self.nets.iter().for_each(|net| layers::products(&mut measurements, net, engine));
-        layers::loops(&mut measurements);
-        let mut nets = self.nets.iter().zip(data);
-        nets.try_for_each(|(net, data)| epochs::measure(&mut measurements, net, data, self))
+        let common = BenchRow { threads: rayon::current_num_threads(), ..common.clone() };
+        let mut measurements = Measurements { effort: self.effort, common, peak: None, on_row };
+        machine::measure(&mut measurements, self.measures(Kind::Machine));
+        if self.measures(Kind::Product) {
+            self.nets.iter().for_each(|net| layers::products(&mut measurements, net, engine));
+        }
+        if self.measures(Kind::Loop) {
+            layers::loops(&mut measurements);
+        }
+        if self.measures(Kind::Epoch) || self.measures(Kind::Predict) {
+            for (net, data) in self.nets.iter().zip(data) {
+                measurements.common.data.clone_from(&data.source);
+                epochs::measure(&mut measurements, net, data, self)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -121,15 +228,16 @@ mod tests {
             engine: EngineChoice::Auto,
             data: None,
             effort: Effort::QUICK,
+            only: Vec::new(),
         };
         let (mut rows, data) = (Vec::new(), bench.data().unwrap());
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-        pool.install(|| bench.run(&data, &mut |row| rows.push(row))).unwrap();
+        pool.install(|| bench.run(&data, &bench.common().unwrap(), &mut |row| rows.push(row))).unwrap();
         let synthetic = Bench { data: Some("synthetic".to_owned()), ..bench };
         assert!(synthetic.data().unwrap_err().to_string().contains("784-…-10 for synthetic"));
         for kind in ["machine", "product", "loop", "epoch", "predict"] {
             assert!(rows.iter().any(|row| row.kind == kind), "{kind}");
         }
-        assert!(rows.iter().all(|row| row.median_s > 0.0 && row.median_s.is_finite()));
+        assert!(rows.iter().all(|row| row.median_s > 0.0 && row.median_s.is_finite() && row.name.is_ascii()));
     }
 }
