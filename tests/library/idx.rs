@@ -375,8 +375,7 @@ fn zeros_after_the_gzip_stream_are_padding() {
 fn other_bytes_after_the_gzip_stream_are_an_error_that_says_so() {
     let desk = Desk::new();
     let packed = gzip(&small().0);
-    for rubbish in [b"x", &b"rubbish"[..], b"\x1fx", &[0x1f, 0x8b, 9], &[0xff; 512], b"\0\0x", b"\0\x1f\x8b"]
-    {
+    for rubbish in [b"x", &b"rubbish"[..], b"\x1fx", &[0xff; 512], b"\0\0x", b"\0\x1f\x8b"] {
         let (_, message) = desk.error(&[&packed[..], rubbish].concat());
         assert!(message.contains("other bytes follow the gzip stream"), "{rubbish:?}: {message}");
     }
