@@ -213,7 +213,17 @@ fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<(
 /// Reads the plan file of a sweep's folder
 pub fn saved_plan(path: &Path) -> Result<Plan> {
     drop(open_regular(path)?);
-    Draft::from_toml(path)?.resolve()
+    let draft = Draft::from_toml(path)?;
+    // Every plan that this program wrote has `seeds` and `data`.
+    if draft.seeds.is_none() {
+        let problem =
+            "expected a plan as the sweep wrote it, found no line `seeds`; the file was cut or changed";
+        return Err(Error::content(path, problem));
+    }
+    draft.resolve().map_err(|error| match error {
+        Error::NoData { .. } => Error::content(path, format!("has no line `data`, and there is {error}")),
+        error => error,
+    })
 }
 
 /// Checks that the plan in a file equals `plan`
@@ -338,6 +348,17 @@ mod tests {
         for shard in [None, Some("0/2")] {
             let error = open(folder.path(), &plan, claim(shard, true)).unwrap_err().to_string();
             assert!(error.contains("plan.toml") && error.contains("FIFO"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_was_cut_is_an_error_that_names_it() {
+        let (folder, plan) = (tempfile::tempdir().unwrap(), plan());
+        let path = folder.path().join("plan.toml");
+        for text in ["", "epochs = 3\n", "# chainrule\n\n"] {
+            fs::write(&path, text).unwrap();
+            let error = open(folder.path(), &plan, claim(None, true)).unwrap_err().to_string();
+            assert!(error.contains("plan.toml: expected a plan as the sweep wrote it"), "{error}");
         }
     }
 
