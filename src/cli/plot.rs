@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use chainrule::error::shown;
-use chainrule::plot::folder_pictures::{overlay, redraw_into};
+use chainrule::error::{shell_quoted, shown};
+use chainrule::plot::folder_pictures::{Format, PictureStyle, overlay, redraw_into};
 
 use super::{DONE, note};
 
@@ -19,22 +19,75 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
+    /// Files that each picture gets: svg, png, pdf
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', num_args = 1.., default_value = "svg,png")]
+    format: Vec<FormatName>,
+
+    /// Title of the pictures [default: each picture its own]
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+
+    /// Width of the PNG in pixels; SVG and PDF change in the same proportion, from 800 units and 16 cm
+    #[arg(long, value_name = "PIXELS", default_value_t = 1600, value_parser = clap::value_parser!(u32).range(200..=10_000))]
+    width: u32,
+
     /// Print errors only
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// The name of a format on the command line
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum FormatName {
+    Svg,
+    Png,
+    Pdf,
+}
+
+impl Args {
+    fn style(&self) -> PictureStyle {
+        let mut formats = vec![];
+        for name in &self.format {
+            let format = match name {
+                FormatName::Svg => Format::Svg,
+                FormatName::Png => Format::Png,
+                FormatName::Pdf => Format::Pdf,
+            };
+            if !formats.contains(&format) {
+                formats.push(format);
+            }
+        }
+        PictureStyle { formats, title: self.title.clone(), width: self.width }
+    }
+}
+
+/// The first run's folder in a sweep's folder, by name
+fn trial_in(sweep: &Path) -> Option<PathBuf> {
+    let folders = std::fs::read_dir(sweep).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    folders.filter(|folder| folder.join("epochs.csv").is_file()).min()
 }
 
 pub fn run(args: &Args) -> Result<u8> {
     for dir in &args.dirs {
         std::fs::read_dir(dir).with_context(|| format!("cannot read {}", shown(dir)))?;
     }
+    let style = args.style();
     let written = match &args.dirs[..] {
-        [dir] => redraw_into(dir, args.out.as_deref().unwrap_or(dir))?,
+        [dir] => redraw_into(dir, args.out.as_deref().unwrap_or(dir), &style)?,
         several => {
-            if let Some(dir) = several.iter().find(|dir| !dir.join("epochs.csv").is_file()) {
+            if let Some(dir) = several.iter().find(|dir| dir.join("runs.csv").exists()) {
+                let trial = trial_in(dir).map_or(String::new(), |trial| format!(", such as {}", shown(&trial)));
+                bail!(
+                    "{}: expected a run's folder, found a sweep's: several folders are drawn into one picture only if each is a \
+                     run's{trial}; `chainrule plot {}` draws the sweep by itself",
+                    shown(dir),
+                    shell_quoted(dir)
+                );
+            }
+            if let Some(dir) = several.iter().find(|dir| !dir.join("epochs.csv").exists()) {
                 bail!("{}: expected a run's folder with an epochs.csv, found none", shown(dir));
             }
-            overlay(several, args.out.as_deref().unwrap_or(Path::new(".")))?
+            overlay(several, args.out.as_deref().unwrap_or(Path::new(".")), &style)?
         }
     };
     if written.is_empty() {

@@ -1,30 +1,71 @@
-//! Which pictures a folder gets, and the report of a sweep, from the CSV files in the folder alone
+//! Which pictures a folder gets, and its report, from the CSV files in the folder alone
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::plot::epochs_csv::{Curves, read_run, read_trials};
+use crate::plot::output::pdf::pdf;
 use crate::plot::output::png::png;
-use crate::plot::output::scene::Scene;
+use crate::plot::output::scene::{Scene, WIDTH};
 use crate::plot::output::svg::svg;
 use crate::plot::pictures::{confusion, heatmap, overlay, run_curves, sweep};
 use crate::report::analysis::Analysis;
 use crate::report::markdown::report;
+use crate::report::run_report::{RunSummary, differences, run_report};
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
 
+/// The format of a picture file
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Lines and text, for browsers and for editing
+    Svg,
+    /// Pixels, for word processors and chats
+    Png,
+    /// Lines and text, for LaTeX and for printing
+    Pdf,
+}
+
+impl Format {
+    /// The end of the file's name
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Svg => "svg",
+            Self::Png => "png",
+            Self::Pdf => "pdf",
+        }
+    }
+}
+
+/// How pictures are written
+#[derive(Clone, Debug)]
+pub struct PictureStyle {
+    /// The files that each picture gets
+    pub formats: Vec<Format>,
+    /// The title of all pictures; `None`: each picture its own
+    pub title: Option<String>,
+    /// Width of the PNG in pixels; the others change in the same proportion
+    pub width: u32,
+}
+
+impl Default for PictureStyle {
+    fn default() -> Self {
+        Self { formats: vec![Format::Svg, Format::Png], title: None, width: 2 * WIDTH as u32 }
+    }
+}
+
 /// Draws all pictures of the folder `dir` into the folder `out`, and returns the paths of the files it wrote
 ///
-/// * A sweep's folder gets `sweep.svg` and `sweep.png`, `heatmap.svg` and `heatmap.png` if two settings were varied, and
-///   `report.md`. It has a runs.csv with a column trial; or one without that column and no epochs.csv beside it, which is what
-///   runs that were started one by one leave.
-/// * A run's folder gets `curves.svg` and `curves.png` if it has an epochs.csv, `confusion.svg` and `confusion.png` if it has
-///   a confusion.csv.
+/// * A sweep's folder gets the picture `sweep`, `heatmap` if two settings were varied, and `report.md`. It has a runs.csv with a
+///   column trial; or one without that column and no epochs.csv beside it, which is what runs that were started one by one
+///   leave. If its column sweep_id names several sweeps, each also gets a picture of its own.
+/// * A run's folder gets the picture `curves` if it has an epochs.csv, `confusion` if it has a confusion.csv, and `report.md` if
+///   it has a summary.csv.
 ///
 /// # Errors
 /// When a CSV file can't be read or parsed, or a file can't be written.
-pub fn redraw_into(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let mut written = Written { out, files: vec![] };
+pub fn redraw_into(dir: &Path, out: &Path, style: &PictureStyle) -> Result<Vec<PathBuf>> {
+    let mut written = Written { out, style, files: vec![] };
     let epochs = table(dir.join("epochs.csv"))?;
     match table(dir.join("runs.csv"))? {
         Some(runs) if runs.column("trial").is_some() || epochs.is_none() => {
@@ -35,19 +76,21 @@ pub fn redraw_into(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     Ok(written.files)
 }
 
-/// [`redraw_into`] the folder itself
+/// [`redraw_into`] the folder itself, in the usual style
 ///
 /// # Errors
 /// As [`redraw_into`].
 pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>> {
-    redraw_into(dir, dir)
+    redraw_into(dir, dir, &PictureStyle::default())
 }
 
-/// Draws the runs of several folders over one another, as `overlay.svg` and `overlay.png` in the folder `out`
+/// Draws the runs of several folders over one another, as the picture `overlay` in the folder `out`
+///
+/// Runs are labelled by the settings in which they differ, if each has a summary.csv.
 ///
 /// # Errors
 /// When a folder has no epochs.csv of a single run, no epoch of any run has a metric, or a file can't be written.
-pub fn overlay(dirs: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>> {
+pub fn overlay(dirs: &[PathBuf], out: &Path, style: &PictureStyle) -> Result<Vec<PathBuf>> {
     let read = |dir: &PathBuf| read_run(&Table::read(&dir.join("epochs.csv"))?);
     let mut runs = dirs.iter().map(read).collect::<Result<Vec<_>>>()?;
     let ids: Vec<_> = runs.iter().map(|run| run.run_id.clone()).collect();
@@ -57,24 +100,54 @@ pub fn overlay(dirs: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>> {
             run.run_id = dir.display().to_string();
         }
     }
+    let summaries = dirs.iter().map(|dir| summary(dir)).collect::<Result<Vec<_>>>()?;
+    let summaries: Vec<&RunSummary> = summaries.iter().flatten().collect();
+    let mut note = String::new();
+    if summaries.len() == runs.len() {
+        let labels = differences(&summaries);
+        for (run, label) in runs.iter_mut().zip(&labels).filter(|(_, label)| !label.is_empty()) {
+            run.run_id = format!("{}: {label}", run.run_id);
+        }
+        if labels.iter().all(String::is_empty) {
+            note = summaries[0].subtitle();
+        }
+    }
     runs.retain(|run| !run.is_empty());
     if runs.is_empty() {
         let problem = "no epoch of any run has a metric".to_owned();
         return Err(Error::Plot { path: out.join("overlay.svg"), problem });
     }
-    let mut written = Written { out, files: vec![] };
-    written.picture("overlay", |scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>()))?;
+    let mut written = Written { out, style, files: vec![] };
+    written.picture("overlay", |scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>(), &note))?;
     Ok(written.files)
+}
+
+/// The summary.csv of a run's folder; `None` if there is none
+fn summary(dir: &Path) -> Result<Option<RunSummary>> {
+    let summary = table(dir.join("summary.csv"))?;
+    Ok(summary.map(|table| RunSummary::read(&table)).transpose()?.flatten())
 }
 
 fn draw_run(dir: &Path, epochs: Option<Table>, written: &mut Written<'_>) -> Result<()> {
     let curves = epochs.map(|table| read_run(&table)).transpose()?;
+    let summary = summary(dir)?;
+    let subtitle = summary.as_ref().map_or(String::new(), RunSummary::subtitle);
+    let mut pictures = vec![];
+    let named = curves.as_ref().map_or("", |curves| &curves.run_id).to_owned();
     if let Some(curves) = curves.filter(|curves| !curves.is_empty()) {
-        written.picture("curves", |scene| run_curves::draw(scene, &curves))?;
+        written.picture("curves", |scene| run_curves::draw(scene, &curves, &subtitle))?;
+        pictures.push(("curves", "Loss and accuracy by epoch"));
     }
-    let matrix = table(dir.join("confusion.csv"))?.map(|table| confusion::read(&table)).transpose()?;
+    let confused = table(dir.join("confusion.csv"))?;
+    let matrix = confused.as_ref().map(confusion::read).transpose()?;
     if let Some(matrix) = matrix.filter(|matrix| !matrix.names.is_empty()) {
-        written.picture("confusion", |scene| confusion::draw(scene, &matrix))?;
+        let name = summary.as_ref().map_or(named, |summary| summary.run.id.clone());
+        written.picture("confusion", |scene| confusion::draw(scene, &matrix, &name))?;
+        pictures.push(("confusion", "Confusion matrix"));
+    }
+    if let Some(summary) = summary {
+        let text = run_report(&summary, confused.as_ref(), &written.links(&pictures))?;
+        written.file("report.md", text.as_bytes())?;
     }
     Ok(())
 }
@@ -85,14 +158,26 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
         return Ok(());
     }
     let curves = epochs.map_or_else(|| curves_of_runs(dir, &analysis), |table| read_trials(&table))?;
+    let what = "Accuracy by varied setting, and the learning curves of all trials";
     written.picture("sweep", |scene| sweep::draw(scene, &analysis, &curves))?;
-    let mut pictures =
-        vec![("sweep.svg", "Accuracy by varied setting, and the learning curves of all trials")];
+    let mut pictures = vec![("sweep".to_owned(), what.to_owned())];
     if analysis.axes.len() == 2 {
         written.picture("heatmap", |scene| heatmap::draw(scene, &analysis))?;
-        pictures.push(("heatmap.svg", "Accuracy by both settings"));
+        pictures.push(("heatmap".to_owned(), "Accuracy by both settings".to_owned()));
     }
-    written.file("report.md", report(&analysis, &pictures).as_bytes())
+    for (id, analysis) in Analysis::sweeps(runs)? {
+        let known: std::collections::HashSet<_> =
+            analysis.trials.iter().chain(&analysis.repeats).map(|run| run.id.as_str()).collect();
+        let of_sweep = curves.iter().filter(|run| known.contains(run.run_id.as_str()));
+        let of_sweep: Vec<_> = of_sweep.cloned().collect();
+        let name: String = id.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect();
+        let name = format!("sweep-{name}");
+        written.picture(&name, |scene| sweep::draw(scene, &analysis, &of_sweep))?;
+        pictures.push((name, format!("The sweep {id} alone")));
+    }
+    let pictures: Vec<_> = pictures.iter().map(|(name, what)| (name.as_str(), what.as_str())).collect();
+    let text = report(&analysis, &written.links(&pictures));
+    written.file("report.md", text.as_bytes())
 }
 
 /// Reads the curves from the folders of the runs; a run without a folder has none
@@ -111,25 +196,42 @@ fn curves_of_runs(dir: &Path, analysis: &Analysis) -> Result<Vec<Curves>> {
 
 /// Reads the CSV file at `path`; `None` if there is none
 fn table(path: PathBuf) -> Result<Option<Table>> {
-    path.is_file().then(|| Table::read(&path)).transpose()
+    path.exists().then(|| Table::read(&path)).transpose()
 }
 
 /// Writes files into the folder `out` and lists them
 struct Written<'a> {
     out: &'a Path,
+    style: &'a PictureStyle,
     files: Vec<PathBuf>,
 }
 
 impl Written<'_> {
-    /// Writes a picture as SVG and PNG; `draw` fills the scene and returns its height in units
+    /// Writes a picture in each format; `draw` fills the scene and returns its height in units
     fn picture(&mut self, name: &str, draw: impl FnOnce(&mut Scene) -> f64) -> Result<()> {
-        let mut scene = Scene::default();
+        let mut scene = Scene { title: self.style.title.clone().unwrap_or_default(), ..Scene::default() };
         let height = draw(&mut scene).ceil() as u32;
-        let svg = svg(&scene, height);
-        let name_png = format!("{name}.png");
-        let png = png(&svg).map_err(|problem| Error::Plot { path: self.out.join(&name_png), problem })?;
-        self.file(&format!("{name}.svg"), svg.as_bytes())?;
-        self.file(&name_png, &png)
+        let scale = f64::from(self.style.width) / (2.0 * WIDTH);
+        let picture = svg(&scene, height, scale);
+        for format in &self.style.formats {
+            let name = format!("{name}.{}", format.extension());
+            let bytes = match format {
+                Format::Svg => Ok(picture.clone().into_bytes()),
+                Format::Png => png(&picture),
+                Format::Pdf => pdf(&scene, height, scale),
+            };
+            let bytes = bytes.map_err(|problem| Error::Plot { path: self.out.join(&name), problem })?;
+            self.file(&name, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The file of each picture that report.md shows, with its description
+    fn links<'b>(&self, pictures: &[(&str, &'b str)]) -> Vec<(String, &'b str)> {
+        let formats = &self.style.formats;
+        let shown = [Format::Svg, Format::Png, Format::Pdf].into_iter().find(|format| formats.contains(format));
+        let extension = shown.map_or("svg", Format::extension);
+        pictures.iter().map(|(name, what)| (format!("{name}.{extension}"), *what)).collect()
     }
 
     fn file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {

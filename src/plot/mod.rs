@@ -1,4 +1,4 @@
-//! Pictures as SVG and PNG, drawn from CSV files alone
+//! Pictures as SVG, PNG and PDF, drawn from CSV files alone
 //!
 //! A picture is laid out as a scene of lines and texts, the scene is written as SVG, and the PNG is drawn from the SVG. The same
 //! CSV files give the same bytes. Imports go one way: folder_pictures → pictures → parts → output.
@@ -119,7 +119,7 @@ mod tests {
             let found = grid(&["0.1"], &["7,relu"]);
             let run = curves(&found).swap_remove(0);
             let runs: Vec<_> = names(count).map(|name| Curves { run_id: name, ..run.clone() }).collect();
-            check("overlay", &scene(|scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>())));
+            check("overlay", &scene(|scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>(), "")));
         }
         for count in [1, 2, 4, 10, 26, 100] {
             let names: Vec<_> = names(count).collect();
@@ -128,7 +128,7 @@ mod tests {
             let text = format!("true,predicted,count\n{rows}");
             let table = Table::parse(Path::new("confusion.csv"), text.as_bytes()).unwrap();
             let matrix = confusion::read(&table).unwrap();
-            check(&format!("{count} classes"), &scene(|scene| confusion::draw(scene, &matrix)));
+            check(&format!("{count} classes"), &scene(|scene| confusion::draw(scene, &matrix, "run-7")));
         }
     }
 

@@ -137,6 +137,8 @@ pub struct Analysis {
     pub groups: Vec<Group>,
     /// The accuracy by which settings are compared: of validation data if every `ok` run has it, else of test data
     pub deciding: MetricColumn,
+    /// Places of the groups, best first
+    ranked: Vec<usize>,
 }
 
 /// Whether settings or curves are compared on validation data: if there are any, and all of them have validation data
@@ -157,22 +159,49 @@ impl Analysis {
     /// If the file lacks run_id, status or test_accuracy, names a run twice, or holds a status or a metric that is out of
     /// range.
     pub fn from_table(table: &Table) -> Result<Self> {
+        Self::of_rows(table, |_| true)
+    }
+
+    /// The sweeps whose runs are in one `runs.csv`, each by itself, in the order of their first rows
+    ///
+    /// Empty if the column sweep_id is missing or names fewer than two sweeps. Runs that belong to no sweep are left out.
+    ///
+    /// # Errors
+    /// As [`Analysis::from_table`].
+    pub fn sweeps(table: &Table) -> Result<Vec<(String, Self)>> {
+        let Some(column) = table.column("sweep_id") else { return Ok(vec![]) };
+        let mut known = HashSet::new();
+        let names = table.rows().map(|row| row.text(column)).filter(|name| !name.trim().is_empty());
+        let names: Vec<_> = names.filter(|name| known.insert(*name)).collect();
+        if names.len() < 2 {
+            return Ok(vec![]);
+        }
+        let of = |name: &str| Ok((name.to_owned(), Self::of_rows(table, |row| row.text(column) == name)?));
+        names.into_iter().map(of).collect()
+    }
+
+    /// Analyses the rows that `chosen` chooses
+    fn of_rows(table: &Table, chosen: impl Fn(&TableRow<'_>) -> bool) -> Result<Self> {
         let id = table.column("trial").map_or_else(|| table.need("run_id"), Ok)?;
         let status = table.need("status")?;
         let seed = crate::config::find("seed").and_then(|setting| Some((setting, table.column("seed")?)));
         table.need("test_accuracy")?;
-        let compared = sweepable().filter(|setting| setting.name != "seed");
+        // Threads and all else that can't change results are no settings here.
+        let compared = sweepable().filter(|setting| setting.affects_results && setting.name != "seed");
         let mut columns: Vec<_> =
             compared.filter_map(|setting| Some((setting, table.column(setting.name)?))).collect();
         // A width or a depth replaces the list of widths, but only if every run has one.
         let is_filled =
-            |column| table.rows().len() > 0 && table.rows().all(|row| !row.text(column).is_empty());
+            |column| table.rows().len() > 0 && table.rows().filter(&chosen).all(|row| !row.text(column).is_empty());
         let shorts = SHORT_FORMS.each_ref().map(|short| short.name);
         let short = shorts.into_iter().find(|name| table.column(name).is_some_and(is_filled));
         columns.retain(|(setting, _)| Some(setting.name) == short || !shorts.contains(&setting.name));
         let mut trials: Vec<ObservedRun> = vec![];
         let mut ids = HashSet::new();
-        for row in table.rows() {
+        // The same data has one hash, however its path was typed.
+        let hash = table.column("data_hash");
+        let mut path_of: HashMap<&str, String> = HashMap::new();
+        for row in table.rows().filter(&chosen) {
             if !ids.insert(row.text(id)) {
                 return Err(row.problem(id, "each trial once"));
             }
@@ -182,16 +211,24 @@ impl Analysis {
                     metrics[metric as usize] = row.within(column, 0.0..=max, expected)?;
                 }
             }
+            let mut settings = vec![];
+            for &(setting, i) in &columns {
+                let value = setting_value(&row, setting, i)?;
+                let hash = hash.map(|hash| row.text(hash));
+                let hash = hash.filter(|hash| setting.name == "data" && !hash.is_empty());
+                let value = match hash {
+                    Some(hash) => path_of.entry(hash).or_insert(value).clone(),
+                    None => value,
+                };
+                settings.push((setting.name, value));
+            }
             trials.push(ObservedRun {
                 id: row.text(id).to_owned(),
                 status: row.status(status)?,
                 seed: seed.map_or(Ok(String::new()), |(setting, i)| {
                     Ok(row.setting(i, setting)?.as_ref().map(text).unwrap_or_default())
                 })?,
-                settings: columns
-                    .iter()
-                    .map(|&(setting, i)| Ok((setting.name, setting_value(&row, setting, i)?)))
-                    .collect::<Result<_>>()?,
+                settings,
                 metrics,
             });
         }
@@ -207,12 +244,10 @@ impl Analysis {
         if short.is_some() {
             varied.retain(|name| *name != "hidden_dims");
         }
-        // Threads and the path of the data may depend on the machine or on the net: then they were not varied.
-        for name in ["threads", "data"] {
-            let others: Vec<_> = varied.iter().filter(|other| **other != name).copied().collect();
-            if varied.contains(&name) && !crossed(&trials, name, &others) {
-                varied = others;
-            }
+        // The path of the data may depend on the machine: then it was not varied.
+        let others: Vec<_> = varied.iter().filter(|other| **other != "data").copied().collect();
+        if varied.contains(&"data") && !crossed(&trials, "data", &others) {
+            varied = others;
         }
         let axes: Vec<_> = varied.iter().map(|name| varied_setting(name, &trials)).collect();
         let fixed = fixed.into_iter().map(|name| (name, trials[0].setting(name).to_owned())).collect();
@@ -244,7 +279,13 @@ impl Analysis {
         let ok = observations.iter().filter(|trial| trial.status == Status::Ok);
         let validated = validation_decides(ok, |trial| trial.metric(MetricColumn::ValAccuracy).is_some());
         let deciding = if validated { MetricColumn::ValAccuracy } else { MetricColumn::TestAccuracy };
-        Self { trials: observations, repeats, contradictions, axes, fixed, groups, deciding }
+        let ranked = vec![];
+        let mut found = Self { trials: observations, repeats, contradictions, axes, fixed, groups, deciding, ranked };
+        let means = found.groups.iter().map(|group| found.accuracy(group).map_or(-1.0, |spread| spread.mean));
+        let means: Vec<_> = means.collect();
+        found.ranked = (0..means.len()).collect();
+        found.ranked.sort_by(|&a, &b| means[b].total_cmp(&means[a])); // stable: the first of equals stays first
+        found
     }
 
     /// Number of runs with this status, repeats included
@@ -264,17 +305,22 @@ impl Analysis {
     }
 
     /// Places of the groups: best mean accuracy first, groups without an accuracy last
-    pub fn ranking(&self) -> Vec<usize> {
-        let mean = |&i: &usize| self.accuracy(&self.groups[i]).map_or(-1.0, |spread| spread.mean);
-        let mut places: Vec<_> = (0..self.groups.len()).collect();
-        places.sort_by(|a, b| mean(b).total_cmp(&mean(a))); // stable: the first of equals stays first
-        places
+    pub fn ranking(&self) -> &[usize] {
+        &self.ranked
     }
 
     /// The group with the best mean accuracy
     pub fn winner(&self) -> Option<&Group> {
-        let best = self.ranking().first().copied()?;
+        let best = self.ranked.first().copied()?;
         Some(&self.groups[best]).filter(|group| self.accuracy(group).is_some())
+    }
+
+    /// The lowest mean that can't be told from the best one: lower by one standard error sd / √n of the best
+    ///
+    /// `None` if the best setting has one seed only.
+    pub fn as_good_as_best(&self) -> Option<f64> {
+        let best = self.accuracy(self.winner()?)?;
+        Some(best.mean - best.sd? / (best.n as f64).sqrt())
     }
 
     /// The data on which settings are compared: `validation` or `test`
@@ -370,7 +416,7 @@ mod tests {
         // Of 0.5 and 0.7: √(2 · 0.1² / 1)
         assert!((spread.sd.unwrap() - 0.02f64.sqrt()).abs() < 1e-12);
         assert_eq!(found.accuracy(&found.groups[1]), None);
-        assert_eq!((found.ranking(), found.decided_on()), (vec![0, 2, 1], "test"));
+        assert_eq!((found.ranking(), found.decided_on()), (&[0, 2, 1][..], "test"));
         assert_eq!(found.name(found.winner().unwrap(), &[]), "learning_rate 0.1");
     }
 
@@ -426,10 +472,37 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_follow_from_the_net_are_no_axis() {
-        let head = "trial,status,hidden_dims,threads,test_accuracy\na,ok,32,1,0.5\nb,ok,512,2,0.5\n";
-        assert_eq!(analysis(head).axes.len(), 1);
-        assert_eq!(analysis(&format!("{head}c,ok,32,2,0.5\n")).axes.len(), 2);
+    fn what_cannot_change_results_is_no_axis() {
+        let head = "trial,status,hidden_dims,threads,seed,test_accuracy\na,ok,32,1,1,0.5\nb,ok,512,2,1,0.5\n";
+        let found = analysis(&format!("{head}c,ok,32,2,1,0.5\n"));
+        assert_eq!((found.axes.len(), found.axes[0].name.as_str()), (1, "hidden_dims"));
+        assert_eq!((found.repeats.len(), found.contradictions), (1, 0));
+        assert!(!found.fixed.iter().any(|(name, _)| *name == "threads"));
+    }
+
+    #[test]
+    fn data_with_one_hash_is_one_setting_however_its_path_was_typed() {
+        let head = "trial,status,momentum,data,seed,test_accuracy,data_hash\na,ok,0,d,1,0.5,00ff\n";
+        assert_eq!(analysis(&format!("{head}b,ok,0,./d,2,0.6,00ff\n")).axes.len(), 0);
+        assert_eq!(analysis(&format!("{head}b,ok,0,./d,2,0.6,00fe\n")).axes[0].name, "data");
+    }
+
+    #[test]
+    fn sweeps_in_one_file_are_analysed_by_themselves() {
+        let csv = "run_id,status,momentum,learning_rate,test_accuracy,sweep_id\na,ok,0,1,0.5,m\nb,ok,0.5,1,0.5,m\n\
+                   c,ok,0,2,0.5,r\nd,ok,0,3,0.5,r\ne,ok,0.9,4,0.5,\n";
+        let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();
+        let found = Analysis::sweeps(&table).unwrap();
+        let named = |(name, found): &(String, Analysis)| (name.clone(), found.name(&found.groups[0], &[]));
+        let expected = [("m", "momentum 0"), ("r", "learning_rate 2")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(found.iter().map(named).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn settings_within_a_standard_error_of_the_best_are_as_good() {
+        let csv = "trial,status,momentum,seed,test_accuracy\na,ok,0,1,0.5\nb,ok,0,2,0.7\nc,ok,0.5,1,0.51\n";
+        // sd 0.1414, divided by √2: 0.1
+        assert!((analysis(csv).as_good_as_best().unwrap() - 0.5).abs() < 1e-12);
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
-use crate::report::analysis::{Analysis, Group, MetricColumn, Spread, short_number};
+use crate::config::SHORT_FORMS;
+use crate::report::analysis::{Analysis, Group, MetricColumn, ObservedRun, Spread, VariedSetting, short_number};
 use crate::report::train_command::train_command;
 use crate::tables::Status;
 
 /// The text of `report.md`
 ///
 /// * `pictures`: names of the picture files beside it, each with a description
-pub fn report(analysis: &Analysis, pictures: &[(&str, &str)]) -> String {
+pub fn report(analysis: &Analysis, pictures: &[(String, &str)]) -> String {
     let mut parts = vec![overview(analysis), winner(analysis)];
     parts.extend(pictures.iter().map(|(file, what)| format!("![{}]({file})\n", escape(what))));
     parts.push(table(analysis));
@@ -66,7 +67,7 @@ fn repeats(analysis: &Analysis) -> String {
 }
 
 fn winner(analysis: &Analysis) -> String {
-    let mut text = "## Winner\n\n".to_owned();
+    let mut text = if analysis.groups.len() > 1 { "## Winner\n\n" } else { "## Result\n\n" }.to_owned();
     let on = analysis.decided_on();
     let winner = analysis.winner().and_then(|winner| Some((winner, analysis.accuracy(winner)?)));
     let Some((winner, accuracy)) = winner else {
@@ -95,7 +96,7 @@ fn winner(analysis: &Analysis) -> String {
     let ok = |&&i: &&usize| analysis.trials[i].status == Status::Ok;
     let mut trials = winner.trials.iter().filter(ok).map(|&i| &analysis.trials[i]);
     if let Some(first) = trials.next() {
-        text += &format!("\nRepeat it with\n\n    {}\n", train_command(first));
+        text += &format!("\nRepeat it with\n\n    {}\n", repeated(analysis, first));
         let others: Vec<_> = trials.map(|trial| format!("`--seed {}`", trial.seed)).collect();
         if !others.is_empty() {
             text += &format!("\nand the other seeds with {} in its place.\n", others.join(", "));
@@ -104,12 +105,31 @@ fn winner(analysis: &Analysis) -> String {
     text
 }
 
+/// The command that repeats `trial`, with the settings that were varied even where they have their defaults
+fn repeated(analysis: &Analysis, trial: &ObservedRun) -> String {
+    let is_short = |name: &str| SHORT_FORMS.iter().any(|short| short.name == name);
+    let varied = |name: &str| {
+        let axis = |axis: &VariedSetting| axis.name == name || name == "hidden_dims" && is_short(&axis.name);
+        analysis.axes.iter().any(axis)
+    };
+    train_command(trial, varied)
+}
+
 fn table(analysis: &Analysis) -> String {
     let on = analysis.decided_on();
     let loss = if on == "validation" { MetricColumn::ValLoss } else { MetricColumn::TestLoss };
     let mut text = "## All settings\n\n".to_owned();
-    text += "Metrics after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`. \
-             The winner is set in bold.\n\n";
+    text += "Metrics after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`.";
+    let several = analysis.groups.len() > 1;
+    let as_good = analysis.as_good_as_best().filter(|_| several);
+    if several {
+        text += " The winner is set in bold.";
+    }
+    if as_good.is_some() {
+        text += " Accuracies with ≈ are within one standard error (± divided by √n) of the winner's: the seeds don't tell \
+                 these settings apart.";
+    }
+    text += "\n\n";
     let mut heads: Vec<String> = analysis.axes.iter().map(|axis| axis.name.replace('_', "\\_")).collect();
     if heads.is_empty() {
         heads.push("setting".to_owned());
@@ -122,8 +142,13 @@ fn table(analysis: &Analysis) -> String {
     );
     let mut groups: Vec<&Group> = analysis.groups.iter().collect();
     groups.sort_by_key(|group| &group.place);
+    let winner = analysis.winner();
     for group in groups {
         let spread = |column| analysis.spread(group, column);
+        let is_as_good = |group: &Group| {
+            let mean = analysis.accuracy(group).map(|spread| spread.mean);
+            winner != Some(group) && as_good.zip(mean).is_some_and(|(least, mean)| mean >= least)
+        };
         let mut cells: Vec<String> =
             analysis.axes.iter().zip(&group.place).map(|(axis, &i)| escape(&axis.values[i])).collect();
         if cells.is_empty() {
@@ -134,12 +159,12 @@ fn table(analysis: &Analysis) -> String {
         cells.extend([
             if ok == all { all.to_string() } else { format!("{ok} of {all} ok") },
             spread(MetricColumn::Parameters).map_or(String::new(), |count| short_number(count.mean)),
-            percent(spread(analysis.deciding)),
+            percent(spread(analysis.deciding)) + if is_as_good(group) { " ≈" } else { "" },
             decimals(spread(loss), 4),
             percent(spread(MetricColumn::TrainAccuracy)),
-            decimals(spread(MetricColumn::TrainS), 1),
+            seconds(spread(MetricColumn::TrainS)),
         ]);
-        if analysis.groups.len() > 1 && analysis.winner() == Some(group) {
+        if several && winner == Some(group) {
             cells.iter_mut().filter(|cell| !cell.is_empty()).for_each(|cell| *cell = format!("**{cell}**"));
         }
         text += &row(&cells);
@@ -151,7 +176,7 @@ fn table(analysis: &Analysis) -> String {
 fn softmax(analysis: &Analysis) -> Option<String> {
     let is_softmax = |group: &Group| analysis.trials[group.trials[0]].setting("hidden_dims") == "none";
     let best = |softmax: bool| {
-        let mut ranked = analysis.ranking().into_iter().map(|i| &analysis.groups[i]);
+        let mut ranked = analysis.ranking().iter().map(|&i| &analysis.groups[i]);
         let group = ranked.find(|group| is_softmax(group) == softmax)?;
         Some((group, analysis.accuracy(group)?))
     };
@@ -196,7 +221,7 @@ fn setting(analysis: &Analysis, group: &Group) -> String {
     values.collect::<Vec<_>>().join(", ")
 }
 
-fn row(cells: &[String]) -> String {
+pub(super) fn row(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
@@ -215,12 +240,18 @@ fn decimals(spread: Option<Spread>, digits: usize) -> String {
     }
 }
 
-fn plural(count: usize, noun: &str) -> String {
+/// A time with three digits at least: `0.0123`, `1.23`, `12.3`, `123.4`
+fn seconds(spread: Option<Spread>) -> String {
+    let digits = spread.filter(|s| s.mean > 0.0).map_or(1, |s| 2 - s.mean.log10().floor().clamp(-4.0, 1.0) as i32);
+    decimals(spread, digits.max(1) as usize)
+}
+
+pub(super) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Escapes text so that Markdown shows it unchanged, also in a table's cell
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         if "\\`*_{}[]<>#|~&!".contains(c) {
@@ -239,7 +270,7 @@ mod tests {
 
     fn of(csv: &str) -> String {
         let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();
-        report(&Analysis::from_table(&table).unwrap(), &[("sweep.svg", "Accuracy")])
+        report(&Analysis::from_table(&table).unwrap(), &[("sweep.svg".to_owned(), "Accuracy")])
     }
 
     const HEAD: &str =

@@ -1,5 +1,6 @@
-//! Reports on a set of runs: the analysis, its report.md, and the command that repeats a run
+//! Reports on a set of runs and on one run: the analysis, the report.md of each, and the command that repeats a run
 
 pub mod analysis;
 pub mod markdown;
+pub mod run_report;
 pub mod train_command;

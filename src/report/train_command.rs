@@ -7,16 +7,21 @@ use crate::report::analysis::ObservedRun;
 /// The command that trains as `trial` was trained, with all settings that are not the defaults, seed and data
 ///
 /// Threads are left out: results don't depend on them.
-pub fn train_command(trial: &ObservedRun) -> String {
+///
+/// * `varied`: whether a setting is written even if it has its default
+pub fn train_command(trial: &ObservedRun, varied: impl Fn(&str) -> bool) -> String {
     let mut command = "chainrule train".to_owned();
     for setting in SETTINGS.iter().filter(|setting| setting.affects_results) {
         let value = if setting.name == "seed" { trial.seed.as_str() } else { trial.setting(setting.name) };
         // Seed and data are always written: the command is also for other machines.
-        if value.is_empty() || value == setting.default && setting.name != "seed" {
+        let default = value == setting.default && setting.name != "seed" && !varied(setting.name);
+        if value.is_empty() || default {
             continue;
         }
         command += &match setting.kind {
             Kind::Switch if value == "true" => format!(" --{}", setting.flag()),
+            // A switch that is off has no flag.
+            Kind::Switch => continue,
             _ => format!(" --{} {}", setting.flag(), shell_quoted(value)),
         };
     }

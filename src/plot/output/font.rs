@@ -4,18 +4,22 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use skrifa::instance::{LocationRef, Size};
-use skrifa::{FontRef, MetadataProvider};
+use crate::plot::output::scene::visible;
+use skrifa::{FontRef, GlyphId, MetadataProvider};
 
 /// The font file; assets/fonts/README.md lists its characters
 pub static BYTES: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-subset.ttf");
 /// The fonts that the SVG names: the embedded one, then one with nearly the same widths
 pub const FAMILIES: &str = "DejaVu Sans, Verdana, sans-serif";
 
-/// Widths of the font's characters, in ems
-static ADVANCES: LazyLock<HashMap<char, f64>> = LazyLock::new(|| {
+/// Glyphs of the font's characters, with their widths in ems
+static ADVANCES: LazyLock<HashMap<char, (u16, f64)>> = LazyLock::new(|| {
     let Ok(font) = FontRef::new(BYTES) else { return HashMap::new() };
     let metrics = font.glyph_metrics(Size::new(1.0), LocationRef::default());
-    let advance = |(c, glyph)| Some((char::from_u32(c)?, f64::from(metrics.advance_width(glyph)?)));
+    let advance = |(c, glyph): (u32, GlyphId)| {
+        let number = u16::try_from(glyph.to_u32()).ok()?;
+        Some((char::from_u32(c)?, (number, f64::from(metrics.advance_width(glyph)?))))
+    };
     font.charmap().mappings().filter_map(advance).collect()
 });
 
@@ -23,12 +27,26 @@ static ADVANCES: LazyLock<HashMap<char, f64>> = LazyLock::new(|| {
 ///
 /// A character that the font lacks counts as 1 em: most such characters are Chinese, Japanese or Korean.
 pub fn width(text: &str, em: f64) -> f64 {
-    text.chars().map(|c| ADVANCES.get(&c).unwrap_or(&1.0) * em).sum()
+    text.chars().map(|c| ADVANCES.get(&c).map_or(1.0, |(_, ems)| *ems) * em).sum()
+}
+
+/// The number of a character's glyph; 0, which is a box, for a character that the font lacks
+pub fn glyph(c: char) -> u16 {
+    ADVANCES.get(&c).map_or(0, |(glyph, _)| *glyph)
+}
+
+/// Each character with its glyph and width in ems; the glyphs ascend
+pub fn glyphs() -> Vec<(char, u16, f64)> {
+    let mut all: Vec<_> = ADVANCES.iter().map(|(c, (glyph, ems))| (*c, *glyph, *ems)).collect();
+    all.sort_by_key(|(c, glyph, _)| (*glyph, *c));
+    all.dedup_by_key(|(_, glyph, _)| *glyph);
+    all
 }
 
 /// `text` if it is at most `limit` units wide, otherwise its head and tail with `…` between them
 pub fn fit(text: &str, em: f64, limit: f64) -> String {
     const LONGEST: usize = 200; // characters that are tried
+    let text = &*visible(text);
     let chars: Vec<char> = text.chars().collect();
     if chars.len() <= LONGEST && width(text, em) <= limit {
         return text.to_owned();

@@ -9,9 +9,6 @@ use resvg::usvg::{Options, Tree, fontdb};
 
 use crate::plot::output::font;
 
-/// Pixels per unit
-const SCALE: u32 = 2;
-
 type Pixel = [u8; 3];
 
 /// How SVGs are read: texts are set in the embedded font
@@ -21,16 +18,17 @@ static OPTIONS: LazyLock<Options<'static>> = LazyLock::new(|| {
     Options { fontdb: Arc::new(fonts), ..Options::default() }
 });
 
-/// The picture `svg` as a PNG file; opaque where the SVG is
+/// The picture `svg` as a PNG file with twice as many pixels as the SVG has; opaque where the SVG is
 ///
 /// # Errors
 /// If `svg` is not an SVG, or the picture needs more memory than there is.
 pub fn png(svg: &str) -> Result<Vec<u8>, String> {
     let tree = Tree::from_str(svg, &OPTIONS).map_err(|e| e.to_string())?;
-    let size = tree.size().to_int_size();
-    let mut canvas = Pixmap::new(SCALE * size.width(), SCALE * size.height())
-        .ok_or_else(|| format!("not enough memory for {} × {} units", size.width(), size.height()))?;
-    resvg::render(&tree, Transform::from_scale(SCALE as f32, SCALE as f32), &mut canvas.as_mut());
+    let size = tree.size();
+    let [wide, high] = [size.width(), size.height()].map(|side| (2.0 * side).round().max(1.0) as u32);
+    let mut canvas =
+        Pixmap::new(wide, high).ok_or_else(|| format!("not enough memory for {wide} × {high} pixels"))?;
+    resvg::render(&tree, Transform::from_scale(2.0, 2.0), &mut canvas.as_mut());
     let pixels: Vec<Pixel> = canvas.pixels().iter().map(|p| [p.red(), p.green(), p.blue()]).collect();
     encode(&pixels, canvas.width(), canvas.height()).map_err(|e| e.to_string())
 }
@@ -67,8 +65,9 @@ fn encode(pixels: &[Pixel], width: u32, height: u32) -> Result<Vec<u8>, png::Enc
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Balanced);
     encoder.set_filter(png::Filter::NoFilter);
-    // 240 dots per inch: a word processor shows the picture 17 cm wide
-    let dots = png::PixelDimensions { xppu: 9449, yppu: 9449, unit: png::Unit::Meter };
+    // A word processor shows the picture 17 cm wide: 240 dots per inch for 1600 pixels.
+    let dots = (f64::from(width) / 0.16933).round() as u32;
+    let dots = png::PixelDimensions { xppu: dots, yppu: dots, unit: png::Unit::Meter };
     encoder.set_pixel_dims(Some(dots));
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&indices)?;

@@ -1,5 +1,6 @@
 //! A picture before it is written: lines, shapes and texts, in units
 
+use std::borrow::Cow;
 use std::fmt::{Display, Formatter};
 
 /// Width of every picture in units; printed 16 cm wide, a unit is 0.57 pt and text of 12 units is 7 pt
@@ -27,6 +28,18 @@ pub enum Align {
     Start,
     Middle,
     End,
+}
+
+/// `text` with control characters escaped, as `\\n` or `\\u{1b}`
+pub fn visible(text: &str) -> Cow<'_, str> {
+    match text.contains(char::is_control) {
+        false => Cow::Borrowed(text),
+        true => Cow::Owned(
+            text.chars()
+                .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+                .collect(),
+        ),
+    }
 }
 
 /// A rectangle in units
@@ -116,15 +129,31 @@ pub enum Item {
         corners: Vec<Point>,
         color: Rgb,
     },
+    /// A translucent polygon, of which only the part within `clip` is seen
+    Band {
+        corners: Vec<Point>,
+        color: Rgb,
+        clip: Area,
+    },
 }
+
+/// Opacity of a [`Item::Band`]
+pub const BAND_OPACITY: f64 = 0.18;
 
 /// Items in the order in which they are drawn
 #[derive(Clone, Debug, Default)]
 pub struct Scene {
     pub items: Vec<Item>,
+    /// What the picture shows, in a line, and in detail: for readers that can't see it
+    pub title: String,
+    pub description: String,
 }
 
 impl Scene {
+    pub fn band(&mut self, corners: Vec<Point>, color: Rgb, clip: Area) {
+        self.items.push(Item::Band { corners, color, clip });
+    }
+
     /// Adds black `text` whose baseline passes through `place`; an empty text adds no item
     pub fn text(&mut self, text: &str, em: f64, align: Align, place: Point) {
         self.colored_text(text, em, align, place, BLACK);
@@ -139,8 +168,9 @@ impl Scene {
         self.push_text(Text { text: text.to_owned(), em, align, place, upwards: true, color: BLACK });
     }
 
-    fn push_text(&mut self, text: Text) {
+    fn push_text(&mut self, mut text: Text) {
         if !text.text.is_empty() {
+            text.text = visible(&text.text).into_owned();
             self.items.push(Item::Text(text));
         }
     }

@@ -1,13 +1,19 @@
 //! A scene as SVG; text stays text
 
 use crate::plot::output::font::FAMILIES;
-use crate::plot::output::scene::{Align, Area, Item, Point, Scene, Text, WIDTH};
+use crate::plot::output::scene::{Align, Area, BAND_OPACITY, Item, Point, Scene, Text, WIDTH, visible};
 
 /// The scene as an SVG file, `height` units high
-pub fn svg(scene: &Scene, height: u32) -> String {
+///
+/// * `scale`: pixels per unit; the file's coordinates stay units
+pub fn svg(scene: &Scene, height: u32, scale: f64) -> String {
+    let [wide, high] = [WIDTH, f64::from(height)].map(|units| rounded(units * scale));
+    let text = |text: &str| visible(text).chars().map(escaped).collect::<String>();
+    let (title, description) = (text(&scene.title), text(&scene.description));
     let mut svg = format!(
-        "<svg width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\" \
-         font-family=\"{FAMILIES}\" stroke-linejoin=\"round\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n"
+        "<svg width=\"{wide}\" height=\"{high}\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\" \
+         role=\"img\" font-family=\"{FAMILIES}\" stroke-linejoin=\"round\">\n<title>{title}</title>\n\
+         <desc>{description}</desc>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#FFFFFF\"/>\n"
     );
     for (i, item) in scene.items.iter().enumerate() {
         svg += &element(item, i);
@@ -57,6 +63,13 @@ fn element(item: &Item, id: usize) -> String {
         Item::Disc { centre, radius, color } => {
             let (x, y) = (rounded(centre.0), rounded(centre.1));
             format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{color}\"/>")
+        }
+        Item::Band { corners, color, clip } => {
+            let (path, corners) = (rectangle(clip), list(corners));
+            format!(
+                "<clipPath id=\"clip{id}\"><path d=\"{path}\"/></clipPath>\n<polygon points=\"{corners}\" fill=\"{color}\" \
+                 fill-opacity=\"{BAND_OPACITY}\" clip-path=\"url(#clip{id})\"/>"
+            )
         }
         Item::Polygon { corners, color } => {
             format!("<polygon points=\"{}\" fill=\"{color}\"/>", list(corners))
@@ -114,7 +127,7 @@ mod tests {
             let stroke = Stroke { width: 1.0, color: BLACK, dash: &[7.0, 4.0] };
             scene.stroke(&[(-0.001, 1.0), (2.125, 1e4)], stroke, clip);
         }
-        let svg = svg(&scene, 10);
+        let svg = svg(&scene, 10, 1.0);
         assert_eq!(svg.matches("points=\"0,1 2.13,10000\"").count(), 3, "{svg}");
         assert_eq!(svg.matches("stroke-dasharray=\"7,4\"").count(), 3, "{svg}");
         assert_eq!(svg.matches("<clipPath").count(), 2, "{svg}");

@@ -98,7 +98,10 @@ pub fn epochs(first: u32, last: u32) -> Axis {
     let (a, b) = (u64::from(first), u64::from(last));
     let nice = (0..).flat_map(|exp| [1, 2, 5].map(|m| m * 10u64.pow(exp)));
     let step = nice.take(30).find(|step| b / step - a.div_ceil(*step) < most).unwrap_or(u64::MAX);
-    let ticks = (a.div_ceil(step)..=b / step).map(|i| ((i * step) as f64, (i * step).to_string())).collect();
+    let steps = (a.div_ceil(step)..=b / step).map(|i| i * step);
+    // The first epoch has a tick, too: it is where the curves start.
+    let start = Some(a).filter(|a| a % step != 0);
+    let ticks = start.into_iter().chain(steps).map(|epoch| (epoch as f64, epoch.to_string())).collect();
     let pad = if first == last { 0.5 } else { 0.0 };
     Axis { lo: a as f64 - pad, hi: b as f64 + pad, ticks, scale: Scale::Linear, beyond: vec![] }
 }
@@ -167,12 +170,12 @@ mod tests {
         assert_eq!(labels(&epochs(1, 2)), ["1", "2"]);
         assert_eq!(labels(&epochs(1, 3)), ["1", "2", "3"]);
         assert_eq!(labels(&epochs(1, 10)), ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
-        assert_eq!(labels(&epochs(1, 30)), ["5", "10", "15", "20", "25", "30"]);
-        assert_eq!(labels(&epochs(1, 1000)), ["200", "400", "600", "800", "1000"]);
+        assert_eq!(labels(&epochs(1, 30)), ["1", "5", "10", "15", "20", "25", "30"]);
+        assert_eq!(labels(&epochs(1, 1000)), ["1", "200", "400", "600", "800", "1000"]);
         assert_eq!(labels(&epochs(7, 9)), ["7", "8", "9"]);
         for last in (1..3000).chain([u32::MAX - 1, u32::MAX]) {
             let axis = epochs(1, last);
-            assert!((1..=10).contains(&axis.ticks.len()), "{last}: {axis:?}");
+            assert!((1..=11).contains(&axis.ticks.len()), "{last}: {axis:?}");
         }
     }
 

@@ -143,7 +143,9 @@ impl Grid {
 }
 
 /// Draws the bar of colors, from the low end of the axis at the bottom to its high end at the top, with ticks
-pub fn bar(scene: &mut Scene, area: Area, ramp: &Ramp, axis: &Axis, text: &str) {
+///
+/// * `below`: whether lower values have the lowest color, too; then an arrow with "≤" says so
+pub fn bar(scene: &mut Scene, area: Area, ramp: &Ramp, axis: &Axis, text: &str, below: bool) {
     const STEPS: usize = 100;
     let step = area.height() / STEPS as f64;
     for i in 0..STEPS {
@@ -159,6 +161,14 @@ pub fn bar(scene: &mut Scene, area: Area, ramp: &Ramp, axis: &Axis, text: &str) 
         scene.rule((area.right, y), (area.right + 4.0, y), 0.5, FRAME);
         scene.text(text, TICK_EM, Align::Start, (area.right + 7.0, y + HALF_HEIGHT * TICK_EM));
         widest = widest.max(width(text, TICK_EM));
+    }
+    if below {
+        let (middle, y) = (area.middle().0, area.bottom + 4.0);
+        let half = area.width() / 2.0;
+        let corners = vec![(middle - half, y), (middle + half, y), (middle, y + 12.0)];
+        scene.polygon(corners, shade(ramp, 0.0));
+        let text = format!("≤ {:.1}", axis.lo);
+        scene.text(&text, TICK_EM, Align::Start, (area.right + 7.0, y + 6.0 + HALF_HEIGHT * TICK_EM));
     }
     let at = (area.right + widest + 23.0, area.middle().1);
     label(scene, text, TICK_EM, true, at, [area.top - 20.0, area.bottom + 20.0]);

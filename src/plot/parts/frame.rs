@@ -64,7 +64,7 @@ impl Frame {
 
     pub fn at_y(&self, y: f64) -> f64 {
         // Lines to values beyond this look vertical, and all viewers of SVG can draw them.
-        const FARTHEST: f64 = 10_000.0;
+        const FARTHEST: f64 = 5_000.0;
         let y = self.area.bottom - INSET[1] - self.y.position(y) * (self.area.height() - 2.0 * INSET[1]);
         y.clamp(-FARTHEST, FARTHEST)
     }

@@ -39,6 +39,9 @@ enum Shape {
     Cross,
     /// A small disc
     Dot,
+    /// A circle around another mark
+    Ring,
+    None,
 }
 
 /// Color, mark and dashes of a line; the first [`LOOKS`] have different marks, so that they differ in grey print
@@ -62,6 +65,31 @@ impl Look {
         Self { stroke, shape: Shape::Cross, open: false }
     };
 
+    /// The ring around the best epoch
+    pub const BEST: Self = {
+        let stroke = Stroke { width: 0.0, color: BLACK, dash: SOLID };
+        Self { stroke, shape: Shape::Ring, open: true }
+    };
+
+    /// A thin solid line in a pale shade of its color, for one of several seeds
+    pub fn pale(self) -> Self {
+        let channels = self.stroke.color.0.to_be_bytes().map(|channel| (u16::from(channel) + 2 * 255) / 3);
+        let color = channels.into_iter().fold(0, |rgb, channel| rgb << 8 | u32::from(channel)) & 0xFF_FFFF;
+        Self { stroke: Stroke { width: 0.75, color: Rgb(color), dash: SOLID }, shape: Shape::Dot, open: false }
+    }
+
+    /// The same look with the dashes of number `i`
+    pub fn dashed(mut self, i: usize) -> Self {
+        self.stroke.dash = DASHES[i % DASHES.len()];
+        self
+    }
+
+    /// A grey line without a mark that shows the dashes of number `i`
+    pub fn dashes(i: usize) -> Self {
+        let stroke = Stroke { width: LINE, color: FRAME, dash: DASHES[i % DASHES.len()] };
+        Self { stroke, shape: Shape::None, open: false }
+    }
+
     /// The look of line `i`
     pub fn of(i: usize) -> Self {
         let (color, dash) = (Rgb(COLORS[i % COLORS.len()]), DASHES[i % DASHES.len()]);
@@ -75,6 +103,8 @@ impl Look {
         // Corners around the centre, their scale, and how far they move if the sides move by a unit
         let (corners, scale, growth): (&[Point], f64, f64) = match self.shape {
             Shape::Dot => return scene.disc(at, 2.0, color),
+            Shape::Ring => return ring(scene, at, color),
+            Shape::None => return,
             Shape::Cross => return self.cross(scene, at),
             Shape::Disc => (&[], MARK, 1.0),
             Shape::Square => (&[(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)], MARK - 0.25, 1.0),
@@ -115,6 +145,17 @@ impl Look {
         }
         self.mark(scene, ((left + right) / 2.0, y));
     }
+}
+
+/// Draws a circle around `at`
+fn ring(scene: &mut Scene, at: Point, color: Rgb) {
+    const CORNERS: u32 = 24;
+    let corner = |i: u32| {
+        let angle = std::f64::consts::TAU * f64::from(i) / f64::from(CORNERS);
+        (at.0 + 7.0 * angle.cos(), at.1 + 7.0 * angle.sin())
+    };
+    let corners: Vec<_> = (0..=CORNERS).map(corner).collect();
+    scene.line(&corners, 1.25, color);
 }
 
 #[cfg(test)]

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use crate::plot::output::scene::{Align, Area, Rgb, Scene, Stroke};
 use crate::plot::parts::axis::{self, Axis, Scale};
 use crate::plot::parts::frame::Frame;
-use crate::plot::parts::legend::{Legend, entries};
 use crate::plot::parts::line_style::{FRAME, LABEL_EM, Look};
-use crate::plot::pictures::overlay::looks;
 use crate::report::analysis::{Analysis, Group, VariedSetting};
 use crate::tables::Status;
 
@@ -80,7 +78,7 @@ pub fn without_metrics(analysis: &Analysis, group: &Group) -> &'static str {
 }
 
 /// True if a trial of the group diverged or failed
-fn failed(analysis: &Analysis, group: &Group) -> bool {
+pub fn failed(analysis: &Analysis, group: &Group) -> bool {
     without_metrics(analysis, group) != "unfinished"
 }
 
@@ -101,8 +99,8 @@ fn list<'a>(texts: impl Iterator<Item = &'a String>, but: Option<usize>) -> Stri
 
 /// A panel of accuracy by one varied setting
 ///
-/// * If only this setting was varied, each of its values has the look of its curves.
-/// * If several were, groups that agree on all other settings form a line, with a look and an entry in the legend.
+/// A setting has one look in the whole picture, which its mark has here. Settings that agree on all others but this one form a line:
+/// in their look if they have one in common, else in grey.
 pub struct Panel<'a> {
     analysis: &'a Analysis,
     /// Index of the setting among those that were varied
@@ -129,37 +127,16 @@ impl<'a> Panel<'a> {
             lines.entry(others).or_default().push((group, *look));
         }
         let mut lines: Vec<_> = lines.into_values().collect();
-        let best = |groups: &Vec<(&Group, Look)>| {
-            groups.iter().map(|(group, _)| mean(analysis, group)).fold(-1.0, f64::max)
-        };
-        let looks = looks(&lines.iter().map(best).collect::<Vec<_>>());
         lines.iter_mut().for_each(|groups| groups.sort_by_key(|(group, _)| group.place.get(axis).copied()));
-        let series = lines.into_iter().zip(looks).map(|(mut groups, look)| {
-            if analysis.axes.len() < 2 {
-                return Series { groups, stroke: ONLY };
-            }
-            groups.iter_mut().for_each(|(_, mark)| *mark = look);
-            Series { groups, stroke: look.stroke }
+        let series = lines.into_iter().map(|groups| {
+            let look = groups[0].1;
+            let in_common = analysis.axes.len() > 1 && groups.iter().all(|(_, other)| *other == look);
+            Series { groups, stroke: if in_common { look.stroke } else { ONLY } }
         });
         let one =
             || VariedSetting { name: String::new(), values: vec!["all trials".to_owned()], numbers: None };
         let setting = analysis.axes.get(axis).cloned().unwrap_or_else(one);
         Self { analysis, axis, setting, series: series.collect() }
-    }
-
-    /// Its legend, `room` units wide
-    pub fn legend(&self, room: f64) -> Legend {
-        let (analysis, but) = (self.analysis, Some(self.axis));
-        let (mut heading, mut keys) = (String::new(), vec![]);
-        if analysis.axes.len() > 1 {
-            heading = names(analysis, but);
-            let firsts = self.series.iter().map(|series| series.groups[0]);
-            keys = entries(firsts.map(|(group, look)| (look, values(analysis, group, but))), "others");
-        }
-        if analysis.groups.iter().any(|group| failed(analysis, group)) {
-            keys.push((Look::FAILURE, "diverged or failed".to_owned()));
-        }
-        Legend::new(&heading, keys, room)
     }
 
     /// Draws the panel in `outer` and returns its lower end, which may lie below `outer`
@@ -228,8 +205,10 @@ impl<'a> Panel<'a> {
             if let Some(sd) = spread.sd {
                 let shares =
                     group.trials.iter().filter_map(|&i| analysis.trials[i].metric(analysis.deciding));
-                for share in shares {
-                    scene.disc((x + 5.0, frame.at_y(100.0 * share)), 1.25, SEED);
+                // Dots lie on the mark, spread to both sides so that equal ones are seen.
+                const ASIDE: [f64; 5] = [-4.5, 4.5, -2.25, 2.25, 0.0];
+                for (i, share) in shares.enumerate() {
+                    scene.disc((x + ASIDE[i % 5], frame.at_y(100.0 * share)), 1.25, SEED);
                 }
                 let [low, high] = ends(spread.mean, sd).map(|percent| frame.at_y(percent));
                 scene.rule((x, high), (x, low), 1.0, look.stroke.color);

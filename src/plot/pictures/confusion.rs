@@ -10,7 +10,7 @@ use crate::plot::parts::labels::titles;
 use crate::plot::parts::line_style::{FRAME, HALF_HEIGHT, TICK_EM};
 use crate::tables::reader::Table;
 
-const TOP: f64 = 52.0;
+const TOP: f64 = 78.0;
 /// Width of the column of shares and the bar of colors with its ticks and label
 const BESIDE: f64 = 150.0;
 /// Greatest number of classes: more can't be distinguished on a page
@@ -83,12 +83,17 @@ impl ConfusionMatrix {
 
 /// Draws a cell with its count for each pair of classes, colored by the share of the images of the true class, and returns
 /// the height
-pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix) -> f64 {
+///
+/// * `run`: name of the run; may be empty
+pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix, run: &str) -> f64 {
     let classes = matrix.names.len();
     let total: u64 = (0..classes).map(|class| matrix.support(class)).sum();
     let hits: u64 = (0..classes).map(|class| matrix.counts[class][class]).sum();
     let right = 100.0 * hits as f64 / total.max(1) as f64;
-    titles(scene, &format!("Confusion matrix of {total} test images: {right:.2} % right"), "");
+    let note = "colors follow the square root of the share, so that rare errors are seen; empty cells count 0";
+    let of = if run.is_empty() { String::new() } else { format!("{run}: ") };
+    let title = format!("{of}confusion matrix of {total} test images, accuracy {right:.2} %");
+    titles(scene, &title, note);
     // Larger cells if there are few, so that the bar beside them is high enough
     let cell = [(280.0 / classes as f64).clamp(64.0, 110.0), (180.0 / classes as f64).clamp(38.0, 70.0)];
     let grid = Grid::new(&matrix.names, &matrix.names, TOP, BESIDE, cell, 560.0);
@@ -118,8 +123,8 @@ pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix) -> f64 {
     let mut left = grid.area.right + 10.0;
     if classes <= SHARES {
         let column = left + 40.0;
-        scene.colored_text("right", TICK_EM, Align::End, (column, TOP - 18.0), FRAME);
-        scene.colored_text("(%)", TICK_EM, Align::End, (column, TOP - 5.0), FRAME);
+        scene.colored_text("recall", TICK_EM, Align::End, (column, TOP - 20.0), FRAME);
+        scene.colored_text("(%)", TICK_EM, Align::End, (column, TOP - 6.0), FRAME);
         for class in (0..classes).filter(|&class| matrix.support(class) > 0) {
             let y = grid.cell(class, 0).middle().1 + HALF_HEIGHT * TICK_EM;
             let share = format!("{:.1}", 100.0 * matrix.share(class, class));
@@ -131,7 +136,7 @@ pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix) -> f64 {
     let shares = Axis { lo: 0.0, hi: 1.0, ticks, scale: Scale::Linear, beyond: vec![] };
     let bottom = grid.area.bottom.max(TOP + 180.0);
     let area = Area { left, right: left + 14.0, top: TOP, bottom };
-    bar(scene, area, &BLUES, &shares, "Share of the true class (%)");
+    bar(scene, area, &BLUES, &shares, "Share of the true class (%, square-root scale)", false);
     grid.outer.bottom.max(bottom + 10.0) + 8.0
 }
 
@@ -165,7 +170,7 @@ mod tests {
         let rows = |i| (0..300).map(move |j| format!("{i},{j},{}\n", if i == j { 900 } else { (i * j) % 3 }));
         let csv: String = (0..300).flat_map(rows).collect();
         let mut scene = Scene::default();
-        draw(&mut scene, &matrix(&format!("true,predicted,count\n{csv}")).unwrap());
+        draw(&mut scene, &matrix(&format!("true,predicted,count\n{csv}")).unwrap(), "r");
         assert!(scene.items.len() < 1000, "{}", scene.items.len());
     }
 

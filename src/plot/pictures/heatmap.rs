@@ -1,5 +1,7 @@
 //! The heat map of a sweep over two settings: a cell for each pair of values
 
+use std::collections::HashMap;
+
 use crate::plot::output::font::width;
 use crate::plot::output::scene::{Align, Area, BLACK, Rgb, Scene};
 use crate::plot::parts::axis::{self, Scale};
@@ -7,7 +9,7 @@ use crate::plot::parts::color_grid::{Grid, VIRIDIS, bar, ink, shade};
 use crate::plot::parts::labels::titles;
 use crate::plot::parts::line_style::{FRAME, HALF_HEIGHT, LABEL_EM};
 use crate::plot::pictures::accuracy_panel::{accuracy_label, label_of, seeds, without_metrics};
-use crate::report::analysis::{Analysis, Group};
+use crate::report::analysis::Analysis;
 
 const TOP: f64 = 50.0;
 /// Width of the bar of colors with its ticks and label
@@ -27,7 +29,8 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis) -> f64 {
         0 | 1 => String::new(),
         _ => format!("mean ± standard deviation of up to {seeds} seeds; "),
     };
-    titles(scene, &title, &format!("{spread}the best in a frame"));
+    let framed = if analysis.winner().is_some() { "the best in a frame" } else { "no trial ended with metrics" };
+    titles(scene, &title, &format!("{spread}{framed}"));
     let rows: Vec<_> = axes[y].values.iter().rev().cloned().collect(); // from bottom to top
     let columns = &axes[x].values;
     let cell = [120.0, (120.0 / rows.len() as f64).clamp(44.0, 60.0)];
@@ -45,11 +48,11 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis) -> f64 {
     let fitting = |digits: usize| Some((digits, grid.em(&format!("{sign}{:.digits$}", 10.0), lines)?));
     let numbers = fitting(2).or_else(|| fitting(1));
     let words = grid.em("diverged", 1).map(|em| em.min(numbers.map_or(em, |(_, em)| em)));
+    let at: HashMap<_, _> = analysis.groups.iter().map(|group| ((group.place[x], group.place[y]), group)).collect();
     for row in 0..rows.len() {
         for column in 0..columns.len() {
             let area = grid.cell(row, column);
-            let here = |group: &&Group| group.place[x] == column && group.place[y] == rows.len() - 1 - row;
-            let group = analysis.groups.iter().find(here);
+            let group = at.get(&(column, rows.len() - 1 - row)).copied();
             let Some(spread) = group.and_then(|group| analysis.accuracy(group)) else {
                 let why = group.map_or("not run", |group| without_metrics(analysis, group));
                 empty(scene, area, why, words);
@@ -77,9 +80,10 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis) -> f64 {
     let Area { right, top, bottom, .. } = grid.area;
     let area = Area { left: right + 18.0, right: right + 32.0, top, bottom: bottom.max(top + 120.0) };
     if !means.is_empty() {
-        bar(scene, area, &VIRIDIS, &colors, accuracy_label(analysis));
+        let below = means.iter().any(|mean| *mean < colors.lo);
+        bar(scene, area, &VIRIDIS, &colors, "", below);
     }
-    grid.outer.bottom.max(area.bottom + 10.0) + 6.0
+    grid.outer.bottom.max(area.bottom + 24.0) + 6.0
 }
 
 /// The means that the colors span: those far below most others are left out and get the darkest color

@@ -14,17 +14,19 @@ const PANELS: f64 = 268.0;
 
 /// Draws loss and accuracy by epoch of several runs, one line per run, and returns the height
 ///
+/// * `note`: what all runs have in common; may be empty
 /// * Metrics are those of the validation data if every run has them, otherwise those of the test data.
 /// * Of more than twelve runs, the eight with the best last accuracies have a look and a name; the others are grey.
-pub fn draw(scene: &mut Scene, runs: &[&Curves]) -> f64 {
+pub fn draw(scene: &mut Scene, runs: &[&Curves], note: &str) -> f64 {
     let split = shared(runs);
-    titles(scene, &format!("{} loss and accuracy of {} runs", split.name(), runs.len()), "");
+    titles(scene, &format!("{} loss and accuracy of {} runs", split.name(), runs.len()), note);
+    let above = if note.is_empty() { 25.5 } else { 43.0 };
     let last = |run: &&Curves| run.accuracy[split as usize].last().map_or(-1.0, |&(_, share)| share);
     let looks = looks(&runs.iter().map(last).collect::<Vec<_>>());
     let lines = looks.iter().zip(runs).map(|(look, run)| (*look, run.title()));
     let legend = Legend::new("", entries(lines, "others, less accurate"), WIDTH - 40.0);
-    legend.draw(scene, [0.0, WIDTH], 25.5);
-    let top = 25.5 + legend.height() + 8.5;
+    legend.draw(scene, [0.0, WIDTH], above);
+    let top = above + legend.height() + 8.5;
     pair(runs, &looks, split).draw(scene, top, top + PANELS);
     top + PANELS
 }
@@ -40,20 +42,24 @@ pub fn pair(runs: &[&Curves], looks: &[Look], split: Split) -> Pair {
     let lines = |metrics: fn(&Curves) -> &[Points; 3]| {
         let line = |(run, look): (&&Curves, &Look)| {
             let points = metrics(run)[split as usize].clone();
-            Line { look: *look, points, whole: run.diverged.is_none() }
+            Line::new(*look, points, run.diverged.is_none())
         };
         runs.iter().zip(looks).map(line).collect()
     };
     Pair { loss: lines(|run| &run.loss), accuracy: lines(|run| &run.accuracy), of: Some(split) }
 }
 
+/// The places of the `most` greatest of `metrics`, greatest first
+pub fn best(metrics: &[f64], most: usize) -> Vec<usize> {
+    let mut places: Vec<_> = (0..metrics.len()).collect();
+    places.sort_by(|&a, &b| metrics[b].total_cmp(&metrics[a]));
+    places.truncate(most);
+    places
+}
+
 /// A look for each of `metrics`; if there are more than [`LOOKS`], all but the [`BEST`] greatest ones are faint
 pub fn looks(metrics: &[f64]) -> Vec<Look> {
-    let mut places: Vec<_> = (0..metrics.len()).collect();
-    if metrics.len() > LOOKS {
-        places.sort_by(|&a, &b| metrics[b].total_cmp(&metrics[a]));
-        places.truncate(BEST);
-    }
+    let places = if metrics.len() > LOOKS { best(metrics, BEST) } else { (0..metrics.len()).collect() };
     let mut looks = vec![Look::FAINT; metrics.len()];
     for (i, place) in places.into_iter().enumerate() {
         looks[place] = Look::of(i);

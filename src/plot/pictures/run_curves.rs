@@ -10,23 +10,42 @@ use crate::plot::parts::line_style::{LABEL_EM, Look};
 use crate::plot::parts::polyline::{coarsen, marked};
 
 const HEIGHT: f64 = 320.0;
-const TOP: f64 = 52.0;
 
 /// Draws loss and accuracy by epoch side by side, for training, test, and validation if there is one; returns the height
 ///
-/// Lines bridge epochs without a metric.
-pub fn draw(scene: &mut Scene, curves: &Curves) -> f64 {
-    titles(scene, &curves.title(), "");
+/// * `subtitle`: what was trained; may be empty
+///
+/// Lines bridge epochs without a metric. A ring marks the epoch with the best validation accuracy, or test accuracy without a
+/// validation split.
+pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str) -> f64 {
+    titles(scene, &curves.title(), subtitle);
     let shown = || Split::ALL.into_iter().filter(|split| curves.has(*split));
-    let entries = shown().map(|split| (look_of(split), split.name().to_lowercase())).collect();
-    Legend::new("", entries, WIDTH - 40.0).draw(scene, [0.0, WIDTH], 25.5);
+    let mut entries: Vec<_> = shown().map(|split| (look_of(split), split.name().to_lowercase())).collect();
     let lines = |metrics: &[Points; 3]| {
-        let points = |split| metrics[split as usize].clone();
-        shown().map(|split| Line { look: look_of(split), points: points(split), whole: true }).collect()
+        let line = |split| Line::new(look_of(split), metrics[split as usize].clone(), true);
+        shown().map(line).collect::<Vec<_>>()
     };
-    let pair = Pair { loss: lines(&curves.loss), accuracy: lines(&curves.accuracy), of: None };
-    pair.draw(scene, TOP, HEIGHT);
-    HEIGHT
+    let (mut loss, mut accuracy) = (lines(&curves.loss), lines(&curves.accuracy));
+    if let Some((split, epoch, share)) = best(curves) {
+        entries.push((Look::BEST, format!("best epoch: {epoch} ({:.2} %)", 100.0 * share)));
+        for lines in [&mut loss, &mut accuracy] {
+            lines.iter_mut().filter(|line| line.look == look_of(split)).for_each(|line| line.ringed = Some(epoch));
+        }
+    }
+    let top = if subtitle.is_empty() { 25.5 } else { 43.0 };
+    let legend = Legend::new("", entries, WIDTH - 40.0);
+    legend.draw(scene, [0.0, WIDTH], top);
+    let (top, height) = (top + legend.height() + 8.5, HEIGHT + top - 25.5);
+    Pair { loss, accuracy, of: None }.draw(scene, top, height);
+    height
+}
+
+/// The first epoch with the best accuracy, of validation data if there are any, else of test data; `None` for a single epoch
+fn best(curves: &Curves) -> Option<(Split, u32, f64)> {
+    let split = [Split::Validation, Split::Test].into_iter().find(|split| !curves.accuracy[*split as usize].is_empty())?;
+    let points = &curves.accuracy[split as usize];
+    let best = points.iter().copied().reduce(|best, point| if point.1 > best.1 { point } else { best })?;
+    (points.len() > 1).then_some((split, best.0, best.1))
 }
 
 fn look_of(split: Split) -> Look {
@@ -44,6 +63,18 @@ pub struct Line {
     pub points: Points,
     /// True if the axes cover the whole curve; if no curve is whole, they cover all
     pub whole: bool,
+    /// Standard deviation at each point, drawn as a band; empty for none
+    pub band: Vec<f64>,
+    /// True for one of several seeds: a thin line without marks
+    pub thin: bool,
+    /// The epoch that a ring marks
+    pub ringed: Option<u32>,
+}
+
+impl Line {
+    pub fn new(look: Look, points: Points, whole: bool) -> Self {
+        Self { look, points, whole, band: vec![], thin: false, ringed: None }
+    }
 }
 
 /// Two panels: loss by epoch beside accuracy by epoch
@@ -117,15 +148,31 @@ fn panel(scene: &mut Scene, frame: &Frame, label: &str, lines: &[Line], unit: f6
         scene.text("no metrics", LABEL_EM, Align::Middle, frame.area.middle());
     }
     let place = |&(epoch, metric): &(u32, f64)| (frame.at_x(f64::from(epoch)), frame.at_y(metric * unit));
-    let placed = lines.iter().map(|line| (line.look, line.points.iter().map(place).collect::<Vec<_>>()));
-    // Grey lines are drawn first, and the marks of the others last.
-    let (grey, others): (Vec<_>, Vec<_>) = placed.partition(|(look, _)| *look == Look::FAINT);
-    for (look, points) in grey.iter().chain(&others) {
-        frame.line(scene, look.stroke, &coarsen(points));
+    let placed = |line: &Line| coarsen(&line.points.iter().map(place).collect::<Vec<_>>());
+    for line in lines.iter().filter(|line| !line.band.is_empty()) {
+        let ends = |sign: f64| line.points.iter().zip(&line.band).map(move |(&(e, x), sd)| (e, x + sign * sd));
+        let upper = ends(1.0).map(|point| place(&point));
+        let lower = ends(-1.0).map(|point| place(&point));
+        let corners = coarsen(&upper.collect::<Vec<_>>()).into_iter();
+        let back = coarsen(&lower.collect::<Vec<_>>()).into_iter().rev();
+        scene.band(corners.chain(back).collect(), line.look.stroke.color, frame.area);
     }
-    for (i, (look, points)) in others.iter().enumerate() {
-        for at in marked(points, i, others.len()).filter(|at| frame.holds(*at)) {
-            look.mark(scene, at);
+    // Grey lines are drawn first, then single seeds, then the others, and their marks last.
+    let (grey, others): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.look == Look::FAINT);
+    let (thin, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|line| line.thin);
+    for line in grey.into_iter().chain(thin).chain(others.iter().copied()) {
+        frame.line(scene, line.look.stroke, &placed(line));
+    }
+    for (i, line) in others.iter().enumerate() {
+        let points: Vec<_> = line.points.iter().map(place).collect();
+        for at in marked(&points, i, others.len()).filter(|at| frame.holds(*at)) {
+            line.look.mark(scene, at);
+        }
+    }
+    for line in others {
+        let ringed = line.points.iter().find(|(epoch, _)| Some(*epoch) == line.ringed);
+        if let Some(at) = ringed.map(place).filter(|at| frame.holds(*at)) {
+            Look::BEST.mark(scene, at);
         }
     }
 }
@@ -139,8 +186,8 @@ mod tests {
     /// The SVG and the PNG
     fn files(curves: &Curves) -> (String, Vec<u8>) {
         let mut scene = Scene::default();
-        let height = draw(&mut scene, curves);
-        let svg = crate::plot::output::svg::svg(&scene, height as u32);
+        let height = draw(&mut scene, curves, "");
+        let svg = crate::plot::output::svg::svg(&scene, height as u32, 1.0);
         let png = png(&svg).unwrap();
         (svg, png)
     }
@@ -252,7 +299,7 @@ mod tests {
         let mut wild = usual.clone();
         wild[3].1 = 1e6;
         let is_cut = |of| {
-            let line = |look, points: &Points| Line { look, points: points.clone(), whole: true };
+            let line = |look, points: &Points| Line::new(look, points.clone(), true);
             let loss = vec![line(Look::of(0), &usual), line(Look::FAINT, &wild)];
             let mut scene = Scene::default();
             Pair { loss, accuracy: vec![], of }.draw(&mut scene, 0.0, 300.0);
