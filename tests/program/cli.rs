@@ -459,12 +459,14 @@ fn bench_fails_before_it_measures() {
         let message = String::from_utf8(output.stderr).unwrap();
         assert!(message.contains(words), "{args:?}: {message}");
     }
-    for net in ["784-9999999-9999999-10", "784-99999999999-99999999999-10"] {
-        let output = chainrule(folder.path(), &["bench", "--net", net, "--quick"]);
+    for (net, batch_size) in [("784-9999999-9999999-10", "64"), ("784-10", "2147483648")] {
+        let args = ["bench", "--nets", net, "--batch-size", batch_size, "--quick"];
+        let output = chainrule(folder.path(), &args);
         let message = text(&output.stderr);
-        assert!(
-            code(&output) == Some(1) && message.contains(&format!("to measure {net}")),
-            "{net}: {message}"
-        );
+        let words = format!("to measure {net} batch {batch_size}");
+        assert!(code(&output) == Some(1) && message.contains(&words), "{net}: {message}");
     }
+    let output = chainrule(folder.path(), &["bench", "--nets", "784-99999999999-99999999999-10", "--quick"]);
+    let message = text(&output.stderr);
+    assert!(code(&output) == Some(2) && message.contains("each at most 10000000"), "{message}");
 }
