@@ -225,9 +225,10 @@ impl clap::FromArgMatches for Settings {
             // Only the list of widths has more than one value, of which each is valid by itself.
             let given: Vec<String> = values.map(text).collect();
             let value = setting.value(&given.join("x")).map_err(|_| {
-                let layers = given.iter().filter(|width| *width != "none").cloned().collect::<Vec<_>>().join(" ");
+                let layers =
+                    given.iter().filter(|width| *width != "none").cloned().collect::<Vec<_>>().join(" ");
                 let message = format!(
-                    "--hidden-dims is `{}`, which is both no hidden layer and some: type --hidden-dims none, or \
+                    "--hidden-dims is `{}`, expected widths or `none`, not both: type --hidden-dims none, or \
                      --hidden-dims {layers}\n",
                     given.join(" ")
                 );
