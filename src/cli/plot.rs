@@ -76,7 +76,8 @@ pub fn run(args: &Args) -> Result<u8> {
         [dir] => redraw_into(dir, args.out.as_deref().unwrap_or(dir), &style)?,
         several => {
             if let Some(dir) = several.iter().find(|dir| dir.join("runs.csv").exists()) {
-                let trial = trial_in(dir).map_or(String::new(), |trial| format!(", such as {}", shown(&trial)));
+                let trial =
+                    trial_in(dir).map_or(String::new(), |trial| format!(", such as {}", shown(&trial)));
                 bail!(
                     "{}: expected a run's folder, found a sweep's: several folders are drawn into one picture only if each is a \
                      run's{trial}; `chainrule plot {}` draws the sweep by itself",
@@ -101,7 +102,7 @@ pub fn run(args: &Args) -> Result<u8> {
         }
     }
     if !args.quiet {
-        let names: Vec<_> = written.iter().map(|path| shown(path)).collect();
+        let names: Vec<_> = written.iter().map(shown).collect();
         note(&format!("wrote {}", names.join(", ")));
     }
     Ok(DONE)

@@ -170,7 +170,8 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
             analysis.trials.iter().chain(&analysis.repeats).map(|run| run.id.as_str()).collect();
         let of_sweep = curves.iter().filter(|run| known.contains(run.run_id.as_str()));
         let of_sweep: Vec<_> = of_sweep.cloned().collect();
-        let name: String = id.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect();
+        let name: String =
+            id.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect();
         let name = format!("sweep-{name}");
         written.picture(&name, |scene| sweep::draw(scene, &analysis, &of_sweep))?;
         pictures.push((name, format!("The sweep {id} alone")));
@@ -229,7 +230,8 @@ impl Written<'_> {
     /// The file of each picture that report.md shows, with its description
     fn links<'b>(&self, pictures: &[(&str, &'b str)]) -> Vec<(String, &'b str)> {
         let formats = &self.style.formats;
-        let shown = [Format::Svg, Format::Png, Format::Pdf].into_iter().find(|format| formats.contains(format));
+        let shown =
+            [Format::Svg, Format::Png, Format::Pdf].into_iter().find(|format| formats.contains(format));
         let extension = shown.map_or("svg", Format::extension);
         pictures.iter().map(|(name, what)| (format!("{name}.{extension}"), *what)).collect()
     }

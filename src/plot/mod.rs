@@ -153,7 +153,7 @@ mod tests {
                 _ => None,
             })
             .collect();
-        let left = WIDTH / 2.0;
+        let left = WIDTH - 300.0; // the table of settings lies to the right
         let levels = blocks
             .iter()
             .filter(|(area, color)| *color == GRID && area.right < left && area.width() > area.height());

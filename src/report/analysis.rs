@@ -191,8 +191,9 @@ impl Analysis {
         let mut columns: Vec<_> =
             compared.filter_map(|setting| Some((setting, table.column(setting.name)?))).collect();
         // A width or a depth replaces the list of widths, but only if every run has one.
-        let is_filled =
-            |column| table.rows().len() > 0 && table.rows().filter(&chosen).all(|row| !row.text(column).is_empty());
+        let is_filled = |column| {
+            table.rows().len() > 0 && table.rows().filter(&chosen).all(|row| !row.text(column).is_empty())
+        };
         let shorts = SHORT_FORMS.each_ref().map(|short| short.name);
         let short = shorts.into_iter().find(|name| table.column(name).is_some_and(is_filled));
         columns.retain(|(setting, _)| Some(setting.name) == short || !shorts.contains(&setting.name));
@@ -280,7 +281,8 @@ impl Analysis {
         let validated = validation_decides(ok, |trial| trial.metric(MetricColumn::ValAccuracy).is_some());
         let deciding = if validated { MetricColumn::ValAccuracy } else { MetricColumn::TestAccuracy };
         let ranked = vec![];
-        let mut found = Self { trials: observations, repeats, contradictions, axes, fixed, groups, deciding, ranked };
+        let mut found =
+            Self { trials: observations, repeats, contradictions, axes, fixed, groups, deciding, ranked };
         let means = found.groups.iter().map(|group| found.accuracy(group).map_or(-1.0, |spread| spread.mean));
         let means: Vec<_> = means.collect();
         found.ranked = (0..means.len()).collect();
@@ -494,7 +496,8 @@ mod tests {
         let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();
         let found = Analysis::sweeps(&table).unwrap();
         let named = |(name, found): &(String, Analysis)| (name.clone(), found.name(&found.groups[0], &[]));
-        let expected = [("m", "momentum 0"), ("r", "learning_rate 2")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let expected =
+            [("m", "momentum 0"), ("r", "learning_rate 2")].map(|(a, b)| (a.to_owned(), b.to_owned()));
         assert_eq!(found.iter().map(named).collect::<Vec<_>>(), expected);
     }
 

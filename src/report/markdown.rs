@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use crate::config::SHORT_FORMS;
-use crate::report::analysis::{Analysis, Group, MetricColumn, ObservedRun, Spread, VariedSetting, short_number};
+use crate::report::analysis::{
+    Analysis, Group, MetricColumn, ObservedRun, Spread, VariedSetting, short_number,
+};
 use crate::report::train_command::train_command;
 use crate::tables::Status;
 
@@ -242,7 +244,8 @@ fn decimals(spread: Option<Spread>, digits: usize) -> String {
 
 /// A time with three digits at least: `0.0123`, `1.23`, `12.3`, `123.4`
 fn seconds(spread: Option<Spread>) -> String {
-    let digits = spread.filter(|s| s.mean > 0.0).map_or(1, |s| 2 - s.mean.log10().floor().clamp(-4.0, 1.0) as i32);
+    let digits =
+        spread.filter(|s| s.mean > 0.0).map_or(1, |s| 2 - s.mean.log10().floor().clamp(-4.0, 1.0) as i32);
     decimals(spread, digits.max(1) as usize)
 }
 

@@ -58,12 +58,14 @@ impl RunSummary {
             Some((name, value))
         };
         let metrics = METRICS.into_iter().filter_map(metric).collect();
-        let samples = [("train_samples", "training"), ("val_samples", "validation"), ("test_samples", "test")];
+        let samples =
+            [("train_samples", "training"), ("val_samples", "validation"), ("test_samples", "test")];
         let samples = samples.into_iter().filter(|(column, _)| number(column).is_some_and(|n| n > 0.0));
         let mut data: Vec<_> = samples.map(|(column, part)| format!("{} {part}", text(column))).collect();
         data.extend(Some(text("classes")).filter(|n| !n.is_empty()).map(|n| format!("{n} classes")));
         data.extend(Some(text("data_hash")).filter(|n| !n.is_empty()).map(|n| format!("hash {n}")));
-        let best = number("best_epoch").zip(number("best_accuracy")).map(|(epoch, share)| (epoch as u32, share));
+        let best =
+            number("best_epoch").zip(number("best_accuracy")).map(|(epoch, share)| (epoch as u32, share));
         Ok(Some(Self { run, best, parameters: text("parameters"), metrics, data }))
     }
 
@@ -106,18 +108,32 @@ pub fn differences(runs: &[&RunSummary]) -> Vec<String> {
 ///
 /// # Errors
 /// If a count in `confused` is not a whole number, or a column is missing.
-pub fn run_report(summary: &RunSummary, confused: Option<&Table>, pictures: &[(String, &str)]) -> Result<String> {
+pub fn run_report(
+    summary: &RunSummary,
+    confused: Option<&Table>,
+    pictures: &[(String, &str)],
+) -> Result<String> {
     let run = &summary.run;
     let mut text = format!("# Run {}\n\nStatus: `{}`.\n\n", escape(&run.id), run.status);
     let bullets = [
         ("net", run.setting("hidden_dims").replace("none", "no hidden layer (softmax regression)")),
         ("parameters", summary.parameters.clone()),
-        ("data", [run.setting("data").to_owned()].into_iter().chain(summary.data.clone()).collect::<Vec<_>>().join(", ")),
+        (
+            "data",
+            [run.setting("data").to_owned()]
+                .into_iter()
+                .chain(summary.data.clone())
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
     ];
     for (name, value) in bullets.iter().filter(|(_, value)| !value.is_empty()) {
         text += &format!("- {name}: {}\n", escape(value));
     }
-    let settings = run.settings.iter().filter(|(name, value)| !["hidden_dims", "data"].contains(name) && !value.is_empty());
+    let settings = run
+        .settings
+        .iter()
+        .filter(|(name, value)| !["hidden_dims", "data"].contains(name) && !value.is_empty());
     let mut settings: Vec<_> = settings.map(|(name, value)| format!("`{name}` {}", escape(value))).collect();
     settings.extend(Some(format!("`seed` {}", escape(&run.seed))).filter(|_| !run.seed.is_empty()));
     text += &format!("- settings: {}\n", settings.join(", "));
@@ -137,7 +153,9 @@ pub fn run_report(summary: &RunSummary, confused: Option<&Table>, pictures: &[(S
         text += &most_confused(table)?;
     }
     text += &format!("\n## Repeat it\n\n    {}\n", train_command(run, |_| true));
-    Ok(text + "\nMade from the CSV files in this folder alone; `chainrule plot` with this folder makes it again.\n")
+    Ok(
+        text + "\nMade from the CSV files in this folder alone; `chainrule plot` with this folder makes it again.\n"
+    )
 }
 
 /// The pairs of classes that are most often taken for each other
@@ -156,10 +174,11 @@ fn most_confused(table: &Table) -> Result<String> {
     if wrong.is_empty() {
         return Ok(String::new());
     }
-    wrong.sort_by(|a, b| b.0.cmp(&a.0)); // stable: equal counts stay in the order of the file
-    let mut text = "\n## Classes confused most\n\n| true class | taken for | images | share of the true class (%) |\n\
+    wrong.sort_by_key(|(n, _)| std::cmp::Reverse(*n)); // stable: equal counts stay in the order of the file
+    let mut text =
+        "\n## Classes confused most\n\n| true class | taken for | images | share of the true class (%) |\n\
                     |---|---|---:|---:|\n"
-        .to_owned();
+            .to_owned();
     for (n, line) in wrong.iter().take(PAIRS) {
         let name = line.text(label);
         let share = 100.0 * *n as f64 / support[name].max(1) as f64;

@@ -309,7 +309,7 @@ const SWITCHES: [[&str; 2]; 6] = [
 /// Reads true or false
 fn switch(text: &str) -> Option<bool> {
     let is = |word: &&str| word.eq_ignore_ascii_case(text);
-    SWITCHES.iter().find_map(|words| words.iter().position(is)).map(|place| place == 0)
+    SWITCHES.iter().find_map(|words| words.iter().position(|word| is(word))).map(|place| place == 0)
 }
 
 #[cfg(test)]

@@ -176,7 +176,7 @@ fn settings_from_the_smallest_to_the_largest_numbers_are_drawn() {
     for (i, [column, low, high]) in [
         ["learning_rate", "1e-300", "1e9"],
         ["learning_rate", "1e-320", "0.1"],
-        ["weight_decay", "-1.797e308", "1.797e308"],
+        ["weight_decay", "0", "1.797e308"],
     ]
     .iter()
     .enumerate()
@@ -218,7 +218,10 @@ fn names_of_classes_and_runs_are_escaped_in_pictures_and_report() {
     // The apostrophe that keeps a spreadsheet from running it is not part of the name.
     assert!(svg.contains(">=cmd|&apos; /C calc&apos;!A0</text>"), "{svg}");
     let sweep_folder = tempfile::tempdir().unwrap();
-    sweep(sweep_folder.path(), &[("\"<b>|x\"", "0.1", 0.8), ("`y`", "0.1", 0.7)]);
+    sweep(sweep_folder.path(), &[("8", "0.1", 0.8), ("9", "0.1", 0.7)]);
+    let runs = sweep_folder.path().join("runs.csv");
+    let named = std::fs::read_to_string(&runs).unwrap().replace("data/fashion-mnist", "\"<b>|x `y`\"");
+    std::fs::write(&runs, named).unwrap();
     redraw(sweep_folder.path()).unwrap();
     is_picture(sweep_folder.path(), "sweep.svg");
     let report = std::fs::read_to_string(sweep_folder.path().join("report.md")).unwrap();
@@ -248,7 +251,7 @@ fn the_report_names_the_winner_the_command_and_how_it_was_chosen() {
     for part in [
         "12 trials of 6 settings: 8 `ok`, 4 `diverged`.",
         "`hidden_dims` 128x64, `learning_rate` 0.01: validation accuracy 88.10 ± 0.14 % over 2 seeds.",
-        "    chainrule train --epochs 10 --val-split 0.1 --seed 42 --data data/fashion-mnist\n",
+        "    chainrule train --hidden-dims 128x64 --learning-rate 0.01 --epochs 10 --val-split 0.1 --seed 42 --data data/fashion-mnist\n",
         "`--seed 43`",
         "It was chosen by validation accuracy.",
         "4.00 percentage points better",
@@ -324,4 +327,76 @@ fn a_folder_without_metrics_is_left_as_it_is() {
     std::fs::write(folder.path().join("runs.csv"), format!("{RUNS}\n")).unwrap();
     assert_eq!(redraw(folder.path()).unwrap(), [] as [PathBuf; 0]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn pictures_have_the_formats_title_and_width_that_were_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(folder.path(), &TWO);
+    let args = [".", "--format", "svg,pdf", "--title", "a < \u{1b}b", "--width", "800", "--out", "o"];
+    assert_eq!(plot(folder.path(), &args).status.code(), Some(0));
+    let svg = std::fs::read_to_string(folder.path().join("o/sweep.svg")).unwrap();
+    is_xml(&svg);
+    for part in [
+        "<svg width=\"400\"",
+        "<title>a &lt; \\u{1b}b</title>",
+        "<desc>12 trials; ",
+        ">a &lt; \\u{1b}b</text>",
+    ] {
+        assert!(svg.contains(part), "{part} is not in {svg}");
+    }
+    let pdf = std::fs::read(folder.path().join("o/sweep.pdf")).unwrap();
+    assert!(pdf.starts_with(b"%PDF-1.") && pdf.trim_ascii_end().ends_with(b"%%EOF"));
+    assert!(!folder.path().join("o/sweep.png").exists());
+    assert_eq!(plot(folder.path(), &[".", "--format", "gif"]).status.code(), Some(2));
+    assert_eq!(plot(folder.path(), &[".", "--width", "1"]).status.code(), Some(2));
+}
+
+#[test]
+fn several_sweeps_are_told_that_overlays_take_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a b", "c"] {
+        sweep(&folder.path().join(name), &TWO);
+    }
+    run(&folder.path().join("a b/t0003"), "t0003", &["a", "b"]);
+    let output = plot(folder.path(), &["a b", "c"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("each is a run's, such as a b/t0003; `chainrule plot 'a b'` draws the sweep"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn one_setting_has_neither_a_winner_nor_a_best() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(folder.path(), &[("8", "1e-5", 0.5)]);
+    redraw(folder.path()).unwrap();
+    let all =
+        ["report.md", "sweep.svg"].map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap());
+    for word in ["best", "picked", "Winner", "winner", "0.00001"] {
+        assert!(all.iter().all(|text| !text.contains(word)), "{word} is in {all:?}");
+    }
+}
+
+#[test]
+fn more_than_three_varied_settings_are_a_table_and_each_sweep_of_a_file_has_its_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut runs =
+        "run_id,status,hidden_dims,learning_rate,momentum,batch_size,threads,seed,test_accuracy,sweep_id\n"
+            .to_owned();
+    for i in 0..16 {
+        let [a, b, c, d] = [i & 1, i >> 1 & 1, i >> 2 & 1, i >> 3];
+        writeln!(runs, "r{i},ok,{},0.{},0.{c},{},{},1,0.8{i:02},s{d}", 8 + a, 1 + b, 16 << d, 1 + i).unwrap();
+    }
+    std::fs::write(folder.path().join("runs.csv"), runs).unwrap();
+    let written = redraw(folder.path()).unwrap();
+    assert_eq!(names(&written)[2..6], ["sweep-s0.svg", "sweep-s0.png", "sweep-s1.svg", "sweep-s1.png"]);
+    let axes = |name: &str| {
+        let svg = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(!svg.contains("threads"), "{svg}");
+        svg.matches(">Test accuracy (%)</text>").count()
+    };
+    assert_eq!((axes("sweep.svg"), axes("sweep-s0.svg")), (0, 3));
 }

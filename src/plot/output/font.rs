@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::error::printable;
 use skrifa::instance::{LocationRef, Size};
-use crate::plot::output::scene::visible;
 use skrifa::{FontRef, GlyphId, MetadataProvider};
 
 /// The font file; assets/fonts/README.md lists its characters
@@ -46,7 +46,7 @@ pub fn glyphs() -> Vec<(char, u16, f64)> {
 /// `text` if it is at most `limit` units wide, otherwise its head and tail with `…` between them
 pub fn fit(text: &str, em: f64, limit: f64) -> String {
     const LONGEST: usize = 200; // characters that are tried
-    let text = &*visible(text);
+    let text = &*printable(text);
     let chars: Vec<char> = text.chars().collect();
     if chars.len() <= LONGEST && width(text, em) <= limit {
         return text.to_owned();

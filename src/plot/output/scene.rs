@@ -1,7 +1,8 @@
 //! A picture before it is written: lines, shapes and texts, in units
 
-use std::borrow::Cow;
 use std::fmt::{Display, Formatter};
+
+use crate::error::printable;
 
 /// Width of every picture in units; printed 16 cm wide, a unit is 0.57 pt and text of 12 units is 7 pt
 pub const WIDTH: f64 = 800.0;
@@ -28,18 +29,6 @@ pub enum Align {
     Start,
     Middle,
     End,
-}
-
-/// `text` with control characters escaped, as `\\n` or `\\u{1b}`
-pub fn visible(text: &str) -> Cow<'_, str> {
-    match text.contains(char::is_control) {
-        false => Cow::Borrowed(text),
-        true => Cow::Owned(
-            text.chars()
-                .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-                .collect(),
-        ),
-    }
 }
 
 /// A rectangle in units
@@ -170,7 +159,7 @@ impl Scene {
 
     fn push_text(&mut self, mut text: Text) {
         if !text.text.is_empty() {
-            text.text = visible(&text.text).into_owned();
+            text.text = printable(&text.text).into_owned();
             self.items.push(Item::Text(text));
         }
     }

@@ -1,14 +1,15 @@
 //! A scene as SVG; text stays text
 
+use crate::error::printable;
 use crate::plot::output::font::FAMILIES;
-use crate::plot::output::scene::{Align, Area, BAND_OPACITY, Item, Point, Scene, Text, WIDTH, visible};
+use crate::plot::output::scene::{Align, Area, BAND_OPACITY, Item, Point, Scene, Text, WIDTH};
 
 /// The scene as an SVG file, `height` units high
 ///
 /// * `scale`: pixels per unit; the file's coordinates stay units
 pub fn svg(scene: &Scene, height: u32, scale: f64) -> String {
     let [wide, high] = [WIDTH, f64::from(height)].map(|units| rounded(units * scale));
-    let text = |text: &str| visible(text).chars().map(escaped).collect::<String>();
+    let text = |text: &str| printable(text).chars().map(escaped).collect::<String>();
     let (title, description) = (text(&scene.title), text(&scene.description));
     let mut svg = format!(
         "<svg width=\"{wide}\" height=\"{high}\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\" \

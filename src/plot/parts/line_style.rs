@@ -75,7 +75,11 @@ impl Look {
     pub fn pale(self) -> Self {
         let channels = self.stroke.color.0.to_be_bytes().map(|channel| (u16::from(channel) + 2 * 255) / 3);
         let color = channels.into_iter().fold(0, |rgb, channel| rgb << 8 | u32::from(channel)) & 0xFF_FFFF;
-        Self { stroke: Stroke { width: 0.75, color: Rgb(color), dash: SOLID }, shape: Shape::Dot, open: false }
+        Self {
+            stroke: Stroke { width: 0.75, color: Rgb(color), dash: SOLID },
+            shape: Shape::Dot,
+            open: false,
+        }
     }
 
     /// The same look with the dashes of number `i`

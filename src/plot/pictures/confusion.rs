@@ -90,7 +90,8 @@ pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix, run: &str) -> f64 {
     let total: u64 = (0..classes).map(|class| matrix.support(class)).sum();
     let hits: u64 = (0..classes).map(|class| matrix.counts[class][class]).sum();
     let right = 100.0 * hits as f64 / total.max(1) as f64;
-    let note = "colors follow the square root of the share, so that rare errors are seen; empty cells count 0";
+    let note =
+        "colors follow the square root of the share, so that rare errors are seen; empty cells count 0";
     let of = if run.is_empty() { String::new() } else { format!("{run}: ") };
     let title = format!("{of}confusion matrix of {total} test images, accuracy {right:.2} %");
     titles(scene, &title, note);
@@ -137,7 +138,7 @@ pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix, run: &str) -> f64 {
     let bottom = grid.area.bottom.max(TOP + 180.0);
     let area = Area { left, right: left + 14.0, top: TOP, bottom };
     bar(scene, area, &BLUES, &shares, "Share of the true class (%, square-root scale)", false);
-    grid.outer.bottom.max(bottom + 10.0) + 8.0
+    grid.outer.bottom.max(bottom + 16.0) + 8.0
 }
 
 /// The square root of `share`: most errors are a few percent, which would look white on a linear scale

@@ -29,7 +29,8 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis) -> f64 {
         0 | 1 => String::new(),
         _ => format!("mean ± standard deviation of up to {seeds} seeds; "),
     };
-    let framed = if analysis.winner().is_some() { "the best in a frame" } else { "no trial ended with metrics" };
+    let framed =
+        if analysis.winner().is_some() { "the best in a frame" } else { "no trial ended with metrics" };
     titles(scene, &title, &format!("{spread}{framed}"));
     let rows: Vec<_> = axes[y].values.iter().rev().cloned().collect(); // from bottom to top
     let columns = &axes[x].values;
@@ -48,7 +49,8 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis) -> f64 {
     let fitting = |digits: usize| Some((digits, grid.em(&format!("{sign}{:.digits$}", 10.0), lines)?));
     let numbers = fitting(2).or_else(|| fitting(1));
     let words = grid.em("diverged", 1).map(|em| em.min(numbers.map_or(em, |(_, em)| em)));
-    let at: HashMap<_, _> = analysis.groups.iter().map(|group| ((group.place[x], group.place[y]), group)).collect();
+    let at: HashMap<_, _> =
+        analysis.groups.iter().map(|group| ((group.place[x], group.place[y]), group)).collect();
     for row in 0..rows.len() {
         for column in 0..columns.len() {
             let area = grid.cell(row, column);

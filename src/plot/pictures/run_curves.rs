@@ -29,7 +29,10 @@ pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str) -> f64 {
     if let Some((split, epoch, share)) = best(curves) {
         entries.push((Look::BEST, format!("best epoch: {epoch} ({:.2} %)", 100.0 * share)));
         for lines in [&mut loss, &mut accuracy] {
-            lines.iter_mut().filter(|line| line.look == look_of(split)).for_each(|line| line.ringed = Some(epoch));
+            lines
+                .iter_mut()
+                .filter(|line| line.look == look_of(split))
+                .for_each(|line| line.ringed = Some(epoch));
         }
     }
     let top = if subtitle.is_empty() { 25.5 } else { 43.0 };
@@ -42,7 +45,9 @@ pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str) -> f64 {
 
 /// The first epoch with the best accuracy, of validation data if there are any, else of test data; `None` for a single epoch
 fn best(curves: &Curves) -> Option<(Split, u32, f64)> {
-    let split = [Split::Validation, Split::Test].into_iter().find(|split| !curves.accuracy[*split as usize].is_empty())?;
+    let split = [Split::Validation, Split::Test]
+        .into_iter()
+        .find(|split| !curves.accuracy[*split as usize].is_empty())?;
     let points = &curves.accuracy[split as usize];
     let best = points.iter().copied().reduce(|best, point| if point.1 > best.1 { point } else { best })?;
     (points.len() > 1).then_some((split, best.0, best.1))
@@ -150,7 +155,8 @@ fn panel(scene: &mut Scene, frame: &Frame, label: &str, lines: &[Line], unit: f6
     let place = |&(epoch, metric): &(u32, f64)| (frame.at_x(f64::from(epoch)), frame.at_y(metric * unit));
     let placed = |line: &Line| coarsen(&line.points.iter().map(place).collect::<Vec<_>>());
     for line in lines.iter().filter(|line| !line.band.is_empty()) {
-        let ends = |sign: f64| line.points.iter().zip(&line.band).map(move |(&(e, x), sd)| (e, x + sign * sd));
+        let ends =
+            |sign: f64| line.points.iter().zip(&line.band).map(move |(&(e, x), sd)| (e, x + sign * sd));
         let upper = ends(1.0).map(|point| place(&point));
         let lower = ends(-1.0).map(|point| place(&point));
         let corners = coarsen(&upper.collect::<Vec<_>>()).into_iter();

@@ -53,7 +53,8 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis, curves: &[Curves]) -> f64 {
                 if row.len() == 1 {
                     let means: Vec<_> = analysis.groups.iter().map(|group| mean(analysis, group)).collect();
                     let shown = best(&means, SHOWN);
-                    bottom = ranked(scene, analysis, &looks.groups, &shown, cell(WIDTH / 2.0, WIDTH, y)).max(bottom);
+                    bottom = ranked(scene, analysis, &looks.groups, &shown, cell(WIDTH / 2.0, WIDTH, y))
+                        .max(bottom);
                 }
                 y = bottom + GAP;
             }
@@ -133,7 +134,13 @@ impl Looks {
 /// Draws the curves of all trials below `top`, and returns the lower end
 ///
 /// A setting with several seeds is drawn as the mean with a band of one standard deviation, and its seeds as thin pale lines.
-fn draw_curves(scene: &mut Scene, analysis: &Analysis, looks: &Looks, curves: &[Curves], mut top: f64) -> f64 {
+fn draw_curves(
+    scene: &mut Scene,
+    analysis: &Analysis,
+    looks: &Looks,
+    curves: &[Curves],
+    mut top: f64,
+) -> f64 {
     const MOST: usize = 400; // grey curves: more of them would be a grey area, and slow to draw
     let repeats: HashSet<&str> = analysis.repeats.iter().map(|run| run.id.as_str()).collect();
     let is_shown = |run: &&Curves| !run.is_empty() && !repeats.contains(run.run_id.as_str());
@@ -162,7 +169,8 @@ fn draw_curves(scene: &mut Scene, analysis: &Analysis, looks: &Looks, curves: &[
     others.extend(shown.iter().filter(|run| !known.contains(run.run_id.as_str())).copied());
     let every = others.len().div_ceil(MOST).max(1);
     let grey: Vec<_> = others.iter().step_by(every).copied().collect();
-    let faint = |points: &Points, run: &Curves| Line::new(Look::FAINT, points.clone(), run.diverged.is_none());
+    let faint =
+        |points: &Points, run: &Curves| Line::new(Look::FAINT, points.clone(), run.diverged.is_none());
     loss.extend(grey.iter().map(|run| faint(&run.loss[split as usize], run)));
     accuracy.extend(grey.iter().map(|run| faint(&run.accuracy[split as usize], run)));
 
@@ -171,10 +179,14 @@ fn draw_curves(scene: &mut Scene, analysis: &Analysis, looks: &Looks, curves: &[
         notes.push(format!("the best setting of each {}", analysis.axes[color].name));
     }
     if has_bands {
-        notes.push("mean with a band of ± one standard deviation, thin lines are single seeds".to_owned());
+        notes.push("bands are ± one standard deviation, thin lines single seeds".to_owned());
     }
     if !grey.is_empty() {
-        let count = if every > 1 { format!("{} of the {}", grey.len(), others.len()) } else { others.len().to_string() };
+        let count = if every > 1 {
+            format!("{} of the {}", grey.len(), others.len())
+        } else {
+            others.len().to_string()
+        };
         notes.push(format!("grey: {count} other trials"));
     }
     if !notes.is_empty() {
@@ -205,7 +217,8 @@ fn with_mean(runs: &[&Curves], look: Look, points_of: impl Fn(&Curves) -> &Point
     metrics.retain(|_, of_epoch| of_epoch.len() == whole.len());
     let spreads = metrics.iter().filter_map(|(epoch, of_epoch)| Some((*epoch, Spread::of(of_epoch)?)));
     let spreads: Vec<_> = spreads.collect();
-    let mut mean = Line::new(look, spreads.iter().map(|(epoch, spread)| (*epoch, spread.mean)).collect(), true);
+    let mut mean =
+        Line::new(look, spreads.iter().map(|(epoch, spread)| (*epoch, spread.mean)).collect(), true);
     mean.band = spreads.iter().filter_map(|(_, spread)| spread.sd).collect();
     lines.push(mean);
     lines
