@@ -6,14 +6,17 @@ Started by scripts/compare.sh, which installs and builds what it runs. Needs not
 import argparse
 import csv
 import json
+import math
 import os
 import pathlib
+import platform
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from xml.sax.saxutils import escape
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
@@ -36,7 +39,7 @@ ACCURACY_SPREAD = 0.03
 COLUMNS = [
     *("program", "version", "net", "layers", "batch_size", "threads", "epochs", "epoch_median_s", "epoch_min_s"),
     *("test_accuracy", "predict_images_per_s", "predict_one_us", "process_s", "process_peak_mib"),
-    *("gflop_per_s", "fraction_of_peak", "times_chainrule"),
+    *("gflop_per_s", "fraction_of_peak", "times_chainrule", "cpu", "cores"),
 ]
 
 
@@ -52,6 +55,7 @@ def arguments():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "results")
     parser.add_argument("--keep", action="store_true", help="keep the rows of compare.csv whose nets and threads are not run now")
     parser.add_argument("--readme", action="store_true", help="write table and chart into README.md and docs/")
+    parser.add_argument("--redraw", action="store_true", help="run nothing: make table and chart from the compare.csv that is there")
     parser.add_argument("--list-peers", action="store_true", help="only print the chosen peers, one per line")
     return parser.parse_args()
 
@@ -181,6 +185,16 @@ def measure(args):
 # --- results -----------------------------------------------------------------------------------
 
 
+def cpu_name():
+    """The name of the CPU as Linux tells it."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
 def gflop_an_epoch(dims):
     dims = [int(d) for d in dims.split("-")]
     weights = [a * b for a, b in zip(dims, dims[1:])]
@@ -190,6 +204,7 @@ def gflop_an_epoch(dims):
 def rows_of(results):
     """The lines of compare.csv."""
     rows, peaks = [], {}
+    machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0))}
     for (program, _, threads), turns in results.items():
         if program == "chainrule":
             peaks.setdefault(threads, []).extend(turn["peak_gflop_per_s"] for turn in turns)
@@ -216,6 +231,7 @@ def rows_of(results):
             "process_peak_mib": round(max(mib for _, mib in process)) if process else "",
             "gflop_per_s": round(rate, 1),
             "fraction_of_peak": round(rate / statistics.median(peaks[threads]), 3) if threads in peaks else "",
+            **machine,
         })
     own = {(r["net"], r["threads"]): r["epoch_median_s"] for r in rows if r["program"] == "chainrule"}
     for row in rows:
@@ -231,10 +247,10 @@ def kept(path, rows):
         return []
     with path.open(newline="") as file:
         earlier = list(csv.DictReader(file))
-    texts = {"program", "version", "net", "layers"}
+    texts, counts = {"program", "version", "net", "layers", "cpu"}, {"batch_size", "threads", "epochs", "cores"}
     for row in earlier:
         for key in set(row) - texts:
-            row[key] = "" if row[key] == "" else int(row[key]) if key == "threads" else float(row[key])
+            row[key] = "" if row[key] == "" else int(float(row[key])) if key in counts else float(row[key])
     return [row for row in earlier if (row["net"], row["threads"]) not in now]
 
 
@@ -276,41 +292,70 @@ def table(rows):
     return "\n".join(lines) + "\n"
 
 
+def ticks(low, high):
+    """1, 2 and 5 times powers of ten from `low` to `high`."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    marks = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
+    return [mark for mark in marks if low <= mark <= high]
+
+
 def chart(rows):
-    """SVG: time of each program divided by chainrule's, for each net, each program at its best number of threads."""
-    nets = [net for net in NETS if any(r["net"] == net for r in rows)]
-    programs = [p for p in ["chainrule", *PEERS] if any(r["program"] == p for r in rows)]
-    best = {}
-    for row in rows:
-        key = (row["program"], row["net"])
-        best[key] = min(best.get(key, row["epoch_median_s"]), row["epoch_median_s"])
-    bar, left, wide = 18, 150, 420
-    height = 60 + len(best) * bar + len(nets) * 34
-    ratios = [best[p, n] / best["chainrule", n] for p, n in best if ("chainrule", n) in best]
-    longest = max([1.0, *ratios])
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + wide + 90}" height="{height}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{left + wide + 90}" height="{height}" fill="white"/>',
-        '<text x="12" y="24" font-size="15" font-weight="bold">Time of an epoch, chainrule = 1, shorter is better</text>',
-    ]
-    y = 44
+    """SVG: epoch time of each program divided by chainrule's on a log axis, for each net the fastest program first.
+
+    Each program has the number of threads with which it was fastest, given at its name.
+    """
+    nets = [net for net in NETS if any(r["net"] == net and r["program"] == "chainrule" for r in rows)]
+    ratios = {}
+    for net in nets:
+        best = {}
+        for row in sorted((r for r in rows if r["net"] == net), key=lambda r: r["epoch_median_s"]):
+            best.setdefault(row["program"], row)
+        own = best["chainrule"]["epoch_median_s"]
+        ratios[net] = [(row["program"], row["threads"], row["epoch_median_s"] / own) for row in best.values()]
+    every = [ratio for group in ratios.values() for _, _, ratio in group]
+    marks = ticks(0.5, 2 * max([1.0, *every]))
+    low, high = min([0.9, *every]) / 1.1, max([2.0, *every]) * 1.1
+    bar, left, wide = 18, 250, 420
+    width = left + wide + 60
+    place = lambda ratio: left + wide * math.log(ratio / low) / math.log(high / low)
+    out, y = [], 50
     for net in nets:
         dims, batch_size = NETS[net]
+        out.append(f'<text x="12" y="{y + 12}" font-weight="bold">{net}: {dims}, batch {batch_size}</text>')
+        y += 20
+        for program, threads, ratio in ratios[net]:
+            color = "#d1495b" if program == "chainrule" else "#8d99ae"
+            start, end = sorted([place(1), place(ratio)])
+            name = f'{program} <tspan font-size="10" fill="#555">{threads} thread{"s" * (threads > 1)}</tspan>'
+            out.append(f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{name}</text>')
+            if program == "chainrule":
+                out.append(f'<circle cx="{start:.1f}" cy="{y + 9}" r="5" fill="{color}"/>')
+            else:
+                out.append(f'<rect x="{start:.1f}" y="{y + 2}" width="{max(1, end - start):.1f}" height="{bar - 4}" fill="{color}"/>')
+            out.append(f'<text x="{max(end, place(1)) + 8:.1f}" y="{y + 13}">{ratio:.2f}</text>')
+            y += bar
         y += 12
-        out.append(f'<text x="12" y="{y}" font-weight="bold">{net}: {dims}, batch {batch_size}</text>')
-        y += 8
-        for program in programs:
-            ratio = best.get((program, net), float("nan")) / best.get(("chainrule", net), float("nan"))
-            if ratio == ratio:
-                color = "#d1495b" if program == "chainrule" else "#8d99ae"
-                length = max(1, wide * ratio / longest)
-                out.append(f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{program}</text>')
-                out.append(f'<rect x="{left}" y="{y + 2}" width="{length:.1f}" height="{bar - 4}" fill="{color}"/>')
-                out.append(f'<text x="{left + length + 6:.1f}" y="{y + 13}">{ratio:.2f}</text>')
-                y += bar
-        y += 14
-    return "\n".join([*out, "</svg>"]) + "\n"
+    axis = []
+    for mark in (mark for mark in marks if low <= mark <= high):
+        x, strong = place(mark), mark == 1
+        axis.append(f'<line x1="{x:.1f}" y1="44" x2="{x:.1f}" y2="{y}" stroke="{"#333" if strong else "#ddd"}"/>')
+        axis.append(f'<text x="{x:.1f}" y="{y + 14}" text-anchor="middle">{mark:g}</text>')
+    machines = sorted({f"{r['cpu']}, {r['cores']} cores" for r in rows if r.get("cpu")})
+    notes = [
+        "Median time of an epoch divided by chainrule's, log scale. Each program with the number of threads that made it fastest,",
+        f"of {' and '.join(str(n) for n in sorted({r['threads'] for r in rows}))}."
+        + (f" Machine: {'; '.join(machines)}." if machines else ""),
+    ]
+    notes = [f'<text x="12" y="{y + 36 + 14 * i}" font-size="10" fill="#555">{escape(text)}</text>' for i, text in enumerate(notes)]
+    height = y + 66
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="12">',
+        "<title>Time of an epoch by program, chainrule = 1</title>",
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        '<text x="12" y="24" font-size="15" font-weight="bold">Time of an epoch, chainrule = 1, shorter is better</text>',
+    ]
+    return "\n".join([*head, *axis, *out, *notes, "</svg>"]) + "\n"
 
 
 def write(args, rows):
@@ -334,6 +379,13 @@ def main():
     args = arguments()
     if args.list_peers:
         print("\n".join(args.peers))
+        return 0
+    if args.redraw:
+        rows = kept(args.out / "compare.csv", [])
+        if not rows:
+            say(f"error: no rows in {args.out}/compare.csv")
+            return 1
+        write(args, rows)
         return 0
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     results, problems = measure(args)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chainrule::config::expand_home;
 use clap::builder::{PathBufValueParser, StringValueParser, TypedValueParser, ValueParser};
-use clap::{Arg, CommandFactory};
+use clap::{Arg, CommandFactory, ValueHint};
 
 use super::Cli;
 
@@ -105,11 +105,17 @@ fn with_path(arg: Arg) -> Arg {
     let is_data =
         ["data", "what"].contains(&arg.get_id().as_str()) && parser == ValueParser::string().type_id();
     match (is_path, is_data) {
-        (true, _) => arg.value_parser(PathBufValueParser::new().try_map(|path| match path.to_str() {
-            Some(text) => expand_home(text).map(PathBuf::from),
-            None => Ok(path),
-        })),
-        (_, true) => arg.value_parser(StringValueParser::new().try_map(|text| expand_home(&text))),
+        (true, _) => {
+            arg.value_hint(ValueHint::AnyPath).value_parser(PathBufValueParser::new().try_map(|path| {
+                match path.to_str() {
+                    Some(text) => expand_home(text).map(PathBuf::from),
+                    None => Ok(path),
+                }
+            }))
+        }
+        (_, true) => arg
+            .value_hint(ValueHint::AnyPath)
+            .value_parser(StringValueParser::new().try_map(|text| expand_home(&text))),
         _ => arg,
     }
 }

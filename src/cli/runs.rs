@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use chainrule::Error;
 use chainrule::config::SETTINGS;
-use chainrule::error::{printable, shell_quoted, shown};
+use chainrule::error::{first_ten, printable, shell_quoted, shown};
 use chainrule::tables::reader::{Table, TableRow};
 use chainrule::train::run_table::rebuild_runs;
 
@@ -108,8 +108,16 @@ fn find(table: &Table, name: &str) -> Result<usize> {
     let name = name.trim();
     let found = table.column(name).or_else(|| table.column(&name.replace('-', "_")));
     found.ok_or_else(|| {
-        let names: Vec<&str> = table.names().filter(|name| !name.is_empty()).collect();
-        let expected = format!("a column of {}: {}", shown(table.path()), names.join(", "));
+        let mut names: Vec<String> =
+            table.names().filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        // Similar names first.
+        names.sort_by_key(|column| !(column.contains(name) || name.contains(column.as_str())));
+        let expected = format!(
+            "a column of {}, such as {}; to see them all, type: chainrule runs {} --columns all",
+            shown(table.path()),
+            first_ten(names.into_iter(), ", "),
+            table.path().parent().map_or_else(String::new, shell_quoted)
+        );
         Error::Setting { name: "column", expected, found: name.to_owned() }.into()
     })
 }

@@ -89,17 +89,7 @@ fn sentence(error: &clap::Error, args: &[String]) -> Option<String> {
         _ => None,
     };
     let sub = args.iter().skip(1).find(|arg| known.contains(arg)).map(String::as_str);
-    let standard: Vec<String> =
-        args.iter().map(|arg| arg.replace('-', "_")).filter(|arg| STANDARD.contains(&arg.as_str())).collect();
     match (error.kind(), sub) {
-        (ErrorKind::ArgumentConflict | ErrorKind::UnknownArgument, Some("sweep")) if standard.len() > 1 => {
-            let axes: Vec<String> = standard.iter().map(|name| format!("--grid {name}={}", values(name))).collect();
-            Some(format!(
-                "a standard sweep varies one setting, and this names {}; for their cross product, type: chainrule sweep {}",
-                standard.join(" and "),
-                axes.join(" ")
-            ))
-        }
         (ErrorKind::UnknownArgument, sub) => {
             let found = context(ContextKind::InvalidArg)?;
             match found.strip_prefix("--") {
@@ -144,13 +134,7 @@ fn unknown_flag(flag: &str, sub: Option<&str>, args: &[String]) -> Option<String
         return Some(format!(
             "`{sub}` has no flag --sweep: sweeps are a command of their own. Type: chainrule sweep {what}, or for values of \
              your own: chainrule sweep --grid {what}={}",
-            if what == "learning_rate" {
-                "0.01,0.1"
-            } else if what == "num_layers" {
-                "1,2"
-            } else {
-                "32,64"
-            }
+            values(what)
         ));
     }
     if let Some((_, sentence)) = ELSEWHERE.iter().find(|(names, _)| names.contains(&flag)) {

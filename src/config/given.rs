@@ -6,7 +6,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use toml::map::Entry;
 use toml::{Table, Value};
 
@@ -167,7 +167,7 @@ fn arg(setting: &'static Setting) -> Arg {
             arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_parser(parse)
         }
         Kind::Integer | Kind::Number => arg.allow_negative_numbers(true).value_parser(parse),
-        Kind::Word => arg.value_parser(ValueParser::new(parse)),
+        Kind::Word => arg.value_hint(ValueHint::DirPath).value_parser(ValueParser::new(parse)),
     }
 }
 
@@ -225,9 +225,10 @@ impl clap::FromArgMatches for Settings {
             // Only the list of widths has more than one value, of which each is valid by itself.
             let given: Vec<String> = values.map(text).collect();
             let value = setting.value(&given.join("x")).map_err(|_| {
-                let layers = given.iter().filter(|width| *width != "none").cloned().collect::<Vec<_>>().join(" ");
+                let layers =
+                    given.iter().filter(|width| *width != "none").cloned().collect::<Vec<_>>().join(" ");
                 let message = format!(
-                    "--hidden-dims is `{}`, which is both no hidden layer and some: type --hidden-dims none, or \
+                    "--hidden-dims is `{}`, expected widths or `none`, not both: type --hidden-dims none, or \
                      --hidden-dims {layers}\n",
                     given.join(" ")
                 );
@@ -250,15 +251,19 @@ mod tests {
 
     #[test]
     fn a_written_config_reads_back_to_the_same() {
-        for dims in ["none", "7", "128x64"] {
+        for (dims, data) in
+            [("none", "some \"where\""), ("7", "a\n[b]\n\u{1b}\u{7f}\"'\\c\t"), ("128x64", "'ü'")]
+        {
             let config = TrainConfig {
-                data: Some("some \"where\"".to_owned()),
+                data: Some(data.to_owned()),
                 hidden_dims: dims.parse().unwrap(),
                 learning_rate: 0.1 + 0.2,
                 dtype: Dtype::F64,
                 csv_dialect: CsvDialect::ExcelEu,
                 ..TrainConfig::default()
             };
+            let settings = config.to_values().unwrap().len();
+            assert_eq!(config.to_toml().unwrap().lines().count(), settings, "one line a setting");
             let again = parse(&config.to_toml().unwrap()).unwrap().resolve().unwrap();
             assert_eq!(again, config);
         }

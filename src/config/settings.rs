@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use serde::{Deserialize, Serialize};
-use toml::Table;
+use toml::{Table, Value};
 
 use super::setting::{Kind, Setting, text};
 use super::{CsvDialect, Dtype, EngineChoice, HiddenDims};
@@ -251,13 +251,29 @@ impl TrainConfig {
     /// # Errors
     /// If a path is not UTF-8.
     pub fn to_toml(&self) -> Result<String> {
-        Ok(self.to_values()?.to_string())
+        // A line break in a path stays an escape: each line of the file is one setting.
+        let line = |(key, value): (String, Value)| match &value {
+            Value::String(text) if text.contains(char::is_control) => format!("{key} = {}\n", one_line(text)),
+            _ => Table::from_iter([(key, value)]).to_string(),
+        };
+        Ok(self.to_values()?.into_iter().map(line).collect())
     }
 
     /// Widths from features to classes
     pub fn dims(&self, features: usize, classes: usize) -> Vec<usize> {
         [&[features], &self.hidden_dims.0[..], &[classes]].concat()
     }
+}
+
+/// The text as a TOML string in one line
+fn one_line(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        '\n' => "\\n".to_owned(),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
 }
 
 #[cfg(test)]

@@ -42,20 +42,25 @@ impl Draft {
     /// # Errors
     /// If a value is outside its range, a setting is varied twice, two trials are equal, there are too many trials, or
     /// no data set is named and the default folders hold none.
-    pub fn resolve(mut self) -> Result<Plan> {
+    pub fn resolve(self) -> Result<Plan> {
         let varied = self.varied()?;
-        let data_is_varied =
-            self.listed.is_empty() && self.grid.iter().any(|axis| axis.setting.name == "data");
-        if self.base.get("data").is_none() && !data_is_varied {
-            self.base = self.base.with("data", Dataset::find()?);
-        }
-        let base = self.base.clone().resolve()?;
+        let mut base = self.base.clone().resolve()?;
         let trial = |(number, values): (usize, Values)| {
             let config = apply(&values, &self.base).map_err(|error| self.placed(error))?;
             Ok(Trial { number, id: format!("t{number:04}"), values, config })
         };
         let combinations = self.combinations(base.seed)?;
-        let trials = combinations.into_iter().enumerate().map(trial).collect::<Result<Vec<_>>>()?;
+        let mut trials = combinations.into_iter().enumerate().map(trial).collect::<Result<Vec<_>>>()?;
+        // Data are looked for after the values are checked: a wrong value is told first.
+        let data_is_varied =
+            self.listed.is_empty() && self.grid.iter().any(|axis| axis.setting.name == "data");
+        if base.data.is_none() && !data_is_varied {
+            let found = Dataset::find()?;
+            for trial in &mut trials {
+                trial.config.data.get_or_insert_with(|| found.clone());
+            }
+            base.data = Some(found);
+        }
         all_differ(&trials, self.file.as_deref())?;
         let text = self.to_toml(&base)?;
         let hash = format!("{:016x}", fnv1a(text.as_bytes()));

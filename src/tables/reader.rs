@@ -16,6 +16,9 @@ use crate::error::{Error, Result, open_regular};
 /// The number of columns that an error lists by name
 const NAMED: usize = 10;
 
+/// The number of characters of a cell that an error shows
+const SHOWN: usize = 100;
+
 /// The columns that say what a row is about, and how a run ended, with what their cells hold; none may be empty
 const KEYS: [(&str, &str); 5] = [
     ("run_id", "a name"),
@@ -207,7 +210,7 @@ impl<'a> TableRow<'a> {
     /// It is read by the type of the setting: `TRUE`, as a spreadsheet writes it, is `true`, and `ReLU` is `relu`.
     ///
     /// # Errors
-    /// If the cell holds no value of the setting, or one outside its range.
+    /// If the cell holds no value of the setting's type, or a whole number outside its range.
     pub fn setting(&self, column: usize, setting: &Setting) -> Result<Option<Value>> {
         let text = self.text(column).trim();
         if text.is_empty() {
@@ -220,10 +223,13 @@ impl<'a> TableRow<'a> {
             Kind::Word => Some(text.into()),
             Kind::Dims | Kind::Choice(_) => setting.value(&text.to_ascii_lowercase()).ok(),
         };
-        let value = value.filter(|value| setting.out_of_range(value).is_none());
-        let expected =
-            || setting.range.as_ref().map_or_else(|| setting.expected(), |(_, words)| (*words).to_owned());
-        value.map(Some).ok_or_else(|| self.problem(column, &expected()))
+        // Counts out of range are damage. Numbers may be of a version or a program with other ranges, and can be drawn.
+        let fits = |value: &Value| !value.is_integer() || setting.out_of_range(value).is_none();
+        let expected = || match (setting.kind, &setting.range) {
+            (Kind::Integer, Some((_, words))) => format!("a whole number, {words}"),
+            _ => setting.expected(),
+        };
+        value.filter(fits).map(Some).ok_or_else(|| self.problem(column, &expected()))
     }
 
     /// The finite number in `column`; `None` if the cell is empty
@@ -290,7 +296,8 @@ impl<'a> TableRow<'a> {
     /// The error for a cell in `column` that is not as `expected`
     pub fn problem(&self, column: usize, expected: &str) -> Error {
         let line = self.line();
-        let (name, found) = (&self.table.header[column], &self.record[column]);
+        let (name, cell) = (&self.table.header[column], &self.record[column]);
+        let found: String = cell.chars().take(SHOWN).chain(cell.chars().nth(SHOWN).map(|_| '…')).collect();
         let problem = format!("line {line}, column {name}: expected {expected}, found `{found}`");
         Error::content(&self.table.path, problem)
     }
@@ -309,7 +316,7 @@ const SWITCHES: [[&str; 2]; 6] = [
 /// Reads true or false
 fn switch(text: &str) -> Option<bool> {
     let is = |word: &&str| word.eq_ignore_ascii_case(text);
-    SWITCHES.iter().find_map(|words| words.iter().position(|word| is(word))).map(|place| place == 0)
+    SWITCHES.iter().find_map(|words| words.iter().position(is)).map(|place| place == 0)
 }
 
 #[cfg(test)]

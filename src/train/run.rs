@@ -8,6 +8,7 @@ use chainrule_kernels::Scalar;
 
 use super::confusion::Confusion;
 use super::metrics::{EpochEnd, EpochMetrics, loss_and_accuracy};
+pub use super::run_files::Labels;
 use super::run_files::{RunFiles, blank_result, chain, make_folder, now, one_line, resolved};
 use super::trainer::Trainer;
 use crate::config::{Dtype, TrainConfig};
@@ -29,15 +30,6 @@ pub struct Request<'a> {
     pub run_id: Option<&'a str>,
     /// What the summary says about the run beside its settings and its result
     pub labels: Labels<'a>,
-}
-
-/// What a person or a sweep calls a run; results do not depend on it
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Labels<'a> {
-    /// Name of the sweep that the run belongs to
-    pub sweep_id: Option<&'a str>,
-    /// Names and texts of further columns of the summary
-    pub tags: &'a [(String, String)],
 }
 
 /// Receives the progress of a run

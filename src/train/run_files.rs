@@ -9,7 +9,6 @@ use chainrule_kernels::{Backend, Scalar};
 
 use super::confusion::Confusion;
 use super::machine;
-use super::run::Labels;
 use crate::config::{EngineChoice, TrainConfig};
 use crate::error::{Error, Result, shell_quoted, shown};
 use crate::nn::mlp::Mlp;
@@ -34,6 +33,15 @@ const CONFIG: &str = "config.toml";
 /// Names of the files that a run can leave behind, pictures aside; a run that diverged at once has no confusion.csv,
 /// classes.csv and class_means.csv
 pub const NAMES: [&str; 7] = [EPOCHS, SUMMARY, CONFUSION, CLASSES, CLASS_MEANS, MODEL, CONFIG];
+
+/// What a person or a sweep calls a run; results do not depend on it
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Labels<'a> {
+    /// Name of the sweep that the run belongs to
+    pub sweep_id: Option<&'a str>,
+    /// Names and texts of further columns of the summary
+    pub tags: &'a [(String, String)],
+}
 
 /// The files of a run in progress
 pub(super) struct RunFiles<'a> {

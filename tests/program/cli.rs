@@ -159,7 +159,11 @@ fn wrong_usage_missing_data_and_divergence_have_different_exit_codes() {
         (&["train", "--data", ".", "--momentum", "1"], 2, "momentum is 1"),
         (&["train", "--data", ".", "--batch-size", "0"], 2, "batch-size is 0"),
         (&["train", "--data", ".", "--hidden-dims", "0"], 2, "is no width"),
-        (&["train", "--data", ".", "--hidden-dims", "none", "5"], 2, "not both"),
+        (
+            &["train", "--data", ".", "--hidden-dims", "none", "5"],
+            2,
+            "type --hidden-dims none, or --hidden-dims 5",
+        ),
         (&["train", "--data", ".", "--run-id", "06e2"], 2, "starting with a letter"),
         (&["train", "--data", ".", "--run-id", "runs.csv"], 2, "a file beside the runs"),
         (&["train", "--data", ".", "--tag", "seed=1"], 2, "is a column of the program"),

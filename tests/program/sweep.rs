@@ -41,20 +41,22 @@ fn sweep(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
     (code, stderr)
 }
 
-/// The rows of a CSV file without the columns in [`TIMES`]
-fn timeless(path: &Path) -> Vec<Vec<String>> {
+/// The rows of a CSV file, header first
+fn rows(path: &Path) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     assert!(text.ends_with('\n'));
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let keep = |cells: &[&str]| -> Vec<String> {
-        assert_eq!(cells.len(), header.len(), "{cells:?}");
-        let kept = header.iter().zip(cells).filter(|(name, _)| !TIMES.contains(name));
-        kept.map(|(_, cell)| (*cell).to_owned()).collect()
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+/// The rows of a CSV file without the columns in [`TIMES`], header first
+fn timeless(path: &Path) -> Vec<Vec<String>> {
+    let rows = rows(path);
+    let keep = |row: &Vec<String>| {
+        let kept = rows[0].iter().zip(row).filter(|(name, _)| !TIMES.contains(&name.as_str()));
+        kept.map(|(_, cell)| cell.clone()).collect()
     };
-    std::iter::once(keep(&header))
-        .chain(lines.map(|line| keep(&line.split(',').collect::<Vec<_>>())))
-        .collect()
+    rows.iter().map(keep).collect()
 }
 
 /// The cells of a column
@@ -308,10 +310,9 @@ fn a_trial_that_diverges_or_fails_is_a_row_and_the_sweep_continues() {
     let runs = path.join("results/data/runs.csv");
     assert_eq!(column(&runs, "status"), ["ok", "failed"]);
     assert_eq!(column(&runs, "parameters")[1], "");
-    let text = std::fs::read_to_string(&runs).unwrap();
-    let cells: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
-    let train_s = cells[0].iter().position(|name| *name == "train_s").unwrap();
-    assert!(cells[2][train_s].is_empty() && !cells[1][train_s].is_empty(), "{text}");
+    let cells = rows(&runs);
+    let train_s = cells[0].iter().position(|name| name == "train_s").unwrap();
+    assert!(cells[2][train_s].is_empty() && !cells[1][train_s].is_empty(), "{cells:?}");
     assert_eq!(column(&runs, "data"), ["synthetic", "nowhere"]);
     let again = |more: &[&'static str]| chainrule(path, &args(&[&data[..], more].concat())).2;
     assert!(again(&["--resume"]).contains("2 trials, 2 of them ended before"));
@@ -477,7 +478,7 @@ fn a_validation_split_gives_every_row_its_columns() {
     let (code, stderr) = sweep(folder.path(), &["--grid", "val_split=0,0.1", "--sweep-id", "v"]);
     assert!(code == Some(0) && stderr.contains("validation accuracy"), "{stderr}");
     let epochs = folder.path().join("results/v/epochs.csv");
-    assert_eq!(column(&epochs, "val_split"), ["", "", "0.1", "0.1"]);
+    assert_eq!(column(&epochs, "val_split"), ["0", "0", "0.1", "0.1"]);
     let val = column(&epochs, "val_accuracy");
     assert!(val[0].is_empty() && !val[3].is_empty(), "{val:?}");
     assert_eq!(column(&folder.path().join("results/v/runs.csv"), "val_accuracy")[1], val[3]);

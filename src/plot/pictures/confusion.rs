@@ -34,6 +34,10 @@ pub struct ConfusionMatrix {
 /// When a column is missing, a count is not a whole number, a pair is missing or occurs twice, a class has no name, or there are more than 1000 classes.
 pub fn read(table: &Table) -> Result<ConfusionMatrix> {
     let [label, predicted, count] = [table.need("true")?, table.need("predicted")?, table.need("count")?];
+    if table.rows().len() == 0 {
+        let problem = "line 2: expected a row for each pair of classes, found none";
+        return Err(Error::content(table.path(), problem));
+    }
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut names = vec![];
     for name in
@@ -178,6 +182,7 @@ mod tests {
     #[test]
     fn errors_name_line_and_column() {
         let message = |csv: &str| matrix(csv).unwrap_err().to_string();
+        assert!(message("true,predicted,count\n").contains("line 2: expected a row for each pair"));
         assert!(message("true,count\n").contains("expected a column predicted"));
         assert!(
             message("true,predicted,count\na,a,-1\n")
