@@ -93,9 +93,11 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     if written.is_empty() {
         let dir = &args.dirs[0];
-        match ["runs.csv", "epochs.csv", "confusion.csv"].iter().any(|name| dir.join(name).is_file()) {
-            true => bail!("{}: nothing to draw: its CSV files have no metrics", shown(dir)),
-            false => bail!(
+        let files = ["runs.csv", "epochs.csv", "confusion.csv"].map(|name| dir.join(name));
+        let found: Vec<_> = files.iter().filter(|file| file.is_file()).map(shown).collect();
+        match &found[..] {
+            [_, ..] => bail!("{}: nothing to draw: no metrics in {}", shown(dir), found.join(", ")),
+            [] => bail!(
                 "{}: expected a run's folder (epochs.csv, confusion.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
                 shown(dir)
             ),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
-use crate::error::{Error, Result, open_regular};
+use crate::error::{Error, Result, open_regular, shown};
 use crate::nn::class_name;
 
 /// Names of Fashion-MNIST's classes, from the README of the data set
@@ -110,9 +110,8 @@ pub fn classes(train: (&Path, &[u8]), test: (&Path, &[u8]), named: Option<Vec<St
             let outside = match (names_given, is_listed) {
                 (_, true) => format!("the {count} classes, {}", some(&used)),
                 (Some(_), _) => {
-                    format!(
-                        "the classes 0 to {last}: classes.txt has {count} names, one for each label from 0"
-                    )
+                    let names = shown(path.with_file_name("classes.txt"));
+                    format!("the classes 0 to {last}: {names} has {count} names, one for each label from 0")
                 }
                 _ => format!(
                     "the classes 0 to {last}; if the label is right, write a classes.txt beside this file, \

@@ -41,6 +41,8 @@ pub struct Curves {
     pub accuracy: [Points; 3],
     /// The epoch in which training diverged
     pub diverged: Option<u32>,
+    /// Number of rows: epochs that ended or in which training diverged
+    pub epochs: u32,
 }
 
 impl Curves {
@@ -64,10 +66,11 @@ impl Curves {
 ///
 /// * Columns are found by name: run_id, epoch, train_loss, train_accuracy, test_loss and test_accuracy are needed; val_loss,
 ///   val_accuracy and status may be missing; others are ignored.
-/// * An empty cell is a point left out.
+/// * An empty cell is a point left out, in a row whose status is not `ok` or unknown.
 ///
 /// # Errors
-/// When a column is missing, a cell doesn't hold what its column says, an epoch is missing, or there is a second run.
+/// When a column is missing, a cell doesn't hold what its column says, an epoch is missing, a row that is `ok` lacks a metric of
+/// training or test data, or there is a second run.
 pub fn read_run(table: &Table) -> Result<Curves> {
     Ok(parse(table, "run_id", false)?.pop().unwrap_or_default())
 }
@@ -114,14 +117,19 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
         };
         known.insert(name, (place, e));
         let run = &mut runs[place];
+        run.epochs = e;
+        let status = status.map(|i| row.status(i)).transpose()?;
         for &(split, is_accuracy, column) in &columns {
             let (points, range, expected) = match is_accuracy {
                 false => (&mut run.loss, 0.0..=f64::MAX, "a loss, 0 or above"),
                 true => (&mut run.accuracy, 0.0..=1.0, "a share from 0 to 1"),
             };
-            points[split as usize].extend(row.within(column, range, expected)?.map(|metric| (e, metric)));
+            let metric = row.within(column, range, expected)?;
+            if metric.is_none() && status == Some(Status::Ok) && split != Split::Validation {
+                return Err(row.problem(column, expected));
+            }
+            points[split as usize].extend(metric.map(|metric| (e, metric)));
         }
-        let status = status.map(|i| row.status(i)).transpose()?;
         if run.diverged.is_none() && status == Some(Status::Diverged) {
             run.diverged = Some(e);
         }
@@ -150,7 +158,7 @@ mod tests {
 
     #[test]
     fn both_dialects_read_the_same() {
-        let rows = "\nr,1,0.1,0.5,0.75,0.625,0.5,1.5,40000.5,ok\nr,2,0.1,0.25,0.875,,,1.5,40000.5,ok\n";
+        let rows = "\nr,1,0.1,0.5,0.75,0.625,0.5,1.5,40000.5,ok\nr,2,0.1,0.25,0.875,,,1.5,40000.5,failed\n";
         let plain = read(&format!("{HEADER}{rows}")).unwrap();
         let european = format!("{HEADER}{rows}").replace(',', ";").replace('.', ",").replace('\n', "\r\n");
         assert_eq!(read(&format!("\u{feff}{european}")), Ok(plain.clone()));
@@ -169,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_diverged_epoch_has_no_points() {
-        let curves = read(&format!("{HEADER}\nr,1,1,0.5,0.5,,,1,1,ok\nr,2,1,,,,,1,1,diverged\n")).unwrap();
+        let curves = read(&format!("{HEADER}\nr,1,1,0.5,0.5,1,1,1,1,ok\nr,2,1,,,,,1,1,diverged\n")).unwrap();
         assert_eq!((curves.diverged, curves.loss[0].len(), curves.is_empty()), (Some(2), 1, false));
     }
 
@@ -185,6 +193,10 @@ mod tests {
         assert_eq!(
             row("r,2,1,abc,1,1,1,1,1,ok"),
             "line 3, column train_loss: expected a loss, 0 or above, found `abc`"
+        );
+        assert_eq!(
+            row("r,2,1,1,1,,1,1,1,ok"),
+            "line 3, column test_loss: expected a loss, 0 or above, found ``"
         );
         assert_eq!(
             row("r,2,1,1,1,NaN,1,1,1,ok"),

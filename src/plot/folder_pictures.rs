@@ -1,8 +1,9 @@
 //! Which pictures a folder gets, and its report, from the CSV files in the folder alone
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::plot::epochs_csv::{Curves, read_run, read_trials};
 use crate::plot::output::pdf::pdf;
 use crate::plot::output::png::png;
@@ -12,6 +13,7 @@ use crate::plot::pictures::{confusion, heatmap, overlay, run_curves, sweep};
 use crate::report::analysis::Analysis;
 use crate::report::markdown::report;
 use crate::report::run_report::{RunSummary, differences, run_report};
+use crate::tables::Status;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
 
@@ -71,6 +73,10 @@ pub fn redraw_into(dir: &Path, out: &Path, style: &PictureStyle) -> Result<Vec<P
         Some(runs) if runs.column("trial").is_some() || epochs.is_none() => {
             draw_sweep(dir, &runs, epochs, &mut written)?;
         }
+        // The table of a sweep's epochs has a column trial, and so has that of its runs.
+        Some(runs) if epochs.as_ref().is_some_and(|epochs| epochs.column("trial").is_some()) => {
+            runs.need("trial")?;
+        }
         _ => draw_run(dir, epochs, &mut written)?,
     }
     Ok(written.files)
@@ -129,8 +135,12 @@ fn summary(dir: &Path) -> Result<Option<RunSummary>> {
 }
 
 fn draw_run(dir: &Path, epochs: Option<Table>, written: &mut Written<'_>) -> Result<()> {
-    let curves = epochs.map(|table| read_run(&table)).transpose()?;
-    let summary = summary(dir)?;
+    let curves = epochs.as_ref().map(read_run).transpose()?;
+    let saved = table(dir.join("summary.csv"))?;
+    let summary = saved.as_ref().map(RunSummary::read).transpose()?.flatten();
+    if let (Some(table), Some(curves), Some(saved)) = (&epochs, &curves, &saved) {
+        check_epochs(table, std::slice::from_ref(curves), saved)?;
+    }
     let subtitle = summary.as_ref().map_or(String::new(), RunSummary::subtitle);
     let mut pictures = vec![];
     let named = curves.as_ref().map_or("", |curves| &curves.run_id).to_owned();
@@ -140,6 +150,9 @@ fn draw_run(dir: &Path, epochs: Option<Table>, written: &mut Written<'_>) -> Res
     }
     let confused = table(dir.join("confusion.csv"))?;
     let matrix = confused.as_ref().map(confusion::read).transpose()?;
+    if let (Some(confused), Some(matrix), Some(saved)) = (&confused, &matrix, &saved) {
+        check_classes(confused, matrix.names.len(), saved)?;
+    }
     if let Some(matrix) = matrix.filter(|matrix| !matrix.names.is_empty()) {
         let name = summary.as_ref().map_or(named, |summary| summary.run.id.clone());
         written.picture("confusion", |scene| confusion::draw(scene, &matrix, &name))?;
@@ -157,7 +170,11 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
     if analysis.trials.is_empty() {
         return Ok(());
     }
-    let curves = epochs.map_or_else(|| curves_of_runs(dir, &analysis), |table| read_trials(&table))?;
+    let curves = epochs.as_ref().map_or_else(|| curves_of_runs(dir, &analysis), read_trials)?;
+    if let Some(epochs) = &epochs {
+        check_trials(runs, &curves)?;
+        check_epochs(epochs, &curves, runs)?;
+    }
     let what = "Accuracy by varied setting, and the learning curves of all trials";
     written.picture("sweep", |scene| sweep::draw(scene, &analysis, &curves))?;
     let mut pictures = vec![("sweep".to_owned(), what.to_owned())];
@@ -166,7 +183,7 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
         pictures.push(("heatmap".to_owned(), "Accuracy by both settings".to_owned()));
     }
     for (id, analysis) in Analysis::sweeps(runs)? {
-        let known: std::collections::HashSet<_> =
+        let known: HashSet<_> =
             analysis.trials.iter().chain(&analysis.repeats).map(|run| run.id.as_str()).collect();
         let of_sweep = curves.iter().filter(|run| known.contains(run.run_id.as_str()));
         let of_sweep: Vec<_> = of_sweep.cloned().collect();
@@ -179,6 +196,61 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
     let pictures: Vec<_> = pictures.iter().map(|(name, what)| (name.as_str(), what.as_str())).collect();
     let text = report(&analysis, &written.links(&pictures));
     written.file("report.md", text.as_bytes())
+}
+
+/// Checks that each run has as many epochs as its summary says: one that is ok has all; of another, an older version does not
+/// say it
+fn check_epochs(epochs: &Table, curves: &[Curves], summaries: &Table) -> Result<()> {
+    let (all, done) = (summaries.column("epochs"), summaries.column("epochs_done"));
+    let status = summaries.column("status");
+    let id = summaries.column("trial").map_or_else(|| summaries.need("run_id"), Ok)?;
+    let found: HashMap<&str, u32> = curves.iter().map(|run| (run.run_id.as_str(), run.epochs)).collect();
+    for row in summaries.rows() {
+        let is_ok = status.map(|column| row.status(column)).transpose()? == Some(Status::Ok);
+        let column = if is_ok { all } else { done };
+        let Some(column) = column.filter(|&column| is_ok || !row.text(column).trim().is_empty()) else {
+            continue;
+        };
+        let (name, expected): (_, u32) = (row.text(id), row.whole(column)?);
+        let found = found.get(name).copied().unwrap_or(0);
+        if found < expected {
+            let says = shown(summaries.path());
+            let problem = format!("expected {expected} epochs of `{name}`, as {says} says, found {found}");
+            return Err(Error::content(epochs.path(), problem));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that each trial with epochs has a row in runs.csv
+fn check_trials(runs: &Table, curves: &[Curves]) -> Result<()> {
+    let id = runs.column("trial").map_or_else(|| runs.need("run_id"), Ok)?;
+    let known: HashSet<&str> = runs.rows().map(|row| row.text(id)).collect();
+    match curves.iter().find(|run| !known.contains(run.run_id.as_str())) {
+        None => Ok(()),
+        Some(missing) => {
+            let name = &missing.run_id;
+            let problem = format!(
+                "no row for `{name}`, which has epochs; `chainrule runs --rebuild` with its folder adds the row"
+            );
+            Err(Error::content(runs.path(), problem))
+        }
+    }
+}
+
+/// Checks that a confusion matrix has as many classes as the run's summary says
+fn check_classes(confused: &Table, found: usize, summary: &Table) -> Result<()> {
+    let (Some(column), Some(row)) = (summary.column("classes"), summary.rows().next()) else { return Ok(()) };
+    if row.text(column).trim().is_empty() {
+        return Ok(());
+    }
+    let expected: usize = row.whole(column)?;
+    if expected == found {
+        return Ok(());
+    }
+    let says = shown(summary.path());
+    let problem = format!("expected {expected} classes, as {says} says, found {found}");
+    Err(Error::content(confused.path(), problem))
 }
 
 /// Reads the curves from the folders of the runs; a run without a folder has none

@@ -41,6 +41,15 @@ impl MetricColumn {
     ];
 }
 
+/// Further columns of numbers, each with its largest value and its range in words
+const CHECKED: [(&str, f64, &str); 5] = [
+    ("best_accuracy", 1.0, "a share from 0 to 1"),
+    ("best_epoch", u32::MAX as f64, "an epoch, 1 or above"),
+    ("train_loss", f64::MAX, "a loss, 0 or above"),
+    ("samples_per_s", f64::MAX, "a rate, 0 or above"),
+    ("wall_s", f64::MAX, "a time, 0 or above"),
+];
+
 /// A setting that was varied, with its values: numbers ascend, other values are in the order of the file
 #[derive(Clone, Debug, PartialEq)]
 pub struct VariedSetting {
@@ -210,6 +219,14 @@ impl Analysis {
             for (metric, name, max, expected) in MetricColumn::ALL {
                 if let Some(column) = table.column(name) {
                     metrics[metric as usize] = row.within(column, 0.0..=max, expected)?;
+                    if metric == MetricColumn::Parameters && metrics[metric as usize].is_some() {
+                        row.whole::<u64>(column)?;
+                    }
+                }
+            }
+            for (name, max, expected) in CHECKED {
+                if let Some(column) = table.column(name) {
+                    row.within(column, 0.0..=max, expected)?;
                 }
             }
             let mut settings = vec![];

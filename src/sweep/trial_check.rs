@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::plan::Trial;
-use crate::config::{EngineChoice, SETTINGS, Setting, text};
+use crate::config::{EngineChoice, SETTINGS, Setting, find, text};
 use crate::error::{Error, Result, first_ten};
 use crate::tables::reader::{Table, TableRow};
 use crate::tables::{EpochRow, Row, Status, SummaryRow};
@@ -59,6 +59,9 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<Status
     if !contradictions.is_empty() {
         return wrong(summary, row.line(), first_ten(contradictions.into_iter(), ", "));
     }
+    if let (Some(column), Some(setting)) = (summary.column("threads"), find("threads")) {
+        row.setting(column, setting)?;
+    }
     let is_ok = status == Status::Ok;
     check_numbers(&number_columns(summary)?, row, is_ok)?;
     let columns = number_columns(epochs)?;
@@ -99,15 +102,14 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
         setting.name == "data" || (setting.name == "engine" && trial.config.engine == EngineChoice::Auto)
     };
     for setting in SETTINGS.iter().filter(|setting| setting.affects_results && setting.sweepable) {
-        let Some(planned) = values.get(setting.name).filter(|_| !is_open(setting)).map(text) else {
-            continue;
-        };
+        let Some(planned) = values.get(setting.name).map(text) else { continue };
         let column = match summary.column(setting.name) {
             None if ADDED.contains(&setting.name) => continue,
             None => summary.need(setting.name)?,
             Some(column) => column,
         };
         match row.setting(column, setting)? {
+            _ if is_open(setting) => {}
             Some(found) => compare(setting.name, text(&found), &planned),
             // An older version left the cell empty without a split.
             None if setting.name == "val_split" && planned == "0" => {}
@@ -121,6 +123,7 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
 struct Numbers {
     column: usize,
     max: f64,
+    is_whole: bool,
     expected: &'static str,
     /// Whether a row that is ok has a number
     is_needed: bool,
@@ -128,17 +131,23 @@ struct Numbers {
 
 /// The columns of numbers of a table; a column of the user's own may hold anything
 fn number_columns(table: &Table) -> Result<Vec<Numbers>> {
-    table.need("test_accuracy")?;
+    for name in ["train_loss", "train_accuracy", "test_loss", "test_accuracy"] {
+        table.need(name)?;
+    }
     let known = [SummaryRow::header(), EpochRow::columns(true).names().to_vec()].concat();
     let numbers = |(column, name): (usize, &str)| {
         let (is_share, is_loss) = (name.ends_with("_accuracy"), name.ends_with("_loss"));
         let is_other =
             ["parameters", "best_epoch", "threads", "learning_rate"].contains(&name) || name.ends_with("_s");
         let is_number = (is_share || is_loss || is_other) && known.iter().any(|known| known == name);
-        let (max, expected) =
-            if is_share { (1.0, "a share from 0 to 1") } else { (f64::MAX, "a number, 0 or more") };
-        let is_needed = (is_share || is_loss) && name.starts_with("test_");
-        is_number.then_some(Numbers { column, max, expected, is_needed })
+        let is_whole = ["parameters", "best_epoch", "threads"].contains(&name);
+        let (max, expected) = match (is_share, is_whole) {
+            (true, _) => (1.0, "a share from 0 to 1"),
+            (_, true) => (f64::MAX, "a whole number, 0 or more"),
+            _ => (f64::MAX, "a number, 0 or more"),
+        };
+        let is_needed = (is_share || is_loss) && (name.starts_with("test_") || name.starts_with("train_"));
+        is_number.then_some(Numbers { column, max, is_whole, expected, is_needed })
     };
     Ok(table.names().enumerate().filter_map(numbers).collect())
 }
@@ -149,6 +158,9 @@ fn check_numbers(columns: &[Numbers], row: TableRow<'_>, is_ok: bool) -> Result<
         let number = row.within(numbers.column, 0.0..=numbers.max, numbers.expected)?;
         if number.is_none() && is_ok && numbers.is_needed {
             return Err(row.problem(numbers.column, numbers.expected));
+        }
+        if number.is_some() && numbers.is_whole {
+            row.whole::<u64>(numbers.column)?;
         }
     }
     Ok(())

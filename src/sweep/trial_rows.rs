@@ -7,7 +7,7 @@ use toml::Value;
 
 use super::folder::Files;
 use super::plan::{Plan, Trial};
-use crate::config::{CsvDialect, Setting, text};
+use crate::config::{CsvDialect, Kind, Setting, find, text};
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::replace_atomically;
 use crate::tables::reader::{Table, TableRow};
@@ -64,8 +64,15 @@ impl SweepTables {
             None => Cell::Empty,
         };
         let copy = |row: TableRow<'_>, column| Cell::Verbatim(row.verbatim(column).to_owned());
-        let of_run =
-            |name: &str| summary.column(name).map_or_else(|| planned(name), |column| copy(run, column));
+        // A spreadsheet writes `true` as TRUE or in its own language.
+        let switch = |name: &str, column| {
+            let setting = find(name).filter(|setting| matches!(setting.kind, Kind::Switch))?;
+            run.setting(column, setting).ok().flatten().as_ref().map(cell)
+        };
+        let of_run = |name: &str| {
+            let column = summary.column(name);
+            column.map_or_else(|| planned(name), |i| switch(name, i).unwrap_or_else(|| copy(run, i)))
+        };
         let line = |row| {
             let of_epoch = |name: &str| epochs.column(name).map_or_else(|| of_run(name), |i| copy(row, i));
             self.dialect.line(self.epochs.line(of_epoch))

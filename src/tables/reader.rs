@@ -210,7 +210,7 @@ impl<'a> TableRow<'a> {
     /// It is read by the type of the setting: `TRUE`, as a spreadsheet writes it, is `true`, and `ReLU` is `relu`.
     ///
     /// # Errors
-    /// If the cell holds no value of the setting's type, or a whole number outside its range.
+    /// If the cell holds no value of the setting's type, or one outside its range.
     pub fn setting(&self, column: usize, setting: &Setting) -> Result<Option<Value>> {
         let text = self.text(column).trim();
         if text.is_empty() {
@@ -223,10 +223,10 @@ impl<'a> TableRow<'a> {
             Kind::Word => Some(text.into()),
             Kind::Dims | Kind::Choice(_) => setting.value(&text.to_ascii_lowercase()).ok(),
         };
-        // Counts out of range are damage. Numbers may be of a version or a program with other ranges, and can be drawn.
-        let fits = |value: &Value| !value.is_integer() || setting.out_of_range(value).is_none();
+        let fits = |value: &Value| setting.out_of_range(value).is_none();
         let expected = || match (setting.kind, &setting.range) {
             (Kind::Integer, Some((_, words))) => format!("a whole number, {words}"),
+            (Kind::Number, Some((_, words))) => format!("a number, {words}"),
             _ => setting.expected(),
         };
         value.filter(fits).map(Some).ok_or_else(|| self.problem(column, &expected()))

@@ -206,6 +206,7 @@ mod tests {
             loss: [falling(0.8, 0.5), vec![], falling(0.7, 0.3)],
             accuracy: [rising(1.0, 0.3), vec![], rising(0.9, 0.2)],
             diverged: None,
+            epochs,
         }
     }
 
