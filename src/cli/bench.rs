@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use chainrule::Error;
 use chainrule::config::{CsvDialect, EngineChoice};
+use chainrule::error::printable;
 use chainrule::error::shown;
 use chainrule::tables::{BenchRow, Cell, Columns, Row};
 use chainrule::train::bench::compare::Earlier;
@@ -176,7 +177,9 @@ fn header(common: &BenchRow, args: &Args) -> String {
         common.date,
         common.simd,
         common.engine,
-        args.data.as_deref().unwrap_or("the synthetic set where it fits a net, else random images"),
+        printable(
+            args.data.as_deref().unwrap_or("the synthetic set where it fits a net, else random images")
+        ),
     )
 }
 

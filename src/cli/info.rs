@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chainrule::Error;
+use chainrule::config::{SHORT_FORMS, find, text};
 use chainrule::data::{Dataset, Split, idx};
 use chainrule::error::{printable, shell_quoted, shown};
 use chainrule::nn::model_file::{self, ModelFile};
 use chainrule::report::analysis::Analysis;
-use chainrule::tables::Status;
 use chainrule::tables::reader::{Table, TableRow};
+use chainrule::tables::{Columns, EpochRow, Status, SummaryRow, is_text};
 use chainrule::train::dims::Dims;
 use serde_json::{Map, Value, json};
+use toml::Value as TomlValue;
 
 use super::format::{cell, count, several, times};
 use super::machine::Machine;
@@ -227,18 +229,37 @@ fn sweep_folder(folder: &Path) -> Result<Shown> {
     Ok((text, json))
 }
 
-/// The cells of a row by the names of their columns: numbers as numbers, true and false as such, empty cells as null
+/// The cells of a row by the names of their columns, with the types of the program's columns; empty cells are null
+///
+/// A column of the user's own holds a number if it is written as JSON writes it, so that `007` stays a text.
 pub fn row_json(table: &Table, row: TableRow, columns: &[usize]) -> Value {
     let names: Vec<&str> = table.names().collect();
-    let value = |column: usize| match row.text(column) {
-        "" => Value::Null,
-        text if ["run_id", "trial"].contains(&names[column]) => text.into(),
-        "true" => true.into(),
-        "false" => false.into(),
-        text => match text.parse::<u64>() {
-            Ok(whole) => whole.into(),
-            Err(_) => row.as_number(column).map_or_else(|| text.into(), Value::from),
-        },
+    let number = |column: usize| match row.text(column).trim().parse::<u64>() {
+        Ok(whole) => Some(whole.into()),
+        Err(_) => row.as_number(column).map(Value::from),
+    };
+    let setting = |column: usize| {
+        let setting =
+            find(names[column]).or_else(|| SHORT_FORMS.iter().find(|short| short.name == names[column]))?;
+        Some(match row.setting(column, setting).ok().flatten()? {
+            TomlValue::Boolean(value) => value.into(),
+            value @ (TomlValue::Integer(_) | TomlValue::Float(_)) => {
+                number(column).unwrap_or_else(|| text(&value).into())
+            }
+            value => text(&value).into(),
+        })
+    };
+    let columns_of_program = [Columns::of::<SummaryRow>(), EpochRow::columns(true)];
+    let is_own =
+        |name: &str| !columns_of_program.iter().any(|columns| columns.names().iter().any(|own| own == name));
+    let value = |column: usize| match (names[column], row.text(column)) {
+        (_, cell) if cell.trim().is_empty() => Value::Null,
+        ("status", cell) => row.status(column).map_or_else(|_| cell.into(), |status| status.name().into()),
+        (name, cell) => {
+            let typed = || if name == "trial" || is_text(name) { None } else { number(column) };
+            let plain = |number: &Value| !is_own(name) || format!("{number}") == cell;
+            setting(column).or_else(|| typed().filter(plain)).unwrap_or_else(|| cell.into())
+        }
     };
     let named = columns.iter().copied().filter(|&column| !names[column].is_empty());
     named.map(|column| (names[column].to_owned(), value(column))).collect::<Map<_, _>>().into()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::Path;
 use std::{fs, io};
 
@@ -13,6 +14,9 @@ use toml::{Table, Value};
 use super::setting::{Kind, Setting, text};
 use super::settings::{SETTINGS, TrainConfig, find};
 use crate::error::{Error, Result};
+
+/// Number of characters of a line that a message quotes
+const LINE_SHOWN: usize = 100;
 
 /// Values by the names of their settings
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,7 +52,7 @@ impl Settings {
     /// setting is given twice.
     pub fn from_toml(path: &Path) -> Result<Self> {
         let parse = |text: &str| -> std::result::Result<Self, String> {
-            let table: Table = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+            let table: Table = toml::from_str(text).map_err(|e| toml_problem(&e))?;
             Ok(Self::from_table(table, text)?.placed(path, text))
         };
         parse(&read(path)?).map_err(|problem| Error::Settings { path: path.to_owned(), problem })
@@ -126,11 +130,36 @@ impl Settings {
     }
 }
 
-/// The text of a file, or of standard input if the path is `-`
+/// The text of a file of settings, or of standard input if the path is `-`
+///
+/// # Errors
+/// If it can't be read, or is not UTF-8.
 pub fn read(path: &Path) -> Result<String> {
+    let mut bytes = Vec::new();
     let is_stdin = path.as_os_str() == "-";
-    let text = if is_stdin { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
-    text.map_err(Error::reading(path))
+    let read = if is_stdin { io::stdin().read_to_end(&mut bytes) } else { read_file(path, &mut bytes) };
+    read.map_err(Error::reading(path))?;
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    String::from_utf8(bytes).map_err(|e| {
+        let problem = match is_utf16 {
+            true => "is UTF-16, expected UTF-8; save it again with that encoding".to_owned(),
+            false => format!("not UTF-8 at byte {}", e.utf8_error().valid_up_to()),
+        };
+        Error::Settings { path: path.to_owned(), problem }
+    })
+}
+
+fn read_file(path: &Path, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    fs::File::open(path)?.read_to_end(bytes)
+}
+
+/// The message of a TOML error, which quotes a line: of a long one, its beginning
+pub fn toml_problem(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    let short = |line: &str| -> String {
+        line.chars().take(LINE_SHOWN).chain(line.chars().nth(LINE_SHOWN).map(|_| '…')).collect()
+    };
+    text.trim_end().lines().map(short).collect::<Vec<_>>().join("\n")
 }
 
 /// The number of the first line that begins with `key`, counted from 1

@@ -11,7 +11,7 @@ mod setting;
 mod settings;
 
 pub use choices::{CsvDialect, Dtype, EngineChoice};
-pub use given::{Settings, line_of, read};
+pub use given::{Settings, line_of, read, toml_problem};
 pub use hidden_dims::HiddenDims;
 pub use home::expand_home;
 pub use setting::{Kind, Setting, text};

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::class_names::{self, Classes};
 use super::idx::{self, Idx};
 use super::{Dataset, Split};
-use crate::error::{Error, Result};
+use crate::config::expand_home;
+use crate::error::{Error, Result, shell_quoted};
 
 /// The folders that are searched if neither `--data` nor `CHAINRULE_DATA` names one
 const DEFAULT_FOLDERS: [&str; 2] = ["data/fashion-mnist", "/usr/share/datasets/fashion-mnist"];
@@ -22,10 +23,12 @@ const LABELS: [&str; 2] = ["labels", "idx1"];
 /// The folder that `CHAINRULE_DATA` names, or the first default folder that has training images
 ///
 /// # Errors
-/// If `CHAINRULE_DATA` is not set and no default folder has training images.
+/// If `CHAINRULE_DATA` is not set and no default folder has training images, or it names the home folder of another user.
 pub fn find() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("CHAINRULE_DATA").filter(|named| !named.is_empty()) {
-        return Ok(named.into());
+        let Some(text) = named.to_str() else { return Ok(named.into()) };
+        let expected = |problem| Error::content("CHAINRULE_DATA".as_ref(), problem);
+        return Ok(expand_home(text).map_err(expected)?.into());
     }
     let found = DEFAULT_FOLDERS.iter().map(PathBuf::from).find(|folder| Set::at(folder).is_ok());
     found.ok_or_else(|| no_data(TRAIN_IMAGES.to_owned(), DEFAULT_FOLDERS.join(", ")))
@@ -96,9 +99,8 @@ impl Set {
         let sets = prefixes.into_iter().map(|prefix| set(path, prefix));
         let mut sets: Vec<Self> = sets.filter(|set| set.file(&TRAIN, IMAGES).is_ok()).collect();
         if sets.len() > 1 {
-            let shown = |set: &Self| path.join(set.prefix.trim_end_matches('-')).display().to_string();
-            let problem =
-                format!("has {} data sets, expected the name of one: --data {}", sets.len(), shown(&sets[0]));
+            let first = shell_quoted(path.join(sets[0].prefix.trim_end_matches('-')));
+            let problem = format!("has {} data sets, expected the name of one: --data {first}", sets.len());
             return Err(Error::content(path, problem));
         }
         sets.pop().ok_or_else(no_files)

@@ -9,6 +9,7 @@ use crate::plot::output::pdf::pdf;
 use crate::plot::output::png::png;
 use crate::plot::output::scene::{Scene, WIDTH};
 use crate::plot::output::svg::svg;
+use crate::plot::pictures::confusion::ConfusionMatrix;
 use crate::plot::pictures::{confusion, heatmap, overlay, run_curves, sweep};
 use crate::report::analysis::Analysis;
 use crate::report::markdown::report;
@@ -151,7 +152,7 @@ fn draw_run(dir: &Path, epochs: Option<Table>, written: &mut Written<'_>) -> Res
     let confused = table(dir.join("confusion.csv"))?;
     let matrix = confused.as_ref().map(confusion::read).transpose()?;
     if let (Some(confused), Some(matrix), Some(saved)) = (&confused, &matrix, &saved) {
-        check_classes(confused, matrix.names.len(), saved)?;
+        check_confusion(confused, matrix, saved)?;
     }
     if let Some(matrix) = matrix.filter(|matrix| !matrix.names.is_empty()) {
         let name = summary.as_ref().map_or(named, |summary| summary.run.id.clone());
@@ -238,19 +239,30 @@ fn check_trials(runs: &Table, curves: &[Curves]) -> Result<()> {
     }
 }
 
-/// Checks that a confusion matrix has as many classes as the run's summary says
-fn check_classes(confused: &Table, found: usize, summary: &Table) -> Result<()> {
-    let (Some(column), Some(row)) = (summary.column("classes"), summary.rows().next()) else { return Ok(()) };
-    if row.text(column).trim().is_empty() {
-        return Ok(());
+/// Checks that a confusion matrix has the classes, the images and the accuracy that the run's summary says
+fn check_confusion(confused: &Table, matrix: &ConfusionMatrix, summary: &Table) -> Result<()> {
+    let Some(row) = summary.rows().next() else { return Ok(()) };
+    let says = |expected: String, found: String| {
+        let problem = format!("expected {expected}, as {} says, found {found}", shown(summary.path()));
+        Err(Error::content(confused.path(), problem))
+    };
+    let known = |name: &str| summary.column(name).map_or(Ok(None), |column| row.number(column));
+    let (total, hits) = matrix.total_and_hits();
+    for (name, what, found) in
+        [("classes", "classes", matrix.names.len() as f64), ("test_samples", "test samples", total as f64)]
+    {
+        if let Some(expected) = known(name)?.filter(|&expected| expected != found) {
+            return says(format!("{expected} {what}"), found.to_string());
+        }
     }
-    let expected: usize = row.whole(column)?;
-    if expected == found {
-        return Ok(());
+    let accuracy = hits as f64 / total.max(1) as f64;
+    let is_ok = summary.column("status").map(|column| row.status(column)).transpose()? == Some(Status::Ok);
+    // Older versions rounded accuracies to f32.
+    let differs = |expected: &f64| (expected - accuracy).abs() > 1e-6;
+    match known("test_accuracy")?.filter(|expected| is_ok && differs(expected)) {
+        Some(expected) => says(format!("a test accuracy of {expected}"), accuracy.to_string()),
+        None => Ok(()),
     }
-    let says = shown(summary.path());
-    let problem = format!("expected {expected} classes, as {says} says, found {found}");
-    Err(Error::content(confused.path(), problem))
 }
 
 /// Reads the curves from the folders of the runs; a run without a folder has none

@@ -119,10 +119,17 @@ impl Spread {
     /// The spread of `numbers`; `None` without numbers
     pub fn of(numbers: &[f64]) -> Option<Self> {
         let n = numbers.len();
-        let mean = numbers.iter().sum::<f64>() / n as f64;
-        let squares: f64 = numbers.iter().map(|x| (x - mean).powi(2)).sum();
-        let sd = (n > 1).then(|| (squares / (n as f64 - 1.0)).sqrt());
-        (n > 0).then_some(Self { n, mean, sd })
+        let spread = |scale: f64| {
+            let scaled = numbers.iter().map(|x| x / scale);
+            let mean = scaled.clone().sum::<f64>() / n as f64;
+            let squares: f64 = scaled.map(|x| (x - mean).powi(2)).sum();
+            let sd = (n > 1).then(|| (squares / (n as f64 - 1.0)).sqrt());
+            Self { n, mean: mean * scale, sd: sd.map(|sd| sd * scale) }
+        };
+        let is_finite = |spread: &Self| spread.mean.is_finite() && spread.sd.is_none_or(f64::is_finite);
+        // The squares of numbers beyond 1e154 overflow.
+        let largest = numbers.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+        (n > 0).then(|| Some(spread(1.0)).filter(is_finite).unwrap_or_else(|| spread(largest)))
     }
 }
 
@@ -235,7 +242,13 @@ impl Analysis {
                 let hash = hash.map(|hash| row.text(hash));
                 let hash = hash.filter(|hash| setting.name == "data" && !hash.is_empty());
                 let value = match hash {
-                    Some(hash) => path_of.entry(hash).or_insert(value).clone(),
+                    Some(hash) if !path_of.contains_key(hash) => {
+                        // Files that changed between runs are other data in the same folder.
+                        let is_taken = path_of.values().any(|path| *path == value);
+                        let path = if is_taken { format!("{value} ({hash})") } else { value };
+                        path_of.entry(hash).or_insert(path).clone()
+                    }
+                    Some(hash) => path_of[hash].clone(),
                     None => value,
                 };
                 settings.push((setting.name, value));
@@ -491,6 +504,15 @@ mod tests {
     }
 
     #[test]
+    fn the_spread_of_the_largest_numbers_is_finite() {
+        for numbers in [[1e300, 2e300], [f64::MAX, f64::MAX], [0.0, f64::MAX]] {
+            let spread = Spread::of(&numbers).unwrap();
+            assert!(spread.mean.is_finite() && spread.sd.unwrap().is_finite(), "{spread:?}");
+        }
+        assert_eq!(Spread::of(&[1.0, 3.0]).unwrap(), Spread { n: 2, mean: 2.0, sd: Some(2_f64.sqrt()) });
+    }
+
+    #[test]
     fn what_cannot_change_results_is_no_axis() {
         let head = "trial,status,hidden_dims,threads,seed,test_accuracy\na,ok,32,1,1,0.5\nb,ok,512,2,1,0.5\n";
         let found = analysis(&format!("{head}c,ok,32,2,1,0.5\n"));
@@ -504,6 +526,8 @@ mod tests {
         let head = "trial,status,momentum,data,seed,test_accuracy,data_hash\na,ok,0,d,1,0.5,00ff\n";
         assert_eq!(analysis(&format!("{head}b,ok,0,./d,2,0.6,00ff\n")).axes.len(), 0);
         assert_eq!(analysis(&format!("{head}b,ok,0,./d,2,0.6,00fe\n")).axes[0].name, "data");
+        let changed = analysis(&format!("{head}b,ok,0,d,2,0.6,00fe\n"));
+        assert_eq!(changed.axes[0].values, ["d", "d (00fe)"]);
     }
 
     #[test]

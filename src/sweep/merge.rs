@@ -1,5 +1,6 @@
 //! The merge of a sweep's shards
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -53,9 +54,19 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
     none_missing("shards", missing.map(|index| format!("{index}/{count}"))).map_err(problem)?;
     let tables = SweepTables::new(plan);
     let (mut unfinished, mut doubts) = (Vec::new(), Vec::new());
+    // The shards may have run on machines whose data differ.
+    let mut known: HashMap<Option<&str>, (&str, String)> = HashMap::new();
     for trial in &plan.trials {
         match check(trial, sweep)? {
-            Checked::Ended(status) if status != Status::Interrupted => {}
+            Checked::Ended(status, hash) if status != Status::Interrupted => {
+                let Some(hash) = hash else { continue };
+                let (first, expected) =
+                    known.entry(trial.config.data.as_deref()).or_insert_with(|| (&trial.id, hash.clone()));
+                if *expected != hash {
+                    let id = &trial.id;
+                    doubts.push(format!("{id} (data_hash is {hash}, that of {first} is {expected})"));
+                }
+            }
             Checked::Doubtful(doubt) => doubts.push(doubt),
             _ => unfinished.push(trial.id.clone()),
         }

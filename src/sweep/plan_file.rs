@@ -8,7 +8,7 @@ use super::axis::{self, Axis};
 use super::draft::{Draft, TRIALS_MAX};
 use super::plan::Values;
 use super::plan_lines::{Section, head, line_in};
-use crate::config::{Kind, Settings, line_of, read};
+use crate::config::{Kind, Settings, line_of, read, toml_problem};
 use crate::error::{Error, Result};
 
 /// Number of characters of a wrong value in a message
@@ -28,7 +28,7 @@ impl Draft {
 }
 
 fn parse(text: &str) -> std::result::Result<Draft, String> {
-    let table: Table = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+    let table: Table = toml::from_str(text).map_err(|e| toml_problem(&e))?;
     let mut draft = Draft::default();
     let mut base = Table::new();
     for (key, value) in table {
@@ -77,7 +77,17 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
         }
     }
     draft.base = Settings::from_table(base, text)?;
-    Ok(draft)
+    // Listed trials, unlike those of a grid, use the value of the whole plan.
+    let has_both = |axis: &&Axis| draft.listed.is_empty() && draft.base.get(axis.decides()).is_some();
+    match draft.grid.iter().find(has_both) {
+        None => Ok(draft),
+        Some(axis) => Err(format!(
+            "{}{} is an axis, and {} also has one value for the whole plan; keep one",
+            place(text, Section::Grid, axis.setting.name),
+            axis.setting.name,
+            axis.decides()
+        )),
+    }
 }
 
 /// Whether a list of values for this setting can only be an axis

@@ -1,6 +1,7 @@
 //! The runner: trains the trials of a plan side by side
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use super::trial_check::{Checked, check};
 use super::trial_rows::{SweepTables, append};
+use crate::data::Dataset;
 use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
@@ -106,8 +108,10 @@ pub fn run(
     }
     let (files, _lock) = folder::open(sweep, plan, options.claim())?;
     let tables = SweepTables::new(plan);
-    let sweeper =
-        Sweeper { sweep, tables: &tables, cache, files: Mutex::new(&files), options, observer, stop };
+    let files_lock = Mutex::new(&files);
+    let known = HashMap::new();
+    let mut sweeper =
+        Sweeper { sweep, tables: &tables, cache, known, files: files_lock, options, observer, stop };
     let todo = sweeper.todo(&mine)?;
     tables.rebuild(&files, sweep, &mine)?;
     observer.started(mine.len(), mine.len() - todo.len());
@@ -124,6 +128,8 @@ struct Sweeper<'a> {
     sweep: &'a Path,
     tables: &'a SweepTables,
     cache: DatasetCache,
+    /// A trial that ended before, and the hash of its data, for each setting `data`
+    known: HashMap<Option<String>, (String, String)>,
     /// Locked while a trial's rows are appended
     files: Mutex<&'a Files>,
     options: &'a Options,
@@ -133,7 +139,10 @@ struct Sweeper<'a> {
 
 impl Sweeper<'_> {
     /// Returns the trials to run, in order, and removes their unfinished folders
-    fn todo<'t>(&self, mine: &[&'t Trial]) -> Result<Vec<&'t Trial>> {
+    ///
+    /// # Errors
+    /// If files of trials do not fit the plan, or the data of all trials have changed since one ended.
+    fn todo<'t>(&mut self, mine: &[&'t Trial]) -> Result<Vec<&'t Trial>> {
         if self.options.resume && self.options.shard.is_none() {
             folder::remove_unfinished(self.sweep)?;
         }
@@ -141,13 +150,17 @@ impl Sweeper<'_> {
         let mut doubts = Vec::new();
         for trial in mine {
             let kept = match check(trial, self.sweep)? {
-                Checked::Ended(Status::Ok) => true,
-                Checked::Ended(Status::Diverged | Status::Failed) => !self.options.retry_failed,
+                Checked::Ended(Status::Ok, hash) => {
+                    let data = trial.config.data.clone();
+                    self.known.extend(hash.map(|hash| (data, (trial.id.clone(), hash))));
+                    true
+                }
+                Checked::Ended(Status::Diverged | Status::Failed, _) => !self.options.retry_failed,
                 Checked::Doubtful(doubt) => {
                     doubts.push(format!("{} ({doubt})", trial.id));
                     false
                 }
-                Checked::Ended(Status::Interrupted) | Checked::Open => false,
+                Checked::Ended(Status::Interrupted, _) | Checked::Open => false,
             };
             if !kept {
                 todo.push(*trial);
@@ -161,10 +174,30 @@ impl Sweeper<'_> {
             );
             return Err(Error::Text { path: self.sweep.to_owned(), problem });
         }
+        if let Some((first, rest)) = todo.split_first()
+            && rest.iter().all(|trial| trial.config.data == first.config.data)
+            && self.known.contains_key(&first.config.data)
+        {
+            self.check_data(first, &*self.cache.get(first)?)?;
+        }
         for trial in &todo {
             folder::clear(self.sweep, trial)?;
         }
         Ok(todo)
+    }
+
+    /// Checks that the data of a trial are those with which another trial ended before
+    fn check_data(&self, trial: &Trial, data: &Dataset) -> Result<()> {
+        let Some((id, before)) = self.known.get(&trial.config.data) else { return Ok(()) };
+        let now = data.hash();
+        if *before == now {
+            return Ok(());
+        }
+        let problem = format!(
+            "the data have changed since {id} ended: their hash was {before}, and is {now}; bring the old data back, or start \
+             another sweep with --sweep-id"
+        );
+        Err(Error::content(Path::new(&data.source), problem))
     }
 
     /// Runs the trials, each on one of [`Options::jobs`] threads; returns how many were begun
@@ -233,6 +266,7 @@ impl Sweeper<'_> {
     fn train(&self, trial: &Trial, summary: &mut Option<SummaryRow>) -> Option<String> {
         let mut train = || -> Result<Option<Error>> {
             let data = self.cache.get(trial)?;
+            self.check_data(trial, &data)?;
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
             let request = Request { config, data: &data, parent: self.sweep, run_id, labels: self.labels() };

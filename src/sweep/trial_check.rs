@@ -17,8 +17,8 @@ const ADDED: [&str; 4] = ["val_split", "dtype", "engine", "no_shuffle"];
 pub enum Checked {
     /// It has no summary yet
     Open,
-    /// It has ended, and its files fit the plan
-    Ended(Status),
+    /// It has ended, and its files fit the plan: how it ended, and the hash of its data if it is known
+    Ended(Status, Option<String>),
     /// Its files are damaged or contradict the plan: the reason, which names file and line
     Doubtful(String),
 }
@@ -35,7 +35,7 @@ pub fn check(trial: &Trial, sweep: &Path) -> Result<Checked> {
     }
     let tables = || Ok((Table::read(&summary)?, Table::read(&folder.join("epochs.csv"))?));
     match tables().and_then(|(summary, epochs)| check_tables(trial, &summary, &epochs)) {
-        Ok(status) => Ok(Checked::Ended(status)),
+        Ok((status, data_hash)) => Ok(Checked::Ended(status, data_hash)),
         // A damaged file is found by its content; any other error, such as a missing right, is not about the trial.
         Err(error @ Error::Text { .. }) => Ok(Checked::Doubtful(error.to_string())),
         Err(Error::Read { path, source }) if source.kind() == ErrorKind::NotFound => {
@@ -45,7 +45,8 @@ pub fn check(trial: &Trial, sweep: &Path) -> Result<Checked> {
     }
 }
 
-fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<Status> {
+/// How the trial ended, and the hash of its data; older versions did not write it
+fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Status, Option<String>)> {
     let wrong = |table: &Table, line: u64, problem: String| {
         Err(Error::content(table.path(), format!("line {line}: {problem}")))
     };
@@ -81,7 +82,8 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<Status
         let problem = format!("expected {} epochs, found {done}", trial.config.epochs);
         return wrong(epochs, u64::from(done) + 1, problem);
     }
-    Ok(status)
+    let hash = summary.column("data_hash").map(|column| row.text(column).trim().to_owned());
+    Ok((status, hash.filter(|hash| !hash.is_empty())))
 }
 
 /// How a summary differs from the plan, in its name and the settings that decide its results

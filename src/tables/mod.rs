@@ -23,7 +23,9 @@ pub use columns::Columns;
 pub(crate) use dialect::FORMULA;
 pub use dialect::to_csv;
 pub use record::Record;
-pub use schemas::{BenchRow, ClassMeanRow, ClassRow, ConfusionRow, EpochRow, NOTE, RunResult, SummaryRow};
+pub use schemas::{
+    BenchRow, ClassMeanRow, ClassRow, ConfusionRow, EpochRow, NOTE, RunResult, SummaryRow, is_text,
+};
 pub use status::Status;
 pub use writer::CsvWriter;
 

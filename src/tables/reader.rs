@@ -90,6 +90,7 @@ impl Table {
         }
         let mut names = HashSet::new();
         if let Some(name) = header.iter().find(|name| !name.trim().is_empty() && !names.insert(*name)) {
+            let name = shortened(name);
             return Err(problem(format!("line 1: expected each column once, found {name} twice")));
         }
         let mut records = vec![];
@@ -107,7 +108,7 @@ impl Table {
                     return Err(problem(format!(
                         "line {line}: cell {} holds `{}`, but its column has no name in line 1",
                         column + 1,
-                        &record[column]
+                        shortened(&record[column])
                     )));
                 }
                 None if found >= expected => records.push(record),
@@ -155,7 +156,7 @@ impl Table {
     /// If no column has this name.
     pub fn need(&self, name: &str) -> Result<usize> {
         self.column(name).ok_or_else(|| {
-            let mut found = self.header.iter().take(NAMED).collect::<Vec<_>>().join(", ");
+            let mut found = self.header.iter().take(NAMED).map(shortened).collect::<Vec<_>>().join(", ");
             if self.header.len() > NAMED {
                 found += &format!(" … and {} more", self.header.len() - NAMED);
             }
@@ -296,11 +297,16 @@ impl<'a> TableRow<'a> {
     /// The error for a cell in `column` that is not as `expected`
     pub fn problem(&self, column: usize, expected: &str) -> Error {
         let line = self.line();
-        let (name, cell) = (&self.table.header[column], &self.record[column]);
-        let found: String = cell.chars().take(SHOWN).chain(cell.chars().nth(SHOWN).map(|_| '…')).collect();
+        let name = shortened(&self.table.header[column]);
+        let found = shortened(&self.record[column]);
         let problem = format!("line {line}, column {name}: expected {expected}, found `{found}`");
         Error::content(&self.table.path, problem)
     }
+}
+
+/// The first characters of a text that may be long, for a message
+fn shortened(text: &str) -> String {
+    text.chars().take(SHOWN).chain(text.chars().nth(SHOWN).map(|_| '…')).collect()
 }
 
 /// Words for true and false in the languages of spreadsheets, which write a cell `true` in their own

@@ -202,7 +202,7 @@ const TEXT: &str = "run_id status hidden_dims activation started_at version dtyp
     data_hash simd cpu host commit reason best_of note";
 
 /// Whether a column of a summary holds text
-pub(super) fn is_text(column: &str) -> bool {
+pub fn is_text(column: &str) -> bool {
     TEXT.split(' ').any(|name| name == column)
 }
 

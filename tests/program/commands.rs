@@ -128,6 +128,7 @@ fn control_characters_reach_neither_the_terminal_nor_the_config() {
         &["info", out],
         &["plot", "\u{1b}[31m"],
         &["runs", "\u{1b}[31m"],
+        &["bench", "--quick", "--nets", "tiny", "--only", "predict", "--data", "\u{1b}[31m"],
         &["\u{1b}[31m"],
     ] {
         let output = chainrule(folder.path(), args);
@@ -166,6 +167,13 @@ fn a_tilde_is_the_home_folder_wherever_a_path_is_given() {
         let output = launch(CHAINRULE, home).args(args).env("HOME", home).output().unwrap();
         assert_eq!(code(&output), 0, "{args:?}: {}", text(&output.stderr));
     }
+    let variable = launch(CHAINRULE, home)
+        .args(["train", "--out=~/r", "--epochs=1", "--run-id", "c"])
+        .env("HOME", home)
+        .env("CHAINRULE_DATA", "~/.")
+        .output()
+        .unwrap();
+    assert_eq!(code(&variable), 0, "{}", text(&variable.stderr));
     assert!(
         !home.join("~").exists()
             && home.join("r/b/summary.csv").is_file()

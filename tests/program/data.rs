@@ -272,6 +272,7 @@ fn a_small_address_space_is_an_error_in_every_command() {
         (600_000, &["bench", "--quick", "--threads", "1024"]),
         (600_000, &["gradcheck", "--batch-size", "1000000"]),
         (600_000, &["bench", "--net", "784-20000-10"]),
+        (300_000, &["plot", "results/m", "--width", "10000"]),
     ] {
         let limited = format!("ulimit -v {limit}; exec \"$0\" \"$@\"");
         let output =

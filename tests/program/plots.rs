@@ -302,6 +302,41 @@ fn errors_name_the_folder_the_file_and_the_column() {
 }
 
 #[test]
+fn tables_that_do_not_fit_each_other_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    run(&path.join("r"), "r", &["a", "b"]);
+    let rows = epochs("r", Some(0.88)).lines().count();
+    let summary = |epochs: usize, classes: usize, samples: usize, accuracy: &str| {
+        let head = "run_id,status,epochs,epochs_done,classes,test_samples,test_accuracy";
+        let row = format!("r,ok,{epochs},{epochs},{classes},{samples},{accuracy}");
+        std::fs::write(path.join("r/summary.csv"), format!("{head}\n{row}\n")).unwrap();
+        let output = plot(path, &["r"]);
+        (output.status.code(), text(&output.stderr))
+    };
+    let accuracy = (1800.0_f64 / 1802.0).to_string();
+    assert_eq!(summary(rows, 2, 1802, &accuracy).0, Some(0));
+    for (found, message) in [
+        (summary(rows + 1, 2, 1802, &accuracy), "r/epochs.csv: expected "),
+        (
+            summary(rows, 3, 1802, &accuracy),
+            "r/confusion.csv: expected 3 classes, as r/summary.csv says, found 2",
+        ),
+        (summary(rows, 2, 1803, &accuracy), "r/confusion.csv: expected 1803 test samples"),
+        (summary(rows, 2, 1802, "0.9"), "r/confusion.csv: expected a test accuracy of 0.9"),
+    ] {
+        assert!(found.0 == Some(1) && found.1.contains(message), "{message}: {}", found.1);
+    }
+    sweep(&path.join("s"), &TWO);
+    let runs = std::fs::read_to_string(path.join("s/runs.csv")).unwrap();
+    let lines: Vec<&str> = runs.lines().collect();
+    std::fs::write(path.join("s/runs.csv"), lines[..lines.len() - 1].join("\n") + "\n").unwrap();
+    let output = plot(path, &["s"]);
+    let stderr = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && stderr.contains("s/runs.csv: no row for `t"), "{stderr}");
+}
+
+#[test]
 fn runs_that_a_shell_loop_started_are_drawn_as_a_sweep() {
     let folder = tempfile::tempdir().unwrap();
     let mut runs = "run_id,status,hidden_dims,seed,test_accuracy\n".to_owned();

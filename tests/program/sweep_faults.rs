@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::launch::{CHAINRULE, launch};
+use crate::small_data::small_data;
 
 /// Settings of small nets and few steps
 const BASE: [&str; 9] =
@@ -98,6 +99,40 @@ fn a_trial_that_contradicts_the_plan_is_named_and_run_again_only_on_request() {
     assert!(resume(&[]).1.contains("epochs.csv is missing"));
     assert_eq!(resume(&["--retry-failed"]).0, Some(0));
     assert_eq!(timeless(&runs), before);
+}
+
+#[test]
+fn data_that_changed_since_a_trial_ended_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    small_data(path);
+    let args =
+        ["sweep", "--data", ".", "--hidden-dims", "3", "--epochs", "1", "--seeds", "2", "--sweep-id", "s"];
+    let sweep = |more: &[&str]| chainrule(path, &[&args[..], more].concat());
+    let change = || {
+        let labels = path.join("t10k-labels-idx1-ubyte");
+        let mut bytes = std::fs::read(&labels).unwrap();
+        bytes[8] ^= 1;
+        std::fs::write(labels, bytes).unwrap();
+    };
+    assert_eq!(sweep(&["-q"]).0, Some(0));
+    std::fs::remove_dir_all(path.join("results/s/t0001")).unwrap();
+    change();
+    let (code, said) = sweep(&["--resume"]);
+    let expected = "the data have changed since t0000 ended: their hash was ";
+    assert!(code == Some(1) && said.contains(expected) && said.contains("--sweep-id"), "{said}");
+    change();
+    assert_eq!(sweep(&["--resume", "-q"]).0, Some(0));
+
+    let shard = |name| {
+        let last = args.len() - 1;
+        chainrule(path, &[&args[..last], &["m", "-q", "--shard", name]].concat())
+    };
+    assert_eq!(shard("0/2").0, Some(0));
+    change();
+    assert_eq!(shard("1/2").0, Some(0));
+    let (code, said) = chainrule(path, &["sweep", "merge", "results/m"]);
+    assert!(code == Some(1) && said.contains("t0001 (data_hash is "), "{said}");
 }
 
 #[test]
@@ -208,6 +243,7 @@ fn limits_are_checked_before_work_and_messages_stay_short() {
         (format!("seeds = [{}]", many(2_000_000)), "line 1: seeds is ["),
         (format!("[[trial]]\nseed = [{}]", many(2_000_000)), "line 2: [[trial]] 1: seed: `["),
         (settings, "line 1: `key0` is no setting"),
+        (format!("epochs = {}", "x".repeat(3_000_000)), "TOML parse error at line 1"),
         (trials, "100001 tables [[trial]]"),
         (
             "[grid]\nepochs = \"1..2000\"\nbatch_size = \"1..2000\"".to_owned(),
@@ -254,10 +290,21 @@ fn a_wrong_value_in_a_file_is_named_with_file_and_line() {
         ("[grid]\nepochs = [1]\nmomentum = [0, 1]\n", "momentum is 1 in p.toml, line 3"),
         ("[[trial]]\nmomentum = 0\n[[trial]]\nmomentum = 1\n", "momentum is 1 in p.toml, line 4"),
         ("[grid]\nhidden_dim = [0]\n", "hidden-dim is 0 in p.toml, line 2"),
+        ("learning_rate = 0.5\n[grid]\nlearning_rate = [1, 2]\n", "p.toml: line 3: learning_rate is an axis"),
+        (
+            "hidden_dims = \"8\"\n[grid]\nnum_layers = [1, 2]\n",
+            "p.toml: line 3: num_layers is an axis, and hidden_dims",
+        ),
     ] {
         std::fs::write(path.join("p.toml"), plan).unwrap();
         let (code, said) = chainrule(path, &["sweep", "--plan", "p.toml", "--data", "synthetic"]);
         assert!(code == Some(2) && said.contains(message), "{plan}: {said}");
+    }
+    for (file, command) in [("c.toml", "--config"), ("p.toml", "--plan")] {
+        std::fs::write(path.join(file), b"\xff\xfee\0p\0o\0").unwrap();
+        let name = if command == "--plan" { "sweep" } else { "train" };
+        let (code, said) = chainrule(path, &[name, command, file]);
+        assert!(code == Some(2) && said.contains(&format!("{file}: is UTF-16, expected UTF-8")), "{said}");
     }
 }
 

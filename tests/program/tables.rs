@@ -163,6 +163,41 @@ fn tags_and_a_note_are_columns() {
 }
 
 #[test]
+fn json_has_the_types_of_the_columns() {
+    let folder = folder();
+    let path = folder.path();
+    let tags = ["--tag", "v=007", "--tag", "n=7", "--note", "12", "--no-shuffle"];
+    train(path, &[&["--run-id", "a"], &tags[..]].concat(), 0);
+    let runs = path.join("results/runs.csv");
+    let saved = fs::read_to_string(&runs).unwrap().replace(",relu,", ",RELU,").replace(",true,", ",TRUE,");
+    fs::write(&runs, saved.replace(",ok,", ",OK,")).unwrap();
+    for args in [&["runs", "results", "--json", "--columns", "all"][..], &["info", "results", "--json"]] {
+        let output = launch(CHAINRULE, path).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let row = json.get("runs").unwrap_or(&json)[0].clone();
+        for (name, value) in [
+            ("v", "007".into()),
+            ("n", 7.into()),
+            ("note", "12".into()),
+            ("status", "ok".into()),
+            ("activation", "relu".into()),
+            ("hidden_dims", "3".into()),
+            ("no_shuffle", true.into()),
+            ("epochs", 2.into()),
+            ("learning_rate", serde_json::Value::from(0.01)),
+        ] {
+            assert!(
+                row.get(name).is_none_or(|found| *found == value),
+                "{args:?}: {name}: {:?}",
+                row.get(name)
+            );
+        }
+        assert!(row.get("status").is_some() && row.get("epochs").is_some(), "{row}");
+    }
+}
+
+#[test]
 fn what_is_in_the_way_of_the_files_is_said_before_anything_is_trained() {
     let folder = folder();
     let (path, runs) = (folder.path(), folder.path().join("results/runs.csv"));
@@ -212,6 +247,16 @@ fn a_table_behind_a_link_is_followed_and_a_fifo_is_refused() {
     assert!(std::process::Command::new("mkfifo").arg(&runs).status().unwrap().success());
     let (_, stderr) = train(path, &[], 1);
     assert!(stderr.contains("runs.csv: is a FIFO, expected a file"), "{stderr}");
+    for name in ["epochs.csv", "confusion.csv", "summary.csv", "runs.csv"] {
+        let dir = path.join("pipe");
+        fs::create_dir(&dir).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(dir.join(name)).status().unwrap().success());
+        let plot = launch(CHAINRULE, path).args(["plot", "pipe"]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&plot.stderr).into_owned();
+        let expected = format!("{name}: is a FIFO, expected a file");
+        assert!(plot.status.code() == Some(1) && stderr.contains(&expected), "{name}: {stderr}");
+        fs::remove_dir_all(dir).unwrap();
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
+use crate::nn::memory;
 use crate::plot::output::font;
 
 type Pixel = [u8; 3];
@@ -26,6 +27,9 @@ pub fn png(svg: &str) -> Result<Vec<u8>, String> {
     let tree = Tree::from_str(svg, &OPTIONS).map_err(|e| e.to_string())?;
     let size = tree.size();
     let [wide, high] = [size.width(), size.height()].map(|side| (2.0 * side).round().max(1.0) as u32);
+    // The canvas has 4 bytes a pixel, the colors 3, the indices 1, and the file at most as much again.
+    let needed = 9 * u128::from(wide) * u128::from(high);
+    memory::check(needed, || format!("a picture of {wide} × {high} pixels")).map_err(|e| e.to_string())?;
     let mut canvas =
         Pixmap::new(wide, high).ok_or_else(|| format!("not enough memory for {wide} × {high} pixels"))?;
     resvg::render(&tree, Transform::from_scale(2.0, 2.0), &mut canvas.as_mut());

@@ -55,7 +55,8 @@ pub fn read(table: &Table) -> Result<ConfusionMatrix> {
     let mut counts = vec![vec![None; names.len()]; names.len()];
     for row in table.rows() {
         let pair = &mut counts[places[row.text(label)]][places[row.text(predicted)]];
-        if pair.replace(row.whole(count)?).is_some() {
+        // A million cells of 32 bits have a sum of at most 52 bits, which f64 holds.
+        if pair.replace(u64::from(row.whole::<u32>(count)?)).is_some() {
             return Err(row.problem(predicted, "each pair of classes once"));
         }
     }
@@ -75,6 +76,15 @@ pub fn read(table: &Table) -> Result<ConfusionMatrix> {
 }
 
 impl ConfusionMatrix {
+    /// Number of images, and of those that were predicted right
+    pub fn total_and_hits(&self) -> (u64, u64) {
+        let classes = 0..self.names.len();
+        (
+            classes.clone().map(|class| self.support(class)).sum(),
+            classes.map(|class| self.counts[class][class]).sum(),
+        )
+    }
+
     fn support(&self, class: usize) -> u64 {
         self.counts[class].iter().sum()
     }
@@ -91,8 +101,7 @@ impl ConfusionMatrix {
 /// * `run`: name of the run; may be empty
 pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix, run: &str) -> f64 {
     let classes = matrix.names.len();
-    let total: u64 = (0..classes).map(|class| matrix.support(class)).sum();
-    let hits: u64 = (0..classes).map(|class| matrix.counts[class][class]).sum();
+    let (total, hits) = matrix.total_and_hits();
     let right = 100.0 * hits as f64 / total.max(1) as f64;
     let note =
         "colors follow the square root of the share, so that rare errors are seen; empty cells count 0";
@@ -183,6 +192,8 @@ mod tests {
     fn errors_name_line_and_column() {
         let message = |csv: &str| matrix(csv).unwrap_err().to_string();
         assert!(message("true,predicted,count\n").contains("line 2: expected a row for each pair"));
+        let large = "true,predicted,count\na,a,9223372036854775807\n";
+        assert!(message(large).contains("line 2, column count: expected a whole number"));
         assert!(message("true,count\n").contains("expected a column predicted"));
         assert!(
             message("true,predicted,count\na,a,-1\n")
