@@ -64,8 +64,9 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
         row.setting(column, setting)?;
     }
     let is_ok = status == Status::Ok;
-    check_numbers(&number_columns(summary)?, row, is_ok)?;
-    let columns = number_columns(epochs)?;
+    // Without an epoch, there are metrics of test data alone.
+    check_numbers(&number_columns(summary, trial.config.epochs > 0)?, row, is_ok)?;
+    let columns = number_columns(epochs, true)?;
     let (run_id, epoch, ended) = (epochs.need("run_id")?, epochs.need("epoch")?, epochs.need("status")?);
     let mut done = 0;
     for row in epochs.rows() {
@@ -132,7 +133,9 @@ struct Numbers {
 }
 
 /// The columns of numbers of a table; a column of the user's own may hold anything
-fn number_columns(table: &Table) -> Result<Vec<Numbers>> {
+///
+/// * `is_trained`: whether a row that is ok has metrics of training data
+fn number_columns(table: &Table, is_trained: bool) -> Result<Vec<Numbers>> {
     for name in ["train_loss", "train_accuracy", "test_loss", "test_accuracy"] {
         table.need(name)?;
     }
@@ -148,7 +151,8 @@ fn number_columns(table: &Table) -> Result<Vec<Numbers>> {
             (_, true) => (f64::MAX, "a whole number, 0 or more"),
             _ => (f64::MAX, "a number, 0 or more"),
         };
-        let is_needed = (is_share || is_loss) && (name.starts_with("test_") || name.starts_with("train_"));
+        let is_needed = (is_share || is_loss)
+            && (name.starts_with("test_") || (name.starts_with("train_") && is_trained));
         is_number.then_some(Numbers { column, max, is_whole, expected, is_needed })
     };
     Ok(table.names().enumerate().filter_map(numbers).collect())

@@ -102,6 +102,19 @@ fn a_trial_that_contradicts_the_plan_is_named_and_run_again_only_on_request() {
 }
 
 #[test]
+fn trials_without_an_epoch_are_kept_and_merged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let args =
+        ["sweep", "--data", "synthetic", "--hidden-dims", "3", "--grid", "epochs=0,1", "--sweep-id", "s"];
+    assert_eq!(chainrule(path, &[&args[..], &["-q"]].concat()).0, Some(0));
+    let (code, said) = chainrule(path, &[&args[..], &["--resume"]].concat());
+    assert!(code == Some(0) && said.contains("2 trials, 2 of them ended before"), "{said}");
+    assert_eq!(chainrule(path, &["plot", "results/s", "-q"]), (Some(0), String::new()));
+    assert_eq!(chainrule(path, &["plot", "results/s/t0000", "-q"]), (Some(0), String::new()));
+}
+
+#[test]
 fn data_that_changed_since_a_trial_ended_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
