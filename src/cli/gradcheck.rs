@@ -7,6 +7,7 @@ use chainrule::config::{HiddenDims, find};
 use chainrule::nn::gradient_check::{Check, FORMULA, STEP, TOLERANCE};
 use chainrule::nn::layers::Activation;
 use chainrule::nn::memory;
+use chainrule::report::analysis::short_number;
 use chainrule::train::dims::Dims;
 
 use super::{DONE, FAILED, print};
@@ -89,7 +90,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let decay = match args.weight_decay {
         0.0 => String::new(),
-        lambda => format!(", weight decay {lambda:?}"),
+        lambda => format!(", weight decay {}", short_number(lambda)),
     };
     let mut text = format!("net {dims}, {}, batch {batch_size}{decay}, f64\n", args.activation);
     let loss = if decay.is_empty() {

@@ -381,7 +381,9 @@ fn table(plan: &Plan, mine: &[&Trial]) -> String {
     let mut columns: Vec<Vec<String>> = vec![["trial".to_owned()].into_iter().chain(ids).collect()];
     for setting in &plan.varied {
         let cells = mine.iter().map(|trial| {
-            trial.value(setting).map_or("-".to_owned(), |value| printable(&text(value)).into_owned())
+            trial
+                .value(setting)
+                .map_or("-".to_owned(), |value| printable(&sweep::short_text(value)).into_owned())
         });
         columns.push([setting.name.to_owned()].into_iter().chain(cells).collect());
     }

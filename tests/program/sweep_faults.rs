@@ -316,13 +316,23 @@ fn quiet_names_the_trials_that_failed_and_the_resume_command_keeps_its_flags() {
     let (code, said) = chainrule(path, &[&args[..], &flags, &["-q"]].concat());
     assert_eq!(code, Some(4));
     let resume = "chainrule sweep --plan results/s/plan.toml --out results --sweep-id s --threads 1 --jobs 2 --plots each --resume";
-    let expected = "error: 2 of 3 trials failed or diverged: t0001 (learning_rate=10000000) diverged, t0002 \
-        (learning_rate=100000000) diverged; to run them again: ";
+    let expected = "error: 2 of 3 trials failed or diverged: t0001 (learning_rate=1e7) diverged, t0002 \
+        (learning_rate=1e8) diverged; to run them again: ";
     assert_eq!(said, format!("{expected}{resume} --retry-failed\n"));
     let (code, said) = chainrule(path, &[&args[..], &flags].concat());
     assert!(code == Some(1) && said.contains(&format!("resume with: {resume}\n")), "{said}");
     let (_, said) = chainrule(path, &[&args[..], &flags, &["--fail-fast", "-q"]].concat());
     assert!(said.contains("--jobs 2 --fail-fast --plots each --resume"), "{said}");
+}
+
+#[test]
+fn the_table_of_trials_has_short_numbers_as_the_report_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let axes = ["--grid", "learning_rate=0.00001,0.1", "--grid", "weight_decay=1e30"];
+    let (code, said) = sweep(folder.path(), &[&axes[..], &["--dry-run", "--quiet"]].concat());
+    let table =
+        "trial  learning_rate  weight_decay\nt0000  1e-5           1e30\nt0001  0.1            1e30\n";
+    assert_eq!((code, said.as_str()), (Some(0), table));
 }
 
 #[test]
