@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, alias = "net", value_name = "NET", num_args = 1.., value_delimiter = ',')]
     nets: Vec<NetChoice>,
 
-    /// Images in a batch of these nets [default: 16, 64, 128 and 256 for the four named nets, else 64]
+    /// Samples in a batch of these nets [default: 16, 64, 128 and 256 for the four named nets, else 64]
     #[arg(long, value_name = "N", requires = "nets", value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: Option<u32>,
 
@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
 
-    /// Images for epochs and predictions: a folder of IDX files, or `synthetic` [default: the synthetic set where it fits]
+    /// Data for epochs and predictions: a folder of IDX files, or `synthetic` [default: the synthetic set where it fits]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
 
@@ -181,7 +181,7 @@ fn header(common: &BenchRow, args: &Args) -> String {
 }
 
 const HEADS: [&str; 11] =
-    ["kind", "name", "threads", "median", "min", "±", "GFLOP/s", "GB/s", "images/s", "skipped", "of peak"];
+    ["kind", "name", "threads", "median", "min", "±", "GFLOP/s", "GB/s", "samples/s", "skipped", "of peak"];
 
 fn cells(row: &BenchRow) -> [String; 11] {
     let number = |x: Option<f64>, digits| x.map_or(String::new(), |x| format!("{x:.digits$}"));
@@ -201,10 +201,10 @@ fn cells(row: &BenchRow) -> [String; 11] {
 }
 
 fn line(
-    [kind, name, threads, median, min, spread, flops, bytes, images, skipped, peak]: [String; 11],
+    [kind, name, threads, median, min, spread, flops, bytes, samples, skipped, peak]: [String; 11],
 ) -> String {
     format!(
-        "{kind:<7} {name:<36} {threads:>7} {median:>10} {min:>10} {spread:>10} {flops:>8} {bytes:>6} {images:>10} {skipped:>7} {peak:>7}\n"
+        "{kind:<7} {name:<36} {threads:>7} {median:>10} {min:>10} {spread:>10} {flops:>8} {bytes:>6} {samples:>10} {skipped:>7} {peak:>7}\n"
     )
 }
 

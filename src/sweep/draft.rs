@@ -10,7 +10,7 @@ use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
 use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, find, text};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, separated};
 
 /// Maximum number of trials; more are probably a typing error
 pub const TRIALS_MAX: usize = 100_000;
@@ -139,15 +139,18 @@ impl Draft {
         let grid = self.grid.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
         let grid = if only_listed { 0 } else { grid };
         if grid.saturating_add(self.listed.len()).saturating_mul(seeds as usize) > TRIALS_MAX {
-            let of_axis = |axis: &Axis| format!("{} of {}", axis.values.len(), axis.setting.name);
+            let of_axis = |axis: &Axis| format!("{} of {}", separated(axis.values.len()), axis.setting.name);
             let mut found: Vec<String> = self.grid.iter().map(of_axis).collect();
-            found.extend((!self.listed.is_empty()).then(|| format!("{} listed", self.listed.len())));
-            found.extend((seeds > 1).then(|| format!("{seeds} seeds")));
+            found.extend(
+                (!self.listed.is_empty()).then(|| format!("{} listed", separated(self.listed.len()))),
+            );
+            found.extend((seeds > 1).then(|| format!("{} seeds", separated(seeds))));
             let file =
                 self.file.as_deref().map_or(String::new(), |path| format!("{}: ", crate::error::shown(path)));
             let found = found.join(", ");
             return Err(Error::Usage(format!(
-                "{file}the sweep has too many trials: {found}; {TRIALS_MAX} at most, so take fewer values or divide the sweep"
+                "{file}the sweep has too many trials: {found}; {} at most, so take fewer values or divide the sweep",
+                separated(TRIALS_MAX)
             )));
         }
         let mut all: Vec<Values> = vec![Vec::new()];
@@ -390,7 +393,7 @@ mod tests {
         for (text, message) in [
             ("batch-size = 0\n[grid]\nepochs = [1]", "batch-size is 0 in {}, line 1, expected 1 or more"),
             ("\n[grid]\nmomentum = [0.5, 2]", "momentum is 2 in {}, line 3, expected"),
-            ("[grid]\nhidden-dim = [0]", "hidden-dim is 0 in {}, line 2, expected 1 to 10000000"),
+            ("[grid]\nhidden-dim = [0]", "hidden-dim is 0 in {}, line 2, expected 1 to 10,000,000"),
             ("[[trial]]\nseed = 1\n[[trial]]\nval_split = 1", "val-split is 1 in {}, line 4, expected"),
         ] {
             std::fs::write(&path, format!("{text}\n")).unwrap();

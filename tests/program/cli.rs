@@ -472,5 +472,5 @@ fn bench_fails_before_it_measures() {
     }
     let output = chainrule(folder.path(), &["bench", "--nets", "784-99999999999-99999999999-10", "--quick"]);
     let message = text(&output.stderr);
-    assert!(code(&output) == Some(2) && message.contains("each at most 10000000"), "{message}");
+    assert!(code(&output) == Some(2) && message.contains("each at most 10,000,000"), "{message}");
 }

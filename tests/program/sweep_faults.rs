@@ -201,9 +201,9 @@ fn limits_are_checked_before_work_and_messages_stay_short() {
     for (plan, message) in [
         (
             format!("[grid]\nseed = [{}]", many(2_000_000)),
-            "line 2: [grid] seed: 2000000 values, expected 100000 at most",
+            "line 2: [grid] seed: 2,000,000 values, expected 100,000 at most",
         ),
-        (format!("[grid]\nseed = \"{}\"", many(2_000_000)), "line 2: [grid] seed: 2000000 values"),
+        (format!("[grid]\nseed = \"{}\"", many(2_000_000)), "line 2: [grid] seed: 2,000,000 values"),
         (format!("seed = [{}]", many(2_000_000)), "line 1: seed is a list of 2000000 values"),
         (format!("seeds = [{}]", many(2_000_000)), "line 1: seeds is ["),
         (format!("[[trial]]\nseed = [{}]", many(2_000_000)), "line 2: [[trial]] 1: seed: `["),
@@ -211,7 +211,7 @@ fn limits_are_checked_before_work_and_messages_stay_short() {
         (trials, "100001 tables [[trial]]"),
         (
             "[grid]\nepochs = \"1..2000\"\nbatch_size = \"1..2000\"".to_owned(),
-            "2000 of epochs, 2000 of batch_size",
+            "2,000 of epochs, 2,000 of batch_size; 100,000 at most",
         ),
     ] {
         std::fs::write(path.join("p.toml"), plan).unwrap();
