@@ -11,7 +11,7 @@ use chainrule::error::shown;
 use chainrule::tables::{BenchRow, Cell, Columns, Row};
 use chainrule::train::bench::compare::Earlier;
 use chainrule::train::bench::{Bench, Effort, Kind, NetChoice};
-use chainrule::train::thread_count::{cores, pool};
+use chainrule::train::thread_count::{cores, machine_cores, pool, warning};
 use serde_json::{Map, Value};
 
 use super::format::{duration, thousands};
@@ -88,6 +88,10 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     let data = bench.data()?;
     let mut out = args.out.as_deref().map(|path| Out::create(path, args.csv_dialect)).transpose()?;
+    let most = threads.iter().copied().max().unwrap_or(1);
+    if let Some(warning) = warning(most, machine_cores()) {
+        note(&warning);
+    }
     if let Some(warning) = earlier.as_ref().and_then(|earlier| earlier.other_machine(&common)) {
         note(&format!("warning: {warning}"));
     }
