@@ -10,7 +10,7 @@ use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
 use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, find, text};
 use crate::data::Dataset;
-use crate::error::{Error, Result, separated};
+use crate::error::{Error, Result, separated, shell_quoted};
 
 /// Maximum number of trials; more are probably a typing error
 pub const TRIALS_MAX: usize = 100_000;
@@ -75,11 +75,7 @@ impl Draft {
         let mut varied: Vec<&'static Setting> = self.grid.iter().map(|axis| axis.setting).collect();
         let twice = varied.iter().enumerate().find(|(i, setting)| varied[..*i].contains(setting));
         if let Some((_, setting)) = twice {
-            let name = setting.name;
-            return Err(Error::Usage(format!(
-                "--grid has {name} twice; give all its values at once, as --grid {name}={}",
-                self.values_of(setting)
-            )));
+            return Err(self.given_twice(setting));
         }
         both_forms(&varied)?;
         let seed = (self.seeds() > 1).then(seed_setting);
@@ -100,8 +96,39 @@ impl Draft {
         Ok(varied)
     }
 
-    /// The values of all axes of a setting, as `0.1,0.2`; the first ten
-    fn values_of(&self, setting: &Setting) -> String {
+    /// The error that a setting has two axes: with the lines of the plan file that hold them, if any does
+    fn given_twice(&self, setting: &Setting) -> Error {
+        let (name, values) = (setting.name, self.values_of(setting));
+        let line = |key: &str| line_in(&self.file_text, Section::Grid, key);
+        let mut lines: Vec<usize> = [name, &setting.flag()].into_iter().filter_map(line).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        match (&self.file, &lines[..]) {
+            (Some(path), [first, second]) => Error::Settings {
+                path: path.clone(),
+                problem: format!(
+                    "lines {first} and {second}: [grid] has {name} twice; give all its values at once, as {name} = {}",
+                    Value::Array(values)
+                ),
+            },
+            (Some(path), [line]) => Error::Settings {
+                path: path.clone(),
+                problem: format!(
+                    "line {line}: [grid] has {name}, and so has the command line; keep one, not both"
+                ),
+            },
+            _ => {
+                let values = values.iter().map(text).collect::<Vec<_>>().join(",");
+                let axis = shell_quoted(format!("{name}={values}"));
+                Error::Usage(format!(
+                    "--grid has {name} twice; give all its values at once, as --grid {axis}"
+                ))
+            }
+        }
+    }
+
+    /// The values of all axes of a setting; the first ten
+    fn values_of(&self, setting: &Setting) -> Vec<Value> {
         let mut values = Vec::new();
         for value in self.grid.iter().filter(|axis| axis.setting == setting).flat_map(|axis| &axis.values) {
             if !values.contains(value) {
@@ -111,7 +138,7 @@ impl Draft {
                 break;
             }
         }
-        values.iter().map(text).collect::<Vec<_>>().join(",")
+        values
     }
 
     /// An error about a value, with the line of the plan file that holds the value
@@ -218,7 +245,7 @@ fn all_differ(trials: &[Trial], file: Option<&Path>) -> Result<()> {
                 )));
             };
             let problem = format!("trials {first} and {second} have the same settings and seed; {remedy}");
-            return Err(Error::Text { path: path.to_owned(), problem });
+            return Err(Error::Settings { path: path.to_owned(), problem });
         }
     }
     Ok(())
@@ -359,6 +386,8 @@ mod tests {
             let error = draft(axes).resolve().unwrap_err();
             assert!(matches!(error, Error::Setting { .. } | Error::Usage(_)), "{axes:?}: {error}");
         }
+        let error = draft(&["data=a b", "data=c"]).resolve().unwrap_err().to_string();
+        assert!(error.ends_with("as --grid 'data=a b,c'"), "{error}");
         assert!(Draft { seeds: Some(3), ..draft(&["seed=1,2"]) }.resolve().is_err());
     }
 

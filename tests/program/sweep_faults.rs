@@ -254,11 +254,24 @@ fn a_wrong_value_in_a_file_is_named_with_file_and_line() {
         ("[grid]\nepochs = [1]\nmomentum = [0, 1]\n", "momentum is 1 in p.toml, line 3"),
         ("[[trial]]\nmomentum = 0\n[[trial]]\nmomentum = 1\n", "momentum is 1 in p.toml, line 4"),
         ("[grid]\nhidden_dim = [0]\n", "hidden-dim is 0 in p.toml, line 2"),
+        (
+            "[grid]\nlearning-rate = [0.1]\nmomentum = [0]\nlearning_rate = [0.2]\n",
+            "p.toml: lines 2 and 4: [grid] has learning_rate twice; give all its values at once, as learning_rate = [0.",
+        ),
+        (
+            "[[trial]]\nseed = 1\n[[trial]]\nseed = 1\n",
+            "p.toml: trials t0000 (seed=1) and t0001 (seed=1) have",
+        ),
     ] {
         std::fs::write(path.join("p.toml"), plan).unwrap();
         let (code, said) = chainrule(path, &["sweep", "--plan", "p.toml", "--data", "synthetic"]);
         assert!(code == Some(2) && said.contains(message), "{plan}: {said}");
+        assert!(!said.contains("--grid has"), "{plan}: {said}");
     }
+    std::fs::write(path.join("p.toml"), "[grid]\nlearning-rate = [0.1]\n").unwrap();
+    let (code, said) = sweep(path, &["--plan", "p.toml", "--grid", "learning_rate=0.2"]);
+    let message = "p.toml: line 2: [grid] has learning_rate, and so has the command line; keep one, not both";
+    assert!(code == Some(2) && said.contains(message), "{said}");
 }
 
 #[test]
@@ -286,6 +299,9 @@ fn wrong_command_lines_are_told_what_to_type() {
         (&["momentum=0,0.9"], "type: chainrule sweep --grid momentum=0,0.9"),
         (&["width"], "did you mean hidden_dim?"),
         (&["plan.toml"], "type: chainrule sweep --plan plan.toml"),
+        (&["my plan.toml"], "type: chainrule sweep --plan 'my plan.toml'"),
+        (&["learning_rate=0.1, 0.2"], "type: chainrule sweep --grid 'learning_rate=0.1, 0.2'"),
+        (&["--activation", "relu,$HOME"], "type: chainrule sweep --grid 'activation=relu,$HOME'"),
         (&["--seeds", "2", "--shard", "3/2"], "as 0/3, 1/3 and 2/3, or auto"),
         (&["--seeds", "2", "--shard", "0/2", "--shards", "3"], "leave --shards out"),
         (&[], "for example, type: chainrule sweep learning_rate"),
@@ -323,6 +339,32 @@ fn quiet_names_the_trials_that_failed_and_the_resume_command_keeps_its_flags() {
     assert!(code == Some(1) && said.contains(&format!("resume with: {resume}\n")), "{said}");
     let (_, said) = chainrule(path, &[&args[..], &flags, &["--fail-fast", "-q"]].concat());
     assert!(said.contains("--jobs 2 --fail-fast --plots each --resume"), "{said}");
+}
+
+#[test]
+fn merge_names_the_trials_that_failed_and_how_to_run_them_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let args = ["--grid", "learning_rate=0.01,1e8", "--sweep-id", "s", "-q", "--shard"];
+    assert_eq!(sweep(path, &[&args[..], &["0/2"]].concat()), (Some(0), String::new()));
+    assert_eq!(sweep(path, &[&args[..], &["1/2"]].concat()).0, Some(4));
+    let (resume, retry) = ("chainrule sweep --plan", "--resume --retry-failed\n");
+    let failed =
+        "error: 1 of 2 trials failed or diverged: t0001 (learning_rate=1e8) diverged; to run them again: ";
+    let (code, said) = chainrule(path, &["sweep", "merge", "results/s", "-q"]);
+    let whole = format!("{failed}{resume} results/s/plan.toml --out results --sweep-id s {retry}");
+    assert_eq!((code, said), (Some(4), whole.clone()));
+    let (code, said) = chainrule(path, &["sweep", "merge", "results/s"]);
+    assert!(
+        code == Some(4) && said.starts_with(&whole) && said.contains("trials: 1 ok, 1 diverged"),
+        "{said}"
+    );
+    let (_, said) = chainrule(&path.join("results"), &["sweep", "merge", "s", "-q"]);
+    assert_eq!(said, format!("{failed}{resume} s/plan.toml --out . --sweep-id s {retry}"));
+    // The command runs the trial again.
+    let words = whole.split_once("again: chainrule ").unwrap().1.split_whitespace().collect::<Vec<_>>();
+    let (code, said) = chainrule(path, &words);
+    assert!(code == Some(4) && said.contains("[2/2] t0001"), "{said}");
 }
 
 #[test]
