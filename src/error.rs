@@ -2,6 +2,7 @@
 
 mod first_ten;
 mod regular_file;
+mod separated;
 mod shown;
 
 use std::io;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub use first_ten::first_ten;
 pub use regular_file::{kind_name, open_regular};
+pub use separated::separated;
 pub use shown::{printable, printable_lines, shell_quoted, shown};
 
 /// A result with the library's error
@@ -62,7 +64,7 @@ pub enum Error {
         places: String,
     },
     /// A gzip stream is damaged
-    #[error("{}: damaged gzip stream after {after} unpacked bytes", shown(.path))]
+    #[error("{}: damaged gzip stream after {} unpacked bytes", shown(.path), separated(*.after))]
     Gzip {
         /// The file
         path: PathBuf,
@@ -83,7 +85,8 @@ pub enum Error {
     },
     /// The machine does not have enough memory
     #[error(
-        "this needs {bytes} bytes of memory ({what}), more than this machine has or this process may use"
+        "this needs {} bytes of memory ({what}), more than this machine has or this process may use",
+        separated(*.bytes)
     )]
     Memory {
         /// The data that need the memory
@@ -92,7 +95,7 @@ pub enum Error {
         bytes: u128,
     },
     /// The system can't start the threads
-    #[error("cannot start {threads} threads: {problem}")]
+    #[error("cannot start {} threads: {problem}", separated(*.threads))]
     Threads {
         /// Number of threads
         threads: usize,

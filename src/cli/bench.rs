@@ -12,7 +12,7 @@ use chainrule::error::shown;
 use chainrule::tables::{BenchRow, Cell, Columns, Row};
 use chainrule::train::bench::compare::Earlier;
 use chainrule::train::bench::{Bench, Effort, Kind, NetChoice};
-use chainrule::train::thread_count::{cores, pool};
+use chainrule::train::thread_count::{cores, machine_cores, pool, warning};
 use serde_json::{Map, Value};
 
 use super::format::{duration, thousands};
@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, alias = "net", value_name = "NET", num_args = 1.., value_delimiter = ',')]
     nets: Vec<NetChoice>,
 
-    /// Images in a batch of these nets [default: 16, 64, 128 and 256 for the four named nets, else 64]
+    /// Samples in a batch of these nets [default: 16, 64, 128 and 256 for the four named nets, else 64]
     #[arg(long, value_name = "N", requires = "nets", value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: Option<u32>,
 
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
 
-    /// Images for epochs and predictions: a folder of IDX files, or `synthetic` [default: the synthetic set where it fits]
+    /// Data for epochs and predictions: a folder of IDX files, or `synthetic` [default: the synthetic set where it fits]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
 
@@ -89,6 +89,10 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     let data = bench.data()?;
     let mut out = args.out.as_deref().map(|path| Out::create(path, args.csv_dialect)).transpose()?;
+    let most = threads.iter().copied().max().unwrap_or(1);
+    if let Some(warning) = warning(most, machine_cores()) {
+        note(&warning);
+    }
     if let Some(warning) = earlier.as_ref().and_then(|earlier| earlier.other_machine(&common)) {
         note(&format!("warning: {warning}"));
     }
@@ -184,7 +188,7 @@ fn header(common: &BenchRow, args: &Args) -> String {
 }
 
 const HEADS: [&str; 11] =
-    ["kind", "name", "threads", "median", "min", "±", "GFLOP/s", "GB/s", "images/s", "skipped", "of peak"];
+    ["kind", "name", "threads", "median", "min", "±", "GFLOP/s", "GB/s", "samples/s", "skipped", "of peak"];
 
 fn cells(row: &BenchRow) -> [String; 11] {
     let number = |x: Option<f64>, digits| x.map_or(String::new(), |x| format!("{x:.digits$}"));
@@ -204,10 +208,10 @@ fn cells(row: &BenchRow) -> [String; 11] {
 }
 
 fn line(
-    [kind, name, threads, median, min, spread, flops, bytes, images, skipped, peak]: [String; 11],
+    [kind, name, threads, median, min, spread, flops, bytes, samples, skipped, peak]: [String; 11],
 ) -> String {
     format!(
-        "{kind:<7} {name:<36} {threads:>7} {median:>10} {min:>10} {spread:>10} {flops:>8} {bytes:>6} {images:>10} {skipped:>7} {peak:>7}\n"
+        "{kind:<7} {name:<36} {threads:>7} {median:>10} {min:>10} {spread:>10} {flops:>8} {bytes:>6} {samples:>10} {skipped:>7} {peak:>7}\n"
     )
 }
 

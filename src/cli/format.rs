@@ -1,19 +1,13 @@
 //! Numbers and tables as text for the terminal
 
 use chainrule::error::printable;
+pub use chainrule::error::separated as count;
 use chainrule::report::analysis::short_number;
 use chainrule::tables::reader::TableRow;
 
 /// A share in percent: `0.8831` as `88.31 %`
 pub fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
-}
-
-/// A number of things, with separated thousands: `60000` as `60,000`
-pub fn count(n: impl TryInto<u128>) -> String {
-    let digits = n.try_into().unwrap_or(u128::MAX).to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
 }
 
 /// Several things, or one: `2 threads`

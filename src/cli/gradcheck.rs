@@ -7,8 +7,10 @@ use chainrule::config::{HiddenDims, find};
 use chainrule::nn::gradient_check::{Check, FORMULA, STEP, TOLERANCE};
 use chainrule::nn::layers::Activation;
 use chainrule::nn::memory;
+use chainrule::report::analysis::short_number;
 use chainrule::train::dims::Dims;
 
+use super::format::count;
 use super::{DONE, FAILED, print};
 
 #[derive(clap::Args)]
@@ -72,11 +74,13 @@ pub fn run(args: &Args) -> Result<u8> {
     let dims = Dims([&[args.features as usize], &hidden.0[..], &[args.classes as usize]].concat());
     let parameters = dims.parameters();
     if parameters > 100_000_000 {
-        let found = format!("{hidden}, {parameters} parameters");
+        let found = format!("{hidden}, {} parameters", count(parameters));
         return Err(refused("at most 10^8 parameters in all", found).into());
     }
     let batch_size = args.batch_size as usize;
-    memory::check(dims.gradient_check_bytes(batch_size), || format!("{dims}, a batch of {batch_size}"))?;
+    memory::check(dims.gradient_check_bytes(batch_size), || {
+        format!("{dims}, a batch of {}", count(batch_size))
+    })?;
     let check = Check::new(&dims.0, args.activation, batch_size, args.seed);
     let checks = check.with_weight_decay(args.weight_decay).run(args.samples as usize);
     let failed = checks.iter().filter(|check| !check.passed()).count();
@@ -89,9 +93,9 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let decay = match args.weight_decay {
         0.0 => String::new(),
-        lambda => format!(", weight decay {lambda:?}"),
+        lambda => format!(", weight decay {}", short_number(lambda)),
     };
-    let mut text = format!("net {dims}, {}, batch {batch_size}{decay}, f64\n", args.activation);
+    let mut text = format!("net {dims}, {}, batch {}{decay}, f64\n", args.activation, count(batch_size));
     let loss = if decay.is_empty() {
         "the mean loss"
     } else {
@@ -104,7 +108,11 @@ pub fn run(args: &Args) -> Result<u8> {
         writeln!(
             text,
             "{:<12} {:>11} {:>8} {:>8} {:>21.2e}  {verdict}",
-            check.name, check.shape, check.checked, check.at_kink, check.worst
+            check.name,
+            check.shape,
+            count(check.checked),
+            count(check.at_kink),
+            check.worst
         )?;
     }
     text += "\nat kink: elements that were not checked, because a step moves an input of ReLU across 0, where ReLU has no \

@@ -88,9 +88,9 @@ pub struct Progress {
 impl Progress {
     pub fn new(config: &TrainConfig, data: &Dataset, quiet: bool) -> Self {
         let net = format!(
-            "{}, {} images; net {}, {}",
+            "{}, {} samples; net {}, {}",
             printable(&data.source),
-            images(config, data),
+            samples(config, data),
             net(config, data),
             several(rayon::current_num_threads(), "thread"),
         );
@@ -98,8 +98,8 @@ impl Progress {
     }
 }
 
-/// How many images are trained on, validated on and tested on
-fn images(config: &TrainConfig, data: &Dataset) -> String {
+/// How many samples are trained on, validated on and tested on
+fn samples(config: &TrainConfig, data: &Dataset) -> String {
     let (all, test) = (data.train.len(), count(data.test.len()));
     if config.val_split == 0.0 {
         return format!("{} training and {test} test", count(all));
@@ -124,13 +124,13 @@ impl Reporter for Progress {
     fn batch(&mut self, epoch: u32, batch: usize, sums: &LossSum) {
         let Some(bar) = &mut self.bar else { return };
         bar.draw(epoch, batch, |bar| {
-            let images_per_batch = sums.rows as f64 / batch as f64;
+            let samples_per_batch = sums.rows as f64 / batch as f64;
             format!(
                 "epoch {epoch}/{}, loss {:.4}, accuracy {}, {} samples/s",
                 self.epochs,
                 sums.mean_loss().unwrap_or_default(),
                 percent(sums.accuracy().unwrap_or_default()),
-                thousands(bar.per_sec() * images_per_batch)
+                thousands(bar.per_sec() * samples_per_batch)
             )
         });
     }

@@ -140,11 +140,13 @@ impl TypedValueParser for StandardParser {
 fn not_standard(text: &str) -> String {
     let shown: String = text.escape_debug().take(80).collect();
     let remedy = match Axis::parse(text) {
-        Ok(_) => format!("to vary a setting, type: chainrule sweep --grid {shown}"),
+        Ok(_) => format!("to vary a setting, type: chainrule sweep --grid {}", shell_quoted(text)),
         Err(problem) if text.contains('=') => {
             format!("to vary a setting, type --grid NAME=VALUES; {problem}")
         }
-        Err(_) if text.ends_with(".toml") => format!("to run a plan, type: chainrule sweep --plan {shown}"),
+        Err(_) if text.ends_with(".toml") => {
+            format!("to run a plan, type: chainrule sweep --plan {}", shell_quoted(text))
+        }
         Err(problem) if problem.contains(EXAMPLE) => {
             let axis = problem.split_once(EXAMPLE).map_or("", |(_, axis)| axis);
             format!("to vary a setting, name its values: chainrule sweep {axis}")
@@ -195,7 +197,10 @@ fn shard(args: &Args) -> Result<(Option<Shard>, Option<Taken>)> {
 
 pub fn run(args: &Args) -> Result<u8> {
     if let Some(Action::Merge { dir, quiet }) = &args.action {
-        let ended = sweep::merge(dir)?;
+        let (plan, ended) = sweep::merge(dir)?;
+        if let Some(line) = failed(&ended.analysis, &plan, &how_to_resume_merged(args, dir)) {
+            note(&line);
+        }
         if !quiet {
             summarise(&ended, dir, None);
         }
@@ -342,6 +347,16 @@ fn how_to_resume(
     command
 }
 
+/// The command that resumes the merged sweep in `folder`
+fn how_to_resume_merged(args: &Args, folder: &Path) -> String {
+    // Of `.` and `..`, the name is only known by the whole path.
+    let whole = folder.file_name().is_none().then(|| folder.canonicalize().ok()).flatten();
+    let folder = whole.as_deref().unwrap_or(folder);
+    let sweep_id = folder.file_name().unwrap_or_default().to_string_lossy();
+    let out = folder.parent().filter(|out| !out.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    how_to_resume(args, folder, &sweep_id, out, None, None)
+}
+
 /// The line that names the trials that failed or diverged; `None` if there are none
 fn failed(analysis: &Analysis, plan: &Plan, how_to_resume: &str) -> Option<String> {
     let is_failed = |status| matches!(status, Status::Failed | Status::Diverged);
@@ -381,7 +396,9 @@ fn table(plan: &Plan, mine: &[&Trial]) -> String {
     let mut columns: Vec<Vec<String>> = vec![["trial".to_owned()].into_iter().chain(ids).collect()];
     for setting in &plan.varied {
         let cells = mine.iter().map(|trial| {
-            trial.value(setting).map_or("-".to_owned(), |value| printable(&text(value)).into_owned())
+            trial
+                .value(setting)
+                .map_or("-".to_owned(), |value| printable(&sweep::short_text(value)).into_owned())
         });
         columns.push([setting.name.to_owned()].into_iter().chain(cells).collect());
     }

@@ -8,9 +8,9 @@ use chainrule::data::Dataset;
 use chainrule::error::shown;
 use chainrule::plot::folder_pictures;
 use chainrule::report::analysis::short_number;
+use chainrule::report::divergence::remedy;
 use chainrule::tables::{Columns, Metric, NOTE, Status, SummaryRow, check_appendable};
 use chainrule::train::dims::Dims;
-use chainrule::train::divergence::remedy;
 use chainrule::train::metrics::EpochEnd;
 use chainrule::train::run::{self, Labels, Outcome, Request};
 use chainrule::train::run_files::{self, NAMES};
@@ -18,7 +18,7 @@ use chainrule::train::run_id;
 use chainrule::train::run_table::{RUNS, append_run};
 use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
 
-use super::format::{duration, percent};
+use super::format::{count, duration, percent};
 use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
@@ -172,7 +172,8 @@ pub fn run(args: &Args) -> Result<u8> {
         if !added.is_empty() {
             let n = added.len();
             let (named, more) = added.split_at(n.min(NAMED));
-            let more = if more.is_empty() { String::new() } else { format!(" … and {} more", more.len()) };
+            let more =
+                if more.is_empty() { String::new() } else { format!(" … and {} more", count(more.len())) };
             note(&format!("added to {RUNS}, where these runs were missing: {}{more}", named.join(", ")));
         }
         summarise(&outcome, &pictures);

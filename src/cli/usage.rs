@@ -45,7 +45,7 @@ const ELSEWHERE: [(&[&str], &str); 16] = [
     (&["gpu", "device", "cuda", "mps"], "training runs on the CPU; set --threads N"),
     (&["output", "output-dir", "out-dir", "logdir", "save"], "the folder of the results is --out DIR"),
     (&["name", "id", "run-name", "experiment"], "the name of a run is --run-id NAME"),
-    (&["validation", "validation-split", "valid", "val"], "images are held out by --val-split 0.1"),
+    (&["validation", "validation-split", "valid", "val"], "samples are held out by --val-split 0.1"),
     (&["dataset", "input", "data-dir", "data-path"], "the data are named by --data DIR"),
     (
         &["scheduler", "lr-schedule", "schedule", "warmup", "early-stopping", "patience"],

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::error::separated;
+
 /// The largest width; a larger one needs more memory than any machine has, so it is probably a typing error
 const WIDTH_MAX: usize = 10_000_000;
 
@@ -35,7 +37,8 @@ impl FromStr for HiddenDims {
                 "`{part}` is no width; hidden layers are written 128x64, without the inputs and outputs of the net"
             )),
             _ => Err(format!(
-                "`{part}` is no width; expected `none`, or numbers from 1 to {WIDTH_MAX} as 128x64"
+                "`{part}` is no width; expected `none`, or numbers from 1 to {} as 128x64",
+                separated(WIDTH_MAX)
             )),
         };
         text.split(['x', '×', ',', ' ']).map(str::trim).map(width).collect::<Result<_, _>>().map(Self)
@@ -58,5 +61,7 @@ mod tests {
         for bad in ["0", "", "128x", "-3", "abc", "1e3", "99999999999999999999", "none,3"] {
             assert!(bad.parse::<HiddenDims>().is_err(), "{bad}");
         }
+        let error = "0".parse::<HiddenDims>().unwrap_err();
+        assert!(error.contains("from 1 to 10,000,000"), "{error}");
     }
 }

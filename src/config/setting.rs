@@ -6,6 +6,7 @@ use clap::builder::PossibleValue;
 use toml::Value;
 
 use super::{Dtype, HiddenDims, expand_home};
+use crate::error::shell_quoted;
 
 /// A setting of a run: a flag, a key of TOML files, and a column of runs.csv if a sweep can vary it
 #[derive(Debug)]
@@ -148,8 +149,9 @@ impl Setting {
     pub fn axis_hint(&self, text: &str) -> String {
         let several = text.contains([',', ' ']) || text.contains("..") || text.starts_with("log:");
         let values = text.split([',', ' ']).filter(|value| !value.is_empty()).collect::<Vec<_>>().join(",");
-        let axis = || format!("; to try several values, type: chainrule sweep --grid {}={values}", self.name);
-        if several && self.sweepable { axis() } else { String::new() }
+        let axis = shell_quoted(format!("{}={values}", self.name));
+        let hint = || format!("; to try several values, type: chainrule sweep --grid {axis}");
+        if several && self.sweepable { hint() } else { String::new() }
     }
 
     /// The values of its type, in words

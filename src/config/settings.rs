@@ -67,16 +67,16 @@ pub static SETTINGS: [Setting; 16] = [
         .within(NOT_NEGATIVE)
         .computed_with(),
     row("batch_size", Kind::Integer, "64", "N")
-        .help("Images per training step")
+        .help("Samples per training step")
         .within((1.0..=f64::MAX, "1 or more")),
     row("epochs", Kind::Integer, "30", "N")
         .help("Passes over the training set; 0 only writes the initial weights")
-        .within((0.0..=u32::MAX as f64, "0 to 4294967295")),
+        .within((0.0..=u32::MAX as f64, "0 to 4,294,967,295")),
     row("no_shuffle", Kind::Switch, "false", "BOOL")
         .help("Take the batches in the order of the file, the same in every epoch"),
     row("val_split", Kind::Number, "0", "SHARE")
         .help(
-            "Share of the training images of each class that is held out and validated on after each epoch, \
+            "Share of the training samples of each class that is held out and validated on after each epoch, \
              0 or more and below 1",
         )
         .within(SHARE),
@@ -94,7 +94,7 @@ pub static SETTINGS: [Setting; 16] = [
                 "Threads to compute with; the results do not depend on it \
                  [default: as many cores as make the net faster]",
             )
-            .within((1.0..=1024.0, "1 to 1024"))
+            .within((1.0..=1024.0, "1 to 1,024"))
     },
     row("data", Kind::Word, "", "DIR").help(
         "Folder of IDX files (plain or gzip), or `synthetic` for a built-in set [default: $CHAINRULE_DATA, \
@@ -183,10 +183,10 @@ impl Setting {
 pub static SHORT_FORMS: [Setting; 2] = [
     row("hidden_dim", Kind::Integer, "", "N")
         .help("Width of the hidden layers: one layer, unless num_layers says otherwise")
-        .within((1.0..=10_000_000.0, "1 to 10000000")),
+        .within((1.0..=10_000_000.0, "1 to 10,000,000")),
     row("num_layers", Kind::Integer, "", "N")
         .help("Number of hidden layers, each 128 wide unless hidden_dim says otherwise")
-        .within((0.0..=1000.0, "0 to 1000")),
+        .within((0.0..=1000.0, "0 to 1,000")),
 ];
 
 /// Finds a setting of a run by its name, with `_` or `-`

@@ -1,12 +1,17 @@
 //! Lists in messages
 
+use super::separated::separated;
+
 /// Joins names, the first ten of them
 pub fn first_ten(names: impl Iterator<Item = String>, separator: &str) -> String {
     const NAMED: usize = 10;
     let mut names = names.peekable();
     let first: Vec<String> = names.by_ref().take(NAMED).collect();
-    let more =
-        if names.peek().is_some() { format!(" … and {} more", names.count()) } else { String::new() };
+    let more = if names.peek().is_some() {
+        format!(" … and {} more", separated(names.count()))
+    } else {
+        String::new()
+    };
     first.join(separator) + &more
 }
 
@@ -20,5 +25,6 @@ mod tests {
         assert_eq!((list(0).as_str(), list(2).as_str()), ("", "0, 1"));
         assert_eq!(list(10), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9");
         assert_eq!(list(12), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 … and 2 more");
+        assert!(list(1010).ends_with(" … and 1,000 more"));
     }
 }

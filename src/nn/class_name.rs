@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::error::separated;
+
 /// Largest number of characters of a name; tables and pictures with longer ones could not be read
 const CHARS_MAX: usize = 200;
 
@@ -17,7 +19,7 @@ pub fn problem(names: &[String], place: &str) -> Option<(usize, String)> {
         let problem = match name.chars().count() {
             0 => Some("an empty name".to_owned()),
             n if n > CHARS_MAX => {
-                Some(format!("a name of {} characters, expected at most {CHARS_MAX}", thousands(n)))
+                Some(format!("a name of {} characters, expected at most {CHARS_MAX}", separated(n)))
             }
             _ if name.trim().is_empty() => Some("an empty name".to_owned()),
             _ => name.chars().find(|&c| is_hidden(c)).map(|found| {
@@ -29,12 +31,6 @@ pub fn problem(names: &[String], place: &str) -> Option<(usize, String)> {
         });
         problem.or(twice).map(|problem| (at, problem))
     })
-}
-
-fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
 }
 
 /// Whether a character is a control character, ends a line, or changes the direction of text

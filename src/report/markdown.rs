@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use crate::config::SHORT_FORMS;
-use crate::report::analysis::{
-    Analysis, Group, MetricColumn, ObservedRun, Spread, VariedSetting, short_number,
-};
+use crate::error::separated;
+use crate::report::analysis::{Analysis, Group, MetricColumn, ObservedRun, Spread, VariedSetting};
 use crate::report::train_command::train_command;
 use crate::tables::Status;
 
@@ -32,7 +31,7 @@ fn overview(analysis: &Analysis) -> String {
     let mut text = format!("# Sweep {by}\n\n");
     let counts = Status::ALL.map(|status| (analysis.count(status), status)).into_iter();
     let statuses: Vec<_> =
-        counts.filter(|(n, _)| *n > 0).map(|(n, status)| format!("{n} `{status}`")).collect();
+        counts.filter(|(n, _)| *n > 0).map(|(n, status)| format!("{} `{status}`", separated(n))).collect();
     let trials = plural(analysis.trials.len() + analysis.repeats.len(), "trial");
     let settings = plural(analysis.groups.len(), "setting");
     text += &format!("{trials} of {settings}: {}.\n\n", statuses.join(", "));
@@ -92,7 +91,7 @@ fn winner(analysis: &Analysis) -> String {
              for the winner only, once.\n"
         ),
         _ => "\nThere was no validation split: **test metrics picked the winner, so its test accuracy is too optimistic**. \
-              With `--val-split 0.1` the choice is made on images held out from training.\n"
+              With `--val-split 0.1` the choice is made on samples held out from training.\n"
             .to_owned(),
     };
     let ok = |&&i: &&usize| analysis.trials[i].status == Status::Ok;
@@ -159,8 +158,9 @@ fn table(analysis: &Analysis) -> String {
         let ok = group.trials.iter().filter(|&&i| analysis.trials[i].status == Status::Ok).count();
         let all = group.trials.len();
         cells.extend([
-            if ok == all { all.to_string() } else { format!("{ok} of {all} ok") },
-            spread(MetricColumn::Parameters).map_or(String::new(), |count| short_number(count.mean)),
+            if ok == all { separated(all) } else { format!("{} of {} ok", separated(ok), separated(all)) },
+            spread(MetricColumn::Parameters)
+                .map_or(String::new(), |count| separated(count.mean.round() as u128)),
             percent(spread(analysis.deciding)) + if is_as_good(group) { " ≈" } else { "" },
             decimals(spread(loss), 4),
             percent(spread(MetricColumn::TrainAccuracy)),
@@ -250,7 +250,7 @@ fn seconds(spread: Option<Spread>) -> String {
 }
 
 pub(super) fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", separated(count)) }
 }
 
 /// Escapes text so that Markdown shows it unchanged, also in a table's cell

@@ -1,6 +1,8 @@
-//! Reports on a set of runs and on one run: the analysis, the report.md of each, and the command that repeats a run
+//! Reports on a set of runs and on one run: the analysis, the report.md of each, the command that repeats a run,
+//! and the advice for one that diverged
 
 pub mod analysis;
+pub mod divergence;
 pub mod markdown;
 pub mod run_report;
 pub mod train_command;

@@ -1,6 +1,6 @@
 //! `report.md` of one run: what was trained, how well, which classes it confuses, and the command that repeats it
 
-use crate::error::Result;
+use crate::error::{Result, separated};
 use crate::report::analysis::{Analysis, ObservedRun, short_number};
 use crate::report::markdown::{escape, row};
 use crate::report::train_command::train_command;
@@ -31,7 +31,7 @@ const METRICS: [(&str, &str, &str); 8] = [
     ("train_accuracy", "training accuracy, mean over the last epoch", "%"),
     ("train_loss", "training loss, mean over the last epoch", "nats"),
     ("train_s", "time of training", "s"),
-    ("samples_per_s", "images per second", ""),
+    ("samples_per_s", "samples per second", ""),
 ];
 
 impl RunSummary {
@@ -50,7 +50,7 @@ impl RunSummary {
             let x = number(column)?;
             let value = match (unit, column) {
                 ("%", _) => format!("{:.2} %", 100.0 * x),
-                ("", _) => format!("{x:.0}"),
+                ("", _) => separated(x.round() as u128),
                 ("s", _) => format!("{} s", short_number((x * 1000.0).round() / 1000.0)),
                 _ if x >= 1e4 => format!("{x:.2e} {unit}"),
                 _ => format!("{x:.4} {unit}"),
@@ -60,13 +60,18 @@ impl RunSummary {
         let metrics = METRICS.into_iter().filter_map(metric).collect();
         let samples =
             [("train_samples", "training"), ("val_samples", "validation"), ("test_samples", "test")];
-        let samples = samples.into_iter().filter(|(column, _)| number(column).is_some_and(|n| n > 0.0));
-        let mut data: Vec<_> = samples.map(|(column, part)| format!("{} {part}", text(column))).collect();
+        let samples = samples.into_iter().filter_map(|(column, part)| {
+            let n = number(column).filter(|&n| n > 0.0)?;
+            Some(format!("{} {part}", separated(n.round() as u128)))
+        });
+        let mut data: Vec<_> = samples.collect();
         data.extend(Some(text("classes")).filter(|n| !n.is_empty()).map(|n| format!("{n} classes")));
         data.extend(Some(text("data_hash")).filter(|n| !n.is_empty()).map(|n| format!("hash {n}")));
+        let parameters =
+            number("parameters").map_or_else(|| text("parameters"), |n| separated(n.round() as u128));
         let best =
             number("best_epoch").zip(number("best_accuracy")).map(|(epoch, share)| (epoch as u32, share));
-        Ok(Some(Self { run, best, parameters: text("parameters"), metrics, data }))
+        Ok(Some(Self { run, best, parameters, metrics, data }))
     }
 
     /// The settings by which runs are usually told apart, as `128x64, relu, learning_rate 0.01, batch_size 64, seed 42`
@@ -176,13 +181,13 @@ fn most_confused(table: &Table) -> Result<String> {
     }
     wrong.sort_by_key(|(n, _)| std::cmp::Reverse(*n)); // stable: equal counts stay in the order of the file
     let mut text =
-        "\n## Classes confused most\n\n| true class | taken for | images | share of the true class (%) |\n\
+        "\n## Classes confused most\n\n| true class | taken for | samples | share of the true class (%) |\n\
                     |---|---|---:|---:|\n"
             .to_owned();
     for (n, line) in wrong.iter().take(PAIRS) {
         let name = line.text(label);
         let share = 100.0 * *n as f64 / support[name].max(1) as f64;
-        text += &row(&[escape(name), escape(line.text(predicted)), n.to_string(), format!("{share:.1}")]);
+        text += &row(&[escape(name), escape(line.text(predicted)), separated(*n), format!("{share:.1}")]);
     }
     Ok(text)
 }
@@ -216,6 +221,23 @@ mod tests {
             assert!(text.contains(part), "{part} is not in {text}");
         }
         assert_eq!(summary.subtitle(), "hidden layers 128x64, relu, learning_rate 1e-5, seed 42");
+    }
+
+    #[test]
+    fn counts_have_separated_thousands() {
+        let csv = "run_id,status,hidden_dims,seed,test_accuracy,parameters,train_samples,val_samples,test_samples,samples_per_s\n\
+                   r,ok,128,1,0.5,1340298,60000,0,10000,333653\n";
+        let summary = RunSummary::read(&table(csv)).unwrap().unwrap();
+        let matrix = table("true,predicted,count\na,b,1234\nb,b,1\n");
+        let text = run_report(&summary, Some(&matrix), &[]).unwrap();
+        for part in [
+            "- parameters: 1,340,298\n",
+            "- data: , 60,000 training, 10,000 test\n",
+            "| samples per second | 333,653 |\n",
+            "| a | b | 1,234 | 100.0 |\n",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use toml::Value;
 
 use crate::config::{Kind, SHORT_FORMS, Setting, find, sweepable, text};
+use crate::error::separated;
 
 /// Maximum number of values of an axis; more are probably a typing error
 const VALUES_MAX: u64 = 100_000;
@@ -154,7 +155,7 @@ fn few_enough(setting: &Setting, count: usize) -> Result<(), String> {
     if count as u64 <= VALUES_MAX {
         return Ok(());
     }
-    Err(format!("{}: {count} values, expected {VALUES_MAX} at most", setting.name))
+    Err(format!("{}: {} values, expected {} at most", setting.name, separated(count), separated(VALUES_MAX)))
 }
 
 /// Values of a setting, as an example of an axis
@@ -180,8 +181,9 @@ fn integers(setting: &'static Setting, from: &str, to: &str) -> Result<Vec<Value
     let (from, to) = (end(from)?, end(to)?);
     if from > to || u64::from(to - from) >= VALUES_MAX {
         return Err(format!(
-            "{}: `{whole}`, expected a range that ascends, with at most {VALUES_MAX} values",
-            setting.name
+            "{}: `{whole}`, expected a range that ascends, with at most {} values",
+            setting.name,
+            separated(VALUES_MAX)
         ));
     }
     (from..=to).map(|n| setting.value(&n.to_string())).collect()
@@ -282,7 +284,7 @@ mod tests {
             ("learning_rate=0.1,1e-1", "twice"),
             ("learning_rate=1..4", "`1..4`"),
             ("epochs=4..1", "ascends"),
-            ("epochs=1..4000000000", "at most"),
+            ("epochs=1..4000000000", "at most 100,000 values"),
             ("epochs=-1", "`-1`"),
             ("batch_size=log:1..4:9", "twice"),
             ("learning_rate=log:0..1:3", "above 0"),

@@ -10,7 +10,7 @@ use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
 use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, find, text};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, separated, shell_quoted};
 
 /// Maximum number of trials; more are probably a typing error
 pub const TRIALS_MAX: usize = 100_000;
@@ -75,11 +75,7 @@ impl Draft {
         let mut varied: Vec<&'static Setting> = self.grid.iter().map(|axis| axis.setting).collect();
         let twice = varied.iter().enumerate().find(|(i, setting)| varied[..*i].contains(setting));
         if let Some((_, setting)) = twice {
-            let name = setting.name;
-            return Err(Error::Usage(format!(
-                "--grid has {name} twice; give all its values at once, as --grid {name}={}",
-                self.values_of(setting)
-            )));
+            return Err(self.given_twice(setting));
         }
         both_forms(&varied)?;
         let seed = (self.seeds() > 1).then(seed_setting);
@@ -100,8 +96,39 @@ impl Draft {
         Ok(varied)
     }
 
-    /// The values of all axes of a setting, as `0.1,0.2`; the first ten
-    fn values_of(&self, setting: &Setting) -> String {
+    /// The error that a setting has two axes: with the lines of the plan file that hold them, if any does
+    fn given_twice(&self, setting: &Setting) -> Error {
+        let (name, values) = (setting.name, self.values_of(setting));
+        let line = |key: &str| line_in(&self.file_text, Section::Grid, key);
+        let mut lines: Vec<usize> = [name, &setting.flag()].into_iter().filter_map(line).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        match (&self.file, &lines[..]) {
+            (Some(path), [first, second]) => Error::Settings {
+                path: path.clone(),
+                problem: format!(
+                    "lines {first} and {second}: [grid] has {name} twice; give all its values at once, as {name} = {}",
+                    Value::Array(values)
+                ),
+            },
+            (Some(path), [line]) => Error::Settings {
+                path: path.clone(),
+                problem: format!(
+                    "line {line}: [grid] has {name}, and so has the command line; keep one, not both"
+                ),
+            },
+            _ => {
+                let values = values.iter().map(text).collect::<Vec<_>>().join(",");
+                let axis = shell_quoted(format!("{name}={values}"));
+                Error::Usage(format!(
+                    "--grid has {name} twice; give all its values at once, as --grid {axis}"
+                ))
+            }
+        }
+    }
+
+    /// The values of all axes of a setting; the first ten
+    fn values_of(&self, setting: &Setting) -> Vec<Value> {
         let mut values = Vec::new();
         for value in self.grid.iter().filter(|axis| axis.setting == setting).flat_map(|axis| &axis.values) {
             if !values.contains(value) {
@@ -111,7 +138,7 @@ impl Draft {
                 break;
             }
         }
-        values.iter().map(text).collect::<Vec<_>>().join(",")
+        values
     }
 
     /// An error about a value, with the line of the plan file that holds the value
@@ -139,15 +166,18 @@ impl Draft {
         let grid = self.grid.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
         let grid = if only_listed { 0 } else { grid };
         if grid.saturating_add(self.listed.len()).saturating_mul(seeds as usize) > TRIALS_MAX {
-            let of_axis = |axis: &Axis| format!("{} of {}", axis.values.len(), axis.setting.name);
+            let of_axis = |axis: &Axis| format!("{} of {}", separated(axis.values.len()), axis.setting.name);
             let mut found: Vec<String> = self.grid.iter().map(of_axis).collect();
-            found.extend((!self.listed.is_empty()).then(|| format!("{} listed", self.listed.len())));
-            found.extend((seeds > 1).then(|| format!("{seeds} seeds")));
+            found.extend(
+                (!self.listed.is_empty()).then(|| format!("{} listed", separated(self.listed.len()))),
+            );
+            found.extend((seeds > 1).then(|| format!("{} seeds", separated(seeds))));
             let file =
                 self.file.as_deref().map_or(String::new(), |path| format!("{}: ", crate::error::shown(path)));
             let found = found.join(", ");
             return Err(Error::Usage(format!(
-                "{file}the sweep has too many trials: {found}; {TRIALS_MAX} at most, so take fewer values or divide the sweep"
+                "{file}the sweep has too many trials: {found}; {} at most, so take fewer values or divide the sweep",
+                separated(TRIALS_MAX)
             )));
         }
         let mut all: Vec<Values> = vec![Vec::new()];
@@ -191,7 +221,7 @@ impl Draft {
             let trial = |values: &Values| Value::Table(values.iter().map(own).collect());
             table.insert("trial".to_owned(), Value::Array(self.listed.iter().map(trial).collect()));
         }
-        toml::to_string(&table).map_err(|e| Error::Text { path: "plan.toml".into(), problem: e.to_string() })
+        toml::to_string(&table).map_err(|e| Error::content("plan.toml".as_ref(), e.to_string()))
     }
 }
 
@@ -215,7 +245,7 @@ fn all_differ(trials: &[Trial], file: Option<&Path>) -> Result<()> {
                 )));
             };
             let problem = format!("trials {first} and {second} have the same settings and seed; {remedy}");
-            return Err(Error::Text { path: path.to_owned(), problem });
+            return Err(Error::Settings { path: path.to_owned(), problem });
         }
     }
     Ok(())
@@ -356,6 +386,8 @@ mod tests {
             let error = draft(axes).resolve().unwrap_err();
             assert!(matches!(error, Error::Setting { .. } | Error::Usage(_)), "{axes:?}: {error}");
         }
+        let error = draft(&["data=a b", "data=c"]).resolve().unwrap_err().to_string();
+        assert!(error.ends_with("as --grid 'data=a b,c'"), "{error}");
         assert!(Draft { seeds: Some(3), ..draft(&["seed=1,2"]) }.resolve().is_err());
     }
 
@@ -390,7 +422,7 @@ mod tests {
         for (text, message) in [
             ("batch-size = 0\n[grid]\nepochs = [1]", "batch-size is 0 in {}, line 1, expected 1 or more"),
             ("\n[grid]\nmomentum = [0.5, 2]", "momentum is 2 in {}, line 3, expected"),
-            ("[grid]\nhidden-dim = [0]", "hidden-dim is 0 in {}, line 2, expected 1 to 10000000"),
+            ("[grid]\nhidden-dim = [0]", "hidden-dim is 0 in {}, line 2, expected 1 to 10,000,000"),
             ("[[trial]]\nseed = 1\n[[trial]]\nval_split = 1", "val-split is 1 in {}, line 4, expected"),
         ] {
             std::fs::write(&path, format!("{text}\n")).unwrap();

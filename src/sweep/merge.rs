@@ -17,13 +17,14 @@ use crate::tables::Status;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
 
-/// Merges the shards in a folder: writes `plan.toml`, `runs.csv`, `epochs.csv`, pictures and report, in the order of the plan
+/// Merges the shards in a folder: writes `plan.toml`, `runs.csv`, `epochs.csv`, pictures and report, in the order of the
+/// plan, and returns that plan
 ///
 /// # Errors
 /// If there is no shard, the plans in the folder differ or have different numbers of shards, a shard is missing or still
 /// running, or a trial has not ended.
-pub fn merge(sweep: &Path) -> Result<Ended> {
-    let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
+pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
+    let problem = |problem: String| Error::content(sweep, problem);
     let mut first: Option<(String, Plan)> = None;
     let mut shards: Vec<(Shard, File)> = Vec::new();
     for (shard, path) in plans(sweep)? {
@@ -44,7 +45,7 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
         }
         shards.push((shard, lock(&path)?));
     }
-    let (Some((_, plan)), Some((Shard { count, .. }, _))) = (&first, shards.first()) else {
+    let (Some((_, plan)), Some((Shard { count, .. }, _))) = (first, shards.first()) else {
         return Err(problem(
             "contains no shard-I-of-N.plan.toml, expected one for each shard; run them with --shard I/N"
                 .to_owned(),
@@ -52,7 +53,7 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
     };
     let missing = (0..*count).filter(|index| !shards.iter().any(|(shard, _)| shard.index == *index));
     none_missing("shards", missing.map(|index| format!("{index}/{count}"))).map_err(problem)?;
-    let tables = SweepTables::new(plan);
+    let tables = SweepTables::new(&plan);
     let (mut unfinished, mut doubts) = (Vec::new(), Vec::new());
     // The shards may have run on machines whose data differ.
     let mut known: HashMap<Option<&str>, (&str, String)> = HashMap::new();
@@ -86,7 +87,7 @@ pub fn merge(sweep: &Path) -> Result<Ended> {
     let _lock = lock(&files.plan)?;
     tables.rebuild(&files, sweep, &plan.trials.iter().collect::<Vec<_>>())?;
     let analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
-    Ok(Ended { analysis, left: 0, drawn: folder_pictures::redraw(sweep)? })
+    Ok((plan, Ended { analysis, left: 0, drawn: folder_pictures::redraw(sweep)? }))
 }
 
 /// Returns an error that names what is missing, if anything is

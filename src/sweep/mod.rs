@@ -27,7 +27,7 @@ pub use axis::Axis;
 pub use draft::{Draft, WIDTH_AND_DEPTH};
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
-pub use plan::{Plan, Trial};
+pub use plan::{Plan, Trial, short_text};
 pub use rebuild::rebuild_runs;
 pub use runner::{Ended, Observer, Options, Plots, run};
 pub use shard::Shard;

@@ -6,9 +6,18 @@ use toml::Value;
 
 use crate::config::{Setting, TrainConfig, text};
 use crate::error::shell_quoted;
+use crate::report::analysis::short_number;
 
 /// The settings that a trial has of its own, with their values
 pub type Values = Vec<(&'static Setting, Value)>;
+
+/// A value as the terminal shows it: a number in its shortest form, as in `report.md`
+pub fn short_text(value: &Value) -> String {
+    match value {
+        Value::Float(x) => short_number(*x),
+        value => text(value),
+    }
+}
 
 /// A run that belongs to a sweep
 #[derive(Clone, Debug)]
@@ -26,7 +35,8 @@ pub struct Trial {
 impl Trial {
     /// Its own settings, as `epochs=3 seed=42`
     pub fn label(&self) -> String {
-        let own = self.values.iter().map(|(setting, value)| format!("{}={}", setting.name, text(value)));
+        let own =
+            self.values.iter().map(|(setting, value)| format!("{}={}", setting.name, short_text(value)));
         own.collect::<Vec<_>>().join(" ")
     }
 

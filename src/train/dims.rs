@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::separated;
+
 /// The largest width; a larger one needs more memory than any machine has, so it is probably a typing error
 const WIDTH_MAX: usize = 10_000_000;
 
@@ -83,7 +85,8 @@ impl FromStr for Dims {
         let widths: Option<Vec<usize>> = text.split('-').map(width).collect();
         let problem = || {
             format!(
-                "`{text}` is not a net: expected widths from features to classes, as 784-128-64-10, each at most {WIDTH_MAX}"
+                "`{text}` is not a net: expected widths from features to classes, as 784-128-64-10, each at most {}",
+                separated(WIDTH_MAX)
             )
         };
         widths.filter(|w| w.len() >= 2 && w[w.len() - 1] >= 2).map(Self).ok_or_else(problem)

@@ -4,7 +4,6 @@ pub mod bench;
 pub mod confusion;
 pub mod default_pool;
 pub mod dims;
-pub mod divergence;
 pub mod evaluate;
 mod machine;
 pub mod metrics;

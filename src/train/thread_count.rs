@@ -3,7 +3,7 @@
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::dims::Dims;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, separated};
 
 /// Cost of one more thread in a training step, in multiply-adds: barriers, and cache lines that move between cores
 ///
@@ -57,7 +57,8 @@ fn limit(variable: impl Fn(&str) -> Option<String>) -> Result<Option<usize>> {
             _ => {
                 let text = text.escape_debug();
                 return Err(Error::Usage(format!(
-                    "{OWN_LIMIT} is `{text}`, expected a whole number from 1 to {THREADS_MAX}; correct it, or `unset {OWN_LIMIT}`"
+                    "{OWN_LIMIT} is `{text}`, expected a whole number from 1 to {}; correct it, or `unset {OWN_LIMIT}`",
+                    separated(THREADS_MAX)
                 )));
             }
         }
@@ -71,7 +72,8 @@ fn limit(variable: impl Fn(&str) -> Option<String>) -> Result<Option<usize>> {
 pub fn warning(threads: usize, cores: usize) -> Option<String> {
     let each = if cores == 1 { "core" } else { "cores" };
     let remedy = "which is slower than one for each core; lower --threads or --jobs";
-    (threads > cores).then(|| format!("warning: {threads} threads on {cores} {each}, {remedy}"))
+    (threads > cores)
+        .then(|| format!("warning: {} threads on {} {each}, {remedy}", separated(threads), separated(cores)))
 }
 
 /// A pool of `threads` threads to compute on
@@ -108,6 +110,7 @@ mod tests {
     fn more_threads_than_cores_are_warned_of() {
         assert_eq!(warning(2, 2), None);
         assert!(warning(3, 2).unwrap().contains("3 threads on 2 cores"));
+        assert!(warning(1024, 2).unwrap().contains("1,024 threads"));
         assert!(warning(2, 1).unwrap().contains("2 threads on 1 core,"));
     }
 

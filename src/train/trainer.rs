@@ -13,7 +13,7 @@ use crate::config::TrainConfig;
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
 use crate::data::validation_split::hold_out;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, separated};
 use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
 use crate::nn::memory;
 use crate::nn::mlp::Mlp;
@@ -144,7 +144,7 @@ fn divide(config: &TrainConfig, data: &Dataset) -> Result<(Order, Option<Vec<u32
     }
     let parts = hold_out(&data.train.labels, config.val_split, config.seed);
     if parts.val.is_empty() {
-        let expected = "0 where no class has two images".to_owned();
+        let expected = "0 where no class has two samples".to_owned();
         return Err(Error::Setting { name: "val-split", expected, found: config.val_split.to_string() });
     }
     Ok((Order::of(parts.train, seed), Some(parts.val)))
@@ -153,7 +153,9 @@ fn divide(config: &TrainConfig, data: &Dataset) -> Result<(Order, Option<Vec<u32
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
 fn check_memory<T: Scalar>(dims: &Dims, momentum: f64, batch_size: usize, evaluated: usize) -> Result<()> {
     let bytes = dims.training_bytes(T::BYTES, momentum > 0.0, batch_size, evaluated);
-    memory::check(bytes, || format!("{} parameters, batches of {batch_size}", dims.parameters()))
+    memory::check(bytes, || {
+        format!("{} parameters, batches of {}", separated(dims.parameters()), separated(batch_size))
+    })
 }
 
 /// Checks that there is memory for the `jobs` largest of these runs at once, each on threads of its own
@@ -181,7 +183,9 @@ pub fn check_side_by_side<'a>(
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     let jobs = jobs.min(sizes.len());
     let (bytes, threads) = sizes[..jobs].iter().fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
-    let what =
-        || format!("{jobs} trials at once, and the stacks of their {threads} threads; give a smaller --jobs");
+    let what = || {
+        let (jobs, threads) = (separated(jobs), separated(threads));
+        format!("{jobs} trials at once, and the stacks of their {threads} threads; give a smaller --jobs")
+    };
     memory::check_with_threads(bytes, threads, what)
 }

@@ -448,6 +448,16 @@ fn bench_compares_with_an_earlier_bench_and_prints_json() {
 }
 
 #[test]
+fn bench_warns_of_more_threads_than_cores() {
+    let folder = tempfile::tempdir().unwrap();
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let threads = format!("1,{}", cores + 1);
+    let args = ["bench", "--nets", "6-4-3", "--only", "loop", "--quick", "--threads", &threads];
+    let said = text(&chainrule(folder.path(), &args).stderr);
+    assert!(said.starts_with(&format!("warning: {} threads on {cores} core", cores + 1)), "{said}");
+}
+
+#[test]
 fn bench_fails_before_it_measures() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("old.csv"), "kind,name,threads,median_s\n").unwrap();
@@ -472,5 +482,5 @@ fn bench_fails_before_it_measures() {
     }
     let output = chainrule(folder.path(), &["bench", "--nets", "784-99999999999-99999999999-10", "--quick"]);
     let message = text(&output.stderr);
-    assert!(code(&output) == Some(2) && message.contains("each at most 10000000"), "{message}");
+    assert!(code(&output) == Some(2) && message.contains("each at most 10,000,000"), "{message}");
 }

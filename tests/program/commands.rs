@@ -230,6 +230,7 @@ fn numbers_on_the_terminal_are_separated_and_say_what_is_trained_on() {
     let first = stderr.lines().next().unwrap();
     assert!(first.contains(" training, ") && first.contains(" validation and "), "{first}");
     assert!(first.contains(" parameters") && !first.contains("relu"), "{first}");
+    assert!(first.contains(" test samples; ") && !first.contains("images"), "{first}");
     assert!(
         !first.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 4 || digits.len() == 5),
         "{first}"

@@ -249,9 +249,9 @@ fn limits_are_checked_before_work_and_messages_stay_short() {
     for (plan, message) in [
         (
             format!("[grid]\nseed = [{}]", many(2_000_000)),
-            "line 2: [grid] seed: 2000000 values, expected 100000 at most",
+            "line 2: [grid] seed: 2,000,000 values, expected 100,000 at most",
         ),
-        (format!("[grid]\nseed = \"{}\"", many(2_000_000)), "line 2: [grid] seed: 2000000 values"),
+        (format!("[grid]\nseed = \"{}\"", many(2_000_000)), "line 2: [grid] seed: 2,000,000 values"),
         (format!("seed = [{}]", many(2_000_000)), "line 1: seed is a list of 2000000 values"),
         (format!("seeds = [{}]", many(2_000_000)), "line 1: seeds is ["),
         (format!("[[trial]]\nseed = [{}]", many(2_000_000)), "line 2: [[trial]] 1: seed: `["),
@@ -260,7 +260,7 @@ fn limits_are_checked_before_work_and_messages_stay_short() {
         (trials, "100001 tables [[trial]]"),
         (
             "[grid]\nepochs = \"1..2000\"\nbatch_size = \"1..2000\"".to_owned(),
-            "2000 of epochs, 2000 of batch_size",
+            "2,000 of epochs, 2,000 of batch_size; 100,000 at most",
         ),
     ] {
         std::fs::write(path.join("p.toml"), plan).unwrap();
@@ -308,10 +308,19 @@ fn a_wrong_value_in_a_file_is_named_with_file_and_line() {
             "hidden_dims = \"8\"\n[grid]\nnum_layers = [1, 2]\n",
             "p.toml: line 3: num_layers is an axis, and hidden_dims",
         ),
+        (
+            "[grid]\nlearning-rate = [0.1]\nmomentum = [0]\nlearning_rate = [0.2]\n",
+            "p.toml: lines 2 and 4: [grid] has learning_rate twice; give all its values at once, as learning_rate = [0.",
+        ),
+        (
+            "[[trial]]\nseed = 1\n[[trial]]\nseed = 1\n",
+            "p.toml: trials t0000 (seed=1) and t0001 (seed=1) have",
+        ),
     ] {
         std::fs::write(path.join("p.toml"), plan).unwrap();
         let (code, said) = chainrule(path, &["sweep", "--plan", "p.toml", "--data", "synthetic"]);
         assert!(code == Some(2) && said.contains(message), "{plan}: {said}");
+        assert!(!said.contains("--grid has"), "{plan}: {said}");
     }
     for (file, command) in [("c.toml", "--config"), ("p.toml", "--plan")] {
         std::fs::write(path.join(file), b"\xff\xfee\0p\0o\0").unwrap();
@@ -319,6 +328,10 @@ fn a_wrong_value_in_a_file_is_named_with_file_and_line() {
         let (code, said) = chainrule(path, &[name, command, file]);
         assert!(code == Some(2) && said.contains(&format!("{file}: is UTF-16, expected UTF-8")), "{said}");
     }
+    std::fs::write(path.join("p.toml"), "[grid]\nlearning-rate = [0.1]\n").unwrap();
+    let (code, said) = sweep(path, &["--plan", "p.toml", "--grid", "learning_rate=0.2"]);
+    let message = "p.toml: line 2: [grid] has learning_rate, and so has the command line; keep one, not both";
+    assert!(code == Some(2) && said.contains(message), "{said}");
 }
 
 #[test]
@@ -346,6 +359,9 @@ fn wrong_command_lines_are_told_what_to_type() {
         (&["momentum=0,0.9"], "type: chainrule sweep --grid momentum=0,0.9"),
         (&["width"], "did you mean hidden_dim?"),
         (&["plan.toml"], "type: chainrule sweep --plan plan.toml"),
+        (&["my plan.toml"], "type: chainrule sweep --plan 'my plan.toml'"),
+        (&["learning_rate=0.1, 0.2"], "type: chainrule sweep --grid 'learning_rate=0.1, 0.2'"),
+        (&["--activation", "relu,$HOME"], "type: chainrule sweep --grid 'activation=relu,$HOME'"),
         (&["--seeds", "2", "--shard", "3/2"], "as 0/3, 1/3 and 2/3, or auto"),
         (&["--seeds", "2", "--shard", "0/2", "--shards", "3"], "leave --shards out"),
         (&[], "for example, type: chainrule sweep learning_rate"),
@@ -376,13 +392,49 @@ fn quiet_names_the_trials_that_failed_and_the_resume_command_keeps_its_flags() {
     let (code, said) = chainrule(path, &[&args[..], &flags, &["-q"]].concat());
     assert_eq!(code, Some(4));
     let resume = "chainrule sweep --plan results/s/plan.toml --out results --sweep-id s --threads 1 --jobs 2 --plots each --resume";
-    let expected = "error: 2 of 3 trials failed or diverged: t0001 (learning_rate=10000000) diverged, t0002 \
-        (learning_rate=100000000) diverged; to run them again: ";
+    let expected = "error: 2 of 3 trials failed or diverged: t0001 (learning_rate=1e7) diverged, t0002 \
+        (learning_rate=1e8) diverged; to run them again: ";
     assert_eq!(said, format!("{expected}{resume} --retry-failed\n"));
     let (code, said) = chainrule(path, &[&args[..], &flags].concat());
     assert!(code == Some(1) && said.contains(&format!("resume with: {resume}\n")), "{said}");
     let (_, said) = chainrule(path, &[&args[..], &flags, &["--fail-fast", "-q"]].concat());
     assert!(said.contains("--jobs 2 --fail-fast --plots each --resume"), "{said}");
+}
+
+#[test]
+fn merge_names_the_trials_that_failed_and_how_to_run_them_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let args = ["--grid", "learning_rate=0.01,1e8", "--sweep-id", "s", "-q", "--shard"];
+    assert_eq!(sweep(path, &[&args[..], &["0/2"]].concat()), (Some(0), String::new()));
+    assert_eq!(sweep(path, &[&args[..], &["1/2"]].concat()).0, Some(4));
+    let (resume, retry) = ("chainrule sweep --plan", "--resume --retry-failed\n");
+    let failed =
+        "error: 1 of 2 trials failed or diverged: t0001 (learning_rate=1e8) diverged; to run them again: ";
+    let (code, said) = chainrule(path, &["sweep", "merge", "results/s", "-q"]);
+    let whole = format!("{failed}{resume} results/s/plan.toml --out results --sweep-id s {retry}");
+    assert_eq!((code, said), (Some(4), whole.clone()));
+    let (code, said) = chainrule(path, &["sweep", "merge", "results/s"]);
+    assert!(
+        code == Some(4) && said.starts_with(&whole) && said.contains("trials: 1 ok, 1 diverged"),
+        "{said}"
+    );
+    let (_, said) = chainrule(&path.join("results"), &["sweep", "merge", "s", "-q"]);
+    assert_eq!(said, format!("{failed}{resume} s/plan.toml --out . --sweep-id s {retry}"));
+    // The command runs the trial again.
+    let words = whole.split_once("again: chainrule ").unwrap().1.split_whitespace().collect::<Vec<_>>();
+    let (code, said) = chainrule(path, &words);
+    assert!(code == Some(4) && said.contains("[2/2] t0001"), "{said}");
+}
+
+#[test]
+fn the_table_of_trials_has_short_numbers_as_the_report_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let axes = ["--grid", "learning_rate=0.00001,0.1", "--grid", "weight_decay=1e30"];
+    let (code, said) = sweep(folder.path(), &[&axes[..], &["--dry-run", "--quiet"]].concat());
+    let table =
+        "trial  learning_rate  weight_decay\nt0000  1e-5           1e30\nt0001  0.1            1e30\n";
+    assert_eq!((code, said.as_str()), (Some(0), table));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a person can do about a run whose loss diverged
 
+use super::analysis::short_number;
 use crate::config::TrainConfig;
 
 /// The setting to change, and how
@@ -10,15 +11,20 @@ pub fn remedy(config: &TrainConfig) -> String {
     let TrainConfig { learning_rate: eta, momentum: mu, weight_decay: lambda, .. } = *config;
     let limit = 2.0 * (1.0 + mu);
     if eta * lambda > limit {
-        let most = limit / eta;
         return format!(
-            "weight decay {lambda:?} makes every step overshoot; try a --weight-decay far below {most:.1e}, \
-             which is 2 (1 + momentum) / learning rate"
+            "weight decay {} makes every step overshoot; try a --weight-decay far below {}, which is \
+             2 (1 + momentum) / learning rate",
+            short_number(lambda),
+            short_number(two_digits(limit / eta))
         );
     }
     // A velocity is up to 1 / (1 − μ) times as large as a gradient.
     if mu >= 0.99 { "try a smaller --learning-rate or --momentum" } else { "try a smaller --learning-rate" }
         .to_owned()
+}
+
+fn two_digits(x: f64) -> f64 {
+    format!("{x:.1e}").parse().unwrap_or(x)
 }
 
 #[cfg(test)]
@@ -34,6 +40,8 @@ mod tests {
         assert_eq!(with(10.0, 0.9, 1e-4), "try a smaller --learning-rate");
         assert_eq!(with(0.1, 0.999, 0.0), "try a smaller --learning-rate or --momentum");
         let found = with(0.01, 0.9, 1e6);
-        assert!(found.contains("--weight-decay far below 3.8e2") && !found.contains("--learning"), "{found}");
+        assert!(found.starts_with("weight decay 1e6 makes") && !found.contains("--learning"), "{found}");
+        assert!(found.contains("--weight-decay far below 380, "), "{found}");
+        assert!(with(1e-9, 0.9, 1e30).contains("--weight-decay far below 3.8e9, "));
     }
 }
