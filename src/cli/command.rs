@@ -18,8 +18,7 @@ const WIDTH: usize = 80;
 const EXAMPLES: [(&str, &str); 9] = [
     (
         "train",
-        "\
-  chainrule train
+        "  chainrule train
   chainrule train --hidden-dims 256 128 --learning-rate 0.05 --epochs 10
   chainrule train --hidden-dims none --epochs 15
   chainrule train --data ~/images --val-split 0.1 --run-id first
@@ -29,8 +28,7 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
     ),
     (
         "sweep",
-        "\
-  chainrule sweep hidden_dim --seeds 3
+        "  chainrule sweep hidden_dim --seeds 3
   chainrule sweep --grid learning_rate=log:1e-3..1e-1:5 --val-split 0.1
   chainrule sweep --grid hidden_dims=128x64,256 --grid momentum=0,0.9
   chainrule sweep --plan plan.toml --dry-run
@@ -38,43 +36,37 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
     ),
     (
         "gradcheck",
-        "\
-  chainrule gradcheck
+        "  chainrule gradcheck
   chainrule gradcheck --hidden-dims 7 5 --activation sigmoid",
     ),
     (
         "bench",
-        "\
-  chainrule bench --quick
+        "  chainrule bench --quick
   chainrule bench --net 784-128-64-10 --batch-size 64 --threads 1,2",
     ),
     (
         "info",
-        "\
-  chainrule info
+        "  chainrule info
   chainrule info results/RUN
   chainrule info results/RUN/model.safetensors
   chainrule info data/fashion-mnist --json",
     ),
     (
         "runs",
-        "\
-  chainrule runs
+        "  chainrule runs
   chainrule runs --sort test_accuracy --top 5
   chainrule runs results/SWEEP --columns run_id,learning_rate,test_accuracy
   chainrule runs results --rebuild",
     ),
     (
         "plot",
-        "\
-  chainrule plot results/RUN
+        "  chainrule plot results/RUN
   chainrule plot results
   chainrule plot results/RUN1 results/RUN2 --out pictures",
     ),
     (
         "completions",
-        "\
-  chainrule completions bash > ~/.local/share/bash-completion/completions/chainrule
+        "  chainrule completions bash > chainrule.bash
   chainrule completions zsh > ~/.zfunc/_chainrule
   chainrule completions fish > ~/.config/fish/completions/chainrule.fish
   chainrule completions powershell >> $PROFILE",

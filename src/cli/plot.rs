@@ -24,7 +24,7 @@ pub struct Args {
     format: Vec<FormatName>,
 
     /// Title of the pictures [default: each picture its own]
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     title: Option<String>,
 
     /// Width of the PNG in pixels; SVG and PDF change in the same proportion, from 800 units and 16 cm
@@ -67,6 +67,14 @@ fn trial_in(sweep: &Path) -> Option<PathBuf> {
     folders.filter(|folder| folder.join("epochs.csv").is_file()).min()
 }
 
+/// The folders in `dir` that have a runs.csv, by name
+pub fn sweeps_in(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found: Vec<_> = entries.filter(|folder| folder.join("runs.csv").is_file()).collect();
+    found.sort();
+    found
+}
+
 pub fn run(args: &Args) -> Result<u8> {
     for dir in &args.dirs {
         std::fs::read_dir(dir).with_context(|| format!("cannot read {}", shown(dir)))?;
@@ -97,6 +105,11 @@ pub fn run(args: &Args) -> Result<u8> {
         let found: Vec<_> = files.iter().filter(|file| file.is_file()).map(shown).collect();
         match &found[..] {
             [_, ..] => bail!("{}: nothing to draw: no metrics in {}", shown(dir), found.join(", ")),
+            [] if !sweeps_in(dir).is_empty() => bail!(
+                "{}: expected a run's folder or a sweep's, found a folder of sweeps; to draw one, type: chainrule plot {}",
+                shown(dir),
+                shell_quoted(&sweeps_in(dir)[0])
+            ),
             [] => bail!(
                 "{}: expected a run's folder (epochs.csv, confusion.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
                 shown(dir)

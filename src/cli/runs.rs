@@ -96,6 +96,15 @@ fn missing(args: &Args) -> Result<()> {
     if dir.join("summary.csv").is_file() || dir.join("epochs.csv").is_file() {
         bail!("{}: is the folder of one run; type: chainrule info {}", shown(dir), shell_quoted(dir));
     }
+    let sweeps = super::plot::sweeps_in(dir);
+    if let Some(first) = sweeps.first() {
+        bail!(
+            "{}: no runs.csv there, but in {}; type: chainrule runs {}",
+            shown(dir),
+            first_ten(sweeps.iter().map(shown), ", "),
+            shell_quoted(first)
+        );
+    }
     bail!(
         "{}: no runs.csv there; if it has folders of runs, type: chainrule runs {} --rebuild",
         shown(dir),

@@ -1,7 +1,7 @@
 //! Which pictures a folder gets, and its report, from the CSV files in the folder alone
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result, shown};
 use crate::plot::epochs_csv::{Curves, read_run, read_trials};
@@ -119,6 +119,9 @@ pub fn overlay(dirs: &[PathBuf], out: &Path, style: &PictureStyle) -> Result<Vec
             note = summaries[0].subtitle();
         }
     }
+    if note.is_empty() {
+        note = format!("{} runs", runs.len());
+    }
     runs.retain(|run| !run.is_empty());
     if runs.is_empty() {
         let problem = "no epoch of any run has a metric".to_owned();
@@ -204,16 +207,15 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
 fn check_epochs(epochs: &Table, curves: &[Curves], summaries: &Table) -> Result<()> {
     let (all, done) = (summaries.column("epochs"), summaries.column("epochs_done"));
     let status = summaries.column("status");
-    let id = summaries.column("trial").map_or_else(|| summaries.need("run_id"), Ok)?;
     let found: HashMap<&str, u32> = curves.iter().map(|run| (run.run_id.as_str(), run.epochs)).collect();
-    for row in summaries.rows() {
+    for (row, name) in summaries.rows().zip(summaries.run_names()?) {
         let is_ok = status.map(|column| row.status(column)).transpose()? == Some(Status::Ok);
         let column = if is_ok { all } else { done };
         let Some(column) = column.filter(|&column| is_ok || !row.text(column).trim().is_empty()) else {
             continue;
         };
-        let (name, expected): (_, u32) = (row.text(id), row.whole(column)?);
-        let found = found.get(name).copied().unwrap_or(0);
+        let expected: u32 = row.whole(column)?;
+        let found = found.get(name.as_str()).copied().unwrap_or(0);
         if found < expected {
             let says = shown(summaries.path());
             let problem = format!("expected {expected} epochs of `{name}`, as {says} says, found {found}");
@@ -225,9 +227,8 @@ fn check_epochs(epochs: &Table, curves: &[Curves], summaries: &Table) -> Result<
 
 /// Checks that each trial with epochs has a row in runs.csv
 fn check_trials(runs: &Table, curves: &[Curves]) -> Result<()> {
-    let id = runs.column("trial").map_or_else(|| runs.need("run_id"), Ok)?;
-    let known: HashSet<&str> = runs.rows().map(|row| row.text(id)).collect();
-    match curves.iter().find(|run| !known.contains(run.run_id.as_str())) {
+    let known: HashSet<String> = runs.run_names()?.into_iter().collect();
+    match curves.iter().find(|run| !known.contains(&run.run_id)) {
         None => Ok(()),
         Some(missing) => {
             let name = &missing.run_id;
@@ -269,10 +270,10 @@ fn check_confusion(confused: &Table, matrix: &ConfusionMatrix, summary: &Table) 
 fn curves_of_runs(dir: &Path, analysis: &Analysis) -> Result<Vec<Curves>> {
     let mut curves = vec![];
     for trial in &analysis.trials {
-        // An id that is a path is not the name of a run's folder.
-        if Path::new(&trial.id).file_name().is_some_and(|name| name == trial.id.as_str())
-            && let Some(table) = table(dir.join(&trial.id).join("epochs.csv"))?
-        {
+        // The folder of a run, or of a trial in that of its sweep; a longer path, or one up, is no name of a run.
+        let mut parts = Path::new(&trial.id).components();
+        let is_name = parts.clone().count() <= 2 && parts.all(|part| matches!(part, Component::Normal(_)));
+        if is_name && let Some(table) = table(dir.join(&trial.id).join("epochs.csv"))? {
             curves.push(Curves { run_id: trial.id.clone(), ..read_run(&table)? });
         }
     }

@@ -198,7 +198,7 @@ impl Analysis {
 
     /// Analyses the rows that `chosen` chooses
     fn of_rows(table: &Table, chosen: impl Fn(&TableRow<'_>) -> bool) -> Result<Self> {
-        let id = table.column("trial").map_or_else(|| table.need("run_id"), Ok)?;
+        let names = table.run_names()?;
         let status = table.need("status")?;
         let seed = crate::config::find("seed").and_then(|setting| Some((setting, table.column("seed")?)));
         table.need("test_accuracy")?;
@@ -214,14 +214,10 @@ impl Analysis {
         let short = shorts.into_iter().find(|name| table.column(name).is_some_and(is_filled));
         columns.retain(|(setting, _)| Some(setting.name) == short || !shorts.contains(&setting.name));
         let mut trials: Vec<ObservedRun> = vec![];
-        let mut ids = HashSet::new();
         // The same data has one hash, however its path was typed.
         let hash = table.column("data_hash");
         let mut path_of: HashMap<&str, String> = HashMap::new();
-        for row in table.rows().filter(&chosen) {
-            if !ids.insert(row.text(id)) {
-                return Err(row.problem(id, "each trial once"));
-            }
+        for (row, id) in table.rows().zip(names).filter(|(row, _)| chosen(row)) {
             let mut metrics = [None; MetricColumn::ALL.len()];
             for (metric, name, max, expected) in MetricColumn::ALL {
                 if let Some(column) = table.column(name) {
@@ -254,7 +250,7 @@ impl Analysis {
                 settings.push((setting.name, value));
             }
             trials.push(ObservedRun {
-                id: row.text(id).to_owned(),
+                id,
                 status: row.status(status)?,
                 seed: seed.map_or(Ok(String::new()), |(setting, i)| {
                     Ok(row.setting(i, setting)?.as_ref().map(text).unwrap_or_default())

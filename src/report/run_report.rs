@@ -16,6 +16,8 @@ pub struct RunSummary {
     pub run: ObservedRun,
     /// The epoch with the best accuracy, and that accuracy
     pub best: Option<(u32, f64)>,
+    /// `validation ` or `test `, of which that accuracy is; empty where an older version did not say it
+    best_of: &'static str,
     parameters: String,
     /// Name, value and unit of each metric that is there
     metrics: Vec<(&'static str, String)>,
@@ -71,7 +73,12 @@ impl RunSummary {
             number("parameters").map_or_else(|| text("parameters"), |n| separated(n.round() as u128));
         let best =
             number("best_epoch").zip(number("best_accuracy")).map(|(epoch, share)| (epoch as u32, share));
-        Ok(Some(Self { run, best, parameters, metrics, data }))
+        let best_of = match text("best_of").as_str() {
+            "val" => "validation ",
+            "test" => "test ",
+            _ => "",
+        };
+        Ok(Some(Self { run, best, best_of, parameters, metrics, data }))
     }
 
     /// The settings by which runs are usually told apart, as `128x64, relu, learning_rate 0.01, batch_size 64, seed 42`
@@ -121,7 +128,7 @@ pub fn run_report(
     let run = &summary.run;
     let mut text = format!("# Run {}\n\nStatus: `{}`.\n\n", escape(&run.id), run.status);
     let bullets = [
-        ("net", run.setting("hidden_dims").replace("none", "no hidden layer (softmax regression)")),
+        ("hidden layers", run.setting("hidden_dims").replace("none", "none (softmax regression)")),
         ("parameters", summary.parameters.clone()),
         (
             "data",
@@ -143,7 +150,7 @@ pub fn run_report(
     settings.extend(Some(format!("`seed` {}", escape(&run.seed))).filter(|_| !run.seed.is_empty()));
     text += &format!("- settings: {}\n", settings.join(", "));
     if let Some((epoch, share)) = summary.best {
-        text += &format!("- best epoch: {epoch}, accuracy {:.2} %\n", 100.0 * share);
+        text += &format!("- best epoch: {epoch}, {}accuracy {:.2} %\n", summary.best_of, 100.0 * share);
     }
     if !summary.metrics.is_empty() {
         text += "\n## Results\n\n| metric after the last epoch | |\n|---|---:|\n";
@@ -212,7 +219,7 @@ mod tests {
         let text = run_report(&summary, Some(&matrix), &[("curves.svg".to_owned(), "Curves")]).unwrap();
         for part in [
             "# Run r\n",
-            "- net: 128x64\n",
+            "- hidden layers: 128x64\n",
             "- best epoch: 7, accuracy 89.00 %\n",
             "| a | b | 10 | 10.0 |\n| b | a | 3 | 3.0 |\n",
             "![Curves](curves.svg)",

@@ -35,7 +35,7 @@ const STATUS: &str = "ok, diverged, failed or interrupted";
 /// * separator `,` and decimal point, or separator `;` and decimal comma, as the header line shows; with or without a
 ///   byte-order mark; any line ends
 /// * columns are found by name and may be in any order; empty columns without a name are ignored
-/// * rows of empty cells are skipped, and a row without run_id, trial or status is an error where there is such a column
+/// * rows of empty cells are skipped, and a row without a name or a status is an error where there is such a column
 /// * the apostrophe that the writer puts before text that starts with `=`, `+`, `-`, `@`, TAB or CR is removed
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -117,8 +117,14 @@ impl Table {
         }
         let table = Self { path: path.to_owned(), header, records, layout };
         let keys = KEYS.map(|(name, expected)| (table.column(name), expected));
+        let run_id = table.column("run_id");
+        let is_empty = |row: TableRow<'_>, column: usize| row.record[column].trim().is_empty();
         for (row, (column, expected)) in table.rows().flat_map(|row| keys.map(|key| (row, key))) {
-            if let Some(column) = column.filter(|&column| row.record[column].trim().is_empty()) {
+            let Some(column) = column.filter(|&column| is_empty(row, column)) else { continue };
+            // Among the trials of sweeps, a table may have runs that are no trials.
+            let is_named =
+                table.column("trial") == Some(column) && run_id.is_some_and(|id| !is_empty(row, id));
+            if !is_named {
                 return Err(row.problem(column, expected));
             }
         }
@@ -162,6 +168,37 @@ impl Table {
             }
             Error::content(&self.path, format!("line 1: expected a column {name}, found {found}"))
         })
+    }
+
+    /// The name of each row's run: its trial, or its run_id where it is no trial
+    ///
+    /// Trials of several sweeps have the same names. Then each is named `sweep_id/trial`, as the path of its folder is.
+    ///
+    /// # Errors
+    /// If there is neither a column trial nor a column run_id, or two rows have one name.
+    pub fn run_names(&self) -> Result<Vec<String>> {
+        let columns = ["trial", "run_id"].map(|name| self.column(name));
+        let id = columns[0].map_or_else(|| self.need("run_id"), Ok)?;
+        let short = |row: &TableRow<'_>| -> String {
+            let mut texts = columns.iter().flatten().map(|&column| row.text(column));
+            texts.find(|text| !text.trim().is_empty()).unwrap_or_default().to_owned()
+        };
+        let repeats = |names: &[String]| {
+            let mut known = HashSet::new();
+            names.iter().position(|name| !known.insert(name.clone()))
+        };
+        let mut names: Vec<String> = self.rows().map(|row| short(&row)).collect();
+        if let (Some(sweep), Some(_)) = (self.column("sweep_id"), repeats(&names)) {
+            let long = |row: TableRow<'_>| match row.text(sweep).trim() {
+                "" => short(&row),
+                sweep => format!("{sweep}/{}", short(&row)),
+            };
+            names = self.rows().map(long).collect();
+        }
+        match repeats(&names).and_then(|second| self.rows().nth(second)) {
+            Some(second) => Err(second.problem(id, "each trial once")),
+            None => Ok(names),
+        }
     }
 
     /// The lines below the header
@@ -395,7 +432,19 @@ mod tests {
         assert_eq!(message("run_id,x\na,1\n,2\n"), "a.csv: line 3, column run_id: expected a name, found ``");
         let status = "a.csv: line 2, column status: expected ok, diverged, failed or interrupted, found ``";
         assert_eq!(message("run_id,status\na,\n"), status);
-        assert!(message("trial,run_id\n,a\n").contains("line 2, column trial"));
+        assert!(message("trial,x\n,a\n").contains("line 2, column trial"));
+        // Runs that are no trials, in a table with trials
+        assert_eq!(table("trial,run_id\n,a\nt0000,t0000\n").unwrap().run_names().unwrap(), ["a", "t0000"]);
+    }
+
+    #[test]
+    fn trials_of_several_sweeps_are_named_with_their_sweep() {
+        let head = "run_id,trial,sweep_id\n";
+        let names = |rows: &str| table(&format!("{head}{rows}")).unwrap().run_names();
+        assert_eq!(names("t0,t0,s\nt1,t1,s\n").unwrap(), ["t0", "t1"]);
+        assert_eq!(names("t0,t0,s\nt0,t0,r\nmine,,\n").unwrap(), ["s/t0", "r/t0", "mine"]);
+        let error = names("t0,t0,s\nt1,t1,s\nt0,t0,s\n").unwrap_err().to_string();
+        assert_eq!(error, "a.csv: line 4, column trial: expected each trial once, found `t0`");
     }
 
     #[test]

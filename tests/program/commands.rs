@@ -48,6 +48,9 @@ fn help_fits_80_columns_and_ends_with_examples() {
                 assert!(line.chars().count() <= 80, "{command:?}: {line}");
             }
             assert!(help.contains("Examples:\n") || command.len() == 2, "{help}");
+            let examples = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+            let mut examples = examples.take_while(|line| !line.is_empty());
+            assert!(examples.all(|line| line.starts_with("  chainrule")), "{help}");
         }
     }
     let help = text(&chainrule(folder.path(), &["train", "--help"]).stdout);

@@ -115,6 +115,56 @@ fn trials_without_an_epoch_are_kept_and_merged() {
 }
 
 #[test]
+fn tables_of_several_sweeps_and_single_runs_can_be_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let base = ["--data", "synthetic", "--hidden-dims", "3", "--epochs", "1", "--batch-size", "6000"];
+    let run =
+        |args: &[&str]| assert_eq!(chainrule(path, &[args, &base, &["-q"]].concat()).0, Some(0), "{args:?}");
+    run(&["sweep", "--grid", "momentum=0,0.5", "--sweep-id", "m"]);
+    run(&["sweep", "--grid", "learning_rate=0.1,0.2", "--sweep-id", "r"]);
+    let (code, said) = chainrule(path, &["runs"]);
+    assert!(
+        code == Some(1) && said.contains("results/m, results/r; type: chainrule runs results/m"),
+        "{said}"
+    );
+    let (code, said) = chainrule(path, &["plot", "results"]);
+    assert!(
+        code == Some(1) && said.contains("a folder of sweeps; to draw one, type: chainrule plot results/m"),
+        "{said}"
+    );
+
+    run(&["train", "--run-id", "single"]);
+    let read =
+        |name: &str| std::fs::read_to_string(path.join("results").join(name).join("runs.csv")).unwrap();
+    // As a script would join them: every column of every table, by name
+    let (mut names, mut rows) = (Vec::<String>::new(), Vec::new());
+    for text in [read("."), read("m"), read("r")] {
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        header.iter().for_each(|name| {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned())
+            }
+        });
+        rows.extend(reader.records().map(|row| (header.clone(), row.unwrap())));
+    }
+    let mut writer = csv::Writer::from_path(path.join("results/runs.csv")).unwrap();
+    writer.write_record(&names).unwrap();
+    for (header, row) in &rows {
+        let cell = |name: &String| header.iter().position(|other| other == name).map_or("", |i| &row[i]);
+        writer.write_record(names.iter().map(cell)).unwrap();
+    }
+    drop(writer);
+    let (code, said) = chainrule(path, &["plot", "results"]);
+    assert!(code == Some(0) && said.contains("sweep-m.svg") && said.contains("sweep-r.svg"), "{said}");
+    let report = std::fs::read_to_string(path.join("results/report.md")).unwrap();
+    assert!(report.contains("5 trials") || report.contains("5 runs"), "{report}");
+    let svg = std::fs::read_to_string(path.join("results/sweep.svg")).unwrap();
+    assert!(svg.contains("Epoch"), "the curves of m/t0000 and others are found");
+}
+
+#[test]
 fn data_that_changed_since_a_trial_ended_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

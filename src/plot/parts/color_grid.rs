@@ -158,6 +158,10 @@ pub fn bar(scene: &mut Scene, area: Area, ramp: &Ramp, axis: &Axis, text: &str, 
     let mut widest: f64 = 0.0;
     for (value, text) in &axis.ticks {
         let y = area.bottom - axis.position(*value) * area.height();
+        // The text at the arrow stands in place of a tick at the bar's end.
+        if below && area.bottom - y < 9.0 {
+            continue;
+        }
         scene.rule((area.right, y), (area.right + 4.0, y), 0.5, FRAME);
         scene.text(text, TICK_EM, Align::Start, (area.right + 7.0, y + HALF_HEIGHT * TICK_EM));
         widest = widest.max(width(text, TICK_EM));

@@ -55,7 +55,7 @@ pub struct Look {
 impl Look {
     /// The look of all lines that have none of their own: thin and grey
     pub const FAINT: Self = {
-        let stroke = Stroke { width: LINE - 0.5, color: Rgb(0xB0B0B0), dash: SOLID };
+        let stroke = Stroke { width: 0.75, color: Rgb(0xB0B0B0), dash: SOLID };
         Self { stroke, shape: Shape::Dot, open: false }
     };
 

@@ -16,6 +16,9 @@ const SEED: Rgb = Rgb(0x828282);
 /// The line through the values of the only setting that was varied
 const ONLY: Stroke = Stroke { width: 1.0, color: FRAME, dash: &[] };
 
+/// The line through values of settings that have no look in common, where other settings have dashes
+const BETWEEN: Stroke = Stroke { width: 0.75, color: Rgb(0xB0B0B0), dash: &[] };
+
 /// The axis of a varied setting
 ///
 /// * `last`: the greatest value that has a metric
@@ -38,7 +41,7 @@ pub fn label_of(setting: &VariedSetting, scale: Scale) -> String {
         "hidden_dim" => "units",
         "num_layers" => "hidden layers",
         "epochs" => "passes",
-        "batch_size" => "images a step",
+        "batch_size" => "samples a step",
         "val_split" => "share held out",
         _ => "",
     };
@@ -130,8 +133,13 @@ impl<'a> Panel<'a> {
         lines.iter_mut().for_each(|groups| groups.sort_by_key(|(group, _)| group.place.get(axis).copied()));
         let series = lines.into_iter().map(|groups| {
             let look = groups[0].1;
-            let in_common = analysis.axes.len() > 1 && groups.iter().all(|(_, other)| *other == look);
-            Series { groups, stroke: if in_common { look.stroke } else { ONLY } }
+            let in_common = groups.iter().all(|(_, other)| *other == look);
+            let stroke = match analysis.axes.len() > 1 {
+                true if in_common => look.stroke,
+                true => BETWEEN,
+                false => ONLY,
+            };
+            Series { groups, stroke }
         });
         let one =
             || VariedSetting { name: String::new(), values: vec!["all trials".to_owned()], numbers: None };
@@ -164,7 +172,7 @@ impl<'a> Panel<'a> {
             Some(_) => 0.0,
         };
         // Lines with a look are drawn over the grey ones.
-        let is_grey = |series: &Series<'_>| series.stroke == Look::FAINT.stroke;
+        let is_grey = |series: &Series<'_>| series.stroke == BETWEEN;
         let (grey, named): (Vec<_>, Vec<_>) =
             self.series.iter().enumerate().partition(|(_, series)| is_grey(series));
         for (i, series) in grey.into_iter().chain(named) {

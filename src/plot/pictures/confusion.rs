@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, separated};
 use crate::plot::output::scene::{Align, Area, Rgb, Scene};
 use crate::plot::parts::axis::{Axis, Scale};
 use crate::plot::parts::color_grid::{BLUES, Grid, bar, ink, shade};
@@ -106,7 +106,7 @@ pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix, run: &str) -> f64 {
     let note =
         "colors follow the square root of the share, so that rare errors are seen; empty cells count 0";
     let of = if run.is_empty() { String::new() } else { format!("{run}: ") };
-    let title = format!("{of}confusion matrix of {total} test images, accuracy {right:.2} %");
+    let title = format!("{of}confusion matrix of {} test samples, accuracy {right:.2} %", separated(total));
     titles(scene, &title, note);
     // Larger cells if there are few, so that the bar beside them is high enough
     let cell = [(280.0 / classes as f64).clamp(64.0, 110.0), (180.0 / classes as f64).clamp(38.0, 70.0)];
