@@ -221,7 +221,7 @@ impl Draft {
             let trial = |values: &Values| Value::Table(values.iter().map(own).collect());
             table.insert("trial".to_owned(), Value::Array(self.listed.iter().map(trial).collect()));
         }
-        toml::to_string(&table).map_err(|e| Error::Text { path: "plan.toml".into(), problem: e.to_string() })
+        toml::to_string(&table).map_err(|e| Error::content("plan.toml".as_ref(), e.to_string()))
     }
 }
 

@@ -75,7 +75,7 @@ pub fn open(sweep: &Path, plan: &Plan, claim: Claim<'_>) -> Result<(Files, Locks
             check_plan(&files.plan, plan)?;
             drop(lock(&files.plan)?);
             let problem = format!("already contains this sweep; resume with: {how_to_resume}");
-            return Err(Error::Text { path: sweep.to_owned(), problem });
+            return Err(Error::content(sweep, problem));
         }
     }
     let own = lock(&files.plan)?;
@@ -143,10 +143,9 @@ fn lock_as(
 ) -> Result<File> {
     let file = OpenOptions::new().read(true).append(true).open(plan).map_err(Error::writing(plan))?;
     match try_lock(&file) {
-        Err(TryLockError::WouldBlock) => Err(Error::Text {
-            path: plan.to_owned(),
-            problem: "another process is running this sweep; wait until it has ended".to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::content(plan, "another process is running this sweep; wait until it has ended"))
+        }
         Err(TryLockError::Error(e)) if e.kind() != std::io::ErrorKind::Unsupported => {
             Err(Error::writing(plan)(e))
         }
@@ -171,7 +170,7 @@ pub fn plans(sweep: &Path) -> Result<Vec<(Option<Shard>, PathBuf)>> {
 
 /// Checks that a new sweep's folder is empty, or holds other shards of the same plan and count
 fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<()> {
-    let problem = |problem: String| Err(Error::Text { path: sweep.to_owned(), problem });
+    let problem = |problem: String| Err(Error::content(sweep, problem));
     let found = names(sweep)?;
     // The plan is the first file of a folder: if another process has just created it, this second read finds it.
     let plans = plans(sweep)?;
@@ -238,7 +237,7 @@ fn check_plan(path: &Path, plan: &Plan) -> Result<()> {
         "holds another sweep, {trials}: {}; to run this one beside it, {ELSEWHERE}",
         differences(&there.text, &plan.text)
     );
-    Err(Error::Text { path: path.to_owned(), problem })
+    Err(Error::content(path, problem))
 }
 
 /// Lists the settings in which two plans differ

@@ -23,7 +23,7 @@ use crate::tables::reader::Table;
 /// If there is no shard, the plans in the folder differ or have different numbers of shards, a shard is missing or still
 /// running, or a trial has not ended.
 pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
-    let problem = |problem: String| Error::Text { path: sweep.to_owned(), problem };
+    let problem = |problem: String| Error::content(sweep, problem);
     let mut first: Option<(String, Plan)> = None;
     let mut shards: Vec<(Shard, File)> = Vec::new();
     for (shard, path) in plans(sweep)? {

@@ -159,7 +159,7 @@ impl Sweeper<'_> {
                 "trials do not fit the plan: {}; to run them again, type: {retry}",
                 first_ten(doubts.into_iter(), "; ")
             );
-            return Err(Error::Text { path: self.sweep.to_owned(), problem });
+            return Err(Error::content(self.sweep, problem));
         }
         for trial in &todo {
             folder::clear(self.sweep, trial)?;

@@ -55,7 +55,7 @@ impl SweepTables {
         let (summary, epochs) = (Table::read(&path)?, Table::read(&folder.join("epochs.csv"))?);
         let Some(run) = summary.rows().next() else {
             let problem = "line 2: expected one row, found none".to_owned();
-            return Err(Error::Text { path, problem });
+            return Err(Error::content(&path, problem));
         };
         // The plan fills the columns that the run's own files lack.
         let planned = |name: &str| match self.varied.iter().find(|setting| setting.name == name) {
