@@ -38,7 +38,7 @@ pub enum Error {
     },
     /// A file is damaged or malformed, or does not fit another file
     #[error("{}: {}", shown(.path), printable_lines(.problem))]
-    Text {
+    Content {
         /// The file
         path: PathBuf,
         /// The place in the file, what was expected and what was found
@@ -118,7 +118,7 @@ pub enum Error {
 impl Error {
     /// The error that the file at `path` has a problem, which names the place, what was expected and what was found
     pub fn content(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Text { path: path.to_owned(), problem: problem.into() }
+        Self::Content { path: path.to_owned(), problem: problem.into() }
     }
 
     /// A function for `map_err` that turns an I/O error into [`Self::Read`]

@@ -37,7 +37,7 @@ pub fn check(trial: &Trial, sweep: &Path) -> Result<Checked> {
     match tables().and_then(|(summary, epochs)| check_tables(trial, &summary, &epochs)) {
         Ok((status, data_hash)) => Ok(Checked::Ended(status, data_hash)),
         // A damaged file is found by its content; any other error, such as a missing right, is not about the trial.
-        Err(error @ Error::Text { .. }) => Ok(Checked::Doubtful(error.to_string())),
+        Err(error @ Error::Content { .. }) => Ok(Checked::Doubtful(error.to_string())),
         Err(Error::Read { path, source }) if source.kind() == ErrorKind::NotFound => {
             Ok(Checked::Doubtful(format!("{} is missing", crate::error::shown(path))))
         }

@@ -50,7 +50,7 @@ pub fn read(table: &Table) -> Result<ConfusionMatrix> {
     }
     if names.len() > CLASSES {
         let problem = format!("expected at most {CLASSES} classes, found {}", names.len());
-        return Err(Error::Text { path: table.path().to_owned(), problem });
+        return Err(Error::Content { path: table.path().to_owned(), problem });
     }
     let mut counts = vec![vec![None; names.len()]; names.len()];
     for row in table.rows() {
