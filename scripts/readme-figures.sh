@@ -56,7 +56,7 @@ print(f"mean {sum(x) / len(x):.2f} %, {min(x):.2f} to {max(x):.2f} %")'
 # Wall time in seconds and greatest memory in MB of a command
 time_and_memory() { # COMMAND…
     python3 -c 'import os, subprocess, sys, time
-best = None
+runs = []
 for _ in range(5):
     start = time.monotonic()
     child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -64,8 +64,9 @@ for _ in range(5):
     took = time.monotonic() - start
     if status:
         sys.exit(f"{sys.argv[1:]} failed")
-    best = min(best or (took, 0), (took, usage.ru_maxrss / 1000))
-print(f"{best[0]:.2f} s, {best[1]:.0f} MB")' "$@"
+    runs.append((took, usage.ru_maxrss / 1000))
+seconds, megabytes = min(runs)
+print(f"{seconds:.2f} s, {megabytes:.0f} MB")' "$@"
 }
 
 # Writes standard input between the marks NAME:begin and NAME:end of the README

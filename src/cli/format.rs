@@ -60,7 +60,9 @@ pub fn duration(s: f64) -> String {
     match s {
         _ if s < 1e-3 => format!("{:.2} µs", s * 1e6),
         _ if s < 1.0 => format!("{:.2} ms", s * 1e3),
-        _ => format!("{s:.3} s"),
+        _ if s < 10.0 => format!("{s:.3} s"),
+        _ if s < 100.0 => format!("{s:.2} s"),
+        _ => format!("{s:.1} s"),
     }
 }
 
@@ -106,7 +108,13 @@ mod tests {
         for (s, text) in [(0.2, "1 s"), (75.4, "75 s"), (600.0, "10 min"), (9000.0, "2.5 h")] {
             assert_eq!(rough_duration(s), text);
         }
-        for (s, text) in [(1.5e-6, "1.50 µs"), (0.0123, "12.30 ms"), (2.0, "2.000 s")] {
+        for (s, text) in [
+            (1.5e-6, "1.50 µs"),
+            (0.0123, "12.30 ms"),
+            (2.0, "2.000 s"),
+            (10.832, "10.83 s"),
+            (123.45, "123.5 s"),
+        ] {
             assert_eq!(duration(s), text);
         }
     }

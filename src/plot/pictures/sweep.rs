@@ -176,10 +176,10 @@ fn draw_curves(
 
     let mut notes = vec![];
     if let Some(color) = looks.color {
-        notes.push(format!("the best setting of each {}", analysis.axes[color].name));
+        notes.push(format!("the best of each {}", analysis.axes[color].name));
     }
     if has_bands {
-        notes.push("bands are ± one standard deviation, thin lines single seeds".to_owned());
+        notes.push("bands: ± one standard deviation; thin: single seeds".to_owned());
     }
     if !grey.is_empty() {
         let count = if every > 1 {
