@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub use first_ten::first_ten;
 pub use regular_file::{kind_name, open_regular};
 pub use separated::separated;
-pub use shown::{printable, printable_lines, shell_quoted, shown};
+pub use shown::{is_unprintable, printable, printable_lines, shell_quoted, shown};
 
 /// A result with the library's error
 pub type Result<T> = std::result::Result<T, Error>;
@@ -119,6 +119,12 @@ impl Error {
     /// The error that the file at `path` has a problem, which names the place, what was expected and what was found
     pub fn content(path: &Path, problem: impl Into<String>) -> Self {
         Self::Content { path: path.to_owned(), problem: problem.into() }
+    }
+
+    /// Its message and those of its sources, as one text
+    pub fn chain(&self) -> String {
+        let errors = std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source());
+        errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 
     /// A function for `map_err` that turns an I/O error into [`Self::Read`]

@@ -48,7 +48,8 @@ pub fn shell_quoted(word: impl AsRef<OsStr>) -> String {
     quoted + "'"
 }
 
-fn is_unprintable(c: char) -> bool {
+/// Whether a character is a control character, is not seen, or changes the direction of text
+pub fn is_unprintable(c: char) -> bool {
     // Marks, embeddings and isolates of direction; separators of lines and paragraphs; the byte-order mark.
     let is_hidden =
         matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');

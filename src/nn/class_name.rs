@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::separated;
+use crate::error::{is_unprintable, separated};
 
 /// Largest number of characters of a name; tables and pictures with longer ones could not be read
 const CHARS_MAX: usize = 200;
@@ -22,7 +22,7 @@ pub fn problem(names: &[String], place: &str) -> Option<(usize, String)> {
                 Some(format!("a name of {} characters, expected at most {CHARS_MAX}", separated(n)))
             }
             _ if name.trim().is_empty() => Some("an empty name".to_owned()),
-            _ => name.chars().find(|&c| is_hidden(c)).map(|found| {
+            _ => name.chars().find(|&c| is_unprintable(c)).map(|found| {
                 format!("a name with the control character U+{:04X}, expected text", u32::from(found))
             }),
         };
@@ -31,10 +31,4 @@ pub fn problem(names: &[String], place: &str) -> Option<(usize, String)> {
         });
         problem.or(twice).map(|problem| (at, problem))
     })
-}
-
-/// Whether a character is a control character, ends a line, or changes the direction of text
-fn is_hidden(c: char) -> bool {
-    let marks = ['\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}', '\u{feff}'..='\u{feff}'];
-    c.is_control() || marks.iter().any(|range| range.contains(&c))
 }

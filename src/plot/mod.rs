@@ -15,7 +15,7 @@ mod tests {
 
     use crate::plot::epochs_csv::{Curves, read_trials};
     use crate::plot::output::scene::{Align, Area, Item, Scene, WIDTH};
-    use crate::plot::parts::line_style::GRID;
+    use crate::plot::parts::line_style::{GRID, Look};
     use crate::plot::pictures::{confusion, heatmap, overlay, sweep};
     use crate::report::analysis::{Analysis, Spread};
     use crate::tables::reader::Table;
@@ -110,6 +110,38 @@ mod tests {
                 check(what, &scene(|scene| heatmap::draw(scene, &found)));
             }
         }
+    }
+
+    #[test]
+    fn a_cell_far_below_the_others_is_marked_at_the_bar_and_covers_no_tick() {
+        for lowest in [85.0, 85.5, 84.9] {
+            let mut rows = vec![];
+            for (i, rate) in ["0.001", "0.01", "0.1", "0.2"].iter().enumerate() {
+                for (j, dims) in ["8", "16", "32"].iter().enumerate() {
+                    let accuracy =
+                        if (i, j) == (3, 2) { 0.1 } else { lowest / 100.0 + 0.003 * (3 * i + j) as f64 };
+                    rows.push(format!("{dims},relu,{rate},0,1,{accuracy}"));
+                }
+            }
+            let drawn = scene(|scene| heatmap::draw(scene, &analysis(&rows)));
+            check("an outlier", &drawn);
+            assert!(drawn.0.texts().any(|text| text.text.starts_with("≤ ")), "{lowest}");
+        }
+    }
+
+    #[test]
+    fn seeds_are_a_band_around_their_mean_in_the_color_of_the_setting() {
+        let found = grid(&["0.01", "0.1"], &["7,relu", "8,relu"]);
+        let (scene, _) = scene(|scene| sweep::draw(scene, &found, &curves(&found)));
+        let has_text = |part: &str| scene.texts().any(|text| text.text.contains(part));
+        assert!(has_text("bands: ± one standard deviation") && has_text("the best of each hidden_dims"));
+        let color = |item: &Item| match item {
+            Item::Band { color, .. } => Some(color.0),
+            _ => None,
+        };
+        let colors: Vec<u32> = scene.items.iter().filter_map(color).collect();
+        let [first, second] = [0, 1].map(|i| Look::of(i).stroke.color.0);
+        assert_eq!(colors, [first, second, first, second], "loss, then accuracy");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::draft::{Draft, TRIALS_MAX};
 use super::plan::Values;
 use super::plan_lines::{Section, head, line_in};
 use crate::config::{Kind, Settings, line_of, read, toml_problem};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, separated};
 
 /// Number of characters of a wrong value in a message
 const SHOWN: usize = 80;
@@ -54,7 +54,8 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
             }
             ("trial", Value::Array(trials)) => {
                 if trials.len() > TRIALS_MAX {
-                    return Err(format!("{} tables [[trial]], expected {TRIALS_MAX} at most", trials.len()));
+                    let [found, most] = [trials.len(), TRIALS_MAX].map(separated);
+                    return Err(format!("{found} tables [[trial]], expected {most} at most"));
                 }
                 let trials = (1..).zip(&trials).map(|(number, trial)| listed(number, trial, text));
                 draft.listed = trials.collect::<std::result::Result<_, _>>()?;
@@ -68,7 +69,7 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
                 let place = line_of(text, name).map_or(String::new(), |line| format!("line {line}: "));
                 return Err(format!(
                     "{place}{name} is a list of {} values; to vary it, move the line below a line [grid]",
-                    values.len()
+                    separated(values.len())
                 ));
             }
             (_, value) => {

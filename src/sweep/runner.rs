@@ -279,14 +279,8 @@ impl Sweeper<'_> {
             };
             Ok(outcome.error.or(drawn.err()))
         };
-        train().unwrap_or_else(Some).map(|error| chain(&error))
+        train().unwrap_or_else(Some).map(|error| error.chain())
     }
-}
-
-/// The text of an error and its sources
-fn chain(error: &Error) -> String {
-    let errors = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The message of a panic

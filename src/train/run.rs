@@ -9,7 +9,7 @@ use chainrule_kernels::Scalar;
 use super::confusion::Confusion;
 use super::metrics::{EpochEnd, EpochMetrics, loss_and_accuracy};
 pub use super::run_files::Labels;
-use super::run_files::{RunFiles, blank_result, chain, make_folder, now, one_line, resolved};
+use super::run_files::{RunFiles, blank_result, make_folder, now, one_line, resolved};
 use super::trainer::Trainer;
 use crate::config::{Dtype, TrainConfig};
 use crate::data::Dataset;
@@ -124,7 +124,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.result.status = if failure.is_some() { Status::Failed } else { ended };
         self.result.samples_per_s = tables::rate(self.trained_rows, self.result.train_s.unwrap_or_default());
         let divergence = last.as_ref().and_then(EpochMetrics::divergence);
-        self.result.reason = failure.as_ref().map(|error| one_line(&chain(error))).or(divergence);
+        self.result.reason = failure.as_ref().map(|error| one_line(&error.chain())).or(divergence);
         self.result.wall_s = Some(tables::seconds(self.begun.elapsed().as_secs_f64()));
         let summary = SummaryRow { config: self.used, result: self.result, tags: self.tags.to_vec() };
         let written = self.files.write_summary(&summary);

@@ -173,12 +173,6 @@ pub(super) fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
-/// The text of an error and its sources
-pub(super) fn chain(error: &Error) -> String {
-    let errors = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// Writes config.toml, from which the run can be repeated
 fn write_config(config: &TrainConfig, folder: &Path) -> Result<()> {
     let path = folder.join(CONFIG);
