@@ -41,10 +41,10 @@ pub enum EngineChoice {
 }
 
 impl EngineChoice {
-    /// The backend that it selects on this processor
+    /// The backend that this choice selects on this processor
     ///
     /// # Errors
-    /// If it is `fused` and the processor lacks the instructions.
+    /// If the choice is `fused` and the processor lacks AVX2 or FMA.
     pub fn kind(self) -> Result<Backend> {
         let kind = match self {
             Self::Auto => Backend::auto(),

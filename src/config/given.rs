@@ -1,4 +1,4 @@
-//! The settings that a person gives, on the command line or in a TOML file; any of them may be left out
+//! The settings that a person gives on the command line or in a TOML file; any of them may be left out
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,24 +15,24 @@ use super::setting::{Kind, Setting, text};
 use super::settings::{SETTINGS, TrainConfig, find};
 use crate::error::{Error, Result};
 
-/// Number of characters of a line that a message quotes
+/// Largest number of characters that a message quotes from a line
 const LINE_SHOWN: usize = 100;
 
-/// Values by the names of their settings
+/// The values of the given settings, by name
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     values: Table,
-    /// File and line of the values that come from a file, for messages
+    /// For messages: the file and line of each value that comes from a file
     places: BTreeMap<String, String>,
 }
 
 impl Settings {
-    /// The settings of `--quick`: as many epochs as take a few seconds even on a small machine
+    /// The settings of `--quick`: three epochs, which take a few seconds even on a small machine
     pub fn quick() -> Self {
         Self::default().with("epochs", 3)
     }
 
-    /// These settings with one more
+    /// These settings with `name` set to `value`
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.values.insert(name.to_owned(), value.into());
@@ -48,8 +48,8 @@ impl Settings {
     /// Reads a TOML file whose keys are the flags' names, with `_` or `-`; `-` is standard input
     ///
     /// # Errors
-    /// If it can't be read or is no TOML, if a key is not the name of a setting or a value does not fit it, or if a
-    /// setting is given twice.
+    /// If the file can't be read or is not TOML, a key is not the name of a setting, a value does not fit its setting,
+    /// or a setting is given twice.
     pub fn from_toml(path: &Path) -> Result<Self> {
         let parse = |text: &str| -> std::result::Result<Self, String> {
             let table: Table = toml::from_str(text).map_err(|e| toml_problem(&e))?;
@@ -60,7 +60,7 @@ impl Settings {
 
     /// Reads a table whose keys are the flags' names, with `_` or `-`
     ///
-    /// * `text`: the text of the file that the table comes from, for the line in messages
+    /// * `text`: the text of the file that the table comes from, in which messages find the line
     ///
     /// # Errors
     /// If a key is not the name of a setting, a value does not fit it, or a setting is given twice.
@@ -90,7 +90,7 @@ impl Settings {
         Ok(Self { values: given, places: BTreeMap::new() })
     }
 
-    /// These settings, and those of `other` that are missing here
+    /// These settings, and those of `other` that are not set here
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
         for (name, value) in other.values {
@@ -102,7 +102,7 @@ impl Settings {
         self
     }
 
-    /// These settings, which remember that they come from a file, so that messages can say where a value is
+    /// These settings, each with the file and line that it comes from, so that messages can say where a value is
     ///
     /// * `text`: the text of the file
     #[must_use]
@@ -118,7 +118,7 @@ impl Settings {
     /// All settings, with defaults for those that are missing
     ///
     /// # Errors
-    /// If a value is outside its range; the message names file and line if it comes from a file.
+    /// If a value is outside its range. The message names the file and line if the value comes from a file.
     pub fn resolve(self) -> Result<TrainConfig> {
         TrainConfig::from_values(&self.values).map_err(|error| match error {
             Error::Setting { name, expected, found } => {
@@ -130,7 +130,7 @@ impl Settings {
     }
 }
 
-/// The text of a file of settings, or of standard input if the path is `-`
+/// Reads the text of a settings file, or standard input if the path is `-`
 ///
 /// # Errors
 /// If it can't be read, or is not UTF-8.
@@ -153,7 +153,7 @@ fn read_file(path: &Path, bytes: &mut Vec<u8>) -> io::Result<usize> {
     fs::File::open(path)?.read_to_end(bytes)
 }
 
-/// The message of a TOML error, which quotes a line: of a long one, its beginning
+/// The message of a TOML error, in which long lines, such as a quoted line of the file, are cut
 pub fn toml_problem(error: &toml::de::Error) -> String {
     let text = error.to_string();
     let short = |line: &str| -> String {
@@ -174,11 +174,11 @@ pub fn line_of(text: &str, key: &str) -> Option<usize> {
 fn arg(setting: &'static Setting) -> Arg {
     let help = match (setting.default, setting.kind) {
         ("" | "false", _) => setting.help.to_owned(),
-        // On the command line, spaces separate widths.
+        // On the command line, widths are separated by spaces.
         (widths, Kind::Dims) => format!("{} [default: {}]", setting.help, widths.replace('x', " ")),
         (default, _) => format!("{} [default: {default}]", setting.help),
     };
-    // clap puts the flag and the text before the message. The message for widths names the width that is wrong.
+    // clap puts the flag and its value before the message. The message for widths also names the wrong width.
     let parse = |text: &str| match setting.kind {
         Kind::Dims | Kind::Word => setting.value(text),
         _ => setting
@@ -200,7 +200,7 @@ fn arg(setting: &'static Setting) -> Arg {
     }
 }
 
-/// Parses one of a few names; several of them are told how to vary the setting
+/// Parses one of a few names; if several are given, the message says how to vary the setting in a sweep
 #[derive(Clone)]
 struct Choice {
     setting: &'static Setting,
@@ -251,7 +251,7 @@ impl clap::FromArgMatches for Settings {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
         for setting in &SETTINGS {
             let Some(values) = matches.get_many::<Value>(setting.name) else { continue };
-            // Only the list of widths has more than one value, of which each is valid by itself.
+            // Only `hidden_dims` can have several values here. Each is valid by itself, but together they may not be.
             let given: Vec<String> = values.map(text).collect();
             let value = setting.value(&given.join("x")).map_err(|_| {
                 let layers =

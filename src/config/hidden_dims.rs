@@ -10,7 +10,7 @@ use crate::error::separated;
 /// The largest width; a larger one needs more memory than any machine has, so it is probably a typing error
 const WIDTH_MAX: usize = 10_000_000;
 
-/// Widths of the hidden layers: as text `128x64`, or `none` if there are no hidden layers
+/// Widths of the hidden layers, written as `128x64`, or as `none` if there are no hidden layers
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct HiddenDims(pub Vec<usize>);
 
@@ -26,7 +26,7 @@ impl fmt::Display for HiddenDims {
 impl FromStr for HiddenDims {
     type Err = String;
 
-    /// `none`, or widths separated by `x`, commas or spaces
+    /// Parses `none`, or widths separated by `x`, commas or spaces
     fn from_str(text: &str) -> Result<Self, String> {
         if text.trim().eq_ignore_ascii_case("none") {
             return Ok(Self(Vec::new()));
@@ -46,7 +46,7 @@ impl FromStr for HiddenDims {
 }
 
 impl<'de> Deserialize<'de> for HiddenDims {
-    /// Reads the text form
+    /// Reads the widths from their text form
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }

@@ -1,9 +1,9 @@
-//! Paths that begin with `~`, which a shell leaves as they are in a file, in quotes and behind `=`
+//! Paths that begin with `~`, which a shell does not expand in a file, in quotes or after `=`
 
 /// The path with the home folder in place of a leading `~`
 ///
 /// # Errors
-/// If the home folder is not known, or is that of another user (`~name`).
+/// If the home folder is not known, or the path names the home folder of another user (`~name`).
 pub fn expand_home(path: &str) -> Result<String, String> {
     let home = std::env::var("HOME").or_else(|_| std::env::var("USERPROFILE")).ok();
     expand(path, home.as_deref().filter(|home| !home.is_empty()))

@@ -1,7 +1,7 @@
 //! Settings: the table, the types of their values, and the settings that a person gives
 //!
-//! [`Settings`] are given on the command line or in a TOML file, where any may be left out. Merged and checked they
-//! become a [`TrainConfig`], which a run also writes to its `config.toml`.
+//! [`Settings`] are given on the command line or in a TOML file; any of them may be left out. They are merged, checked
+//! and completed with defaults to make a [`TrainConfig`], which a run also writes to its `config.toml`.
 
 mod choices;
 mod given;

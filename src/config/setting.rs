@@ -8,24 +8,24 @@ use toml::Value;
 use super::{Dtype, HiddenDims, expand_home};
 use crate::error::shell_quoted;
 
-/// A setting of a run: a flag, a key of TOML files, and a column of runs.csv if a sweep can vary it
+/// A setting of a run: a flag, a key of TOML files and, if a sweep can vary it, a column of runs.csv
 #[derive(Debug)]
 pub struct Setting {
-    /// Key in TOML files and name of the column; the flag has `-` for `_`
+    /// Key in TOML files and name of the column; the flag has `-` in place of `_`
     pub name: &'static str,
     /// The type of its values
     pub kind: Kind,
-    /// The default, as on the command line; empty if the program chooses the value
+    /// The default, as written on the command line; empty if the program chooses the value
     pub default: &'static str,
-    /// The numbers that are allowed, and the same in words; `None`: every value of its type
+    /// The range of allowed numbers, and its description in words; `None` if every value of the type is allowed
     pub range: Option<(RangeInclusive<f64>, &'static str)>,
     /// The unit or symbol of the value, for the help
     pub value_name: &'static str,
     /// One or two sentences, for the help
     pub help: &'static str,
-    /// Whether another value can change what a run writes, except for times
+    /// Whether a different value can change what a run writes, times excluded
     pub affects_results: bool,
-    /// Whether the net computes with it, as a number of its own type
+    /// Whether the net computes with the value, rounded to its element type
     pub is_computed_with: bool,
     /// Whether a sweep can vary it; such a setting is a column of runs.csv
     pub sweepable: bool,
@@ -48,7 +48,7 @@ pub enum Kind {
     Choice(fn() -> Vec<PossibleValue>),
 }
 
-/// Number of characters of a wrong value in messages; a longer one is cut
+/// Largest number of characters of a wrong value in messages; longer values are cut
 const FOUND_MAX: usize = 80;
 
 impl PartialEq for Setting {
@@ -60,7 +60,7 @@ impl PartialEq for Setting {
 impl Eq for Setting {}
 
 impl Setting {
-    /// The name with `-` for `_`
+    /// The name with `-` in place of `_`
     pub fn flag(&self) -> String {
         self.name.replace('_', "-")
     }
@@ -68,7 +68,7 @@ impl Setting {
     /// The default as a value; `None` if the program chooses it
     ///
     /// # Panics
-    /// If the table of settings has a default that is no value of the setting.
+    /// If the table of settings has a default that is not a valid value of the setting.
     pub fn default_value(&self) -> Option<Value> {
         let value = || self.value(self.default).unwrap_or_else(|e| unreachable!("{}: {e}", self.name));
         (!self.default.is_empty()).then(value)
@@ -77,7 +77,7 @@ impl Setting {
     /// Reads one value as written on the command line
     ///
     /// # Errors
-    /// If the text is no value of its type.
+    /// If the text is not a value of the setting's type.
     pub fn value(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
             Kind::Integer => text.parse().ok().filter(|n| *n >= 0).map(Value::Integer),
@@ -99,7 +99,7 @@ impl Setting {
     /// Reads one value of a TOML file
     ///
     /// # Errors
-    /// If it is no value of its type.
+    /// If the value does not have the setting's type.
     pub fn value_from_toml(&self, value: &Value) -> Result<Value, String> {
         match (self.kind, value) {
             (Kind::Number, Value::Integer(n)) => Ok(Value::Float(*n as f64)),
@@ -114,16 +114,16 @@ impl Setting {
         }
     }
 
-    /// What is expected in place of a value outside the range; `None` if the value is within it
+    /// The allowed range in words if the value is outside it; `None` if the value is in range
     pub fn out_of_range(&self, value: &Value) -> Option<&'static str> {
         let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64))?;
         let (range, words) = self.range.as_ref()?;
         (!range.contains(&number)).then_some(words)
     }
 
-    /// What is wrong with a number that a net of type `dtype` computes with; `None` if it keeps its meaning there
+    /// What goes wrong if the value is rounded to `dtype`, and what is expected instead; `None` if nothing does
     ///
-    /// f32 turns 1e-300 into 0, with which nothing is trained, and 0.99999999999 into 1.
+    /// In f32, 1e-300 becomes 0, and a learning rate of 0 trains nothing; 0.99999999999 becomes 1.
     pub fn lost_in(&self, value: &Value, dtype: Dtype) -> Option<(String, String)> {
         let x = value.as_float().filter(|_| self.is_computed_with && dtype == Dtype::F32)?;
         let (rounded, found) = (f64::from(x as f32), |what: &str| format!("{x:?}, which is {what} in f32"));
@@ -136,7 +136,7 @@ impl Setting {
         value.map(|_| (found(&rounded_text), format!("{words}, or --dtype f64")))
     }
 
-    /// The message for text that is no value of this setting
+    /// The message for text that is not a value of this setting
     pub fn unfit(&self, found: &str) -> String {
         let mut shown: String = found.chars().take(FOUND_MAX).collect();
         if shown.len() < found.len() {
@@ -145,7 +145,7 @@ impl Setting {
         format!("{}: `{shown}`, expected {}", self.name, self.expected())
     }
 
-    /// What to type where several values were given in place of one; empty for any other text
+    /// What to type if the text holds several values instead of one; empty for any other text
     pub fn axis_hint(&self, text: &str) -> String {
         let several = text.contains([',', ' ']) || text.contains("..") || text.starts_with("log:");
         let values = text.split([',', ' ']).filter(|value| !value.is_empty()).collect::<Vec<_>>().join(",");
@@ -154,7 +154,7 @@ impl Setting {
         if several && self.sweepable { hint() } else { String::new() }
     }
 
-    /// The values of its type, in words
+    /// The values that the setting's type allows, in words
     pub fn expected(&self) -> String {
         match self.kind {
             Kind::Integer => "a whole number, 0 or more".to_owned(),
@@ -169,13 +169,13 @@ impl Setting {
     }
 }
 
-/// Whether all digits of a number are 0: one like `1e-400` is read as 0, which it is not
+/// Whether all digits of the mantissa are 0; a number such as `1e-400` parses as 0 but is not 0
 fn is_zero(text: &str) -> bool {
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     !mantissa.contains(|c: char| ('1'..='9').contains(&c))
 }
 
-/// A value as people write it, without quotes
+/// A value as a person writes it, without quotes
 pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

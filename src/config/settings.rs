@@ -1,7 +1,7 @@
-//! The table of settings: every setting of a run, its default, range and meaning, once
+//! The table of settings: the default, range and meaning of every setting of a run, each stated once
 //!
-//! To add a setting, add a row to [`SETTINGS`] and a field to [`TrainConfig`]. Its flag, its key in TOML files, its
-//! range check, its axis of a sweep, its column and its place in the command that repeats a run follow from the row.
+//! To add a setting, add a row to [`SETTINGS`] and a field to [`TrainConfig`]. The row determines its flag, its key in
+//! TOML files, its range check, its axis in a sweep, its column, and its part of the command that repeats a run.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::nn::layers::Activation;
 const NOT_NEGATIVE: (RangeInclusive<f64>, &str) = (0.0..=f64::MAX, "a finite number, 0 or more");
 const SHARE: (RangeInclusive<f64>, &str) = (0.0..=1.0_f64.next_down(), "0 or more and below 1");
 
-/// A setting of which every value is allowed, which changes results, and which a sweep can vary
+/// A setting that allows every value of its type, affects results, and can be varied by a sweep
 const fn row(name: &'static str, kind: Kind, default: &'static str, value_name: &'static str) -> Setting {
     Setting {
         name,
@@ -83,7 +83,7 @@ pub static SETTINGS: [Setting; 16] = [
     row("dtype", Kind::Choice(names::<Dtype>), "f32", "TYPE").help("Element type of the net"),
     row("engine", Kind::Choice(names::<EngineChoice>), "auto", "NAME")
         .help("Backend that computes the layers; results of the backends differ by rounding"),
-    // A spreadsheet keeps 15 digits.
+    // Spreadsheets keep only 15 digits of a number.
     row("seed", Kind::Integer, "42", "N")
         .help("Random seed for initial weights and batch order")
         .within((0.0..=1e15 - 1.0, "below 10^15")),
@@ -115,7 +115,7 @@ pub static SETTINGS: [Setting; 16] = [
 /// Every setting of a training run, in the order of config.toml
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainConfig {
-    /// Source of the data; `None`: search the default folders
+    /// Source of the data; `None` searches the default folders
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// Widths of the hidden layers
@@ -138,20 +138,20 @@ pub struct TrainConfig {
     pub dtype: Dtype,
     /// Backend that computes the layers
     pub engine: EngineChoice,
-    /// Share of the training images of each class that is held out
+    /// Share of the training images of each class that is held out for validation
     pub val_split: f64,
-    /// Whether the batches are in the order of the file
+    /// Whether every epoch visits the images in the order of the file
     pub no_shuffle: bool,
-    /// Threads to compute with; `None`: as many as make the net faster
+    /// Number of threads to compute with; `None` for as many as make training faster
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-    /// Folder for the run's folder and runs.csv
+    /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written
     pub csv_dialect: CsvDialect,
 }
 
-/// The headings of the help, with their settings
+/// The headings of the help, and the settings below each
 static HEADINGS: [(&str, &[&str]); 4] = [
     ("Net", &["hidden_dims", "activation"]),
     (
@@ -172,7 +172,7 @@ static HEADINGS: [(&str, &[&str]); 4] = [
 ];
 
 impl Setting {
-    /// The heading above its flag in the help; `None` for one that has no flag
+    /// The heading above the setting's flag in the help; `None` if it has no flag
     pub fn heading(&self) -> Option<&'static str> {
         let holds = |names: &[&str]| names.contains(&self.name);
         HEADINGS.iter().find(|(_, names)| holds(names)).map(|(heading, _)| *heading)
@@ -206,7 +206,7 @@ fn names<C: ValueEnum>() -> Vec<PossibleValue> {
 }
 
 impl Default for TrainConfig {
-    /// The default run
+    /// The settings of a run for which none is given
     fn default() -> Self {
         Self::from_values(&Table::new()).unwrap_or_else(|e| unreachable!("the defaults are valid: {e}"))
     }
@@ -259,13 +259,13 @@ impl TrainConfig {
         Ok(self.to_values()?.into_iter().map(line).collect())
     }
 
-    /// Widths from features to classes
+    /// Widths of all layers, from the features through the hidden layers to the classes
     pub fn dims(&self, features: usize, classes: usize) -> Vec<usize> {
         [&[features], &self.hidden_dims.0[..], &[classes]].concat()
     }
 }
 
-/// The text as a TOML string in one line
+/// The text as a TOML string on one line
 fn one_line(text: &str) -> String {
     let escaped = |c: char| match c {
         '"' | '\\' => format!("\\{c}"),

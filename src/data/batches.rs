@@ -16,7 +16,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// An order of all `len` images: shuffled by `seed`; for `None` as in the file
+    /// An order of all `len` images: shuffled in each epoch by `seed`, or as in the file if it is `None`
     ///
     /// # Panics
     /// If there are 2³² images or more.
@@ -25,7 +25,7 @@ impl Order {
         Self::of((0..len).collect(), seed)
     }
 
-    /// An order of the images `rows`: shuffled by `seed`; for `None` as given
+    /// An order of the images `rows`: shuffled in each epoch by `seed`, or as given if it is `None`
     pub fn of(rows: Vec<u32>, seed: Option<u64>) -> Self {
         Self { unshuffled: rows.clone(), rows, seed }
     }
@@ -35,12 +35,12 @@ impl Order {
         self.rows.len()
     }
 
-    /// Whether an epoch visits no image
+    /// Whether an epoch visits no images
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Changes to the order of epoch `epoch`, counted from 1; it depends only on the seed and this number
+    /// Sets the order for epoch `epoch`, counted from 1; it depends only on the seed and this number
     pub fn start_epoch(&mut self, epoch: u32) {
         if let Some(seed) = self.seed {
             self.rows.copy_from_slice(&self.unshuffled);

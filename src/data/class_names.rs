@@ -20,38 +20,38 @@ const FASHION_MNIST: [&str; 10] = [
     "Bag",
     "Ankle boot",
 ];
-/// CRC-32 of Fashion-MNIST's 10,000 test labels, by which the set is recognized in any folder
+/// CRC-32 of Fashion-MNIST's 10,000 test labels, which identifies the set in any folder
 const FASHION_MNIST_TEST_LABELS: u32 = 0x242b_c73f;
 
-/// Training and test labels need this share of the images that a class has on average to be classes behind a gap
+/// A label beyond a gap is a class only if it has at least 1/`RARE` of the average number of training images per label
 ///
-/// A damaged label is one image in thousands.
+/// A rarer label is probably damage, which changes one label in thousands.
 const RARE: usize = 100;
 
 /// The classes of a data set, and the class of each label
 #[derive(Debug)]
 pub struct Classes {
-    /// Names; class k has `names[k]`
+    /// Names of the classes; class k is `names[k]`
     pub names: Vec<String>,
-    /// The class of each of the 256 labels; `None` for labels outside the classes
+    /// The class of each of the 256 possible labels; `None` for labels outside the classes
     of_label: Vec<Option<u32>>,
 }
 
 impl Classes {
-    /// Classes whose numbers are the labels
+    /// Classes in which label k is class k
     fn numbered(names: Vec<String>) -> Self {
         let of_label = (0..=u8::MAX).map(|label| (usize::from(label) < names.len()).then_some(label.into()));
         Self { of_label: of_label.collect(), names }
     }
 
-    /// Classes of the labels in `used`, in their order
+    /// One class for each label in `used`, in ascending order
     fn listed(names: Vec<String>, used: &BTreeSet<u8>) -> Self {
         let mut of_label = vec![None; 256];
         used.iter().zip(0..).for_each(|(&label, class)| of_label[usize::from(label)] = Some(class));
         Self { names, of_label }
     }
 
-    /// The class of each label, which must be inside the classes
+    /// The class of each label; the caller has checked that every label has one
     pub fn of(&self, labels: &[u8]) -> Vec<u32> {
         labels.iter().map(|&label| self.of_label[usize::from(label)].unwrap_or_default()).collect()
     }
@@ -60,8 +60,9 @@ impl Classes {
 /// The classes: `named` (from the folder's `classes.txt`), those of Fashion-MNIST if the test labels are
 /// Fashion-MNIST's, or the numbers from 0 to the largest training label
 ///
-/// Labels with a gap of more than eight, such as 0 and 255, are classes in their order if each has enough images. So are
-/// labels that don't fit `named` but are as many as its names, such as 1 to 26.
+/// If the labels are much larger than their number, such as 0 and 255, each is a class, in ascending order, if each has
+/// enough images. The same holds if there are as many labels as names in `named`, but they don't start at 0, such as 1
+/// to 26.
 ///
 /// # Errors
 /// If all training labels are equal, or a label is outside the classes. If the classes are numbers, a rare label much
@@ -92,7 +93,7 @@ pub fn classes(train: (&Path, &[u8]), test: (&Path, &[u8]), named: Option<Vec<St
         }
         None => {
             let number = |class: usize| class.to_string();
-            // Labels may start at 1, and small sets may lack some classes. But most classes must have an image.
+            // Labels may start at 1, and a small set may lack some classes, but most classes must have an image.
             if usize::from(largest) < 2 * used.len() + 8 {
                 Classes::numbered((0..=usize::from(largest)).map(number).collect())
             } else if is_common {
@@ -125,13 +126,13 @@ pub fn classes(train: (&Path, &[u8]), test: (&Path, &[u8]), named: Option<Vec<St
     Ok(classes)
 }
 
-/// The number of classes that ends before the first gap of more than eight labels
+/// The number of classes, from 0 to the last label before the first gap of more than eight
 fn contiguous(used: &BTreeSet<u8>) -> usize {
     let gap = used.iter().zip(used.iter().skip(1)).find(|(a, b)| **b - **a > 8);
     gap.or(used.last().map(|last| (last, last))).map_or(0, |(last, _)| usize::from(*last) + 1)
 }
 
-/// The first ten labels, as text
+/// The first ten labels as text, and how many more there are
 fn some(labels: &BTreeSet<u8>) -> String {
     let shown = labels.iter().take(10).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match labels.len() {
@@ -142,13 +143,13 @@ fn some(labels: &BTreeSet<u8>) -> String {
 
 /// The names in a `classes.txt`, one per line, label 0 first; `None` if there is no such file
 ///
-/// A byte-order mark, and empty lines at the end, are not part of the names.
+/// A byte-order mark and empty lines at the end are ignored.
 ///
 /// # Errors
-/// If it is not a file that can be read, is not UTF-8, has fewer than two names, or has a name that a model file could
-/// not hold: empty, twice, too long, or with a control character.
+/// If the file can't be read, is not UTF-8, has fewer than two names, or has a name that a model file can't hold: one
+/// that is empty, occurs twice, is too long, or has a control character.
 pub fn read_names(path: &Path) -> Result<Option<Vec<String>>> {
-    // A dangling link counts as existing, so that reading it gives the error.
+    // A dangling link counts as existing, so that reading it reports the error.
     if path.symlink_metadata().is_err() {
         return Ok(None);
     }
@@ -161,7 +162,7 @@ pub fn read_names(path: &Path) -> Result<Option<Vec<String>>> {
     let text = String::from_utf8(bytes)
         .map_err(|e| problem(format!("not UTF-8 at byte {}", e.utf8_error().valid_up_to())))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches(['\n', '\r', ' ']);
-    // An editor's line end is no part of a name, and neither are blanks, which are not seen.
+    // Line ends and the invisible spaces around a name are not part of it.
     let trim = |line: &str| line.trim_matches(' ').to_owned();
     let names: Vec<String> = text.lines().map(trim).collect();
     if names.len() < 2 {
@@ -221,7 +222,7 @@ mod tests {
         assert_eq!(of(&tens, &[30], None).unwrap().of(&[0, 30, 50]), [0, 3, 5]);
         let error = of(&[0, 255, 0, 255], &[255, 7], None).unwrap_err().to_string();
         assert_eq!(error, "test: label 7 in row 1 (counted from 0) is outside the 2 classes, 0, 255");
-        // A label that is rare is a mistake, unless classes.txt has a name for it.
+        // A rare label is a mistake, unless classes.txt has a name for it.
         let mut rare: Vec<u8> = (0..100).map(|i| i % 10).collect();
         rare[37] = 255;
         let error = of(&rare, &[0], None).unwrap_err().to_string();

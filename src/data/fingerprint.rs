@@ -1,4 +1,4 @@
-//! The name and the hash of a data set, by which runs on the same data are found
+//! The name and the hash of a data set, which identify runs on the same data
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ impl Dataset {
         name.map_or_else(|| self.source.clone(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// A hash of the images and labels, as 8 hexadecimal digits: the same however the folder is named
+    /// A hash of the images and labels, as 8 hexadecimal digits; it does not depend on the folder's name
     ///
-    /// It is a CRC-32, which is quick and tells two data sets from each other unless someone means to deceive. The first
-    /// digit is one of a, b, c and d: otherwise a spreadsheet could read the digits as a number.
+    /// It is a CRC-32, which is fast and distinguishes data sets that were not made to collide. The first digit is a,
+    /// b, c or d, since a spreadsheet could otherwise read the digits as a number.
     pub fn hash(&self) -> String {
         let mut hasher = crc32fast::Hasher::new();
         for split in [&self.train, &self.test] {

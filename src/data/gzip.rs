@@ -1,4 +1,4 @@
-//! Reading a gzip file: all its members, and what may follow them
+//! Reading a gzip file: all of its members, and any padding after them
 
 use std::io::ErrorKind::InvalidInput;
 use std::io::{self, BufRead, Read};
@@ -10,19 +10,19 @@ pub const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// The unpacked bytes of all members of a gzip file, one after the other
 ///
-/// Zeros after the last member are padding, as tapes and some copying programs append it. Other bytes there are
-/// [`BytesBehind`]: `MultiGzDecoder` takes both for a member with a damaged header.
+/// Zeros after the last member are padding, which tapes and some copying programs append. Any other bytes there give
+/// the error [`BytesBehind`]. `MultiGzDecoder` would report both as a member with a damaged header.
 ///
 /// Source: RFC 1952 (gzip).
 #[derive(Debug)]
 pub struct Members<R> {
     /// `None` at the end of the file
     member: Option<GzDecoder<R>>,
-    /// Whether a member has ended, and the one that follows has unpacked no byte
+    /// Whether a member has ended and the next one has not yet unpacked a byte
     between: bool,
 }
 
-/// The error that bytes other than zeros follow the gzip stream
+/// The error for bytes other than zeros after the gzip stream
 #[derive(Debug, thiserror::Error)]
 #[error(
     "other bytes follow the gzip stream, whose own data are whole; \
@@ -31,7 +31,7 @@ pub struct Members<R> {
 pub struct BytesBehind;
 
 impl<R: BufRead> Members<R> {
-    /// A reader of the members that `reader` holds
+    /// A reader of all members in `reader`
     pub fn new(reader: R) -> Self {
         Self { member: Some(GzDecoder::new(reader)), between: false }
     }
@@ -42,7 +42,7 @@ impl<R: BufRead> Read for Members<R> {
         while let Some(member) = &mut self.member {
             let outcome = member.read(into);
             match outcome {
-                // The next member's header is none.
+                // What follows the last member is not the header of another one.
                 Err(error) if self.between && member.header().is_none() && error.kind() == InvalidInput => {
                     return Err(io::Error::other(BytesBehind));
                 }
@@ -68,7 +68,7 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// Reads to the end of the file, which must be all zeros
+/// Reads to the end of the file and checks that all bytes are zero
 fn zeros(mut padding: impl BufRead) -> io::Result<()> {
     loop {
         let bytes = padding.fill_buf()?;

@@ -6,8 +6,8 @@
 //! d₁·…·dₙ bytes  the data, the last dimension varying fastest; then the file ends
 //! ```
 //!
-//! A header may be wrong. It is compared with the size of the file before memory is reserved, and no more bytes are
-//! read than it states.
+//! A header may be wrong. The length that it states is compared with the size of the file before memory is reserved,
+//! and at most one byte more than that is read.
 //!
 //! Sources: LeCun, Cortes, Burges, *The MNIST database of handwritten digits* (file formats); RFC 1952 (gzip).
 
@@ -19,7 +19,7 @@ use byteorder::{BigEndian, ByteOrder};
 use super::gzip::{self, BytesBehind, Members};
 use crate::error::{Error, Result, open_regular};
 
-/// Code of the element type unsigned bytes
+/// Code of the element type "unsigned byte"
 const UNSIGNED_BYTES: u8 = 0x08;
 
 /// The codes of the other element types
@@ -40,7 +40,7 @@ const BUFFER: usize = 1 << 17;
 /// An IDX file of unsigned bytes
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idx {
-    /// 1 to 4 dimensions, none of them 0
+    /// The 1 to 4 dimensions, none of which is 0
     pub dims: Vec<usize>,
     /// The elements, the last dimension varying fastest; their number is the product of `dims`
     pub bytes: Vec<u8>,
@@ -69,9 +69,9 @@ struct Source<'a, R> {
     path: &'a Path,
     reader: R,
     is_gzip: bool,
-    /// The length of a plain file, or the largest length that a gzip file can unpack to; the header is included
+    /// The length of a plain file, or the largest length that a gzip file can unpack to, including the header
     len: u64,
-    /// Number of bytes that were read
+    /// Number of bytes that have been read
     done: usize,
 }
 
@@ -89,8 +89,8 @@ impl<R: Read> Source<'_, R> {
         if bytes.len() < expected {
             return Err(self.wrong_length(&dims, expected, bytes.len().to_string()));
         }
-        // Reads one byte more, into another vector, since `bytes` is full and would be moved to grow. The decoder
-        // compares gzip's checksum and length when it reaches the end of its stream.
+        // Tries to read one more byte, into another vector, since `bytes` is full and would be moved to grow. This also
+        // makes gzip's decoder reach the end of its stream, where it compares checksum and length.
         let mut excess = Vec::new();
         self.fill(&mut excess, 1)?;
         if !excess.is_empty() {
@@ -114,7 +114,7 @@ impl<R: Read> Source<'_, R> {
         Err(Error::content(self.path, format!("IDX magic is {magic:#010x}, expected {expected}")))
     }
 
-    /// Number of bytes of data that the dimensions state, if the file can hold them
+    /// The number of data bytes that the dimensions state; an error if the file can't hold as many
     fn data_len(&self, dims: &[u32]) -> Result<usize> {
         let wrong = |problem| Error::content(self.path, format!("dimensions {dims:?} {problem}"));
         if dims.contains(&0) {
@@ -159,7 +159,7 @@ impl<R: Read> Source<'_, R> {
             Err(source) if source.get_ref().is_some_and(|inner| inner.is::<BytesBehind>()) => {
                 Err(Error::content(self.path, source.to_string()))
             }
-            // Errors of gzip's decoder have no code of the operating system.
+            // Errors of gzip's decoder have no error code of the operating system.
             Err(source) if self.is_gzip && source.raw_os_error().is_none() => {
                 Err(Error::Gzip { path: self.path.to_owned(), after: self.done, source })
             }

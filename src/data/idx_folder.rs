@@ -14,7 +14,7 @@ use crate::error::{Error, Result, shell_quoted};
 const DEFAULT_FOLDERS: [&str; 2] = ["data/fashion-mnist", "/usr/share/datasets/fashion-mnist"];
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 
-/// The four files of a set, by the beginnings of their names: MNIST's `t10k` is `test` in EMNIST
+/// The beginnings of the names of a set's training files; for the test files, MNIST has `t10k` and EMNIST has `test`
 const TRAIN: [&str; 1] = ["train"];
 const TEST: [&str; 2] = ["t10k", "test"];
 const IMAGES: [&str; 2] = ["images", "idx3"];
@@ -23,7 +23,7 @@ const LABELS: [&str; 2] = ["labels", "idx1"];
 /// The folder that `CHAINRULE_DATA` names, or the first default folder that has training images
 ///
 /// # Errors
-/// If `CHAINRULE_DATA` is not set and no default folder has training images, or it names the home folder of another user.
+/// If `CHAINRULE_DATA` is not set and no default folder has training images, or if it names another user's home folder.
 pub fn find() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("CHAINRULE_DATA").filter(|named| !named.is_empty()) {
         let Some(text) = named.to_str() else { return Ok(named.into()) };
@@ -34,13 +34,13 @@ pub fn find() -> Result<PathBuf> {
     found.ok_or_else(|| no_data(TRAIN_IMAGES.to_owned(), DEFAULT_FOLDERS.join(", ")))
 }
 
-/// Reads the four files, plain or gzip, in parallel, and checks that they fit each other
+/// Reads the four files, plain or gzip, in parallel, and checks that they fit together
 ///
-/// * `path`: a folder; of a folder with several sets, the folder and what the names of one set's files begin with, as
-///   `emnist/emnist-letters`
+/// * `path`: a folder; for a folder with several sets, the folder followed by the prefix of one set's file names, such
+///   as `emnist/emnist-letters`
 ///
 /// # Errors
-/// If a file is missing or damaged, or the files don't fit each other.
+/// If a file is missing or damaged, or the files don't fit together.
 pub fn load(path: &Path) -> Result<Dataset> {
     let set = Set::at(path)?;
     let (train, test) = rayon::join(|| Pair::read(&set, &TRAIN), || Pair::read(&set, &TEST));
@@ -67,18 +67,18 @@ fn no_data(file: String, places: String) -> Error {
     Error::NoData { file, places }
 }
 
-/// Where the files of one set are
+/// The folder and the file-name prefix of one set
 struct Set {
     folder: PathBuf,
-    /// What the names of its files begin with, as `emnist-letters-`; often nothing
+    /// The prefix of its file names, such as `emnist-letters-`; often empty
     prefix: String,
 }
 
 impl Set {
-    /// The set in a folder, or one of the sets in a folder
+    /// Finds the set in a folder, or the set of several that `path` names
     ///
     /// # Errors
-    /// If there is no file of training images, or there are some of several sets.
+    /// If there are no training images, or a folder holds several sets and `path` names none of them.
     fn at(path: &Path) -> Result<Self> {
         let no_files = || no_data(TRAIN_IMAGES.to_owned(), path.display().to_string());
         let set = |folder: &Path, prefix: String| Self { folder: folder.to_owned(), prefix };
@@ -106,10 +106,10 @@ impl Set {
         sets.pop().ok_or_else(no_files)
     }
 
-    /// The path of a file of this set, whose name begins with one of `parts`
+    /// The path of a file of this set; after the prefix, its name begins with one of `parts`
     ///
-    /// The names in use differ: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`, each also with `.gz`, and each
-    /// also as the name of a folder that holds the file.
+    /// The names vary: `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, each also with `.gz`, and each also as a
+    /// folder that holds a file of the same name.
     fn file(&self, parts: &[&str], [what, idx]: [&str; 2]) -> Result<PathBuf> {
         let name =
             |part: &str, dot: &str, end: &str| format!("{}{part}-{what}{dot}{idx}-ubyte{end}", self.prefix);
@@ -119,7 +119,7 @@ impl Set {
                 let path = self.folder.join(&file);
                 match path.symlink_metadata() {
                     Ok(_) if path.is_dir() => folders.push((path, file)),
-                    // A dangling link counts as existing, so that reading it gives the error.
+                    // A dangling link counts as existing, so that reading it reports the error.
                     Ok(_) => return Ok(path),
                     Err(_) => {}
                 }
@@ -140,7 +140,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Reads the files, and checks that they hold images and as many labels
+    /// Reads both files, and checks that there are as many labels as images
     fn read(set: &Set, parts: &[&str]) -> Result<Self> {
         let (images_path, labels_path) = (set.file(parts, IMAGES)?, set.file(parts, LABELS)?);
         let (images, labels) = rayon::join(|| idx::read(&images_path), || idx::read(&labels_path));

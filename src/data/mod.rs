@@ -15,7 +15,7 @@ use crate::nn::memory;
 /// Images and their labels
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Pixels as in the file, image by image; gathering a batch converts them to floating point
+    /// Pixels as bytes, image by image; gathering a batch converts them to floating point
     pub images: Vec<u8>,
     /// The class of each image
     pub labels: Vec<u32>,
@@ -38,11 +38,11 @@ impl Split {
 /// A training and a test set with the same pixels and classes
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// The source, in words
+    /// The path that the set was read from, or `synthetic`
     pub source: String,
     /// Dimensions of an image, such as 28 × 28
     pub image_dims: Vec<usize>,
-    /// Names of the classes; label k has `classes[k]`
+    /// Names of the classes; label k is `classes[k]`
     pub classes: Vec<String>,
     /// The training set
     pub train: Split,
@@ -66,11 +66,11 @@ impl Dataset {
 
     /// Loads the set that `--data` names, `synthetic` or a folder
     ///
-    /// For `None` it loads the first of these that is there: the folder in the variable `CHAINRULE_DATA`,
-    /// `data/fashion-mnist`, `/usr/share/datasets/fashion-mnist`.
+    /// For `None`, it loads the folder that the variable `CHAINRULE_DATA` names or, if the variable is not set, the
+    /// first of `data/fashion-mnist` and `/usr/share/datasets/fashion-mnist` that has training images.
     ///
     /// # Errors
-    /// If files are missing or damaged, or don't fit each other.
+    /// If files are missing or damaged, or don't fit together.
     pub fn load(data: Option<&str>) -> Result<Self> {
         match data {
             Some("synthetic") => {

@@ -1,8 +1,9 @@
 //! The built-in set of images, which needs no file: for tests, benches and machines without a network
 //!
-//! It has the size of Fashion-MNIST: 60,000 and 10,000 images, 28 × 28, ten classes. Each class has three shapes,
-//! sums of soft blobs. An image is one of the shapes, moved by up to three pixels and brightened, with a weaker shape
-//! of any class behind it and noise added. A linear model learns it well, and a net with a hidden layer better.
+//! It has the size of Fashion-MNIST: 60,000 training and 10,000 test images, 28 × 28, ten classes. Each class has three
+//! shapes, which are sums of soft blobs. An image is the sum of one of these shapes, a fainter shape of any class, and
+//! noise; each shape is moved by up to three pixels and scaled to a random brightness. A linear model learns the set
+//! well, and a net with a hidden layer learns it better.
 //! All arithmetic is in integers, so the bytes are the same on every machine.
 
 use rayon::prelude::*;
@@ -12,7 +13,7 @@ use super::{Dataset, Split};
 const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
 const CLASSES: usize = 10;
-/// Memory of the set: a byte for each pixel, and four for each label
+/// Memory of the set in bytes: one for each pixel, and four for each label
 pub const BYTES: u128 = 70_000 * (PIXELS as u128 + 4);
 const SHAPES: usize = 3;
 /// Largest distance by which a shape is moved in each direction; a shape has a margin of this width
@@ -65,7 +66,7 @@ fn draw(number: u64, shapes: &[Vec<u8>], image: &mut [u8]) -> u32 {
     class as u32
 }
 
-/// Shape `number`: four to six blobs, whose brightness falls with the square of the distance from the middle
+/// Shape `number`: four to six blobs, whose brightness falls with the square of the distance from their centre
 fn shape(number: u64) -> Vec<u8> {
     let mut random = SplitMix(!number);
     let blobs: Vec<[i64; 3]> = (0..4 + random.below(3))
@@ -81,7 +82,7 @@ fn shape(number: u64) -> Vec<u8> {
     (0..WIDE * WIDE).map(light).collect()
 }
 
-/// The generator SplitMix64 by Steele, Lea and Flood (2014); it needs no set-up, so every image has its own stream
+/// The generator SplitMix64 by Steele, Lea and Flood (2014); it needs no setup, so every image has its own stream
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -110,7 +111,7 @@ mod tests {
         for label in data.train.labels.iter().chain(&data.test.labels) {
             checksum.update(&label.to_le_bytes());
         }
-        // Written by the first version of this set. Another value means that published results are no longer valid.
+        // The checksum of the first version of this set. If it changes, published results are no longer valid.
         assert_eq!(checksum.sum(), 608_367_541);
     }
 

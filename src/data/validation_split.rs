@@ -1,8 +1,8 @@
-//! The validation split: images that are held out of training, to choose between nets without the test set
+//! The validation split: images that are held out of training, so that nets can be compared without the test set
 
 use crate::random::{Purpose, Random};
 
-/// The rows of the training set and those of the validation set, both ascending
+/// The rows that are trained on and the rows that are held out, both ascending
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
     /// Rows of the training set
@@ -13,7 +13,7 @@ pub struct Parts {
 
 /// Holds out `round(share · count)` images of each class, chosen by `seed`
 ///
-/// Of a class with two or more images, at least one is held out and at least one stays.
+/// If a class has two or more images, at least one is held out and at least one remains for training.
 ///
 /// # Panics
 /// If there are more than 2³² images.
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn the_choice_depends_on_the_seed_and_is_frozen() {
         assert_ne!(hold_out(&labels(), 0.1, 7), hold_out(&labels(), 0.1, 8));
-        // The choice of the first version of this split. Another choice changes all published validation results.
+        // The rows that the first version of this split chose. Another choice changes all published validation results.
         assert_eq!(hold_out(&labels(), 0.05, 42).val, FROZEN);
     }
     const FROZEN: [u32; 8] = [4, 33, 47, 79, 96, 117, 130, 132];

@@ -1,18 +1,18 @@
-//! Which texts can be the names of classes
+//! The rules for names of classes
 
 use std::collections::HashMap;
 
 use crate::error::{is_unprintable, separated};
 
-/// Largest number of characters of a name; tables and pictures with longer ones could not be read
+/// Largest number of characters of a name; longer names would make tables and pictures unreadable
 const CHARS_MAX: usize = 200;
 
-/// The first name that can't be one, by its place, and what is wrong with it; `None` if all are good
+/// The index of the first invalid name, and what is wrong with it; `None` if all names are valid
 ///
-/// Names are not empty and different from each other. They have no control characters and none that change the direction
-/// of text or are not seen, so that they can be shown on a terminal and in one line of a file.
+/// Names must be unique and not empty. They must have no control characters, and no characters that are invisible or
+/// change the direction of text, so that they can be shown on a terminal and on one line of a file.
 ///
-/// * `place`: what holds a name, for the message, such as `line`
+/// * `place`: the message's word for where a name is, such as `line`
 pub fn problem(names: &[String], place: &str) -> Option<(usize, String)> {
     let mut known = HashMap::new();
     names.iter().enumerate().find_map(|(at, name)| {

@@ -13,18 +13,18 @@ use crate::random::{Purpose, Random};
 
 /// The formula of [`central_difference`], for messages
 pub const FORMULA: &str = "(8 (L(w + h) - L(w - h)) - (L(w + 2h) - L(w - 2h))) / 12h";
-/// Relative error below which a gradient is right
+/// Relative error below which a gradient counts as correct
 pub const TOLERANCE: f64 = 1e-6;
 /// Step h of the differences
 ///
-/// With five points the formula's error is h⁴/30 · f⁽⁵⁾, about 3e-14; rounding of the loss adds about 2ε L/h, 1e-12.
-/// The errors are larger with a third of h and with three times h.
+/// The five-point formula has an error of h⁴/30 · f⁽⁵⁾, about 3e-14; rounding of the loss adds about 2ε L/h, 1e-12.
+/// With a third of this h, or with three times this h, the errors are larger.
 pub const STEP: f64 = 1e-3;
-/// Smallest divisor of a relative error: with a smaller one, rounding in the differences would count as an error
+/// Smallest divisor of a relative error; with a smaller one, rounding in the differences would count as an error
 const FLOOR: f64 = 1e-5;
-/// Distance of ReLU's inputs from its kink that is large enough: several times as far as a step moves them
+/// Sufficient distance of ReLU's inputs from its kink: several times as far as a step of the differences moves them
 const KINK_MARGIN: f64 = 0.02;
-/// Number of rows that are drawn before the one farthest from a kink is used
+/// Number of random rows to try before the one farthest from all kinks is used
 const DRAWS: usize = 500;
 
 /// The result for one tensor
@@ -36,7 +36,7 @@ pub struct TensorCheck {
     pub shape: String,
     /// Number of elements that were checked
     pub checked: usize,
-    /// Number of chosen elements that were not checked, because a step crosses ReLU's kink
+    /// Number of chosen elements that were not checked because a step crosses ReLU's kink
     pub at_kink: usize,
     /// Largest relative error, as [`relative_error`] defines it
     pub worst: f64,
@@ -45,7 +45,7 @@ pub struct TensorCheck {
 impl TensorCheck {
     /// Whether elements were checked, and all errors are below [`TOLERANCE`]
     pub fn passed(&self) -> bool {
-        // A comparison that is false for NaN.
+        // If `worst` is NaN, the comparison is false.
         self.checked > 0 && self.worst < TOLERANCE
     }
 }
@@ -63,7 +63,7 @@ pub fn relative_error(analytic: f64, numeric: f64) -> f64 {
     (analytic - numeric).abs() / analytic.abs().max(numeric.abs()).max(FLOOR)
 }
 
-/// A net with a batch on which its gradients are checked
+/// A net and a batch on which its gradients are checked
 #[derive(Debug)]
 pub struct Check {
     model: Mlp<f64>,
@@ -75,8 +75,8 @@ pub struct Check {
 }
 
 impl Check {
-    /// A net of the given widths with random weights and biases, and a batch of random inputs in [−1, 1), chosen so that
-    /// ReLU's inputs are away from its kink
+    /// A net of the given widths with random weights and biases, and a batch of random inputs in [−1, 1) that keep
+    /// ReLU's inputs away from its kink
     pub fn new(dims: &[usize], activation: Activation, batch_size: usize, seed: u64) -> Self {
         let (features, classes) = (dims[0], dims[dims.len() - 1]);
         let mut model = Mlp::new(features, &dims[1..dims.len() - 1], classes, activation, seed);
@@ -93,10 +93,10 @@ impl Check {
         Self { model, x, labels, workspace, random, weight_decay: 0.0 }
     }
 
-    /// This check with weight decay λ: of the loss L + λ/2 Σ w², over all weights and biases w
+    /// This check with weight decay λ: it checks the gradient of L + λ/2 Σ w², summed over all weights and biases w
     ///
-    /// Its gradient is what a step of SGD with learning rate 1 and without momentum subtracts, in the same fused pass as
-    /// in training.
+    /// The gradient is what an SGD step with learning rate 1 and no momentum subtracts, computed by the same fused pass
+    /// as in training.
     #[must_use]
     pub fn with_weight_decay(self, weight_decay: f64) -> Self {
         Self { weight_decay, ..self }
@@ -107,9 +107,9 @@ impl Check {
         self.run_on(samples, |gradients| gradients)
     }
 
-    /// Like [`Self::run`], with `alter` called between backpropagation and comparison, where tests insert errors
+    /// Like [`Self::run`], but passes the gradients through `alter` before they are compared; tests insert errors there
     ///
-    /// `alter` gets a list of elements for the logits, then one for each parameter.
+    /// `alter` gets the gradient of the logits, followed by that of each parameter.
     pub fn run_on(
         &mut self,
         samples: usize,
@@ -137,7 +137,7 @@ impl Check {
         std::iter::once(logits).chain(stored.map(|g| g.to_vec())).collect()
     }
 
-    /// What a step of SGD with η = 1 subtracts from each parameter; the parameters stay what they were
+    /// What an SGD step with η = 1 subtracts from each parameter; the parameters are restored afterwards
     fn step(&mut self) -> Vec<Vec<f64>> {
         let Self { model, workspace, weight_decay, .. } = self;
         let before: Vec<Vec<f64>> = model.parameters_mut().map(|parameter| parameter.data.to_vec()).collect();
@@ -151,7 +151,7 @@ impl Check {
         steps
     }
 
-    /// Checks the gradient of the loss by the logits, which are moved without running the net
+    /// Checks the gradient of the loss with respect to the logits, which are moved directly, without running the net
     fn check_logits(&mut self, gradient: &[f64], samples: usize) -> TensorCheck {
         self.forward();
         let logits = self.workspace.output_mut().clone();
@@ -180,7 +180,7 @@ impl Check {
             let crossed = self.kink_sides() != side;
             let sum = SoftmaxCrossEntropy::default().forward(self.workspace.output_mut(), &self.labels);
             self.parameter(t)[at] = start;
-            // The other parameters' shares of the penalty do not change, so they are in no difference.
+            // The other parameters' terms of the penalty do not change, so they cancel in the differences.
             let penalty = weight_decay / 2.0 * (start + h).powi(2);
             (sum.loss / self.labels.len() as f64 + penalty, crossed)
         })
@@ -196,7 +196,7 @@ impl Check {
         self.model.parameters_mut().nth(t).map_or(&mut [], |parameter| parameter.data)
     }
 
-    /// The side of the kink on which each unit is; empty if no layer has a kink
+    /// Whether each unit is above its kink; empty if no layer has a kink
     fn kink_sides(&self) -> Vec<bool> {
         let kinked = self.workspace.hidden().filter(|(layer, _)| self.model.layers()[*layer].has_kink());
         kinked.flat_map(|(_, y)| y.data()).map(|&y| y > 0.0).collect()
@@ -205,7 +205,7 @@ impl Check {
 
 /// Compares the `chosen` elements of a gradient with differences of the loss
 ///
-/// * `loss(at, h)`: the mean loss with element `at` moved by h, and whether the step crosses a kink
+/// * `loss(at, h)`: the mean loss after element `at` is moved by h, and whether this move crosses a kink
 fn compare(
     name: String,
     shape: String,
@@ -244,7 +244,7 @@ fn choose(len: usize, samples: usize, random: &mut Random) -> Vec<usize> {
     all
 }
 
-/// The first row of random inputs with which no unit is close to its kink, or the best of [`DRAWS`] rows
+/// The first random row of inputs that leaves no unit close to its kink, or else the best of [`DRAWS`] rows
 fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
     let mut ws = model.layer_by_layer(1, Backend::auto());
     let mut best = (f64::NEG_INFINITY, Vec::new());
@@ -252,7 +252,7 @@ fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
         let row: Vec<f64> = (0..model.dims()[0]).map(|_| random.symmetric(1.0)).collect();
         ws.input_mut().data_mut().copy_from_slice(&row);
         model.forward(&mut ws);
-        // Without fusion, the input of a layer is the output of the layer before.
+        // Without fusion, the workspace holds the input of each layer: the output of the layer before.
         let inputs = ws.hidden().filter(|(before, _)| model.layers()[before + 1].has_kink());
         let margin = inputs.flat_map(|(_, x)| x.data()).fold(f64::INFINITY, |least, x| least.min(x.abs()));
         if margin > best.0 {

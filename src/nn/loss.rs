@@ -1,4 +1,4 @@
-//! The loss: softmax cross-entropy, fused, on logits and integer labels
+//! The loss: softmax and cross-entropy in one, computed from logits and integer labels
 
 use chainrule_kernels::{self as kernels, Scalar};
 
@@ -6,7 +6,7 @@ use crate::nn::matrix::Matrix;
 
 /// Softmax cross-entropy, `L = 1/B Σᵢ (ln Σₖ exp z[i,k] − z[i, yᵢ])`: the mean over a batch of B rows, in nats
 ///
-/// * z: B × classes, logits; the largest of a row is subtracted before `exp`, so all finite logits are safe
+/// * z: B × classes, logits; the largest logit of a row is subtracted before `exp`, so finite logits never overflow
 /// * y: labels, below the number of classes
 ///
 /// Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 6.2.2.3.
@@ -23,16 +23,17 @@ pub struct SoftmaxCrossEntropy<T> {
 pub struct LossSum {
     /// Sum of the rows' losses, in nats
     pub loss: f64,
-    /// Number of rows whose largest logit is that of their label
+    /// Number of rows whose predicted class is their label
     pub correct: usize,
     /// Number of rows
     pub rows: usize,
 }
 
-/// Mean loss per row, in nats, beyond which training has diverged
+/// Mean loss per row, in nats, above which training counts as diverged
 ///
-/// It means that labels have probability e⁻¹⁰⁰⁰⁰⁰, which no data and initial weights give. A diverged loss can be
-/// finite: if all units of a layer are dead, only biases change, and learning rate 1e6 gives about 2e6 nats.
+/// At this loss, labels have a probability of e⁻¹⁰⁰⁰⁰⁰, far below what any data and initial weights give. A diverged
+/// loss can be finite: if all units of a layer are dead, only biases change, and a learning rate of 1e6 gives about
+/// 2e6 nats.
 const DIVERGED_NATS: f64 = 1e5;
 
 impl LossSum {
@@ -42,12 +43,12 @@ impl LossSum {
         !within
     }
 
-    /// Mean loss per row in nats; `None` without rows
+    /// Mean loss per row in nats; `None` if there are no rows
     pub fn mean_loss(&self) -> Option<f64> {
         (self.rows > 0).then(|| self.loss / self.rows as f64)
     }
 
-    /// Share of the rows that are correct, 0 to 1; `None` without rows
+    /// Share of the rows that are correct, 0 to 1; `None` if there are no rows
     pub fn accuracy(&self) -> Option<f64> {
         (self.rows > 0).then(|| self.correct as f64 / self.rows as f64)
     }
@@ -61,9 +62,9 @@ impl LossSum {
 }
 
 impl<T: Scalar> SoftmaxCrossEntropy<T> {
-    /// The sums over the rows of logits `z`, which are replaced by the probabilities
+    /// Returns the sums over the rows of the logits `z`, and replaces the logits by the probabilities
     ///
-    /// Losses are added in f64 from the first row to the last. A logit that is not finite makes the sum not finite.
+    /// Losses are added in f64 from the first row to the last. If a logit is not finite, neither is the sum.
     ///
     /// # Panics
     /// If `rows != labels.len()`, or a label is not below the number of classes.
@@ -87,7 +88,7 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
         sum
     }
 
-    /// `dz = (p − onehot(y)) / B`, in place of p, the probabilities that [`Self::forward`] wrote
+    /// Replaces p, the probabilities that [`Self::forward`] wrote, by `dz = (p − onehot(y)) / B`
     ///
     /// # Panics
     /// If `rows != labels.len()`, or a label is not below the number of classes.
@@ -102,7 +103,7 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
         }
     }
 
-    /// The most probable class of each row of the last [`Self::forward`]; the first if several are equal
+    /// The most probable class of each row of the last [`Self::forward`]; the first of equally probable ones
     pub fn predicted(&self) -> &[u32] {
         &self.predicted
     }
@@ -141,7 +142,7 @@ mod tests {
     fn a_small_loss_keeps_its_digits_when_logits_are_large() {
         let mut z = Matrix::from_slice(&[1000.0f32, 988.0], 1, 2);
         let sum = SoftmaxCrossEntropy::default().forward(&mut z, &[0]);
-        // ln(1 + e⁻¹²). In f32, 1 + e⁻¹² is rounded by up to half a unit, 6e-8.
+        // The loss is ln(1 + e⁻¹²). In f32, the rounding error of 1 + e⁻¹² is at most 6e-8.
         approx::assert_abs_diff_eq!(sum.loss, (-12f64).exp().ln_1p(), epsilon = 1e-7);
     }
 

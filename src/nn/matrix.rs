@@ -51,7 +51,7 @@ impl<T: Scalar> Matrix<T> {
         self.cols
     }
 
-    /// Numbers of rows and columns
+    /// Number of rows and number of columns
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
     }
@@ -75,7 +75,7 @@ impl<T: Scalar> Matrix<T> {
         &self.data()[i * self.cols..][..self.cols]
     }
 
-    /// Sets the number of rows and leaves the elements unspecified; allocates only if there were never as many rows
+    /// Sets the number of rows and leaves the elements unspecified; allocates only beyond the largest earlier number
     pub fn set_rows(&mut self, rows: usize) {
         self.data.set_len(rows * self.cols);
         self.rows = rows;

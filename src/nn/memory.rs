@@ -1,26 +1,26 @@
-//! Whether there is enough memory, before it is asked for: an allocation that fails ends the process
+//! Checks that there is enough memory before it is allocated, since an allocation that fails ends the process
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 
-/// Bytes that are left for what no estimate counts, such as tables and the allocator's own
+/// Bytes reserved for what no estimate counts, such as tables and the allocator's own data
 const RESERVE: u128 = 16 << 20;
 /// Address space of a thread's stack with its guard pages
 const STACK: u128 = (2 << 20) + 8192;
-/// Address space that glibc reserves for the small allocations of a thread; there are at most eight of these per core
+/// Address space of an arena, which glibc reserves for a thread's small allocations; there are at most eight per core
 const ARENA: u128 = 64 << 20;
 
-/// Checks that the machine has `bytes` bytes, and this process may use them
+/// Checks that the machine has `bytes` bytes of memory and that this process may use them
 ///
 /// # Errors
-/// If it has not; `what` says for what they are needed.
+/// If not; `what` says what needs the memory.
 pub fn check(bytes: u128, what: impl FnOnce() -> String) -> Result<()> {
     check_with_threads(bytes, 0, what)
 }
 
-/// Like [`check`], with `threads` threads more than there are
+/// Like [`check`], for a process that will start `threads` more threads
 ///
 /// # Errors
 /// As [`check`].
@@ -33,7 +33,7 @@ pub fn check_with_threads(bytes: u128, threads: usize, what: impl FnOnce() -> St
     if fits { Ok(()) } else { Err(Error::Memory { what: what(), bytes }) }
 }
 
-/// The memory of this machine with its swap, or the limit of the control group; `None` where neither is known
+/// The memory and swap of this machine, or a lower limit of a control group; `None` if the memory is not known
 fn machine_bytes() -> Option<u128> {
     static BYTES: OnceLock<Option<u128>> = OnceLock::new();
     *BYTES.get_or_init(|| {
@@ -47,7 +47,7 @@ fn machine_bytes() -> Option<u128> {
     })
 }
 
-/// The limits of the control groups that this process is in, bytes
+/// The memory limits, in bytes, of the control groups that this process is in
 fn group_limits() -> Vec<u128> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mut files = vec![PathBuf::from("/sys/fs/cgroup/memory/memory.limit_in_bytes")];
@@ -60,7 +60,7 @@ fn group_limits() -> Vec<u128> {
     files.into_iter().filter_map(read).collect()
 }
 
-/// What `ulimit -v` leaves; `None` without a limit
+/// The unused address space under the limit of `ulimit -v`; `None` if there is no limit
 fn free_address_space() -> Option<u128> {
     let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;

@@ -1,4 +1,4 @@
-//! The multi-layer perceptron: a list of layers, computed in order and in reverse order
+//! The multi-layer perceptron: a list of layers, computed first to last and differentiated last to first
 
 use chainrule_kernels::{self as kernels, Backend, Scalar, all_finite};
 
@@ -20,11 +20,11 @@ pub struct Mlp<T> {
 }
 
 impl<T: Scalar> Mlp<T> {
-    /// A net `features → hidden_dims → classes` with the initial weights that `seed` gives and biases 0
+    /// A net `features → hidden_dims → classes` with random initial weights that depend on `seed`, and biases 0
     ///
-    /// Weights are uniform in [−a, a) with a = [`Activation::weight_limit`], drawn in f64 layer by layer and row by row,
-    /// and rounded for f32. Uniform numbers need only exactly rounded operations, unlike normal ones, so the same seed
-    /// gives the same weights on every machine.
+    /// Weights are uniform in [−a, a) with a = [`Activation::weight_limit`]. They are drawn in f64 layer by layer and
+    /// row by row, and rounded for f32. Unlike normally distributed numbers, uniform ones need only exactly rounded
+    /// operations, so the same seed gives the same weights on every machine.
     pub fn new(
         features: usize,
         hidden_dims: &[usize],
@@ -39,7 +39,7 @@ impl<T: Scalar> Mlp<T> {
         })
     }
 
-    /// A net of the given widths with the matrices that `weights(d_in, d_out)` returns, first to last, and biases 0
+    /// A net of the given widths; `weights(d_in, d_out)` returns the weights of each layer, first to last; biases are 0
     pub fn from_weights(
         dims: &[usize],
         activation: Activation,
@@ -97,7 +97,8 @@ impl<T: Scalar> Mlp<T> {
 
     /// Sets all stored gradients to 0
     ///
-    /// Training does not need it, since [`Self::backward`] overwrites the gradients. It is for callers that sum them.
+    /// Training does not need this, since [`Self::backward`] overwrites the gradients. It is for callers that sum
+    /// gradients.
     pub fn zero_grad(&mut self) {
         self.tensors_mut().filter_map(|tensor| tensor.gradient).for_each(|g| g.fill(T::ZERO));
     }
@@ -110,7 +111,7 @@ impl<T: Scalar> Mlp<T> {
         self.forward_workspace(rows, engine).with_gradients(rows)
     }
 
-    /// A workspace like [`Self::workspace`], for passes that compute each layer by itself, as in a textbook
+    /// A workspace like [`Self::workspace`], for passes that compute each layer separately, without fusion
     ///
     /// Tests compare the fused passes with these.
     ///
@@ -128,7 +129,7 @@ impl<T: Scalar> Mlp<T> {
         Workspace::new(&self.layers, self.dims[0], rows, true, engine)
     }
 
-    /// Computes the logits in `ws` from the input in `ws`
+    /// Computes the logits from the input, both in `ws`
     pub fn forward(&self, ws: &mut Workspace<T>) {
         for (s, step) in ws.steps.iter().enumerate() {
             let (before, after) = ws.flow.split_at_mut(s + 1);
@@ -136,9 +137,10 @@ impl<T: Scalar> Mlp<T> {
         }
     }
 
-    /// Computes the gradients of all parameters from ∂L/∂logits, which the caller puts in place of the logits
+    /// Computes the gradients of all parameters from ∂L/∂logits, which the caller has written over the logits
     ///
-    /// With `sgd`, each layer updates its parameters at once and keeps no gradients; without, the gradients are stored.
+    /// With `sgd`, each layer updates its parameters in the same pass and stores no gradients. Without it, the
+    /// gradients are stored.
     ///
     /// # Panics
     /// If `ws` was made by [`Self::forward_workspace`] and the net has hidden layers.
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn infinite_weights_are_found_also_where_their_inputs_are_zero() {
-        // Half of the hidden units are dead, and the first of them is the input of the infinite weights.
+        // Half of the hidden units are dead, and the first dead one is the input of the infinite weights.
         let weights = |d_in, d_out| {
             Matrix::from_fn(d_in, d_out, |i, j| match (d_in, i) {
                 (4, _) if j.is_multiple_of(2) => -1.0,

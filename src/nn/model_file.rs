@@ -19,9 +19,9 @@ use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
 use crate::nn::{class_name, memory, model_header};
 
-/// Version of the format, raised when older programs would misread newer files
+/// Version of the format, increased whenever older programs would misread newer files
 const FORMAT_VERSION: u32 = 1;
-/// Name of the formula that turns pixels into inputs
+/// Name of the formula that converts pixels to inputs
 const PIXEL_SCALING: &str = "divide_by_255";
 
 /// Largest width of a layer that is accepted; a file that states a larger one is damaged
@@ -40,10 +40,10 @@ pub struct ModelFile<T> {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// The bytes of the model's file; the same model always gives the same bytes
+/// The bytes of the file of a model; the same model always gives the same bytes
 ///
-/// The crate `safetensors` reads these files, but it writes metadata in an order that changes from call to call.
-/// Here metadata are sorted by name, and tensors follow the order of the layers.
+/// The crate `safetensors` can read these files, but it would write metadata in an order that changes from call to
+/// call. This function sorts metadata by name and writes tensors in the order of the layers.
 pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String]) -> Vec<u8> {
     let dtype = if T::BYTES == 4 { "F32" } else { "F64" };
     let dims = model.dims();
@@ -80,11 +80,11 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String]) -> Vec<u8> {
 /// Reads a model file; its elements, f32 or f64, are converted to `T`
 ///
 /// # Errors
-/// If the file can't be read, is cut or malformed, or its tensors don't fit its metadata.
+/// If the file can't be read, is truncated or malformed, or has tensors that don't fit its metadata.
 pub fn load<T: Scalar>(path: &Path) -> Result<ModelFile<T>> {
     let (mut file, mut bytes) = (open_regular(path)?, Vec::new());
     let len = file.metadata().map_err(Error::reading(path))?.len();
-    // The bytes of the file, the net, and a tensor while it is converted.
+    // Memory for the bytes of the file, the net, and the elements of a tensor while they are converted.
     memory::check((1 + 2 * T::BYTES as u128 / 4) * u128::from(len), || {
         format!("to read {}", path.display())
     })?;
@@ -106,7 +106,7 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
     };
     let bad =
         |key: &str, expected: &str| format!("metadata `{key}`: is `{}`, expected {expected}", metadata[key]);
-    // A number is accepted only as it is written, so not as `+4` or `04`.
+    // A number is accepted only in the form in which this program writes it, not as `+4` or `04`.
     let number = |key: &str, least: usize| {
         let text = entry(key)?;
         let number = text.parse().ok().filter(|n| (least..=WIDTH_MAX).contains(n) && n.to_string() == *text);
@@ -134,7 +134,7 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
     if let Some((at, problem)) = class_name::problem(&names, "entry") {
         return Err(format!("metadata `class_names`: entry {}: {problem}", at + 1));
     }
-    // Checked before memory is reserved, since a damaged width could ask for more than the machine has.
+    // Checked before memory is reserved, since a damaged width could need more than the machine has.
     let parameters: u128 = dims.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum();
     if 4 * parameters > bytes.len() as u128 {
         let len = bytes.len();
@@ -156,7 +156,7 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
     Ok(ModelFile { model, dtype, classes: names, metadata })
 }
 
-/// The indices of a tensor's elements in the order in which a file holds them: matrices are transposed
+/// The indices of a tensor's elements in the order of a file, where matrices are transposed
 fn file_order(shape: Shape) -> impl Iterator<Item = usize> {
     let (rows, cols) = match shape {
         Shape::Vector(len) => (len, 1),
@@ -181,7 +181,8 @@ fn hidden_dims(text: &str) -> Option<Vec<usize>> {
     dims.filter(|dims: &Vec<usize>| hidden_text(dims) == text)
 }
 
-/// The elements of the tensor `name`, checked: of this shape, finite, and of the same type as the tensors before it
+/// The elements of the tensor `name`; an error if the shape is wrong, an element is not finite, or the type is not that
+/// of the tensors before
 fn elements<T: Scalar>(
     file: &SafeTensors<'_>,
     name: &str,
@@ -221,7 +222,7 @@ mod tests {
         to_bytes(&Mlp::<f32>::new(4, hidden, 3, Activation::Sigmoid, 1), &names())
     }
 
-    /// The bytes of a file in whose header `from` is replaced by `to`, which has the same length
+    /// The bytes of a file with `from` in its header replaced by `to`, which has the same length
     fn patched(from: &str, to: &str) -> Vec<u8> {
         let bytes = file(&[2]);
         let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! The header of a model file: whether each tensor is what the file can hold
+//! The header of a model file, and checks that it is consistent with itself and the file
 //!
 //! ```text
 //! n              8 bytes, little-endian: the length of the header
@@ -6,8 +6,8 @@
 //! data           the tensors' elements, without gaps
 //! ```
 //!
-//! The crate `safetensors` checks most of this, but it accepts a name that is there twice, and a dimension of 2⁶⁴ − 1
-//! beside one of 0, and not all of its errors name the tensor.
+//! The crate `safetensors` checks most of this, but it accepts a name that occurs twice, and a shape with the
+//! dimensions 2⁶⁴ − 1 and 0, and not all of its errors name the tensor.
 //!
 //! Source: the format's description in the README of <https://github.com/huggingface/safetensors>.
 
@@ -16,7 +16,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Other kinds of files that people mistake for a model file, by their first bytes
+/// Kinds of files that a person may mistake for a model file, by their first bytes
 const OTHERS: [(&[u8], &str); 10] = [
     (b"PK\x03\x04", "a zip archive, such as a PyTorch pickle, an NPZ or a Keras file"),
     (b"\x80\x02", "a Python pickle, such as an old PyTorch file"),
@@ -32,10 +32,11 @@ const OTHERS: [(&[u8], &str); 10] = [
 /// The name of the entry in PyTorch's zip archives that holds the pickle
 const TORCH_ENTRY: &[u8] = b"data.pkl";
 
-/// Checks that the header names each tensor once, with a shape, a type and offsets that fit each other and the file
+/// Checks that the header names each tensor once, with a shape, a type and offsets consistent with each other and the
+/// file
 ///
 /// # Errors
-/// The message names the tensor or the field.
+/// If not; the message names the tensor or the field.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     let data_from = match bytes.first_chunk::<8>().map(|n| u64::from_le_bytes(*n)) {
         Some(n) => usize::try_from(n).ok().and_then(|n| n.checked_add(8)).filter(|&end| end <= bytes.len()),
@@ -100,7 +101,7 @@ fn no_header(bytes: &[u8]) -> String {
     }
 }
 
-/// The range of a tensor's data, if its type and shape have as many bytes
+/// The range of a tensor's data; an error if its length is not what the type and shape need
 fn data_range(info: &Map<String, Value>) -> Result<(u64, u64), String> {
     let numbers =
         |key: &str| -> Option<Vec<u64>> { info.get(key)?.as_array()?.iter().map(Value::as_u64).collect() };
@@ -127,7 +128,7 @@ fn data_range(info: &Map<String, Value>) -> Result<(u64, u64), String> {
     }
 }
 
-/// JSON in which no object has a key twice
+/// A JSON value in which no object has a key twice
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {
@@ -193,7 +194,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
 mod tests {
     use super::*;
 
-    /// A file with this header and so many bytes of data
+    /// A file with this header and `data` bytes of data
     fn file(header: &str, data: usize) -> Vec<u8> {
         [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![0; data]].concat()
     }

@@ -41,7 +41,7 @@ pub struct Tensor<D> {
     pub shape: Shape,
     /// Elements, row by row
     pub data: D,
-    /// ∂L/∂data, without meaning until a backward pass has stored it; `None` if the tensor is saved but not trained
+    /// ∂L/∂data, unspecified until a backward pass has stored it; `None` if the tensor is saved but not trained
     pub gradient: Option<D>,
 }
 

@@ -8,11 +8,11 @@ use crate::nn::parameter::Tensor;
 
 /// SGD, `v ← μ v + (g + λ w); w ← w − η v`, for every parameter, weights and biases alike
 ///
-/// There is no dampening, and momentum is not Nesterov's: the convention of PyTorch's `torch.optim.SGD`. Velocities
-/// start at 0 and exist only if μ > 0.
+/// There is no dampening, and momentum is not Nesterov's. This is the convention of PyTorch's `torch.optim.SGD`.
+/// Velocities start at 0 and exist only if μ > 0.
 ///
-/// A layer can make its update inside its backward pass ([`Step`]). With any other optimizer, the backward pass stores
-/// the gradients, and the optimizer updates the parameters afterwards, as [`Sgd::step`] does.
+/// A layer can update its parameters within its backward pass, given a [`Step`]. Alternatively, and for any other
+/// optimizer, the backward pass stores the gradients and the parameters are updated afterwards, as in [`Sgd::step`].
 ///
 /// Source: Sutskever, Martens, Dahl, Hinton, *On the importance of initialization and momentum in deep
 /// learning* (2013).
@@ -23,7 +23,7 @@ pub struct Sgd<T> {
     velocities: BTreeMap<usize, Vec<AlignedVec<T>>>,
 }
 
-/// What a layer needs for its update inside the backward pass
+/// What a layer needs to update its parameters within the backward pass
 #[derive(Debug)]
 pub struct Step<'a, T> {
     /// η, μ and λ
@@ -40,7 +40,7 @@ impl<'a, T: Scalar> Step<'a, T> {
 }
 
 impl<T: Scalar> Sgd<T> {
-    /// An optimizer of the given tensors, with learning rate η ≥ 0, momentum 0 ≤ μ < 1 and weight decay λ ≥ 0
+    /// An optimizer for the given tensors, with learning rate η ≥ 0, momentum 0 ≤ μ < 1 and weight decay λ ≥ 0
     pub fn new<'a>(
         parameters: impl Iterator<Item = Tensor<&'a mut [T]>>,
         learning_rate: f64,
@@ -65,10 +65,10 @@ impl<T: Scalar> Sgd<T> {
         Step { rule: self.rule, velocities }
     }
 
-    /// Updates the given tensors, which are those of [`Self::new`], by their stored gradients
+    /// Updates the given tensors, which must be those passed to [`Self::new`], by their stored gradients
     ///
     /// # Panics
-    /// If a gradient is not stored: [`Mlp::backward`] stores them when it is given no optimizer.
+    /// If a gradient is not stored. [`Mlp::backward`] stores gradients only if it is called without an optimizer.
     ///
     /// [`Mlp::backward`]: crate::nn::mlp::Mlp::backward
     pub fn step<'a>(&mut self, parameters: impl Iterator<Item = Tensor<&'a mut [T]>>)

@@ -10,17 +10,17 @@ use crate::nn::matrix::Matrix;
 pub(super) struct Step {
     /// Index of the first layer
     pub layer: usize,
-    /// `Identity` if no layer is fused with it
+    /// The activation fused with it; `Identity` if there is none
     pub fused: kernels::Activation,
-    /// Index of the layer that makes the step's output: `layer`, or the one after it
+    /// Index of the layer whose output is the step's output: `layer`, or the one after it
     pub last: usize,
 }
 
 /// The matrices that a batch passes through, allocated once and reused by every batch
 ///
-/// `flow[0]` is the input X, and `flow[s + 1]` the output of step s; the last is the logits. `grads[s]` is ∂L/∂z, where
-/// z is what step s computes before its fused activation. The input has no gradient; the gradient of the logits
-/// replaces the logits.
+/// `flow[0]` is the input X, and `flow[s + 1]` is the output of step s; the last output is the logits. `grads[s]` is
+/// ∂L/∂z, where z is what step s computes before its fused activation. No gradient of the input is computed, and the
+/// gradient of the logits replaces the logits.
 #[derive(Debug)]
 pub struct Workspace<T> {
     pub(super) steps: Vec<Step>,
@@ -63,7 +63,7 @@ impl<T: Scalar> Workspace<T> {
         &mut self.flow[0]
     }
 
-    /// The logits, batch × classes; in place, the loss replaces them by probabilities and then by gradients
+    /// The logits, batch × classes; the loss replaces them in place by probabilities and then by gradients
     pub fn output_mut(&mut self) -> &mut Matrix<T> {
         let last = self.flow.len() - 1;
         &mut self.flow[last]
@@ -75,7 +75,7 @@ impl<T: Scalar> Workspace<T> {
         self.steps.iter().map(|step| step.last).zip(outputs)
     }
 
-    /// Sets the number of rows of the batch; allocates only if there were never as many rows
+    /// Sets the number of rows of the batch; allocates only beyond the largest earlier number
     pub fn set_rows(&mut self, rows: usize) {
         self.flow.iter_mut().chain(&mut self.grads).for_each(|x| x.set_rows(rows));
     }

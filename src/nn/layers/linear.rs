@@ -6,7 +6,7 @@ use crate::nn::matrix::Matrix;
 use crate::nn::parameter::{Shape, Tensor};
 use crate::nn::sgd::Step;
 
-/// A fully connected layer, `Y = f(X W + 1 bᵀ)`; X: batch × d_in, f: the activation that is fused with it, or identity
+/// A fully connected layer, `Y = f(X W + 1 bᵀ)`; X: batch × d_in, f: the activation fused with the layer, or identity
 ///
 /// The workspace owns X and Y and lends X to [`Linear::backward`], so no layer copies its input.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Linear<T> {
     pub w: Matrix<T>,
     /// Bias b, d_out
     pub b: Vec<T>,
-    /// ∂L/∂W, d_in × d_out; without rows until [`Self::backward`] has stored it
+    /// ∂L/∂W, d_in × d_out; has no rows until [`Self::backward`] has stored it
     pub dw: Matrix<T>,
     /// ∂L/∂b
     pub db: Vec<T>,
@@ -28,13 +28,13 @@ impl<T: Scalar> Linear<T> {
         Self { w, b: vec![T::ZERO; d_out], dw: Matrix::zeros(0, d_out), db: vec![T::ZERO; d_out] }
     }
 
-    /// Weights and bias of the layer, which has index `layer` in its model
+    /// The weights and bias of this layer, whose index in the model is `layer`
     pub fn tensors(&self, layer: usize) -> Vec<Tensor<&[T]>> {
         let Self { w, b, dw, db } = self;
         tensors(layer, w.shape(), [(w.data(), dw.data()), (b, db)])
     }
 
-    /// Weights and bias of the layer, which has index `layer` in its model, for writing
+    /// The weights and bias of this layer, whose index in the model is `layer`, for writing
     pub fn tensors_mut(&mut self, layer: usize) -> Vec<Tensor<&mut [T]>> {
         let Self { w, b, dw, db } = self;
         tensors(layer, w.shape(), [(w.data_mut(), dw.data_mut()), (b, db)])
@@ -55,10 +55,10 @@ impl<T: Scalar> Linear<T> {
         engine.affine(x.view(), self.w.view(), &self.b, f, y.view_mut());
     }
 
-    /// From `dy = ∂L/∂(X W + 1 bᵀ)` to the gradients of the parameters and, if `dx` is given, of the input
+    /// Computes from `dy = ∂L/∂(X W + 1 bᵀ)` the gradients of the parameters and, if `dx` is given, of the input
     ///
-    /// * `dx`: becomes `(dY Wᵀ) ∘ f'(X)`, where f is the activation that is fused with the layer before
-    /// * `step`: if given, the parameters are updated at once and no gradients are stored in `dw` and `db`
+    /// * `dx`: set to `(dY Wᵀ) ∘ f'(X)`, where f is the activation fused with the layer before
+    /// * `step`: if given, the parameters are updated in the same pass, and no gradients are stored in `dw` and `db`
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -87,7 +87,7 @@ impl<T: Scalar> Linear<T> {
     }
 }
 
-/// The tensors of layer `layer`, from the elements and gradients of its d_in × d_out weights and of its bias
+/// The tensors of layer `layer`, made of the elements and gradients of its d_in × d_out weights and its bias
 fn tensors<D>(
     layer: usize,
     (d_in, d_out): (usize, usize),

@@ -1,4 +1,4 @@
-//! The layers of a model: forward and backward side by side
+//! The layers of a model, each with its forward and backward pass
 //!
 //! Layers own parameters and gradients. A workspace owns the inputs and outputs, and lends them to the layers in both
 //! passes. `dz` always means ∂L/∂z and has the shape of `z`.
@@ -32,7 +32,7 @@ pub enum Layer<T> {
     Sigmoid,
 }
 
-/// The kind of layer that follows each linear layer but the last
+/// The activation after each linear layer except the last
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
@@ -44,7 +44,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// A layer that computes this activation
+    /// The layer that computes this activation
     pub fn layer<T>(self) -> Layer<T> {
         match self {
             Self::Relu => Layer::Relu,
@@ -52,7 +52,7 @@ impl Activation {
         }
     }
 
-    /// Largest magnitude of the initial weights of a layer d_in × d_out in a net with this activation
+    /// Largest magnitude of the initial weights of a d_in × d_out layer in a net with this activation
     pub fn weight_limit(self, d_in: usize, d_out: usize) -> f64 {
         match self {
             Self::Relu => relu::weight_limit(d_in),
@@ -75,7 +75,7 @@ impl<T: Scalar> Layer<T> {
         }
     }
 
-    /// The kernel with which this layer computes the layer after it, too; `None` if they can't be fused
+    /// The activation kernel by which this layer also computes the layer `next`; `None` if the two can't be fused
     pub fn fuse(&self, next: &Self) -> Option<kernels::Activation> {
         match (self, next) {
             (Self::Linear(_), Self::Relu) => Some(relu::FUSED),
@@ -84,12 +84,12 @@ impl<T: Scalar> Layer<T> {
         }
     }
 
-    /// Whether the derivative jumps at input 0
+    /// Whether the derivative is discontinuous at input 0
     pub fn has_kink(&self) -> bool {
         matches!(self, Self::Relu)
     }
 
-    /// The tensors of the layer, which has index `at` in its model
+    /// The tensors of this layer, whose index in the model is `at`
     pub fn tensors(&self, at: usize) -> Vec<Tensor<&[T]>> {
         match self {
             Self::Linear(linear) => linear.tensors(at),
@@ -97,7 +97,7 @@ impl<T: Scalar> Layer<T> {
         }
     }
 
-    /// The tensors of the layer, which has index `at` in its model, with their gradients
+    /// The tensors of this layer, whose index in the model is `at`, with their gradients, for writing
     pub fn tensors_mut(&mut self, at: usize) -> Vec<Tensor<&mut [T]>> {
         match self {
             Self::Linear(linear) => linear.tensors_mut(at),
@@ -105,7 +105,7 @@ impl<T: Scalar> Layer<T> {
         }
     }
 
-    /// Computes Y from X; a linear layer applies `f`, the kernel of the layer that is fused with it
+    /// Computes Y from X; a linear layer also applies `f`, the activation fused with it
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -124,11 +124,11 @@ impl<T: Scalar> Layer<T> {
         }
     }
 
-    /// From ∂L/∂Y to the gradients of the parameters and, if `dx` is given, of the input
+    /// Computes from ∂L/∂Y the gradients of the parameters and, if `dx` is given, of the input
     ///
     /// * `y`: the output of [`Self::forward`] for `x`; a linear layer does not read it
-    /// * `dx`: becomes `∂L/∂X ∘ f'(X)`, where f is the activation that is fused with the layer before
-    /// * `step`: if given, the layer updates its parameters at once instead of storing gradients
+    /// * `dx`: set to `∂L/∂X ∘ f'(X)`, where f is the activation fused with the layer before
+    /// * `step`: if given, the layer updates its parameters in the same pass instead of storing gradients
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -155,7 +155,7 @@ impl<T: Scalar> Layer<T> {
 
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Every variant has a name, since none is `#[value(skip)]`.
+        // Every variant has a possible value, since none is `#[value(skip)]`.
         self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
     }
 }

@@ -21,7 +21,7 @@ pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &Matrix<T>, dx: &mut Matrix<T>) {
     FUSED.backward(dx.data_mut(), y.data());
 }
 
-/// He's limit of the initial weights, `√(6 / d_in)`
+/// He's limit for the initial weights, `√(6 / d_in)`
 ///
 /// Source: He, Zhang, Ren, Sun, *Delving Deep into Rectifiers* (2015).
 pub fn weight_limit(d_in: usize) -> f64 {

@@ -21,7 +21,7 @@ pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &Matrix<T>, dx: &mut Matrix<T>) {
     FUSED.backward(dx.data_mut(), y.data());
 }
 
-/// Xavier's limit of the initial weights, `√(6 / (d_in + d_out))`
+/// Xavier's limit for the initial weights, `√(6 / (d_in + d_out))`
 ///
 /// Source: Glorot and Bengio, *Understanding the difficulty of training deep feedforward neural networks* (2010).
 pub fn weight_limit(d_in: usize, d_out: usize) -> f64 {
