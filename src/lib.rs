@@ -1,7 +1,7 @@
 //! `chainrule`: dense neural networks, trained on CPUs
 //!
-//! The library under the command-line tool. A number travels data → matrix → kernels → layers → model →
-//! trainer → run → sweep → cli; code imports the other way round, and never back.
+//! The library under the command-line tool. A folder imports only those below it: cli, sweep, plot, report and train,
+//! tables and data, config, nn, and the kernels at the bottom.
 //!
 //! See `docs/design.md` for the layers and why they are so, `docs/maths.md` for the derivations.
 

@@ -56,7 +56,7 @@ fn is_ignored(signal: i32) -> bool {
     mask.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// Makes a write beyond the limit of a file's size (`ulimit -f`) an error of that write
+/// Makes a write beyond the file-size limit (`ulimit -f`) return an error
 ///
 /// Without a handler, the system ends the process by SIGXFSZ, without a message.
 pub fn outlive_file_size_limit() {

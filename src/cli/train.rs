@@ -130,7 +130,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let mut config = settings.resolve()?;
     let table_dialect = table_dialect.then_some(config.csv_dialect);
     let tags = args.columns()?;
-    // What stands in the way of the files is found before the data are loaded.
+    // Check that the files can be written before loading the data.
     let run_id = args.run_id.as_deref();
     if let Some(folder) = run_id.map(|id| config.out.join(id))
         && folder.symlink_metadata().is_ok()

@@ -202,8 +202,8 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
     written.file("report.md", text.as_bytes())
 }
 
-/// Checks that each run has as many epochs as its summary says: one that is ok has all; of another, an older version does not
-/// say it
+/// Checks that each run has the number of epochs in its summary: all of them if it is `ok`, else `epochs_done`, which older
+/// versions did not write
 fn check_epochs(epochs: &Table, curves: &[Curves], summaries: &Table) -> Result<()> {
     let (all, done) = (summaries.column("epochs"), summaries.column("epochs_done"));
     let status = summaries.column("status");

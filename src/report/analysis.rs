@@ -95,7 +95,7 @@ impl ObservedRun {
     }
 }
 
-/// Observations of one setting, which differ only in their seeds
+/// Runs that differ only in their seeds
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// The place of this setting's value on each axis
@@ -343,7 +343,7 @@ impl Analysis {
         Some(&self.groups[best]).filter(|group| self.accuracy(group).is_some())
     }
 
-    /// The lowest mean that can't be told from the best one: lower by one standard error sd / √n of the best
+    /// The lowest mean within one standard error of the best mean, sd / √n
     ///
     /// `None` if the best setting has one seed only.
     pub fn as_good_as_best(&self) -> Option<f64> {

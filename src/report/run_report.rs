@@ -16,7 +16,7 @@ pub struct RunSummary {
     pub run: ObservedRun,
     /// The epoch with the best accuracy, and that accuracy
     pub best: Option<(u32, f64)>,
-    /// `validation ` or `test `, of which that accuracy is; empty where an older version did not say it
+    /// The data on which that accuracy was measured, `validation ` or `test `; empty if an older version did not record it
     best_of: &'static str,
     parameters: String,
     /// Name, value and unit of each metric that is there

@@ -34,7 +34,7 @@ pub fn auto_shard(environment: &Environment, shards: Option<usize>) -> Result<Ta
     for scheduler in &SCHEDULERS {
         found.extend(scheduler.taken(environment, shards)?);
     }
-    // Some schedulers give every job an array of one task: another one that gives more decides.
+    // Some schedulers put every job into an array of one task, so one that reports a larger array takes precedence.
     let is_part = |taken: &Taken| taken.shard.is_some_and(|shard| shard.count > 1);
     if found.iter().any(is_part) {
         found.retain(is_part);
@@ -76,8 +76,7 @@ pub fn slurm_shard(environment: &Environment) -> Result<Option<Taken>> {
     Ok(SLURM.taken(environment, None)?.filter(|taken| taken.shard.is_some()))
 }
 
-/// What to type in place of a shard that was taken from an array which seems to be a part of an earlier one; `None` if
-/// the shard fits the folder of the sweep
+/// What to type if the shard seems to come from a resubmitted part of an array; `None` if it fits the sweep's folder
 ///
 /// # Errors
 /// If the folder can't be read.

@@ -51,7 +51,7 @@ impl Draft {
         };
         let combinations = self.combinations(base.seed)?;
         let mut trials = combinations.into_iter().enumerate().map(trial).collect::<Result<Vec<_>>>()?;
-        // Data are looked for after the values are checked: a wrong value is told first.
+        // Look for data only after checking the values, so that a wrong value is reported first.
         let data_is_varied =
             self.listed.is_empty() && self.grid.iter().any(|axis| axis.setting.name == "data");
         if base.data.is_none() && !data_is_varied {

@@ -55,8 +55,8 @@ pub struct Claim<'a> {
 /// Creates the folder of a sweep, or opens one that exists; returns its files, and the locks that keep other processes
 /// out
 ///
-/// A new folder appears with its plan in it, by one rename, so that of two processes that start at once the second finds
-/// what the first runs: the whole sweep, or shards of one number.
+/// A new folder appears with its plan in it, by one rename. If two processes start at once, the second sees the plan of the
+/// first: the whole sweep, or shards of one number.
 ///
 /// # Errors
 /// If the folder belongs to another plan, or holds this sweep already and `resume` is false, or another process runs in
@@ -153,7 +153,7 @@ fn lock_as(
     }
 }
 
-/// The plan files in a folder, each with its shard; that of a whole sweep comes first
+/// The plan files in a folder, each with its shard; the whole sweep's plan comes first
 pub fn plans(sweep: &Path) -> Result<Vec<(Option<Shard>, PathBuf)>> {
     let mut plans = Vec::new();
     for name in names(sweep)? {

@@ -1,4 +1,4 @@
-//! The metrics of an epoch, and the rows of `epochs.csv` and `result.csv` that are made of them
+//! The metrics of an epoch, and the rows of `epochs.csv` and `summary.csv` made from them
 
 use crate::config::Dtype;
 use crate::nn::loss::LossSum;

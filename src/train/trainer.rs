@@ -20,7 +20,7 @@ use crate::nn::mlp::Mlp;
 use crate::nn::sgd::Sgd;
 use crate::nn::workspace::Workspace;
 
-/// A model in training, with all that it needs from batch to batch; nothing is allocated after the first
+/// A model in training with its buffers; batches after the first allocate nothing
 #[derive(Debug)]
 pub struct Trainer<'a, T> {
     data: &'a Dataset,
@@ -72,7 +72,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         &self.model
     }
 
-    /// Number of samples that are trained on, and of those that are held out for validation
+    /// Numbers of training samples and of validation samples
     pub fn samples(&self) -> (usize, usize) {
         (self.order.len(), self.val_rows.as_ref().map_or(0, Vec::len))
     }

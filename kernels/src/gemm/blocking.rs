@@ -17,7 +17,7 @@ pub(crate) const NR: usize = 32;
 /// Bytes between rows from which they are packed: such rows are on a page each, and fall into the same few sets of the
 /// caches (docs/engine.md, row "packing far rows")
 const PAGE: usize = 4096;
-/// Rows or columns that have to read a panel before packing it pays: two tiles of AVX-512 pay for the copy many times
+/// A panel is packed only if at least this many rows or columns read it: two tiles of AVX-512
 const MIN_PANEL_USES: usize = 32;
 /// Rows of a block of B for skipping zeros: the bits of a mask (docs/engine.md, row "shallower blocks")
 const KC: usize = 64;

@@ -31,7 +31,7 @@ pub fn entries(lines: impl Iterator<Item = (Look, String)>, others: &str) -> Vec
 }
 
 impl Legend {
-    /// Lays out a legend at most `room` units wide; names that are too long lose their middle
+    /// Lays out a legend at most `room` units wide; names that are too long are shortened in the middle
     ///
     /// * `heading`: text above the entries; may be empty
     pub fn new(heading: &str, mut entries: Vec<(Look, String)>, room: f64) -> Self {
