@@ -13,7 +13,7 @@ pub use regular_file::{kind_name, open_regular};
 pub use separated::separated;
 pub use shown::{is_unprintable, printable, printable_lines, shell_quoted, shown};
 
-/// A result with the library's error
+/// A [`std::result::Result`] with the library's [`Error`]
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// An error in a file, a setting or the system; its message names the place, what was expected and what was found
@@ -44,7 +44,7 @@ pub enum Error {
         /// The place in the file, what was expected and what was found
         problem: String,
     },
-    /// A file of settings, which a person wrote, has a mistake
+    /// A settings file, which a person wrote, has a mistake
     #[error("{}: {}", shown(.path), printable_lines(.problem))]
     Settings {
         /// The file
@@ -94,7 +94,7 @@ pub enum Error {
         /// Number of bytes
         bytes: u128,
     },
-    /// The system can't start the threads
+    /// The system could not start the threads
     #[error("cannot start {} threads: {problem}", separated(*.threads))]
     Threads {
         /// Number of threads
@@ -116,7 +116,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The error that the file at `path` has a problem, which names the place, what was expected and what was found
+    /// The error for a problem in the file at `path`; `problem` names the place, what was expected and what was found
     pub fn content(path: &Path, problem: impl Into<String>) -> Self {
         Self::Content { path: path.to_owned(), problem: problem.into() }
     }

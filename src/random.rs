@@ -1,11 +1,12 @@
 //! Random numbers: ChaCha8, with one stream per seed, purpose and epoch
 //!
-//! Streams are independent. An epoch depends on its seed and number, not on the numbers drawn before it.
+//! Streams are independent: the order of an epoch depends only on the seed and the epoch's number, not on what was
+//! drawn before.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// The purpose of a stream; each has its own numbers
+/// The purpose of a stream; each purpose has its own stream
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial weights of all layers, in order
@@ -28,7 +29,7 @@ pub enum Purpose {
 pub struct Random(ChaCha8Rng);
 
 impl Random {
-    /// The stream of `seed` for `purpose`, at its beginning
+    /// The stream for `seed` and `purpose`, at its beginning
     pub fn new(seed: u64, purpose: Purpose) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -43,17 +44,17 @@ impl Random {
         Self(rng)
     }
 
-    /// A number uniform in [0, 1), a multiple of 2⁻⁵³
+    /// A random number, uniform in [0, 1), that is a multiple of 2⁻⁵³
     pub fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A number uniform in [−limit, limit)
+    /// A random number, uniform in [−limit, limit)
     pub fn symmetric(&mut self, limit: f64) -> f64 {
         (2.0 * self.unit() - 1.0) * limit
     }
 
-    /// An integer below n, all exactly equally likely
+    /// A random integer below n, where all results are exactly equally likely
     ///
     /// Source: Lemire, *Fast Random Integer Generation in an Interval* (2019).
     ///
@@ -63,14 +64,15 @@ impl Random {
         assert!(n > 0, "no number below 0");
         loop {
             let product = u64::from(self.0.next_u32()) * u64::from(n);
-            // The low half is the place in the interval of a result. Without the first 2³² mod n, all are equally long.
+            // The low half is the position in a result's interval. Rejecting the first 2³² mod n positions makes all
+            // intervals equally long.
             if product as u32 >= n.wrapping_neg() % n {
                 return (product >> 32) as u32;
             }
         }
     }
 
-    /// Shuffles `items`, all orders equally likely (Fisher and Yates, from the last to the first)
+    /// Shuffles `items` so that all orders are equally likely (Fisher and Yates, from the last item to the first)
     ///
     /// # Panics
     /// If there are more than 2³² items.

@@ -1,8 +1,8 @@
-//! Lists in messages
+//! Short lists for messages
 
 use super::separated::separated;
 
-/// Joins names, the first ten of them
+/// Joins the first ten names, and says how many more there are
 pub fn first_ten(names: impl Iterator<Item = String>, separator: &str) -> String {
     const NAMED: usize = 10;
     let mut names = names.peekable();

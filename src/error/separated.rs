@@ -1,6 +1,6 @@
-//! Numbers of things as text for people
+//! Counts as text for a person
 
-/// A number of things, with separated thousands: `60000` as `60,000`
+/// A count with separated thousands: `60000` as `60,000`
 pub fn separated(n: impl TryInto<u128>) -> String {
     let digits = n.try_into().unwrap_or(u128::MAX).to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();

@@ -1,4 +1,4 @@
-//! Counts of rows by true and predicted class, and what they say about each class
+//! Counts of rows by true and predicted class, and the metrics of each class that follow from them
 
 /// Counts of rows by true and predicted class
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// All counts 0
+    /// Counts that are all 0
     pub fn new(classes: usize) -> Self {
         Self { classes, counts: vec![0; classes * classes] }
     }
@@ -18,12 +18,12 @@ impl Confusion {
         self.classes
     }
 
-    /// Rows of class `label` that were predicted as class `predicted`
+    /// Number of rows of class `label` that were predicted as class `predicted`
     pub fn count(&self, label: usize, predicted: usize) -> u64 {
         self.counts[label * self.classes + predicted]
     }
 
-    /// Counts rows, each with its label and its predicted class
+    /// Counts rows, given the label and the predicted class of each
     ///
     /// # Panics
     /// If a class is out of range.
@@ -38,22 +38,22 @@ impl Confusion {
         self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
     }
 
-    /// Rows of a class
+    /// Number of rows whose true class is `class`
     pub fn support(&self, class: usize) -> u64 {
         (0..self.classes).map(|predicted| self.count(class, predicted)).sum()
     }
 
-    /// Rows that were predicted as a class
+    /// Number of rows that were predicted as `class`
     fn taken(&self, class: usize) -> u64 {
         (0..self.classes).map(|label| self.count(label, class)).sum()
     }
 
-    /// Share of the rows predicted as a class that are of it; `None` if no row was
+    /// Of the rows predicted as `class`, the share that are of this class; `None` if no row was predicted as it
     pub fn precision(&self, class: usize) -> Option<f64> {
         share(self.count(class, class), self.taken(class))
     }
 
-    /// Share of the rows of a class that were predicted as it; `None` if there is no such row
+    /// Of the rows of `class`, the share that were predicted as this class; `None` if the class has no rows
     pub fn recall(&self, class: usize) -> Option<f64> {
         share(self.count(class, class), self.support(class))
     }
@@ -76,8 +76,9 @@ pub struct ClassMeans {
 }
 
 impl Confusion {
-    /// The means over all classes that are true or predicted for some row: each class counts the same, or by its rows if
-    /// `weighted`; `None` without rows
+    /// The means over all classes that are true or predicted for some row; `None` if there are no rows
+    ///
+    /// * `weighted`: whether each class is weighted by its number of rows; otherwise all classes count the same
     ///
     /// A metric whose denominator is 0 counts as 0, as in scikit-learn.
     pub fn means(&self, weighted: bool) -> Option<ClassMeans> {

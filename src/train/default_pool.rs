@@ -1,13 +1,13 @@
-//! The threads that loops use outside of a pool of their own
+//! The default pool: the threads that loops use if they run in no other pool
 
 use rayon::ThreadPoolBuilder;
 
 use super::thread_count::cores;
 use crate::error::{Error, Result};
 
-/// Starts the threads that loops use outside of a pool of their own; does nothing if they have started
+/// Starts the threads of the default pool; does nothing if they have already been started
 ///
-/// Without this, a system that can't start them would end the process when the first loop needs them.
+/// Without this call, the first loop starts them, and a failure to start them ends the process.
 ///
 /// # Errors
 /// If the system can't start them.

@@ -1,4 +1,4 @@
-//! The widths of a net, and the size and work that follow from them
+//! The widths of a net, and the memory and multiply-adds that follow from them
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,28 +18,29 @@ impl Dims {
         self.0.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum()
     }
 
-    /// Bytes that training needs, and the evaluation and the model file after it
+    /// Number of bytes that training needs, including the evaluation and the model file after each epoch
     ///
     /// * `element`: bytes of an element
     /// * `momentum`: whether each parameter has a velocity
-    /// * `batch`, `evaluated`: rows of a batch in training, and of all batches in evaluation
+    /// * `batch`: rows of a batch in training
+    /// * `evaluated`: rows of all batches that are evaluated at the same time
     pub fn training_bytes(&self, element: usize, momentum: bool, batch: usize, evaluated: usize) -> u128 {
-        // Weights, as many elements of scratch, and the model file; with momentum as many velocities.
+        // Parameters, and as many elements for scratch, for the model file and, with momentum, for velocities.
         let copies = if momentum { 4 } else { 3 };
-        // In training, each hidden output has a gradient, and a layer's input and gradients are packed into scratch.
+        // In training, each hidden output has a gradient, and the input and gradients of a layer are packed into scratch.
         let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
         (copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest()) * element as u128
     }
 
-    /// Bytes that the gradient check needs for a batch of `rows` rows, in f64
+    /// Number of bytes that the gradient check needs for a batch of `rows` rows, in f64
     pub fn gradient_check_bytes(&self, rows: usize) -> u128 {
-        // Weights, their gradients, as many elements of scratch, and indices of a tensor's elements.
+        // Parameters, and as many elements for gradients, for scratch and for the indices of a tensor's elements.
         let (parameters, rows) = (4 * self.parameters(), rows as u128);
-        // Inputs, outputs, gradients, the sides of the kinks, and copies of the inputs and logits.
+        // Inputs, outputs, gradients, the side of the kink of each unit, and copies of the inputs and logits.
         8 * (parameters + rows * (3 * self.sum() + 4 * self.widest()))
     }
 
-    /// Bytes that measurements need, without the images: the largest product with its operands and scratch, in f32
+    /// Number of bytes for the largest product that is measured, with operands and scratch, in f32
     pub fn products_bytes(&self, batch: usize) -> u128 {
         let operands = |pair: &[usize]| {
             let (m, k, n) = (batch as u128, pair[0] as u128, pair[1] as u128);
@@ -56,12 +57,12 @@ impl Dims {
         self.0.iter().map(|&width| width as u128).max().unwrap_or(0)
     }
 
-    /// Multiply-adds of the forward pass of one row: `Σ d_in·d_out`
+    /// Number of multiply-adds in the forward pass of one row: `Σ d_in·d_out`
     pub fn forward_multiply_adds(&self) -> f64 {
         multiply_adds(&self.0)
     }
 
-    /// Multiply-adds of one row in a training step: forward, ∂L/∂W, and ∂L/∂X in every layer but the first
+    /// Number of multiply-adds for one row in a training step: forward, ∂L/∂W, and ∂L/∂X in every layer but the first
     pub fn step_multiply_adds(&self) -> f64 {
         2.0 * multiply_adds(&self.0) + multiply_adds(&self.0[1..])
     }
@@ -112,7 +113,7 @@ mod tests {
         let dims = Dims(vec![784, 128, 64, 10]);
         assert_eq!(dims.parameters(), 109_184 + 128 + 64 + 10);
         assert_eq!(dims.forward_multiply_adds(), 109_184.0);
-        // Forward and ∂L/∂W 109,184 each, ∂L/∂X 8,832.
+        // 109,184 each for forward and ∂L/∂W, and 8,832 for ∂L/∂X.
         assert_eq!(dims.step_multiply_adds(), 2.0 * 109_184.0 + 8_832.0);
         assert_eq!(Dims(vec![784, 10]).step_multiply_adds(), 2.0 * 7_840.0);
     }

@@ -10,31 +10,31 @@ use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
 use crate::nn::mlp::Mlp;
 use crate::nn::workspace::Workspace;
 
-/// Rows of a batch: 128 rows of 784 features are 0.4 MB in f32, less than half of a core's L2 cache
+/// Number of rows in a batch: 128 rows of 784 features take 0.4 MB in f32, less than half of a core's L2 cache
 ///
 /// Chosen by measurement (docs/engine.md, row "rows of a batch in evaluation").
 pub const BATCH_ROWS: usize = 128;
 
-/// Predicts and evaluates rows by models of the same dims; its scratch is kept between calls
+/// Predicts and evaluates rows with models of the same dimensions; keeps its scratch between calls
 ///
 /// The model is not changed. The results do not depend on the number of threads.
 #[derive(Debug)]
 pub struct Evaluator<T> {
     engine: Backend,
-    /// One for each thread
+    /// The scratch of each thread
     readers: Vec<Reader<T>>,
 }
 
 impl<T: Scalar> Evaluator<T> {
-    /// An evaluator that computes by `engine`, which must be available on this processor
+    /// An evaluator that computes with `engine`, which must be available on this processor
     pub fn new(engine: Backend) -> Self {
         Self { engine, readers: Vec::new() }
     }
 
-    /// Losses of the given rows of `split`, and their counts by true and predicted class
+    /// The loss sums of the given rows of `split`, and the counts of these rows by true and predicted class
     ///
     /// # Panics
-    /// If the model does not fit the rows, or has other dims than the model of an earlier call.
+    /// If the model does not fit the rows, or its dimensions differ from those of the model of an earlier call.
     pub fn evaluate(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> (LossSum, Confusion) {
         let parts = self.pass(model, rows, |reader, rows| reader.evaluate(model, split, rows));
         let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(classes(model)));
@@ -53,7 +53,7 @@ impl<T: Scalar> Evaluator<T> {
         self.pass(model, rows, |reader, rows| reader.predict(model, split, rows)).concat()
     }
 
-    /// Divides the rows among the threads by whole batches; the results of `read` are in the order of the rows
+    /// Divides the rows into whole batches among the threads; returns the results of `read` in the order of the rows
     fn pass<R: Send>(
         &mut self,
         model: &Mlp<T>,
@@ -114,7 +114,7 @@ impl<T: Scalar> Reader<T> {
     }
 }
 
-/// Each batch with the one after it, which is fetched from memory meanwhile
+/// Each batch together with the next one, which is prefetched in the meantime
 fn batches(rows: &[u32]) -> impl Iterator<Item = (&[u32], &[u32])> {
     let batches = rows.chunks(BATCH_ROWS);
     batches.clone().zip(batches.skip(1).chain([&[][..]]))

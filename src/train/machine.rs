@@ -1,8 +1,8 @@
-//! The machine that a run ran on
+//! The machine on which a run was made
 
 use chainrule_kernels::{SimdLevel, simd_level};
 
-/// The instructions that the kernels use, as `CHAINRULE_SIMD` names them
+/// The vector instructions that the kernels use, by their names in `CHAINRULE_SIMD`
 pub(super) fn simd() -> &'static str {
     match simd_level() {
         SimdLevel::Portable => "portable",
@@ -11,7 +11,7 @@ pub(super) fn simd() -> &'static str {
     }
 }
 
-/// The name of the processor; `None` where the system does not say
+/// The name of the processor; `None` if the system does not report it
 pub(super) fn cpu() -> Option<String> {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.trim().strip_prefix(':'));

@@ -14,12 +14,12 @@ pub enum EpochEnd {
         /// The batch, counted from 1, whose step was not made; `None` for the evaluation after the epoch
         batch: Option<usize>,
     },
-    /// It was asked to stop, and did so between two batches
+    /// It was told to stop, and stopped between two batches
     Interrupted,
 }
 
 impl EpochEnd {
-    /// What the `status` column says about it
+    /// Its value in the column `status`
     pub fn status(self) -> Status {
         match self {
             Self::Done => Status::Ok,
@@ -36,7 +36,7 @@ pub struct EpochMetrics {
     pub epoch: u32,
     /// Learning rate that its steps used
     pub learning_rate: f64,
-    /// Sums over its batches, each with the weights of its time
+    /// Sums over its batches, each computed with the weights before the batch's step
     pub train: LossSum,
     /// Sums over the validation rows after the epoch; `None` without a validation split, or if it did not end
     pub val: Option<LossSum>,

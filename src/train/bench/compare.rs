@@ -14,7 +14,7 @@ pub struct Earlier {
 
 #[derive(Debug)]
 struct EarlierRow {
-    /// Kind, name, threads, engine and data, by which measurements of two benches are recognised
+    /// Kind, name, threads, engine and data, by which measurements of two benches are matched
     key: [String; 5],
     median_s: f64,
     spread_s: Option<f64>,
@@ -23,20 +23,21 @@ struct EarlierRow {
     simd: String,
 }
 
-/// How long a measurement takes in comparison with an earlier one
+/// The time of a measurement in comparison with an earlier one
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Comparison {
     /// New median time / old median time
     pub ratio: f64,
-    /// Two standard errors of the ratio; `None` if one of the medians is of fewer than three times
+    /// Two standard errors of the ratio; `None` if one of the medians is from fewer than three times
     pub error: Option<f64>,
 }
 
 impl Earlier {
-    /// Reads what `bench --out` wrote
+    /// Reads a file that `bench --out` wrote
     ///
     /// # Errors
-    /// If the file can't be read, or was written by a version without the columns that a comparison needs.
+    /// If the file can't be read, has no measurements, or was written by an older version without the columns that a
+    /// comparison needs.
     pub fn read(path: &Path) -> Result<Self> {
         let table = Table::read(path)?;
         let too_old = |column: &str| {
@@ -72,7 +73,7 @@ impl Earlier {
         Ok(Self { rows })
     }
 
-    /// What differs between the machines, in a sentence; `None` if they are alike
+    /// What differs between the machines, in a sentence; `None` if processor and instructions are the same
     pub fn other_machine(&self, now: &BenchRow) -> Option<String> {
         let old = self.rows.iter().find(|row| row.cpu != now.cpu || row.simd != now.simd)?;
         Some(format!(
@@ -84,11 +85,12 @@ impl Earlier {
         ))
     }
 
-    /// Compares a measurement with the earlier one of the same name; `None` if there is none
+    /// Compares a measurement with the matching earlier one; `None` if there is none
     ///
-    /// The standard error of a median is about `1.2533 s / √n`, where n is the number of times, and s is their standard
-    /// deviation, estimated as `q / 0.6745` from half of their interquartile range q (both exact for normally
-    /// distributed times; Kendall and Stuart, *The Advanced Theory of Statistics*, 1977, section 14.12).
+    /// The standard error of a median is about `1.2533 s / √n`, where n is the number of times and s is their standard
+    /// deviation. s is estimated as `q / 0.6745`, where q is half of the interquartile range. Both formulas hold for
+    /// large numbers of normally distributed times (Kendall and Stuart, *The Advanced Theory of Statistics*, 1977,
+    /// section 14.12).
     pub fn compare(&self, row: &BenchRow) -> Option<Comparison> {
         let threads = row.threads.to_string();
         let key = [row.kind, &row.name, &threads, &row.engine, &row.data];
@@ -107,7 +109,7 @@ impl Earlier {
 }
 
 impl Comparison {
-    /// `1.03 ± 0.02 times, slower`
+    /// The comparison in words, such as `1.03 ± 0.02 times, slower`
     pub fn sentence(self) -> String {
         let Some(error) = self.error else {
             return format!("{:.2} times, too few samples to say more", self.ratio);

@@ -1,4 +1,4 @@
-//! Whole epochs of training, and predictions
+//! Measurements of whole epochs of training, and of predictions
 
 use std::sync::atomic::AtomicBool;
 
@@ -16,7 +16,7 @@ use crate::tables::BenchRow;
 use crate::train::evaluate::Evaluator;
 use crate::train::trainer::Trainer;
 
-/// Measures epochs of training, prediction of the test set, and of one image at a time, as far as `bench` asks for them
+/// Measures epochs of training, and prediction of the test set and of one image, as far as `bench` asks for them
 pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Bench) -> Result<()> {
     let widths = &net.dims.0;
     let config = TrainConfig {
@@ -66,9 +66,9 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Ben
     Ok(())
 }
 
-/// The shares of the multiply-adds of a forward pass, and of a training step, that the backend skips
+/// The shares of the multiply-adds that the backend skips in a forward pass and in a training step
 ///
-/// Counted in the first batch of `split`. The gradient of a hidden layer is 0 where ReLU's output is.
+/// They are counted on the first batch of `split`. The gradient of a hidden layer is 0 where ReLU's output is 0.
 fn skipped(model: &Mlp<f32>, net: &Net, split: &Split, engine: Backend) -> (f64, f64) {
     let (kernels, widths) = (DenseKernels::<f32>::new(engine), &net.dims.0);
     let batch: Vec<u32> = (0..).take(net.batch_size.min(split.len())).collect();
@@ -80,7 +80,7 @@ fn skipped(model: &Mlp<f32>, net: &Net, split: &Split, engine: Backend) -> (f64,
     let (mut forward, mut gradients) = (first * work(0), 0.0);
     for (i, (_, y)) in workspace.hidden().enumerate() {
         forward += kernels.skipped(y.view(), widths[i + 2]) * work(i + 1);
-        // ∂L/∂X of layer i, which the first layer does not need
+        // ∂L/∂X of layer i, which is not computed for the first layer
         gradients += if i > 0 { kernels.skipped(y.view(), widths[i]) * work(i) } else { 0.0 };
     }
     let dims = &net.dims;

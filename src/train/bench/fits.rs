@@ -1,4 +1,4 @@
-//! Whether the measurements fit in memory
+//! Checks that the measurements fit in memory
 
 use super::{Bench, Net};
 use crate::error::Result;
@@ -6,10 +6,10 @@ use crate::nn::memory;
 use crate::train::evaluate::BATCH_ROWS;
 use crate::train::thread_count::cores;
 
-/// Training and test images of the synthetic set, its features and classes
+/// Numbers of training and test images of the synthetic set, and of its features and classes
 const SYNTHETIC: ((usize, usize), (usize, usize)) = ((60_000, 10_000), (784, 10));
 
-/// Checks that there is memory for the images and for the largest of the measurements
+/// Checks that there is memory for the images and for the largest measurement
 ///
 /// # Errors
 /// If there is not; the message names the net.
@@ -19,7 +19,7 @@ pub fn check(bench: &Bench) -> Result<()> {
         let (counts, ends) =
             if net.ends() == SYNTHETIC.1 { SYNTHETIC } else { (bench.effort.images, net.ends()) };
         if bench.data.is_none() {
-            // A byte for each pixel, and four for the label.
+            // One byte for each pixel, and four bytes for the label.
             images += (counts.0 + counts.1) as u128 * (ends.0 as u128 + 4);
         }
         let Net { dims, batch_size } = net;

@@ -1,4 +1,4 @@
-//! The products of each layer of a net, and the loops of a training step that are no products
+//! Measurements of the products of each layer of a net, and of the other loops of a training step
 
 use chainrule_kernels::{self as kernels, Backend, DenseKernels, Gradient, SgdRule, SgdStep, View, ViewMut};
 
@@ -8,12 +8,13 @@ use crate::nn::matrix::Matrix;
 use crate::random::{Purpose, Random};
 use crate::tables::BenchRow;
 
-/// A step so small that the weights stay what they are
+/// An update rule with a step so small that it hardly changes the weights
 const RULE: SgdRule<f32> = SgdRule { eta: 1e-12, mu: 0.9, lambda: 0.0 };
 
-/// Measures each layer of a net, forward and backward with its step
+/// Measures the forward pass of each layer of a net, and its backward pass with the SGD step
 ///
-/// Once with operands without zeros, once with as many zeros as training meets in images and after a ReLU.
+/// Each is measured once with operands without zeros, and once with half of the elements 0, about as in images and
+/// after a ReLU.
 pub fn products(to: &mut Measurements<'_>, net: &Net, engine: Backend) {
     for zeros in [false, true] {
         for layer in 0..net.dims.0.len() - 1 {
@@ -60,13 +61,13 @@ fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: Backend, zero
         let dx = (l > 0).then(|| (dx.data_mut(), kernels::Activation::Relu));
         engine.affine_backward(x.view(), dy.view(), w.data_mut(), dx, step);
     });
-    // Backward are ∂L/∂W with the SGD step and, behind the first layer, ∂L/∂X.
+    // The backward pass computes ∂L/∂W with the SGD step and, in every layer except the first, ∂L/∂X.
     let (products, skipped) =
         if l > 0 { (2.0, (skipped_x + engine.skipped(dy.view(), k)) / 2.0) } else { (1.0, skipped_x) };
     to.flops(row("backward"), backward, products * gflop, Some(skipped));
 }
 
-/// Measures the loops of a training step that are no products, in the sizes of 784-128-64-10 in batches of 64
+/// Measures the loops of a training step that are not products, at sizes like those of 784-128-64-10 with batches of 64
 pub fn loops(to: &mut Measurements<'_>) {
     const ROWS: usize = 64;
     let wide = ROWS * 1024;
@@ -100,12 +101,12 @@ pub fn loops(to: &mut Measurements<'_>) {
     });
 }
 
-/// Elements in [−1, 1], the same in every call
+/// A matrix with elements in [−1, 1], the same in every call
 fn wave(rows: usize, cols: usize, salt: usize) -> Matrix<f32> {
     Matrix::from_fn(rows, cols, |i, j| ((i * 31 + j * 17 + salt * 7) % 101) as f32 / 50.5 - 1.0)
 }
 
-/// Sets half of the elements to 0, chosen at random
+/// Sets about half of the elements to 0, chosen at random
 fn halve(x: &mut Matrix<f32>, salt: u64) {
     let mut random = Random::new(salt, Purpose::BenchImages);
     x.data_mut().iter_mut().filter(|_| random.below(2) == 0).for_each(|x| *x = 0.0);

@@ -1,4 +1,4 @@
-//! Limits of the machine: multiply-adds in registers, and reading from L2 and from memory
+//! Measurements of the machine's limits: multiply-adds in registers, and reading from L2 and from memory
 
 use std::hint::black_box;
 
@@ -8,9 +8,9 @@ use super::Kind;
 use super::measure::{Measurements, seconds};
 use crate::tables::BenchRow;
 
-/// Measures the limits; the peak that other measurements are compared with is one of them
+/// Measures the limits, among them the peak with which other measurements are compared
 ///
-/// * `report`: whether they become rows; the peak is measured in any case
+/// * `report`: whether the limits become rows; if not, only the peak is measured
 pub fn measure(to: &mut Measurements<'_>, report: bool) {
     let row = |name: &str, operation: &str| BenchRow {
         kind: Kind::Machine.name(),

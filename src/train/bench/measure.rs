@@ -1,4 +1,4 @@
-//! Timing, and the rows that measurements become
+//! Timing, and the rows that hold measurements
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -9,17 +9,17 @@ use chainrule_kernels::team;
 /// How much time measurements take
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Samples of each median
+    /// Number of samples for each median
     pub samples: usize,
-    /// Shortest time of a sample of a kernel, which repeats it until then, s
+    /// Shortest time of a sample of a kernel, s; a sample repeats the kernel until it takes this time
     pub sample_s: f64,
     /// Iterations of multiply-adds in registers in a sample
     pub fma_rounds: u64,
-    /// Times that a sample reads L2
+    /// How many times a sample reads the data in L2
     pub l2_rounds: usize,
-    /// Bytes that a sample reads from memory: more than any cache holds
+    /// Number of bytes that a sample reads from memory: more than any cache holds
     pub memory_bytes: usize,
-    /// Training and test images of made-up sets
+    /// Numbers of training and test images of random sets
     pub images: (usize, usize),
 }
 
@@ -34,7 +34,7 @@ impl Effort {
         images: (60_000, 10_000),
     };
 
-    /// As little as possible, to see that all works: the times mean nothing
+    /// As little as possible, to check that everything works: the times mean nothing
     pub const QUICK: Self = Self {
         samples: 1,
         sample_s: 0.0,
@@ -44,12 +44,12 @@ impl Effort {
         images: (600, 100),
     };
 
-    /// Times of one call, while the pool's threads wait for its loops
+    /// Times of one call, measured while the pool's threads stay ready for its loops
     pub fn in_team(self, call: impl FnMut() + Send) -> Times {
         team::scope(|| self.repeat(call))
     }
 
-    /// Times of one call, over samples that repeat it until each takes [`Self::sample_s`]
+    /// Times of one call, from samples that repeat it until each takes at least [`Self::sample_s`]
     pub fn repeat(self, mut call: impl FnMut()) -> Times {
         call();
         let mut count = 1;
@@ -60,27 +60,27 @@ impl Effort {
         self.times(|| sample(count) / f64::from(count))
     }
 
-    /// The times that `sample` returns
+    /// Calls `sample` for each of [`Self::samples`], and summarises the times that it returns
     pub fn times(self, sample: impl FnMut() -> f64) -> Times {
         Times::of(std::iter::repeat_with(sample).take(self.samples))
     }
 }
 
-/// What is reported of several times of the same work
+/// A summary of several times of the same work
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Times {
-    /// The middle one in size, s; of an even number, the upper of the two in the middle
+    /// The median, s; for an even number of times, the larger of the two in the middle
     pub median: f64,
-    /// The shortest, s
+    /// The shortest time, s
     pub min: f64,
     /// Half of the interquartile range, s; `None` for fewer than three times
     pub spread: Option<f64>,
-    /// How many there are
+    /// Number of times
     pub samples: usize,
 }
 
 impl Times {
-    /// Of at least one time
+    /// Summarises at least one time
     pub fn of(times: impl Iterator<Item = f64>) -> Self {
         let mut times: Vec<f64> = times.collect();
         times.sort_by(f64::total_cmp);
@@ -91,20 +91,20 @@ impl Times {
     }
 }
 
-/// The measurements with one number of threads
+/// Measures with one number of threads, and reports each measurement as a row
 pub struct Measurements<'a> {
-    /// How long each takes
+    /// How much time each measurement takes
     pub effort: Effort,
-    /// What all rows have in common: threads, machine, program
+    /// The columns that are the same in all rows: threads, machine, program
     pub common: BenchRow,
-    /// GFLOP/s of multiply-adds in registers, once they are measured
+    /// GFLOP/s of multiply-adds in registers; `None` until measured
     pub peak: Option<f64>,
     /// Called with each row
     pub on_row: &'a mut (dyn FnMut(BenchRow) + Send),
 }
 
 impl Measurements<'_> {
-    /// Reports work of `gflop` · 10⁹ floating-point operations, of which the share `skipped` was left out
+    /// Reports work of `gflop` · 10⁹ floating-point operations, of which the share `skipped` was not computed
     ///
     /// * `row`: what was measured
     pub fn flops(&mut self, row: BenchRow, times: Times, gflop: f64, skipped: Option<f64>) {
@@ -139,7 +139,7 @@ impl Measurements<'_> {
     }
 }
 
-/// Time of a call, s
+/// Measures the time of a call, s
 pub fn seconds<R>(call: impl FnOnce() -> R) -> f64 {
     let start = Instant::now();
     black_box(call());

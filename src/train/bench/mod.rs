@@ -1,6 +1,7 @@
-//! Measurements of this machine: its limits, and how much of them products, loops and whole epochs reach
+//! Measurements of this machine: its limits, and what share of them products, loops and whole epochs reach
 //!
-//! Every time is a median. Products and epochs count the multiply-adds of matrix products alone, 2 flops each.
+//! Every time is a median. Operations are counted for products and epochs as the multiply-adds of matrix products
+//! alone, with 2 operations each.
 
 pub mod compare;
 mod epochs;
@@ -29,9 +30,9 @@ use crate::tables::BenchRow;
 /// A net to measure, and its batch size
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Net {
-    /// Its widths
+    /// The widths of its layers
     pub dims: Dims,
-    /// Images in a batch
+    /// Number of images in a batch
     pub batch_size: usize,
 }
 
@@ -42,7 +43,7 @@ impl fmt::Display for Net {
 }
 
 impl Net {
-    /// Features and classes
+    /// Numbers of features and classes
     fn ends(&self) -> (usize, usize) {
         (self.dims.0[0], self.dims.0[self.dims.0.len() - 1])
     }
@@ -73,7 +74,7 @@ impl NetChoice {
             .to_vec()
     }
 
-    /// The net, with batches of `batch_size` where that is given, and else of its own size or 64
+    /// The net, with batches of `batch_size` if it is given, else with the standard net's batch size, or 64 for other nets
     pub fn net(&self, batch_size: Option<usize>) -> Net {
         match self {
             Self::Standard(net) => Net { batch_size: batch_size.unwrap_or(net.batch_size), ..net.clone() },
@@ -126,20 +127,20 @@ impl Kind {
 pub struct Bench {
     /// The nets whose products and epochs are measured
     pub nets: Vec<Net>,
-    /// Timed epochs of each net, after one that is not timed
+    /// Number of timed epochs of each net, after one that is not timed
     pub epochs: u32,
     /// Backend that computes the nets
     pub engine: EngineChoice,
-    /// The data set, as for [`Dataset::load`]; `None`: see [`Self::data`]
+    /// The data set, as for [`Dataset::load`]; for `None`, see [`Self::data`]
     pub data: Option<String>,
-    /// How much time it takes
+    /// How much time the measurements take
     pub effort: Effort,
     /// The kinds of measurements to make; empty for all
     pub only: Vec<Kind>,
 }
 
 impl Bench {
-    /// What all rows have in common: the machine and the program; no number of threads yet
+    /// The columns that are the same in all rows: the machine and the program; the caller adds the number of threads
     ///
     /// # Errors
     /// If this processor can't run the engine.
@@ -161,10 +162,11 @@ impl Bench {
         self.only.is_empty() || self.only.contains(&kind)
     }
 
-    /// The images for each net: of the data set that was asked for, else the synthetic set where it fits, else random
+    /// The images for each net: the data set that was asked for, else the synthetic set if it fits the net, else random
+    /// images
     ///
-    /// The choice matters, since products skip zeros: 0.50 of Fashion-MNIST's pixels are not 0, and 0.66 of the
-    /// synthetic set's.
+    /// The choice affects the times, since products skip zeros: 50 % of Fashion-MNIST's pixels are not 0, and 66 % of
+    /// the synthetic set's.
     ///
     /// # Errors
     /// If the set can't be read, does not fit one of the nets, or there is not enough memory.
