@@ -1,20 +1,19 @@
 //! Which pictures a folder gets, and its report, from the CSV files in the folder alone
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result};
 use crate::plot::epochs_csv::{Curves, read_run, read_trials};
 use crate::plot::output::pdf::pdf;
 use crate::plot::output::png::png;
 use crate::plot::output::scene::{Scene, WIDTH};
 use crate::plot::output::svg::svg;
-use crate::plot::pictures::confusion::ConfusionMatrix;
 use crate::plot::pictures::{confusion, heatmap, overlay, run_curves, sweep};
+use crate::plot::table_checks::{check_confusion, check_epochs, check_trials};
 use crate::report::analysis::Analysis;
 use crate::report::markdown::report;
 use crate::report::run_report::{RunSummary, differences, run_report};
-use crate::tables::Status;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
 
@@ -200,70 +199,6 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
     let pictures: Vec<_> = pictures.iter().map(|(name, what)| (name.as_str(), what.as_str())).collect();
     let text = report(&analysis, &written.links(&pictures));
     written.file("report.md", text.as_bytes())
-}
-
-/// Checks that each run has the number of epochs in its summary: all of them if it is `ok`, else `epochs_done`, which older
-/// versions did not write
-fn check_epochs(epochs: &Table, curves: &[Curves], summaries: &Table) -> Result<()> {
-    let (all, done) = (summaries.column("epochs"), summaries.column("epochs_done"));
-    let status = summaries.column("status");
-    let found: HashMap<&str, u32> = curves.iter().map(|run| (run.run_id.as_str(), run.epochs)).collect();
-    for (row, name) in summaries.rows().zip(summaries.run_names()?) {
-        let is_ok = status.map(|column| row.status(column)).transpose()? == Some(Status::Ok);
-        let column = if is_ok { all } else { done };
-        let Some(column) = column.filter(|&column| is_ok || !row.text(column).trim().is_empty()) else {
-            continue;
-        };
-        let expected: u32 = row.whole(column)?;
-        let found = found.get(name.as_str()).copied().unwrap_or(0);
-        if found < expected {
-            let says = shown(summaries.path());
-            let problem = format!("expected {expected} epochs of `{name}`, as {says} says, found {found}");
-            return Err(Error::content(epochs.path(), problem));
-        }
-    }
-    Ok(())
-}
-
-/// Checks that each trial with epochs has a row in runs.csv
-fn check_trials(runs: &Table, curves: &[Curves]) -> Result<()> {
-    let known: HashSet<String> = runs.run_names()?.into_iter().collect();
-    match curves.iter().find(|run| !known.contains(&run.run_id)) {
-        None => Ok(()),
-        Some(missing) => {
-            let name = &missing.run_id;
-            let problem = format!(
-                "no row for `{name}`, which has epochs; `chainrule runs --rebuild` with its folder adds the row"
-            );
-            Err(Error::content(runs.path(), problem))
-        }
-    }
-}
-
-/// Checks that a confusion matrix has the classes, the images and the accuracy that the run's summary says
-fn check_confusion(confused: &Table, matrix: &ConfusionMatrix, summary: &Table) -> Result<()> {
-    let Some(row) = summary.rows().next() else { return Ok(()) };
-    let says = |expected: String, found: String| {
-        let problem = format!("expected {expected}, as {} says, found {found}", shown(summary.path()));
-        Err(Error::content(confused.path(), problem))
-    };
-    let known = |name: &str| summary.column(name).map_or(Ok(None), |column| row.number(column));
-    let (total, hits) = matrix.total_and_hits();
-    for (name, what, found) in
-        [("classes", "classes", matrix.names.len() as f64), ("test_samples", "test samples", total as f64)]
-    {
-        if let Some(expected) = known(name)?.filter(|&expected| expected != found) {
-            return says(format!("{expected} {what}"), found.to_string());
-        }
-    }
-    let accuracy = hits as f64 / total.max(1) as f64;
-    let is_ok = summary.column("status").map(|column| row.status(column)).transpose()? == Some(Status::Ok);
-    // Older versions rounded accuracies to f32.
-    let differs = |expected: &f64| (expected - accuracy).abs() > 1e-6;
-    match known("test_accuracy")?.filter(|expected| is_ok && differs(expected)) {
-        Some(expected) => says(format!("a test accuracy of {expected}"), accuracy.to_string()),
-        None => Ok(()),
-    }
 }
 
 /// Reads the curves from the folders of the runs; a run without a folder has none

@@ -8,6 +8,7 @@ pub mod folder_pictures;
 mod output;
 mod parts;
 mod pictures;
+mod table_checks;
 
 #[cfg(test)]
 mod tests {

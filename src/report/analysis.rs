@@ -44,7 +44,7 @@ impl MetricColumn {
 /// Further columns of numbers, each with its largest value and its range in words
 const CHECKED: [(&str, f64, &str); 5] = [
     ("best_accuracy", 1.0, "a share from 0 to 1"),
-    ("best_epoch", u32::MAX as f64, "an epoch, 1 or above"),
+    ("best_epoch", u32::MAX as f64, "an epoch, 0 or above"),
     ("train_loss", f64::MAX, "a loss, 0 or above"),
     ("samples_per_s", f64::MAX, "a rate, 0 or above"),
     ("wall_s", f64::MAX, "a time, 0 or above"),
