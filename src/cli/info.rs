@@ -122,9 +122,9 @@ fn idx_file(name: &str, idx: &idx::Idx) -> Result<Shown> {
 }
 
 fn model(name: &str, file: &ModelFile<f64>) -> Result<Shown> {
-    let dims = Dims(file.model.dims().to_vec());
-    let activation = file.model.activation();
-    let after = if dims.0.len() > 2 { format!(", {activation}") } else { String::new() };
+    let dims = Dims(file.model.dims());
+    let activation = file.model.activation().map(|activation| activation.to_string());
+    let after = activation.as_ref().map_or_else(String::new, |activation| format!(", {activation}"));
     let mut text = format!("model       {}\nnet         {dims}{after}\n", printable(name));
     writeln!(text, "parameters  {}, {}", count(file.model.parameter_count()), file.dtype)?;
     writeln!(text, "classes     {}", printable(&file.classes.join(", ")))?;
@@ -143,7 +143,7 @@ fn model(name: &str, file: &ModelFile<f64>) -> Result<Shown> {
         tensors.push(json!({"name": tensor.name(), "shape": shape, "least": least, "greatest": most}));
     }
     let json = json!({
-        "kind": "model", "path": name, "net": dims.to_string(), "dims": dims.0, "activation": activation.to_string(),
+        "kind": "model", "path": name, "net": dims.to_string(), "dims": dims.0, "activation": activation,
         "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.classes,
         "metadata": file.metadata, "tensors": tensors,
     });

@@ -2,7 +2,7 @@
 
 use chainrule_kernels::Backend;
 
-use crate::nn::layers::Activation;
+use crate::nn::layers::{Activation, Place};
 use crate::nn::loss::SoftmaxCrossEntropy;
 use crate::nn::matrix::Matrix;
 use crate::nn::mlp::Mlp;
@@ -188,7 +188,8 @@ impl Check {
 
     fn forward(&mut self) {
         self.workspace.input_mut().data_mut().copy_from_slice(self.x.data());
-        self.model.forward(&mut self.workspace);
+        // Every pass is of the same place, so layers that draw random numbers draw the same ones.
+        self.model.forward_training(&mut self.workspace, Place::default());
     }
 
     /// The elements of parameter `t`, in the order of [`Mlp::parameters_mut`]
@@ -249,7 +250,7 @@ fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
     let mut ws = model.layer_by_layer(1, Backend::auto());
     let mut best = (f64::NEG_INFINITY, Vec::new());
     for _ in 0..DRAWS {
-        let row: Vec<f64> = (0..model.dims()[0]).map(|_| random.symmetric(1.0)).collect();
+        let row: Vec<f64> = (0..model.features()).map(|_| random.symmetric(1.0)).collect();
         ws.input_mut().data_mut().copy_from_slice(&row);
         model.forward(&mut ws);
         // Without fusion, the workspace holds the input of each layer: the output of the layer before.

@@ -2,7 +2,7 @@
 
 use chainrule_kernels::{self as kernels, Backend, Scalar, all_finite};
 
-use crate::nn::layers::{Activation, Layer, Linear};
+use crate::nn::layers::{Activation, Layer, Linear, Place};
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::Tensor;
 use crate::nn::sgd::Sgd;
@@ -15,8 +15,7 @@ use crate::random::{Purpose, Random};
 #[derive(Debug)]
 pub struct Mlp<T> {
     layers: Vec<Layer<T>>,
-    activation: Activation,
-    dims: Vec<usize>,
+    features: usize,
 }
 
 impl<T: Scalar> Mlp<T> {
@@ -52,7 +51,21 @@ impl<T: Scalar> Mlp<T> {
             }
             layers.push(Layer::Linear(Linear::new(weights(pair[0], pair[1]))));
         }
-        Self { layers, activation, dims: dims.to_vec() }
+        Self { layers, features: dims[0] }
+    }
+
+    /// A net of the given layers, for rows of `features` features
+    ///
+    /// # Errors
+    /// If a layer does not fit the output of the layer before it.
+    pub fn from_layers(features: usize, layers: Vec<Layer<T>>) -> Result<Self, String> {
+        let mut cols = features;
+        for (at, layer) in layers.iter().enumerate() {
+            let misfit =
+                || format!("layer {at}, `{layer}`, does not fit its input, which has {cols} columns");
+            cols = layer.output_cols(cols).ok_or_else(misfit)?;
+        }
+        Ok(Self { layers, features })
     }
 
     /// The layers, first to last
@@ -60,14 +73,28 @@ impl<T: Scalar> Mlp<T> {
         &self.layers
     }
 
-    /// The activation between the linear layers
-    pub fn activation(&self) -> Activation {
-        self.activation
+    /// The activation between the linear layers; `None` if there is none
+    pub fn activation(&self) -> Option<Activation> {
+        self.layers.iter().find_map(Layer::activation)
     }
 
-    /// Widths of the net, from the features through the hidden layers to the classes
-    pub fn dims(&self) -> &[usize] {
-        &self.dims
+    /// Widths of the net, from the features through the outputs of the linear layers
+    pub fn dims(&self) -> Vec<usize> {
+        let linear = |layer: &Layer<T>| match layer {
+            Layer::Linear(linear) => Some(linear.w.cols()),
+            _ => None,
+        };
+        std::iter::once(self.features).chain(self.layers.iter().filter_map(linear)).collect()
+    }
+
+    /// Number of columns of the input
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Number of columns of the output
+    pub fn outputs(&self) -> usize {
+        self.layers.iter().fold(self.features, |cols, layer| layer.output_cols(cols).unwrap_or(cols))
     }
 
     /// The number of trained elements
@@ -107,8 +134,8 @@ impl<T: Scalar> Mlp<T> {
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
-    pub fn workspace(&self, rows: usize, engine: Backend) -> Workspace<T> {
-        self.forward_workspace(rows, engine).with_gradients(rows)
+    pub fn workspace(&self, rows: usize, backend: Backend) -> Workspace<T> {
+        self.forward_workspace(rows, backend).with_gradients(rows)
     }
 
     /// A workspace like [`Self::workspace`], for passes that compute each layer separately, without fusion
@@ -117,23 +144,32 @@ impl<T: Scalar> Mlp<T> {
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
-    pub fn layer_by_layer(&self, rows: usize, engine: Backend) -> Workspace<T> {
-        Workspace::new(&self.layers, self.dims[0], rows, false, engine).with_gradients(rows)
+    pub fn layer_by_layer(&self, rows: usize, backend: Backend) -> Workspace<T> {
+        Workspace::new(&self.layers, self.features, rows, false, backend).with_gradients(rows)
     }
 
     /// A workspace for forward passes of up to `rows` rows
     ///
     /// # Panics
     /// If this processor does not have what the backend needs.
-    pub fn forward_workspace(&self, rows: usize, engine: Backend) -> Workspace<T> {
-        Workspace::new(&self.layers, self.dims[0], rows, true, engine)
+    pub fn forward_workspace(&self, rows: usize, backend: Backend) -> Workspace<T> {
+        Workspace::new(&self.layers, self.features, rows, true, backend)
     }
 
-    /// Computes the logits from the input, both in `ws`
+    /// Computes the logits from the input, both in `ws`, as in evaluation
     pub fn forward(&self, ws: &mut Workspace<T>) {
         for (s, step) in ws.steps.iter().enumerate() {
             let (before, after) = ws.flow.split_at_mut(s + 1);
-            self.layers[step.layer].forward(&before[s], step.fused, &mut after[0], &mut ws.engine);
+            self.layers[step.layer].forward(&before[s], step.fused, &mut after[0], &mut ws.backend);
+        }
+    }
+
+    /// Computes the logits from the input, both in `ws`, for the training step at `place`
+    pub fn forward_training(&mut self, ws: &mut Workspace<T>, place: Place) {
+        for (s, step) in ws.steps.iter().enumerate() {
+            let (before, after) = ws.flow.split_at_mut(s + 1);
+            let layer = &mut self.layers[step.layer];
+            layer.forward_training(&before[s], step.fused, &mut after[0], place, &mut ws.backend);
         }
     }
 
@@ -152,7 +188,7 @@ impl<T: Scalar> Mlp<T> {
             let fused_before = if s == 0 { kernels::Activation::Identity } else { ws.steps[s - 1].fused };
             let dx = before.last_mut().map(|dx: &mut Matrix<T>| (dx, fused_before));
             let update = sgd.as_deref_mut().map(|sgd| sgd.layer_step(step.layer));
-            self.layers[step.layer].backward((&ws.flow[s], &ws.flow[s + 1]), dy, dx, update, &mut ws.engine);
+            self.layers[step.layer].backward((&ws.flow[s], &ws.flow[s + 1]), dy, dx, update, &mut ws.backend);
         }
     }
 }

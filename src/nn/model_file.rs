@@ -2,6 +2,9 @@
 //!
 //! Linear layer l of `nn.Sequential(Linear, ReLU, Linear, …)` is module 2l: `0.weight` `[out, in]`, `0.bias` `[out]`,
 //! `2.weight`, … So `net.load_state_dict(safetensors.torch.load_file("model.safetensors"))` loads them into such a net.
+//!
+//! The metadata entry `layers` lists the layers by their texts, so this file knows no particular layer. Format version 1
+//! has no such entry; there, `activation` and `hidden_dims` determine the layers.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -13,14 +16,13 @@ use safetensors::tensor::{Dtype as FileDtype, SafeTensorError, SafeTensors};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result, open_regular};
-use crate::nn::layers::Activation;
-use crate::nn::matrix::Matrix;
+use crate::nn::layers::{Activation, Layer};
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
 use crate::nn::{class_name, memory, model_header};
 
 /// Version of the format, increased whenever older programs would misread newer files
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 /// Name of the formula that converts pixels to inputs
 const PIXEL_SCALING: &str = "divide_by_255";
 
@@ -46,19 +48,20 @@ pub struct ModelFile<T> {
 /// call. This function sorts metadata by name and writes tensors in the order of the layers.
 pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String]) -> Vec<u8> {
     let dtype = if T::BYTES == 4 { "F32" } else { "F64" };
-    let dims = model.dims();
-    let metadata = [
-        ("activation", model.activation().to_string()),
-        ("architecture", "mlp".to_owned()),
-        ("class_names", Value::from(classes).to_string()),
-        ("classes", dims[dims.len() - 1].to_string()),
-        ("features", dims[0].to_string()),
-        ("format_version", FORMAT_VERSION.to_string()),
-        ("hidden_dims", hidden_text(&dims[1..dims.len() - 1])),
-        ("pixel_scaling", PIXEL_SCALING.to_owned()),
-        ("producer", "chainrule".to_owned()),
-        ("version", env!("CARGO_PKG_VERSION").to_owned()),
-    ];
+    let layers: Vec<String> = model.layers().iter().map(ToString::to_string).collect();
+    let metadata = BTreeMap::from_iter(
+        [
+            ("architecture", "mlp".to_owned()),
+            ("class_names", Value::from(classes).to_string()),
+            ("format_version", FORMAT_VERSION.to_string()),
+            ("layers", Value::from(layers).to_string()),
+            ("pixel_scaling", PIXEL_SCALING.to_owned()),
+            ("producer", "chainrule".to_owned()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ]
+        .into_iter()
+        .chain(summary(model)),
+    );
     let (mut header, mut end) = (serde_json::Map::new(), 0);
     header.insert("__metadata__".to_owned(), Value::from_iter(metadata));
     for tensor in model.tensors() {
@@ -75,6 +78,20 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String]) -> Vec<u8> {
         file_order(tensor.shape).for_each(|at| tensor.data[at].write_le(&mut file));
     }
     file
+}
+
+/// The metadata entries that say in short what `layers` says in full, for people and scripts
+fn summary<T: Scalar>(model: &Mlp<T>) -> [(&'static str, String); 4] {
+    let dims = model.dims();
+    [
+        (
+            "activation",
+            model.activation().map_or_else(|| "none".to_owned(), |activation| activation.to_string()),
+        ),
+        ("classes", model.outputs().to_string()),
+        ("features", model.features().to_string()),
+        ("hidden_dims", hidden_text(&dims[1..dims.len() - 1])),
+    ]
 }
 
 /// Reads a model file; its elements, f32 or f64, are converted to `T`
@@ -96,7 +113,8 @@ pub fn load<T: Scalar>(path: &Path) -> Result<ModelFile<T>> {
 fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, String> {
     model_header::check(bytes)?;
     let header = |e: SafeTensorError| format!("header: {e}");
-    let (_, header_metadata) = SafeTensors::read_metadata(bytes).map_err(header)?;
+    let (header_len, header_metadata) = SafeTensors::read_metadata(bytes).map_err(header)?;
+    let data_len = bytes.len() - 8 - header_len;
     let file = SafeTensors::deserialize(bytes).map_err(header)?;
     let metadata: BTreeMap<String, String> =
         header_metadata.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -112,7 +130,8 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
         let number = text.parse().ok().filter(|n| (least..=WIDTH_MAX).contains(n) && n.to_string() == *text);
         number.ok_or_else(|| bad(key, &format!("a whole number from {least} to {WIDTH_MAX}")))
     };
-    if number("format_version", 1)? > FORMAT_VERSION as usize {
+    let version = number("format_version", 1)?;
+    if version > FORMAT_VERSION as usize {
         return Err(bad("format_version", &format!("{FORMAT_VERSION} or below: a newer program wrote this")));
     }
     if entry("architecture")? != "mlp" {
@@ -121,26 +140,31 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
     if entry("pixel_scaling")? != PIXEL_SCALING {
         return Err(bad("pixel_scaling", PIXEL_SCALING));
     }
-    let activation = Activation::from_str(entry("activation")?, false)
-        .map_err(|_| bad("activation", &Activation::names()))?;
-    let hidden = hidden_dims(entry("hidden_dims")?)
-        .ok_or_else(|| bad("hidden_dims", "`none`, or positive widths joined by `x`"))?;
     let names: Vec<String> =
         serde_json::from_str(entry("class_names")?).map_err(|_| bad("class_names", "a JSON list"))?;
-    let dims = [&[number("features", 1)?], &hidden[..], &[number("classes", 2)?]].concat();
-    if names.len() != dims[dims.len() - 1] {
-        return Err(bad("class_names", &format!("{} names", dims[dims.len() - 1])));
+    let (features, classes) = (number("features", 1)?, number("classes", 2)?);
+    let layers: Vec<String> = if version == 1 {
+        let activation = Activation::from_str(entry("activation")?, false)
+            .map_err(|_| bad("activation", &Activation::names()))?;
+        let hidden = hidden_dims(entry("hidden_dims")?)
+            .ok_or_else(|| bad("hidden_dims", "`none`, or positive widths joined by `x`"))?;
+        layer_texts(&[&[features], &hidden[..], &[classes]].concat(), activation)
+    } else {
+        serde_json::from_str(entry("layers")?).map_err(|_| bad("layers", "a JSON list of texts"))?
+    };
+    let mut model = model(features, &layers, data_len).map_err(|problem| format!("metadata: {problem}"))?;
+    for (key, expected) in summary(&model) {
+        let is_unused = version == 1 && key == "activation" && model.activation().is_none();
+        if !is_unused && *entry(key)? != expected {
+            return Err(bad(key, &expected));
+        }
+    }
+    if names.len() != classes {
+        return Err(bad("class_names", &format!("{classes} names")));
     }
     if let Some((at, problem)) = class_name::problem(&names, "entry") {
         return Err(format!("metadata `class_names`: entry {}: {problem}", at + 1));
     }
-    // Checked before memory is reserved, since a damaged width could need more than the machine has.
-    let parameters: u128 = dims.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum();
-    if 4 * parameters > bytes.len() as u128 {
-        let len = bytes.len();
-        return Err(format!("metadata: a net of widths {dims:?} does not fit in the file's {len} bytes"));
-    }
-    let mut model = Mlp::from_weights(&dims, activation, Matrix::zeros);
     let known: Vec<String> = model.tensors().map(|tensor| tensor.name()).collect();
     if let Some(extra) = file.names().into_iter().find(|found| !known.iter().any(|name| name == found)) {
         let count = known.len();
@@ -154,6 +178,27 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
     }
     let dtype = if dtype == Some(FileDtype::F64) { "f64" } else { "f32" };
     Ok(ModelFile { model, dtype, classes: names, metadata })
+}
+
+/// The net of the given layers, with parameters that are 0
+///
+/// Layers are checked before memory is reserved for them, since a damaged width could need more than the machine has:
+/// each parameter takes at least four of the file's `len` bytes of data.
+fn model<T: Scalar>(features: usize, layers: &[String], len: usize) -> std::result::Result<Mlp<T>, String> {
+    let (mut most, mut parsed) = (len / 4, Vec::new());
+    for (at, text) in layers.iter().enumerate() {
+        let layer = Layer::parse(text, most).map_err(|problem| format!("layer {at}: {problem}"))?;
+        most -= layer.tensors(at).iter().map(|tensor| tensor.data.len()).sum::<usize>();
+        parsed.push(layer);
+    }
+    Mlp::from_layers(features, parsed)
+}
+
+/// The texts of the layers of a net with the given widths, and an activation after each linear layer but the last
+fn layer_texts(dims: &[usize], activation: Activation) -> Vec<String> {
+    let linear = dims.windows(2).map(|pair| format!("linear {} {}", pair[0], pair[1]));
+    let texts = linear.flat_map(|linear| [linear, activation.to_string()]);
+    texts.take(2 * dims.len() - 3).collect()
 }
 
 /// The indices of a tensor's elements in the order of a file, where matrices are transposed
@@ -248,6 +293,31 @@ mod tests {
         }
     }
 
+    /// The file as version 1 of the format had it: without the entry `layers`, and with an activation in every net
+    fn version_1(bytes: &[u8]) -> Vec<u8> {
+        let end = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+        let mut header: Value = serde_json::from_slice(&bytes[8..end]).unwrap();
+        let metadata = header["__metadata__"].as_object_mut().unwrap();
+        metadata.remove("layers");
+        metadata.insert("format_version".to_owned(), "1".into());
+        metadata.insert("activation".to_owned(), "sigmoid".into());
+        let header = header.to_string().into_bytes();
+        [&(header.len() as u64).to_le_bytes(), &header[..], &bytes[end..]].concat()
+    }
+
+    #[test]
+    fn files_of_version_1_read_as_the_same_nets() {
+        for hidden in [&[][..], &[2], &[3, 2]] {
+            let (new, old) = (file(hidden), version_1(&file(hidden)));
+            assert!(!old.windows(8).any(|window| window == b"\"layers\""));
+            let [new, old] = [new, old].map(|bytes| from_bytes::<f32>(&bytes).unwrap().model);
+            assert!(
+                new.layers().iter().map(ToString::to_string).eq(old.layers().iter().map(ToString::to_string))
+            );
+            assert!(new.tensors().map(|t| t.data).eq(old.tensors().map(|t| t.data)));
+        }
+    }
+
     #[test]
     fn the_same_model_gives_the_same_bytes() {
         assert_eq!(file(&[3, 2]), file(&[3, 2]));
@@ -286,11 +356,27 @@ mod tests {
         assert!(error(&patched("\"2.bias\"", "\"0.bias\"")).contains("0.bias: is there twice"));
         assert!(error(&patched("\"2.bias\"", "\"3.bias\"")).contains("3.bias: unexpected"));
         assert!(error(&patched("\"sigmoid\"", "\"softmax\"")).contains("`activation`: is `softmax`"));
-        assert!(error(&patched("\"format_version\":\"1\"", "\"format_version\":\"2\"")).contains("newer"));
-        assert!(error(&patched("\"hidden_dims\":\"2\"", "\"hidden_dims\":\"3\"")).contains("shape"));
+        assert!(error(&patched("\"format_version\":\"2\"", "\"format_version\":\"3\"")).contains("newer"));
+        assert!(
+            error(&patched("\"hidden_dims\":\"2\"", "\"hidden_dims\":\"3\""))
+                .contains("`hidden_dims`: is `3`, expected 2")
+        );
+        for (text, message) in [
+            ("linear 4 1", "layer 2, `linear 2 3`, does not fit its input, which has 1 columns"),
+            ("linear 5 2", "layer 0, `linear 5 2`, does not fit its input, which has 4 columns"),
+            ("linear 9 9", "layer 0: a linear layer 9 to 9"),
+            ("linear 0 2", "layer 0: a linear layer needs two widths"),
+            ("linear 4 x", "layer 0: a linear layer needs two widths"),
+            ("linear +42", "layer 0: a linear layer needs two widths"),
+            ("linaer 4 2", "layer 0: `linaer 4 2` is not a layer"),
+            ("linear 4\"2", "`layers`: is "),
+        ] {
+            let found = error(&patched("linear 4 2", text));
+            assert!(found.contains(message), "{text}: {found}");
+        }
         assert!(error(&patched("\"shape\":[2]", "\"shape\":[1]")).contains("header: 0.bias: has shape [1]"));
         assert!(
-            error(&patched("\"format_version\":\"1\"", "\"format_version\":\"0\""))
+            error(&patched("\"format_version\":\"2\"", "\"format_version\":\"0\""))
                 .contains("`format_version`")
         );
         assert!(error(&patched("\"features\":\"4\"", "\"features\":\"0\"")).contains("`features`: is `0`"));

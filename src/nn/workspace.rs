@@ -26,7 +26,7 @@ pub struct Workspace<T> {
     pub(super) steps: Vec<Step>,
     pub(super) flow: Vec<Matrix<T>>,
     pub(super) grads: Vec<Matrix<T>>,
-    pub(super) engine: DenseKernels<T>,
+    pub(super) backend: DenseKernels<T>,
 }
 
 impl<T: Scalar> Workspace<T> {
@@ -38,7 +38,7 @@ impl<T: Scalar> Workspace<T> {
         features: usize,
         rows: usize,
         fuse: bool,
-        engine: Backend,
+        backend: Backend,
     ) -> Self {
         let (mut flow, mut steps, mut at) = (vec![Matrix::zeros(rows, features)], Vec::new(), 0);
         while at < layers.len() {
@@ -46,10 +46,11 @@ impl<T: Scalar> Workspace<T> {
             let fused = next.and_then(|next| layers[at].fuse(next));
             let last = at + usize::from(fused.is_some());
             steps.push(Step { layer: at, fused: fused.unwrap_or(kernels::Activation::Identity), last });
-            flow.push(Matrix::zeros(rows, layers[at].output_cols(flow[flow.len() - 1].cols())));
+            let cols = flow[flow.len() - 1].cols();
+            flow.push(Matrix::zeros(rows, layers[at].output_cols(cols).unwrap_or(cols)));
             at = last + 1;
         }
-        Self { steps, flow, grads: Vec::new(), engine: DenseKernels::new(engine) }
+        Self { steps, flow, grads: Vec::new(), backend: DenseKernels::new(backend) }
     }
 
     /// This workspace with memory for the gradients of backward passes of up to `rows` rows

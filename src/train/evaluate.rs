@@ -20,15 +20,15 @@ pub const BATCH_ROWS: usize = 128;
 /// The model is not changed. The results do not depend on the number of threads.
 #[derive(Debug)]
 pub struct Evaluator<T> {
-    engine: Backend,
+    backend: Backend,
     /// The scratch of each thread
     readers: Vec<Reader<T>>,
 }
 
 impl<T: Scalar> Evaluator<T> {
-    /// An evaluator that computes with `engine`, which must be available on this processor
-    pub fn new(engine: Backend) -> Self {
-        Self { engine, readers: Vec::new() }
+    /// An evaluator that computes with `backend`, which must be available on this processor
+    pub fn new(backend: Backend) -> Self {
+        Self { backend, readers: Vec::new() }
     }
 
     /// The loss sums of the given rows of `split`, and the counts of these rows by true and predicted class
@@ -37,7 +37,7 @@ impl<T: Scalar> Evaluator<T> {
     /// If the model does not fit the rows, or its dimensions differ from those of the model of an earlier call.
     pub fn evaluate(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> (LossSum, Confusion) {
         let parts = self.pass(model, rows, |reader, rows| reader.evaluate(model, split, rows));
-        let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(classes(model)));
+        let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(model.outputs()));
         for (sums, counts) in parts {
             sums.into_iter().for_each(|batch| sum.add(batch));
             confusion.add(&counts);
@@ -64,17 +64,13 @@ impl<T: Scalar> Evaluator<T> {
         let threads = rayon::current_num_threads();
         while self.readers.len() < threads.min(batches) {
             let most = BATCH_ROWS.min(rows.len());
-            let (workspace, labels) = (model.forward_workspace(most, self.engine), Vec::with_capacity(most));
+            let (workspace, labels) = (model.forward_workspace(most, self.backend), Vec::with_capacity(most));
             self.readers.push(Reader { workspace, loss: SoftmaxCrossEntropy::default(), labels });
         }
         let stretch = batches.div_ceil(threads).max(1) * BATCH_ROWS;
         let parts = self.readers.par_iter_mut().zip(rows.par_chunks(stretch)).with_max_len(1);
         parts.map(|(reader, rows)| team::run_serial(|| read(reader, rows))).collect()
     }
-}
-
-fn classes<T: Scalar>(model: &Mlp<T>) -> usize {
-    model.dims().last().copied().unwrap_or_default()
 }
 
 /// The scratch of one thread
@@ -89,7 +85,7 @@ impl<T: Scalar> Reader<T> {
     /// The loss of each batch, and the counts of all rows
     fn evaluate(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> (Vec<LossSum>, Confusion) {
         let Self { workspace, loss, labels } = self;
-        let mut confusion = Confusion::new(classes(model));
+        let mut confusion = Confusion::new(model.outputs());
         let sums = batches(rows).map(|(rows, next)| {
             workspace.set_rows(rows.len());
             gather(split, rows, next, workspace.input_mut(), labels);

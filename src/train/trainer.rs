@@ -14,6 +14,7 @@ use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
 use crate::data::validation_split::hold_out;
 use crate::error::{Error, Result, separated};
+use crate::nn::layers::Place;
 use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
 use crate::nn::memory;
 use crate::nn::mlp::Mlp;
@@ -27,6 +28,7 @@ pub struct Trainer<'a, T> {
     model: Mlp<T>,
     sgd: Sgd<T>,
     learning_rate: f64,
+    seed: u64,
     loss: SoftmaxCrossEntropy<T>,
     order: Order,
     batch_size: usize,
@@ -38,12 +40,12 @@ pub struct Trainer<'a, T> {
 }
 
 impl<'a, T: Scalar> Trainer<'a, T> {
-    /// A net with the start weights that `config` describes, for the features and classes of `data`
+    /// A net with the initial weights that `config` describes, for the features and classes of `data`
     ///
     /// # Errors
     /// If a setting does not fit the data or this processor, or there is not enough memory.
     pub fn new(config: &TrainConfig, data: &'a Dataset) -> Result<Self> {
-        let (features, classes, engine) = (data.features(), data.classes.len(), config.engine.kind()?);
+        let (features, classes, backend) = (data.features(), data.classes.len(), config.engine.kind()?);
         let (order, val_rows) = divide(config, data)?;
         let batch_size = config.batch_size.min(order.len());
         let most = data.test.len().max(val_rows.as_ref().map_or(0, Vec::len));
@@ -55,12 +57,13 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             data,
             sgd: Sgd::new(model.parameters_mut(), config.learning_rate, config.momentum, config.weight_decay),
             learning_rate: config.learning_rate,
+            seed: config.seed,
             loss: SoftmaxCrossEntropy::default(),
             order,
             batch_size,
             labels: Vec::with_capacity(batch_size),
-            workspace: model.workspace(batch_size, engine),
-            evaluator: Evaluator::new(engine),
+            workspace: model.workspace(batch_size, backend),
+            evaluator: Evaluator::new(backend),
             test_rows: (0..).take(data.test.len()).collect(),
             val_rows,
             model,
@@ -95,7 +98,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         stop: &AtomicBool,
         on_batch: &mut (dyn FnMut(usize, &LossSum) + Send),
     ) -> EpochMetrics {
-        let Self { data, model, sgd, learning_rate, loss, order, batch_size, labels, workspace, .. } = self;
+        let Self { data, model, sgd, seed, loss, order, batch_size, labels, workspace, .. } = self;
         let (start, mut train) = (Instant::now(), LossSum::default());
         let end = team::scope(|| {
             order.start_epoch(epoch);
@@ -108,7 +111,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 workspace.set_rows(rows.len());
                 gather(&data.train, rows, batches.peek().unwrap_or(&&[][..]), workspace.input_mut(), labels);
-                model.forward(workspace);
+                model.forward_training(workspace, Place { seed: *seed, epoch, batch });
                 let sum = loss.forward(workspace.output_mut(), labels);
                 if sum.has_diverged() {
                     return EpochEnd::Diverged { batch: Some(batch) };
@@ -120,7 +123,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             }
             EpochEnd::Done
         });
-        let (seconds, learning_rate) = (start.elapsed().as_secs_f64(), *learning_rate);
+        let (seconds, learning_rate) = (start.elapsed().as_secs_f64(), self.learning_rate);
         EpochMetrics { epoch, learning_rate, train, val: None, test: None, seconds, end }
     }
 

@@ -131,7 +131,7 @@ fn a_model_file_with_fields_out_of_range_is_refused_by_their_names() {
     let (header, data) = whole[8..].split_at(header_len);
     let header = text(header);
     for (from, to, message) in [
-        ("\"format_version\":\"1\"", "\"format_version\":\"0\"", "`format_version`: is `0`"),
+        ("\"format_version\":\"2\"", "\"format_version\":\"0\"", "`format_version`: is `0`"),
         ("\"features\":\"16\"", "\"features\":\"0\"", "`features`: is `0`"),
         ("\"classes\":\"3\"", "\"classes\":\"0\"", "`classes`: is `0`"),
         ("\"classes\":\"3\"", "\"classes\":\"1\"", "`classes`: is `1`"),

@@ -1,5 +1,7 @@
 //! The fully connected layer
 
+use std::fmt;
+
 use chainrule_kernels::{self as kernels, DenseKernels, Gradient, Scalar, SgdStep};
 
 use crate::nn::matrix::Matrix;
@@ -8,7 +10,7 @@ use crate::nn::sgd::Step;
 
 /// A fully connected layer, `Y = f(X W + 1 bᵀ)`; X: batch × d_in, f: the activation fused with the layer, or identity
 ///
-/// The workspace owns X and Y and lends X to [`Linear::backward`], so no layer copies its input.
+/// Its text is `linear d_in d_out`. The workspace owns X and Y and lends X to [`Linear::backward`], so no layer copies its input.
 #[derive(Debug)]
 pub struct Linear<T> {
     /// Weights W, d_in × d_out
@@ -26,6 +28,23 @@ impl<T: Scalar> Linear<T> {
     pub fn new(w: Matrix<T>) -> Self {
         let d_out = w.cols();
         Self { w, b: vec![T::ZERO; d_out], dw: Matrix::zeros(0, d_out), db: vec![T::ZERO; d_out] }
+    }
+
+    /// A layer whose parameters are 0, from the words of its text after `linear`
+    ///
+    /// # Errors
+    /// If the words are not two widths, or the layer has more than `most` parameters.
+    pub fn parse<'a>(words: impl Iterator<Item = &'a str>, most: usize) -> Result<Self, String> {
+        let widths: Vec<usize> = words.map_while(|word| word.parse().ok().filter(|&n| n > 0)).collect();
+        let [d_in, d_out] = widths[..] else {
+            return Err("a linear layer needs two widths of 1 or more".to_owned());
+        };
+        match d_in.checked_add(1).and_then(|rows| rows.checked_mul(d_out)) {
+            Some(parameters) if parameters <= most => Ok(Self::new(Matrix::zeros(d_in, d_out))),
+            _ => Err(format!(
+                "a linear layer {d_in} to {d_out} has more than the {most} parameters that can be there"
+            )),
+        }
     }
 
     /// The weights and bias of this layer, whose index in the model is `layer`
@@ -50,9 +69,9 @@ impl<T: Scalar> Linear<T> {
         x: &Matrix<T>,
         f: kernels::Activation,
         y: &mut Matrix<T>,
-        engine: &mut DenseKernels<T>,
+        backend: &mut DenseKernels<T>,
     ) {
-        engine.affine(x.view(), self.w.view(), &self.b, f, y.view_mut());
+        backend.affine(x.view(), self.w.view(), &self.b, f, y.view_mut());
     }
 
     /// Computes from `dy = ∂L/∂(X W + 1 bᵀ)` the gradients of the parameters and, if `dx` is given, of the input
@@ -69,7 +88,7 @@ impl<T: Scalar> Linear<T> {
         dy: &Matrix<T>,
         dx: Option<(&mut Matrix<T>, kernels::Activation)>,
         step: Option<Step<'_, T>>,
-        engine: &mut DenseKernels<T>,
+        backend: &mut DenseKernels<T>,
     ) {
         let Self { w, b, dw, db } = self;
         let gradient = match step {
@@ -83,7 +102,13 @@ impl<T: Scalar> Linear<T> {
             }
         };
         let dx = dx.map(|(dx, f)| (dx.data_mut(), f));
-        engine.affine_backward(x.view(), dy.view(), w.data_mut(), dx, gradient);
+        backend.affine_backward(x.view(), dy.view(), w.data_mut(), dx, gradient);
+    }
+}
+
+impl<T: Scalar> fmt::Display for Linear<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "linear {} {}", self.w.rows(), self.w.cols())
     }
 }
 
@@ -109,12 +134,12 @@ mod tests {
         layer.b = vec![0.5, -0.5];
         let x = Matrix::from_slice(&[1.0, 0.0, -1.0, 2.0, 1.0, 0.0], 2, 3);
         let mut y = Matrix::from_fn(2, 2, |_, _| f64::NAN);
-        let mut engine = DenseKernels::default();
-        layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
+        let mut backend = DenseKernels::default();
+        layer.forward(&x, kernels::Activation::Identity, &mut y, &mut backend);
         assert_eq!(y.data(), [-3.5, -4.5, 5.5, 7.5]);
         let dy = Matrix::from_slice(&[1.0, 2.0, 3.0, 4.0], 2, 2);
         let mut dx = Matrix::from_fn(2, 3, |_, _| f64::NAN);
-        layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);
+        layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut backend);
         assert_eq!(layer.dw.data(), [7.0, 10.0, 3.0, 4.0, -1.0, -2.0]);
         assert_eq!(layer.db, [4.0, 6.0]);
         assert_eq!(dx.data(), [5.0, 11.0, 17.0, 11.0, 25.0, 39.0]);

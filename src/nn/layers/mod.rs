@@ -4,6 +4,7 @@
 //! passes. `dz` always means ∂L/∂z and has the shape of `z`.
 //!
 //! To add a layer, add a file here and a variant of [`Layer`]; for an activation, also a variant of [`Activation`].
+//! The trainer, the optimizer, the model file and the gradient check know no particular layer.
 
 mod linear;
 mod relu;
@@ -22,6 +23,9 @@ use crate::nn::parameter::Tensor;
 use crate::nn::sgd::Step;
 
 /// One layer of a model
+///
+/// Its text, such as `linear 784 128` or `relu`, is its entry in the list of layers in a model file: [`Layer::parse`]
+/// makes a layer from it, whose parameters are then read from the file.
 #[derive(Debug)]
 pub enum Layer<T> {
     /// `Y = X W + 1 bᵀ`
@@ -30,6 +34,19 @@ pub enum Layer<T> {
     Relu,
     /// `y = 1 / (1 + e⁻ˣ)`
     Sigmoid,
+}
+
+/// The place of a training step in its run: a layer that draws random numbers draws them from a stream of this place
+///
+/// A pass then depends only on the seed and the place, not on what was drawn before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The run's seed
+    pub seed: u64,
+    /// Number of the epoch, counted from 1
+    pub epoch: u32,
+    /// Number of the batch in its epoch, counted from 1
+    pub batch: usize,
 }
 
 /// The activation after each linear layer except the last
@@ -67,11 +84,37 @@ impl Activation {
 }
 
 impl<T: Scalar> Layer<T> {
-    /// Number of columns of the output for an input with `input_cols` columns
-    pub fn output_cols(&self, input_cols: usize) -> usize {
+    /// The layer that `text` describes, with parameters that are 0
+    ///
+    /// * `most`: the largest number of parameters that it may have
+    ///
+    /// # Errors
+    /// If `text` is not the text of a layer, or the layer has more parameters.
+    pub fn parse(text: &str, most: usize) -> Result<Self, String> {
+        let mut words = text.split(' ');
+        let layer = match words.next() {
+            Some("linear") => Some(Self::Linear(Linear::parse(words, most)?)),
+            Some(name) => Activation::from_str(name, false).ok().map(Activation::layer),
+            None => None,
+        };
+        // A second text of the same layer, such as one with `04` for `4`, is refused.
+        layer.filter(|layer| layer.to_string() == text).ok_or_else(|| format!("`{text}` is not a layer"))
+    }
+
+    /// Number of columns of the output for an input with `input_cols` columns; `None` if the input does not fit
+    pub fn output_cols(&self, input_cols: usize) -> Option<usize> {
         match self {
-            Self::Linear(linear) => linear.w.cols(),
-            Self::Relu | Self::Sigmoid => input_cols,
+            Self::Linear(linear) => (linear.w.rows() == input_cols).then(|| linear.w.cols()),
+            Self::Relu | Self::Sigmoid => Some(input_cols),
+        }
+    }
+
+    /// The activation that this layer computes; `None` for other layers
+    pub fn activation(&self) -> Option<Activation> {
+        match self {
+            Self::Linear(_) => None,
+            Self::Relu => Some(Activation::Relu),
+            Self::Sigmoid => Some(Activation::Sigmoid),
         }
     }
 
@@ -105,7 +148,7 @@ impl<T: Scalar> Layer<T> {
         }
     }
 
-    /// Computes Y from X; a linear layer also applies `f`, the activation fused with it
+    /// Computes Y from X, as in evaluation; a linear layer also applies `f`, the activation fused with it
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -115,12 +158,32 @@ impl<T: Scalar> Layer<T> {
         x: &Matrix<T>,
         f: kernels::Activation,
         y: &mut Matrix<T>,
-        engine: &mut DenseKernels<T>,
+        backend: &mut DenseKernels<T>,
     ) {
         match self {
-            Self::Linear(linear) => linear.forward(x, f, y, engine),
+            Self::Linear(linear) => linear.forward(x, f, y, backend),
             Self::Relu => relu::forward(x, y),
             Self::Sigmoid => sigmoid::forward(x, y),
+        }
+    }
+
+    /// Computes Y from X, as in training, for the step at `place`; [`Self::backward`] then differentiates this pass
+    ///
+    /// The layers that there are compute the same as in evaluation, and none draws random numbers.
+    ///
+    /// # Panics
+    /// If the shapes don't fit.
+    #[track_caller]
+    pub fn forward_training(
+        &mut self,
+        x: &Matrix<T>,
+        f: kernels::Activation,
+        y: &mut Matrix<T>,
+        _place: Place,
+        backend: &mut DenseKernels<T>,
+    ) {
+        match self {
+            Self::Linear(_) | Self::Relu | Self::Sigmoid => self.forward(x, f, y, backend),
         }
     }
 
@@ -139,16 +202,26 @@ impl<T: Scalar> Layer<T> {
         dy: &Matrix<T>,
         dx: Option<(&mut Matrix<T>, kernels::Activation)>,
         step: Option<Step<'_, T>>,
-        engine: &mut DenseKernels<T>,
+        backend: &mut DenseKernels<T>,
     ) {
         let elementwise = match self {
-            Self::Linear(linear) => return linear.backward(x, dy, dx, step, engine),
+            Self::Linear(linear) => return linear.backward(x, dy, dx, step, backend),
             Self::Relu => relu::backward,
             Self::Sigmoid => sigmoid::backward,
         };
         if let Some((dx, f)) = dx {
             elementwise(y, dy, dx);
             f.backward(dx.data_mut(), x.data());
+        }
+    }
+}
+
+impl<T: Scalar> fmt::Display for Layer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Linear(linear) => linear.fmt(f),
+            Self::Relu => Activation::Relu.fmt(f),
+            Self::Sigmoid => Activation::Sigmoid.fmt(f),
         }
     }
 }
