@@ -363,17 +363,18 @@ mod tests {
         );
         for (text, message) in [
             ("linear 4 1", "layer 2, `linear 2 3`, does not fit its input, which has 1 columns"),
-            ("linear 5 2", "layer 0, `linear 5 2`, does not fit its input, which has 4 columns"),
+            ("linear 5 2", "layer 2: a linear layer 2 to 3 has more than the 7 parameters"),
+            ("linear 3 2", "layer 0, `linear 3 2`, does not fit its input, which has 4 columns"),
             ("linear 9 9", "layer 0: a linear layer 9 to 9"),
             ("linear 0 2", "layer 0: a linear layer needs two widths"),
             ("linear 4 x", "layer 0: a linear layer needs two widths"),
             ("linear +42", "layer 0: a linear layer needs two widths"),
             ("linaer 4 2", "layer 0: `linaer 4 2` is not a layer"),
-            ("linear 4\"2", "`layers`: is "),
         ] {
             let found = error(&patched("linear 4 2", text));
             assert!(found.contains(message), "{text}: {found}");
         }
+        assert!(error(&patched("\"layers\":\"[", "\"layers\":\"{")).contains("`layers`: is `{"));
         assert!(error(&patched("\"shape\":[2]", "\"shape\":[1]")).contains("header: 0.bias: has shape [1]"));
         assert!(
             error(&patched("\"format_version\":\"2\"", "\"format_version\":\"0\""))
