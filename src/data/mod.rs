@@ -1,5 +1,6 @@
 //! Data sets: pixels and labels in memory, their sources, and how batches are gathered
 
+pub mod array;
 pub mod batches;
 mod class_names;
 mod fingerprint;
