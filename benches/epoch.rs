@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use chainrule::config::{EngineChoice, TrainConfig};
 use chainrule::data::Dataset;
+use chainrule::data::run_data::RunData;
 use chainrule::train::trainer::Trainer;
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -22,7 +23,7 @@ const NETS: &[Net] =
     &[("softmax", "none", 64), ("tiny", "32", 16), ("small", "128x64", 64), ("wide", "512x512", 128)];
 
 fn epochs(bencher: Bencher<'_, '_>, threads: usize, engine: EngineChoice, &(_, hidden, batch): &Net) {
-    let data = Dataset::load(Some("synthetic")).unwrap();
+    let data = Dataset::synthetic();
     let config = TrainConfig {
         hidden_dims: hidden.parse().unwrap(),
         batch_size: batch,
@@ -30,7 +31,8 @@ fn epochs(bencher: Bencher<'_, '_>, threads: usize, engine: EngineChoice, &(_, h
         ..TrainConfig::default()
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
+    let run_data = RunData::new(&config, &data).unwrap();
+    let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
     let (stop, mut epoch) = (AtomicBool::new(false), 0);
     bencher.counter(ItemsCount::new(data.train.len())).bench_local(|| {
         epoch += 1;

@@ -6,7 +6,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use chainrule::config::TrainConfig;
-use chainrule::data::{Dataset, Split};
+use chainrule::data::run_data::RunData;
+use chainrule::data::{Cells, Dataset, Inputs, Split};
 use chainrule::train::trainer::Trainer;
 
 /// The smallest alignment of `matrixmultiply`'s packing buffers; our own allocations have a smaller one
@@ -36,16 +37,19 @@ fn batches_after_the_first_allocate_nothing() {
     // In the first three batches no pixel is 0, later half of them are, so both product kernels run.
     let pixel = |at: usize| if at > 3 * 64 * 784 && at.is_multiple_of(2) { 0 } else { 7 };
     let images = (0..500 * 784).map(pixel).collect();
-    let split = Split { images, labels: (0..500).map(|i| i % 10).collect(), features: 784 };
+    let split =
+        Split { cells: Cells::Bytes(images), labels: (0..500).map(|i| i % 10).collect(), columns: 784 };
     let classes = (0..10).map(|class| class.to_string()).collect();
     let source = String::new();
-    let data = Dataset { source, image_dims: vec![784], classes, train: split.clone(), test: split };
+    let data =
+        Dataset { source, inputs: Inputs::of_array(&[784]), classes, train: split.clone(), test: split };
     let config = TrainConfig { no_shuffle: true, ..TrainConfig::default() };
     for threads in [1, 2] {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             // The pool's threads allocate as they start.
             rayon::broadcast(|_| ());
-            let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
+            let run_data = RunData::new(&config, &data).unwrap();
+            let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
             // The first of 8 batches may allocate, the last is shorter.
             let mut counts = [0; 8];
             trainer.run_epoch(1, &AtomicBool::new(false), &mut |batch, _| {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::{SHORT_FORMS, find, text};
-use chainrule::data::{Dataset, Split, idx};
+use chainrule::data::saved_model::{self, SavedModel};
+use chainrule::data::{DataOptions, Dataset, Split, idx};
 use chainrule::error::{printable, shell_quoted, shown};
-use chainrule::nn::model_file::{self, ModelFile};
 use chainrule::report::analysis::Analysis;
 use chainrule::tables::reader::{Table, TableRow};
 use chainrule::tables::{Columns, EpochRow, Status, SummaryRow, is_text};
@@ -52,17 +52,17 @@ pub fn run(args: &Args) -> Result<u8> {
 fn found(what: &str) -> Result<Shown> {
     let path = Path::new(what);
     if what == "synthetic" {
-        return dataset(&Dataset::load(Some(what))?);
+        return dataset(&load(what)?);
     }
     if path.is_dir() {
         let has = |name: &str| path.join(name).is_file();
         return match () {
             () if has("summary.csv") || has("epochs.csv") && has("config.toml") => run_folder(path),
             () if has("runs.csv") => sweep_folder(path),
-            () => dataset(&Dataset::load(Some(what))?),
+            () => dataset(&load(what)?),
         };
     }
-    if is_idx(path)? { idx_file(what, &idx::read(path)?) } else { model(what, &model_file::load(path)?) }
+    if is_idx(path)? { idx_file(what, &idx::read(path)?) } else { model(what, &saved_model::load(path)?) }
 }
 
 /// Whether a file begins like an IDX file or a gzip stream, or is too short for a model file
@@ -78,11 +78,15 @@ fn is_idx(path: &Path) -> Result<bool> {
     Ok(start.len() < 4 || start.starts_with(&[0, 0]) || start.starts_with(&[0x1f, 0x8b]))
 }
 
+fn load(what: &str) -> Result<Dataset> {
+    Ok(Dataset::load(&DataOptions { data: Some(what.to_owned()), ..DataOptions::default() })?)
+}
+
 fn dataset(data: &Dataset) -> Result<Shown> {
     let mut text = format!(
         "data set    {}\nimages      {}, one byte a pixel; training divides them by 255\n",
         printable(&data.source),
-        times(&data.image_dims)
+        times(&data.inputs.dims)
     );
     let (train_len, test_len) = (data.train.len(), data.test.len());
     writeln!(text, "training    {} images\ntest        {} images\n", count(train_len), count(test_len))?;
@@ -102,7 +106,7 @@ fn dataset(data: &Dataset) -> Result<Shown> {
         json!({"label": label, "name": name, "train_samples": train[label], "test_samples": test[label]})
     });
     let json = json!({
-        "kind": "data", "source": data.source, "image_dims": data.image_dims, "train_samples": train_len,
+        "kind": "data", "source": data.source, "image_dims": data.inputs.dims, "train_samples": train_len,
         "test_samples": test_len, "classes": classes.collect::<Vec<_>>(),
     });
     Ok((text, json))
@@ -121,14 +125,14 @@ fn idx_file(name: &str, idx: &idx::Idx) -> Result<Shown> {
     Ok((text, json!({"kind": "idx", "path": name, "dims": idx.dims, "least": least, "greatest": most})))
 }
 
-fn model(name: &str, file: &ModelFile<f64>) -> Result<Shown> {
+fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let dims = Dims(file.model.dims());
     let activation = file.model.activation().map(|activation| activation.to_string());
     let after = activation.as_ref().map_or_else(String::new, |activation| format!(", {activation}"));
     let mut text = format!("model       {}\nnet         {dims}{after}\n", printable(name));
     writeln!(text, "parameters  {}, {}", count(file.model.parameter_count()), file.dtype)?;
-    writeln!(text, "classes     {}", printable(&file.classes.join(", ")))?;
-    for (key, value) in &file.metadata {
+    writeln!(text, "classes     {}", printable(&file.signature.classes.join(", ")))?;
+    for (key, value) in &file.metadata.0 {
         if ["pixel_scaling", "version", "format_version", "producer"].contains(&key.as_str()) {
             writeln!(text, "{key:<15} {}", printable(value))?;
         }
@@ -144,8 +148,8 @@ fn model(name: &str, file: &ModelFile<f64>) -> Result<Shown> {
     }
     let json = json!({
         "kind": "model", "path": name, "net": dims.to_string(), "dims": dims.0, "activation": activation,
-        "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.classes,
-        "metadata": file.metadata, "tensors": tensors,
+        "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.signature.classes,
+        "metadata": file.metadata.0, "tensors": tensors,
     });
     Ok((text, json))
 }

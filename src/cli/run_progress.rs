@@ -5,8 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chainrule::config::TrainConfig;
-use chainrule::data::Dataset;
-use chainrule::data::validation_split::hold_out;
+use chainrule::data::run_data::RunData;
 use chainrule::error::{printable, printable_lines, shown};
 use chainrule::nn::loss::LossSum;
 use chainrule::train::dims::Dims;
@@ -86,11 +85,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn new(config: &TrainConfig, data: &Dataset, quiet: bool) -> Self {
+    pub fn new(config: &TrainConfig, data: &RunData<'_>, quiet: bool) -> Self {
         let net = format!(
             "{}, {} samples; net {}, {}",
-            printable(&data.source),
-            samples(config, data),
+            printable(&data.set.source),
+            samples(data),
             net(config, data),
             several(rayon::current_num_threads(), "thread"),
         );
@@ -99,18 +98,17 @@ impl Progress {
 }
 
 /// How many samples are trained on, validated on and tested on
-fn samples(config: &TrainConfig, data: &Dataset) -> String {
-    let (all, test) = (data.train.len(), count(data.test.len()));
-    if config.val_split == 0.0 {
-        return format!("{} training and {test} test", count(all));
+fn samples(data: &RunData<'_>) -> String {
+    let (train, test) = (count(data.train_rows.len()), count(data.set.test.len()));
+    match &data.val_rows {
+        None => format!("{train} training and {test} test"),
+        Some(rows) => format!("{train} training, {} validation and {test} test", count(rows.len())),
     }
-    let held_out = hold_out(&data.train.labels, config.val_split, config.seed).val.len();
-    format!("{} training, {} validation and {test} test", count(all - held_out), count(held_out))
 }
 
 /// The net by its widths, with the activation between layers if there are any between
-fn net(config: &TrainConfig, data: &Dataset) -> String {
-    let dims = Dims(config.dims(data.features(), data.classes.len()));
+fn net(config: &TrainConfig, data: &RunData<'_>) -> String {
+    let dims = Dims(data.dims(config));
     if config.hidden_dims.0.is_empty() { dims.to_string() } else { format!("{dims}, {}", config.activation) }
 }
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use chainrule::config::{Settings, TrainConfig};
-use chainrule::data::Dataset;
+use chainrule::data::run_data::RunData;
+use chainrule::data::{DataOptions, Dataset};
 use chainrule::error::shown;
 use chainrule::plot::folder_pictures;
 use chainrule::report::analysis::short_number;
@@ -142,15 +143,16 @@ pub fn run(args: &Args) -> Result<u8> {
     // The number of useful threads depends on the data, so the pool that loads them may be larger than the one that
     // trains.
     let loaders = pool(config.threads.unwrap_or_else(cores))?;
-    let data = loaders.install(|| Dataset::load(config.data.as_deref()))?;
-    let dims = Dims(config.dims(data.features(), data.classes.len()));
-    let batch_size = config.batch_size.min(data.train.len());
+    let set = loaders.install(|| Dataset::load(&DataOptions::from(&config)))?;
+    let data = loaders.install(|| RunData::new(&config, &set))?;
+    let dims = Dims(data.dims(&config));
+    let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
     if let Some(warning) = warning(threads, machine_cores()).filter(|_| !args.common.quiet) {
         note(&warning);
     }
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };
-    (config.data, config.threads) = (Some(data.source.clone()), Some(threads));
+    (config.data, config.threads) = (Some(set.source.clone()), Some(threads));
     let labels = Labels { sweep_id: None, tags: &tags };
     let request = Request { config: &config, data: &data, parent: &config.out, run_id, labels };
     let (outcome, printed) = trainers.install(|| {

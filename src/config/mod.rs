@@ -4,6 +4,7 @@
 //! and completed with defaults to make a [`TrainConfig`], which a run also writes to its `config.toml`.
 
 mod choices;
+mod data_choices;
 mod given;
 mod hidden_dims;
 mod home;
@@ -11,6 +12,7 @@ mod setting;
 mod settings;
 
 pub use choices::{CsvDialect, Dtype, EngineChoice};
+pub use data_choices::{Decimal, Header, Missing, Scale};
 pub use given::{Settings, line_of, read, toml_problem};
 pub use hidden_dims::HiddenDims;
 pub use home::expand_home;

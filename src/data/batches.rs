@@ -1,12 +1,13 @@
-//! The order in which an epoch visits the images, and how a batch of them is gathered
+//! The order in which an epoch visits the rows, and how a batch of them is gathered
 
-use chainrule_kernels::{Scalar, scale_rows};
+use chainrule_kernels::Scalar;
 
 use super::Split;
+use super::encoder::Encoder;
 use crate::nn::matrix::Matrix;
 use crate::random::{Purpose, Random};
 
-/// The order in which an epoch visits the images
+/// The order in which an epoch visits the rows
 #[derive(Debug)]
 pub struct Order {
     rows: Vec<u32>,
@@ -16,26 +17,26 @@ pub struct Order {
 }
 
 impl Order {
-    /// An order of all `len` images: shuffled in each epoch by `seed`, or as in the file if it is `None`
+    /// An order of all `len` rows: shuffled in each epoch by `seed`, or as in the file if it is `None`
     ///
     /// # Panics
-    /// If there are 2³² images or more.
+    /// If there are 2³² rows or more.
     pub fn new(len: usize, seed: Option<u64>) -> Self {
-        let len = u32::try_from(len).unwrap_or_else(|_| panic!("{len} images"));
+        let len = u32::try_from(len).unwrap_or_else(|_| panic!("{len} rows"));
         Self::of((0..len).collect(), seed)
     }
 
-    /// An order of the images `rows`: shuffled in each epoch by `seed`, or as given if it is `None`
+    /// An order of the rows `rows`: shuffled in each epoch by `seed`, or as given if it is `None`
     pub fn of(rows: Vec<u32>, seed: Option<u64>) -> Self {
         Self { unshuffled: rows.clone(), rows, seed }
     }
 
-    /// Number of images that an epoch visits
+    /// Number of rows that an epoch visits
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether an epoch visits no images
+    /// Whether an epoch visits no rows
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -57,30 +58,31 @@ impl Order {
     }
 }
 
-/// Gathers a batch: `x[i, :] ← pixels of image rows[i] / 255`, and `labels ←` the labels of these images
+/// Gathers a batch: `x[i, :] ←` the inputs of row `rows[i]`, and `labels ←` the labels of these rows
 ///
 /// * `next`: the rows of the next batch, which are prefetched; empty if there is none
 ///
 /// # Panics
-/// If `x` is not rows × features, or an image does not exist.
+/// If `x` is not rows × features, the encoder is not for this set, or a row does not exist.
 #[track_caller]
 pub fn gather<T: Scalar>(
     split: &Split,
+    encoder: &Encoder<T>,
     rows: &[u32],
     next: &[u32],
     x: &mut Matrix<T>,
     labels: &mut Vec<u32>,
 ) {
-    let features = split.features;
-    assert!(x.shape() == (rows.len(), features), "{} images of {features} into {:?}", rows.len(), x.shape());
     labels.clear();
     labels.extend(rows.iter().map(|&row| split.labels[row as usize]));
-    scale_rows(&split.images, rows, next, x.data_mut(), features);
+    encoder.gather(&split.cells, rows, next, x);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::preprocessing::{Encoding, Preprocessing};
+    use crate::data::{Cells, Inputs};
 
     #[test]
     fn each_epoch_visits_every_image_once_in_an_order_of_its_own() {
@@ -118,10 +120,13 @@ mod tests {
     #[test]
     fn gathering_scales_pixels_and_copies_labels() {
         let images = (0..100u8).collect();
-        let split = Split { images, labels: (0..20).collect(), features: 5 };
+        let split = Split { cells: Cells::Bytes(images), labels: (0..20).collect(), columns: 5 };
+        let inputs = Inputs::of_array(&[5]);
+        let preprocessing = Preprocessing { dims: vec![5], names: Vec::new(), encoding: Encoding::Pixels };
+        let encoder = Encoder::new(&preprocessing, &inputs);
         let rows: Vec<u32> = (0..20).rev().collect();
         let (mut x, mut labels) = (Matrix::from_fn(20, 5, |_, _| f64::NAN), Vec::new());
-        gather(&split, &rows, &[], &mut x, &mut labels);
+        gather(&split, &encoder, &rows, &[], &mut x, &mut labels);
         assert_eq!(labels, rows);
         assert_eq!(x.row(3), [80, 81, 82, 83, 84].map(|pixel| f64::from(pixel) / 255.0));
     }

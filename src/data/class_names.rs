@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
+use super::class_name;
 use crate::error::{Error, Result, open_regular, shown};
-use crate::nn::class_name;
 
 /// Names of Fashion-MNIST's classes, from the README of the data set
 const FASHION_MNIST: [&str; 10] = [

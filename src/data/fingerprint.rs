@@ -13,7 +13,7 @@ impl Dataset {
         name.map_or_else(|| self.source.clone(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// A hash of the images and labels, as 8 hexadecimal digits; it does not depend on the folder's name
+    /// A hash of the cells and labels, as 8 hexadecimal digits; it does not depend on the folder's name
     ///
     /// It is a CRC-32, which is fast and distinguishes data sets that were not made to collide. The first digit is a,
     /// b, c or d, since a spreadsheet could otherwise read the digits as a number.
@@ -27,10 +27,10 @@ impl Dataset {
 }
 
 fn add(hasher: &mut crc32fast::Hasher, split: &Split) {
-    for size in [split.len(), split.features] {
+    for size in [split.len(), split.columns] {
         hasher.update(&(size as u64).to_le_bytes());
     }
-    hasher.update(&split.images);
+    split.cells.hash_into(hasher);
     for labels in split.labels.chunks(1 << 12) {
         hasher.update(&labels.iter().flat_map(|label| label.to_le_bytes()).collect::<Vec<_>>());
     }
@@ -39,13 +39,14 @@ fn add(hasher: &mut crc32fast::Hasher, split: &Split) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Cells, Inputs};
 
     #[test]
     fn the_hash_depends_on_the_data_alone_and_is_no_number() {
-        let split = Split { images: (0..12).collect(), labels: vec![0, 1, 0], features: 4 };
+        let split = Split { cells: Cells::Bytes((0..12).collect()), labels: vec![0, 1, 0], columns: 4 };
         let data = Dataset {
             source: "a".to_owned(),
-            image_dims: vec![2, 2],
+            inputs: Inputs::of_array(&[2, 2]),
             classes: vec!["x".to_owned(), "y".to_owned()],
             train: split.clone(),
             test: split,
@@ -59,6 +60,6 @@ mod tests {
         };
         assert_eq!(other(|data| data.source = "b".to_owned()), hash);
         assert_ne!(other(|data| data.test.labels[2] = 1), hash);
-        assert_ne!(other(|data| data.train.images[7] ^= 1), hash);
+        assert_ne!(other(|data| data.train.cells = Cells::Bytes((1..13).collect())), hash);
     }
 }

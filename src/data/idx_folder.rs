@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::class_names::{self, Classes};
 use super::idx::{self, Idx};
-use super::{Dataset, Split};
+use super::{Cells, Dataset, Inputs, Split};
 use crate::config::expand_home;
 use crate::error::{Error, Result, shell_quoted};
 
@@ -60,7 +60,8 @@ pub fn load(path: &Path) -> Result<Dataset> {
     )?;
     let source = path.display().to_string();
     let [train, test] = [train, test].map(|pair| pair.split(&classes));
-    Ok(Dataset { source, image_dims, classes: classes.names, train, test })
+    let inputs = Inputs::of_array(&image_dims);
+    Ok(Dataset { source, inputs, classes: classes.names, train, test })
 }
 
 fn no_data(file: String, places: String) -> Error {
@@ -164,9 +165,9 @@ impl Pair {
     }
 
     fn split(self, classes: &Classes) -> Split {
-        let features = self.images.dims[1..].iter().product();
+        let columns = self.images.dims[1..].iter().product();
         let labels = classes.of(&self.labels.bytes);
-        Split { images: self.images.bytes, labels, features }
+        Split { cells: Cells::Bytes(self.images.bytes), labels, columns }
     }
 }
 

@@ -8,7 +8,7 @@
 
 use rayon::prelude::*;
 
-use super::{Dataset, Split};
+use super::{Cells, Dataset, Inputs, Split};
 
 const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
@@ -27,7 +27,7 @@ impl Dataset {
         let shapes: Vec<Vec<u8>> = (0..CLASSES * SHAPES).map(|i| shape(i as u64)).collect();
         Self {
             source: "synthetic".to_owned(),
-            image_dims: vec![SIDE, SIDE],
+            inputs: Inputs::of_array(&[SIDE, SIDE]),
             classes: (0..CLASSES).map(|class| class.to_string()).collect(),
             train: split(60_000, 0, &shapes),
             test: split(10_000, 1 << 32, &shapes),
@@ -41,7 +41,7 @@ fn split(len: usize, first: u64, shapes: &[Vec<u8>]) -> Split {
     images.par_chunks_exact_mut(PIXELS).zip(&mut labels).enumerate().for_each(|(i, (image, label))| {
         *label = draw(first + i as u64, shapes, image);
     });
-    Split { images, labels, features: PIXELS }
+    Split { cells: Cells::Bytes(images), labels, columns: PIXELS }
 }
 
 /// Draws image `number` and returns its class
@@ -106,8 +106,10 @@ mod tests {
     fn the_set_is_the_same_every_time_and_on_every_machine() {
         let data = Dataset::synthetic();
         let mut checksum = flate2::Crc::new();
-        checksum.update(&data.train.images);
-        checksum.update(&data.test.images);
+        for split in [&data.train, &data.test] {
+            let Cells::Bytes(images) = &split.cells else { panic!("no bytes") };
+            checksum.update(images);
+        }
         for label in data.train.labels.iter().chain(&data.test.labels) {
             checksum.update(&label.to_le_bytes());
         }

@@ -6,7 +6,6 @@
 //! The metadata entry `layers` lists the layers by their texts, so this file knows no particular layer. Format version 1
 //! has no such entry; there, `activation` and `hidden_dims` determine the layers.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -19,12 +18,10 @@ use crate::error::{Error, Result, open_regular};
 use crate::nn::layers::{Activation, Layer};
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
-use crate::nn::{class_name, memory, model_header};
+use crate::nn::{Metadata, memory, model_header};
 
 /// Version of the format, increased whenever older programs would misread newer files
 const FORMAT_VERSION: u32 = 2;
-/// Name of the formula that converts pixels to inputs
-const PIXEL_SCALING: &str = "divide_by_255";
 
 /// Largest width of a layer that is accepted; a file that states a larger one is damaged
 const WIDTH_MAX: usize = 10_000_000;
@@ -36,32 +33,28 @@ pub struct ModelFile<T> {
     pub model: Mlp<T>,
     /// Element type in the file, `f32` or `f64`
     pub dtype: &'static str,
-    /// Names of the classes
-    pub classes: Vec<String>,
-    /// All metadata entries, by name
-    pub metadata: BTreeMap<String, String>,
+    /// All metadata entries, those of the net and those of its data
+    pub metadata: Metadata,
 }
 
 /// The bytes of the file of a model; the same model always gives the same bytes
 ///
+/// * `data`: the entries that say what the inputs and outputs mean; this file does not read them
+///
 /// The crate `safetensors` can read these files, but it would write metadata in an order that changes from call to
 /// call. This function sorts metadata by name and writes tensors in the order of the layers.
-pub fn to_bytes<T: Scalar>(model: &Mlp<T>, classes: &[String]) -> Vec<u8> {
+pub fn to_bytes<T: Scalar>(model: &Mlp<T>, data: Metadata) -> Vec<u8> {
     let dtype = if T::BYTES == 4 { "F32" } else { "F64" };
     let layers: Vec<String> = model.layers().iter().map(ToString::to_string).collect();
-    let metadata = BTreeMap::from_iter(
-        [
-            ("architecture", "mlp".to_owned()),
-            ("class_names", Value::from(classes).to_string()),
-            ("format_version", FORMAT_VERSION.to_string()),
-            ("layers", Value::from(layers).to_string()),
-            ("pixel_scaling", PIXEL_SCALING.to_owned()),
-            ("producer", "chainrule".to_owned()),
-            ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ]
-        .into_iter()
-        .chain(summary(model)),
-    );
+    let of_net = [
+        ("architecture", "mlp".to_owned()),
+        ("format_version", FORMAT_VERSION.to_string()),
+        ("layers", Value::from(layers).to_string()),
+        ("producer", "chainrule".to_owned()),
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    let mut metadata = data.0;
+    metadata.extend(of_net.into_iter().chain(summary(model)).map(|(key, value)| (key.to_owned(), value)));
     let (mut header, mut end) = (serde_json::Map::new(), 0);
     header.insert("__metadata__".to_owned(), Value::from_iter(metadata));
     for tensor in model.tensors() {
@@ -116,33 +109,19 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
     let (header_len, header_metadata) = SafeTensors::read_metadata(bytes).map_err(header)?;
     let data_len = bytes.len() - 8 - header_len;
     let file = SafeTensors::deserialize(bytes).map_err(header)?;
-    let metadata: BTreeMap<String, String> =
-        header_metadata.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-    let entry = |key: &str| {
-        let missing = || format!("metadata `{key}`: missing; was this written by chainrule?");
-        metadata.get(key).ok_or_else(missing)
-    };
-    let bad =
-        |key: &str, expected: &str| format!("metadata `{key}`: is `{}`, expected {expected}", metadata[key]);
-    // A number is accepted only in the form in which this program writes it, not as `+4` or `04`.
-    let number = |key: &str, least: usize| {
-        let text = entry(key)?;
-        let number = text.parse().ok().filter(|n| (least..=WIDTH_MAX).contains(n) && n.to_string() == *text);
-        number.ok_or_else(|| bad(key, &format!("a whole number from {least} to {WIDTH_MAX}")))
-    };
-    let version = number("format_version", 1)?;
+    let metadata =
+        Metadata(header_metadata.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect());
+    let entry = |key: &str| metadata.entry(key);
+    let bad = |key: &str, expected: &str| metadata.bad(key, expected);
+    let version = metadata.number("format_version", 1, WIDTH_MAX)?;
     if version > FORMAT_VERSION as usize {
         return Err(bad("format_version", &format!("{FORMAT_VERSION} or below: a newer program wrote this")));
     }
     if entry("architecture")? != "mlp" {
         return Err(bad("architecture", "mlp"));
     }
-    if entry("pixel_scaling")? != PIXEL_SCALING {
-        return Err(bad("pixel_scaling", PIXEL_SCALING));
-    }
-    let names: Vec<String> =
-        serde_json::from_str(entry("class_names")?).map_err(|_| bad("class_names", "a JSON list"))?;
-    let (features, classes) = (number("features", 1)?, number("classes", 2)?);
+    let (features, classes) =
+        (metadata.number("features", 1, WIDTH_MAX)?, metadata.number("classes", 1, WIDTH_MAX)?);
     let layers: Vec<String> = if version == 1 {
         let activation = Activation::from_str(entry("activation")?, false)
             .map_err(|_| bad("activation", &Activation::names()))?;
@@ -150,20 +129,14 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
             .ok_or_else(|| bad("hidden_dims", "`none`, or positive widths joined by `x`"))?;
         layer_texts(&[&[features], &hidden[..], &[classes]].concat(), activation)
     } else {
-        serde_json::from_str(entry("layers")?).map_err(|_| bad("layers", "a JSON list of texts"))?
+        metadata.json("layers", "a JSON list of texts")?
     };
     let mut model = model(features, &layers, data_len).map_err(|problem| format!("metadata: {problem}"))?;
     for (key, expected) in summary(&model) {
         let is_unused = version == 1 && key == "activation" && model.activation().is_none();
-        if !is_unused && *entry(key)? != expected {
+        if !is_unused && entry(key)? != expected {
             return Err(bad(key, &expected));
         }
-    }
-    if names.len() != classes {
-        return Err(bad("class_names", &format!("{classes} names")));
-    }
-    if let Some((at, problem)) = class_name::problem(&names, "entry") {
-        return Err(format!("metadata `class_names`: entry {}: {problem}", at + 1));
     }
     let known: Vec<String> = model.tensors().map(|tensor| tensor.name()).collect();
     if let Some(extra) = file.names().into_iter().find(|found| !known.iter().any(|name| name == found)) {
@@ -177,7 +150,7 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
         file_order(tensor.shape).zip(stored).for_each(|(at, x)| tensor.data[at] = x);
     }
     let dtype = if dtype == Some(FileDtype::F64) { "f64" } else { "f32" };
-    Ok(ModelFile { model, dtype, classes: names, metadata })
+    Ok(ModelFile { model, dtype, metadata })
 }
 
 /// The net of the given layers, with parameters that are 0
@@ -259,12 +232,13 @@ fn elements<T: Scalar>(
 mod tests {
     use super::*;
 
-    fn names() -> Vec<String> {
-        ["cat", "dog \"x\"", "Käfer"].map(str::to_owned).to_vec()
+    fn of_data() -> Metadata {
+        let names = ("class_names".to_owned(), "[\"cat\",\"dog \\\"x\\\"\",\"Käfer\"]".to_owned());
+        Metadata([names].into())
     }
 
     fn file(hidden: &[usize]) -> Vec<u8> {
-        to_bytes(&Mlp::<f32>::new(4, hidden, 3, Activation::Sigmoid, 1), &names())
+        to_bytes(&Mlp::<f32>::new(4, hidden, 3, Activation::Sigmoid, 1), of_data())
     }
 
     /// The bytes of a file with `from` in its header replaced by `to`, which has the same length
@@ -283,9 +257,10 @@ mod tests {
     fn a_model_reads_back_to_the_same_bits() {
         for hidden in [&[][..], &[2], &[5, 7, 1]] {
             let model = Mlp::<f64>::new(4, hidden, 3, Activation::Relu, 9);
-            let bytes = to_bytes(&model, &names());
+            let bytes = to_bytes(&model, of_data());
             let again = from_bytes::<f64>(&bytes).unwrap();
-            assert_eq!((again.dtype, again.classes), ("f64", names()));
+            let key = "class_names";
+            assert_eq!((again.dtype, again.metadata.entry(key)), ("f64", of_data().entry(key)));
             assert_eq!(model.dims(), again.model.dims());
             for (a, b) in model.tensors().zip(again.model.tensors()) {
                 assert_eq!((a.name(), a.shape, a.data), (b.name(), b.shape, b.data));
@@ -389,20 +364,6 @@ mod tests {
             error(&patched("\"hidden_dims\":\"2\"", "\"hidden_dims\":\"0\""))
                 .contains("`hidden_dims`: is `0`")
         );
-    }
-
-    #[test]
-    fn class_names_that_are_no_names_are_refused() {
-        let model = Mlp::<f32>::new(4, &[2], 3, Activation::Relu, 1);
-        for (names, message) in [
-            (["cat", "dog", "cat"], "entry 3: `cat` is also in entry 1"),
-            (["cat", "", "dog"], "entry 2: an empty name"),
-            (["cat", "dog", "\u{1b}[2J"], "entry 3: a name with the control character U+001B"),
-        ] {
-            let message = format!("metadata `class_names`: {message}");
-            assert!(error(&to_bytes(&model, &names.map(str::to_owned))).contains(&message), "{names:?}");
-        }
-        assert!(error(&to_bytes(&model, &names()[..2])).contains("`class_names`"));
     }
 
     #[test]

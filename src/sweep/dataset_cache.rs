@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::plan::Trial;
-use crate::data::Dataset;
+use crate::data::{DataOptions, Dataset};
 use crate::error::Result;
 use crate::train::thread_count::{cores, pool};
 
-/// A cache of the data sets that a sweep's trials use, by the setting `data`
+/// A cache of the data sets that a sweep's trials use, by the settings that decide what is read
 #[derive(Debug)]
-pub struct DatasetCache(HashMap<Option<String>, Mutex<Entry>>);
+pub struct DatasetCache(HashMap<DataOptions, Mutex<Entry>>);
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -23,7 +23,7 @@ impl DatasetCache {
     pub fn new(trials: &[&Trial]) -> Self {
         let mut entries: HashMap<_, Mutex<Entry>> = HashMap::new();
         for trial in trials {
-            let entry = entries.entry(trial.config.data.clone()).or_default();
+            let entry = entries.entry(DataOptions::from(&trial.config)).or_default();
             entry.get_mut().unwrap_or_else(PoisonError::into_inner).trials_left += 1;
         }
         Self(entries)
@@ -34,7 +34,7 @@ impl DatasetCache {
         let mut entry = self.entry(trial);
         let data = match &entry.data {
             Some(data) => Arc::clone(data),
-            None => Arc::new(pool(cores())?.install(|| Dataset::load(trial.config.data.as_deref()))?),
+            None => Arc::new(pool(cores())?.install(|| Dataset::load(&DataOptions::from(&trial.config)))?),
         };
         Ok(Arc::clone(entry.data.insert(data)))
     }
@@ -50,6 +50,6 @@ impl DatasetCache {
 
     fn entry(&self, trial: &Trial) -> MutexGuard<'_, Entry> {
         // A thread that panicked while it loaded left the entry empty.
-        self.0[&trial.config.data].lock().unwrap_or_else(PoisonError::into_inner)
+        self.0[&DataOptions::from(&trial.config)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

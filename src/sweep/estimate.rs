@@ -9,6 +9,7 @@ use super::dataset_cache::DatasetCache;
 use super::plan::Trial;
 use crate::config::{Dtype, TrainConfig};
 use crate::data::Dataset;
+use crate::data::run_data::RunData;
 use crate::error::Result;
 use crate::train::dims::Dims;
 use crate::train::thread_count::pool;
@@ -66,12 +67,13 @@ fn work(config: &TrainConfig, data: &Dataset) -> f64 {
 }
 
 fn epoch_s<T: Scalar>(config: &TrainConfig, data: &Dataset) -> Result<f64> {
-    let mut trainer = Trainer::<T>::new(config, data)?;
+    let data = RunData::new(config, data)?;
+    let mut trainer = Trainer::<T>::new(config, &data)?;
     let (start, stop) = (Instant::now(), AtomicBool::new(false));
     let result = trainer.run_epoch(1, &stop, &mut |_, _| {
         stop.store(start.elapsed() > TIMED, Ordering::Relaxed);
     });
-    let rows = data.train.len() as f64 * (1.0 - config.val_split);
+    let rows = data.train_rows.len() as f64;
     let training = result.seconds * rows / result.train.rows.max(1) as f64;
     let start = Instant::now();
     trainer.evaluate();

@@ -14,6 +14,7 @@ use super::shard::Shard;
 use super::trial_check::{Checked, check};
 use super::trial_rows::{SweepTables, append};
 use crate::data::Dataset;
+use crate::data::run_data::RunData;
 use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
@@ -269,7 +270,9 @@ impl Sweeper<'_> {
             self.check_data(trial, &data)?;
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
-            let request = Request { config, data: &data, parent: self.sweep, run_id, labels: self.labels() };
+            let run_data = RunData::new(config, &data)?;
+            let request =
+                Request { config, data: &run_data, parent: self.sweep, run_id, labels: self.labels() };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
             *summary = Some(outcome.summary);

@@ -1,11 +1,12 @@
 //! Prediction and evaluation of rows: forward passes only, on all threads of the current `rayon` pool
 
-use chainrule_kernels::{Backend, Scalar, argmax_rows, scale_rows, team};
+use chainrule_kernels::{Backend, Scalar, argmax_rows, team};
 use rayon::prelude::*;
 
 use super::confusion::Confusion;
-use crate::data::Split;
 use crate::data::batches::gather;
+use crate::data::encoder::Encoder;
+use crate::data::{Cells, Split};
 use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
 use crate::nn::mlp::Mlp;
 use crate::nn::workspace::Workspace;
@@ -35,8 +36,14 @@ impl<T: Scalar> Evaluator<T> {
     ///
     /// # Panics
     /// If the model does not fit the rows, or its dimensions differ from those of the model of an earlier call.
-    pub fn evaluate(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> (LossSum, Confusion) {
-        let parts = self.pass(model, rows, |reader, rows| reader.evaluate(model, split, rows));
+    pub fn evaluate(
+        &mut self,
+        model: &Mlp<T>,
+        encoder: &Encoder<T>,
+        split: &Split,
+        rows: &[u32],
+    ) -> (LossSum, Confusion) {
+        let parts = self.pass(model, rows, |reader, rows| reader.evaluate(model, encoder, split, rows));
         let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(model.outputs()));
         for (sums, counts) in parts {
             sums.into_iter().for_each(|batch| sum.add(batch));
@@ -45,12 +52,12 @@ impl<T: Scalar> Evaluator<T> {
         (sum, confusion)
     }
 
-    /// The most probable class of each of the given rows of `split`, whose labels are not read
+    /// The most probable class of each of the given rows of `cells`
     ///
     /// # Panics
     /// As [`Self::evaluate`].
-    pub fn predict(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> Vec<u32> {
-        self.pass(model, rows, |reader, rows| reader.predict(model, split, rows)).concat()
+    pub fn predict(&mut self, model: &Mlp<T>, encoder: &Encoder<T>, cells: &Cells, rows: &[u32]) -> Vec<u32> {
+        self.pass(model, rows, |reader, rows| reader.predict(model, encoder, cells, rows)).concat()
     }
 
     /// Divides the rows into whole batches among the threads; returns the results of `read` in the order of the rows
@@ -83,12 +90,18 @@ struct Reader<T> {
 
 impl<T: Scalar> Reader<T> {
     /// The loss of each batch, and the counts of all rows
-    fn evaluate(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> (Vec<LossSum>, Confusion) {
+    fn evaluate(
+        &mut self,
+        model: &Mlp<T>,
+        encoder: &Encoder<T>,
+        split: &Split,
+        rows: &[u32],
+    ) -> (Vec<LossSum>, Confusion) {
         let Self { workspace, loss, labels } = self;
         let mut confusion = Confusion::new(model.outputs());
         let sums = batches(rows).map(|(rows, next)| {
             workspace.set_rows(rows.len());
-            gather(split, rows, next, workspace.input_mut(), labels);
+            gather(split, encoder, rows, next, workspace.input_mut(), labels);
             model.forward(workspace);
             let sum = loss.forward(workspace.output_mut(), labels);
             confusion.add_rows(labels, loss.predicted());
@@ -97,11 +110,11 @@ impl<T: Scalar> Reader<T> {
         (sums.collect(), confusion)
     }
 
-    fn predict(&mut self, model: &Mlp<T>, split: &Split, rows: &[u32]) -> Vec<u32> {
+    fn predict(&mut self, model: &Mlp<T>, encoder: &Encoder<T>, cells: &Cells, rows: &[u32]) -> Vec<u32> {
         let mut predicted = vec![0; rows.len()];
         for ((rows, next), predicted) in batches(rows).zip(predicted.chunks_mut(BATCH_ROWS)) {
             self.workspace.set_rows(rows.len());
-            scale_rows(&split.images, rows, next, self.workspace.input_mut().data_mut(), split.features);
+            encoder.gather(cells, rows, next, self.workspace.input_mut());
             model.forward(&mut self.workspace);
             let logits = self.workspace.output_mut();
             argmax_rows(logits.data(), logits.cols(), predicted);
@@ -119,19 +132,23 @@ fn batches(rows: &[u32]) -> impl Iterator<Item = (&[u32], &[u32])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Inputs;
+    use crate::data::preprocessing::{Encoding, Preprocessing};
     use crate::nn::layers::Activation;
 
     #[test]
     fn predictions_need_no_labels_and_are_those_that_evaluation_counts() {
         let images = (0..300 * 9).map(|at| (at * 37 % 251) as u8).collect();
-        let mut split = Split { images, labels: (0..300).map(|i| i % 4).collect(), features: 9 };
+        let split =
+            Split { cells: Cells::Bytes(images), labels: (0..300).map(|i| i % 4).collect(), columns: 9 };
+        let preprocessing = Preprocessing { dims: vec![9], names: Vec::new(), encoding: Encoding::Pixels };
+        let encoder = Encoder::new(&preprocessing, &Inputs::of_array(&[9]));
         let model = Mlp::<f32>::new(9, &[7], 4, Activation::Relu, 3);
         let rows: Vec<u32> = (0..300).rev().step_by(2).collect();
         let mut evaluator = Evaluator::new(Backend::Matrixmultiply);
-        let (sum, counts) = evaluator.evaluate(&model, &split, &rows);
+        let (sum, counts) = evaluator.evaluate(&model, &encoder, &split, &rows);
         let labels: Vec<u32> = rows.iter().map(|&row| split.labels[row as usize]).collect();
-        split.labels.clear();
-        let predicted = evaluator.predict(&model, &split, &rows);
+        let predicted = evaluator.predict(&model, &encoder, &split.cells, &rows);
         let mut expected = Confusion::new(4);
         expected.add_rows(&labels, &predicted);
         assert_eq!((sum.rows, counts), (150, expected));

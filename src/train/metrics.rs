@@ -40,7 +40,7 @@ pub struct EpochMetrics {
     pub train: LossSum,
     /// Sums over the validation rows after the epoch; `None` without a validation split, or if it did not end
     pub val: Option<LossSum>,
-    /// Sums over the test set after the epoch; `None` if it did not end
+    /// Sums over the test set after the epoch; `None` without one, or if it did not end
     pub test: Option<LossSum>,
     /// Time of the training alone, s
     pub seconds: f64,
@@ -74,7 +74,8 @@ impl EpochMetrics {
 
     /// Enters a whole epoch into the result of its run: as the last, and if its accuracy is the best, as the best
     ///
-    /// The validation accuracy decides; without a validation split, the test accuracy does.
+    /// The validation accuracy decides; without a validation split, the test accuracy does; without a test set, there is no
+    /// best epoch.
     pub fn summarise(&self, result: &mut RunResult, dtype: Dtype) {
         (result.train_loss, result.train_accuracy) = loss_and_accuracy(Some(&self.train), dtype);
         (result.val_loss, result.val_accuracy) = loss_and_accuracy(self.val.as_ref(), dtype);
@@ -83,7 +84,11 @@ impl EpochMetrics {
         if decides > result.best_accuracy {
             (result.best_epoch, result.best_accuracy) = (Some(self.epoch), decides);
         }
-        result.best_of = Some(if self.val.is_some() { "val" } else { "test" });
+        result.best_of = match (self.val, self.test) {
+            (Some(_), _) => Some("val"),
+            (None, Some(_)) => Some("test"),
+            (None, None) => None,
+        };
         result.epochs_done = self.epoch;
     }
 

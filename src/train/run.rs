@@ -12,7 +12,7 @@ pub use super::run_files::Labels;
 use super::run_files::{RunFiles, blank_result, make_folder, now, one_line, resolved};
 use super::trainer::Trainer;
 use crate::config::{Dtype, TrainConfig};
-use crate::data::Dataset;
+use crate::data::run_data::RunData;
 use crate::error::{Error, Result};
 use crate::nn::loss::LossSum;
 use crate::tables::{self, RunResult, Status, SummaryRow};
@@ -22,8 +22,8 @@ use crate::tables::{self, RunResult, Status, SummaryRow};
 pub struct Request<'a> {
     /// All settings
     pub config: &'a TrainConfig,
-    /// The data set
-    pub data: &'a Dataset,
+    /// The data, divided for these settings
+    pub data: &'a RunData<'a>,
     /// Folder that the run's folder is made in; made if it does not exist
     pub parent: &'a Path,
     /// Name of the run and its folder; `None`: made from the time
@@ -95,20 +95,21 @@ impl<'a, T: Scalar> Run<'a, T> {
         let trainer = Trainer::<T>::new(config, data)?;
         let started_at = now();
         let (run_id, folder) = make_folder(parent, run_id, &started_at)?;
-        let files = RunFiles::create(config, &data.classes, folder)?;
+        let set = data.set;
+        let files = RunFiles::create(config, data, folder)?;
         let (train_samples, val_samples) = trainer.samples();
         let blank = RunResult {
             parameters: Some(trainer.model().parameter_count()),
-            dataset: Some(data.name()),
-            data_hash: Some(data.hash()),
+            dataset: Some(set.name()),
+            data_hash: Some(set.hash()),
             train_samples: Some(train_samples),
             val_samples: Some(val_samples),
-            test_samples: Some(data.test.len()),
-            classes: Some(data.classes.len()),
+            test_samples: Some(set.test.len()),
+            classes: Some(set.classes.len()),
             ..blank_result(&run_id, started_at, labels)
         };
         let result = RunResult { train_s: Some(0.0), ..blank.clone() };
-        let (source, threads) = (Some(data.source.clone()), Some(rayon::current_num_threads()));
+        let (source, threads) = (Some(set.source.clone()), Some(rayon::current_num_threads()));
         let used = TrainConfig { data: source, threads, engine: resolved(config.engine)?, ..config.clone() };
         Ok(Self { config, used, trainer, files, result, trained_rows: 0, tags: labels.tags, blank, begun })
     }
@@ -136,12 +137,12 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.files.write_model(self.trainer.model())?;
         let (mut last, mut confusion) = (None, None);
         if self.config.epochs == 0 {
-            let (test, counts) = self.trainer.evaluate();
+            let (test, counts) = self.trainer.evaluate().unzip();
             let val = self.trainer.validate();
             let (result, dtype) = (&mut self.result, self.config.dtype);
             (result.val_loss, result.val_accuracy) = loss_and_accuracy(val.as_ref(), dtype);
-            (result.test_loss, result.test_accuracy) = loss_and_accuracy(Some(&test), dtype);
-            confusion = Some(counts);
+            (result.test_loss, result.test_accuracy) = loss_and_accuracy(test.as_ref(), dtype);
+            confusion = counts;
         }
         for epoch in 1..=self.config.epochs {
             let (metrics, counts) = self.epoch(epoch, reporter, stop);
@@ -176,14 +177,14 @@ impl<'a, T: Scalar> Run<'a, T> {
         if metrics.end != EpochEnd::Done {
             return (metrics, None);
         }
-        let (test, confusion) = trainer.evaluate();
+        let (test, confusion) = trainer.evaluate().unzip();
         let val = trainer.validate();
-        if test.has_diverged() || val.is_some_and(|val| val.has_diverged()) {
+        if [test, val].into_iter().flatten().any(|sums| sums.has_diverged()) {
             metrics.end = EpochEnd::Diverged { batch: None };
         } else {
-            (metrics.val, metrics.test) = (val, Some(test));
+            (metrics.val, metrics.test) = (val, test);
         }
-        (metrics, Some(confusion))
+        (metrics, confusion)
     }
 
     /// Saves the model, unless it diverged, then writes the epoch's row and enters it into the summary

@@ -10,6 +10,7 @@ use chainrule_kernels::{Backend, Scalar};
 use super::confusion::Confusion;
 use super::machine;
 use crate::config::{EngineChoice, TrainConfig};
+use crate::data::run_data::RunData;
 use crate::error::{Error, Result, shell_quoted, shown};
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
@@ -48,25 +49,28 @@ pub(super) struct RunFiles<'a> {
     /// The run's folder
     pub folder: PathBuf,
     config: &'a TrainConfig,
-    classes: &'a [String],
+    data: &'a RunData<'a>,
     pub epochs: CsvWriter,
 }
 
 impl<'a> RunFiles<'a> {
     /// Writes config.toml and the header of epochs.csv into the run's folder, which exists
-    pub fn create(config: &'a TrainConfig, classes: &'a [String], folder: PathBuf) -> Result<Self> {
+    pub fn create(config: &'a TrainConfig, data: &'a RunData<'a>, folder: PathBuf) -> Result<Self> {
         write_config(config, &folder)?;
-        Ok(Self { epochs: create_epochs(config, &folder)?, folder, config, classes })
+        Ok(Self { epochs: create_epochs(config, &folder)?, folder, config, data })
     }
 
     /// Replaces model.safetensors
     pub fn write_model<T: Scalar>(&self, model: &Mlp<T>) -> Result<()> {
-        write_atomically(&self.folder.join(MODEL), &model_file::to_bytes(model, self.classes))
+        write_atomically(
+            &self.folder.join(MODEL),
+            &model_file::to_bytes(model, self.data.signature().to_metadata()),
+        )
     }
 
     /// Writes confusion.csv, classes.csv and class_means.csv
     pub fn write_confusion(&self, confusion: &Confusion) -> Result<()> {
-        let (names, k) = (self.classes, confusion.classes());
+        let (names, k) = (&self.data.set.classes, confusion.classes());
         let cell = |label: usize, predicted: usize| ConfusionRow {
             r#true: names[label].clone(),
             predicted: names[predicted].clone(),

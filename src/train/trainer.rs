@@ -12,8 +12,9 @@ use super::metrics::{EpochEnd, EpochMetrics};
 use crate::config::TrainConfig;
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
-use crate::data::validation_split::hold_out;
-use crate::error::{Error, Result, separated};
+use crate::data::encoder::Encoder;
+use crate::data::run_data::RunData;
+use crate::error::{Result, separated};
 use crate::nn::layers::Place;
 use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
 use crate::nn::memory;
@@ -24,7 +25,8 @@ use crate::nn::workspace::Workspace;
 /// A model in training with its buffers; batches after the first allocate nothing
 #[derive(Debug)]
 pub struct Trainer<'a, T> {
-    data: &'a Dataset,
+    data: &'a RunData<'a>,
+    encoder: Encoder<T>,
     model: Mlp<T>,
     sgd: Sgd<T>,
     learning_rate: f64,
@@ -36,7 +38,6 @@ pub struct Trainer<'a, T> {
     workspace: Workspace<T>,
     evaluator: Evaluator<T>,
     test_rows: Vec<u32>,
-    val_rows: Option<Vec<u32>>,
 }
 
 impl<'a, T: Scalar> Trainer<'a, T> {
@@ -44,17 +45,19 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     ///
     /// # Errors
     /// If a setting does not fit the data or this processor, or there is not enough memory.
-    pub fn new(config: &TrainConfig, data: &'a Dataset) -> Result<Self> {
-        let (features, classes, backend) = (data.features(), data.classes.len(), config.engine.kind()?);
-        let (order, val_rows) = divide(config, data)?;
+    pub fn new(config: &TrainConfig, data: &'a RunData<'a>) -> Result<Self> {
+        let (set, backend) = (data.set, config.engine.kind()?);
+        let (features, classes) = (data.preprocessing.features(), set.classes.len());
+        let order = Order::of(data.train_rows.clone(), (!config.no_shuffle).then_some(config.seed));
         let batch_size = config.batch_size.min(order.len());
-        let most = data.test.len().max(val_rows.as_ref().map_or(0, Vec::len));
+        let most = set.test.len().max(data.val_rows.as_ref().map_or(0, Vec::len));
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, classes));
         check_memory::<T>(&dims, config.momentum, batch_size, evaluation_rows)?;
         let mut model = Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed);
         Ok(Self {
             data,
+            encoder: Encoder::new(&data.preprocessing, &set.inputs),
             sgd: Sgd::new(model.parameters_mut(), config.learning_rate, config.momentum, config.weight_decay),
             learning_rate: config.learning_rate,
             seed: config.seed,
@@ -64,8 +67,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             labels: Vec::with_capacity(batch_size),
             workspace: model.workspace(batch_size, backend),
             evaluator: Evaluator::new(backend),
-            test_rows: (0..).take(data.test.len()).collect(),
-            val_rows,
+            test_rows: (0..).take(set.test.len()).collect(),
             model,
         })
     }
@@ -77,7 +79,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 
     /// Numbers of training samples and of validation samples
     pub fn samples(&self) -> (usize, usize) {
-        (self.order.len(), self.val_rows.as_ref().map_or(0, Vec::len))
+        (self.order.len(), self.data.val_rows.as_ref().map_or(0, Vec::len))
     }
 
     /// Number of batches in an epoch
@@ -98,7 +100,8 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         stop: &AtomicBool,
         on_batch: &mut (dyn FnMut(usize, &LossSum) + Send),
     ) -> EpochMetrics {
-        let Self { data, model, sgd, seed, loss, order, batch_size, labels, workspace, .. } = self;
+        let Self { data, encoder, model, sgd, seed, loss, order, batch_size, labels, workspace, .. } = self;
+        let split = &data.set.train;
         let (start, mut train) = (Instant::now(), LossSum::default());
         let end = team::scope(|| {
             order.start_epoch(epoch);
@@ -110,7 +113,8 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                     return EpochEnd::Interrupted;
                 }
                 workspace.set_rows(rows.len());
-                gather(&data.train, rows, batches.peek().unwrap_or(&&[][..]), workspace.input_mut(), labels);
+                let next = batches.peek().copied().unwrap_or_default();
+                gather(split, encoder, rows, next, workspace.input_mut(), labels);
                 model.forward_training(workspace, Place { seed: *seed, epoch, batch });
                 let sum = loss.forward(workspace.output_mut(), labels);
                 if sum.has_diverged() {
@@ -127,30 +131,17 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         EpochMetrics { epoch, learning_rate, train, val: None, test: None, seconds, end }
     }
 
-    /// Loss, accuracy and predictions on the test set
-    pub fn evaluate(&mut self) -> (LossSum, Confusion) {
-        self.evaluator.evaluate(&self.model, &self.data.test, &self.test_rows)
+    /// Loss, accuracy and predictions on the test set; `None` without one
+    pub fn evaluate(&mut self) -> Option<(LossSum, Confusion)> {
+        let Self { evaluator, model, encoder, data, test_rows, .. } = self;
+        (!test_rows.is_empty()).then(|| evaluator.evaluate(model, encoder, &data.set.test, test_rows))
     }
 
     /// Loss and accuracy on the validation rows; `None` without a validation split
     pub fn validate(&mut self) -> Option<LossSum> {
-        let rows = self.val_rows.as_ref()?;
-        Some(self.evaluator.evaluate(&self.model, &self.data.train, rows).0)
+        let rows = self.data.val_rows.as_ref()?;
+        Some(self.evaluator.evaluate(&self.model, &self.encoder, &self.data.set.train, rows).0)
     }
-}
-
-/// The order of the training rows, and the validation rows
-fn divide(config: &TrainConfig, data: &Dataset) -> Result<(Order, Option<Vec<u32>>)> {
-    let seed = (!config.no_shuffle).then_some(config.seed);
-    if config.val_split == 0.0 {
-        return Ok((Order::new(data.train.len(), seed), None));
-    }
-    let parts = hold_out(&data.train.labels, config.val_split, config.seed);
-    if parts.val.is_empty() {
-        let expected = "0 where no class has two samples".to_owned();
-        return Err(Error::Setting { name: "val-split", expected, found: config.val_split.to_string() });
-    }
-    Ok((Order::of(parts.train, seed), Some(parts.val)))
 }
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chainrule::config::{Settings, TrainConfig};
+use chainrule::data::run_data::RunData;
 use chainrule::data::validation_split::hold_out;
-use chainrule::data::{Dataset, Split};
+use chainrule::data::{Cells, Dataset, Inputs, Split};
 use chainrule::nn::layers::Activation;
 use chainrule::nn::loss::LossSum;
 use chainrule::nn::mlp::Mlp;
@@ -23,15 +24,15 @@ fn data(features: usize) -> Dataset {
         let pixel =
             |i: usize, j: usize| ((i * 31 + j * 17 + salt) % 97 + if j % 3 == i % 3 { 120 } else { 0 }) as u8;
         Split {
-            images: (0..len * features).map(|at| pixel(at / features, at % features)).collect(),
+            cells: Cells::Bytes((0..len * features).map(|at| pixel(at / features, at % features)).collect()),
             labels: (0..len as u32).map(|i| i % 3).collect(),
-            features,
+            columns: features,
         }
     };
     let classes = ["a", "b", "c"].map(str::to_owned).to_vec();
     Dataset {
         source: "test".to_owned(),
-        image_dims: vec![features],
+        inputs: Inputs::of_array(&[features]),
         classes,
         train: split(333, 0),
         test: split(100, 5),
@@ -66,7 +67,8 @@ fn any_number_of_threads_gives_the_same_weights_and_metrics() {
         let config = config(settings);
         let run = |threads: usize| {
             rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
-                let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
+                let run_data = RunData::new(&config, &data).unwrap();
+                let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
                 let train: Vec<LossSum> =
                     (1..=3).map(|epoch| trainer.run_epoch(epoch, &go, &mut |_, _| {}).train).collect();
                 (bits(trainer.model()), train, trainer.evaluate())
@@ -83,7 +85,8 @@ fn any_number_of_threads_gives_the_same_weights_and_metrics() {
 fn evaluation_between_epochs_does_not_change_the_weights() {
     let (data, go, config) = (data(20), AtomicBool::new(false), config("hidden_dims = [9]"));
     let run = |evaluate: bool| {
-        let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
+        let run_data = RunData::new(&config, &data).unwrap();
+        let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
         for epoch in 1..=3 {
             trainer.run_epoch(epoch, &go, &mut |_, _| {});
             if evaluate {
@@ -102,7 +105,8 @@ fn validation_rows_are_never_trained_on_and_validation_reads_no_others() {
     let held_out = hold_out(&data.train.labels, 0.2, config.seed).val;
     assert_eq!(held_out.len(), 66);
     let run = |data: &Dataset| {
-        let mut trainer = Trainer::<f32>::new(&config, data).unwrap();
+        let run_data = RunData::new(&config, data).unwrap();
+        let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
         let trained: Vec<LossSum> =
             (1..=3).map(|epoch| trainer.run_epoch(epoch, &go, &mut |_, _| {}).train).collect();
         let val = trainer.validate().unwrap();
@@ -110,8 +114,9 @@ fn validation_rows_are_never_trained_on_and_validation_reads_no_others() {
         (bits(trainer.model()), trained, val)
     };
     let mut poisoned = data.clone();
+    let Cells::Bytes(cells) = &mut poisoned.train.cells else { panic!("no bytes") };
     for &row in &held_out {
-        poisoned.train.images[row as usize * 20..][..20].fill(255);
+        cells[row as usize * 20..][..20].fill(255);
     }
     let ((weights, trained, val), (weights2, trained2, val2)) = (run(&data), run(&poisoned));
     assert!(weights == weights2 && trained == trained2);
@@ -123,7 +128,8 @@ fn validation_between_epochs_does_not_change_the_weights() {
     let (data, go) = (data(20), AtomicBool::new(false));
     let config = config("hidden_dims = [9]\nval_split = 0.1\nbatch_size = 7");
     let run = |validate: bool| {
-        let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
+        let run_data = RunData::new(&config, &data).unwrap();
+        let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
         for epoch in 1..=3 {
             trainer.run_epoch(epoch, &go, &mut |_, _| {});
             if validate {
@@ -143,12 +149,14 @@ fn training_lowers_the_loss_and_reaches_90_percent() {
         "hidden_dims = []",
         "hidden_dims = [16, 8]\nactivation = \"sigmoid\"\nlearning_rate = 0.5",
     ] {
-        let mut trainer = Trainer::<f32>::new(&config(settings), &data).unwrap();
+        let config = config(settings);
+        let data = RunData::new(&config, &data).unwrap();
+        let mut trainer = Trainer::<f32>::new(&config, &data).unwrap();
         let losses: Vec<f64> = (1..=30)
             .filter_map(|epoch| trainer.run_epoch(epoch, &go, &mut |_, _| {}).train.mean_loss())
             .collect();
         assert!(losses[29] < 0.5 * losses[0], "{settings}: {losses:?}");
-        assert!(trainer.evaluate().0.accuracy().unwrap() > 0.9, "{settings}");
+        assert!(trainer.evaluate().unwrap().0.accuracy().unwrap() > 0.9, "{settings}");
     }
 }
 
@@ -161,19 +169,22 @@ fn odd_shapes_train_to_finite_metrics() {
         "learning_rate = 0.0",
         "batch_size = 333\nweight_decay = 0.1",
     ] {
-        let mut trainer = Trainer::<f64>::new(&config(settings), &data).unwrap();
+        let config = config(settings);
+        let data = RunData::new(&config, &data).unwrap();
+        let mut trainer = Trainer::<f64>::new(&config, &data).unwrap();
         let result = trainer.run_epoch(1, &AtomicBool::new(false), &mut |_, _| {});
         assert_eq!((result.end, result.train.rows), (EpochEnd::Done, 333), "{settings}");
-        assert!(trainer.evaluate().0.loss.is_finite(), "{settings}");
+        assert!(trainer.evaluate().unwrap().0.loss.is_finite(), "{settings}");
     }
     let dims = format!("hidden_dims = {:?}", [3; 50]);
-    assert!(Trainer::<f32>::new(&config(&dims), &data).is_ok());
+    let config = config(&dims);
+    assert!(Trainer::<f32>::new(&config, &RunData::new(&config, &data).unwrap()).is_ok());
 }
 
 #[test]
 fn a_net_larger_than_the_memory_is_an_error_before_training() {
     let config = config("hidden_dims = [10000000, 10000000, 10000000]");
-    let error = Trainer::<f64>::new(&config, &data(7)).unwrap_err();
+    let error = Trainer::<f64>::new(&config, &RunData::new(&config, &data(7)).unwrap()).unwrap_err();
     let message = error.to_string();
     assert!(message.contains(" bytes of memory ("), "{message}");
     let is_long = |digits: &str| digits.len() > 3;
@@ -199,9 +210,10 @@ const FROZEN_WEIGHTS: [f32; 6] = [-0.4292012, -0.60613596, -0.01846266, -0.37365
 fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
     let folder = tempfile::tempdir().unwrap();
     let config = config("learning_rate = 1e30\nepochs = 3\nhidden_dims = [5]");
+    let data = data(7);
     let request = Request {
         config: &config,
-        data: &data(7),
+        data: &RunData::new(&config, &data).unwrap(),
         parent: folder.path(),
         run_id: Some("bad"),
         labels: Labels::default(),
@@ -231,9 +243,10 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
     }
     let (folder, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
     let config = config("epochs = 5\nhidden_dims = [5]");
+    let data = data(7);
     let request = Request {
         config: &config,
-        data: &data(7),
+        data: &RunData::new(&config, &data).unwrap(),
         parent: folder.path(),
         run_id: Some("cut"),
         labels: Labels::default(),
@@ -258,9 +271,10 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
 fn with_a_validation_split_validation_chooses_the_best_epoch_and_has_columns() {
     let folder = tempfile::tempdir().unwrap();
     let config = config("epochs = 4\nhidden_dims = [5]\nval_split = 0.1");
+    let data = data(7);
     let request = Request {
         config: &config,
-        data: &data(7),
+        data: &RunData::new(&config, &data).unwrap(),
         parent: folder.path(),
         run_id: Some("val"),
         labels: Labels::default(),

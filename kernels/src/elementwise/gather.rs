@@ -54,17 +54,17 @@ multiversion! {
     }
 }
 
-/// Starts loading the cache lines of `bytes` into L2
+/// Starts loading the cache lines of `elements` into L2
 #[inline(always)]
-fn prefetch(bytes: &[u8]) {
+pub(super) fn prefetch<T>(elements: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(64) {
+    for line in elements.chunks(64 / size_of::<T>()) {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         // SAFETY: a hint that touches no memory, and SSE is part of x86-64.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
+    let _ = elements;
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(crate) mod gather;
 pub(crate) mod reduce;
 pub(crate) mod sgd;
 pub(crate) mod softmax;
+pub(crate) mod standardize;
 
 /// Elements in a chunk: 16 Ki take some microseconds, many times what claiming a task costs
 const CHUNK: usize = 1 << 14;

@@ -51,6 +51,10 @@ pub trait Number:
     fn ln(self) -> Self;
     /// `byte / 255`, correctly rounded
     fn pixel(byte: u8) -> Self;
+    /// `√x`, correctly rounded
+    fn sqrt(self) -> Self;
+    /// Whether the number is NaN
+    fn is_nan(self) -> bool;
     /// Whether the number is neither infinite nor NaN
     fn is_finite(self) -> bool;
     /// Appends the little-endian bytes
@@ -92,6 +96,14 @@ macro_rules! number {
                 const LO: $t = $rest / 255.0;
                 let b = byte as $t;
                 b * HI + b * LO
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                self.sqrt()
+            }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                $t::is_nan(self)
             }
             #[inline(always)]
             fn is_finite(self) -> bool {

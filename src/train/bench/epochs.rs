@@ -7,8 +7,9 @@ use chainrule_kernels::{Backend, DenseKernels};
 use super::measure::{Measurements, Times, seconds};
 use super::{Bench, Kind, Net};
 use crate::config::{HiddenDims, TrainConfig};
-use crate::data::batches::gather;
-use crate::data::{Dataset, Split};
+use crate::data::encoder::Encoder;
+use crate::data::run_data::RunData;
+use crate::data::{Cells, Dataset, Inputs, Split};
 use crate::error::Result;
 use crate::nn::mlp::Mlp;
 use crate::random::{Purpose, Random};
@@ -17,7 +18,7 @@ use crate::train::evaluate::Evaluator;
 use crate::train::trainer::Trainer;
 
 /// Measures epochs of training, and prediction of the test set and of one image, as far as `bench` asks for them
-pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Bench) -> Result<()> {
+pub fn measure(to: &mut Measurements<'_>, net: &Net, set: &Dataset, bench: &Bench) -> Result<()> {
     let widths = &net.dims.0;
     let config = TrainConfig {
         hidden_dims: HiddenDims(widths[1..widths.len() - 1].to_vec()),
@@ -34,7 +35,9 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Ben
         images_per_s: Some(images as f64 / times.median),
         ..BenchRow::default()
     };
-    let mut trainer = Trainer::<f32>::new(&config, data)?;
+    let data = RunData::new(&config, set)?;
+    let encoder = Encoder::new(&data.preprocessing, &set.inputs);
+    let mut trainer = Trainer::<f32>::new(&config, &data)?;
     let stop = AtomicBool::new(false);
     let mut epoch = |epoch: u32| trainer.run_epoch(epoch, &stop, &mut |_, _| {}).seconds;
     epoch(1);
@@ -42,9 +45,9 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Ben
     let engine = bench.engine.kind()?;
     if bench.measures(Kind::Epoch) {
         let times = Times::of((0..bench.epochs).map(|e| epoch(2 + e)));
-        let images = data.train.len();
+        let images = set.train.len();
         let work = images as f64 * gflop(net.dims.step_multiply_adds());
-        let (_, skipped) = skipped(trainer.model(), net, &data.train, engine);
+        let (_, skipped) = skipped(trainer.model(), net, (&encoder, &set.train), engine);
         to.flops(row(Kind::Epoch, net.to_string(), images, times), times, work, Some(skipped));
     }
     if !bench.measures(Kind::Predict) {
@@ -52,11 +55,11 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Ben
     }
     let model = trainer.model();
     let forward = gflop(net.dims.forward_multiply_adds());
-    let (mut evaluator, test) = (Evaluator::new(engine), &data.test);
+    let (mut evaluator, test) = (Evaluator::new(engine), &set.test);
     let rows: Vec<u32> = (0..).take(test.len()).collect();
-    evaluator.predict(model, test, &rows);
-    let times = to.effort.times(|| seconds(|| evaluator.predict(model, test, &rows)));
-    let (images, (skipped, _)) = (test.len(), skipped(model, net, test, engine));
+    evaluator.predict(model, &encoder, &test.cells, &rows);
+    let times = to.effort.times(|| seconds(|| evaluator.predict(model, &encoder, &test.cells, &rows)));
+    let (images, (skipped, _)) = (test.len(), skipped(model, net, (&encoder, test), engine));
     let name = format!("{} {images} images", net.dims);
     to.flops(row(Kind::Predict, name, images, times), times, images as f64 * forward, Some(skipped));
     let mut one = model.forward_workspace(1, engine);
@@ -69,11 +72,16 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Ben
 /// The shares of the multiply-adds that the backend skips in a forward pass and in a training step
 ///
 /// They are counted on the first batch of `split`. The gradient of a hidden layer is 0 where ReLU's output is 0.
-fn skipped(model: &Mlp<f32>, net: &Net, split: &Split, engine: Backend) -> (f64, f64) {
+fn skipped(
+    model: &Mlp<f32>,
+    net: &Net,
+    (encoder, split): (&Encoder<f32>, &Split),
+    engine: Backend,
+) -> (f64, f64) {
     let (kernels, widths) = (DenseKernels::<f32>::new(engine), &net.dims.0);
     let batch: Vec<u32> = (0..).take(net.batch_size.min(split.len())).collect();
     let mut workspace = model.forward_workspace(batch.len(), engine);
-    gather(split, &batch, &[], workspace.input_mut(), &mut Vec::new());
+    encoder.gather(&split.cells, &batch, &[], workspace.input_mut());
     let first = kernels.skipped(workspace.input_mut().view(), widths[1]);
     model.forward(&mut workspace);
     let work = |layer: usize| widths[layer] as f64 * widths[layer + 1] as f64;
@@ -96,13 +104,13 @@ pub fn dataset(net: &Net, images: (usize, usize)) -> Dataset {
     }
     let mut random = Random::new(0, Purpose::BenchImages);
     let mut split = |images: usize| Split {
-        images: (0..images * features).map(|_| random.below(256) as u8).collect(),
+        cells: Cells::Bytes((0..images * features).map(|_| random.below(256) as u8).collect()),
         labels: (0..images).map(|_| random.below(classes as u32)).collect(),
-        features,
+        columns: features,
     };
     (data.train, data.test) = (split(images.0), split(images.1));
     data.source = "random".to_owned();
-    data.image_dims = vec![features];
+    data.inputs = Inputs::of_array(&[features]);
     data.classes = (0..classes).map(|class| class.to_string()).collect();
     data
 }

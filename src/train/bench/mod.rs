@@ -23,7 +23,7 @@ use super::dims::Dims;
 use super::machine::{cpu, simd};
 use super::thread_count::cores;
 use crate::config::EngineChoice;
-use crate::data::Dataset;
+use crate::data::{DataOptions, Dataset};
 use crate::error::{Error, Result};
 use crate::tables::BenchRow;
 
@@ -176,7 +176,10 @@ impl Bench {
             let made_up = |net| Arc::new(epochs::dataset(net, self.effort.images));
             return Ok(self.nets.iter().map(made_up).collect());
         };
-        let data = Arc::new(Dataset::load(Some(source))?);
+        let data = Arc::new(Dataset::load(&DataOptions {
+            data: Some(source.to_owned()),
+            ..DataOptions::default()
+        })?);
         let (features, classes) = (data.features(), data.classes.len());
         if let Some(net) = self.nets.iter().find(|net| net.ends() != (features, classes)) {
             let expected = format!("{features}-…-{classes} for {source}");

@@ -1,0 +1,131 @@
+//! The rows of a batch, gathered from columns of numbers that have a scale each
+
+use std::ops::Range;
+
+use super::gather::prefetch;
+use super::same_len;
+use crate::cpu::simd_level::multiversion;
+use crate::number::Number;
+use crate::threads::block_mut::BlockMut;
+use crate::threads::parallel::{SendPtr, parallel_for};
+use crate::threads::partition::inner_blocks;
+
+/// The scale of each column: what [`standardize_rows`] does with its numbers
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnScales<'a, T> {
+    /// What is subtracted, in the unit of the column
+    pub center: &'a [T],
+    /// What the difference is multiplied by, in 1 / unit of the column
+    pub factor: &'a [T],
+    /// What replaces NaN, in the unit of the column
+    pub fill: &'a [T],
+    /// Whether the result z is clipped smoothly, `z / √(1 + (z/3)²)`, which lies between −3 and 3
+    pub is_clipped: bool,
+}
+
+/// `out[i, j] ← (x − center[j]) · factor[j]`, where x is `numbers[rows[i], j]`, or `fill[j]` if that is NaN
+///
+/// * `numbers` and `out` are row-major with as many columns as there are scales
+/// * with `is_clipped`, the result is then clipped smoothly
+/// * tasks divide the columns, and `next` is prefetched, as in [`scale_rows`](crate::scale_rows)
+///
+/// # Panics
+/// If the scales differ in length, `out` is not `rows.len()` rows, or a row is beyond `numbers`.
+///
+/// Source of the clipping: Holzmüller, Grinsztajn, Steinwart, *Better by Default: Strong Pre-Tuned MLPs and Boosted Trees
+/// on Tabular Data* (2024).
+#[track_caller]
+pub fn standardize_rows<T: Number>(
+    numbers: &[T],
+    rows: &[u32],
+    next: &[u32],
+    scales: ColumnScales<'_, T>,
+    out: &mut [T],
+) {
+    let cols = scales.center.len();
+    same_len("standardize_rows", scales.factor.len(), cols);
+    same_len("standardize_rows", scales.fill.len(), cols);
+    same_len("standardize_rows", out.len(), rows.len() * cols);
+    let (blocks, height) = (inner_blocks(cols), rows.len());
+    let out = SendPtr(out.as_mut_ptr());
+    parallel_for(blocks.count(), |i| {
+        let columns = blocks.range(i);
+        // SAFETY: the block lies inside `out`, which has height · cols elements and is borrowed mutably until the loop
+        // ends. Blocks of different i share no element, and each i is called once.
+        let out = unsafe { BlockMut::new(out.get().add(columns.start), height, cols, columns.len()) };
+        standardize_block(numbers, rows, next, scales, out, columns);
+    });
+}
+multiversion! {
+    fn standardize_block<T>(
+        numbers: &[T],
+        rows: &[u32],
+        next: &[u32],
+        scales: ColumnScales<'_, T>,
+        out: BlockMut<'_, T>,
+        columns: Range<usize>,
+    ) {
+        let cols = scales.center.len();
+        let part = |row: u32| &numbers[row as usize * cols..][..cols][columns.clone()];
+        let ninth = T::from_f64(1.0 / 9.0);
+        let [center, factor, fill] =
+            [scales.center, scales.factor, scales.fill].map(|all| &all[columns.clone()]);
+        let mut next = next.iter();
+        for (out, &row) in out.into_rows().zip(rows) {
+            if let Some(&row) = next.next() {
+                prefetch(part(row));
+            }
+            let columns = center.iter().zip(factor).zip(fill);
+            for ((out, &x), ((&center, &factor), &fill)) in out.iter_mut().zip(part(row)).zip(columns) {
+                let x = if x.is_nan() { fill } else { x };
+                *out = (x - center) * factor;
+            }
+            if scales.is_clipped {
+                for out in out.iter_mut() {
+                    let z = *out;
+                    *out = z / (T::ONE + z * z * ninth).sqrt();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_has_its_own_scale_and_nan_is_filled() {
+        for (cols, is_clipped) in
+            [(1, false), (3, true), (28, false), (300, true), (784, false), (2100, true)]
+        {
+            let numbers: Vec<f64> = (0..5 * cols)
+                .map(|at| if at % 11 == 3 { f64::NAN } else { (at * 37 % 101) as f64 - 50.0 })
+                .collect();
+            let column = |of: fn(usize) -> f64| (0..cols).map(of).collect::<Vec<f64>>();
+            let center = column(|j| j as f64 - 7.0);
+            let factor = column(|j| [0.0, 0.125, 3.0][j % 3]);
+            let fill = column(|j| 0.5 * j as f64);
+            let (rows, mut out) = ([3, 0, 3, 4], vec![f64::NAN; 4 * cols]);
+            let scales = ColumnScales { center: &center, factor: &factor, fill: &fill, is_clipped };
+            standardize_rows(&numbers, &rows, &[1], scales, &mut out);
+            for (i, &row) in rows.iter().enumerate() {
+                for j in 0..cols {
+                    let x = numbers[row as usize * cols + j];
+                    let z = (if x.is_nan() { fill[j] } else { x } - center[j]) * factor[j];
+                    let want = if is_clipped { z / (1.0 + (z / 3.0).powi(2)).sqrt() } else { z };
+                    approx::assert_relative_eq!(out[i * cols + j], want, max_relative = 1e-15);
+                    assert!(!is_clipped || want.abs() < 3.0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "standardize_rows")]
+    fn scales_of_different_lengths_are_refused() {
+        let scales =
+            ColumnScales { center: &[0.0; 2], factor: &[1.0; 3], fill: &[0.0; 2], is_clipped: false };
+        standardize_rows(&[0.0_f32; 2], &[0], &[], scales, &mut [0.0; 2]);
+    }
+}

@@ -1,0 +1,291 @@
+//! Learning the preprocessing from training rows: means, deviations, quartiles and categories
+
+use rayon::prelude::*;
+
+use super::preprocessing::{Column, Encoding, Preprocessing};
+use super::{Cells, Dataset};
+use crate::config::{Missing, Scale};
+use crate::error::{first_ten, printable};
+
+/// Rows that one task adds up; sums of blocks are then added in order, so that they don't depend on the threads
+const BLOCK: usize = 1 << 12;
+
+/// The preprocessing that the training rows `rows` of a data set give, and a warning if columns are constant
+///
+/// Standard deviations are those of the rows themselves (divided by n), and quartiles are interpolated, as in
+/// scikit-learn and NumPy. A column that has one value only gets the factor 0.
+pub fn learn(
+    data: &Dataset,
+    rows: &[u32],
+    scale: Scale,
+    missing: Missing,
+) -> (Preprocessing, Option<String>) {
+    let (dims, names) = (data.inputs.dims.clone(), data.inputs.names.clone());
+    let scale = match (scale, &data.train.cells) {
+        (Scale::Auto, Cells::Bytes(_)) => {
+            return (Preprocessing { dims, names, encoding: Encoding::Pixels }, None);
+        }
+        (Scale::Auto, _) => Scale::Standard,
+        (scale, _) => scale,
+    };
+    let view = View { cells: &data.train.cells, columns: data.train.columns, rows };
+    let moments = view.moments(scale == Scale::Standard);
+    let learnt: Vec<(Column, bool)> = (0..view.columns)
+        .into_par_iter()
+        .map(|column| match data.inputs.categories.get(column).and_then(Option::as_ref) {
+            Some(values) => (Column::Category(view.seen(column, values)), false),
+            None => view.number(column, &moments[column], scale, missing),
+        })
+        .collect();
+    let constant: Vec<usize> = (0..learnt.len()).filter(|&column| learnt[column].1).collect();
+    let columns = learnt.into_iter().map(|(column, _)| column).collect();
+    let preprocessing = Preprocessing { dims, names, encoding: Encoding::Columns { scale, columns } };
+    let named = first_ten(
+        constant.iter().map(|&column| printable(&preprocessing.column_name(column)).into_owned()),
+        ", ",
+    );
+    let warning = (!constant.is_empty()).then(|| {
+        format!("the same in all training rows, so they become 0: {named}; --ignore leaves columns out")
+    });
+    (preprocessing, warning)
+}
+
+/// Rows of cells
+struct View<'a> {
+    cells: &'a Cells,
+    columns: usize,
+    rows: &'a [u32],
+}
+
+/// Sums over the numbers of a column that are not missing
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    count: usize,
+    sum: f64,
+    least: f64,
+    greatest: f64,
+    /// Sum of squared differences from the mean; 0 if it was not asked for
+    squares: f64,
+}
+
+impl Moments {
+    const NONE: Self =
+        Self { count: 0, sum: 0.0, least: f64::INFINITY, greatest: f64::NEG_INFINITY, squares: 0.0 };
+
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.least = self.least.min(other.least);
+        self.greatest = self.greatest.max(other.greatest);
+        self.squares += other.squares;
+    }
+
+    fn mean(&self) -> f64 {
+        if self.count == 0 { 0.0 } else { self.sum / self.count as f64 }
+    }
+}
+
+impl View<'_> {
+    fn get(&self, row: u32, column: usize) -> f64 {
+        self.cells.get(row as usize * self.columns + column)
+    }
+
+    /// The moments of each column; with `squares`, in a second pass over the rows, also the squared differences
+    fn moments(&self, squares: bool) -> Vec<Moments> {
+        let first = self.blocks(|row, moments| {
+            for (column, moments) in moments.iter_mut().enumerate() {
+                let x = self.get(row, column);
+                if !x.is_nan() {
+                    moments.add(&Moments { count: 1, sum: x, least: x, greatest: x, squares: 0.0 });
+                }
+            }
+        });
+        if !squares {
+            return first;
+        }
+        let means: Vec<f64> = first.iter().map(Moments::mean).collect();
+        let second = self.blocks(|row, moments| {
+            for (column, moments) in moments.iter_mut().enumerate() {
+                let difference = self.get(row, column) - means[column];
+                if !difference.is_nan() {
+                    moments.squares += difference * difference;
+                }
+            }
+        });
+        first
+            .iter()
+            .zip(second)
+            .map(|(first, second)| Moments { squares: second.squares, ..*first })
+            .collect()
+    }
+
+    /// Adds each row to the moments of all columns, in blocks of rows side by side
+    fn blocks(&self, add: impl Fn(u32, &mut [Moments]) + Sync) -> Vec<Moments> {
+        let blocks: Vec<Vec<Moments>> = self
+            .rows
+            .par_chunks(BLOCK)
+            .map(|rows| {
+                let mut moments = vec![Moments::NONE; self.columns];
+                rows.iter().for_each(|&row| add(row, &mut moments));
+                moments
+            })
+            .collect();
+        let mut sums = vec![Moments::NONE; self.columns];
+        blocks.iter().for_each(|block| sums.iter_mut().zip(block).for_each(|(sum, block)| sum.add(block)));
+        sums
+    }
+
+    /// The values of a column of categories that occur in the rows, in their order
+    fn seen(&self, column: usize, values: &[String]) -> Vec<String> {
+        let mut seen = vec![false; values.len()];
+        for &row in self.rows {
+            let code = self.get(row, column);
+            if !code.is_nan() {
+                seen[code as usize] = true;
+            }
+        }
+        values.iter().zip(seen).filter(|(_, seen)| *seen).map(|(value, _)| value.clone()).collect()
+    }
+
+    /// The encoding of a column of numbers, and whether it is constant
+    fn number(&self, column: usize, moments: &Moments, scale: Scale, missing: Missing) -> (Column, bool) {
+        let needs_order = scale == Scale::Robust || missing == Missing::Median;
+        let sorted = if needs_order { self.sorted(column) } else { Vec::new() };
+        let (least, greatest) = (moments.least, moments.greatest);
+        // A column of which no number is present has no least one.
+        let is_constant = moments.count == 0 || least == greatest;
+        let (center, width) = match scale {
+            Scale::None => (0.0, 1.0),
+            Scale::Minmax => (least, greatest - least),
+            Scale::Robust => {
+                let quartiles = quantile(&sorted, 0.75) - quantile(&sorted, 0.25);
+                let width = if quartiles > 0.0 { quartiles } else { (greatest - least) / 2.0 };
+                (quantile(&sorted, 0.5), width)
+            }
+            Scale::Auto | Scale::Standard => {
+                (moments.mean(), (moments.squares / moments.count.max(1) as f64).sqrt())
+            }
+        };
+        let factor = 1.0 / width;
+        // Its value in a net of f32 must be a number, too.
+        let is_usable = (factor as f32).is_finite() && !is_constant;
+        let fill = match missing {
+            Missing::Error | Missing::Drop => None,
+            Missing::Mean => Some(moments.mean()),
+            Missing::Median => Some(quantile(&sorted, 0.5)),
+        };
+        match (scale, is_usable) {
+            (Scale::None, _) => (Column::Number { center, factor: 1.0, fill }, false),
+            (_, true) => (Column::Number { center, factor, fill }, false),
+            (_, false) => {
+                let center = if moments.count == 0 { 0.0 } else { least };
+                (Column::Number { center, factor: 0.0, fill }, true)
+            }
+        }
+    }
+
+    /// The numbers of a column that are not missing, in ascending order
+    fn sorted(&self, column: usize) -> Vec<f64> {
+        let mut sorted: Vec<f64> =
+            self.rows.iter().map(|&row| self.get(row, column)).filter(|x| !x.is_nan()).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted
+    }
+}
+
+/// The number below which a share of the sorted numbers lies, interpolated between two of them; 0 if there are none
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
+    let place = share * last as f64;
+    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    below + (above - below) * place.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Inputs, Split};
+
+    fn data(columns: &[&[f64]]) -> Dataset {
+        let rows = columns[0].len();
+        let cells = (0..rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+        let train = Split { cells: Cells::Double(cells), columns: columns.len(), labels: vec![0; rows] };
+        let test = Split { cells: Cells::Double(Vec::new()), columns: columns.len(), labels: Vec::new() };
+        let inputs = Inputs::of_array(&[columns.len()]);
+        Dataset { source: String::new(), inputs, classes: vec!["a".to_owned()], train, test }
+    }
+
+    fn numbers(preprocessing: &Preprocessing) -> Vec<(f64, f64, Option<f64>)> {
+        let Encoding::Columns { columns, .. } = &preprocessing.encoding else { panic!("pixels") };
+        let number = |column: &Column| match *column {
+            Column::Number { center, factor, fill } => (center, factor, fill),
+            Column::Category(_) => panic!("a category"),
+        };
+        columns.iter().map(number).collect()
+    }
+
+    /// Columns 1 2 3 4 (and an outlier that is no training row), 5 5 5 5, and 0 0 0 8
+    fn columns() -> Dataset {
+        data(&[&[1.0, 2.0, 3.0, 4.0, 1e9], &[5.0; 5], &[0.0, 0.0, 0.0, 8.0, f64::NAN]])
+    }
+
+    #[test]
+    fn scales_are_those_of_the_training_rows_and_constant_columns_become_0() {
+        let learn = |scale| learn(&columns(), &[0, 1, 2, 3], scale, Missing::Error);
+        let sd = 1.25_f64.sqrt();
+        for (scale, first, third) in [
+            (Scale::Standard, (2.5, 1.0 / sd), (2.0, 1.0 / 12_f64.sqrt())),
+            (Scale::Minmax, (1.0, 1.0 / 3.0), (0.0, 1.0 / 8.0)),
+            // The third column's quartiles are 0 and 2.
+            (Scale::Robust, (2.5, 1.0 / 1.5), (0.0, 1.0 / 2.0)),
+        ] {
+            let (preprocessing, warning) = learn(scale);
+            let expected = vec![(first.0, first.1, None), (5.0, 0.0, None), (third.0, third.1, None)];
+            assert_eq!(numbers(&preprocessing), expected, "{scale:?}");
+            assert!(warning.unwrap().contains(": column 2;"), "{scale:?}");
+        }
+        let (preprocessing, warning) = learn(Scale::None);
+        assert_eq!((numbers(&preprocessing), warning), (vec![(0.0, 1.0, None); 3], None));
+    }
+
+    #[test]
+    fn missing_numbers_are_replaced_by_the_mean_or_median_of_the_others() {
+        let fills = |missing| {
+            let (preprocessing, _) = learn(&columns(), &[0, 1, 3, 4], Scale::Minmax, missing);
+            numbers(&preprocessing).into_iter().map(|(_, _, fill)| fill).collect::<Vec<_>>()
+        };
+        assert_eq!(fills(Missing::Mean)[1..], [Some(5.0), Some(8.0 / 3.0)]);
+        assert_eq!(fills(Missing::Median), [Some(3.0), Some(5.0), Some(0.0)]);
+        let all = data(&[&[f64::NAN, f64::NAN]]);
+        let (preprocessing, warning) = learn(&all, &[0, 1], Scale::Standard, Missing::Mean);
+        assert_eq!(numbers(&preprocessing), [(0.0, 0.0, Some(0.0))]);
+        assert!(warning.is_some());
+    }
+
+    #[test]
+    fn sums_do_not_depend_on_the_number_of_threads() {
+        let column: Vec<f64> = (0..30_000).map(|i| f64::from(i * 7919 % 10_007) * 1e-3).collect();
+        let (data, rows) = (data(&[&column]), (0..30_000).collect::<Vec<u32>>());
+        let learnt = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| learn(&data, &rows, Scale::Standard, Missing::Mean))
+        };
+        assert_eq!(learnt(1), learnt(2));
+        let (center, factor, _) = numbers(&learnt(1).0)[0];
+        let mean = column.iter().sum::<f64>() / 3e4;
+        let sd = (column.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 3e4).sqrt();
+        approx::assert_relative_eq!(center, mean, max_relative = 1e-12);
+        approx::assert_relative_eq!(1.0 / factor, sd, max_relative = 1e-12);
+    }
+
+    #[test]
+    fn only_categories_of_training_rows_become_inputs() {
+        let mut data = data(&[&[2.0, 0.0, f64::NAN, 1.0]]);
+        let values = ["x", "y", "z"].map(str::to_owned).to_vec();
+        data.inputs.categories = vec![Some(values)];
+        let (preprocessing, warning) = learn(&data, &[0, 1, 2], Scale::Auto, Missing::Error);
+        let Encoding::Columns { columns, .. } = &preprocessing.encoding else { panic!("pixels") };
+        assert_eq!(columns, &[Column::Category(vec!["x".to_owned(), "z".to_owned()])]);
+        assert_eq!((preprocessing.features(), data.features(), warning), (2, 3, None));
+    }
+}

@@ -1,0 +1,62 @@
+//! A data set as one run uses it: which rows it trains and validates on, and what it learns from the former
+
+use super::Dataset;
+use super::learn::learn;
+use super::preprocessing::Preprocessing;
+use super::signature::Signature;
+use super::validation_split::{Parts, hold_out};
+use crate::config::{Missing, Scale, TrainConfig};
+use crate::error::{Error, Result};
+
+/// A data set as one run uses it
+#[derive(Debug)]
+pub struct RunData<'a> {
+    /// The data set
+    pub set: &'a Dataset,
+    /// The rows of the training set that are trained on
+    pub train_rows: Vec<u32>,
+    /// The rows of the training set that are held out; `None` without a validation split
+    pub val_rows: Option<Vec<u32>>,
+    /// The preprocessing, learnt from the rows that are trained on
+    pub preprocessing: Preprocessing,
+    /// What a person should know about the data, such as constant columns
+    pub warning: Option<String>,
+}
+
+impl<'a> RunData<'a> {
+    /// Divides the training set, and learns the preprocessing from the rows that are trained on
+    ///
+    /// # Errors
+    /// If there is a validation split, but no class has two rows.
+    ///
+    /// # Panics
+    /// If there are 2³² rows or more.
+    pub fn new(config: &TrainConfig, set: &'a Dataset) -> Result<Self> {
+        let (train_rows, val_rows) = divide(config, set)?;
+        let (preprocessing, warning) = learn(set, &train_rows, Scale::Auto, Missing::Error);
+        Ok(Self { set, train_rows, val_rows, preprocessing, warning })
+    }
+
+    /// What the inputs and outputs of a net for these data mean
+    pub fn signature(&self) -> Signature {
+        Signature { classes: self.set.classes.clone(), preprocessing: self.preprocessing.clone() }
+    }
+
+    /// Widths of the net that the settings describe, from these inputs to these classes
+    pub fn dims(&self, config: &TrainConfig) -> Vec<usize> {
+        config.dims(self.preprocessing.features(), self.set.classes.len())
+    }
+}
+
+fn divide(config: &TrainConfig, set: &Dataset) -> Result<(Vec<u32>, Option<Vec<u32>>)> {
+    if config.val_split == 0.0 {
+        let len = u32::try_from(set.train.len()).unwrap_or_else(|_| panic!("{} rows", set.train.len()));
+        return Ok(((0..len).collect(), None));
+    }
+    let Parts { train, val } = hold_out(&set.train.labels, config.val_split, config.seed);
+    if val.is_empty() {
+        let expected = "0 where no class has two samples".to_owned();
+        return Err(Error::Setting { name: "val-split", expected, found: config.val_split.to_string() });
+    }
+    Ok((train, Some(val)))
+}
