@@ -23,6 +23,8 @@ pub struct Setting {
     pub value_name: &'static str,
     /// One or two sentences, for the help
     pub help: &'static str,
+    /// The heading above its flag in the help; `None` if it has no flag
+    pub heading: Option<&'static str>,
     /// Whether a different value can change what a run writes, times excluded
     pub affects_results: bool,
     /// Whether the net computes with the value, rounded to its element type
