@@ -50,6 +50,13 @@ pub enum Kind {
     Choice(fn() -> Vec<PossibleValue>),
 }
 
+impl Kind {
+    /// Whether the values are numbers
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Integer | Self::Number)
+    }
+}
+
 /// Largest number of characters of a wrong value in messages; longer values are cut
 const FOUND_MAX: usize = 80;
 
