@@ -152,7 +152,7 @@ pub struct TrainConfig {
     pub activation: Activation,
     /// Passes over the training set
     pub epochs: u32,
-    /// Images per training step
+    /// Samples per training step
     pub batch_size: usize,
     /// Step size η
     pub learning_rate: f64,
@@ -166,9 +166,9 @@ pub struct TrainConfig {
     pub dtype: Dtype,
     /// Backend that computes the layers
     pub engine: EngineChoice,
-    /// Share of the training images of each class that is held out for validation
+    /// Share of the training samples of each class that is held out for validation
     pub val_split: f64,
-    /// Whether every epoch visits the images in the order of the file
+    /// Whether every epoch visits the samples in the order of the file
     pub no_shuffle: bool,
     /// Number of threads to compute with; `None` for as many as make training faster
     #[serde(skip_serializing_if = "Option::is_none")]
