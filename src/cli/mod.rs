@@ -11,6 +11,7 @@ mod plot;
 mod run_output;
 mod run_progress;
 mod runs;
+mod shard_choice;
 mod signals;
 mod standard;
 mod sweep;

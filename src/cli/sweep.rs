@@ -1,18 +1,16 @@
 //! `chainrule sweep`: runs the trials of a plan, or merges its shards
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use chainrule::config::text;
 use chainrule::error::{shell_quoted, shown};
-use chainrule::sweep::{
-    self, Axis, Draft, Ended, Environment, Options, Plots, Shard, Taken, Trial, WIDTH_AND_DEPTH,
-};
+use chainrule::sweep::{self, Axis, Draft, Ended, Options, Plots, Shard, Taken, Trial, WIDTH_AND_DEPTH};
 use chainrule::tables::Status;
 use chainrule::train::thread_count::{cores, machine_cores, warning};
 
+use super::shard_choice::{ShardChoice, shard};
 use super::signals::Signals;
 use super::standard::{self, StandardParser};
 pub use super::sweep_output::best;
@@ -98,41 +96,6 @@ enum Action {
     },
 }
 
-/// The value of `--shard`
-#[derive(Clone, Copy)]
-enum ShardChoice {
-    Auto,
-    Given(Shard),
-}
-
-impl FromStr for ShardChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let given = || text.parse().map(Self::Given).map_err(|e: String| e + ", or auto");
-        if text == "auto" { Ok(Self::Auto) } else { given() }
-    }
-}
-
-/// The shard to run, and what was taken from the scheduler, if it comes from one
-fn shard(args: &Args) -> Result<(Option<Shard>, Option<Taken>)> {
-    let environment: Environment = std::env::vars_os()
-        .map(|(name, text)| (name.to_string_lossy().into_owned(), text.to_string_lossy().into_owned()))
-        .collect();
-    let shards = args.shards.map(|n| n as usize);
-    let taken = match args.shard {
-        Some(ShardChoice::Given(shard)) => {
-            if let Some(n) = shards.filter(|&n| n != shard.count) {
-                return Err(usage(format!("--shard {shard} and --shards {n} disagree; leave --shards out")));
-            }
-            return Ok((Some(shard), None));
-        }
-        None if shards.is_none() => sweep::slurm_shard(&environment)?,
-        _ => Some(sweep::auto_shard(&environment, shards)?),
-    };
-    Ok((taken.as_ref().and_then(|taken| taken.shard), taken))
-}
-
 pub fn run(args: &Args) -> Result<u8> {
     if let Some(Action::Merge { dir, quiet }) = &args.action {
         let (plan, ended) = sweep::merge(dir)?;
@@ -144,7 +107,7 @@ pub fn run(args: &Args) -> Result<u8> {
         }
         return Ok(exit_code(&ended, 0));
     }
-    let (shard, taken) = shard(args)?;
+    let (shard, taken) = shard(args.shard, args.shards)?;
     if let Some(Taken { from, .. }) = taken.as_ref().filter(|_| !args.common.quiet) {
         let what =
             shard.map_or("no job array, so the whole sweep".to_owned(), |shard| format!("shard {shard}"));
