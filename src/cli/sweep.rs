@@ -1,30 +1,23 @@
 //! `chainrule sweep`: runs the trials of a plan, or merges its shards
 
-use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use chainrule::config::text;
-use chainrule::error::{first_ten, printable, shell_quoted, shown};
-use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
-use chainrule::sweep::{
-    self, Axis, Draft, Ended, Environment, Estimate, Options, Plan, Plots, Shard, Taken, Trial,
-    WIDTH_AND_DEPTH,
-};
+use chainrule::error::{shell_quoted, shown};
+use chainrule::sweep::{self, Axis, Draft, Ended, Options, Plots, Shard, Taken, Trial, WIDTH_AND_DEPTH};
 use chainrule::tables::Status;
 use chainrule::train::thread_count::{cores, machine_cores, warning};
-use clap::builder::{PossibleValue, TypedValueParser};
-use clap::error::ErrorKind;
-use clap::{Arg, Command};
 
-use super::format::{count, percent, rough_duration, several};
+use super::shard_choice::{ShardChoice, shard};
 use super::signals::Signals;
+use super::standard::{self, StandardParser};
+pub use super::sweep_output::best;
+use super::sweep_output::{dry_run, failed, summarise};
 use super::sweep_progress::SweepProgress;
 use super::train::{Common, run_id};
-use super::{DONE, SIGNALLED, SOME_FAILED, note, print};
+use super::{DONE, SIGNALLED, SOME_FAILED, note};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -103,98 +96,6 @@ enum Action {
     },
 }
 
-/// The standard sweeps: the setting that each varies, its values, and both in words
-const STANDARD: [(&str, &str, &str); 3] = [
-    ("hidden_dim", "32,64,128,256,512", "One hidden layer of 32, 64, 128, 256 and 512"),
-    ("num_layers", "1..4", "1 to 4 hidden layers of 128"),
-    ("learning_rate", "0.001,0.005,0.01,0.05,0.1", "0.001, 0.005, 0.01, 0.05 and 0.1"),
-];
-
-/// Parses the name of a standard sweep, written with `_` or `-`
-#[derive(Clone)]
-struct StandardParser;
-
-impl TypedValueParser for StandardParser {
-    type Value = Axis;
-
-    fn parse_ref(&self, command: &Command, _: Option<&Arg>, text: &OsStr) -> Result<Axis, clap::Error> {
-        let text = text.to_string_lossy();
-        let name = text.replace('-', "_");
-        let standard = STANDARD.iter().find(|(standard, ..)| *standard == name);
-        let axis = standard.map_or_else(
-            || Err(not_standard(&text)),
-            |(name, values, _)| Axis::parse(&format!("{name}={values}")),
-        );
-        axis.map_err(|problem| clap::Error::raw(ErrorKind::InvalidValue, problem + "\n").with_cmd(command))
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let name = |(name, _, help): (&'static str, _, &'static str)| {
-            PossibleValue::new(name).alias(name.replace('_', "-")).help(help)
-        };
-        Some(Box::new(STANDARD.into_iter().map(name)))
-    }
-}
-
-/// What to type in place of a word that names no standard sweep
-fn not_standard(text: &str) -> String {
-    let shown: String = text.escape_debug().take(80).collect();
-    let remedy = match Axis::parse(text) {
-        Ok(_) => format!("to vary a setting, type: chainrule sweep --grid {}", shell_quoted(text)),
-        Err(problem) if text.contains('=') => {
-            format!("to vary a setting, type --grid NAME=VALUES; {problem}")
-        }
-        Err(_) if text.ends_with(".toml") => {
-            format!("to run a plan, type: chainrule sweep --plan {}", shell_quoted(text))
-        }
-        Err(problem) if problem.contains(EXAMPLE) => {
-            let axis = problem.split_once(EXAMPLE).map_or("", |(_, axis)| axis);
-            format!("to vary a setting, name its values: chainrule sweep {axis}")
-        }
-        Err(problem) if problem.contains("did you mean") => problem,
-        Err(_) => "to vary another setting, type --grid NAME=VALUES, as --grid momentum=0,0.9".to_owned(),
-    };
-    format!("`{shown}` is no standard sweep; expected hidden_dim, num_layers or learning_rate; {remedy}")
-}
-
-/// The end of [`Axis::parse`]'s message for a name without values; an example follows
-const EXAMPLE: &str = "expected NAME=VALUES, as ";
-
-/// The value of `--shard`
-#[derive(Clone, Copy)]
-enum ShardChoice {
-    Auto,
-    Given(Shard),
-}
-
-impl FromStr for ShardChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let given = || text.parse().map(Self::Given).map_err(|e: String| e + ", or auto");
-        if text == "auto" { Ok(Self::Auto) } else { given() }
-    }
-}
-
-/// The shard to run, and what was taken from the scheduler, if it comes from one
-fn shard(args: &Args) -> Result<(Option<Shard>, Option<Taken>)> {
-    let environment: Environment = std::env::vars_os()
-        .map(|(name, text)| (name.to_string_lossy().into_owned(), text.to_string_lossy().into_owned()))
-        .collect();
-    let shards = args.shards.map(|n| n as usize);
-    let taken = match args.shard {
-        Some(ShardChoice::Given(shard)) => {
-            if let Some(n) = shards.filter(|&n| n != shard.count) {
-                return Err(usage(format!("--shard {shard} and --shards {n} disagree; leave --shards out")));
-            }
-            return Ok((Some(shard), None));
-        }
-        None if shards.is_none() => sweep::slurm_shard(&environment)?,
-        _ => Some(sweep::auto_shard(&environment, shards)?),
-    };
-    Ok((taken.as_ref().and_then(|taken| taken.shard), taken))
-}
-
 pub fn run(args: &Args) -> Result<u8> {
     if let Some(Action::Merge { dir, quiet }) = &args.action {
         let (plan, ended) = sweep::merge(dir)?;
@@ -206,7 +107,7 @@ pub fn run(args: &Args) -> Result<u8> {
         }
         return Ok(exit_code(&ended, 0));
     }
-    let (shard, taken) = shard(args)?;
+    let (shard, taken) = shard(args.shard, args.shards)?;
     if let Some(Taken { from, .. }) = taken.as_ref().filter(|_| !args.common.quiet) {
         let what =
             shard.map_or("no job array, so the whole sweep".to_owned(), |shard| format!("shard {shard}"));
@@ -291,9 +192,11 @@ fn draft(args: &Args) -> Result<Draft> {
                 shown(path),
                 draft.file_text.lines().count()
             ),
-            None => "expected what to sweep: hidden_dim, num_layers or learning_rate, or --grid NAME=VALUES, --seeds N or \
-                     --plan FILE; for example, type: chainrule sweep learning_rate"
-                .to_owned(),
+            None => format!(
+                "expected what to sweep: {}, or --grid NAME=VALUES, --seeds N or --plan FILE; for example, type: \
+                 chainrule sweep learning_rate",
+                standard::names()
+            ),
         }));
     }
     for axis in &draft.grid {
@@ -357,123 +260,10 @@ fn how_to_resume_merged(args: &Args, folder: &Path) -> String {
     how_to_resume(args, folder, &sweep_id, out, None, None)
 }
 
-/// The line that names the trials that failed or diverged; `None` if there are none
-fn failed(analysis: &Analysis, plan: &Plan, how_to_resume: &str) -> Option<String> {
-    let is_failed = |status| matches!(status, Status::Failed | Status::Diverged);
-    let failed: Vec<_> = analysis.trials.iter().filter(|trial| is_failed(trial.status)).collect();
-    let labels: HashMap<&str, &Trial> = plan.trials.iter().map(|trial| (trial.id.as_str(), trial)).collect();
-    let name = |id: &str, status: Status| {
-        let label = labels.get(id).map_or_else(String::new, |trial| trial.label());
-        let label = if label.is_empty() { label } else { format!(" ({label})") };
-        format!("{id}{label} {status}")
-    };
-    let names = first_ten(failed.iter().map(|trial| name(&trial.id, trial.status)), ", ");
-    let again = format!("to run them again: {how_to_resume} --retry-failed");
-    let (n, all) = (failed.len(), analysis.trials.len());
-    let (some, all) = (count(n), count(all));
-    (n > 0).then(|| format!("error: {some} of {all} trials failed or diverged: {names}; {again}"))
-}
-
-/// Prints the table of trials to stdout, and their number and an estimate of the time to stderr
-fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool) -> Result<u8> {
-    if !quiet {
-        let (n, all) = (mine.len(), plan.trials.len());
-        let of = if n == all { String::new() } else { format!("{} of ", count(n)) };
-        note(&format!("{of}{}, {jobs} at once; files would be in {}", several(all, "trial"), shown(folder)));
-    }
-    print(&table(plan, mine))?;
-    if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
-        let Estimate { trial, epoch_s, total_s } = estimate;
-        let total = rough_duration(total_s);
-        note(&format!("about {total}: an epoch of {trial} takes {epoch_s:.2} s with its evaluation"));
-    }
-    Ok(DONE)
-}
-
-/// The table of trials, a line for each, in columns
-fn table(plan: &Plan, mine: &[&Trial]) -> String {
-    let ids = mine.iter().map(|trial| trial.id.clone());
-    let mut columns: Vec<Vec<String>> = vec![["trial".to_owned()].into_iter().chain(ids).collect()];
-    for setting in &plan.varied {
-        let cells = mine.iter().map(|trial| {
-            trial
-                .value(setting)
-                .map_or("-".to_owned(), |value| printable(&sweep::short_text(value)).into_owned())
-        });
-        columns.push([setting.name.to_owned()].into_iter().chain(cells).collect());
-    }
-    let mut lines = vec![String::new(); 1 + mine.len()];
-    for column in columns {
-        let width = column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
-        lines.iter_mut().zip(column).for_each(|(line, cell)| *line += &format!("{cell:width$}  "));
-    }
-    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
-}
-
-fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
-    let analysis = &ended.analysis;
-    let counts = Status::ALL.map(|status| (analysis.count(status), status.name()));
-    let counts = counts.into_iter().chain([(ended.left, "not begun")]);
-    let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(n)));
-    note(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
-    best(analysis).iter().for_each(|line| note(line));
-    let prefix = shard.map_or_else(String::new, Shard::file_prefix);
-    let tables = ["runs.csv", "epochs.csv", "plan.toml"].map(|name| format!("{prefix}{name}"));
-    let drawn = ended.drawn.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    let files: Vec<String> = tables.into_iter().chain(drawn).collect();
-    note(&format!("files in {}: {}", shown(folder), files.join(", ")));
-    if shard.is_some() {
-        note(&format!("when all shards have ended: chainrule sweep merge {}", shell_quoted(folder)));
-    }
-}
-
-/// The end of the line that names the winner where test metrics chose it
-const PICKED: &str = ", which also picked it: no --val-split";
-
-/// The line that names the winner of `report.md`; `None` if no trial has an accuracy
-pub fn best(analysis: &Analysis) -> Option<String> {
-    let winner = analysis.winner()?;
-    let accuracy = analysis.accuracy(winner)?;
-    let of_axis = |(axis, &place): (&VariedSetting, &usize)| format!("{}={}", axis.name, axis.values[place]);
-    let setting = analysis.axes.iter().zip(&winner.place).map(of_axis).collect::<Vec<_>>().join(" ");
-    let setting = if setting.is_empty() { setting } else { format!(" ({setting})") };
-    let mean = if accuracy.n > 1 { format!("mean of {} seeds, ", accuracy.n) } else { String::new() };
-    let share = percent(accuracy.mean);
-    let metrics = match (analysis.deciding, analysis.spread(winner, MetricColumn::TestAccuracy)) {
-        (MetricColumn::ValAccuracy, Some(test)) => {
-            format!("{mean}validation accuracy {share}, test accuracy {}", percent(test.mean))
-        }
-        (MetricColumn::ValAccuracy, None) => format!("{mean}validation accuracy {share}"),
-        _ => format!("{mean}test accuracy {share}{PICKED}"),
-    };
-    // Of one setting, none is the best.
-    if analysis.groups.len() == 1 {
-        return Some(metrics.trim_end_matches(PICKED).to_owned());
-    }
-    let first = winner.trials.iter().map(|&i| &analysis.trials[i]).find(|run| run.status == Status::Ok)?;
-    Some(format!("best: {}{setting}, {metrics}", first.id))
-}
-
 fn exit_code(ended: &Ended, signal: u8) -> u8 {
     match (signal, ended.analysis.count(Status::Failed) + ended.analysis.count(Status::Diverged)) {
         (0, 0) => DONE,
         (0, _) => SOME_FAILED,
         (signal, _) => SIGNALLED + signal,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use chainrule::config::Settings;
-
-    #[test]
-    fn the_standard_sweeps_resolve_to_their_trials() {
-        for ((name, values, _), trials) in STANDARD.into_iter().zip([5, 4, 5]) {
-            let base = Settings::default().with("data", "synthetic");
-            let grid = vec![Axis::parse(&format!("{name}={values}")).unwrap()];
-            let plan = Draft { base, grid, ..Draft::default() }.resolve().unwrap();
-            assert_eq!(plan.trials.len(), trials);
-        }
     }
 }

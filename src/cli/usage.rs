@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 
 use chainrule::error::{printable, printable_lines, shell_quoted};
+use chainrule::sweep::Axis;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::command::command;
+use super::standard::is_standard;
 use super::{DONE, FAILED, USAGE, is_closed, note};
 
 /// Flags of other programs: the name, what there is here, and what to type
@@ -58,9 +60,6 @@ const ELSEWHERE: [(&[&str], &str); 16] = [
     ),
 ];
 
-/// The settings of the standard sweeps
-const STANDARD: [&str; 3] = ["hidden_dim", "num_layers", "learning_rate"];
-
 /// Prints the help that was asked for, or what is wrong with a command line and what to type; returns the exit code
 pub fn report(error: &clap::Error, args: &[OsString]) -> u8 {
     if !error.use_stderr() {
@@ -100,7 +99,7 @@ fn sentence(error: &clap::Error, args: &[String]) -> Option<String> {
         (ErrorKind::InvalidSubcommand, _) => {
             let found = context(ContextKind::InvalidSubcommand)?;
             let name = found.replace('-', "_");
-            STANDARD.contains(&name.as_str()).then(|| {
+            is_standard(&name).then(|| {
                 format!("`{found}` is a sweep, not a command; type: chainrule sweep {name}")
             })
         }
@@ -130,11 +129,11 @@ fn unknown_flag(flag: &str, sub: Option<&str>, args: &[String]) -> Option<String
         let at = args.iter().position(|arg| arg.starts_with("--sweep"))?;
         let value = args[at].split_once('=').map(|(_, value)| value.to_owned());
         let value = value.or_else(|| args.get(at + 1).cloned()).unwrap_or_default().replace('-', "_");
-        let what = if STANDARD.contains(&value.as_str()) { value.as_str() } else { "hidden_dim" };
+        let what = if is_standard(&value) { value.as_str() } else { "hidden_dim" };
         return Some(format!(
             "`{sub}` has no flag --sweep: sweeps are a command of their own. Type: chainrule sweep {what}, or for values of \
-             your own: chainrule sweep --grid {what}={}",
-            values(what)
+             your own: chainrule sweep --grid {}",
+            Axis::example(what)?
         ));
     }
     if let Some((_, sentence)) = ELSEWHERE.iter().find(|(names, _)| names.contains(&flag)) {
@@ -147,15 +146,6 @@ fn unknown_flag(flag: &str, sub: Option<&str>, args: &[String]) -> Option<String
     ))
 }
 
-/// Values of a standard sweep's setting, as an example
-fn values(name: &str) -> &'static str {
-    match name {
-        "learning_rate" => "0.01,0.1",
-        "num_layers" => "1,2",
-        _ => "32,64",
-    }
-}
-
 /// The subcommands that have a flag
 fn owners(flag: &str) -> Vec<String> {
     let command = command();
@@ -165,14 +155,13 @@ fn owners(flag: &str) -> Vec<String> {
 
 fn unknown_word(word: &str, sub: &str) -> Option<String> {
     let name = word.replace('-', "_");
-    let is_standard = STANDARD.contains(&name.as_str());
     match sub {
         "sweep" if word.contains('=') => Some(format!(
             "`{}` is an axis without its flag; type: chainrule sweep --grid {}",
             printable(word),
             shell_quoted(word)
         )),
-        "train" if is_standard => {
+        "train" if is_standard(&name) => {
             Some(format!("`train` trains one net; to vary {name}, type: chainrule sweep {name}"))
         }
         "train" if std::path::Path::new(word).is_dir() => Some(format!(

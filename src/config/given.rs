@@ -186,7 +186,7 @@ fn arg(setting: &'static Setting) -> Arg {
             .map_err(|_| format!("expected {}{}", setting.expected(), setting.axis_hint(text))),
     };
     let arg = Arg::new(setting.name).long(setting.flag()).value_name(setting.value_name).help(help);
-    let arg = arg.help_heading(setting.heading());
+    let arg = arg.help_heading(setting.heading);
     match setting.kind {
         Kind::Choice(names) => {
             arg.value_parser(Choice { setting, names: PossibleValuesParser::new(names()) })

@@ -23,6 +23,8 @@ pub struct Setting {
     pub value_name: &'static str,
     /// One or two sentences, for the help
     pub help: &'static str,
+    /// The heading above its flag in the help; `None` if it has no flag
+    pub heading: Option<&'static str>,
     /// Whether a different value can change what a run writes, times excluded
     pub affects_results: bool,
     /// Whether the net computes with the value, rounded to its element type
@@ -46,6 +48,13 @@ pub enum Kind {
     Word,
     /// One of a few names, each with its help
     Choice(fn() -> Vec<PossibleValue>),
+}
+
+impl Kind {
+    /// Whether the values are numbers
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Integer | Self::Number)
+    }
 }
 
 /// Largest number of characters of a wrong value in messages; longer values are cut

@@ -19,6 +19,12 @@ use crate::nn::layers::Activation;
 const NOT_NEGATIVE: (RangeInclusive<f64>, &str) = (0.0..=f64::MAX, "a finite number, 0 or more");
 const SHARE: (RangeInclusive<f64>, &str) = (0.0..=1.0_f64.next_down(), "0 or more and below 1");
 
+// The headings of the help
+const NET: &str = "Net";
+const TRAINING: &str = "Training";
+const COMPUTATION: &str = "Computation";
+const DATA_AND_FILES: &str = "Data and files";
+
 /// A setting that allows every value of its type, affects results, and can be varied by a sweep
 const fn row(name: &'static str, kind: Kind, default: &'static str, value_name: &'static str) -> Setting {
     Setting {
@@ -28,6 +34,7 @@ const fn row(name: &'static str, kind: Kind, default: &'static str, value_name: 
         range: None,
         value_name,
         help: "",
+        heading: None,
         affects_results: true,
         is_computed_with: false,
         sweepable: true,
@@ -35,6 +42,10 @@ const fn row(name: &'static str, kind: Kind, default: &'static str, value_name: 
 }
 
 impl Setting {
+    const fn under(self, heading: &'static str) -> Self {
+        Self { heading: Some(heading), ..self }
+    }
+
     const fn help(self, help: &'static str) -> Self {
         Self { help, ..self }
     }
@@ -51,63 +62,80 @@ impl Setting {
 /// All settings, in the order in which the help, tables and pictures show them
 pub static SETTINGS: [Setting; 16] = [
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
+        .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
     row("activation", Kind::Choice(names::<Activation>), "relu", "NAME")
+        .under(NET)
         .help("Activation after each hidden layer"),
     row("learning_rate", Kind::Number, "0.01", "ETA")
+        .under(TRAINING)
         .help("Step size η of gradient descent")
         .within(NOT_NEGATIVE)
         .computed_with(),
     row("momentum", Kind::Number, "0.9", "MU")
+        .under(TRAINING)
         .help("Momentum μ, 0 or more and below 1")
         .within(SHARE)
         .computed_with(),
     row("weight_decay", Kind::Number, "0", "LAMBDA")
+        .under(TRAINING)
         .help("Weight decay λ of weights and biases")
         .within(NOT_NEGATIVE)
         .computed_with(),
     row("batch_size", Kind::Integer, "64", "N")
+        .under(TRAINING)
         .help("Samples per training step")
         .within((1.0..=f64::MAX, "1 or more")),
     row("epochs", Kind::Integer, "30", "N")
+        .under(TRAINING)
         .help("Passes over the training set; 0 only writes the initial weights")
         .within((0.0..=u32::MAX as f64, "0 to 4,294,967,295")),
     row("no_shuffle", Kind::Switch, "false", "BOOL")
+        .under(TRAINING)
         .help("Take the batches in the order of the file, the same in every epoch"),
     row("val_split", Kind::Number, "0", "SHARE")
+        .under(TRAINING)
         .help(
             "Share of the training samples of each class that is held out and validated on after each epoch, \
              0 or more and below 1",
         )
         .within(SHARE),
-    row("dtype", Kind::Choice(names::<Dtype>), "f32", "TYPE").help("Element type of the net"),
+    row("dtype", Kind::Choice(names::<Dtype>), "f32", "TYPE")
+        .under(COMPUTATION)
+        .help("Element type of the net"),
     row("engine", Kind::Choice(names::<EngineChoice>), "auto", "NAME")
+        .under(COMPUTATION)
         .help("Backend that computes the layers; results of the backends differ by rounding"),
     // Spreadsheets keep only 15 digits of a number.
     row("seed", Kind::Integer, "42", "N")
+        .under(TRAINING)
         .help("Random seed for initial weights and batch order")
         .within((0.0..=1e15 - 1.0, "below 10^15")),
     Setting {
         affects_results: false,
         ..row("threads", Kind::Integer, "", "N")
+            .under(COMPUTATION)
             .help(
                 "Threads to compute with; the results do not depend on it \
                  [default: as many cores as make the net faster]",
             )
             .within((1.0..=1024.0, "1 to 1,024"))
     },
-    row("data", Kind::Word, "", "DIR").help(
+    row("data", Kind::Word, "", "DIR").under(DATA_AND_FILES).help(
         "Folder of IDX files (plain or gzip), or `synthetic` for a built-in set [default: $CHAINRULE_DATA, \
          data/fashion-mnist, /usr/share/datasets/fashion-mnist]",
     ),
     Setting {
         affects_results: false,
         sweepable: false,
-        ..row("out", Kind::Word, "results", "DIR").help("Folder for the run's folder and runs.csv")
+        ..row("out", Kind::Word, "results", "DIR")
+            .under(DATA_AND_FILES)
+            .help("Folder for the run's folder and runs.csv")
     },
     Setting {
         sweepable: false,
         ..row("csv_dialect", Kind::Choice(names::<CsvDialect>), "standard", "NAME")
+            .under(DATA_AND_FILES)
             .help("How CSV files are written")
     },
 ];
@@ -124,7 +152,7 @@ pub struct TrainConfig {
     pub activation: Activation,
     /// Passes over the training set
     pub epochs: u32,
-    /// Images per training step
+    /// Samples per training step
     pub batch_size: usize,
     /// Step size η
     pub learning_rate: f64,
@@ -138,9 +166,9 @@ pub struct TrainConfig {
     pub dtype: Dtype,
     /// Backend that computes the layers
     pub engine: EngineChoice,
-    /// Share of the training images of each class that is held out for validation
+    /// Share of the training samples of each class that is held out for validation
     pub val_split: f64,
-    /// Whether every epoch visits the images in the order of the file
+    /// Whether every epoch visits the samples in the order of the file
     pub no_shuffle: bool,
     /// Number of threads to compute with; `None` for as many as make training faster
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,34 +177,6 @@ pub struct TrainConfig {
     pub out: PathBuf,
     /// How CSV files are written
     pub csv_dialect: CsvDialect,
-}
-
-/// The headings of the help, and the settings below each
-static HEADINGS: [(&str, &[&str]); 4] = [
-    ("Net", &["hidden_dims", "activation"]),
-    (
-        "Training",
-        &[
-            "learning_rate",
-            "momentum",
-            "weight_decay",
-            "batch_size",
-            "epochs",
-            "no_shuffle",
-            "val_split",
-            "seed",
-        ],
-    ),
-    ("Computation", &["dtype", "engine", "threads"]),
-    ("Data and files", &["data", "out", "csv_dialect"]),
-];
-
-impl Setting {
-    /// The heading above the setting's flag in the help; `None` if it has no flag
-    pub fn heading(&self) -> Option<&'static str> {
-        let holds = |names: &[&str]| names.contains(&self.name);
-        HEADINGS.iter().find(|(_, names)| holds(names)).map(|(heading, _)| *heading)
-    }
 }
 
 /// Settings that only sweeps know: short forms of `hidden_dims`
@@ -338,7 +338,7 @@ mod tests {
         for setting in SETTINGS.iter().chain(&SHORT_FORMS) {
             assert!(setting.help.len() > 10, "{}", setting.name);
             let has_flag = find(setting.name).is_some();
-            assert_eq!(setting.heading().is_some(), has_flag, "{}", setting.name);
+            assert_eq!(setting.heading.is_some(), has_flag, "{}", setting.name);
             let default = setting.default_value();
             assert!(default.is_none_or(|value| setting.out_of_range(&value).is_none()), "{}", setting.name);
         }

@@ -111,11 +111,15 @@ impl Axis {
     /// If a sweep can vary no setting of this name, or a value does not fit it.
     pub fn parse(spec: &str) -> Result<Self, String> {
         let Some((name, values)) = spec.split_once('=') else {
-            let setting = named(spec)?.name;
-            return Err(format!("expected NAME=VALUES, as --grid {setting}={}", example(setting)));
+            return Err(format!("expected NAME=VALUES, as --grid {}", example(named(spec)?)));
         };
         let setting = named(name)?;
         Self::new(setting, list(setting, values)?)
+    }
+
+    /// An axis of the setting with this name, as on the command line; `None` if a sweep can vary no such setting
+    pub fn example(name: &str) -> Option<String> {
+        named(name).ok().map(example)
     }
 
     /// Reads an axis from TOML: an array, one value, or text as on the command line
@@ -158,17 +162,20 @@ fn few_enough(setting: &Setting, count: usize) -> Result<(), String> {
     Err(format!("{}: {} values, expected {} at most", setting.name, separated(count), separated(VALUES_MAX)))
 }
 
-/// Values of a setting, as an example of an axis
-fn example(setting: &str) -> &'static str {
-    match sweepable().find(|other| other.name == setting).map(|other| (other.name, other.kind)) {
-        Some(("learning_rate", _)) => "0.01,0.1",
-        Some(("hidden_dims", _)) => "none,128,128x64",
-        Some((_, Kind::Number)) => "0,0.5",
-        Some((_, Kind::Integer)) => "1,2,4",
-        Some((_, Kind::Switch)) => "false,true",
-        Some(("activation", _)) => "relu,sigmoid",
+/// An axis of a setting, as an example
+fn example(setting: &Setting) -> String {
+    let values = match (setting.name, setting.kind) {
+        ("learning_rate", _) => "0.01,0.1",
+        (HIDDEN_DIMS, _) => "none,128,128x64",
+        ("hidden_dim", _) => "32,64",
+        ("num_layers", _) => "1,2",
+        ("activation", _) => "relu,sigmoid",
+        (_, Kind::Number) => "0,0.5",
+        (_, Kind::Integer) => "1,2,4",
+        (_, Kind::Switch) => "false,true",
         _ => "A,B",
-    }
+    };
+    format!("{}={values}", setting.name)
 }
 
 /// The whole numbers from `from` to `to`, both included

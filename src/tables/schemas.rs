@@ -197,13 +197,14 @@ fn tag_cell(name: &str, text: &str) -> Cell {
     }
 }
 
-/// The columns of a summary that hold text, also where it looks like a number
-const TEXT: &str = "run_id status hidden_dims activation started_at version dtype engine no_shuffle data sweep_id dataset \
-    data_hash simd cpu host commit reason best_of note";
+/// The columns of a summary that are no settings and hold text, also where it looks like a number
+const TEXT: &str =
+    "run_id status started_at version sweep_id dataset data_hash simd cpu host commit reason best_of note";
 
 /// Whether a column of a summary holds text
 pub fn is_text(column: &str) -> bool {
-    TEXT.split(' ').any(|name| name == column)
+    let mut settings = SETTINGS.iter().filter(|setting| setting.sweepable && !setting.kind.is_number());
+    settings.any(|setting| setting.name == column) || TEXT.split(' ').any(|name| name == column)
 }
 
 /// The columns of a summary in their order; other settings that a sweep can vary follow in the order of [`SETTINGS`]
@@ -321,6 +322,13 @@ mod tests {
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");
         assert_eq!(header(Columns::of::<ClassMeanRow>()), "mean,support,precision,recall,f1");
+    }
+
+    #[test]
+    fn settings_that_are_no_numbers_are_columns_of_text() {
+        let texts = SETTINGS.iter().map(|setting| setting.name).filter(|name| is_text(name));
+        let expected = ["hidden_dims", "activation", "no_shuffle", "dtype", "engine", "data"];
+        assert_eq!(texts.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -1,0 +1,111 @@
+//! What `chainrule sweep` prints: the trials of a dry run, how a sweep ended, its winner, and the trials that failed
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::Result;
+use chainrule::error::{first_ten, printable, shell_quoted, shown};
+use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
+use chainrule::sweep::{self, Ended, Estimate, Plan, Shard, Trial};
+use chainrule::tables::Status;
+
+use super::format::{count, percent, rough_duration, several};
+use super::{DONE, note, print};
+
+/// The line that names the trials that failed or diverged; `None` if there are none
+pub fn failed(analysis: &Analysis, plan: &Plan, how_to_resume: &str) -> Option<String> {
+    let is_failed = |status| matches!(status, Status::Failed | Status::Diverged);
+    let failed: Vec<_> = analysis.trials.iter().filter(|trial| is_failed(trial.status)).collect();
+    let labels: HashMap<&str, &Trial> = plan.trials.iter().map(|trial| (trial.id.as_str(), trial)).collect();
+    let name = |id: &str, status: Status| {
+        let label = labels.get(id).map_or_else(String::new, |trial| trial.label());
+        let label = if label.is_empty() { label } else { format!(" ({label})") };
+        format!("{id}{label} {status}")
+    };
+    let names = first_ten(failed.iter().map(|trial| name(&trial.id, trial.status)), ", ");
+    let again = format!("to run them again: {how_to_resume} --retry-failed");
+    let (n, all) = (failed.len(), analysis.trials.len());
+    let (some, all) = (count(n), count(all));
+    (n > 0).then(|| format!("error: {some} of {all} trials failed or diverged: {names}; {again}"))
+}
+
+/// Prints the table of trials to stdout, and their number and an estimate of the time to stderr
+pub fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: bool) -> Result<u8> {
+    if !quiet {
+        let (n, all) = (mine.len(), plan.trials.len());
+        let of = if n == all { String::new() } else { format!("{} of ", count(n)) };
+        note(&format!("{of}{}, {jobs} at once; files would be in {}", several(all, "trial"), shown(folder)));
+    }
+    print(&table(plan, mine))?;
+    if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
+        let Estimate { trial, epoch_s, total_s } = estimate;
+        let total = rough_duration(total_s);
+        note(&format!("about {total}: an epoch of {trial} takes {epoch_s:.2} s with its evaluation"));
+    }
+    Ok(DONE)
+}
+
+/// The table of trials, a line for each, in columns
+fn table(plan: &Plan, mine: &[&Trial]) -> String {
+    let ids = mine.iter().map(|trial| trial.id.clone());
+    let mut columns: Vec<Vec<String>> = vec![["trial".to_owned()].into_iter().chain(ids).collect()];
+    for setting in &plan.varied {
+        let cells = mine.iter().map(|trial| {
+            trial
+                .value(setting)
+                .map_or("-".to_owned(), |value| printable(&sweep::short_text(value)).into_owned())
+        });
+        columns.push([setting.name.to_owned()].into_iter().chain(cells).collect());
+    }
+    let mut lines = vec![String::new(); 1 + mine.len()];
+    for column in columns {
+        let width = column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+        lines.iter_mut().zip(column).for_each(|(line, cell)| *line += &format!("{cell:width$}  "));
+    }
+    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// Prints how the trials ended, the winner and the files to stderr
+pub fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
+    let analysis = &ended.analysis;
+    let counts = Status::ALL.map(|status| (analysis.count(status), status.name()));
+    let counts = counts.into_iter().chain([(ended.left, "not begun")]);
+    let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(n)));
+    note(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
+    best(analysis).iter().for_each(|line| note(line));
+    let prefix = shard.map_or_else(String::new, Shard::file_prefix);
+    let tables = ["runs.csv", "epochs.csv", "plan.toml"].map(|name| format!("{prefix}{name}"));
+    let drawn = ended.drawn.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let files: Vec<String> = tables.into_iter().chain(drawn).collect();
+    note(&format!("files in {}: {}", shown(folder), files.join(", ")));
+    if shard.is_some() {
+        note(&format!("when all shards have ended: chainrule sweep merge {}", shell_quoted(folder)));
+    }
+}
+
+/// The end of the line that names the winner where test metrics chose it
+const PICKED: &str = ", which also picked it: no --val-split";
+
+/// The line that names the winner of `report.md`; `None` if no trial has an accuracy
+pub fn best(analysis: &Analysis) -> Option<String> {
+    let winner = analysis.winner()?;
+    let accuracy = analysis.accuracy(winner)?;
+    let of_axis = |(axis, &place): (&VariedSetting, &usize)| format!("{}={}", axis.name, axis.values[place]);
+    let setting = analysis.axes.iter().zip(&winner.place).map(of_axis).collect::<Vec<_>>().join(" ");
+    let setting = if setting.is_empty() { setting } else { format!(" ({setting})") };
+    let mean = if accuracy.n > 1 { format!("mean of {} seeds, ", accuracy.n) } else { String::new() };
+    let share = percent(accuracy.mean);
+    let metrics = match (analysis.deciding, analysis.spread(winner, MetricColumn::TestAccuracy)) {
+        (MetricColumn::ValAccuracy, Some(test)) => {
+            format!("{mean}validation accuracy {share}, test accuracy {}", percent(test.mean))
+        }
+        (MetricColumn::ValAccuracy, None) => format!("{mean}validation accuracy {share}"),
+        _ => format!("{mean}test accuracy {share}{PICKED}"),
+    };
+    // Of one setting, none is the best.
+    if analysis.groups.len() == 1 {
+        return Some(metrics.trim_end_matches(PICKED).to_owned());
+    }
+    let first = winner.trials.iter().map(|&i| &analysis.trials[i]).find(|run| run.status == Status::Ok)?;
+    Some(format!("best: {}{setting}, {metrics}", first.id))
+}
