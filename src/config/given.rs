@@ -180,7 +180,7 @@ fn arg(setting: &'static Setting) -> Arg {
     };
     // clap puts the flag and its value before the message. The message for widths also names the wrong width.
     let parse = |text: &str| match setting.kind {
-        Kind::Dims | Kind::Word => setting.value(text),
+        Kind::Dims | Kind::Word | Kind::Names => setting.value(text),
         _ => setting
             .value(text)
             .map_err(|_| format!("expected {}{}", setting.expected(), setting.axis_hint(text))),
@@ -196,7 +196,8 @@ fn arg(setting: &'static Setting) -> Arg {
             arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_parser(parse)
         }
         Kind::Integer | Kind::Number => arg.allow_negative_numbers(true).value_parser(parse),
-        Kind::Word => arg.value_hint(ValueHint::DirPath).value_parser(ValueParser::new(parse)),
+        Kind::Names => arg.num_args(1..).action(ArgAction::Append).value_parser(parse),
+        Kind::Word => arg.value_hint(ValueHint::AnyPath).value_parser(ValueParser::new(parse)),
     }
 }
 
@@ -251,9 +252,10 @@ impl clap::FromArgMatches for Settings {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
         for setting in &SETTINGS {
             let Some(values) = matches.get_many::<Value>(setting.name) else { continue };
-            // Only `hidden_dims` can have several values here. Each is valid by itself, but together they may not be.
+            // Only widths and names can have several values here. Each is valid by itself, but widths together may not be.
             let given: Vec<String> = values.map(text).collect();
-            let value = setting.value(&given.join("x")).map_err(|_| {
+            let separator = if matches!(setting.kind, Kind::Names) { "," } else { "x" };
+            let value = setting.value(&given.join(separator)).map_err(|_| {
                 let layers =
                     given.iter().filter(|width| *width != "none").cloned().collect::<Vec<_>>().join(" ");
                 let message = format!(

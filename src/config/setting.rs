@@ -31,6 +31,10 @@ pub struct Setting {
     pub is_computed_with: bool,
     /// Whether a sweep can vary it; such a setting is a column of runs.csv
     pub sweepable: bool,
+    /// Whether it came after the first plans and tables, which mean its default
+    ///
+    /// Plans leave it out at its default, so that the hash of an old plan stays.
+    pub added: bool,
 }
 
 /// The type of a setting's values
@@ -46,6 +50,8 @@ pub enum Kind {
     Switch,
     /// Text, such as a path
     Word,
+    /// Names separated by commas, such as columns of a table
+    Names,
     /// One of a few names, each with its help
     Choice(fn() -> Vec<PossibleValue>),
 }
@@ -97,6 +103,7 @@ impl Setting {
             Kind::Dims => return text.parse::<HiddenDims>().map(|dims| dims.to_string().into()),
             Kind::Switch => text.parse().ok().map(Value::Boolean),
             Kind::Word if text.is_empty() => None,
+            Kind::Names => names(text).map(Value::String),
             Kind::Word => {
                 return expand_home(text).map(Value::String).map_err(|e| format!("{}: {e}", self.name));
             }
@@ -118,7 +125,13 @@ impl Setting {
             }
             (Kind::Integer | Kind::Dims, Value::Integer(n)) => self.value(&n.to_string()),
             (Kind::Number, Value::Float(_)) | (Kind::Switch, Value::Boolean(_)) => Ok(value.clone()),
-            (Kind::Dims | Kind::Word | Kind::Choice(_), Value::String(word)) => self.value(word),
+            (Kind::Names, Value::Array(list)) => {
+                self.value(&list.iter().map(text).collect::<Vec<_>>().join(","))
+            }
+            (Kind::Names, Value::Integer(n)) => self.value(&n.to_string()),
+            (Kind::Dims | Kind::Word | Kind::Names | Kind::Choice(_), Value::String(word)) => {
+                self.value(word)
+            }
             _ => Err(self.unfit(&text(value))),
         }
     }
@@ -171,11 +184,18 @@ impl Setting {
             Kind::Dims => "widths, as 128x64, or none".to_owned(),
             Kind::Switch => "true or false".to_owned(),
             Kind::Word => "a word".to_owned(),
+            Kind::Names => "names separated by commas".to_owned(),
             Kind::Choice(names) => {
                 names().iter().map(PossibleValue::get_name).collect::<Vec<_>>().join(" or ")
             }
         }
     }
+}
+
+/// Names separated by commas, without the spaces around them; `None` if a name is empty
+fn names(text: &str) -> Option<String> {
+    let names: Vec<&str> = text.split(',').map(str::trim).collect();
+    names.iter().all(|name| !name.is_empty()).then(|| names.join(","))
 }
 
 /// Whether all digits of the mantissa are 0; a number such as `1e-400` parses as 0 but is not 0

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::setting::{Kind, Setting, text};
-use super::{CsvDialect, Dtype, EngineChoice, HiddenDims};
+use super::{CsvDialect, Decimal, Dtype, EngineChoice, Header, HiddenDims, Missing, Scale};
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
 
@@ -24,6 +24,7 @@ const NET: &str = "Net";
 const TRAINING: &str = "Training";
 const COMPUTATION: &str = "Computation";
 const DATA_AND_FILES: &str = "Data and files";
+const TABLES: &str = "Tables and arrays";
 
 /// A setting that allows every value of its type, affects results, and can be varied by a sweep
 const fn row(name: &'static str, kind: Kind, default: &'static str, value_name: &'static str) -> Setting {
@@ -38,6 +39,7 @@ const fn row(name: &'static str, kind: Kind, default: &'static str, value_name: 
         affects_results: true,
         is_computed_with: false,
         sweepable: true,
+        added: false,
     }
 }
 
@@ -50,6 +52,10 @@ impl Setting {
         Self { help, ..self }
     }
 
+    const fn added(self) -> Self {
+        Self { added: true, ..self }
+    }
+
     const fn computed_with(self) -> Self {
         Self { is_computed_with: true, ..self }
     }
@@ -60,7 +66,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which the help, tables and pictures show them
-pub static SETTINGS: [Setting; 16] = [
+pub static SETTINGS: [Setting; 28] = [
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
         .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
@@ -121,10 +127,72 @@ pub static SETTINGS: [Setting; 16] = [
             )
             .within((1.0..=1024.0, "1 to 1,024"))
     },
-    row("data", Kind::Word, "", "DIR").under(DATA_AND_FILES).help(
-        "Folder of IDX files (plain or gzip), or `synthetic` for a built-in set [default: $CHAINRULE_DATA, \
-         data/fashion-mnist, /usr/share/datasets/fashion-mnist]",
+    row("data", Kind::Word, "", "PATH").under(DATA_AND_FILES).help(
+        "Training data: a table (CSV, TSV, plain or gzip, `-` for standard input), an .npz, two .npy separated by a comma, \
+         a folder of IDX files, or `synthetic` for a built-in set [default: $CHAINRULE_DATA, data/fashion-mnist, \
+         /usr/share/datasets/fashion-mnist]",
     ),
+    row("test_data", Kind::Word, "", "PATH")
+        .under(DATA_AND_FILES)
+        .help("Test data, of the same kinds as --data [default: those that --data brings]")
+        .added(),
+    row("test_split", Kind::Number, "0", "SHARE")
+        .under(DATA_AND_FILES)
+        .help("Share of the samples of each class that is held out as test data, chosen by --seed, 0 or more and below 1")
+        .within(SHARE)
+        .added(),
+    row("target", Kind::Names, "", "COLUMN")
+        .under(TABLES)
+        .help("Column to predict, by name or by position from 1 [default: label, target, class or y]")
+        .added(),
+    Setting {
+        sweepable: false,
+        ..row("header", Kind::Choice(names::<Header>), "auto", "WHETHER")
+            .under(TABLES)
+            .help("Whether the first line holds the names of the columns")
+            .added()
+    },
+    row("ignore", Kind::Names, "", "COLUMNS").under(TABLES).help("Columns to leave out").added(),
+    Setting {
+        sweepable: false,
+        ..row("keep_as_id", Kind::Names, "", "COLUMNS")
+            .under(TABLES)
+            .help("Columns that name a row: not used for training, copied by predict")
+            .added()
+    },
+    row("categorical", Kind::Names, "", "COLUMNS")
+        .under(TABLES)
+        .help("Columns of text of which each value becomes an input; `auto`: all with up to 50 values")
+        .added(),
+    row("missing", Kind::Choice(names::<Missing>), "error", "WHAT")
+        .under(TABLES)
+        .help("What is done with missing numbers")
+        .added(),
+    row("scale", Kind::Choice(names::<Scale>), "auto", "HOW")
+        .under(TABLES)
+        .help("How columns of numbers are scaled; learnt from the rows that are trained on")
+        .added(),
+    Setting {
+        sweepable: false,
+        ..row("decimal", Kind::Choice(names::<Decimal>), ".", "SIGN")
+            .under(TABLES)
+            .help("Decimal sign of a table's numbers")
+            .added()
+    },
+    Setting {
+        sweepable: false,
+        ..row("x", Kind::Word, "", "NAME")
+            .under(TABLES)
+            .help("Array of the inputs in an .npz [default: x_train, X_train, x or X; x_test or X_test]")
+            .added()
+    },
+    Setting {
+        sweepable: false,
+        ..row("y", Kind::Word, "", "NAME")
+            .under(TABLES)
+            .help("Array of the labels in an .npz, or the .npy with them [default: y_train, y; y_test]")
+            .added()
+    },
     Setting {
         affects_results: false,
         sweepable: false,
@@ -173,6 +241,37 @@ pub struct TrainConfig {
     /// Number of threads to compute with; `None` for as many as make training faster
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// Test data; `None` for those that `data` brings
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_data: Option<String>,
+    /// Share of the samples of each class that is held out as test data
+    pub test_split: f64,
+    /// Column to predict
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Whether the first line of a table holds names
+    pub header: Header,
+    /// Columns to leave out, separated by commas
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignore: Option<String>,
+    /// Columns that name a row, separated by commas
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_as_id: Option<String>,
+    /// Columns of text that become one input for each value, separated by commas, or `auto`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub categorical: Option<String>,
+    /// What is done with missing numbers
+    pub missing: Missing,
+    /// How columns of numbers are scaled
+    pub scale: Scale,
+    /// Decimal sign of a table
+    pub decimal: Decimal,
+    /// Array of the inputs
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// Array of the labels
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub y: Option<String>,
     /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written
@@ -324,7 +423,19 @@ mod tests {
 
     #[test]
     fn every_row_is_a_field_and_every_field_a_row() {
-        let config = TrainConfig { data: Some("a".into()), threads: Some(1), ..TrainConfig::default() };
+        let word = || Some("a".to_owned());
+        let config = TrainConfig {
+            data: word(),
+            test_data: word(),
+            target: word(),
+            ignore: word(),
+            keep_as_id: word(),
+            categorical: word(),
+            x: word(),
+            y: word(),
+            threads: Some(1),
+            ..TrainConfig::default()
+        };
         let fields = config.to_values().unwrap();
         let mut names: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
         let mut keys: Vec<_> = fields.keys().map(String::as_str).collect();

@@ -368,7 +368,7 @@ impl Analysis {
 /// A setting's value as it is printed and compared, read by the setting's type, the same in both dialects
 fn setting_value(row: &TableRow<'_>, setting: &Setting, column: usize) -> Result<String> {
     Ok(match row.setting(column, setting)? {
-        Some(Value::String(word)) if matches!(setting.kind, Kind::Word) => word,
+        Some(Value::String(word)) if matches!(setting.kind, Kind::Word | Kind::Names) => word,
         Some(value) => text(&value).parse().map_or_else(|_| text(&value), short_number),
         None if setting.name == "val_split" => "0".to_owned(),
         None => String::new(),

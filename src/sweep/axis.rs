@@ -142,7 +142,7 @@ impl Axis {
 /// Parses a list, a range `1..4`, or a logarithmic range `log:1e-3..1e-1:5`
 fn list(setting: &'static Setting, values: &str) -> Result<Vec<Value>, String> {
     let values = values.trim();
-    if !matches!(setting.kind, Kind::Word | Kind::Choice(_)) {
+    if !matches!(setting.kind, Kind::Word | Kind::Names | Kind::Choice(_)) {
         if let Some(range) = values.strip_prefix("log:") {
             return log_range(setting, range);
         }

@@ -206,6 +206,11 @@ impl Draft {
         for setting in SETTINGS.iter().filter(|setting| !setting.affects_results) {
             table.remove(setting.name);
         }
+        for setting in SETTINGS.iter().filter(|setting| setting.added) {
+            if table.get(setting.name) == setting.default_value().as_ref() {
+                table.remove(setting.name);
+            }
+        }
         if self.listed.is_empty() {
             for axis in &self.grid {
                 table.remove(axis.decides());

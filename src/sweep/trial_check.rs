@@ -107,7 +107,7 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
     for setting in SETTINGS.iter().filter(|setting| setting.affects_results && setting.sweepable) {
         let Some(planned) = values.get(setting.name).map(text) else { continue };
         let column = match summary.column(setting.name) {
-            None if ADDED.contains(&setting.name) => continue,
+            None if setting.added || ADDED.contains(&setting.name) => continue,
             None => summary.need(setting.name)?,
             Some(column) => column,
         };
