@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
+#[path = "../../tests/support/numbers.rs"]
+mod numbers;
+
 use chainrule_kernels as kernels;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box_drop};
@@ -35,18 +38,14 @@ fn in_team(bencher: Bencher<'_, '_>, threads: usize, items: usize, mut call: imp
     });
 }
 
+/// Random numbers in [−1, 1]
 fn numbers(len: usize) -> Vec<f32> {
-    (0..len).map(|i| (i % 101) as f32 / 50.5 - 1.0).collect()
+    numbers::numbers(len, 1, |x| x as f32)
 }
 
-/// The same with a random half of them 0, as in images and after a ReLU
+/// Random numbers in [−1, 1], about half of which are 0, as in images and after a ReLU
 fn half_zeros(len: usize) -> Vec<f32> {
-    let mut random = 1u32;
-    let mut coin = || {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        random >> 31 == 0
-    };
-    numbers(len).into_iter().map(|x| if coin() { x } else { 0.0 }).collect()
+    numbers::sparse(len, 1, 0.5, |x| x as f32)
 }
 
 fn forward<const THREADS: usize>(

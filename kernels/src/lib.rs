@@ -29,6 +29,10 @@ mod number;
 mod threads;
 mod view;
 
+#[cfg(test)]
+#[path = "../../tests/support/numbers.rs"]
+mod numbers;
+
 pub use aligned::AlignedVec;
 pub use cpu::peak;
 pub use cpu::simd_level::{SimdLevel, simd_level};

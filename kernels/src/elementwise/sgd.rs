@@ -75,6 +75,7 @@ multiversion! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::numbers;
 
     #[test]
     fn two_steps_with_momentum_follow_the_formula() {
@@ -102,8 +103,7 @@ mod tests {
     #[test]
     fn without_momentum_the_velocity_is_the_gradient() {
         const LEN: usize = 70 * 90;
-        let g: Vec<f32> = (0..LEN).map(|i| (i % 13) as f32 * 0.1).collect();
-        let start: Vec<f32> = (0..LEN).map(|i| (i % 7) as f32).collect();
+        let [g, start] = [1, 2].map(|seed| numbers(LEN, seed, |x| x as f32));
         let (mut a, mut b, mut v) = (start.clone(), start, vec![5.0; LEN]);
         let rule = SgdRule { eta: 0.1, mu: 0.0, lambda: 0.01 };
         sgd(rule, &mut a, &mut [], &g);

@@ -209,13 +209,7 @@ mod tests {
     use crate::cpu::simd_level::{SimdLevel, simd_level};
     use crate::elementwise::sgd::SgdRule;
     use crate::gemm::Update;
-
-    /// Numbers in [−1, 1], of which the fraction `density` is not 0
-    fn numbers<T: Scalar>(len: usize, salt: usize, density: f64) -> Vec<T> {
-        let number = |i: usize| ((i * 7919 + salt * 104_729) % 2003) as f64 / 1001.0 - 1.0;
-        let kept = |i: usize| ((i * 40_503 + salt * 977) % 1009) as f64 <= density * 1009.0;
-        (0..len).map(|i| T::from_f64(if kept(i) { number(i) } else { 0.0 })).collect()
-    }
+    use crate::numbers::{numbers, sparse};
 
     /// A matrix with `pad` NaN after each row, which must be neither read nor written
     fn padded<T: Scalar>(rows: usize, cols: usize, pad: usize, data: &[T]) -> Vec<T> {
@@ -251,9 +245,9 @@ mod tests {
             if case.b_transposed { (n, k) } else { (k, n) },
         );
         let a = padded(a_shape.0, a_shape.1, 3, a);
-        let b = padded(b_shape.0, b_shape.1, 5, &numbers::<T>(k * n, 2, 1.0));
-        let c_init = padded(m, n, 1, &numbers::<T>(m * n, 3, 1.0));
-        let [mut c, mut v] = [4, 5].map(|salt| padded(m, n, 2, &numbers::<T>(m * n, salt, 1.0)));
+        let b = padded(b_shape.0, b_shape.1, 5, &numbers(k * n, 2, T::from_f64));
+        let c_init = padded(m, n, 1, &numbers(m * n, 3, T::from_f64));
+        let [mut c, mut v] = [4, 5].map(|seed| padded(m, n, 2, &numbers(m * n, seed, T::from_f64)));
         let [eta, mu, lambda] = [0.1, 0.9, 0.01].map(T::from_f64);
         let update = Update { rule: SgdRule { eta, mu, lambda }, v: v.as_mut_ptr() };
         let p = Gemm {
@@ -289,7 +283,7 @@ mod tests {
     fn compare(shapes: &[(usize, usize, usize)]) {
         fn check<T: Scalar>(case: Case) {
             for density in [0.0, 0.05, 0.5, 1.0] {
-                let a = numbers::<T>(case.shape.0 * case.shape.1, 1, density);
+                let a = sparse(case.shape.0 * case.shape.1, 1, density, T::from_f64);
                 let [dense, skip_zeros] =
                     [Kernel::Dense, Kernel::SkipZeros].map(|kernel| product(case, kernel, &a));
                 assert!(dense == skip_zeros, "{case:?} {density}");
@@ -323,7 +317,7 @@ mod tests {
         fn check<T: Scalar>() {
             let (m, k, n) = (20, 130, 70);
             for at in [0, 63, 64, 129] {
-                let mut a = numbers::<T>(m * k, 1, 0.3);
+                let mut a = sparse(m * k, 1, 0.3, T::from_f64);
                 a[5 * k + at] = T::from_f64(f64::NAN);
                 let case = Case {
                     shape: (m, k, n),
@@ -349,7 +343,7 @@ mod tests {
     #[test]
     fn half_zeros_are_skipped_and_few_or_narrow_ones_are_not() {
         let choice = |density: f64, n: usize| {
-            let a: Vec<f32> = numbers(64 * 100, 1, density);
+            let a = sparse(64 * 100, 1, density, |x| x as f32);
             Kernel::choose(View::new(&a, 64, 100), n)
         };
         assert_eq!(choice(0.5, 128), Kernel::SkipZeros);
