@@ -11,7 +11,7 @@
 //!   multiply-add, so all three give the same bits. Products differ: those of the fused backend use fused multiply-adds
 //!   on both AVX-512 and AVX2, and those of `matrixmultiply` where the processor has them.
 //! * Threads are those of the current `rayon` pool. Inside [`team::scope`] they wait by spinning, so that a parallel loop
-//!   starts in tenths of a microsecond.
+//!   starts without waking them (docs/engine.md, row "starting a loop").
 //!
 //! Folders import only from those to their right:
 //! `dense` → `gemm` → `elementwise` → `threads` → `aligned`, `view`, `cpu` → `number`

@@ -1,7 +1,7 @@
 //! The fused backend: one task computes a block and applies bias, activation or SGD while it is in cache
 //!
-//! `matrixmultiply` packs both operands of each product, which takes a third as long as the arithmetic of a training step,
-//! and each further pass over memory takes as long again. Here one thread completes each block:
+//! `matrixmultiply` packs both operands of each product, and each further pass over memory takes as long again
+//! (docs/engine.md, row "packing in every product"). Here one thread completes each block:
 //!
 //! * forward: a block of Y starts from the bias, adds its product, and gets its activation
 //! * backward: a task has some rows of W. Transposed, they give the same columns of dX, which get the derivative of the
@@ -10,8 +10,8 @@
 //!
 //! Each product of a task is computed by the [`Kernel`] that suits its left operand: tiles, or rows that skip zeros.
 //!
-//! Which core computes what matters as much: reading a line that another core wrote last takes ten times as long as
-//! reading one in the core's own L2. A core keeps its rows of W from step to step. Where W is long and narrow, the
+//! Which core computes what matters as much, since reading a line that another core wrote last is slow (docs/engine.md,
+//! row "line of another core"). A core keeps its rows of W from step to step. Where W is long and narrow, the
 //! forward product too is divided along these rows ([`inner_blocks`]): each core multiplies the columns of X that it
 //! has gathered by its rows of W, and only partial sums and ∂L/∂Y go from core to core.
 
@@ -39,7 +39,7 @@ const DENSE_ROWS: usize = 24;
 const SKIP_ROWS: usize = 64;
 /// The same where the block of W is packed first
 const PACKED_SKIP_ROWS: usize = 128;
-/// Work of adding one element of a partial sum, in multiply-adds of a product: the caches limit it
+/// Work of adding one element of a partial sum, in multiply-adds of a product (docs/engine.md, row "adding partial sums")
 const ADD_WORK: usize = 16;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes

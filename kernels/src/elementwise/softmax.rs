@@ -4,7 +4,8 @@ use crate::cpu::simd_level::multiversion;
 use crate::number::Number;
 use crate::threads::parallel::{SendPtr, for_each_chunk2};
 
-/// Elements in a task at least: an `exp` takes about 1 ns in a vector
+/// Elements that a task has at least: fewer than `CHUNK`, since `exp` takes longer than the other loops (docs/engine.md, row
+/// "size of a task")
 const MIN_TASK: usize = 1 << 12;
 
 /// `x[i,j] ← exp(x[i,j] − m[i]) / s[i]` with `m[i] = maxⱼ x[i,j]`, `s[i] = Σₖ exp(x[i,k] − m[i])`, in place

@@ -25,7 +25,7 @@ const KC: usize = 64;
 const NC_BYTES: usize = 512;
 /// Skip zeros if at most this fraction of A is nonzero (docs/engine.md, row "density of A")
 const MAX_DENSITY: f64 = 0.6;
-/// Inner dimension and rows from which skipping zeros pays: for shorter rows, making a mask takes as long as the row
+/// Columns of A, and rows, from which skipping zeros pays (docs/engine.md, row "short rows")
 const MIN_SKIP: usize = 16;
 /// Rows of A that are counted to estimate its density
 const SAMPLES: usize = 8;

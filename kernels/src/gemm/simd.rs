@@ -77,7 +77,7 @@ macro_rules! vectors {
                 unsafe { $load }
             }
 
-            /// The same as [`load`], without the mask if `FULL`: the mask costs as much as a multiply-add
+            /// The same as [`load`], without the mask if `FULL` (docs/engine.md, row "masked loads")
             ///
             /// # Safety
             /// The elements of the mask exist, and if `FULL` all elements of the vector.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::threads::team::Loops;
 
-/// Multiply-adds from which waking the pool's threads pays: about 60 µs, twice what waking costs
+/// Multiply-adds from which waking the pool's threads pays (docs/engine.md, row "waking the pool")
 const MIN_WORK_TO_WAKE: usize = 1 << 21;
 /// Multiply-adds from which sharing with a waiting team pays (docs/engine.md, row "last layer on one thread")
 const MIN_WORK_TO_SHARE: usize = 1 << 15;

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-/// Multiply-adds that a task has at least: about a microsecond, several times what claiming a task costs
-/// (docs/engine.md, row "larger tasks")
+/// Multiply-adds that a task has at least, which take several times as long as claiming a task (docs/engine.md, rows
+/// "size of a task" and "larger tasks")
 const MIN_TASK_WORK: usize = 1 << 16;
 /// Tasks that a loop has at most: enough for the cores of a desktop, and each task keeps a contiguous part of memory
 pub(crate) const MAX_TASKS: usize = 16;

@@ -1,16 +1,17 @@
 //! Teams of threads that wait for the next parallel loop by spinning
 //!
-//! To fork and join a sleeping pool takes 30 µs, and a training step of a small net has a dozen parallel loops in 200 µs.
-//! A caller that is about to run many short loops opens a [`scope`]: the pool's threads enter it together, the first
-//! runs the caller's code, and the others spin for the next loop, which then starts within a fraction of a
-//! microsecond. Outside a scope the same loops are `rayon`'s own.
+//! To wake a sleeping pool for each parallel loop would take longer than a training step of a small net (docs/engine.md, row
+//! "starting a loop"). A caller that is about to run many short loops opens a [`scope`]: the pool's threads enter it
+//! together, the first runs the caller's code, and the others spin until the next loop starts. Outside a scope the same
+//! loops are `rayon`'s own.
 //!
 //! The tasks of a loop depend on its shape. Each thread first claims the tasks of its own share, so that their data stay
 //! in that core's cache from loop to loop, and then any that are left. So a thread that the operating system has
 //! suspended delays the others only if it is inside a task. Which thread computes a task does not change its bits.
 //!
-//! Reading a cache line that another core wrote last takes 50 to 500 ns, as long as a task of a small net. So threads
-//! share few lines in a loop: the signal, a counter for each share of tasks, and the number of tasks that are done.
+//! Reading a cache line that another core wrote last takes as long as a task of a small net (docs/engine.md, row "line of
+//! another core"). So threads share few lines in a loop: the signal, a counter for each share of tasks, and the number
+//! of tasks that are done.
 //!
 //! `kernels/tests/models/team.rs` checks the protocol with `loom`.
 
@@ -25,11 +26,12 @@ use crate::threads::sync::{
 
 /// Tasks of one loop at most; a longer loop has several indices in a task
 const MAX_TASKS: usize = 64;
-/// Iterations of a spin loop before the thread yields its core: about 100 µs, the length of the serial parts of a
-/// training step
+/// Iterations of a spin loop before a waiting thread yields its core: as long as the serial parts of a training step
+/// (docs/engine.md, row "waiting")
 const SPINS: u32 = 4000;
-/// Yields before a waiting thread sleeps in each iteration: some milliseconds without work
+/// Yields before a waiting thread sleeps in each iteration (docs/engine.md, row "waiting")
 const YIELDS: u32 = 4000;
+/// How long a waiting thread sleeps in an iteration
 const NAP: Duration = Duration::from_micros(100);
 
 /// Which threads run the parallel loops of a thread
