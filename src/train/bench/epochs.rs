@@ -39,12 +39,12 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Ben
     let mut epoch = |epoch: u32| trainer.run_epoch(epoch, &stop, &mut |_, _| {}).seconds;
     epoch(1);
     let gflop = |multiply_adds: f64| 2e-9 * multiply_adds;
-    let engine = bench.engine.kind()?;
+    let backend = bench.engine.kind()?;
     if bench.measures(Kind::Epoch) {
         let times = Times::of((0..bench.epochs).map(|e| epoch(2 + e)));
         let images = data.train.len();
         let work = images as f64 * gflop(net.dims.step_multiply_adds());
-        let (_, skipped) = skipped(trainer.model(), net, &data.train, engine);
+        let (_, skipped) = skipped(trainer.model(), net, &data.train, backend);
         to.flops(row(Kind::Epoch, net.to_string(), images, times), times, work, Some(skipped));
     }
     if !bench.measures(Kind::Predict) {
@@ -52,14 +52,14 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Ben
     }
     let model = trainer.model();
     let forward = gflop(net.dims.forward_multiply_adds());
-    let (mut evaluator, test) = (Evaluator::new(engine), &data.test);
+    let (mut evaluator, test) = (Evaluator::new(backend), &data.test);
     let rows: Vec<u32> = (0..).take(test.len()).collect();
     evaluator.predict(model, test, &rows);
     let times = to.effort.times(|| seconds(|| evaluator.predict(model, test, &rows)));
-    let (images, (skipped, _)) = (test.len(), skipped(model, net, test, engine));
+    let (images, (skipped, _)) = (test.len(), skipped(model, net, test, backend));
     let name = format!("{} {images} images", net.dims);
     to.flops(row(Kind::Predict, name, images, times), times, images as f64 * forward, Some(skipped));
-    let mut one = model.forward_workspace(1, engine);
+    let mut one = model.forward_workspace(1, backend);
     one.input_mut().data_mut().fill(0.5);
     let times = to.effort.repeat(|| model.forward(&mut one));
     to.flops(row(Kind::Predict, format!("{} 1 image", net.dims), 1, times), times, forward, None);
@@ -69,10 +69,10 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Ben
 /// The shares of the multiply-adds that the backend skips in a forward pass and in a training step
 ///
 /// They are counted on the first batch of `split`. The gradient of a hidden layer is 0 where ReLU's output is 0.
-fn skipped(model: &Mlp<f32>, net: &Net, split: &Split, engine: Backend) -> (f64, f64) {
-    let (kernels, widths) = (DenseKernels::<f32>::new(engine), &net.dims.0);
+fn skipped(model: &Mlp<f32>, net: &Net, split: &Split, backend: Backend) -> (f64, f64) {
+    let (kernels, widths) = (DenseKernels::<f32>::new(backend), &net.dims.0);
     let batch: Vec<u32> = (0..).take(net.batch_size.min(split.len())).collect();
-    let mut workspace = model.forward_workspace(batch.len(), engine);
+    let mut workspace = model.forward_workspace(batch.len(), backend);
     gather(split, &batch, &[], workspace.input_mut(), &mut Vec::new());
     let first = kernels.skipped(workspace.input_mut().view(), widths[1]);
     model.forward(&mut workspace);

@@ -143,11 +143,11 @@ impl Bench {
     /// The columns that are the same in all rows: the machine and the program; the caller adds the number of threads
     ///
     /// # Errors
-    /// If this processor can't run the engine.
+    /// If this processor can't run the backend.
     pub fn common(&self) -> Result<BenchRow> {
-        let engine = if self.engine.kind()? == Backend::Fused { "fused" } else { "matrixmultiply" };
+        let backend = if self.engine.kind()? == Backend::Fused { "fused" } else { "matrixmultiply" };
         Ok(BenchRow {
-            engine: engine.to_owned(),
+            engine: backend.to_owned(),
             simd: simd().to_owned(),
             cpu: cpu().unwrap_or_default(),
             cores: cores(),
@@ -191,19 +191,19 @@ impl Bench {
     /// * `common`: what [`Self::common`] returned
     ///
     /// # Errors
-    /// If this processor can't run the engine, or a net does not fit into memory.
+    /// If this processor can't run the backend, or a net does not fit into memory.
     pub fn run(
         &self,
         data: &[Arc<Dataset>],
         common: &BenchRow,
         on_row: &mut (dyn FnMut(BenchRow) + Send),
     ) -> Result<()> {
-        let engine = self.engine.kind()?;
+        let backend = self.engine.kind()?;
         let common = BenchRow { threads: rayon::current_num_threads(), ..common.clone() };
         let mut measurements = Measurements { effort: self.effort, common, peak: None, on_row };
         machine::measure(&mut measurements, self.measures(Kind::Machine));
         if self.measures(Kind::Product) {
-            self.nets.iter().for_each(|net| layers::products(&mut measurements, net, engine));
+            self.nets.iter().for_each(|net| layers::products(&mut measurements, net, backend));
         }
         if self.measures(Kind::Loop) {
             layers::loops(&mut measurements);
