@@ -13,7 +13,7 @@
 //! * Threads are those of the current `rayon` pool. Inside [`team::scope`] they wait by spinning, so that a parallel loop
 //!   starts without waking them (docs/engine.md, row "starting a loop").
 //!
-//! Folders import only from those to their right:
+//! Folders import only from those to their right; tests/library/imports.rs reads the order from this line:
 //! `dense` → `gemm` → `elementwise` → `threads` → `aligned`, `view`, `cpu` → `number`
 //!
 //! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code hands
