@@ -16,8 +16,8 @@ pub use gradient::Gradient;
 use crate::aligned::AlignedVec;
 use crate::cpu::simd_level::{SimdLevel, simd_level};
 use crate::elementwise::activation::Activation;
-use crate::gemm::blocking::Kernel;
 use crate::gemm::dispatch::Scalar;
+use crate::gemm::kernel::Kernel;
 use crate::view::{View, ViewMut};
 
 /// The code that computes the layers

@@ -1,68 +1,25 @@
 //! A block of a product, computed by one thread
 //!
-//! Both kernels need the rows of B close together; otherwise a block of B is packed into scratch first. For tiles that is a
-//! panel of all k rows and [`NR`] columns. For rows that skip zeros, which read their block of B again and again, it
-//! is [`KC`] rows of [`NC_BYTES`], which fit in L1.
+//! Both kernels need the rows of B close together. Where they are not, a block of B is packed into scratch first: for tiles,
+//! a panel of all k rows and [`NR`] columns. Rows that skip zeros read their block of B once for each row of A, so it is
+//! [`KC`] rows of [`block_columns`] columns: 32 KiB, which fit in L1.
 
 use std::ops::Range;
 
 use crate::aligned::whole_lines;
-use crate::cpu::simd_level::multiversion;
 use crate::gemm::Gemm;
 use crate::gemm::dispatch::Scalar;
-use crate::view::View;
+use crate::gemm::kernel::{Kernel, block_columns};
 
 /// Columns of a panel of tiles: two vectors of AVX-512 in f32, two cache lines
 pub(crate) const NR: usize = 32;
-/// Bytes between rows from which they are packed: such rows are on a page each, and fall into the same few sets of the
-/// caches (docs/engine.md, row "packing far rows")
+/// Bytes from row to row from which rows are packed: each is on a page of its own, and all fall into the same few sets of
+/// the caches (docs/engine.md, row "packing far rows")
 const PAGE: usize = 4096;
-/// A panel is packed only if at least this many rows or columns read it: two tiles of AVX-512
+/// Rows or columns that must read a panel for packing to pay: two tiles of AVX-512
 const MIN_PANEL_USES: usize = 32;
 /// Rows of a block of B for skipping zeros: the bits of a mask (docs/engine.md, row "shallower blocks")
 const KC: usize = 64;
-/// Bytes of a row of such a block: 8 vectors of AVX-512, which makes a block 32 KiB
-const NC_BYTES: usize = 512;
-/// Skip zeros if at most this fraction of A is nonzero (docs/engine.md, row "density of A")
-const MAX_DENSITY: f64 = 0.6;
-/// Columns of A, and rows, from which skipping zeros pays (docs/engine.md, row "short rows")
-const MIN_SKIP: usize = 16;
-/// Rows of A that are counted to estimate its density
-const SAMPLES: usize = 8;
-
-/// The kernel that computes a product; the bits are the same, except for the sign of a zero
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kernel {
-    /// Register tiles (`microkernel.rs`)
-    Dense,
-    /// Row by row, skipping the zeros of A (`skip_zeros.rs`)
-    SkipZeros,
-}
-
-impl Kernel {
-    /// The faster kernel for A, or its transpose, times a matrix of n columns, estimated from some rows of A
-    pub(crate) fn choose<T: Scalar>(a: View<'_, T>, n: usize) -> Self {
-        let (m, k) = a.shape();
-        // A row of fewer columns has too few sums to hide the latency of a multiply-add (docs/engine.md, row "narrow
-        // products").
-        if n < block_columns::<T>() || k < MIN_SKIP || m < MIN_SKIP {
-            return Self::Dense;
-        }
-        let rows = a.data().chunks_exact(k).step_by(m / SAMPLES).take(SAMPLES);
-        let nonzero: usize = rows.map(count_nonzero).sum();
-        if nonzero as f64 <= MAX_DENSITY * (SAMPLES * k) as f64 { Self::SkipZeros } else { Self::Dense }
-    }
-}
-multiversion! {
-    fn count_nonzero<T>(row: &[T]) -> usize {
-        row.iter().map(|&x| u32::from(x != T::ZERO)).sum::<u32>() as usize
-    }
-}
-
-/// Columns of a block of B for skipping zeros
-pub(crate) fn block_columns<T: Scalar>() -> usize {
-    NC_BYTES / T::BYTES
-}
 
 /// Whether rows that are `stride` elements apart are at least a page apart
 pub(crate) fn is_far<T: Scalar>(stride: usize) -> bool {
@@ -338,19 +295,5 @@ mod tests {
         }
         check::<f32>();
         check::<f64>();
-    }
-
-    #[test]
-    fn half_zeros_are_skipped_and_few_or_narrow_ones_are_not() {
-        let choice = |density: f64, n: usize| {
-            let a = sparse(64 * 100, 1, density, |x| x as f32);
-            Kernel::choose(View::new(&a, 64, 100), n)
-        };
-        assert_eq!(choice(0.5, 128), Kernel::SkipZeros);
-        assert_eq!(choice(0.9, 128), Kernel::Dense);
-        assert_eq!(choice(0.5, 10), Kernel::Dense);
-        assert_eq!(Kernel::choose(View::new(&[0.0f64; 5 * 100], 5, 100), 128), Kernel::Dense);
-        assert_eq!(Kernel::choose(View::new(&[0.0f64; 0], 0, 0), 128), Kernel::Dense);
-        assert_eq!(Kernel::choose(View::new(&[0.0f64; 0], 20, 0), 128), Kernel::Dense);
     }
 }

@@ -4,7 +4,7 @@
 //! the rows of B that belong to the nonzero elements of its row of A. These are found as the bits of a mask, first to
 //! last, and the sums of the row stay in 8 vectors of registers. An iteration is 9 loads and 8
 //! multiply-adds, each in a chain of its own: enough to hide the latency of 4 cycles. A tile has fewer loads than
-//! multiply-adds, so skipping zeros pays only when enough of A is 0 (`MAX_DENSITY` in `blocking.rs`).
+//! multiply-adds, so skipping zeros pays only when enough of A is 0 (`MAX_DENSITY` in `kernel.rs`).
 //!
 //! The bits are those of the tiles: adding 0 · b to a sum changes only the sign of a zero, unless b is infinite or NaN.
 //! Here, 0 times anything is 0. Training checks after each epoch that all weights are finite, so that it still detects
