@@ -1,6 +1,6 @@
 //! Kernels at the shapes that training gives them
 //!
-//! For products one item is one flop, so that Gitem/s is GFLOP/s; otherwise one item is one element.
+//! In a product, one item is one flop, so that Gitem/s is GFLOP/s; elsewhere, one item is one element.
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
@@ -16,7 +16,7 @@ fn main() {
     divan::main();
 }
 
-/// What it is in the network, m = batch, k = d_in, n = d_out
+/// Which layer of a standard net it is (README.md), m = batch, k = d_in, n = d_out
 type Layer = (&'static str, usize, usize, usize);
 const LAYERS: &[Layer] = &[
     ("small, first layer", 64, 784, 128),
@@ -27,7 +27,7 @@ const LAYERS: &[Layer] = &[
     ("wide, second layer", 128, 512, 512),
 ];
 
-/// Calls of a kernel in one scope of a team, since entering it takes as long as some of them
+/// Calls of a kernel in one scope of a team, since entering the scope takes as long as several calls
 const CALLS: usize = 200;
 
 /// Times `CALLS` calls in a row with a team of `threads`, as in an epoch; one call has `items` items

@@ -244,7 +244,7 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
 fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
     fn with_bias<T: Scalar>(a: View<'_, T>, b: View<'_, T>, bias: &[T], mut c: ViewMut<'_, T>) {
         let (m, n) = c.shape();
-        // β = 0 first, over NaN; then 2 A B − (A B − 1 bᵀ) by way of α and β.
+        // First A B with β = 0, over NaN; then 2 A B − (A B − 1 bᵀ) with α = 2 and β = −1.
         let mut product = vec![T::from_f64(f64::NAN); m * n];
         gemm(T::ONE, a, b, T::ZERO, ViewMut::new(&mut product, m, n));
         let mut sum: Vec<T> = product.iter().enumerate().map(|(at, &x)| x - bias[at % n.max(1)]).collect();

@@ -3,10 +3,10 @@
 //! `matrixmultiply` packs both operands of each product, and each further pass over memory takes as long again
 //! (docs/engine.md, row "packing in every product"). Here one thread completes each block:
 //!
-//! * forward: a block of Y starts from the bias, adds its product, and gets its activation
-//! * backward: a task has some rows of W. Transposed, they give the same columns of dX, which get the derivative of the
-//!   activation. Then the same rows of ∂L/∂W are computed, and the step of SGD is applied to these rows of W in
-//!   registers. One parallel loop computes all gradients of a layer.
+//! * forward: a block of Y starts from the bias; its product is added, and then the activation is applied
+//! * backward: a task has some rows of W. It computes the same columns of dX from their transpose, and multiplies them by
+//!   the derivative of the activation. Then it computes the same rows of ∂L/∂W, and applies the step of SGD to these rows
+//!   of W in registers. One parallel loop computes all gradients of a layer.
 //!
 //! Each product of a task is computed by the [`Kernel`] that suits its left operand: tiles, or rows that skip zeros.
 //!
@@ -38,7 +38,7 @@ const DENSE_ROWS: usize = 24;
 /// Rows of Y in a block that skips zeros: enough rows to amortise loading a block of W into L1 (docs/engine.md, row
 /// "rows of a block that skips zeros")
 const SKIP_ROWS: usize = 64;
-/// The same where the block of W is packed first
+/// Rows of Y in a block that skips zeros, if the block of W is packed first
 const PACKED_SKIP_ROWS: usize = 128;
 /// Work of adding one element of a partial sum, in multiply-adds of a product (docs/engine.md, row "adding partial sums")
 const ADD_WORK: usize = 16;
@@ -56,11 +56,11 @@ pub(super) fn forward<T: Scalar>(
     if y.is_empty() {
         return;
     }
-    // Partial sums pay while they are fewer than the weights, which stay on their core.
+    // Partial sums go from core to core, and weights stay on their core: this pays while there are fewer sums than weights.
     let blocks =
         if 2 * m <= k && !is_far::<T>(n) { inner_blocks(k) } else { Partition::into_parts(1, k, UNIT) };
     let is_whole = blocks.count() == 1;
-    // The first block starts from the bias, so that only adding is left to do.
+    // The first block starts from the bias, so that afterwards the blocks only have to be added.
     let product = |block: usize, to: *mut T| Gemm {
         c_init: if block == 0 { b.as_ptr() } else { ptr::null() },
         ..Gemm::new(
@@ -121,7 +121,7 @@ pub(super) fn forward<T: Scalar>(
     }
 }
 
-/// `Y ← f(…)` of the sum of the blocks, added in their order, with n columns
+/// `Y ← f(sum of the blocks)`, added in their order; Y has n columns
 fn add_blocks<T: Scalar>(sums: &[T], blocks: usize, f: Activation, y: &mut [T], n: usize) {
     let len = y.len();
     let rows = Partition::by_work(len / n.max(1), 1, ADD_WORK * blocks * n, MAX_TASKS);
@@ -181,7 +181,7 @@ pub(super) fn backward<T: Scalar>(
         ..Gemm::new(m, x.data().as_ptr(), k, dy.data().as_ptr(), n, dw)
     };
     let tasks = |for_x: Kernel, for_w: Kernel| {
-        // A task has the columns of dX that are computed together, and enough rows of W to pay for packing dY.
+        // A task has whole blocks of columns of dX, and enough rows of W for packing dY to pay.
         let block = block_columns::<T>();
         let unit = match (for_x, for_w) {
             (Kernel::SkipZeros, _) if k >= 4 * block => block,
@@ -216,7 +216,7 @@ pub(super) fn backward<T: Scalar>(
         }
     };
     let bias = Mutex::new((db, bias_step));
-    // The last task is the bias, a sum too small for a loop of its own.
+    // The last task computes the gradient of the bias, which is too little work for a loop of its own.
     parallel_for_work(rows.count() + 1, products * m * k * n, |i| {
         if i == rows.count() {
             let (db, step) = &mut *bias.lock().unwrap_or_else(PoisonError::into_inner);

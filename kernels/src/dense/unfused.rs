@@ -1,4 +1,4 @@
-//! The backend over the crate `matrixmultiply`: a product, then a pass over memory for everything else
+//! The backend that uses the crate `matrixmultiply`: a product, then a pass over memory for each further step
 
 use crate::aligned::AlignedVec;
 use crate::dense::gradient::Gradient;
@@ -10,11 +10,11 @@ use crate::threads::parallel::{SendPtr, parallel_for};
 use crate::threads::partition::Partition;
 use crate::view::{View, ViewMut};
 
-/// Multiply-adds that a block has at least
+/// The fewest multiply-adds of a block
 const MIN_BLOCK_WORK: usize = 1 << 20;
 /// The bounds of blocks are multiples of this: whole register tiles of `matrixmultiply`
 const BLOCK_UNIT: usize = 32;
-/// Blocks that a product has at most: more of them would only pack the shared operand more often
+/// The most blocks of a product: more of them would only pack the shared operand more often
 const MAX_BLOCKS: usize = 8;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes

@@ -63,7 +63,7 @@ multiversion! {
     }
 }
 multiversion! {
-    /// `dy ← dy · y'`, where `dy` is the columns `columns` of a matrix, and `y` all `cols` columns of its rows
+    /// `dy ← dy · y'`, where `dy` has the columns `columns` of a matrix, and `y` all `cols` columns of the same rows
     pub(crate) fn backward_block<T>(
         f: Activation,
         dy: BlockMut<'_, T>,

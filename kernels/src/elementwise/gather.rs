@@ -12,7 +12,7 @@ use crate::threads::partition::inner_blocks;
 /// `out[i, :] ← bytes[rows[i], :] / 255`, correctly rounded: scales the pixels of chosen images to [0, 1]
 ///
 /// * `bytes` and `out` are row-major with `cols` columns
-/// * a task gathers one of the blocks of columns into which the first layer's product is divided, so that the core that
+/// * a task gathers one block of columns, of those into which the first layer's product is divided, so that the core which
 ///   multiplies a block already has it in its cache
 /// * `next`: the rows of the next call, or empty; they are prefetched, since they lie anywhere in memory
 ///

@@ -8,7 +8,7 @@ pub(crate) mod reduce;
 pub(crate) mod sgd;
 pub(crate) mod softmax;
 
-/// Elements in a chunk, which takes many times as long as claiming a task (docs/engine.md, row "size of a task")
+/// Elements of a chunk, which takes many times as long as claiming a task (docs/engine.md, row "size of a task")
 const CHUNK: usize = 1 << 14;
 
 #[track_caller]

@@ -11,7 +11,7 @@ const COLUMNS: usize = 64;
 /// `out[j] ← Σᵢ x[i, j]`: the sum of all rows of a row-major matrix of `out.len()` columns
 ///
 /// One thread sums each column from the first row to the last, so the result does not depend on the number of threads.
-/// Without rows, it is 0.
+/// Without rows, the sums are 0.
 ///
 /// # Panics
 /// If `out.len()` does not divide `x.len()`.

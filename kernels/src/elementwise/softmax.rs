@@ -4,7 +4,7 @@ use crate::cpu::simd_level::multiversion;
 use crate::number::Number;
 use crate::threads::parallel::{SendPtr, for_each_chunk2};
 
-/// Elements that a task has at least: fewer than `CHUNK`, since `exp` takes longer than the other loops (docs/engine.md, row
+/// The fewest elements of a task: fewer than `CHUNK`, since `exp` takes longer than the other loops (docs/engine.md, row
 /// "size of a task")
 const MIN_TASK: usize = 1 << 12;
 
@@ -47,7 +47,7 @@ multiversion! {
             *max = row.iter().fold(row[0], |max, &x| if x > max { x } else { max });
             row.iter_mut().for_each(|x| *x = *x - *max);
         }
-        // Over all rows at once: rows of ten elements would leave most of a vector empty.
+        // Over all rows at once, since rows of ten elements would leave most of a vector empty.
         for x in x.iter_mut() {
             *x = x.exp();
         }

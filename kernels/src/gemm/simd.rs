@@ -57,7 +57,7 @@ macro_rules! vectors {
                 $make_mask
             }
 
-            /// The lanes of `VECTORS` vectors that `width` elements fill, where the last may be partial
+            /// The masks of `VECTORS` vectors that hold `width` elements together; only the last may be partial
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) fn masks<const VECTORS: usize>(width: usize) -> [Mask; VECTORS] {
@@ -99,7 +99,7 @@ macro_rules! vectors {
                 unsafe { $store }
             }
 
-            /// The mask of the nonzero elements (NaN among them) of `len ≤ 64`: element i is bit i
+            /// Which of `len ≤ 64` elements are nonzero (or NaN): bit i is set if element i is
             ///
             /// # Safety
             /// The elements exist.
@@ -189,7 +189,7 @@ vectors!(
     |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
     |count| ((1u32 << count) - 1) as __mmask16,
     |x| u64::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps())),
-    // One instruction instead of two: the upper three bits of the exponent are 0 if it is below 32 − 127.
+    // One instruction instead of two: the upper three bits of the exponent are 0 exactly if |x| < 2^(32 − 127).
     |x, _bound| _mm512_maskz_mov_ps(
         _mm512_test_epi32_mask(_mm512_castps_si512(x), _mm512_set1_epi32(0x7000_0000)),
         x

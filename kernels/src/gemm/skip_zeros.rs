@@ -1,8 +1,8 @@
 //! Rows of `C ← C₀ + A B` that skip the zeros of A
 //!
 //! Half of an image's pixels are 0, and so is half of what a ReLU returns, forward and backward. A row of C is the sum of
-//! the rows of B that belong to the nonzero elements of its row of A. These are found as the bits of a mask, first to
-//! last, and the sums of the row stay in 8 vectors of registers. An iteration is 9 loads and 8
+//! the rows of B that belong to the nonzero elements of its row of A. The set bits of a mask are these elements, and the
+//! loop takes them from first to last. The sums of the row stay in 8 vector registers. An iteration has 9 loads and 8
 //! multiply-adds, each in a chain of its own: enough to hide the latency of 4 cycles. A tile has fewer loads than
 //! multiply-adds, so skipping zeros pays only when enough of A is 0 (`MAX_DENSITY` in `kernel.rs`).
 //!
@@ -22,7 +22,7 @@ macro_rules! rows {
 
             /// Vectors of sums in registers
             const WIDE: usize = 8;
-            /// Elements of A per loop iteration (docs/engine.md, row "unrolled rows")
+            /// Elements of A in one iteration (docs/engine.md, row "unrolled rows")
             const UNROLL: usize = 4;
 
             /// Computes rows `rows` and columns `cols` of C
@@ -52,7 +52,7 @@ macro_rules! rows {
                 }
             }
 
-            /// All rows by `VECTORS` vectors, all of them whole if `FULL`
+            /// Computes `VECTORS` vectors of columns in all rows; if `FULL`, all vectors are whole
             ///
             /// # Safety
             /// As `block`, for columns col..col + width, which ends in the last of `VECTORS` vectors.
@@ -78,7 +78,7 @@ macro_rules! rows {
                 }
             }
 
-            /// One row, with the nonzero elements of A as the bits of `left`
+            /// Computes one row; the set bits of `left` are the nonzero elements of A
             ///
             /// # Safety
             /// As `columns`.
@@ -96,7 +96,7 @@ macro_rules! rows {
                 unsafe {
                     let at = |v: usize| row * p.c_stride + col + v * LANES;
                     if let Some(update) = &p.update {
-                        // They arrive while k runs.
+                        // They arrive during the loop over k.
                         (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(v)));
                     }
                     let mut sums = [zero(); VECTORS];

@@ -17,7 +17,7 @@ use crate::threads::sync::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, MAX_SHARES, Ordering, sleep, spin_loop, yield_now,
 };
 
-/// Tasks of one loop at most; a longer loop has several indices in a task
+/// The most tasks of one loop; in a longer loop, a task has several indices
 const MAX_TASKS: usize = 64;
 /// Iterations of a spin loop before a waiting thread yields its core: as long as the serial parts of a training step
 /// (docs/engine.md, row "waiting")
@@ -56,11 +56,11 @@ struct Signal {
 /// What the leader and its followers share
 pub(crate) struct Team {
     size: usize,
-    /// More threads than cores: a thread that waits yields its core at once
+    /// Whether there are more threads than cores: then a thread that waits yields its core at once
     crowded: bool,
     panicked: AtomicBool,
     signal: Line<Signal>,
-    /// For each share of the tasks: the number of the last loop in which one was claimed · 2¹⁶ + the number that the
+    /// For each share of the tasks: the number of the last loop in which a task was claimed · 2¹⁶ + the number that the
     /// share's own thread claimed in it · 2⁸ + the number that others claimed
     claims: [Line<AtomicU64>; MAX_SHARES],
     done: Line<AtomicUsize>,
@@ -97,7 +97,7 @@ impl Team {
         place.store(ptr::from_ref(&job).cast::<Job<'static>>().cast_mut(), Ordering::Relaxed);
         self.done.0.store(0, Ordering::Relaxed);
         let next = (((word.load(Ordering::Relaxed) >> COUNT_BITS) + 1) << COUNT_BITS) | tasks as u64;
-        // Also when a task panics, `job` must outlive the followers' use of it.
+        // `job` must outlive the followers' use of it, even if a task panics.
         let finish = FinishOnDrop { team: self, word: next, tasks };
         word.store(next, Ordering::Release);
         self.run_tasks(next, 0);
@@ -124,7 +124,7 @@ impl Team {
         }
     }
 
-    /// Claims and runs tasks of the loop `word`, own share first
+    /// Claims and runs tasks of the loop `word`, those of this thread's own share first
     fn run_tasks(&self, word: u64, me: usize) {
         let shares = self.shares();
         if me < shares {
@@ -136,12 +136,12 @@ impl Team {
 
     /// Claims and runs the tasks of a share that are left
     fn run_share(&self, word: u64, share: usize, own: bool) {
-        // The tasks are counted as done together: one line that goes to another core, not one for each task.
+        // All of them are counted as done at once: the counter's cache line moves between cores once, not for each task.
         let mut done = DoneOnDrop { team: self, count: 0 };
         while let Some(task) = self.claim(word, share, own) {
             done.count += 1;
-            // SAFETY: the claim succeeded, so task `task` of the loop `word` was not done before, and is not until `done`
-            // drops. The leader leaves `run`, where the job lives, and stores another job only after all tasks are
+            // SAFETY: the claim succeeded, so task `task` of the loop `word` was not done before, and does not count as
+            // done until `done` drops. The leader leaves `run`, where the job lives, and stores another job only after all tasks are
             // done (`FinishOnDrop`). The job of this loop was stored before `word` was released, which this thread
             // has acquired or written itself.
             let job = unsafe { &*self.signal.0.job.load(Ordering::Relaxed) };
@@ -149,13 +149,13 @@ impl Team {
         }
     }
 
-    /// Shares that the tasks of a loop are divided into; threads beyond have none of their own
+    /// The number of shares into which the tasks of a loop are divided; further threads have none of their own
     fn shares(&self) -> usize {
         self.size.min(MAX_SHARES)
     }
 
-    /// Claims a task of a share in the loop `word`: the first one that is left for the share's own thread, the last one
-    /// for others
+    /// Claims a task of a share in the loop `word`: the share's own thread gets the first one that is left, other threads
+    /// get the last
     ///
     /// A thread that comes late, with the word of a loop that is over, finds all tasks claimed in that loop or a later
     /// one, and gets `None`.
@@ -165,7 +165,7 @@ impl Team {
         let claims = &self.claims[share].0;
         let mut last = claims.load(Ordering::Relaxed);
         while last >> (2 * COUNT_BITS) <= number {
-            // Counts of an earlier loop are void.
+            // Counts of an earlier loop mean 0.
             let current = last.max(number << (2 * COUNT_BITS));
             let (first, others) = ((current >> COUNT_BITS & COUNT) as usize, (current & COUNT) as usize);
             if first + others >= end - start {
@@ -205,7 +205,7 @@ impl Wait {
     }
 }
 
-/// Counts the tasks of a thread as done, also when the last of them panics
+/// Counts the tasks of a thread as done when it drops, also if the last of them panics
 struct DoneOnDrop<'a> {
     team: &'a Team,
     count: usize,
@@ -221,7 +221,8 @@ impl Drop for DoneOnDrop<'_> {
     }
 }
 
-/// Waits until every task is done; after a panic of the leader it first claims, without running them, those that are left
+/// Waits when it drops until every task is done; after a panic of the leader, it first claims the tasks that are left,
+/// without running them
 struct FinishOnDrop<'a> {
     team: &'a Team,
     word: u64,

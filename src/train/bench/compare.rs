@@ -29,7 +29,7 @@ struct EarlierRow {
 pub struct Comparison {
     /// New median time / old median time
     pub ratio: f64,
-    /// Two standard errors of the ratio; `None` if one of the medians is from fewer than three times
+    /// Two standard errors of the ratio; `None` if one of the medians is that of fewer than three times
     pub error: Option<f64>,
 }
 

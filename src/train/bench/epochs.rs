@@ -16,7 +16,7 @@ use crate::tables::BenchRow;
 use crate::train::evaluate::Evaluator;
 use crate::train::trainer::Trainer;
 
-/// Measures epochs of training, and prediction of the test set and of one image, as far as `bench` asks for them
+/// Measures what `bench` asks for: epochs of training, and predictions of the test set and of one image
 pub fn measure(to: &mut Measurements<'_>, net: &Net, data: &Dataset, bench: &Bench) -> Result<()> {
     let widths = &net.dims.0;
     let config = TrainConfig {

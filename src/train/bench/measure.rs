@@ -34,7 +34,7 @@ impl Effort {
         images: (60_000, 10_000),
     };
 
-    /// As little as possible, to check that everything works: the times mean nothing
+    /// As little as possible, to check that everything works: the times have no meaning
     pub const QUICK: Self = Self {
         timings: 1,
         timing_s: 0.0,
@@ -104,7 +104,7 @@ pub struct Measurements<'a> {
 }
 
 impl Measurements<'_> {
-    /// Reports work of `gflop` · 10⁹ floating-point operations, of which the share `skipped` was not computed
+    /// Reports work of `gflop` · 10⁹ floating-point operations; the share `skipped` of them was not computed
     ///
     /// * `row`: what was measured
     pub fn flops(&mut self, row: BenchRow, times: Times, gflop: f64, skipped: Option<f64>) {

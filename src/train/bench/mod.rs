@@ -1,7 +1,7 @@
-//! Measurements of this machine: its limits, and what share of them products, loops and whole epochs reach
+//! Measurements of this machine: its limits, and the share of these that products, loops and whole epochs reach
 //!
-//! Every time is a median. Operations are counted for products and epochs as the multiply-adds of matrix products
-//! alone, with 2 operations each.
+//! Every time is a median. The operations of products and epochs are the multiply-adds of matrix products alone, with 2
+//! operations each.
 
 pub mod compare;
 mod epochs;
@@ -140,7 +140,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// The columns that are the same in all rows: the machine and the program; the caller adds the number of threads
+    /// The columns that are the same in all rows: those of the machine and the program; the caller adds the number of threads
     ///
     /// # Errors
     /// If this processor can't run the backend.
