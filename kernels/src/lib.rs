@@ -16,9 +16,9 @@
 //! Folders import only from those to their right; tests/library/imports.rs reads the order from this line:
 //! `dense` → `gemm` → `elementwise` → `threads` → `aligned`, `view`, `cpu` → `number`
 //!
-//! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code gives
-//! parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `softmax.rs`), calls `matrixmultiply` (`unfused.rs`),
-//! or selects instructions of the processor (`cpu/`, `gather.rs`).
+//! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code
+//! gives parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `softmax.rs`), calls `matrixmultiply`
+//! (`unfused.rs`), or selects instructions of the processor (`cpu/`, `gather.rs`).
 
 mod aligned;
 mod cpu;

@@ -1,6 +1,7 @@
 //! Imports go one way: folders as docs/design.md and docs/engine.md say, and no circle among files
 //!
-//! The order of the folders of `kernels/src/` is read from the comment of its lib.rs: each imports only those to its right.
+//! The order of the folders of `kernels/src/` is read from the comment of its lib.rs: each imports only those to its
+//! right.
 
 mod sources;
 

@@ -72,8 +72,8 @@ fn detect() -> SimdLevel {
 
 /// Compiles one safe loop for every [`SimdLevel`] and calls the version for this processor
 ///
-/// The body is plain Rust that the compiler vectorises. It holds no fused operation and no reordered sum, so all versions
-/// give the same bits.
+/// The body is plain Rust that the compiler vectorises. It holds no fused operation and no reordered sum, so all
+/// versions give the same bits.
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident<$t:ident>($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
         $(#[$meta])*

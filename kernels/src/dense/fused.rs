@@ -4,9 +4,9 @@
 //! (docs/engine.md, row "packing in every product"). Here one thread completes each block:
 //!
 //! * forward: a block of Y starts from the bias; its product is added, and then the activation is applied
-//! * backward: a task has some rows of W. It computes the same columns of dX from their transpose, and multiplies them by
-//!   the derivative of the activation. Then it computes the same rows of ∂L/∂W, and applies the step of SGD to these rows
-//!   of W in registers. One parallel loop computes all gradients of a layer.
+//! * backward: a task has some rows of W. It computes the same columns of dX from their transpose, and multiplies them
+//!   by the derivative of the activation. Then it computes the same rows of ∂L/∂W, and applies the step of SGD to these
+//!   rows of W in registers. One parallel loop computes all gradients of a layer.
 //!
 //! Each product of a task is computed by the [`Kernel`] that suits its left operand: tiles, or rows that skip zeros.
 //!
@@ -40,7 +40,8 @@ const DENSE_ROWS: usize = 24;
 const SKIP_ROWS: usize = 64;
 /// Rows of Y in a block that skips zeros, if the block of W is packed first
 const PACKED_SKIP_ROWS: usize = 128;
-/// Work of adding one element of a partial sum, in multiply-adds of a product (docs/engine.md, row "adding partial sums")
+/// Work of adding one element of a partial sum, in multiply-adds of a product (docs/engine.md, row "adding partial
+/// sums")
 const ADD_WORK: usize = 16;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
@@ -56,7 +57,8 @@ pub(super) fn forward<T: Scalar>(
     if y.is_empty() {
         return;
     }
-    // Partial sums go from core to core, and weights stay on their core: this pays while there are fewer sums than weights.
+    // Partial sums go from core to core, and weights stay on their core: this pays while there are fewer sums than
+    // weights.
     let blocks =
         if 2 * m <= k && !is_far::<T>(n) { inner_blocks(k) } else { Partition::into_parts(1, k, UNIT) };
     let is_whole = blocks.count() == 1;
@@ -103,8 +105,8 @@ pub(super) fn forward<T: Scalar>(
     parallel_for_work(blocks.count() * tasks_of_block, m * k * n, |i| {
         let (block, at) = (i / tasks_of_block, i % tasks_of_block);
         let (cols, rows) = (cols.range(at / rows.count()), rows.range(at % rows.count()));
-        // SAFETY: this backend does not exist on a `Portable` processor. `View`s cover their shapes, b has n elements and Y
-        // m × n (the caller checks that), as has each block of the partial sums; all are borrowed until the loop
+        // SAFETY: this backend does not exist on a `Portable` processor. `View`s cover their shapes, b has n elements
+        // and Y m × n (the caller checks that), as has each block of the partial sums; all are borrowed until the loop
         // ends. Tasks of different i share no element of these and no scratch, and each runs once.
         unsafe {
             let scratch = scratch.get().add(i * each);
@@ -228,9 +230,9 @@ pub(super) fn backward<T: Scalar>(
         }
         let (rows, scratch) = (rows.range(i), scratch.get().wrapping_add(i * each));
         if let Some((dx, f)) = &dx {
-            // SAFETY: this backend does not exist on a `Portable` processor. Only this task reads these rows of W, k × n, and
-            // it writes them only below. Only this task accesses the columns of dX, m × k, that they give, and its
-            // scratch. All are borrowed until the loop ends.
+            // SAFETY: this backend does not exist on a `Portable` processor. Only this task reads these rows of W, k ×
+            // n, and it writes them only below. Only this task accesses the columns of dX, m × k, that they give, and
+            // its scratch. All are borrowed until the loop ends.
             unsafe {
                 to_x(dx.get()).compute_block(0..m, rows.clone(), for_x, scratch, |cols| {
                     let block = BlockMut::new(dx.get().add(cols.start), m, k, cols.len());
@@ -239,8 +241,8 @@ pub(super) fn backward<T: Scalar>(
             }
         }
         let update = update.as_ref().map(|(rule, v)| Update { rule: *rule, v: v.get() });
-        // SAFETY: as above: only this task accesses the same rows of ∂L/∂W or of W, and of the velocities, which have the
-        // shape of W or are null.
+        // SAFETY: as above: only this task accesses the same rows of ∂L/∂W or of W, and of the velocities, which have
+        // the shape of W or are null.
         unsafe { to_w(target.get(), update).compute_block(rows, 0..n, for_w, scratch, |_| ()) };
     });
 }

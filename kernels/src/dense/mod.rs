@@ -3,9 +3,9 @@
 //! Forward: `Y = f(X W + 1 bᵀ)`; X: m × d_in, W: d_in × d_out, b: d_out, Y: m × d_out. Backward: see
 //! [`DenseKernels::affine_backward`].
 //!
-//! The fused backend (`fused.rs`) computes products by our own kernels, and applies the epilogue to a block of the result
-//! while it is in registers or cache. The other backend (`unfused.rs`) is the crate `matrixmultiply` with separate
-//! passes: for processors without AVX2, and as the reference in tests of the fused one.
+//! The fused backend (`fused.rs`) computes products by our own kernels, and applies the epilogue to a block of the
+//! result while it is in registers or cache. The other backend (`unfused.rs`) is the crate `matrixmultiply` with
+//! separate passes: for processors without AVX2, and as the reference in tests of the fused one.
 
 mod fused;
 mod gradient;
@@ -66,8 +66,8 @@ impl<T: Scalar> DenseKernels<T> {
 
     /// The share of the multiply-adds of A times a matrix of n columns that this backend skips, since A is 0 there
     ///
-    /// It is 0 if the backend skips none, as it does if A has few zeros. All of A is read: this is for measurements, not for
-    /// training.
+    /// It is 0 if the backend skips none, as it does if A has few zeros. All of A is read: this is for measurements,
+    /// not for training.
     pub fn skipped(&self, a: View<'_, T>, n: usize) -> f64 {
         if self.backend != Backend::Fused || Kernel::choose(a, n) == Kernel::Dense {
             return 0.0;
@@ -78,11 +78,11 @@ impl<T: Scalar> DenseKernels<T> {
 
     /// `Y ← f(X W + 1 bᵀ)`; the old content of Y is not read: it may be NaN
     ///
-    /// The order in which an element is summed depends on the shape alone, so the result does not depend on the number of
-    /// threads. The fused backend gives the same bits with AVX2 and AVX-512. The two backends sum in different orders
-    /// and so differ by rounding: before f, each is within `(d_in + 2) ε (|b[j]| + Σₚ |X[i,p] W[p,j]|)` of the exact
-    /// value, to first order (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.1). In the
-    /// fused backend, 0 in X times an infinite W may be 0 instead of NaN, since zeros are skipped if X has many.
+    /// The order in which an element is summed depends on the shape alone, so the result does not depend on the number
+    /// of threads. The fused backend gives the same bits with AVX2 and AVX-512. The two backends sum in different
+    /// orders and so differ by rounding: before f, each is within `(d_in + 2) ε (|b[j]| + Σₚ |X[i,p] W[p,j]|)` of the
+    /// exact value, to first order (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.1). In
+    /// the fused backend, 0 in X times an infinite W may be 0 instead of NaN, since zeros are skipped if X has many.
     ///
     /// # Panics
     /// If the shapes don't fit each other, or X or W is transposed.
@@ -104,8 +104,8 @@ impl<T: Scalar> DenseKernels<T> {
 
     /// The gradients of [`Self::affine`], given `dy = ∂L/∂(X W + 1 bᵀ)`
     ///
-    /// * `dx ← (dY Wᵀ) ∘ f'`, with W as it is before its step; f' is the derivative of the activation that made X, computed
-    ///   from X; the old content of `dx` is not read
+    /// * `dx ← (dY Wᵀ) ∘ f'`, with W as it is before its step; f' is the derivative of the activation that made X,
+    ///   computed from X; the old content of `dx` is not read
     /// * `∂L/∂W = Xᵀ dY` and `∂L/∂b = Σᵢ dY[i,:]` go where `gradient` says
     /// * 0 in X or dY times a value that is infinite or NaN may be 0 instead of NaN, as in [`Self::affine`]
     /// * a step gives the same bits as storing the gradients and then calling [`sgd`](crate::sgd)

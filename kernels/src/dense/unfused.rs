@@ -10,11 +10,11 @@ use crate::threads::parallel::{SendPtr, parallel_for};
 use crate::threads::partition::Partition;
 use crate::view::{View, ViewMut};
 
-/// The fewest multiply-adds of a block
+/// Smallest number of multiply-adds of a block
 const MIN_BLOCK_WORK: usize = 1 << 20;
 /// The bounds of blocks are multiples of this: whole register tiles of `matrixmultiply`
 const BLOCK_UNIT: usize = 32;
-/// The most blocks of a product: more of them would only pack the shared operand more often
+/// Largest number of blocks of a product: more of them would only pack the shared operand more often
 const MAX_BLOCKS: usize = 8;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
@@ -79,10 +79,10 @@ pub fn gemm<T: Scalar>(alpha: T, a: View<'_, T>, b: View<'_, T>, beta: T, mut c:
     let blocks = Partition::into_parts(count, m.max(n), BLOCK_UNIT);
     parallel_for(blocks.count(), |i| {
         let (rows, cols) = if by_rows { (blocks.range(i), 0..n) } else { (0..m, blocks.range(i)) };
-        // SAFETY: a `View` covers exactly rows · cols elements and `t` only swaps strides, so the rows `rows` of A, the columns
-        // `cols` of B and both of C lie inside their slices. `c` is a unique borrow with strides (n, 1), so it overlaps neither
-        // input, no two of its elements share an address, and blocks of different i share no element. All three borrows
-        // outlive `parallel_for`, which returns when the last block is done.
+        // SAFETY: a `View` covers exactly rows · cols elements and `t` only swaps strides, so the rows `rows` of A, the
+        // columns `cols` of B and this block of C lie inside their slices. `c` is a unique borrow with strides (n, 1),
+        // so it overlaps neither input, no two of its elements share an address, and blocks of different i share no
+        // element. All three borrows outlive `parallel_for`, which returns when the last block is done.
         unsafe {
             let a = pa.get().wrapping_offset(rows.start as isize * rsa);
             let b = pb.get().wrapping_offset(cols.start as isize * csb);

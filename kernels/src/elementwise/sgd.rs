@@ -38,9 +38,10 @@ pub struct SgdStep<'a, T> {
 /// `w`: parameters, `v`: velocities, `g`: gradient of the loss with respect to `w`; all of one length. If `v` is empty,
 /// the step is `w ← w − η (g + λ w)`, as for μ = 0.
 ///
-/// A velocity below 2⁻⁹⁵ (2⁻¹⁰⁰⁰ in f64) becomes 0. Otherwise the velocity of a weight without gradient, as behind a pixel
-/// that is nearly always 0, would become subnormal and stay so, since 0.9 times one of the smallest subnormal numbers
-/// rounds to the same number. Each step would then take a hundred cycles more (docs/engine.md, row "subnormal velocities").
+/// A velocity below 2⁻⁹⁵ (2⁻¹⁰⁰⁰ in f64) becomes 0. Otherwise the velocity of a weight without gradient, as behind a
+/// pixel that is nearly always 0, would become subnormal and stay so, since 0.9 times one of the smallest subnormal
+/// numbers rounds to the same number. Each step would then take a hundred cycles more (docs/engine.md, row "subnormal
+/// velocities").
 ///
 /// # Panics
 /// If the lengths differ.

@@ -4,8 +4,8 @@ use crate::cpu::simd_level::multiversion;
 use crate::number::Number;
 use crate::threads::parallel::{SendPtr, for_each_chunk2};
 
-/// The fewest elements of a task: fewer than `CHUNK`, since `exp` takes longer than the other loops (docs/engine.md, row
-/// "size of a task")
+/// Smallest number of elements of a task: fewer than `CHUNK`, since `exp` takes longer than the other loops
+/// (docs/engine.md, row "size of a task")
 const MIN_TASK: usize = 1 << 12;
 
 /// `x[i,j] ← exp(x[i,j] − m[i]) / s[i]` with `m[i] = maxⱼ x[i,j]`, `s[i] = Σₖ exp(x[i,k] − m[i])`, in place
@@ -32,8 +32,8 @@ pub fn softmax_rows<T: Number>(x: &mut [T], cols: usize, max: &mut [T], log_sum:
     let task_rows = MIN_TASK.div_ceil(cols);
     let x = SendPtr(x.as_mut_ptr());
     for_each_chunk2(max, log_sum, task_rows, |i, max, log_sum| {
-        // SAFETY: chunk i of `max` and `log_sum` belongs to the rows from i · task_rows on, one for each element of `max`.
-        // They lie inside `x` (checked above), which is borrowed mutably until all tasks are done. The rows of
+        // SAFETY: chunk i of `max` and `log_sum` belongs to the rows from i · task_rows on, one for each element of
+        // `max`. They lie inside `x` (checked above), which is borrowed mutably until all tasks are done. The rows of
         // different i don't overlap, and each i is called once.
         let x =
             unsafe { std::slice::from_raw_parts_mut(x.get().add(i * task_rows * cols), max.len() * cols) };

@@ -1,8 +1,8 @@
 //! A block of a product, computed by one thread
 //!
-//! Both kernels need the rows of B close together. Where they are not, a block of B is packed into scratch first: for tiles,
-//! a panel of all k rows and [`NR`] columns. Rows that skip zeros read their block of B once for each row of A, so it is
-//! [`KC`] rows of [`block_columns`] columns: 32 KiB, which fit in L1.
+//! Both kernels need the rows of B close together. Where they are not, a block of B is packed into scratch first: for
+//! tiles, a panel of all k rows and [`NR`] columns. Rows that skip zeros read their block of B once for each row of A,
+//! so it is [`KC`] rows of [`block_columns`] columns: 32 KiB, which fit in L1.
 
 use std::ops::Range;
 
@@ -13,8 +13,8 @@ use crate::gemm::kernel::{Kernel, block_columns};
 
 /// Columns of a panel of tiles: two vectors of AVX-512 in f32, two cache lines
 pub(crate) const NR: usize = 32;
-/// Bytes from row to row from which rows are packed: each is on a page of its own, and all fall into the same few sets of
-/// the caches (docs/engine.md, row "packing far rows")
+/// Smallest distance from row to row, in bytes, at which rows are packed: each is then on a page of its own, and all
+/// fall into the same few sets of the caches (docs/engine.md, row "packing far rows")
 const PAGE: usize = 4096;
 /// Rows or columns that must read a panel for packing to pay: two tiles of AVX-512
 const MIN_PANEL_USES: usize = 32;
@@ -39,8 +39,8 @@ impl<T: Scalar> Gemm<T> {
     /// Computes rows `rows` and columns `cols` of C, and calls `done` with each range of columns that is complete
     ///
     /// # Safety
-    /// The contract of [`Gemm`] holds for these rows and columns. [`Self::scratch_len`] elements at `scratch` are valid for
-    /// reading and writing, and no other thread accesses them.
+    /// The contract of [`Gemm`] holds for these rows and columns. [`Self::scratch_len`] elements at `scratch` are valid
+    /// for reading and writing, and no other thread accesses them.
     pub(crate) unsafe fn compute_block(
         &self,
         rows: Range<usize>,
@@ -130,8 +130,8 @@ impl<T: Scalar> Gemm<T> {
                 if depth.end < self.k {
                     (q.c, q.c_stride, q.update) = (sums, width, None);
                 }
-                // SAFETY: the caller keeps the contract. Neither A nor B is transposed, k ≤ KC, and the sums have `width`
-                // elements for each row.
+                // SAFETY: the caller keeps the contract. Neither A nor B is transposed, k ≤ KC, and the sums have
+                // `width` elements for each row.
                 unsafe { (T::kernels().skip_zeros)(&q, rows.clone(), cols.clone()) };
             }
             done(cols);

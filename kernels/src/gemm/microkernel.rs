@@ -1,14 +1,14 @@
 //! Register tiles of `C ← C₀ + A B`, which read their operands in place
 //!
-//! A tile is `MR` rows by two vectors of columns of C, which stay in registers during the loop over k. Each iteration loads
-//! two vectors of a row of B and one element of each row of A. A may be transposed; B may not.
+//! A tile is `MR` rows by two vectors of columns of C, which stay in registers during the loop over k. Each iteration
+//! loads two vectors of a row of B and one element of each row of A. A may be transposed; B may not.
 //!
 //! Each element is one accumulator: C₀, then k fused multiply-adds from first to last. So the bits depend neither on the
 //! shape of the tile nor on the instruction set. The epilogue stores the tile or, if C holds weights, applies the step
 //! of SGD to them while the gradient is in registers: the gradient is never written to memory.
 //!
-//! `MR` is 8 with AVX-512, whose 32 registers then hold 16 accumulators, and 6 with AVX2, whose 16 registers hold 12. These
-//! are enough independent multiply-adds to hide their latency of 4 cycles, and more multiply-adds than loads.
+//! `MR` is 8 with AVX-512, whose 32 registers then hold 16 accumulators, and 6 with AVX2, whose 16 registers hold 12.
+//! These are enough independent multiply-adds to hide their latency of 4 cycles, and more multiply-adds than loads.
 
 use std::ops::Range;
 
@@ -27,11 +27,11 @@ macro_rules! tiles {
             const SINGLE_ROW_MAX: usize = 2;
             /// Vectors of a single-row tile
             const WIDE: usize = 8;
-            /// Bytes between rows of B from which the processor does not prefetch them by itself (docs/engine.md, row
-            /// "prefetching far rows")
+            /// Smallest distance of rows of B, in bytes, at which the processor does not prefetch them by itself
+            /// (docs/engine.md, row "prefetching far rows")
             const FAR_BYTES: usize = 1024;
-            /// Steps over k in one iteration, since the instructions of the loop itself compete with the multiply-adds for
-            /// ports; far rows are prefetched this number of steps ahead
+            /// Steps over k in one iteration, since the instructions of the loop itself compete with the multiply-adds
+            /// for ports; far rows are prefetched this number of steps ahead
             const UNROLL: usize = 4;
 
             /// Computes rows `rows` and columns `cols` of C
@@ -121,8 +121,8 @@ macro_rules! tiles {
             /// Calls [`tile`] with the number of rows as a constant
             ///
             /// # Safety
-            /// As `block`, for rows row..row + height, height ≤ `MR`, and columns col..col + width, which ends in the last
-            /// of `VECTORS` vectors.
+            /// As `block`, for rows row..row + height, height ≤ `MR`, and columns col..col + width, which ends in the
+            /// last of `VECTORS` vectors.
             #[target_feature(enable = $features)]
             unsafe fn columns<
                 const TRANSPOSED: bool,
@@ -151,8 +151,8 @@ macro_rules! tiles {
                 }
             }
 
-            /// Computes a tile of `HEIGHT` rows by `VECTORS` vectors; if `FULL`, all vectors are whole; if `FAR`, rows of B are
-            /// prefetched
+            /// Computes a tile of `HEIGHT` rows by `VECTORS` vectors; if `FULL`, all vectors are whole; if `FAR`, rows
+            /// of B are prefetched
             ///
             /// # Safety
             /// As `columns`, for `HEIGHT` rows.
@@ -170,7 +170,7 @@ macro_rules! tiles {
                 width: usize,
             ) {
                 let masks = masks::<VECTORS>(width);
-                // One stride is a constant: with two variable strides, there would not be enough registers for the addresses.
+                // One stride is a constant, since two variable strides would need more registers than there are.
                 let (rsa, csa) = if TRANSPOSED { (1, p.a_stride) } else { (p.a_stride, 1) };
                 // SAFETY: the elements of the tile, of its rows of A and of its columns of B exist. Masked lanes, those
                 // beyond col + width, are neither read nor written.

@@ -1,7 +1,7 @@
 //! Matrix products on one thread
 //!
-//! [`Gemm`] describes a product and states the contract of all unsafe code that computes it. `blocking.rs` computes a block
-//! of the product with one of two kernels: register tiles (`microkernel.rs`), or rows that skip the zeros of A
+//! [`Gemm`] describes a product and states the contract of all unsafe code that computes it. `blocking.rs` computes a
+//! block of the product with one of two kernels: register tiles (`microkernel.rs`), or rows that skip the zeros of A
 //! (`skip_zeros.rs`). `kernel.rs` chooses the kernel, and `dispatch.rs` its version for the element type and the
 //! processor. `pack.rs` copies blocks into scratch, and `simd.rs` has the vector instructions.
 
@@ -21,20 +21,20 @@ use std::ptr;
 
 use crate::elementwise::sgd::SgdRule;
 
-/// A product `C ← C₀ + A B`, or a step of SGD on C with the gradient `C₀ + A B`: pointers to the operands, with strides in
-/// elements
+/// A product `C ← C₀ + A B`, or a step of SGD on C with the gradient `C₀ + A B`: pointers to the operands, and strides
+/// in elements
 ///
 /// # The contract
 /// The unsafe functions of this folder compute some rows and columns of C. Their callers ensure for these:
 /// * They lie inside C, which is m × n.
-/// * The elements of A (m × k), B (k × n), C₀, C and the velocities that belong to them, by the pointers and strides here,
-///   are valid for reading, and those of C and the velocities for writing.
+/// * The elements of A (m × k), B (k × n), C₀, C and the velocities that belong to them, by the pointers and strides
+///   here, are valid for reading, and those of C and the velocities for writing.
 /// * Until the function returns, no other thread accesses these elements of C and of the velocities, or writes these
 ///   elements of A, B and C₀. C and the velocities overlap no other operand.
 /// * The processor has the instructions of the function.
 ///
-/// Pointers need not be aligned. Only these elements have to exist: if an operand is a packed block, or a block of sums in
-/// scratch, its pointer (`a`, `b`, `c` or `c_init`) may lie outside of any allocation. So addresses are formed by
+/// Pointers need not be aligned. Only these elements have to exist: if an operand is a packed block, or a block of sums
+/// in scratch, its pointer (`a`, `b`, `c` or `c_init`) may lie outside of any allocation. So addresses are formed by
 /// `wrapping_add`, and by `add` only where both addresses lie inside one allocation.
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "vector kernels read them"))]
 #[derive(Clone, Copy, Debug)]

@@ -137,8 +137,8 @@ macro_rules! vectors {
             /// Applies a step of SGD to the weights at `c + at`
             ///
             /// # Safety
-            /// The elements of the mask exist there, and in the velocities unless these are null; no other thread accesses
-            /// them.
+            /// The elements of the mask exist there, and in the velocities unless these are null; no other thread
+            /// accesses them.
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn apply_sgd(

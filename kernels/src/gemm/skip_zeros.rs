@@ -1,9 +1,9 @@
 //! Rows of `C ← C₀ + A B` that skip the zeros of A
 //!
-//! Half of an image's pixels are 0, and so is half of what a ReLU returns, forward and backward. A row of C is the sum of
-//! the rows of B that belong to the nonzero elements of its row of A. The set bits of a mask are these elements, and the
-//! loop takes them from first to last. The sums of the row stay in 8 vector registers. An iteration has 9 loads and 8
-//! multiply-adds, each in a chain of its own: enough to hide the latency of 4 cycles. A tile has fewer loads than
+//! Half of an image's pixels are 0, and so is half of what a ReLU returns, forward and backward. A row of C is the sum
+//! of the rows of B that belong to the nonzero elements of its row of A. The set bits of a mask are these elements, and
+//! the loop takes them from first to last. The sums of the row stay in 8 vector registers. An iteration has 9 loads and
+//! 8 multiply-adds, each in a chain of its own: enough to hide the latency of 4 cycles. A tile has fewer loads than
 //! multiply-adds, so skipping zeros pays only when enough of A is 0 (`MAX_DENSITY` in `kernel.rs`).
 //!
 //! The bits are those of the tiles: adding 0 · b to a sum changes only the sign of a zero, unless b is infinite or NaN.
@@ -64,8 +64,8 @@ macro_rules! rows {
                 width: usize,
             ) {
                 let (last, masks) = (rows.end.saturating_sub(1), masks::<VECTORS>(width));
-                // SAFETY: the rows of A and the columns of B exist. The mask of the next row (for the last row: its own) is
-                // made ahead, so that the processor knows the length of its loop before the loop starts
+                // SAFETY: the rows of A and the columns of B exist. The mask of the next row (for the last row: its
+                // own) is made ahead, so that the processor knows the length of its loop before the loop starts
                 // (docs/engine.md, row "mask made ahead").
                 unsafe {
                     let bits = |row: usize| nonzeros(p.a.wrapping_add(row * p.a_stride), p.k);
@@ -91,8 +91,8 @@ macro_rules! rows {
                 col: usize,
                 masks: [Mask; VECTORS],
             ) {
-                // SAFETY: only bits below k are set, so the elements of A and the rows of B exist. Masked lanes are neither
-                // read nor written. Addresses are formed by `wrapping_add`, as the contract of `Gemm` says.
+                // SAFETY: only bits below k are set, so the elements of A and the rows of B exist. Masked lanes are
+                // neither read nor written. Addresses are formed by `wrapping_add`, as the contract of `Gemm` says.
                 unsafe {
                     let at = |v: usize| row * p.c_stride + col + v * LANES;
                     if let Some(update) = &p.update {

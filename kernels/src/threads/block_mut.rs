@@ -15,7 +15,8 @@ impl<'a, T> BlockMut<'a, T> {
     /// A block of `rows` rows of `width` elements: the first starts at `start`, each further one `stride` elements later
     ///
     /// # Safety
-    /// For 'a, the elements are valid for reading and writing, and are accessed only through this block; `stride ≥ width`.
+    /// For 'a, the elements are valid for reading and writing, and are accessed only through this block; `stride ≥
+    /// width`.
     pub(crate) unsafe fn new(start: *mut T, rows: usize, stride: usize, width: usize) -> Self {
         Self { start, rows, stride, width, _borrow: PhantomData }
     }

@@ -4,9 +4,10 @@ use rayon::prelude::*;
 
 use crate::threads::team::Loops;
 
-/// Multiply-adds from which waking the pool's threads pays (docs/engine.md, row "waking the pool")
+/// Number of multiply-adds from which waking the pool's threads pays (docs/engine.md, row "waking the pool")
 const MIN_WORK_TO_WAKE: usize = 1 << 21;
-/// Multiply-adds from which sharing with a waiting team pays (docs/engine.md, row "last layer on one thread")
+/// Number of multiply-adds from which sharing them with a waiting team pays (docs/engine.md, row "last layer on one
+/// thread")
 const MIN_WORK_TO_SHARE: usize = 1 << 15;
 
 /// Calls `f(0)` to `f(tasks − 1)`, each once, on the available threads; returns when all are done
@@ -74,7 +75,9 @@ unsafe impl<T: Send> Send for SendPtr<T> {}
 unsafe impl<T: Send> Sync for SendPtr<T> {}
 
 impl<T> SendPtr<T> {
-    /// The pointer; a closure that used the field instead would capture the bare pointer, which can't be sent to other threads
+    /// The pointer
+    ///
+    /// A closure that used the field instead would capture the bare pointer, which can't be sent to other threads.
     pub(crate) fn get(&self) -> *mut T {
         self.0
     }

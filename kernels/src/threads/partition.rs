@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-/// The fewest multiply-adds of a task, which take several times as long as claiming it (docs/engine.md, rows "size of a
-/// task" and "larger tasks")
+/// Smallest number of multiply-adds of a task: they take several times as long as claiming it (docs/engine.md, rows
+/// "size of a task" and "larger tasks")
 const MIN_TASK_WORK: usize = 1 << 16;
-/// The most tasks of a loop: enough for the cores of a desktop, with a contiguous part of memory for each task
+/// Largest number of tasks of a loop: enough for the cores of a desktop, with a contiguous part of memory for each task
 pub(crate) const MAX_TASKS: usize = 16;
-/// Where an inner dimension, columns of X or rows of W are divided, the bounds are multiples of this: a cache line of f32
+/// Bounds in an inner dimension, in columns of X and in rows of W are multiples of this number: a cache line of f32
 pub(crate) const UNIT: usize = 16;
 
 /// A side of a matrix, divided into ranges whose lengths differ by at most one unit
@@ -27,7 +27,7 @@ impl Partition {
         Self { len, unit, count: count.clamp(1, len.div_ceil(unit).max(1)) }
     }
 
-    /// Divides `len` into tasks of at least [`MIN_TASK_WORK`] multiply-adds, where each index of the side takes `work` of them
+    /// Divides `len` into tasks of at least [`MIN_TASK_WORK`] multiply-adds, `work` of them for each index of the side
     ///
     /// The count is a power of two of at most `max`, so that 2, 4, 8 or 16 threads get equal shares.
     pub(crate) fn by_work(len: usize, unit: usize, work: usize, max: usize) -> Self {

@@ -2,11 +2,12 @@
 //!
 //! The tasks of a loop depend on its shape. Each thread first claims the tasks of its own share, so that their data stay
 //! in that core's cache from loop to loop, and then any that are left. So a thread that the operating system has
-//! suspended delays the others only if it is inside a task. Which thread computes a task does not change its bits.
+//! suspended delays the others only if it is inside a task. Which thread computes a task does not change the bits of
+//! its result.
 //!
-//! Reading a cache line that another core wrote last takes as long as a task of a small net (docs/engine.md, row "line of
-//! another core"). So threads share few lines in a loop: the signal, a counter for each share of tasks, and the number
-//! of tasks that are done.
+//! Reading a cache line that another core wrote last takes as long as a task of a small net (docs/engine.md, row "line
+//! of another core"). So threads share few lines in a loop: the signal, a counter for each share of tasks, and the
+//! number of tasks that are done.
 //!
 //! `kernels/tests/models/team.rs` checks this protocol with `loom`.
 
@@ -17,14 +18,14 @@ use crate::threads::sync::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, MAX_SHARES, Ordering, sleep, spin_loop, yield_now,
 };
 
-/// The most tasks of one loop; in a longer loop, a task has several indices
+/// Largest number of tasks of a loop; in a longer loop, a task has several indices
 const MAX_TASKS: usize = 64;
 /// Iterations of a spin loop before a waiting thread yields its core: as long as the serial parts of a training step
 /// (docs/engine.md, row "waiting")
 const SPINS: u32 = 4000;
 /// Yields before a waiting thread sleeps in each iteration (docs/engine.md, row "waiting")
 const YIELDS: u32 = 4000;
-/// How long a waiting thread sleeps in an iteration
+/// How long a thread that has waited for long sleeps in each iteration
 const NAP: Duration = Duration::from_micros(100);
 
 /// One parallel loop: the function to call, and how its indices are grouped into tasks
@@ -73,7 +74,7 @@ const COUNT: u64 = (1 << COUNT_BITS) - 1;
 const STOP: u64 = u64::MAX;
 
 impl Team {
-    /// A team of `size` threads, the leader included; `crowded` says that there are fewer cores
+    /// A team of `size` threads, the leader included; `crowded`: whether there are fewer cores
     pub(crate) fn new(size: usize, crowded: bool) -> Self {
         Self {
             size,
@@ -86,6 +87,8 @@ impl Team {
     }
 
     /// The leader's side of a loop: calls `f(0)` to `f(indices − 1)`, each once; returns when all are done
+    ///
+    /// The caller sees to it that no task starts a loop of this team.
     ///
     /// # Panics
     /// If one of the calls does.
@@ -141,9 +144,9 @@ impl Team {
         while let Some(task) = self.claim(word, share, own) {
             done.count += 1;
             // SAFETY: the claim succeeded, so task `task` of the loop `word` was not done before, and does not count as
-            // done until `done` drops. The leader leaves `run`, where the job lives, and stores another job only after all tasks are
-            // done (`FinishOnDrop`). The job of this loop was stored before `word` was released, which this thread
-            // has acquired or written itself.
+            // done until `done` drops. The leader leaves `run`, where the job lives, and stores another job only after
+            // all tasks are done (`FinishOnDrop`). The job of this loop was stored before `word` was released, and this
+            // thread has acquired `word` or written it itself.
             let job = unsafe { &*self.signal.0.job.load(Ordering::Relaxed) };
             job.run(task);
         }
@@ -154,8 +157,8 @@ impl Team {
         self.size.min(MAX_SHARES)
     }
 
-    /// Claims a task of a share in the loop `word`: the share's own thread gets the first one that is left, other threads
-    /// get the last
+    /// Claims a task of a share in the loop `word`: the share's own thread gets the first one that is left, other
+    /// threads get the last
     ///
     /// A thread that comes late, with the word of a loop that is over, finds all tasks claimed in that loop or a later
     /// one, and gets `None`.
@@ -221,7 +224,7 @@ impl Drop for DoneOnDrop<'_> {
     }
 }
 
-/// Waits when it drops until every task is done; after a panic of the leader, it first claims the tasks that are left,
+/// Waits, when it drops, until every task is done; after a panic of the leader, it first claims the tasks that are left,
 /// without running them
 struct FinishOnDrop<'a> {
     team: &'a Team,
@@ -243,7 +246,7 @@ impl Drop for FinishOnDrop<'_> {
     }
 }
 
-/// Lets the followers return when it drops: when the scope's body ends, also by a panic
+/// Lets the followers return when it drops, which is when the scope's body ends, also by a panic
 pub(crate) struct StopOnDrop<'a>(pub(crate) &'a Team);
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {

@@ -6,7 +6,7 @@ mod implementation {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use std::thread::{sleep, yield_now};
 
-    /// The most shares into which the tasks of a loop are divided; further threads have none of their own
+    /// Largest number of shares into which the tasks of a loop are divided; further threads have none of their own
     pub(crate) const MAX_SHARES: usize = 64;
 }
 

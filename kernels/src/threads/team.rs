@@ -1,9 +1,9 @@
 //! Teams of threads that wait for the next parallel loop by spinning
 //!
-//! To wake a sleeping pool for each parallel loop would take longer than a training step of a small net (docs/engine.md, row
-//! "starting a loop"). A caller that is about to run many short loops opens a [`scope`]: the pool's threads enter it
-//! together, the first runs the caller's code, and the others spin until the next loop starts. Outside a scope the same
-//! loops are `rayon`'s own.
+//! To wake a sleeping pool for each parallel loop would take longer than a training step of a small net
+//! (docs/engine.md, row "starting a loop"). A caller that is about to run many short loops opens a [`scope`]: the
+//! pool's threads enter it together, the first runs the caller's code, and the others spin until the next loop starts.
+//! Outside a scope the same loops are `rayon`'s own.
 //!
 //! `protocol.rs` says how the threads of a team share the tasks of a loop.
 
@@ -90,8 +90,8 @@ impl TeamHandle {
     /// Calls `f(0)` to `f(indices − 1)`, each once, on the team's threads; returns when all are done
     pub(crate) fn run(self, indices: usize, f: &(dyn Fn(usize) + Sync)) {
         let _serial = Loops::Serial.set();
-        // SAFETY: a handle is in `LOOPS` only while `scope` keeps its team alive. It cannot leave the thread, and callers
-        // do not keep it.
+        // SAFETY: a handle is in `LOOPS` only while `scope` keeps its team alive. It cannot leave the thread, and
+        // callers do not keep it.
         unsafe { &*self.0 }.run(indices, f);
     }
 }

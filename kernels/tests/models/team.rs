@@ -1,8 +1,8 @@
-//! Models of a team's protocol: `loom` runs them with all interleavings of a few preemptions, and with all reorderings that
-//! the atomics allow
+//! Models of a team's protocol: `loom` runs them with all interleavings of a few preemptions, and with all reorderings
+//! that the atomics allow
 //!
-//! At least one model fails if the signal or the done counter gets a weaker ordering, if the stop signal is missing, if a
-//! claim is not one compare-exchange or does not refuse late threads, or if the leader does not wait.
+//! At least one model fails if the signal or the done counter gets a weaker ordering, if the stop signal is missing, if
+//! a claim is not one compare-exchange or does not refuse late threads, or if the leader does not wait.
 //!
 //! [`Counts`] are not atomic: `loom` reports two accesses that the protocol does not order.
 

@@ -74,7 +74,8 @@ impl NetChoice {
             .to_vec()
     }
 
-    /// The net, with batches of `batch_size` if it is given, else with the standard net's batch size, or 64 for other nets
+    /// The net, with batches of `batch_size` if it is given, else with the standard net's batch size, or 64 for other
+    /// nets
     pub fn net(&self, batch_size: Option<usize>) -> Net {
         match self {
             Self::Standard(net) => Net { batch_size: batch_size.unwrap_or(net.batch_size), ..net.clone() },
@@ -140,7 +141,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// The columns that are the same in all rows: those of the machine and the program; the caller adds the number of threads
+    /// The columns that are the same in all rows, about the machine and the program; the caller adds the number of
+    /// threads
     ///
     /// # Errors
     /// If this processor can't run the backend.

@@ -1,7 +1,7 @@
 //! What the files of a crate import
 //!
-//! Sources are read as text, up to the unit tests at a file's end. A re-export (`pub use`) is no import of the file that it
-//! stands in; what it names belongs to the file that defines it.
+//! Sources are read as text, up to the unit tests at a file's end. A re-export (`pub use`) is no import of the file
+//! that it stands in; what it names belongs to the file that defines it.
 
 use std::collections::BTreeMap;
 use std::fs;
