@@ -218,7 +218,7 @@ pub(super) fn backward<T: Scalar>(
         }
     };
     let bias = Mutex::new((db, bias_step));
-    // The last task computes the gradient of the bias, which is too little work for a loop of its own.
+    // The last task computes the gradient of the bias and its step, which are too little work for a loop of their own.
     parallel_for_work(rows.count() + 1, products * m * k * n, |i| {
         if i == rows.count() {
             let (db, step) = &mut *bias.lock().unwrap_or_else(PoisonError::into_inner);
