@@ -1,8 +1,11 @@
 //! Kernels at the shapes that training gives them
 //!
-//! For products one item is one flop, so that Gitem/s is GFLOP/s; otherwise one item is one element.
+//! In a product, one item is one flop, so that Gitem/s is GFLOP/s; elsewhere, one item is one element.
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
+
+#[path = "../../tests/support/numbers.rs"]
+mod numbers;
 
 use chainrule_kernels as kernels;
 use divan::counter::ItemsCount;
@@ -13,7 +16,7 @@ fn main() {
     divan::main();
 }
 
-/// What it is in the network, m = batch, k = d_in, n = d_out
+/// Which layer of a standard net it is (README.md), m = batch, k = d_in, n = d_out
 type Layer = (&'static str, usize, usize, usize);
 const LAYERS: &[Layer] = &[
     ("small, first layer", 64, 784, 128),
@@ -24,7 +27,7 @@ const LAYERS: &[Layer] = &[
     ("wide, second layer", 128, 512, 512),
 ];
 
-/// Calls of a kernel in one scope of a team, since entering it takes as long as some of them
+/// Calls of a kernel in one scope of a team, since entering the scope takes as long as several calls
 const CALLS: usize = 200;
 
 /// Times `CALLS` calls in a row with a team of `threads`, as in an epoch; one call has `items` items
@@ -35,18 +38,14 @@ fn in_team(bencher: Bencher<'_, '_>, threads: usize, items: usize, mut call: imp
     });
 }
 
+/// Random numbers in [−1, 1]
 fn numbers(len: usize) -> Vec<f32> {
-    (0..len).map(|i| (i % 101) as f32 / 50.5 - 1.0).collect()
+    numbers::numbers(len, 1, |x| x as f32)
 }
 
-/// The same with a random half of them 0, as in images and after a ReLU
+/// Random numbers in [−1, 1], about half of which are 0, as in images and after a ReLU
 fn half_zeros(len: usize) -> Vec<f32> {
-    let mut random = 1u32;
-    let mut coin = || {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        random >> 31 == 0
-    };
-    numbers(len).into_iter().map(|x| if coin() { x } else { 0.0 }).collect()
+    numbers::sparse(len, 1, 0.5, |x| x as f32)
 }
 
 fn forward<const THREADS: usize>(

@@ -1,4 +1,4 @@
-//! Memory that starts on a cache line
+//! Memory that starts at the beginning of a cache line
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,13 +7,13 @@ use crate::number::Number;
 /// Bytes of a cache line
 const LINE: usize = 64;
 
-/// A growing buffer of elements whose first one is on a cache line
+/// A growing buffer whose first element is at the beginning of a cache line
 ///
-/// Rows whose length is a multiple of a cache line then share no line, so threads that write adjacent columns do not
+/// Rows whose length is a multiple of a cache line then share no line, so threads that write columns side by side do not
 /// take lines from each other's caches (docs/engine.md, row "sums across cache lines").
 #[derive(Debug, Default)]
 pub struct AlignedVec<T> {
-    /// Alignment padding, then the elements
+    /// Padding up to the cache line, then the elements
     buffer: Vec<T>,
     start: usize,
     len: usize,
@@ -27,7 +27,7 @@ impl<T: Number> AlignedVec<T> {
         zeros
     }
 
-    /// Sets the number of elements, whose content is unspecified; allocates only beyond the largest number there was
+    /// Sets the number of elements, whose values are then unspecified; allocates only for more elements than ever before
     pub fn set_len(&mut self, len: usize) {
         let padding = LINE / T::BYTES - 1;
         if self.start + len > self.buffer.len() {

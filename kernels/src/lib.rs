@@ -1,24 +1,24 @@
 //! The numerical kernels of `chainrule`: matrix products, elementwise loops, reductions, softmax and the SGD update, for
 //! `f32` and `f64`
 //!
-//! The crate knows slices, shapes, threads and one dense layer, but no network.
+//! The crate computes on slices with shapes, on several threads. It has one dense layer, but no network.
 //!
 //! * Every kernel writes into slices of its caller. None allocates, except that [`DenseKernels`] grows its scratch and
 //!   `matrixmultiply` allocates a packing buffer in each product.
 //! * Work is divided by the shape, never by the number of threads, and every sum has a fixed order. The same input gives
 //!   the same bits for any number of threads.
 //! * Loops are compiled for AVX-512, AVX2 and the baseline, and selected at run time ([`simd_level`]). They use no fused
-//!   multiply-add, so all three give the same bits. Products differ: those of the fused backend use fused multiply-adds
-//!   on both AVX-512 and AVX2, and those of `matrixmultiply` where the processor has them.
-//! * Threads are those of the current `rayon` pool. Inside [`team::scope`] they wait by spinning, so that a parallel loop
-//!   starts in tenths of a microsecond.
+//!   multiply-add, so all three give the same bits. Products do: the fused backend uses them with both AVX-512 and AVX2,
+//!   and `matrixmultiply` where the processor has them.
+//! * Threads are those of the current `rayon` pool. Inside [`team::scope`] they spin while they wait, so that a parallel
+//!   loop starts without waking them (docs/engine.md, row "starting a loop").
 //!
-//! Folders import only from those to their right:
+//! Folders import only from those to their right; tests/library/imports.rs reads the order from this line:
 //! `dense` → `gemm` → `elementwise` → `threads` → `aligned`, `view`, `cpu` → `number`
 //!
-//! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code hands
-//! parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `softmax.rs`), calls `matrixmultiply` (`unfused.rs`),
-//! or selects instructions of the processor (`cpu/`, `gather.rs`).
+//! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code
+//! gives parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `softmax.rs`), calls `matrixmultiply`
+//! (`unfused.rs`), or selects instructions of the processor (`cpu/`, `gather.rs`).
 
 mod aligned;
 mod cpu;
@@ -28,6 +28,10 @@ mod gemm;
 mod number;
 mod threads;
 mod view;
+
+#[cfg(test)]
+#[path = "../../tests/support/numbers.rs"]
+mod numbers;
 
 pub use aligned::AlignedVec;
 pub use cpu::peak;

@@ -4,6 +4,8 @@
 
 #[path = "../../tests/support/left_out.rs"]
 mod left_out;
+#[path = "../../tests/support/numbers.rs"]
+mod numbers;
 
 use chainrule_kernels::{
     Activation, Backend, DenseKernels, Gradient, Scalar, SgdRule, SgdStep, View, ViewMut, gemm, sgd, team,
@@ -34,19 +36,14 @@ const SHAPES: [(usize, usize, usize); 20] = [
     (40, 1050, 37),
 ];
 
-/// Numbers in [−1, 1], not symmetric, with no two rows alike
-fn numbers<T: Scalar>(len: usize, salt: usize) -> Vec<T> {
-    (0..len).map(|i| T::from_f64(((i * 7919 + salt * 104_729) % 2003) as f64 / 1001.0 - 1.0)).collect()
+/// Random numbers in [−1, 1]
+fn numbers<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
+    numbers::numbers(len, seed, T::from_f64)
 }
 
-/// The same with half of them 0, in no regular order, as a ReLU leaves them
-fn half_zeros<T: Scalar>(len: usize, salt: usize) -> Vec<T> {
-    let mut x = numbers(len, salt);
-    x.iter_mut()
-        .enumerate()
-        .filter(|(i, _)| (i * 40_503 + salt) % 1009 < 505)
-        .for_each(|(_, x)| *x = T::ZERO);
-    x
+/// Random numbers in [−1, 1], about half of which are 0, as a ReLU leaves them
+fn half_zeros<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
+    numbers::sparse(len, seed, 0.5, T::from_f64)
 }
 
 /// Element (i, j) of a matrix that is stored as it is or transposed
@@ -247,7 +244,7 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
 fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
     fn with_bias<T: Scalar>(a: View<'_, T>, b: View<'_, T>, bias: &[T], mut c: ViewMut<'_, T>) {
         let (m, n) = c.shape();
-        // β = 0 first, over NaN; then 2 A B − (A B − 1 bᵀ) by way of α and β.
+        // First A B with β = 0, over NaN; then 2 A B − (A B − 1 bᵀ) with α = 2 and β = −1.
         let mut product = vec![T::from_f64(f64::NAN); m * n];
         gemm(T::ONE, a, b, T::ZERO, ViewMut::new(&mut product, m, n));
         let mut sum: Vec<T> = product.iter().enumerate().map(|(at, &x)| x - bias[at % n.max(1)]).collect();

@@ -34,7 +34,7 @@ const OTHER_TYPES: [(u8, &str); 5] = [
 /// Largest ratio of unpacked to compressed length: the longest match of deflate, 258 bytes, takes at least 2 bits
 const DEFLATE_MAX: u64 = 258 * 8 / 2;
 
-/// Size of the reading buffer in bytes; larger ones save less than 1 % of the time (docs/engine.md, "reading buffer")
+/// Size of the reading buffer in bytes; larger ones save no time (docs/engine.md, row "reading buffer")
 const BUFFER: usize = 1 << 17;
 
 /// An IDX file of unsigned bytes

@@ -6,12 +6,15 @@ use chainrule::nn::loss::SoftmaxCrossEntropy;
 use chainrule::nn::matrix::Matrix;
 use chainrule_kernels::{self as kernels, DenseKernels};
 
+use crate::numbers::Numbers;
+
 const NETS: [&[usize]; 7] =
     [&[6, 3], &[1, 2], &[7, 5, 3], &[3, 1, 2], &[5, 7, 4, 3], &[9, 3, 5, 7, 4], &[11, 13, 9, 7, 5]];
 
-/// A matrix of elements in (−1, 1), none of them 0, without a simple pattern; `salt` varies them
-fn wave(rows: usize, cols: usize, salt: usize) -> Matrix<f64> {
-    Matrix::from_fn(rows, cols, |i, j| (((i * cols + j) * 37 + salt * 11) % 101) as f64 / 50.5 - 0.99)
+/// A matrix of random elements in [−1, 1)
+fn random(rows: usize, cols: usize, seed: u64) -> Matrix<f64> {
+    let mut numbers = Numbers::new(seed);
+    Matrix::from_fn(rows, cols, |_, _| numbers.symmetric())
 }
 
 /// The loss `Σ weights · y`, whose gradient by y is `weights`
@@ -64,8 +67,8 @@ fn a_wrong_gradient_of_a_single_element_is_found() {
 #[test]
 fn a_linear_layer_has_the_right_gradient_by_its_input() {
     for (batch, d_in, d_out) in [(1, 1, 1), (3, 5, 2), (4, 7, 9)] {
-        let (x, dy) = (wave(batch, d_in, 1), wave(batch, d_out, 2));
-        let mut layer = Linear::new(wave(d_in, d_out, 3));
+        let (x, dy) = (random(batch, d_in, 1), random(batch, d_out, 2));
+        let mut layer = Linear::new(random(d_in, d_out, 3));
         let (mut y, mut dx) = (Matrix::zeros(batch, d_out), Matrix::zeros(batch, d_in));
         let mut engine = DenseKernels::default();
         layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);
@@ -84,7 +87,7 @@ fn a_linear_layer_has_the_right_gradient_by_its_input() {
 #[test]
 fn activation_layers_have_the_right_gradients() {
     // No input is within 0.004 of ReLU's kink, which is twice the longest step.
-    let (x, dy) = (wave(5, 7, 1), wave(5, 7, 2));
+    let (x, dy) = (random(5, 7, 1), random(5, 7, 2));
     assert!(x.data().iter().all(|x| x.abs() > 0.004));
     for activation in [Activation::Relu, Activation::Sigmoid] {
         let mut layer = activation.layer::<f64>();
@@ -106,7 +109,7 @@ fn activation_layers_have_the_right_gradients() {
 #[test]
 fn the_loss_has_the_right_gradient() {
     for (batch, classes) in [(1, 2), (3, 10), (7, 3)] {
-        let z = wave(batch, classes, 4);
+        let z = random(batch, classes, 4);
         let labels: Vec<u32> = (0..batch as u32).map(|i| i * 7 % classes as u32).collect();
         let mut dz = z.clone();
         let mut loss = SoftmaxCrossEntropy::default();

@@ -13,3 +13,5 @@ mod training;
 mod idx_files;
 #[path = "../support/left_out.rs"]
 mod left_out;
+#[path = "../support/numbers.rs"]
+mod numbers;

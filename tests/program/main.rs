@@ -17,6 +17,8 @@ mod idx_files;
 mod launch;
 #[path = "../support/left_out.rs"]
 mod left_out;
+#[path = "../support/numbers.rs"]
+mod numbers;
 
 #[path = "../support/small_data.rs"]
 mod small_data;

@@ -12,6 +12,7 @@ use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 
 use crate::launch::{CHAINRULE, launch};
+use crate::numbers::Numbers;
 
 /// Settings of small nets and few steps: a trial takes some milliseconds
 const BASE: [&str; 8] =
@@ -149,12 +150,11 @@ fn a_sweep_that_is_killed_at_any_moment_and_resumed_ends_as_one_that_was_not() {
     let args =
         [&["sweep"], &BASE[..], &GRID, &["--jobs", "2", "--quiet", "--resume", "--sweep-id", "cut"]].concat();
     let cut = path.join("results/cut");
-    let mut random = 0x9e37_79b9_u64;
+    let mut random = Numbers::new(1);
     let mut kills = 0;
     while kills < 20 {
         let mut child = command(path, &args).stderr(Stdio::null()).spawn().unwrap();
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        std::thread::sleep(Duration::from_millis((random >> 33) % 700));
+        std::thread::sleep(Duration::from_millis(random.below(700) as u64));
         child.kill().unwrap();
         if child.wait().unwrap().success() {
             // It ended before it was killed: start again.

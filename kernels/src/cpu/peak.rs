@@ -1,13 +1,13 @@
 //! Loops that measure the limits of the machine: fused multiply-adds and bytes from memory per second
 //!
-//! No product can be faster than its multiply-adds in registers.
+//! No product can be faster than its multiply-adds alone, with all operands in registers.
 
 use crate::cpu::simd_level::{SimdLevel, multiversion, simd_level};
 
 /// Runs `rounds` rounds of independent multiply-adds in registers on this thread; returns the number of flops
 ///
 /// A multiply-add is 2 flops. Enough chains run side by side to hide the latency of the widest vectors. On a processor
-/// without the fused instruction, it is a multiplication and an addition.
+/// without the fused instruction, each is a multiplication and an addition.
 pub fn fma_burst(rounds: u64) -> u64 {
     #[cfg(target_arch = "x86_64")]
     match simd_level() {
@@ -52,7 +52,7 @@ mod burst {
 }
 
 multiversion! {
-    /// The sum of `x`, which reads it once; the order of the additions is not specified
+    /// The sum of `x`, read once, in an order of additions that is not specified
     pub fn read<T>(x: &[T]) -> T {
         const CHAINS: usize = 64;
         let mut sums = [T::ZERO; CHAINS];

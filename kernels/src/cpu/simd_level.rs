@@ -1,4 +1,4 @@
-//! The vector instructions of this processor, and safe loops that are compiled for each level of them
+//! Levels of vector instructions, and safe loops that are compiled for each level
 
 use std::ffi::OsStr;
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ pub enum SimdLevel {
 impl SimdLevel {
     /// The widest level that both this processor and `CHAINRULE_SIMD` (`avx512`, `avx2` or `portable`) allow
     ///
-    /// The variable cannot raise the level above what the processor has. It is there to compare levels on one machine.
+    /// The variable cannot raise the level above what the processor has. It serves to compare levels on one machine.
     ///
     /// # Errors
     /// If the variable is set to anything else: the text names the variable, its value and the expected ones.
@@ -72,8 +72,8 @@ fn detect() -> SimdLevel {
 
 /// Compiles one safe loop for every [`SimdLevel`] and calls the version for this processor
 ///
-/// The body is plain Rust that the compiler vectorises. It holds no fused operation and no reordered sum, so all versions
-/// give the same bits.
+/// The body is plain Rust that the compiler vectorises. It holds no fused operation and no reordered sum, so all
+/// versions give the same bits.
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident<$t:ident>($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
         $(#[$meta])*

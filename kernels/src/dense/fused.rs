@@ -1,17 +1,17 @@
 //! The fused backend: one task computes a block and applies bias, activation or SGD while it is in cache
 //!
-//! `matrixmultiply` packs both operands of each product, which takes a third as long as the arithmetic of a training step,
-//! and each further pass over memory takes as long again. Here one thread completes each block:
+//! `matrixmultiply` packs both operands of each product, and each further pass over memory takes as long again
+//! (docs/engine.md, row "packing in every product"). Here one thread completes each block:
 //!
-//! * forward: a block of Y starts from the bias, adds its product, and gets its activation
-//! * backward: a task has some rows of W. Transposed, they give the same columns of dX, which get the derivative of the
-//!   activation. Then the same rows of ∂L/∂W are computed, and the step of SGD is applied to these rows of W in
-//!   registers. One parallel loop computes all gradients of a layer.
+//! * forward: a block of Y starts from the bias; its product is added, and then the activation is applied
+//! * backward: a task has some rows of W. It computes the same columns of dX from their transpose, and multiplies them
+//!   by the derivative of the activation. Then it computes the same rows of ∂L/∂W, and applies the step of SGD to these
+//!   rows of W in registers. One parallel loop computes all gradients of a layer.
 //!
 //! Each product of a task is computed by the [`Kernel`] that suits its left operand: tiles, or rows that skip zeros.
 //!
-//! Which core computes what matters as much: reading a line that another core wrote last takes ten times as long as
-//! reading one in the core's own L2. A core keeps its rows of W from step to step. Where W is long and narrow, the
+//! Which core computes what matters as much, since reading a line that another core wrote last is slow (docs/engine.md,
+//! row "line of another core"). A core keeps its rows of W from step to step. Where W is long and narrow, the
 //! forward product too is divided along these rows ([`inner_blocks`]): each core multiplies the columns of X that it
 //! has gathered by its rows of W, and only partial sums and ∂L/∂Y go from core to core.
 
@@ -24,8 +24,9 @@ use crate::dense::gradient::Gradient;
 use crate::elementwise::activation::{Activation, backward_block, forward_block};
 use crate::elementwise::reduce::sum_rows;
 use crate::elementwise::sgd::{SgdStep, sgd};
-use crate::gemm::blocking::{Kernel, NR, block_columns, is_far};
+use crate::gemm::blocking::{NR, is_far};
 use crate::gemm::dispatch::Scalar;
+use crate::gemm::kernel::{Kernel, block_columns};
 use crate::gemm::{Gemm, Update};
 use crate::threads::block_mut::BlockMut;
 use crate::threads::parallel::{SendPtr, parallel_for_work};
@@ -37,9 +38,10 @@ const DENSE_ROWS: usize = 24;
 /// Rows of Y in a block that skips zeros: enough rows to amortise loading a block of W into L1 (docs/engine.md, row
 /// "rows of a block that skips zeros")
 const SKIP_ROWS: usize = 64;
-/// The same where the block of W is packed first
+/// Rows of Y in a block that skips zeros, if the block of W is packed first
 const PACKED_SKIP_ROWS: usize = 128;
-/// Work of adding one element of a partial sum, in multiply-adds of a product: the caches limit it
+/// Work of adding one element of a partial sum, in multiply-adds of a product (docs/engine.md, row "adding partial
+/// sums")
 const ADD_WORK: usize = 16;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
@@ -55,11 +57,12 @@ pub(super) fn forward<T: Scalar>(
     if y.is_empty() {
         return;
     }
-    // Partial sums pay while they are fewer than the weights, which stay on their core.
+    // Partial sums go from core to core, and weights stay on their core: this pays while there are fewer sums than
+    // weights.
     let blocks =
         if 2 * m <= k && !is_far::<T>(n) { inner_blocks(k) } else { Partition::into_parts(1, k, UNIT) };
     let is_whole = blocks.count() == 1;
-    // The first block starts from the bias, so that only adding is left to do.
+    // The first block starts from the bias, so that afterwards the blocks only have to be added.
     let product = |block: usize, to: *mut T| Gemm {
         c_init: if block == 0 { b.as_ptr() } else { ptr::null() },
         ..Gemm::new(
@@ -102,8 +105,8 @@ pub(super) fn forward<T: Scalar>(
     parallel_for_work(blocks.count() * tasks_of_block, m * k * n, |i| {
         let (block, at) = (i / tasks_of_block, i % tasks_of_block);
         let (cols, rows) = (cols.range(at / rows.count()), rows.range(at % rows.count()));
-        // SAFETY: this backend does not exist on a `Portable` processor. `View`s cover their shapes, b has n elements and Y
-        // m × n (the caller checks that), as has each block of the partial sums; all are borrowed until the loop
+        // SAFETY: this backend does not exist on a `Portable` processor. `View`s cover their shapes, b has n elements
+        // and Y m × n (the caller checks that), as has each block of the partial sums; all are borrowed until the loop
         // ends. Tasks of different i share no element of these and no scratch, and each runs once.
         unsafe {
             let scratch = scratch.get().add(i * each);
@@ -120,7 +123,7 @@ pub(super) fn forward<T: Scalar>(
     }
 }
 
-/// `Y ← f(…)` of the sum of the blocks, added in their order, with n columns
+/// `Y ← f(sum of the blocks)`, added in their order; Y has n columns
 fn add_blocks<T: Scalar>(sums: &[T], blocks: usize, f: Activation, y: &mut [T], n: usize) {
     let len = y.len();
     let rows = Partition::by_work(len / n.max(1), 1, ADD_WORK * blocks * n, MAX_TASKS);
@@ -180,7 +183,7 @@ pub(super) fn backward<T: Scalar>(
         ..Gemm::new(m, x.data().as_ptr(), k, dy.data().as_ptr(), n, dw)
     };
     let tasks = |for_x: Kernel, for_w: Kernel| {
-        // A task has the columns of dX that are computed together, and enough rows of W to pay for packing dY.
+        // A task has whole blocks of columns of dX, and enough rows of W for packing dY to pay.
         let block = block_columns::<T>();
         let unit = match (for_x, for_w) {
             (Kernel::SkipZeros, _) if k >= 4 * block => block,
@@ -215,7 +218,7 @@ pub(super) fn backward<T: Scalar>(
         }
     };
     let bias = Mutex::new((db, bias_step));
-    // The last task is the bias, a sum too small for a loop of its own.
+    // The last task computes the gradient of the bias and its step, which are too little work for a loop of their own.
     parallel_for_work(rows.count() + 1, products * m * k * n, |i| {
         if i == rows.count() {
             let (db, step) = &mut *bias.lock().unwrap_or_else(PoisonError::into_inner);
@@ -227,9 +230,9 @@ pub(super) fn backward<T: Scalar>(
         }
         let (rows, scratch) = (rows.range(i), scratch.get().wrapping_add(i * each));
         if let Some((dx, f)) = &dx {
-            // SAFETY: this backend does not exist on a `Portable` processor. Only this task reads these rows of W, k × n, and
-            // it writes them only below. Only this task accesses the columns of dX, m × k, that they give, and its
-            // scratch. All are borrowed until the loop ends.
+            // SAFETY: this backend does not exist on a `Portable` processor. Only this task reads these rows of W, k ×
+            // n, and it writes them only below. Only this task accesses the columns of dX, m × k, that they give, and
+            // its scratch. All are borrowed until the loop ends.
             unsafe {
                 to_x(dx.get()).compute_block(0..m, rows.clone(), for_x, scratch, |cols| {
                     let block = BlockMut::new(dx.get().add(cols.start), m, k, cols.len());
@@ -238,8 +241,8 @@ pub(super) fn backward<T: Scalar>(
             }
         }
         let update = update.as_ref().map(|(rule, v)| Update { rule: *rule, v: v.get() });
-        // SAFETY: as above: only this task accesses the same rows of ∂L/∂W or of W, and of the velocities, which have the
-        // shape of W or are null.
+        // SAFETY: as above: only this task accesses the same rows of ∂L/∂W or of W, and of the velocities, which have
+        // the shape of W or are null.
         unsafe { to_w(target.get(), update).compute_block(rows, 0..n, for_w, scratch, |_| ()) };
     });
 }

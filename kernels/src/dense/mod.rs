@@ -3,9 +3,9 @@
 //! Forward: `Y = f(X W + 1 bᵀ)`; X: m × d_in, W: d_in × d_out, b: d_out, Y: m × d_out. Backward: see
 //! [`DenseKernels::affine_backward`].
 //!
-//! The fused backend (`fused.rs`) computes products by our own kernels, and applies the epilogue to a block of the result
-//! while it is in registers or cache. The other backend (`unfused.rs`) is the crate `matrixmultiply` with separate
-//! passes: for processors without AVX2, and as the reference in tests of the fused one.
+//! The fused backend (`fused.rs`) computes products by our own kernels, and applies the epilogue to a block of the
+//! result while it is in registers or cache. The other backend (`unfused.rs`) is the crate `matrixmultiply` with
+//! separate passes: for processors without AVX2, and as the reference in tests of the fused one.
 
 mod fused;
 mod gradient;
@@ -16,8 +16,8 @@ pub use gradient::Gradient;
 use crate::aligned::AlignedVec;
 use crate::cpu::simd_level::{SimdLevel, simd_level};
 use crate::elementwise::activation::Activation;
-use crate::gemm::blocking::Kernel;
 use crate::gemm::dispatch::Scalar;
+use crate::gemm::kernel::Kernel;
 use crate::view::{View, ViewMut};
 
 /// The code that computes the layers
@@ -25,7 +25,7 @@ use crate::view::{View, ViewMut};
 pub enum Backend {
     /// Our own kernels, with fused epilogues; needs AVX2 with FMA, or AVX-512
     Fused,
-    /// The crate `matrixmultiply`, and a pass over memory for everything else; runs on any processor
+    /// The crate `matrixmultiply`, and a pass over memory for each further step; runs on any processor
     Matrixmultiply,
 }
 
@@ -55,7 +55,7 @@ impl<T: Scalar> Default for DenseKernels<T> {
 }
 
 impl<T: Scalar> DenseKernels<T> {
-    /// Kernels without scratch yet
+    /// Kernels whose scratch is empty
     ///
     /// # Panics
     /// If this processor cannot run the backend: see [`Backend::is_available`].
@@ -66,7 +66,8 @@ impl<T: Scalar> DenseKernels<T> {
 
     /// The share of the multiply-adds of A times a matrix of n columns that this backend skips, since A is 0 there
     ///
-    /// 0 if it skips none, which is faster where A has few zeros. Reads all of A: for measurements, not for training.
+    /// It is 0 if the backend skips none, as it does if A has few zeros. All of A is read: this is for measurements,
+    /// not for training.
     pub fn skipped(&self, a: View<'_, T>, n: usize) -> f64 {
         if self.backend != Backend::Fused || Kernel::choose(a, n) == Kernel::Dense {
             return 0.0;
@@ -77,11 +78,11 @@ impl<T: Scalar> DenseKernels<T> {
 
     /// `Y ← f(X W + 1 bᵀ)`; the old content of Y is not read: it may be NaN
     ///
-    /// The order in which an element is summed depends on the shape alone, so the result does not depend on the number of
-    /// threads. The fused backend gives the same bits with AVX2 and AVX-512. The two backends sum in different orders
-    /// and so differ by rounding: before f, each is within `(d_in + 2) ε (|b[j]| + Σₚ |X[i,p] W[p,j]|)` of the exact
-    /// value, to first order (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.1). In the
-    /// fused backend, 0 in X times an infinite W may be 0 instead of NaN: it skips zeros where X has many.
+    /// The order in which an element is summed depends on the shape alone, so the result does not depend on the number
+    /// of threads. The fused backend gives the same bits with AVX2 and AVX-512. The two backends sum in different
+    /// orders and so differ by rounding: before f, each is within `(d_in + 2) ε (|b[j]| + Σₚ |X[i,p] W[p,j]|)` of the
+    /// exact value, to first order (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.1). In
+    /// the fused backend, 0 in X times an infinite W may be 0 instead of NaN, since zeros are skipped if X has many.
     ///
     /// # Panics
     /// If the shapes don't fit each other, or X or W is transposed.
@@ -103,10 +104,10 @@ impl<T: Scalar> DenseKernels<T> {
 
     /// The gradients of [`Self::affine`], given `dy = ∂L/∂(X W + 1 bᵀ)`
     ///
-    /// * `dx ← (dY Wᵀ) ∘ f'`, with W before its step, and the derivative of the activation that made X, in terms of X; the
-    ///   old content is not read
+    /// * `dx ← (dY Wᵀ) ∘ f'`, with W as it is before its step; f' is the derivative of the activation that made X,
+    ///   computed from X; the old content of `dx` is not read
     /// * `∂L/∂W = Xᵀ dY` and `∂L/∂b = Σᵢ dY[i,:]` go where `gradient` says
-    /// * 0 in X or dY times a value that is infinite or NaN may be 0, as in [`Self::affine`]
+    /// * 0 in X or dY times a value that is infinite or NaN may be 0 instead of NaN, as in [`Self::affine`]
     /// * a step gives the same bits as storing the gradients and then calling [`sgd`](crate::sgd)
     ///
     /// # Panics

@@ -1,4 +1,4 @@
-//! The backend over the crate `matrixmultiply`: a product, then a pass over memory for everything else
+//! The backend that uses the crate `matrixmultiply`: a product, then a pass over memory for each further step
 
 use crate::aligned::AlignedVec;
 use crate::dense::gradient::Gradient;
@@ -10,12 +10,12 @@ use crate::threads::parallel::{SendPtr, parallel_for};
 use crate::threads::partition::Partition;
 use crate::view::{View, ViewMut};
 
-/// Multiply-adds that a strip has at least
-const MIN_STRIP_WORK: usize = 1 << 20;
-/// The bounds of strips are multiples of this: whole register tiles of `matrixmultiply`
-const STRIP_UNIT: usize = 32;
-/// Strips that a product has at most: more of them would only pack the shared operand more often
-const MAX_STRIPS: usize = 8;
+/// Smallest number of multiply-adds of a block
+const MIN_BLOCK_WORK: usize = 1 << 20;
+/// The bounds of blocks are multiples of this: whole register tiles of `matrixmultiply`
+const BLOCK_UNIT: usize = 32;
+/// Largest number of blocks of a product: more of them would only pack the shared operand more often
+const MAX_BLOCKS: usize = 8;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
 pub(super) fn forward<T: Scalar>(x: View<'_, T>, w: View<'_, T>, b: &[T], f: Activation, y: &mut [T]) {
@@ -73,16 +73,16 @@ pub fn gemm<T: Scalar>(alpha: T, a: View<'_, T>, b: View<'_, T>, beta: T, mut c:
     let ((rsa, csa), (rsb, csb)) = (signed(a.strides()), signed(b.strides()));
     let (pa, pb) = (SendPtr(a.data().as_ptr().cast_mut()), SendPtr(b.data().as_ptr().cast_mut()));
     let pc = SendPtr(c.data_mut().as_mut_ptr());
-    // Every strip of rows packs B again, and every strip of columns A: divide the longer side.
+    // Every block of rows packs all of B again, and every block of columns all of A, so the longer side is divided.
     let by_rows = m >= n;
-    let count = (m * n * k / MIN_STRIP_WORK).min(MAX_STRIPS);
-    let strips = Partition::into_parts(count, m.max(n), STRIP_UNIT);
-    parallel_for(strips.count(), |i| {
-        let (rows, cols) = if by_rows { (strips.range(i), 0..n) } else { (0..m, strips.range(i)) };
-        // SAFETY: a `View` covers exactly rows · cols elements and `t` only swaps strides, so the rows `rows` of A, the columns
-        // `cols` of B and both of C lie inside their slices. `c` is a unique borrow with strides (n, 1), so it overlaps neither
-        // input, no two of its elements share an address, and strips of different i share no element. All three borrows
-        // outlive `parallel_for`, which returns when the last strip is done.
+    let count = (m * n * k / MIN_BLOCK_WORK).min(MAX_BLOCKS);
+    let blocks = Partition::into_parts(count, m.max(n), BLOCK_UNIT);
+    parallel_for(blocks.count(), |i| {
+        let (rows, cols) = if by_rows { (blocks.range(i), 0..n) } else { (0..m, blocks.range(i)) };
+        // SAFETY: a `View` covers exactly rows · cols elements and `t` only swaps strides, so the rows `rows` of A, the
+        // columns `cols` of B and this block of C lie inside their slices. `c` is a unique borrow with strides (n, 1),
+        // so it overlaps neither input, no two of its elements share an address, and blocks of different i share no
+        // element. All three borrows outlive `parallel_for`, which returns when the last block is done.
         unsafe {
             let a = pa.get().wrapping_offset(rows.start as isize * rsa);
             let b = pb.get().wrapping_offset(cols.start as isize * csb);

@@ -63,7 +63,7 @@ multiversion! {
     }
 }
 multiversion! {
-    /// `dy ← dy · y'`, where `dy` is the columns `columns` of a matrix, and `y` all `cols` columns of its rows
+    /// `dy ← dy · y'`, where `dy` has the columns `columns` of a matrix, and `y` all `cols` columns of the same rows
     pub(crate) fn backward_block<T>(
         f: Activation,
         dy: BlockMut<'_, T>,
@@ -103,22 +103,24 @@ pub fn fill_rows<T: Number>(y: &mut [T], b: &[T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::numbers;
 
     /// Lengths around a vector, a chunk and several chunks
     const LENGTHS: [usize; 8] = [0, 1, 15, 17, 1000, CHUNK - 1, CHUNK + 1, 3 * CHUNK + 5];
 
-    fn wave(len: usize, scale: f64) -> Vec<f64> {
-        (0..len).map(|i| ((i * 37 % 101) as f64 - 50.0) * scale).collect()
+    /// Random multiples of `scale` from −50 to 50, 0 among them
+    fn multiples(len: usize, scale: f64) -> Vec<f64> {
+        numbers(len, 1, |x| (50.0 * x).round() * scale)
     }
 
     #[test]
     fn relu_is_zero_below_zero_and_its_gradient_too() {
         for len in LENGTHS {
-            let x = wave(len, 0.1);
+            let x = multiples(len, 0.1);
             let mut y = x.clone();
             Activation::Relu.forward(&mut y);
             assert!(y.iter().zip(&x).all(|(y, x)| *y == x.max(0.0)));
-            let mut dy = wave(len, 0.3);
+            let mut dy = multiples(len, 0.3);
             let before = dy.clone();
             Activation::Relu.backward(&mut dy, &y);
             for i in 0..len {
@@ -137,7 +139,7 @@ mod tests {
     #[test]
     fn sigmoid_and_its_gradient_follow_the_formula() {
         for len in LENGTHS {
-            let x = wave(len, 0.8);
+            let x = multiples(len, 0.8);
             let mut y = x.clone();
             Activation::Sigmoid.forward(&mut y);
             let mut dy = vec![1.0; len];

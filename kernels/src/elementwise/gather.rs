@@ -12,8 +12,8 @@ use crate::threads::partition::inner_blocks;
 /// `out[i, :] ← bytes[rows[i], :] / 255`, correctly rounded: scales the pixels of chosen images to [0, 1]
 ///
 /// * `bytes` and `out` are row-major with `cols` columns
-/// * a task gathers one of the blocks of columns into which the first layer's product is divided, so that the core that
-///   multiplies a block already has it in its cache
+/// * a task gathers one block of columns, of those into which the first layer's product is divided, so that the core
+///   which multiplies a block already has it in its cache
 /// * `next`: the rows of the next call, or empty; they are prefetched, since they lie anywhere in memory
 ///
 /// # Panics
@@ -25,8 +25,8 @@ pub fn scale_rows<T: Number>(bytes: &[u8], rows: &[u32], next: &[u32], out: &mut
     let out = SendPtr(out.as_mut_ptr());
     parallel_for(blocks.count(), |i| {
         let columns = blocks.range(i);
-        // SAFETY: the block lies inside `out`, which has at least height · cols elements and is borrowed mutably until the
-        // loop ends. Blocks of different i share no element, and each i is called once.
+        // SAFETY: the block lies inside `out`, which has at least height · cols elements and is borrowed mutably until
+        // the loop ends. Blocks of different i share no element, and each i is called once.
         let out = unsafe { BlockMut::new(out.get().add(columns.start), height, cols, columns.len()) };
         scale_block(bytes, rows, next, out, columns, cols);
     });

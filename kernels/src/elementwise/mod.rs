@@ -9,7 +9,7 @@ pub(crate) mod sgd;
 pub(crate) mod softmax;
 pub(crate) mod standardize;
 
-/// Elements in a chunk: 16 Ki take some microseconds, many times what claiming a task costs
+/// Elements of a chunk, which takes many times as long as claiming a task (docs/engine.md, row "size of a task")
 const CHUNK: usize = 1 << 14;
 
 #[track_caller]

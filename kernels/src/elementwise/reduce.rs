@@ -11,7 +11,7 @@ const COLUMNS: usize = 64;
 /// `out[j] ← Σᵢ x[i, j]`: the sum of all rows of a row-major matrix of `out.len()` columns
 ///
 /// One thread sums each column from the first row to the last, so the result does not depend on the number of threads.
-/// Without rows, it is 0.
+/// Without rows, the sums are 0.
 ///
 /// # Panics
 /// If `out.len()` does not divide `x.len()`.
@@ -70,11 +70,12 @@ pub fn all_finite<T: Number>(x: &[T]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::numbers;
 
     #[test]
     fn sum_rows_adds_each_column_from_the_first_row_to_the_last() {
         for (rows, cols) in [(0, 3), (1, 1), (5, 7), (64, 128), (300, 130), (3, 20_000)] {
-            let x: Vec<f32> = (0..rows * cols).map(|i| (i % 89) as f32 * 0.37 - 11.0).collect();
+            let x = numbers(rows * cols, 1, |x| x as f32);
             let mut out = vec![f32::NAN; cols];
             sum_rows(&x, &mut out);
             for j in 0..cols {

@@ -36,11 +36,12 @@ pub struct SgdStep<'a, T> {
 /// `v ← μ v + (g + λ w)`, then `w ← w − η v`
 ///
 /// `w`: parameters, `v`: velocities, `g`: gradient of the loss with respect to `w`; all of one length. If `v` is empty,
-/// the step is `w ← w − η (g + λ w)`: that of μ = 0, which needs no velocities.
+/// the step is `w ← w − η (g + λ w)`, as for μ = 0.
 ///
-/// A velocity below 2⁻⁹⁵ (2⁻¹⁰⁰⁰ in f64) becomes 0. Otherwise the velocity of a weight without gradient, as behind a pixel
-/// that is nearly always 0, would become subnormal and stay so, since 0.9 times the smallest subnormal numbers
-/// rounds to themselves. Each step would then take a hundred cycles more (docs/engine.md, row "subnormal velocities").
+/// A velocity below 2⁻⁹⁵ (2⁻¹⁰⁰⁰ in f64) becomes 0. Otherwise the velocity of a weight without gradient, as behind a
+/// pixel that is nearly always 0, would become subnormal and stay so, since 0.9 times one of the smallest subnormal
+/// numbers rounds to the same number. Each step would then take a hundred cycles more (docs/engine.md, row "subnormal
+/// velocities").
 ///
 /// # Panics
 /// If the lengths differ.
@@ -75,6 +76,7 @@ multiversion! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::numbers;
 
     #[test]
     fn two_steps_with_momentum_follow_the_formula() {
@@ -102,8 +104,7 @@ mod tests {
     #[test]
     fn without_momentum_the_velocity_is_the_gradient() {
         const LEN: usize = 70 * 90;
-        let g: Vec<f32> = (0..LEN).map(|i| (i % 13) as f32 * 0.1).collect();
-        let start: Vec<f32> = (0..LEN).map(|i| (i % 7) as f32).collect();
+        let [g, start] = [1, 2].map(|seed| numbers(LEN, seed, |x| x as f32));
         let (mut a, mut b, mut v) = (start.clone(), start, vec![5.0; LEN]);
         let rule = SgdRule { eta: 0.1, mu: 0.0, lambda: 0.01 };
         sgd(rule, &mut a, &mut [], &g);

@@ -4,7 +4,8 @@ use crate::cpu::simd_level::multiversion;
 use crate::number::Number;
 use crate::threads::parallel::{SendPtr, for_each_chunk2};
 
-/// Elements in a task at least: an `exp` takes about 1 ns in a vector
+/// Smallest number of elements of a task: fewer than `CHUNK`, since `exp` takes longer than the other loops
+/// (docs/engine.md, row "size of a task")
 const MIN_TASK: usize = 1 << 12;
 
 /// `x[i,j] ← exp(x[i,j] − m[i]) / s[i]` with `m[i] = maxⱼ x[i,j]`, `s[i] = Σₖ exp(x[i,k] − m[i])`, in place
@@ -31,8 +32,8 @@ pub fn softmax_rows<T: Number>(x: &mut [T], cols: usize, max: &mut [T], log_sum:
     let task_rows = MIN_TASK.div_ceil(cols);
     let x = SendPtr(x.as_mut_ptr());
     for_each_chunk2(max, log_sum, task_rows, |i, max, log_sum| {
-        // SAFETY: chunk i of `max` and `log_sum` belongs to the rows from i · task_rows on, one for each element of `max`.
-        // They lie inside `x` (checked above), which is borrowed mutably until all tasks are done. The rows of
+        // SAFETY: chunk i of `max` and `log_sum` belongs to the rows from i · task_rows on, one for each element of
+        // `max`. They lie inside `x` (checked above), which is borrowed mutably until all tasks are done. The rows of
         // different i don't overlap, and each i is called once.
         let x =
             unsafe { std::slice::from_raw_parts_mut(x.get().add(i * task_rows * cols), max.len() * cols) };
@@ -46,7 +47,7 @@ multiversion! {
             *max = row.iter().fold(row[0], |max, &x| if x > max { x } else { max });
             row.iter_mut().for_each(|x| *x = *x - *max);
         }
-        // Over all rows at once: rows of ten elements would leave most of a vector empty.
+        // Over all rows at once, since rows of ten elements would leave most of a vector empty.
         for x in x.iter_mut() {
             *x = x.exp();
         }
@@ -61,11 +62,12 @@ multiversion! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::numbers;
 
     #[test]
     fn softmax_agrees_with_the_plain_formula() {
         for (rows, cols) in [(0, 1), (1, 1), (3, 10), (7, 33), (1000, 10)] {
-            let scores: Vec<f64> = (0..rows * cols).map(|i| (i * 29 % 67) as f64 * 0.21 - 7.0).collect();
+            let scores = numbers(rows * cols, 1, |x| 7.0 * x);
             let (mut p, mut max, mut log_sum) = (scores.clone(), vec![f64::NAN; rows], vec![f64::NAN; rows]);
             softmax_rows(&mut p, cols, &mut max, &mut log_sum);
             for i in 0..rows {

@@ -1,68 +1,25 @@
 //! A block of a product, computed by one thread
 //!
-//! Both kernels need the rows of B close together; otherwise a block of B is packed into scratch first. For tiles that is a
-//! panel of all k rows and [`NR`] columns. For rows that skip zeros, which read their block of B again and again, it
-//! is [`KC`] rows of [`NC_BYTES`], which fit in L1.
+//! Both kernels need the rows of B close together. Where they are not, a block of B is packed into scratch first: for
+//! tiles, a panel of all k rows and [`NR`] columns. Rows that skip zeros read their block of B once for each row of A,
+//! so it is [`KC`] rows of [`block_columns`] columns: 32 KiB, which fit in L1.
 
 use std::ops::Range;
 
 use crate::aligned::whole_lines;
-use crate::cpu::simd_level::multiversion;
 use crate::gemm::Gemm;
 use crate::gemm::dispatch::Scalar;
-use crate::view::View;
+use crate::gemm::kernel::{Kernel, block_columns};
 
 /// Columns of a panel of tiles: two vectors of AVX-512 in f32, two cache lines
 pub(crate) const NR: usize = 32;
-/// Bytes between rows from which they are packed: such rows are on a page each, and fall into the same few sets of the
-/// caches (docs/engine.md, row "packing far rows")
+/// Smallest distance from row to row, in bytes, at which rows are packed: each is then on a page of its own, and all
+/// fall into the same few sets of the caches (docs/engine.md, row "packing far rows")
 const PAGE: usize = 4096;
-/// A panel is packed only if at least this many rows or columns read it: two tiles of AVX-512
+/// Rows or columns that must read a panel for packing to pay: two tiles of AVX-512
 const MIN_PANEL_USES: usize = 32;
 /// Rows of a block of B for skipping zeros: the bits of a mask (docs/engine.md, row "shallower blocks")
 const KC: usize = 64;
-/// Bytes of a row of such a block: 8 vectors of AVX-512, which makes a block 32 KiB
-const NC_BYTES: usize = 512;
-/// Skip zeros if at most this fraction of A is nonzero (docs/engine.md, row "density of A")
-const MAX_DENSITY: f64 = 0.6;
-/// Inner dimension and rows from which skipping zeros pays: for shorter rows, making a mask takes as long as the row
-const MIN_SKIP: usize = 16;
-/// Rows of A that are counted to estimate its density
-const SAMPLES: usize = 8;
-
-/// The kernel that computes a product; the bits are the same, except for the sign of a zero
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kernel {
-    /// Register tiles (`microkernel.rs`)
-    Dense,
-    /// Row by row, skipping the zeros of A (`skip_zeros.rs`)
-    SkipZeros,
-}
-
-impl Kernel {
-    /// The faster kernel for A, or its transpose, times a matrix of n columns, estimated from some rows of A
-    pub(crate) fn choose<T: Scalar>(a: View<'_, T>, n: usize) -> Self {
-        let (m, k) = a.shape();
-        // A row of fewer columns has too few sums to hide the latency of a multiply-add (docs/engine.md, row "narrow
-        // products").
-        if n < block_columns::<T>() || k < MIN_SKIP || m < MIN_SKIP {
-            return Self::Dense;
-        }
-        let rows = a.data().chunks_exact(k).step_by(m / SAMPLES).take(SAMPLES);
-        let nonzero: usize = rows.map(count_nonzero).sum();
-        if nonzero as f64 <= MAX_DENSITY * (SAMPLES * k) as f64 { Self::SkipZeros } else { Self::Dense }
-    }
-}
-multiversion! {
-    fn count_nonzero<T>(row: &[T]) -> usize {
-        row.iter().map(|&x| u32::from(x != T::ZERO)).sum::<u32>() as usize
-    }
-}
-
-/// Columns of a block of B for skipping zeros
-pub(crate) fn block_columns<T: Scalar>() -> usize {
-    NC_BYTES / T::BYTES
-}
 
 /// Whether rows that are `stride` elements apart are at least a page apart
 pub(crate) fn is_far<T: Scalar>(stride: usize) -> bool {
@@ -82,8 +39,8 @@ impl<T: Scalar> Gemm<T> {
     /// Computes rows `rows` and columns `cols` of C, and calls `done` with each range of columns that is complete
     ///
     /// # Safety
-    /// The contract of [`Gemm`] holds for these rows and columns. [`Self::scratch_len`] elements at `scratch` are valid for
-    /// reading and writing, and no other thread accesses them.
+    /// The contract of [`Gemm`] holds for these rows and columns. [`Self::scratch_len`] elements at `scratch` are valid
+    /// for reading and writing, and no other thread accesses them.
     pub(crate) unsafe fn compute_block(
         &self,
         rows: Range<usize>,
@@ -173,8 +130,8 @@ impl<T: Scalar> Gemm<T> {
                 if depth.end < self.k {
                     (q.c, q.c_stride, q.update) = (sums, width, None);
                 }
-                // SAFETY: the caller keeps the contract. Neither A nor B is transposed, k ≤ KC, and the sums have `width`
-                // elements for each row.
+                // SAFETY: the caller keeps the contract. Neither A nor B is transposed, k ≤ KC, and the sums have
+                // `width` elements for each row.
                 unsafe { (T::kernels().skip_zeros)(&q, rows.clone(), cols.clone()) };
             }
             done(cols);
@@ -209,13 +166,7 @@ mod tests {
     use crate::cpu::simd_level::{SimdLevel, simd_level};
     use crate::elementwise::sgd::SgdRule;
     use crate::gemm::Update;
-
-    /// Numbers in [−1, 1], of which the fraction `density` is not 0
-    fn numbers<T: Scalar>(len: usize, salt: usize, density: f64) -> Vec<T> {
-        let number = |i: usize| ((i * 7919 + salt * 104_729) % 2003) as f64 / 1001.0 - 1.0;
-        let kept = |i: usize| ((i * 40_503 + salt * 977) % 1009) as f64 <= density * 1009.0;
-        (0..len).map(|i| T::from_f64(if kept(i) { number(i) } else { 0.0 })).collect()
-    }
+    use crate::numbers::{numbers, sparse};
 
     /// A matrix with `pad` NaN after each row, which must be neither read nor written
     fn padded<T: Scalar>(rows: usize, cols: usize, pad: usize, data: &[T]) -> Vec<T> {
@@ -251,9 +202,9 @@ mod tests {
             if case.b_transposed { (n, k) } else { (k, n) },
         );
         let a = padded(a_shape.0, a_shape.1, 3, a);
-        let b = padded(b_shape.0, b_shape.1, 5, &numbers::<T>(k * n, 2, 1.0));
-        let c_init = padded(m, n, 1, &numbers::<T>(m * n, 3, 1.0));
-        let [mut c, mut v] = [4, 5].map(|salt| padded(m, n, 2, &numbers::<T>(m * n, salt, 1.0)));
+        let b = padded(b_shape.0, b_shape.1, 5, &numbers(k * n, 2, T::from_f64));
+        let c_init = padded(m, n, 1, &numbers(m * n, 3, T::from_f64));
+        let [mut c, mut v] = [4, 5].map(|seed| padded(m, n, 2, &numbers(m * n, seed, T::from_f64)));
         let [eta, mu, lambda] = [0.1, 0.9, 0.01].map(T::from_f64);
         let update = Update { rule: SgdRule { eta, mu, lambda }, v: v.as_mut_ptr() };
         let p = Gemm {
@@ -289,7 +240,7 @@ mod tests {
     fn compare(shapes: &[(usize, usize, usize)]) {
         fn check<T: Scalar>(case: Case) {
             for density in [0.0, 0.05, 0.5, 1.0] {
-                let a = numbers::<T>(case.shape.0 * case.shape.1, 1, density);
+                let a = sparse(case.shape.0 * case.shape.1, 1, density, T::from_f64);
                 let [dense, skip_zeros] =
                     [Kernel::Dense, Kernel::SkipZeros].map(|kernel| product(case, kernel, &a));
                 assert!(dense == skip_zeros, "{case:?} {density}");
@@ -323,7 +274,7 @@ mod tests {
         fn check<T: Scalar>() {
             let (m, k, n) = (20, 130, 70);
             for at in [0, 63, 64, 129] {
-                let mut a = numbers::<T>(m * k, 1, 0.3);
+                let mut a = sparse(m * k, 1, 0.3, T::from_f64);
                 a[5 * k + at] = T::from_f64(f64::NAN);
                 let case = Case {
                     shape: (m, k, n),
@@ -344,19 +295,5 @@ mod tests {
         }
         check::<f32>();
         check::<f64>();
-    }
-
-    #[test]
-    fn half_zeros_are_skipped_and_few_or_narrow_ones_are_not() {
-        let choice = |density: f64, n: usize| {
-            let a: Vec<f32> = numbers(64 * 100, 1, density);
-            Kernel::choose(View::new(&a, 64, 100), n)
-        };
-        assert_eq!(choice(0.5, 128), Kernel::SkipZeros);
-        assert_eq!(choice(0.9, 128), Kernel::Dense);
-        assert_eq!(choice(0.5, 10), Kernel::Dense);
-        assert_eq!(Kernel::choose(View::new(&[0.0f64; 5 * 100], 5, 100), 128), Kernel::Dense);
-        assert_eq!(Kernel::choose(View::new(&[0.0f64; 0], 0, 0), 128), Kernel::Dense);
-        assert_eq!(Kernel::choose(View::new(&[0.0f64; 0], 20, 0), 128), Kernel::Dense);
     }
 }

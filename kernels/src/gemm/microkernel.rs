@@ -1,14 +1,14 @@
 //! Register tiles of `C ← C₀ + A B`, which read their operands in place
 //!
-//! A tile is `MR` rows by two vectors of columns of C, which stay in registers while k runs. Each iteration loads two
-//! vectors of a row of B and one element of each row of A. A may be transposed; B may not.
+//! A tile is `MR` rows by two vectors of columns of C, which stay in registers during the loop over k. Each iteration
+//! loads two vectors of a row of B and one element of each row of A. A may be transposed; B may not.
 //!
 //! Each element is one accumulator: C₀, then k fused multiply-adds from first to last. So the bits depend neither on the
 //! shape of the tile nor on the instruction set. The epilogue stores the tile or, if C holds weights, applies the step
 //! of SGD to them while the gradient is in registers: the gradient is never written to memory.
 //!
-//! 8 rows by 2 vectors are 16 accumulators of AVX-512's 32 registers, and 6 by 2 are 12 of AVX2's 16: enough multiply-adds
-//! at a time to hide their latency of 4, and fewer loads than multiply-adds. `MR` is 8 or 6.
+//! `MR` is 8 with AVX-512, whose 32 registers then hold 16 accumulators, and 6 with AVX2, whose 16 registers hold 12.
+//! These are enough independent multiply-adds to hide their latency of 4 cycles, and more multiply-adds than loads.
 
 use std::ops::Range;
 
@@ -23,15 +23,15 @@ macro_rules! tiles {
 
             /// Rows of a tile
             const MR: usize = $mr;
-            /// With at most this many rows, use tiles of 1 row by [`WIDE`] vectors
+            /// The largest number of rows for which tiles of 1 row by [`WIDE`] vectors are used
             const SINGLE_ROW_MAX: usize = 2;
             /// Vectors of a single-row tile
             const WIDE: usize = 8;
-            /// Bytes between rows of B from which the processor does not prefetch them by itself (docs/engine.md, row
-            /// "prefetching far rows")
+            /// Smallest distance of rows of B, in bytes, at which the processor does not prefetch them by itself
+            /// (docs/engine.md, row "prefetching far rows")
             const FAR_BYTES: usize = 1024;
-            /// k steps per loop iteration (unroll factor), since the instructions of the loop compete with the
-            /// multiply-adds for ports; far rows are prefetched as many steps ahead
+            /// Steps over k in one iteration, since the instructions of the loop itself compete with the multiply-adds
+            /// for ports; far rows are prefetched this number of steps ahead
             const UNROLL: usize = 4;
 
             /// Computes rows `rows` and columns `cols` of C
@@ -121,8 +121,8 @@ macro_rules! tiles {
             /// Calls [`tile`] with the number of rows as a constant
             ///
             /// # Safety
-            /// As `block`, for rows row..row + height, height ≤ `MR`, and columns col..col + width, which ends in the last
-            /// of `VECTORS` vectors.
+            /// As `block`, for rows row..row + height, height ≤ `MR`, and columns col..col + width, which ends in the
+            /// last of `VECTORS` vectors.
             #[target_feature(enable = $features)]
             unsafe fn columns<
                 const TRANSPOSED: bool,
@@ -151,8 +151,8 @@ macro_rules! tiles {
                 }
             }
 
-            /// A tile of `HEIGHT` rows by `VECTORS` vectors, all of them whole if `FULL`; prefetches rows of B that are `FAR`
-            /// apart
+            /// Computes a tile of `HEIGHT` rows by `VECTORS` vectors; if `FULL`, all vectors are whole; if `FAR`, rows
+            /// of B are prefetched
             ///
             /// # Safety
             /// As `columns`, for `HEIGHT` rows.
@@ -170,14 +170,14 @@ macro_rules! tiles {
                 width: usize,
             ) {
                 let masks = masks::<VECTORS>(width);
-                // One stride is a constant: otherwise the loop would load addresses, for which there are no registers.
+                // One stride is a constant, since two variable strides would need more registers than there are.
                 let (rsa, csa) = if TRANSPOSED { (1, p.a_stride) } else { (p.a_stride, 1) };
                 // SAFETY: the elements of the tile, of its rows of A and of its columns of B exist. Masked lanes, those
                 // beyond col + width, are neither read nor written.
                 unsafe {
                     let at = |i: usize, v: usize| (row + i) * p.c_stride + col + v * LANES;
                     if let Some(update) = &p.update {
-                        // They arrive while k runs.
+                        // They arrive during the loop over k.
                         for i in 0..HEIGHT {
                             (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(i, v)));
                         }

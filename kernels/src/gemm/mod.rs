@@ -1,12 +1,13 @@
 //! Matrix products on one thread
 //!
-//! [`Gemm`] describes a product and states the contract of all unsafe code that computes it. `blocking.rs` computes a block
-//! of the product with one of two kernels: register tiles (`microkernel.rs`), or rows that skip the zeros of A
-//! (`skip_zeros.rs`). `dispatch.rs` selects their version for the element type and the processor, `pack.rs` copies
-//! blocks into scratch, and `simd.rs` has the vector instructions.
+//! [`Gemm`] describes a product and states the contract of all unsafe code that computes it. `blocking.rs` computes a
+//! block of the product with one of two kernels: register tiles (`microkernel.rs`), or rows that skip the zeros of A
+//! (`skip_zeros.rs`). `kernel.rs` chooses the kernel, and `dispatch.rs` its version for the element type and the
+//! processor. `pack.rs` copies blocks into scratch, and `simd.rs` has the vector instructions.
 
 pub(crate) mod blocking;
 pub(crate) mod dispatch;
+pub(crate) mod kernel;
 #[cfg(target_arch = "x86_64")]
 mod microkernel;
 #[cfg(target_arch = "x86_64")]
@@ -20,20 +21,21 @@ use std::ptr;
 
 use crate::elementwise::sgd::SgdRule;
 
-/// `C ← C₀ + A B`, or a step of SGD on C with the gradient `C₀ + A B`: where the operands are; strides count elements
+/// A product `C ← C₀ + A B`, or a step of SGD on C with the gradient `C₀ + A B`: pointers to the operands, and strides
+/// in elements
 ///
 /// # The contract
 /// The unsafe functions of this folder compute some rows and columns of C. Their callers ensure for these:
 /// * They lie inside C, which is m × n.
-/// * The elements of A (m × k), B (k × n), C₀, C and the velocities that belong to them, by the pointers and strides here,
-///   are valid for reading, and those of C and the velocities for writing.
-/// * Meanwhile, no other thread accesses these elements of C and of the velocities, or writes the others. C and the
-///   velocities overlap no other operand.
+/// * The elements of A (m × k), B (k × n), C₀, C and the velocities that belong to them, by the pointers and strides
+///   here, are valid for reading, and those of C and the velocities for writing.
+/// * Until the function returns, no other thread accesses these elements of C and of the velocities, or writes these
+///   elements of A, B and C₀. C and the velocities overlap no other operand.
 /// * The processor has the instructions of the function.
 ///
-/// No pointer has to be aligned. Only these elements have to exist: `a`, `b`, `c` and `c_init` may themselves lie outside of
-/// any allocation, where the operand is a packed block or a block of sums in scratch. So addresses are formed by
-/// `wrapping_add`, and by `add` only where both ends lie inside one allocation.
+/// Pointers need not be aligned. Only these elements have to exist: if an operand is a packed block, or a block of sums
+/// in scratch, its pointer (`a`, `b`, `c` or `c_init`) may lie outside of any allocation. So addresses are formed by
+/// `wrapping_add`, and by `add` only where both addresses lie inside one allocation.
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "vector kernels read them"))]
 #[derive(Clone, Copy, Debug)]
 pub struct Gemm<T> {
@@ -63,7 +65,7 @@ pub struct Gemm<T> {
     pub(crate) update: Option<Update<T>>,
 }
 
-/// The step of SGD that a product is the gradient of
+/// A step of SGD on weights whose gradient is a product
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "vector kernels read them"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Update<T> {
@@ -74,7 +76,7 @@ pub(crate) struct Update<T> {
 }
 
 impl<T> Gemm<T> {
-    /// `C ← A B` of k columns of a row-major A and k rows of B, where rows of B and C are `n` apart
+    /// `C ← A B` for k columns of A and k rows of B, all row-major, where the rows of B and C are `n` elements apart
     pub(crate) fn new(k: usize, a: *const T, a_stride: usize, b: *const T, n: usize, c: *mut T) -> Self {
         Self {
             k,

@@ -1,7 +1,8 @@
 //! Blocks of matrices packed into scratch: transposed, in squares that fit in registers, or row after row
 //!
-//! A square of one vector's length is transposed by butterflies: step s (half the length, a quarter, …, 1) exchanges
-//! elements between rows i and i + s, those whose column has bit s set in row i and not set in row i + s.
+//! A square as wide as a vector is transposed by butterflies. Step s (half the width, a quarter, …, 1) takes rows i and
+//! i + s: it exchanges the elements of row i whose column has bit s set with the elements of row i + s whose column has
+//! it not set.
 
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -14,7 +15,7 @@ macro_rules! transpose {
             use super::*;
             use crate::gemm::simd::$module::*;
 
-            /// Rows that `pack` prefetches ahead: they are far apart, so the processor does not do it by itself
+            /// How many rows ahead `pack` prefetches, since the processor does not prefetch rows that are far apart
             const AHEAD: usize = 8;
 
             /// `to[j, i] ← from[rows.start + i, j]` for the rows and all of `cols` columns
@@ -35,7 +36,7 @@ macro_rules! transpose {
                         let width = (cols - col).min(LANES);
                         let (from, to_stride) = (from.wrapping_add(row * stride + col), rows.len());
                         let to = to.wrapping_add(col * to_stride + row - rows.start);
-                        // The rows of the next square, if there is one.
+                        // The next square may not exist; a prefetch may have any address.
                         for i in 0..LANES {
                             prefetch(from.wrapping_add((LANES + i) * stride));
                         }
@@ -74,7 +75,7 @@ macro_rules! transpose {
                 }
             }
 
-            /// One square, or the part of `height` × `width` of it if it is not `FULL`
+            /// Transposes one square or, unless `FULL`, its first `width` elements of `height` rows
             ///
             /// # Safety
             /// As `transpose`, for this part.

@@ -57,7 +57,7 @@ macro_rules! vectors {
                 $make_mask
             }
 
-            /// The lanes of `VECTORS` vectors that `width` elements fill, where the last may be partial
+            /// The masks of `VECTORS` vectors that hold `width` elements together; only the last may be partial
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) fn masks<const VECTORS: usize>(width: usize) -> [Mask; VECTORS] {
@@ -77,7 +77,7 @@ macro_rules! vectors {
                 unsafe { $load }
             }
 
-            /// The same as [`load`], without the mask if `FULL`: the mask costs as much as a multiply-add
+            /// The same as [`load`], without the mask if `FULL` (docs/engine.md, row "masked loads")
             ///
             /// # Safety
             /// The elements of the mask exist, and if `FULL` all elements of the vector.
@@ -99,7 +99,7 @@ macro_rules! vectors {
                 unsafe { $store }
             }
 
-            /// The mask of the nonzero elements (NaN among them) of `len ≤ 64`: element i is bit i
+            /// Which of `len ≤ 64` elements are nonzero (or NaN): bit i is set if element i is
             ///
             /// # Safety
             /// The elements exist.
@@ -137,8 +137,8 @@ macro_rules! vectors {
             /// Applies a step of SGD to the weights at `c + at`
             ///
             /// # Safety
-            /// The elements of the mask exist there, and in the velocities unless these are null; no other thread accesses
-            /// them.
+            /// The elements of the mask exist there, and in the velocities unless these are null; no other thread
+            /// accesses them.
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn apply_sgd(
@@ -189,7 +189,7 @@ vectors!(
     |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
     |count| ((1u32 << count) - 1) as __mmask16,
     |x| u64::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps())),
-    // One instruction instead of two: the upper three bits of the exponent are 0 if it is below 32 − 127.
+    // One instruction instead of two: the upper three bits of the exponent are 0 exactly if |x| < 2^(32 − 127).
     |x, _bound| _mm512_maskz_mov_ps(
         _mm512_test_epi32_mask(_mm512_castps_si512(x), _mm512_set1_epi32(0x7000_0000)),
         x

@@ -1,10 +1,10 @@
 //! Rows of `C ← C₀ + A B` that skip the zeros of A
 //!
-//! Half of an image's pixels are 0, and so is half of what a ReLU returns, forward and backward. A row of C is the sum of
-//! the rows of B that belong to the nonzero elements of its row of A. These are found as the bits of a mask, first to
-//! last, and the sums of the row stay in 8 vectors of registers. An iteration is 9 loads and 8
-//! multiply-adds, each in a chain of its own: enough to hide the latency of 4 cycles. A tile has fewer loads than
-//! multiply-adds, so skipping zeros pays only when enough of A is 0 (`MAX_DENSITY` in `blocking.rs`).
+//! Half of an image's pixels are 0, and so is half of what a ReLU returns, forward and backward. A row of C is the sum
+//! of the rows of B that belong to the nonzero elements of its row of A. The set bits of a mask are these elements, and
+//! the loop takes them from first to last. The sums of the row stay in 8 vector registers. An iteration has 9 loads and
+//! 8 multiply-adds, each in a chain of its own: enough to hide the latency of 4 cycles. A tile has fewer loads than
+//! multiply-adds, so skipping zeros pays only when enough of A is 0 (`MAX_DENSITY` in `kernel.rs`).
 //!
 //! The bits are those of the tiles: adding 0 · b to a sum changes only the sign of a zero, unless b is infinite or NaN.
 //! Here, 0 times anything is 0. Training checks after each epoch that all weights are finite, so that it still detects
@@ -22,7 +22,7 @@ macro_rules! rows {
 
             /// Vectors of sums in registers
             const WIDE: usize = 8;
-            /// Elements of A per loop iteration (docs/engine.md, row "unrolled rows")
+            /// Elements of A in one iteration (docs/engine.md, row "unrolled rows")
             const UNROLL: usize = 4;
 
             /// Computes rows `rows` and columns `cols` of C
@@ -52,7 +52,7 @@ macro_rules! rows {
                 }
             }
 
-            /// All rows by `VECTORS` vectors, all of them whole if `FULL`
+            /// Computes `VECTORS` vectors of columns in all rows; if `FULL`, all vectors are whole
             ///
             /// # Safety
             /// As `block`, for columns col..col + width, which ends in the last of `VECTORS` vectors.
@@ -64,8 +64,8 @@ macro_rules! rows {
                 width: usize,
             ) {
                 let (last, masks) = (rows.end.saturating_sub(1), masks::<VECTORS>(width));
-                // SAFETY: the rows of A and the columns of B exist. The mask of the next row (for the last row: its own) is
-                // made ahead, so that the processor knows the length of its loop before the loop starts
+                // SAFETY: the rows of A and the columns of B exist. The mask of the next row (for the last row: its
+                // own) is made ahead, so that the processor knows the length of its loop before the loop starts
                 // (docs/engine.md, row "mask made ahead").
                 unsafe {
                     let bits = |row: usize| nonzeros(p.a.wrapping_add(row * p.a_stride), p.k);
@@ -78,7 +78,7 @@ macro_rules! rows {
                 }
             }
 
-            /// One row, with the nonzero elements of A as the bits of `left`
+            /// Computes one row; the set bits of `left` are the nonzero elements of A
             ///
             /// # Safety
             /// As `columns`.
@@ -91,12 +91,12 @@ macro_rules! rows {
                 col: usize,
                 masks: [Mask; VECTORS],
             ) {
-                // SAFETY: only bits below k are set, so the elements of A and the rows of B exist. Masked lanes are neither
-                // read nor written. Addresses are formed by `wrapping_add`, as the contract of `Gemm` says.
+                // SAFETY: only bits below k are set, so the elements of A and the rows of B exist. Masked lanes are
+                // neither read nor written. Addresses are formed by `wrapping_add`, as the contract of `Gemm` says.
                 unsafe {
                     let at = |v: usize| row * p.c_stride + col + v * LANES;
                     if let Some(update) = &p.update {
-                        // They arrive while k runs.
+                        // They arrive during the loop over k.
                         (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(v)));
                     }
                     let mut sums = [zero(); VECTORS];

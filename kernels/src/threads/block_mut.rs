@@ -12,10 +12,11 @@ pub(crate) struct BlockMut<'a, T> {
 }
 
 impl<'a, T> BlockMut<'a, T> {
-    /// `rows` rows of `width` elements from `start` on, whose starts are `stride` elements apart
+    /// A block of `rows` rows of `width` elements: the first starts at `start`, each further one `stride` elements later
     ///
     /// # Safety
-    /// The elements are valid for reading and writing for 'a, only through this block; `stride ≥ width`.
+    /// For 'a, the elements are valid for reading and writing, and are accessed only through this block; `stride ≥
+    /// width`.
     pub(crate) unsafe fn new(start: *mut T, rows: usize, stride: usize, width: usize) -> Self {
         Self { start, rows, stride, width, _borrow: PhantomData }
     }
@@ -30,9 +31,8 @@ impl<'a, T> BlockMut<'a, T> {
     #[inline(always)]
     pub(crate) fn into_rows(self) -> impl Iterator<Item = &'a mut [T]> {
         (0..self.rows).map(move |i| {
-            // SAFETY: the block was made of rows × width elements, `stride ≥ width` apart, that are borrowed mutably for
-            // 'a through this block alone. Each row is returned once, since the block is consumed, and rows
-            // don't overlap.
+            // SAFETY: the rows of the block are valid for 'a, through this block alone. Each is returned once, since the
+            // block is consumed, and they don't overlap, since `stride ≥ width`.
             unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.stride), self.width) }
         })
     }

@@ -3,5 +3,6 @@
 pub(crate) mod block_mut;
 pub(crate) mod parallel;
 pub(crate) mod partition;
+mod protocol;
 mod sync;
 pub mod team;

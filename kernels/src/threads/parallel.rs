@@ -1,12 +1,13 @@
-//! Parallel loops, run by the team that this thread leads or else by the current `rayon` pool
+//! Parallel loops, which run on the team that this thread leads, or else on the current `rayon` pool
 
 use rayon::prelude::*;
 
 use crate::threads::team::Loops;
 
-/// Multiply-adds from which waking the pool's threads pays: about 60 µs, twice what waking costs
+/// Number of multiply-adds from which waking the pool's threads pays (docs/engine.md, row "waking the pool")
 const MIN_WORK_TO_WAKE: usize = 1 << 21;
-/// Multiply-adds from which sharing with a waiting team pays (docs/engine.md, row "last layer on one thread")
+/// Number of multiply-adds from which sharing them with a waiting team pays (docs/engine.md, row "last layer on one
+/// thread")
 const MIN_WORK_TO_SHARE: usize = 1 << 15;
 
 /// Calls `f(0)` to `f(tasks − 1)`, each once, on the available threads; returns when all are done
@@ -20,7 +21,7 @@ pub(crate) fn parallel_for(tasks: usize, f: impl Fn(usize) + Sync) {
 /// The same as [`parallel_for`], for tasks of `work` multiply-adds in total: with too little work, the caller's thread
 /// runs all of them
 ///
-/// More work is needed outside a team, where threads have to be woken.
+/// Outside a team, threads have to be woken, so sharing pays only for more work.
 pub(crate) fn parallel_for_work(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
     match Loops::current() {
         Loops::Team(team) if tasks > 1 && work >= MIN_WORK_TO_SHARE => team.run(tasks, &f),
@@ -31,7 +32,7 @@ pub(crate) fn parallel_for_work(tasks: usize, work: usize, f: impl Fn(usize) + S
     }
 }
 
-/// Calls `f(i, chunk)` for the chunks of `len` elements of `data`, of which the last may be shorter
+/// Calls `f(i, chunk)` for each chunk of `len` elements of `data`; the last chunk may be shorter
 ///
 /// # Panics
 /// If `len` is 0, or one of the calls does.
@@ -46,7 +47,7 @@ pub(crate) fn for_each_chunk<T: Send>(data: &mut [T], len: usize, f: impl Fn(usi
     });
 }
 
-/// The same as [`for_each_chunk`], for two slices of one length that are divided alike
+/// The same as [`for_each_chunk`], for two slices of the same length, which are divided alike
 ///
 /// # Panics
 /// If the lengths differ, `len` is 0, or one of the calls panics.
@@ -66,15 +67,17 @@ pub(crate) fn for_each_chunk2<T: Send>(
     });
 }
 
-/// A pointer that may go to other threads; every use argues why that is sound
+/// A pointer that can be sent to other threads; every use says why that is sound
 pub(crate) struct SendPtr<T>(pub(crate) *mut T);
-// SAFETY: it is only an address; every place that dereferences it has its own argument.
+// SAFETY: only an address is sent; every place that dereferences it says why it may.
 unsafe impl<T: Send> Send for SendPtr<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for SendPtr<T> {}
 
 impl<T> SendPtr<T> {
-    /// The pointer; a closure that used the field would capture the pointer itself, which may not go to other threads
+    /// The pointer
+    ///
+    /// A closure that used the field instead would capture the bare pointer, which can't be sent to other threads.
     pub(crate) fn get(&self) -> *mut T {
         self.0
     }

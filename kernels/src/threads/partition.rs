@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-/// Multiply-adds that a task has at least: about a microsecond, several times what claiming a task costs
-/// (docs/engine.md, row "larger tasks")
+/// Smallest number of multiply-adds of a task: they take several times as long as claiming it (docs/engine.md, rows
+/// "size of a task" and "larger tasks")
 const MIN_TASK_WORK: usize = 1 << 16;
-/// Tasks that a loop has at most: enough for the cores of a desktop, and each task keeps a contiguous part of memory
+/// Largest number of tasks of a loop: enough for the cores of a desktop, with a contiguous part of memory for each task
 pub(crate) const MAX_TASKS: usize = 16;
-/// The bounds in an inner dimension, in columns of X and in rows of W are multiples of this: a cache line of f32
+/// Bounds in an inner dimension, in columns of X and in rows of W are multiples of this number: a cache line of f32
 pub(crate) const UNIT: usize = 16;
 
 /// A side of a matrix, divided into ranges whose lengths differ by at most one unit
@@ -22,12 +22,12 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    /// Divides `len` into `count` ranges, or into as many as there are units if these are fewer
+    /// Divides `len` into `count` ranges, or into one for each unit if there are fewer units
     pub(crate) fn into_parts(count: usize, len: usize, unit: usize) -> Self {
         Self { len, unit, count: count.clamp(1, len.div_ceil(unit).max(1)) }
     }
 
-    /// Divides `len` into tasks of at least [`MIN_TASK_WORK`] multiply-adds, where each index of the side is `work` of them
+    /// Divides `len` into tasks of at least [`MIN_TASK_WORK`] multiply-adds, `work` of them for each index of the side
     ///
     /// The count is a power of two of at most `max`, so that 2, 4, 8 or 16 threads get equal shares.
     pub(crate) fn by_work(len: usize, unit: usize, work: usize, max: usize) -> Self {
@@ -53,7 +53,7 @@ impl Partition {
     }
 }
 
-/// The blocks of a long inner dimension: d_in of a weight matrix, the columns of its input
+/// The blocks of a long inner dimension, which is d_in of a weight matrix and the number of columns of its input
 ///
 /// The partial sums over the blocks are added in their order, so the blocks decide the bits of a product. They depend on
 /// the length alone. An input of 784 has two (docs/engine.md, row "two blocks").

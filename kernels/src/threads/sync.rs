@@ -1,4 +1,4 @@
-//! What threads of a team share: the standard library's types, or `loom`'s when the protocol is model-checked
+//! The types and functions of a team's protocol: the standard library's, or `loom`'s when `loom` checks the models
 
 #[cfg(not(all(test, loom)))]
 mod implementation {
@@ -6,7 +6,7 @@ mod implementation {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use std::thread::{sleep, yield_now};
 
-    /// Shares of a loop's tasks: threads beyond this number have none of their own
+    /// Largest number of shares into which the tasks of a loop are divided; further threads have none of their own
     pub(crate) const MAX_SHARES: usize = 64;
 }
 
@@ -15,7 +15,7 @@ mod implementation {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use loom::thread::{yield_now, yield_now as spin_loop};
 
-    /// Few, since every atomic of a model is tracked
+    /// Few, since `loom` tracks every atomic of a model
     pub(crate) const MAX_SHARES: usize = 3;
 
     /// In a model, a thread that sleeps lets the others run

@@ -1,36 +1,16 @@
 //! Teams of threads that wait for the next parallel loop by spinning
 //!
-//! To fork and join a sleeping pool takes 30 µs, and a training step of a small net has a dozen parallel loops in 200 µs.
-//! A caller that is about to run many short loops opens a [`scope`]: the pool's threads enter it together, the first
-//! runs the caller's code, and the others spin for the next loop, which then starts within a fraction of a
-//! microsecond. Outside a scope the same loops are `rayon`'s own.
+//! To wake a sleeping pool for each parallel loop would take longer than a training step of a small net
+//! (docs/engine.md, row "starting a loop"). A caller that is about to run many short loops opens a [`scope`]: the
+//! pool's threads enter it together, the first runs the caller's code, and the others spin until the next loop starts.
+//! Outside a scope the same loops are `rayon`'s own.
 //!
-//! The tasks of a loop depend on its shape. Each thread first claims the tasks of its own share, so that their data stay
-//! in that core's cache from loop to loop, and then any that are left. So a thread that the operating system has
-//! suspended delays the others only if it is inside a task. Which thread computes a task does not change its bits.
-//!
-//! Reading a cache line that another core wrote last takes 50 to 500 ns, as long as a task of a small net. So threads
-//! share few lines in a loop: the signal, a counter for each share of tasks, and the number of tasks that are done.
-//!
-//! `kernels/tests/models/team.rs` checks the protocol with `loom`.
+//! `protocol.rs` says how the threads of a team share the tasks of a loop.
 
 use std::cell::Cell;
-use std::ptr;
 use std::sync::Mutex;
-use std::time::Duration;
 
-use crate::threads::sync::{
-    AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, MAX_SHARES, Ordering, sleep, spin_loop, yield_now,
-};
-
-/// Tasks of one loop at most; a longer loop has several indices in a task
-const MAX_TASKS: usize = 64;
-/// Iterations of a spin loop before the thread yields its core: about 100 µs, the length of the serial parts of a
-/// training step
-const SPINS: u32 = 4000;
-/// Yields before a waiting thread sleeps in each iteration: some milliseconds without work
-const YIELDS: u32 = 4000;
-const NAP: Duration = Duration::from_micros(100);
+use crate::threads::protocol::{StopOnDrop, Team};
 
 /// Which threads run the parallel loops of a thread
 #[derive(Clone, Copy)]
@@ -69,8 +49,7 @@ impl Drop for RestoreOnDrop {
 /// Runs `body` while the threads of the current `rayon` pool wait for its parallel loops
 ///
 /// The body runs on the pool's first thread. With a pool of one thread, inside another scope and inside [`run_serial`],
-/// it runs on the caller's thread.
-/// A second scope on the same pool waits for the first to end.
+/// it runs on the caller's thread. A second scope on the same pool waits for the first to end.
 ///
 /// # Panics
 /// If the body panics, or a task of one of its loops.
@@ -110,233 +89,9 @@ pub(crate) struct TeamHandle(*const Team);
 impl TeamHandle {
     /// Calls `f(0)` to `f(indices − 1)`, each once, on the team's threads; returns when all are done
     pub(crate) fn run(self, indices: usize, f: &(dyn Fn(usize) + Sync)) {
-        // SAFETY: a handle is in `LOOPS` only while `scope` keeps its team alive. It cannot leave the thread, and callers
-        // do not keep it.
+        let _serial = Loops::Serial.set();
+        // SAFETY: a handle is in `LOOPS` only while `scope` keeps its team alive. It cannot leave the thread, and
+        // callers do not keep it.
         unsafe { &*self.0 }.run(indices, f);
     }
 }
-
-/// One parallel loop: the function to call, and how its indices are grouped into tasks
-struct Job<'a> {
-    f: &'a (dyn Fn(usize) + Sync),
-    indices: usize,
-    per_task: usize,
-}
-
-impl Job<'_> {
-    fn run(&self, task: usize) {
-        let from = task * self.per_task;
-        (from..(from + self.per_task).min(self.indices)).for_each(self.f);
-    }
-}
-
-/// A value with a cache line of its own
-#[repr(align(64))]
-struct Line<T>(T);
-
-/// What followers wait for; the leader writes it once in each loop
-struct Signal {
-    /// The number of the current loop · 2⁸ + the number of its tasks, or [`STOP`]
-    word: AtomicU64,
-    /// The current loop; valid while one of its tasks is claimed and not done
-    job: AtomicPtr<Job<'static>>,
-}
-
-/// What the leader and its followers share
-struct Team {
-    size: usize,
-    /// More threads than cores: a thread that waits yields its core at once
-    crowded: bool,
-    panicked: AtomicBool,
-    signal: Line<Signal>,
-    /// For each share of the tasks: the number of the last loop in which one was claimed · 2¹⁶ + the number that the
-    /// share's own thread claimed in it · 2⁸ + the number that others claimed
-    claims: [Line<AtomicU64>; MAX_SHARES],
-    done: Line<AtomicUsize>,
-}
-
-const COUNT_BITS: u32 = 8;
-/// The bits of a number of tasks
-const COUNT: u64 = (1 << COUNT_BITS) - 1;
-/// The signal that the scope is over
-const STOP: u64 = u64::MAX;
-
-impl Team {
-    fn new(size: usize, crowded: bool) -> Self {
-        Self {
-            size,
-            crowded,
-            panicked: AtomicBool::new(false),
-            signal: Line(Signal { word: AtomicU64::new(0), job: AtomicPtr::new(ptr::null_mut()) }),
-            claims: std::array::from_fn(|_| Line(AtomicU64::new(0))),
-            done: Line(AtomicUsize::new(0)),
-        }
-    }
-
-    /// The leader's side of a loop
-    fn run(&self, indices: usize, f: &(dyn Fn(usize) + Sync)) {
-        let per_task = indices.div_ceil(MAX_TASKS);
-        let tasks = indices.div_ceil(per_task);
-        let job = Job { f, indices, per_task };
-        let _serial = Loops::Serial.set();
-        let Signal { word, job: place } = &self.signal.0;
-        place.store(ptr::from_ref(&job).cast::<Job<'static>>().cast_mut(), Ordering::Relaxed);
-        self.done.0.store(0, Ordering::Relaxed);
-        let next = (((word.load(Ordering::Relaxed) >> COUNT_BITS) + 1) << COUNT_BITS) | tasks as u64;
-        // Also when a task panics, `job` must outlive the followers' use of it.
-        let finish = FinishOnDrop { team: self, word: next, tasks };
-        word.store(next, Ordering::Release);
-        self.run_tasks(next, 0);
-        drop(finish);
-        if self.panicked.load(Ordering::Relaxed) {
-            panic!("a task of a parallel loop panicked on another thread");
-        }
-    }
-
-    /// The follower's side of a scope: waits for a loop and runs its tasks, until the scope ends
-    fn follow(&self, me: usize) {
-        let (mut seen, mut wait) = (0, Wait::new(self.crowded));
-        loop {
-            let word = self.signal.0.word.load(Ordering::Acquire);
-            if word == STOP {
-                return;
-            } else if word == seen {
-                wait.once(true);
-            } else {
-                seen = word;
-                self.run_tasks(word, me);
-                wait = Wait::new(self.crowded);
-            }
-        }
-    }
-
-    /// Claims and runs tasks of the loop `word`, own share first
-    fn run_tasks(&self, word: u64, me: usize) {
-        let shares = self.shares();
-        if me < shares {
-            self.run_share(word, me, true);
-        }
-        let others = (1..=shares).map(|i| (me + i) % shares).filter(|&share| share != me);
-        others.for_each(|share| self.run_share(word, share, false));
-    }
-
-    /// Claims and runs the tasks of a share that are left
-    fn run_share(&self, word: u64, share: usize, own: bool) {
-        // The tasks are counted as done together: one line that goes to another core, not one for each task.
-        let mut done = DoneOnDrop { team: self, count: 0 };
-        while let Some(task) = self.claim(word, share, own) {
-            done.count += 1;
-            // SAFETY: the claim succeeded, so task `task` of the loop `word` was not done before, and is not until `done`
-            // drops. The leader leaves `run`, where the job lives, and stores another job only after all tasks are
-            // done (`FinishOnDrop`). The job of this loop was stored before `word` was released, which this thread
-            // has acquired or written itself.
-            let job = unsafe { &*self.signal.0.job.load(Ordering::Relaxed) };
-            job.run(task);
-        }
-    }
-
-    /// Shares that the tasks of a loop are divided into; threads beyond have none of their own
-    fn shares(&self) -> usize {
-        self.size.min(MAX_SHARES)
-    }
-
-    /// Claims a task of a share in the loop `word`: the first one that is left for the share's own thread, the last one
-    /// for others
-    ///
-    /// A thread that comes late, with the word of a loop that is over, finds all tasks claimed in that loop or a later
-    /// one, and gets `None`.
-    fn claim(&self, word: u64, share: usize, own: bool) -> Option<usize> {
-        let (number, tasks) = (word >> COUNT_BITS, (word & COUNT) as usize);
-        let (start, end) = (share * tasks / self.shares(), (share + 1) * tasks / self.shares());
-        let claims = &self.claims[share].0;
-        let mut last = claims.load(Ordering::Relaxed);
-        while last >> (2 * COUNT_BITS) <= number {
-            // Counts of an earlier loop are void.
-            let current = last.max(number << (2 * COUNT_BITS));
-            let (first, others) = ((current >> COUNT_BITS & COUNT) as usize, (current & COUNT) as usize);
-            if first + others >= end - start {
-                return None;
-            }
-            let next = current + if own { 1 << COUNT_BITS } else { 1 };
-            match claims.compare_exchange_weak(last, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Some(if own { start + first } else { end - 1 - others }),
-                Err(now) => last = now,
-            }
-        }
-        None
-    }
-}
-
-/// The state of a waiting thread: it spins, then yields its core, then sleeps
-struct Wait {
-    iterations: u32,
-    crowded: bool,
-}
-
-impl Wait {
-    fn new(crowded: bool) -> Self {
-        Self { iterations: 0, crowded }
-    }
-
-    fn once(&mut self, may_sleep: bool) {
-        let spins = if self.crowded { 0 } else { SPINS };
-        self.iterations = self.iterations.saturating_add(1);
-        if self.iterations <= spins {
-            spin_loop();
-        } else if may_sleep && self.iterations > spins + YIELDS {
-            sleep(NAP);
-        } else {
-            yield_now();
-        }
-    }
-}
-
-/// Counts the tasks of a thread as done, also when the last of them panics
-struct DoneOnDrop<'a> {
-    team: &'a Team,
-    count: usize,
-}
-impl Drop for DoneOnDrop<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.team.panicked.store(true, Ordering::Relaxed);
-        }
-        if self.count > 0 {
-            self.team.done.0.fetch_add(self.count, Ordering::Release);
-        }
-    }
-}
-
-/// Waits until every task is done; after a panic of the leader it first claims, without running them, those that are left
-struct FinishOnDrop<'a> {
-    team: &'a Team,
-    word: u64,
-    tasks: usize,
-}
-impl Drop for FinishOnDrop<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let not_run: usize = (0..self.team.shares())
-                .map(|share| std::iter::from_fn(|| self.team.claim(self.word, share, false)).count())
-                .sum();
-            self.team.done.0.fetch_add(not_run, Ordering::Release);
-        }
-        let mut wait = Wait::new(self.team.crowded);
-        while self.team.done.0.load(Ordering::Acquire) < self.tasks {
-            wait.once(false);
-        }
-    }
-}
-
-/// Lets the followers return when the scope's body ends, also by a panic
-struct StopOnDrop<'a>(&'a Team);
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.signal.0.word.store(STOP, Ordering::Release);
-    }
-}
-
-#[cfg(test)]
-#[cfg(loom)]
-#[path = "../../tests/models/team.rs"]
-mod model;

@@ -1,8 +1,8 @@
-//! Models of a team's protocol: `loom` runs them under all interleavings with a few preemptions, and under the reorderings
+//! Models of a team's protocol: `loom` runs them with all interleavings of a few preemptions, and with all reorderings
 //! that the atomics allow
 //!
-//! With a weaker ordering of the signal or of the done counter, without the stop signal, with a claim that is not one
-//! compare-exchange or does not refuse late threads, or with a leader that does not wait, at least one model fails.
+//! At least one model fails if the signal or the done counter gets a weaker ordering, if the stop signal is missing, if
+//! a claim is not one compare-exchange or does not refuse late threads, or if the leader does not wait.
 //!
 //! [`Counts`] are not atomic: `loom` reports two accesses that the protocol does not order.
 
@@ -95,7 +95,7 @@ fn team_model_a_follower_returns_from_a_scope_without_loops() {
     check(2, 3, |_| ());
 }
 
-/// Two followers that look at the signal once, since `loom` can't explore two threads that wait in loops
+/// The two followers look at the signal only once, since `loom` can't explore two threads that wait in loops
 #[test]
 fn team_model_three_threads_claim_no_task_twice() {
     let mut builder = Builder::new();

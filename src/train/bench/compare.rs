@@ -14,11 +14,12 @@ pub struct Earlier {
 
 #[derive(Debug)]
 struct EarlierRow {
-    /// Kind, name, threads, engine and data, by which measurements of two benches are matched
+    /// Kind, name, threads, backend and data, by which measurements of two benches are matched
     key: [String; 5],
     median_s: f64,
     spread_s: Option<f64>,
-    samples: usize,
+    /// Number of times of which `median_s` is the median
+    count: usize,
     cpu: String,
     simd: String,
 }
@@ -28,7 +29,7 @@ struct EarlierRow {
 pub struct Comparison {
     /// New median time / old median time
     pub ratio: f64,
-    /// Two standard errors of the ratio; `None` if one of the medians is from fewer than three times
+    /// Two standard errors of the ratio; `None` if one of the medians is that of fewer than three times
     pub error: Option<f64>,
 }
 
@@ -50,7 +51,7 @@ impl Earlier {
         for (at, name) in keys.iter_mut().zip(["kind", "name", "threads", "engine", "data"]) {
             *at = too_old(name)?;
         }
-        let (median, spread, samples) = (too_old("median_s")?, too_old("spread_s")?, too_old("samples")?);
+        let (median, spread, count) = (too_old("median_s")?, too_old("spread_s")?, too_old("samples")?);
         let (cpu, simd) = (too_old("cpu")?, too_old("simd")?);
         let rows = table.rows().map(|row| {
             let median_s = row.within(median, f64::MIN_POSITIVE..=f64::MAX, "a time in seconds above 0")?;
@@ -58,7 +59,7 @@ impl Earlier {
                 key: keys.map(|column| row.text(column).to_owned()),
                 median_s: median_s.ok_or_else(|| row.problem(median, "a time in seconds above 0"))?,
                 spread_s: row.within(spread, 0.0..=f64::MAX, "a time in seconds")?,
-                samples: row.whole(samples)?,
+                count: row.whole(count)?,
                 cpu: row.text(cpu).to_owned(),
                 simd: row.text(simd).to_owned(),
             })
@@ -96,10 +97,10 @@ impl Earlier {
         let key = [row.kind, &row.name, &threads, &row.engine, &row.data];
         let old = self.rows.iter().find(|old| old.key.iter().map(String::as_str).eq(key))?;
         let ratio = row.median_s / old.median_s;
-        let relative = |spread: Option<f64>, median: f64, samples: usize| {
-            Some(1.2533 * (spread? / 0.6745) / (samples.max(1) as f64).sqrt() / median)
+        let relative = |spread: Option<f64>, median: f64, count: usize| {
+            Some(1.2533 * (spread? / 0.6745) / (count.max(1) as f64).sqrt() / median)
         };
-        let errors = relative(old.spread_s, old.median_s, old.samples).zip(relative(
+        let errors = relative(old.spread_s, old.median_s, old.count).zip(relative(
             row.spread_s,
             row.median_s,
             row.samples,

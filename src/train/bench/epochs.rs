@@ -17,7 +17,7 @@ use crate::tables::BenchRow;
 use crate::train::evaluate::Evaluator;
 use crate::train::trainer::Trainer;
 
-/// Measures epochs of training, and prediction of the test set and of one image, as far as `bench` asks for them
+/// Measures what `bench` asks for: epochs of training, and predictions of the test set and of one image
 pub fn measure(to: &mut Measurements<'_>, net: &Net, set: &Dataset, bench: &Bench) -> Result<()> {
     let widths = &net.dims.0;
     let config = TrainConfig {
@@ -42,12 +42,12 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, set: &Dataset, bench: &Benc
     let mut epoch = |epoch: u32| trainer.run_epoch(epoch, &stop, &mut |_, _| {}).seconds;
     epoch(1);
     let gflop = |multiply_adds: f64| 2e-9 * multiply_adds;
-    let engine = bench.engine.kind()?;
+    let backend = bench.engine.kind()?;
     if bench.measures(Kind::Epoch) {
         let times = Times::of((0..bench.epochs).map(|e| epoch(2 + e)));
         let images = set.train.len();
         let work = images as f64 * gflop(net.dims.step_multiply_adds());
-        let (_, skipped) = skipped(trainer.model(), net, (&encoder, &set.train), engine);
+        let (_, skipped) = skipped(trainer.model(), net, (&encoder, &set.train), backend);
         to.flops(row(Kind::Epoch, net.to_string(), images, times), times, work, Some(skipped));
     }
     if !bench.measures(Kind::Predict) {
@@ -55,14 +55,14 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, set: &Dataset, bench: &Benc
     }
     let model = trainer.model();
     let forward = gflop(net.dims.forward_multiply_adds());
-    let (mut evaluator, test) = (Evaluator::new(engine), &set.test);
+    let (mut evaluator, test) = (Evaluator::new(backend), &set.test);
     let rows: Vec<u32> = (0..).take(test.len()).collect();
     evaluator.predict(model, &encoder, &test.cells, &rows);
     let times = to.effort.times(|| seconds(|| evaluator.predict(model, &encoder, &test.cells, &rows)));
-    let (images, (skipped, _)) = (test.len(), skipped(model, net, (&encoder, test), engine));
+    let (images, (skipped, _)) = (test.len(), skipped(model, net, (&encoder, test), backend));
     let name = format!("{} {images} images", net.dims);
     to.flops(row(Kind::Predict, name, images, times), times, images as f64 * forward, Some(skipped));
-    let mut one = model.forward_workspace(1, engine);
+    let mut one = model.forward_workspace(1, backend);
     one.input_mut().data_mut().fill(0.5);
     let times = to.effort.repeat(|| model.forward(&mut one));
     to.flops(row(Kind::Predict, format!("{} 1 image", net.dims), 1, times), times, forward, None);
@@ -76,11 +76,11 @@ fn skipped(
     model: &Mlp<f32>,
     net: &Net,
     (encoder, split): (&Encoder<f32>, &Split),
-    engine: Backend,
+    backend: Backend,
 ) -> (f64, f64) {
-    let (kernels, widths) = (DenseKernels::<f32>::new(engine), &net.dims.0);
+    let (kernels, widths) = (DenseKernels::<f32>::new(backend), &net.dims.0);
     let batch: Vec<u32> = (0..).take(net.batch_size.min(split.len())).collect();
-    let mut workspace = model.forward_workspace(batch.len(), engine);
+    let mut workspace = model.forward_workspace(batch.len(), backend);
     encoder.gather(&split.cells, &batch, &[], workspace.input_mut());
     let first = kernels.skipped(workspace.input_mut().view(), widths[1]);
     model.forward(&mut workspace);

@@ -15,15 +15,15 @@ const RULE: SgdRule<f32> = SgdRule { eta: 1e-12, mu: 0.9, lambda: 0.0 };
 ///
 /// Each is measured once with operands without zeros, and once with half of the elements 0, about as in images and
 /// after a ReLU.
-pub fn products(to: &mut Measurements<'_>, net: &Net, engine: Backend) {
+pub fn products(to: &mut Measurements<'_>, net: &Net, backend: Backend) {
     for zeros in [false, true] {
         for layer in 0..net.dims.0.len() - 1 {
-            product(to, net, layer, engine, zeros);
+            product(to, net, layer, backend, zeros);
         }
     }
 }
 
-fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: Backend, zeros: bool) {
+fn product(to: &mut Measurements<'_>, net: &Net, l: usize, backend: Backend, zeros: bool) {
     let (m, k, n) = (net.batch_size, net.dims.0[l], net.dims.0[l + 1]);
     let is_last = l + 2 == net.dims.0.len();
     let f = if is_last { kernels::Activation::Identity } else { kernels::Activation::Relu };
@@ -37,7 +37,7 @@ fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: Backend, zero
         }
     }
     let (mut b, mut vw, mut vb) = (vec![0.0; n], Matrix::<f32>::zeros(k, n), vec![0.0; n]);
-    let mut engine = DenseKernels::new(engine);
+    let mut dense = DenseKernels::new(backend);
     let row = |operation: &str| BenchRow {
         kind: Kind::Product.name(),
         name: format!("{operation} {m}x{k}x{n}{}", if zeros { " half zeros" } else { "" }),
@@ -52,18 +52,18 @@ fn product(to: &mut Measurements<'_>, net: &Net, l: usize, engine: Backend, zero
     let gflop = 2e-9 * (m * k * n) as f64;
     let forward = to.effort.in_team(|| {
         let w = View::new(w.data(), k, n);
-        engine.affine(x.view(), w, &b, f, ViewMut::new(y.data_mut(), m, n));
+        dense.affine(x.view(), w, &b, f, ViewMut::new(y.data_mut(), m, n));
     });
-    let skipped_x = engine.skipped(x.view(), n);
+    let skipped_x = dense.skipped(x.view(), n);
     to.flops(row("forward"), forward, gflop, Some(skipped_x));
     let backward = to.effort.in_team(|| {
         let step = Gradient::Step { b: &mut b, step: SgdStep { rule: RULE, vw: vw.data_mut(), vb: &mut vb } };
         let dx = (l > 0).then(|| (dx.data_mut(), kernels::Activation::Relu));
-        engine.affine_backward(x.view(), dy.view(), w.data_mut(), dx, step);
+        dense.affine_backward(x.view(), dy.view(), w.data_mut(), dx, step);
     });
     // The backward pass computes ∂L/∂W with the SGD step and, in every layer except the first, ∂L/∂X.
     let (products, skipped) =
-        if l > 0 { (2.0, (skipped_x + engine.skipped(dy.view(), k)) / 2.0) } else { (1.0, skipped_x) };
+        if l > 0 { (2.0, (skipped_x + dense.skipped(dy.view(), k)) / 2.0) } else { (1.0, skipped_x) };
     to.flops(row("backward"), backward, products * gflop, Some(skipped));
 }
 

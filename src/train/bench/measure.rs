@@ -9,15 +9,15 @@ use chainrule_kernels::team;
 /// How much time measurements take
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Number of samples for each median
-    pub samples: usize,
-    /// Shortest time of a sample of a kernel, s; a sample repeats the kernel until it takes this time
-    pub sample_s: f64,
-    /// Iterations of multiply-adds in registers in a sample
+    /// Number of timings for each median
+    pub timings: usize,
+    /// Shortest duration of a timing of a kernel, s; a timing repeats the kernel until it takes this long
+    pub timing_s: f64,
+    /// Iterations of multiply-adds in registers in a timing
     pub fma_rounds: u64,
-    /// How many times a sample reads the data in L2
+    /// How many times a timing reads the data in L2
     pub l2_rounds: usize,
-    /// Number of bytes that a sample reads from memory: more than any cache holds
+    /// Number of bytes that a timing reads from memory: more than any cache holds
     pub memory_bytes: usize,
     /// Numbers of training and test images of random sets
     pub images: (usize, usize),
@@ -26,18 +26,18 @@ pub struct Effort {
 impl Effort {
     /// Enough for medians that can be compared; as many images as Fashion-MNIST has
     pub const FULL: Self = Self {
-        samples: 15,
-        sample_s: 0.01,
+        timings: 15,
+        timing_s: 0.01,
         fma_rounds: 2_000_000,
         l2_rounds: 2000,
         memory_bytes: 512 << 20,
         images: (60_000, 10_000),
     };
 
-    /// As little as possible, to check that everything works: the times mean nothing
+    /// As little as possible, to check that everything works: the times have no meaning
     pub const QUICK: Self = Self {
-        samples: 1,
-        sample_s: 0.0,
+        timings: 1,
+        timing_s: 0.0,
         fma_rounds: 1000,
         l2_rounds: 1,
         memory_bytes: 1 << 20,
@@ -49,20 +49,20 @@ impl Effort {
         team::scope(|| self.repeat(call))
     }
 
-    /// Times of one call, from samples that repeat it until each takes at least [`Self::sample_s`]
+    /// Times of one call, from timings that repeat it until each takes at least [`Self::timing_s`]
     pub fn repeat(self, mut call: impl FnMut()) -> Times {
         call();
         let mut count = 1;
-        let mut sample = |count: u32| seconds(|| (0..count).for_each(|_| call()));
-        while count < 1 << 24 && sample(count) < self.sample_s {
+        let mut time = |count: u32| seconds(|| (0..count).for_each(|_| call()));
+        while count < 1 << 24 && time(count) < self.timing_s {
             count *= 2;
         }
-        self.times(|| sample(count) / f64::from(count))
+        self.times(|| time(count) / f64::from(count))
     }
 
-    /// Calls `sample` for each of [`Self::samples`], and summarises the times that it returns
-    pub fn times(self, sample: impl FnMut() -> f64) -> Times {
-        Times::of(std::iter::repeat_with(sample).take(self.samples))
+    /// Calls `time` once for each of [`Self::timings`], and summarises the times that it returns
+    pub fn times(self, time: impl FnMut() -> f64) -> Times {
+        Times::of(std::iter::repeat_with(time).take(self.timings))
     }
 }
 
@@ -76,7 +76,7 @@ pub struct Times {
     /// Half of the interquartile range, s; `None` for fewer than three times
     pub spread: Option<f64>,
     /// Number of times
-    pub samples: usize,
+    pub count: usize,
 }
 
 impl Times {
@@ -84,10 +84,10 @@ impl Times {
     pub fn of(times: impl Iterator<Item = f64>) -> Self {
         let mut times: Vec<f64> = times.collect();
         times.sort_by(f64::total_cmp);
-        let samples = times.len();
+        let count = times.len();
         let at = |i: usize| times.get(i).copied().unwrap_or(f64::NAN);
-        let spread = (samples >= 3).then(|| (at((3 * samples) / 4) - at(samples / 4)) / 2.0);
-        Self { median: at(samples / 2), min: at(0), spread, samples }
+        let spread = (count >= 3).then(|| (at((3 * count) / 4) - at(count / 4)) / 2.0);
+        Self { median: at(count / 2), min: at(0), spread, count }
     }
 }
 
@@ -104,7 +104,7 @@ pub struct Measurements<'a> {
 }
 
 impl Measurements<'_> {
-    /// Reports work of `gflop` · 10⁹ floating-point operations, of which the share `skipped` was not computed
+    /// Reports work of `gflop` · 10⁹ floating-point operations; the share `skipped` of them was not computed
     ///
     /// * `row`: what was measured
     pub fn flops(&mut self, row: BenchRow, times: Times, gflop: f64, skipped: Option<f64>) {
@@ -133,7 +133,7 @@ impl Measurements<'_> {
             median_s: times.median,
             min_s: times.min,
             spread_s: times.spread,
-            samples: times.samples,
+            samples: times.count,
             ..row
         });
     }
@@ -153,10 +153,10 @@ mod tests {
     #[test]
     fn times_have_a_median_and_a_spread() {
         let times = Times::of([4.0, 1.0, 2.0, 5.0, 3.0].into_iter());
-        assert_eq!(times, Times { median: 3.0, min: 1.0, spread: Some(1.0), samples: 5 });
+        assert_eq!(times, Times { median: 3.0, min: 1.0, spread: Some(1.0), count: 5 });
         assert_eq!(
             Times::of([2.0, 1.0].into_iter()),
-            Times { median: 2.0, min: 1.0, spread: None, samples: 2 }
+            Times { median: 2.0, min: 1.0, spread: None, count: 2 }
         );
     }
 }

@@ -1,7 +1,7 @@
-//! Measurements of this machine: its limits, and what share of them products, loops and whole epochs reach
+//! Measurements of this machine: its limits, and the share of these that products, loops and whole epochs reach
 //!
-//! Every time is a median. Operations are counted for products and epochs as the multiply-adds of matrix products
-//! alone, with 2 operations each.
+//! Every time is a median. The operations of products and epochs are the multiply-adds of matrix products alone, with 2
+//! operations each.
 
 pub mod compare;
 mod epochs;
@@ -74,7 +74,8 @@ impl NetChoice {
             .to_vec()
     }
 
-    /// The net, with batches of `batch_size` if it is given, else with the standard net's batch size, or 64 for other nets
+    /// The net, with batches of `batch_size` if it is given, else with the standard net's batch size, or 64 for other
+    /// nets
     pub fn net(&self, batch_size: Option<usize>) -> Net {
         match self {
             Self::Standard(net) => Net { batch_size: batch_size.unwrap_or(net.batch_size), ..net.clone() },
@@ -140,14 +141,15 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// The columns that are the same in all rows: the machine and the program; the caller adds the number of threads
+    /// The columns that are the same in all rows, about the machine and the program; the caller adds the number of
+    /// threads
     ///
     /// # Errors
-    /// If this processor can't run the engine.
+    /// If this processor can't run the backend.
     pub fn common(&self) -> Result<BenchRow> {
-        let engine = if self.engine.kind()? == Backend::Fused { "fused" } else { "matrixmultiply" };
+        let backend = if self.engine.kind()? == Backend::Fused { "fused" } else { "matrixmultiply" };
         Ok(BenchRow {
-            engine: engine.to_owned(),
+            engine: backend.to_owned(),
             simd: simd().to_owned(),
             cpu: cpu().unwrap_or_default(),
             cores: cores(),
@@ -194,19 +196,19 @@ impl Bench {
     /// * `common`: what [`Self::common`] returned
     ///
     /// # Errors
-    /// If this processor can't run the engine, or a net does not fit into memory.
+    /// If this processor can't run the backend, or a net does not fit into memory.
     pub fn run(
         &self,
         data: &[Arc<Dataset>],
         common: &BenchRow,
         on_row: &mut (dyn FnMut(BenchRow) + Send),
     ) -> Result<()> {
-        let engine = self.engine.kind()?;
+        let backend = self.engine.kind()?;
         let common = BenchRow { threads: rayon::current_num_threads(), ..common.clone() };
         let mut measurements = Measurements { effort: self.effort, common, peak: None, on_row };
         machine::measure(&mut measurements, self.measures(Kind::Machine));
         if self.measures(Kind::Product) {
-            self.nets.iter().for_each(|net| layers::products(&mut measurements, net, engine));
+            self.nets.iter().for_each(|net| layers::products(&mut measurements, net, backend));
         }
         if self.measures(Kind::Loop) {
             layers::loops(&mut measurements);

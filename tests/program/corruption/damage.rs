@@ -1,6 +1,9 @@
 //! Damages to the bytes of a file: each is a pure function of the file and a number
 
 use std::fmt::Write;
+use std::ops::Range;
+
+use crate::numbers::Numbers;
 
 /// A damaged file
 pub struct Damage {
@@ -25,30 +28,18 @@ pub enum Format {
     Model,
 }
 
-/// The generator splitmix64
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((x ^ (x >> 31)) % end.max(1) as u64) as usize
-    }
-
-    fn choose<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
-        from[self.below(from.len())]
-    }
-
-    /// A range of at most `longest` bytes in a file of `len`
-    fn range(&mut self, len: usize, longest: usize) -> std::ops::Range<usize> {
-        let start = self.below(len);
-        start..(start + 1 + self.below(longest)).min(len)
-    }
+/// One of `from`, chosen at random
+fn choose<'a, T: ?Sized>(random: &mut Numbers, from: &[&'a T]) -> &'a T {
+    from[random.below(from.len())]
 }
 
-type Change = fn(&mut Random, &[u8]) -> (Vec<u8>, String);
+/// A random range of at most `longest` bytes in a file of `len`
+fn range(random: &mut Numbers, len: usize, longest: usize) -> Range<usize> {
+    let start = random.below(len);
+    start..(start + 1 + random.below(longest)).min(len)
+}
+
+type Change = fn(&mut Numbers, &[u8]) -> (Vec<u8>, String);
 
 /// Changes of any file
 const BYTES: [Change; 9] =
@@ -70,7 +61,7 @@ const SAME_TABLE: [Change; 4] = [swap_columns, separators_at_the_end, empty_colu
 
 /// The damage with this number to a file
 pub fn damage(format: Format, file: &[u8], number: usize) -> Damage {
-    let mut random = Random(number as u64);
+    let mut random = Numbers::new(number as u64);
     let (same, other): (&[&[Change]], &[&[Change]]) = match format {
         Format::Csv => (&[&SAME_TEXT, &SAME_TABLE], &[&BYTES, &TEXT, &TABLE]),
         Format::Text => (&[&SAME_TEXT], &[&BYTES, &TEXT]),
@@ -108,17 +99,17 @@ fn place(file: &[u8], at: usize) -> String {
     format!("byte {at} (line {line})")
 }
 
-fn replaced(file: &[u8], range: std::ops::Range<usize>, by: &[u8]) -> (Vec<u8>, String) {
+fn replaced(file: &[u8], range: Range<usize>, by: &[u8]) -> (Vec<u8>, String) {
     let what = format!("{}: {} becomes {}", place(file, range.start), shown(&file[range.clone()]), shown(by));
     ([&file[..range.start], by, &file[range.end..]].concat(), what)
 }
 
-fn flip_bit(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn flip_bit(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let at = random.below(file.len());
     replaced(file, at..at + 1, &[file[at] ^ (1 << random.below(8))])
 }
 
-fn overwrite(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn overwrite(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let at = random.below(file.len());
     let by = [
         0, 1, 7, b'\t', b'\n', b'\r', 0x1b, b'"', b'\'', b',', b';', b'=', b'-', b'9', 0x7f, 0x80, 0x9b, 0xff,
@@ -126,7 +117,7 @@ fn overwrite(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
     replaced(file, at..at + 1, &[by[random.below(by.len())]])
 }
 
-fn insert(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn insert(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let at = random.below(file.len());
     let by = [
         "\x1b[31m",
@@ -149,43 +140,43 @@ fn insert(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
     replaced(file, at..at, by.get(pick).map_or_else(|| raw[pick - by.len()], |text| text.as_bytes()))
 }
 
-fn delete_byte(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn delete_byte(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let at = random.below(file.len());
     replaced(file, at..at + 1, b"")
 }
 
-fn delete_range(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
-    replaced(file, random.range(file.len(), 60), b"")
+fn delete_range(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
+    replaced(file, range(random, file.len(), 60), b"")
 }
 
-fn cut(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn cut(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let at = random.below(file.len());
     (file[..at].to_vec(), format!("cut at {}", place(file, at)))
 }
 
-fn duplicate_range(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
-    let range = random.range(file.len(), 60);
+fn duplicate_range(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
+    let range = range(random, file.len(), 60);
     replaced(file, range.clone(), &file[range].repeat(2))
 }
 
-fn swap_ranges(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
-    let first = random.range(file.len(), 20);
+fn swap_ranges(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
+    let first = range(random, file.len(), 20);
     let second = first.end..(first.end + 1 + random.below(20)).min(file.len());
     replaced(file, first.start..second.end, &[&file[second], &file[first]].concat())
 }
 
-fn append(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn append(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let by: [&[u8]; 7] = [b"\0", &[0; 512], b"x", b"\n\n", b"\x1b[2J\n", b"\xff\xff", file];
-    replaced(file, file.len()..file.len(), random.choose(&by))
+    replaced(file, file.len()..file.len(), choose(random, &by))
 }
 
-fn within(random: &mut Random, file: &[u8], change: Change) -> (Vec<u8>, String) {
+fn within(random: &mut Numbers, file: &[u8], change: Change) -> (Vec<u8>, String) {
     let (start, end) = file.split_at(file.len().min(16));
     let (start, what) = change(random, start);
     ([&start, end].concat(), what)
 }
 
-fn magic(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn magic(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let by: [&[u8]; 9] = [
         b"\x1f\x8b",
         b"PK\x03\x04",
@@ -197,12 +188,12 @@ fn magic(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
         &[0, 0, 8, 3, 0xff, 0xff, 0xff, 0xff],
         &[0xff; 8],
     ];
-    let by = random.choose(&by);
+    let by = choose(random, &by);
     replaced(file, 0..by.len().min(file.len()), by)
 }
 
 /// A change of the header of a model, with the right length in front of it
-fn in_json(random: &mut Random, file: &[u8], change: Change) -> (Vec<u8>, String) {
+fn in_json(random: &mut Numbers, file: &[u8], change: Change) -> (Vec<u8>, String) {
     let len: [u8; 8] = file[..8].try_into().expect("eight bytes");
     let (json, weights) = file[8..].split_at(u64::from_le_bytes(len) as usize);
     let (json, what) = change(random, json);
@@ -213,35 +204,35 @@ fn lines(file: &[u8]) -> Vec<&[u8]> {
     file.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
-fn duplicate_line(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn duplicate_line(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let mut lines = lines(file);
     let (from, to) = (random.below(lines.len()), random.below(lines.len() + 1));
     lines.insert(to, lines[from]);
     (lines.concat(), format!("line {} again before line {}", from + 1, to + 1))
 }
 
-fn swap_lines(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn swap_lines(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let mut lines = lines(file);
     let (a, b) = (random.below(lines.len()), random.below(lines.len()));
     lines.swap(a, b);
     (lines.concat(), format!("lines {} and {} swapped", a + 1, b + 1))
 }
 
-fn delete_line(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn delete_line(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let mut lines = lines(file);
     let at = random.below(lines.len());
     lines.remove(at);
     (lines.concat(), format!("line {} deleted", at + 1))
 }
 
-fn cut_at_line(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn cut_at_line(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let lines = lines(file);
     let kept = random.below(lines.len());
     (lines[..kept].concat(), format!("cut after line {kept}"))
 }
 
 /// One of the longest runs of bytes for which `part` is true
-fn token(random: &mut Random, file: &[u8], part: fn(u8) -> bool) -> std::ops::Range<usize> {
+fn token(random: &mut Numbers, file: &[u8], part: fn(u8) -> bool) -> Range<usize> {
     let mut tokens = vec![];
     let mut start = None;
     for at in 0..=file.len() {
@@ -257,7 +248,7 @@ fn token(random: &mut Random, file: &[u8], part: fn(u8) -> bool) -> std::ops::Ra
     if tokens.is_empty() { file.len()..file.len() } else { tokens.swap_remove(random.below(tokens.len())) }
 }
 
-fn number(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn number(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let by = [
         "nan",
         "NaN",
@@ -289,10 +280,10 @@ fn number(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
         "?",
     ];
     let range = token(random, file, |byte| byte.is_ascii_digit() || byte == b'.');
-    replaced(file, range, random.choose(&by).as_bytes())
+    replaced(file, range, choose(random, &by).as_bytes())
 }
 
-fn word(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn word(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let long = "x".repeat(100_000);
     let by = [
         "okk",
@@ -309,7 +300,7 @@ fn word(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
         &long,
     ];
     let range = token(random, file, |byte| byte.is_ascii_lowercase());
-    replaced(file, range, random.choose(&by).as_bytes())
+    replaced(file, range, choose(random, &by).as_bytes())
 }
 
 /// A change of the cells of one column
@@ -336,27 +327,27 @@ fn columns(file: &[u8]) -> usize {
 }
 
 /// Numbers that overflow when one is divided by another or subtracted from it, in one column
-fn extremes(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn extremes(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let by = ["1e-320", "1e-300", "1e300", "1.797e308", "-1.797e308", "1e9", "0"];
     let column = random.below(columns(file));
     in_column(file, column, |_, old| match random.below(2) {
-        0 => random.choose(&by).to_owned(),
+        0 => choose(random, &by).to_owned(),
         _ => old.to_owned(),
     })
 }
 
 /// Another value in one cell
-fn cell(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn cell(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let by = ["", "nan", "-1", "1.5", "okk", "none", "1e999", "x", "8", "2", "0.5", "\u{1b}[1m"];
     let (column, row) = (random.below(columns(file)), 2 + random.below(lines(file).len() - 1));
-    in_column(file, column, |line, old| if line == row { random.choose(&by) } else { old }.to_owned())
+    in_column(file, column, |line, old| if line == row { choose(random, &by) } else { old }.to_owned())
 }
 
-fn byte_order_mark(_: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn byte_order_mark(_: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     replaced(file, 0..0, "\u{feff}".as_bytes())
 }
 
-fn crlf(_: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn crlf(_: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     (String::from_utf8_lossy(file).replace('\n', "\r\n").into_bytes(), "line ends CR LF".to_owned())
 }
 
@@ -364,7 +355,7 @@ fn map_lines(file: &[u8], change: impl FnMut(&str) -> String) -> Vec<u8> {
     String::from_utf8_lossy(file).lines().map(change).flat_map(|line| (line + "\n").into_bytes()).collect()
 }
 
-fn swap_columns(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn swap_columns(random: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let count = columns(file);
     let (a, b) = (random.below(count), random.below(count));
     let swapped = map_lines(file, |line| {
@@ -375,18 +366,18 @@ fn swap_columns(random: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
     (swapped, format!("columns {} and {} swapped", a + 1, b + 1))
 }
 
-fn separators_at_the_end(_: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn separators_at_the_end(_: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     (
         [file, ",".repeat(columns(file) - 1).as_bytes(), b"\n"].concat(),
         "a row of separators at the end".to_owned(),
     )
 }
 
-fn empty_columns(_: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn empty_columns(_: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     (map_lines(file, |line| format!("{line},,")), "two empty columns at the end".to_owned())
 }
 
-fn upper_case_switches(_: &mut Random, file: &[u8]) -> (Vec<u8>, String) {
+fn upper_case_switches(_: &mut Numbers, file: &[u8]) -> (Vec<u8>, String) {
     let upper = map_lines(file, |line| line.replace(",false,", ",FALSE,").replace(",true,", ",TRUE,"));
     (upper, "FALSE for false".to_owned())
 }

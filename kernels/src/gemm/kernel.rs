@@ -1,0 +1,68 @@
+//! Which of two kernels computes a product: tiles, or rows that skip zeros
+
+use crate::cpu::simd_level::multiversion;
+use crate::gemm::dispatch::Scalar;
+use crate::view::View;
+
+/// Bytes of a row in a block of B for skipping zeros: 8 vectors of AVX-512
+const NC_BYTES: usize = 512;
+/// Largest fraction of nonzero elements of A with which zeros are skipped (docs/engine.md, row "density of A")
+const MAX_DENSITY: f64 = 0.6;
+/// Rows of A, and columns, from which skipping zeros pays (docs/engine.md, row "short rows")
+const MIN_SKIP: usize = 16;
+/// Rows of A whose nonzero elements are counted to estimate its density
+const COUNTED_ROWS: usize = 8;
+
+/// The kernel that computes a product; the bits are the same, except for the sign of a zero
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    /// Register tiles (`microkernel.rs`)
+    Dense,
+    /// Row by row, skipping the zeros of A (`skip_zeros.rs`)
+    SkipZeros,
+}
+
+impl Kernel {
+    /// The faster kernel for A, or its transpose, times a matrix of n columns, estimated from some rows of A
+    pub(crate) fn choose<T: Scalar>(a: View<'_, T>, n: usize) -> Self {
+        let (m, k) = a.shape();
+        // A row of fewer columns has too few sums to hide the latency of a multiply-add (docs/engine.md, row "narrow
+        // products").
+        if n < block_columns::<T>() || k < MIN_SKIP || m < MIN_SKIP {
+            return Self::Dense;
+        }
+        let rows = a.data().chunks_exact(k).step_by(m / COUNTED_ROWS).take(COUNTED_ROWS);
+        let nonzero: usize = rows.map(count_nonzero).sum();
+        if nonzero as f64 <= MAX_DENSITY * (COUNTED_ROWS * k) as f64 { Self::SkipZeros } else { Self::Dense }
+    }
+}
+multiversion! {
+    fn count_nonzero<T>(row: &[T]) -> usize {
+        row.iter().map(|&x| u32::from(x != T::ZERO)).sum::<u32>() as usize
+    }
+}
+
+/// Columns of a block of B for skipping zeros
+pub(crate) fn block_columns<T: Scalar>() -> usize {
+    NC_BYTES / T::BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numbers::sparse;
+
+    #[test]
+    fn half_zeros_are_skipped_and_few_or_narrow_ones_are_not() {
+        let choice = |density: f64, n: usize| {
+            let a = sparse(64 * 100, 1, density, |x| x as f32);
+            Kernel::choose(View::new(&a, 64, 100), n)
+        };
+        assert_eq!(choice(0.5, 128), Kernel::SkipZeros);
+        assert_eq!(choice(0.9, 128), Kernel::Dense);
+        assert_eq!(choice(0.5, 10), Kernel::Dense);
+        assert_eq!(Kernel::choose(View::new(&[0.0f64; 5 * 100], 5, 100), 128), Kernel::Dense);
+        assert_eq!(Kernel::choose(View::new(&[0.0f64; 0], 0, 0), 128), Kernel::Dense);
+        assert_eq!(Kernel::choose(View::new(&[0.0f64; 0], 20, 0), 128), Kernel::Dense);
+    }
+}
