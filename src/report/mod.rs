@@ -4,5 +4,10 @@
 pub mod analysis;
 pub mod divergence;
 pub mod markdown;
+pub mod number_columns;
+mod observed_run;
 pub mod run_report;
+mod short_number;
+mod spread;
 pub mod train_command;
+mod varied_setting;
