@@ -315,7 +315,7 @@ mod tests {
     }
 
     fn named(name: &str) -> &'static Setting {
-        super::super::axis::named(name).unwrap()
+        super::super::axis_name::named(name).unwrap()
     }
 
     fn labels(draft: Draft) -> Vec<String> {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
-use super::folder::{Files, lock, plans, saved_plan};
+use super::folder::{Files, lock};
+use super::folder_plans::{plans, saved_plan};
 use super::plan::Plan;
 use super::runner::Ended;
 use super::shard::Shard;

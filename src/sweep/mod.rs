@@ -7,10 +7,12 @@
 
 mod auto_shard;
 mod axis;
+mod axis_name;
 mod dataset_cache;
 mod draft;
 mod estimate;
 mod folder;
+mod folder_plans;
 mod merge;
 mod plan;
 mod plan_file;
@@ -18,6 +20,7 @@ mod plan_lines;
 mod rebuild;
 mod runner;
 mod scheduler;
+mod scheduler_task;
 mod shard;
 mod trial_check;
 mod trial_rows;

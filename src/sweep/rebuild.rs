@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::folder::{Files, lock, plans, saved_plan};
+use super::folder::{Files, lock};
+use super::folder_plans::{plans, saved_plan};
 use super::plan::Trial;
 use super::trial_rows::SweepTables;
 use crate::config::CsvDialect;
