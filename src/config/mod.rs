@@ -4,6 +4,7 @@
 //! and completed with defaults to make a [`TrainConfig`], which a run also writes to its `config.toml`.
 
 mod choices;
+mod flags;
 mod given;
 mod hidden_dims;
 mod home;
