@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use crate::config::SHORT_FORMS;
 use crate::error::separated;
-use crate::report::analysis::{Analysis, Group, MetricColumn, ObservedRun, Spread, VariedSetting};
+use crate::report::analysis::{Analysis, Group, MetricColumn, ObservedRun, VariedSetting};
+use crate::report::markdown_text::{decimals, escape, percent, plural, row, seconds};
 use crate::report::train_command::train_command;
 use crate::tables::Status;
 
@@ -221,48 +222,6 @@ fn setting(analysis: &Analysis, group: &Group) -> String {
     let values = analysis.axes.iter().zip(&group.place);
     let values = values.map(|(axis, &i)| format!("`{}` {}", axis.name, escape(&axis.values[i])));
     values.collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn row(cells: &[String]) -> String {
-    format!("| {} |\n", cells.join(" | "))
-}
-
-/// `88.49 ± 0.21`; empty where there is none
-fn percent(spread: Option<Spread>) -> String {
-    decimals(spread.map(|s| Spread { n: s.n, mean: 100.0 * s.mean, sd: s.sd.map(|sd| 100.0 * sd) }), 2)
-}
-
-fn decimals(spread: Option<Spread>, digits: usize) -> String {
-    // Losses of runs that nearly diverged: their decimals carry no information.
-    let text = |x: f64| if x.abs() < 1e4 { format!("{x:.digits$}") } else { format!("{x:.2e}") };
-    match spread {
-        Some(Spread { mean, sd: Some(sd), .. }) => format!("{} ± {}", text(mean), text(sd)),
-        Some(Spread { mean, .. }) => text(mean),
-        None => String::new(),
-    }
-}
-
-/// A time with three digits at least: `0.0123`, `1.23`, `12.3`, `123.4`
-fn seconds(spread: Option<Spread>) -> String {
-    let digits =
-        spread.filter(|s| s.mean > 0.0).map_or(1, |s| 2 - s.mean.log10().floor().clamp(-4.0, 1.0) as i32);
-    decimals(spread, digits.max(1) as usize)
-}
-
-pub(super) fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", separated(count)) }
-}
-
-/// Escapes text so that Markdown shows it unchanged, also in a table's cell
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        if "\\`*_{}[]<>#|~&!".contains(c) {
-            escaped.push('\\');
-        }
-        escaped.push(if c.is_control() { ' ' } else { c });
-    }
-    escaped
 }
 
 #[cfg(test)]

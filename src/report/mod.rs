@@ -4,6 +4,7 @@
 pub mod analysis;
 pub mod divergence;
 pub mod markdown;
+mod markdown_text;
 pub mod number_columns;
 mod observed_run;
 pub mod run_report;

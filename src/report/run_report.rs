@@ -2,7 +2,7 @@
 
 use crate::error::{Result, separated};
 use crate::report::analysis::{Analysis, ObservedRun, short_number};
-use crate::report::markdown::{escape, row};
+use crate::report::markdown_text::{escape, row};
 use crate::report::train_command::train_command;
 use crate::tables::reader::{Table, TableRow};
 
