@@ -6,18 +6,15 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 use super::axis::{Axis, HIDDEN_DIMS};
+use super::combinations::{apply, combinations, seed_setting};
 use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
-use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, find, text};
+use crate::config::{SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, text};
 use crate::data::Dataset;
-use crate::error::{Error, Result, separated, shell_quoted};
+use crate::error::{Error, Result, shell_quoted};
 
-/// Maximum number of trials; more are probably a typing error
-pub const TRIALS_MAX: usize = 100_000;
 /// How to vary width and depth together, for messages
 pub const WIDTH_AND_DEPTH: &str = "to vary width and depth, type --grid hidden_dim=64,128 --grid num_layers=1..3, or name each net, as --grid hidden_dims=64,128x64";
-/// Width of the layers of `num_layers`, unless `hidden_dim` sets it
-const STANDARD_WIDTH: i64 = 128;
 
 /// A sweep as the command line and a plan file describe it
 #[derive(Clone, Debug, Default)]
@@ -49,7 +46,8 @@ impl Draft {
             let config = apply(&values, &self.base).map_err(|error| self.placed(error))?;
             Ok(Trial { number, id: format!("t{number:04}"), values, config })
         };
-        let combinations = self.combinations(base.seed)?;
+        let seeds = (base.seed, self.seeds());
+        let combinations = combinations(&self.grid, &self.listed, seeds, self.file.as_deref())?;
         let mut trials = combinations.into_iter().enumerate().map(trial).collect::<Result<Vec<_>>>()?;
         // Look for data only after checking the values, so that a wrong value is reported first.
         let data_is_varied =
@@ -159,46 +157,6 @@ impl Draft {
         Error::Setting { name, expected, found }
     }
 
-    /// The own settings of each trial: the grid's cross product, then the listed trials, each with every seed
-    fn combinations(&self, first_seed: u64) -> Result<Vec<Values>> {
-        let seeds = self.seeds();
-        let only_listed = self.grid.is_empty() && !self.listed.is_empty();
-        let grid = self.grid.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
-        let grid = if only_listed { 0 } else { grid };
-        if grid.saturating_add(self.listed.len()).saturating_mul(seeds as usize) > TRIALS_MAX {
-            let of_axis = |axis: &Axis| format!("{} of {}", separated(axis.values.len()), axis.setting.name);
-            let mut found: Vec<String> = self.grid.iter().map(of_axis).collect();
-            found.extend(
-                (!self.listed.is_empty()).then(|| format!("{} listed", separated(self.listed.len()))),
-            );
-            found.extend((seeds > 1).then(|| format!("{} seeds", separated(seeds))));
-            let file =
-                self.file.as_deref().map_or(String::new(), |path| format!("{}: ", crate::error::shown(path)));
-            let found = found.join(", ");
-            return Err(Error::Usage(format!(
-                "{file}the sweep has too many trials: {found}; {} at most, so take fewer values or divide the sweep",
-                separated(TRIALS_MAX)
-            )));
-        }
-        let mut all: Vec<Values> = vec![Vec::new()];
-        for axis in &self.grid {
-            all = product(&all, axis.setting, &axis.values);
-        }
-        if only_listed {
-            all.clear();
-        }
-        all.extend(self.listed.iter().cloned());
-        if seeds == 1 {
-            return Ok(all);
-        }
-        let seeds: Vec<_> = (0..i64::from(seeds)).map(|k| Value::Integer(first_seed as i64 + k)).collect();
-        let seeded = |values: Values| {
-            let own = values.iter().any(|(setting, _)| *setting == seed_setting());
-            if own { vec![values] } else { product(&[values], seed_setting(), &seeds) }
-        };
-        Ok(all.into_iter().flat_map(seeded).collect())
-    }
-
     /// The plan in one canonical form: every setting that affects results, every value of a range
     fn to_toml(&self, base: &TrainConfig) -> Result<String> {
         let mut table = base.to_values()?;
@@ -223,10 +181,6 @@ impl Draft {
         }
         toml::to_string(&table).map_err(|e| Error::content("plan.toml".as_ref(), e.to_string()))
     }
-}
-
-fn seed_setting() -> &'static Setting {
-    find("seed").unwrap_or_else(|| unreachable!("`seed` is in the table of settings"))
 }
 
 /// Checks that no two trials have the same settings and seed, which would give the same bits
@@ -260,39 +214,6 @@ fn both_forms(set: &[&Setting]) -> Result<()> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// Resolves the settings of a trial: its own values over those that all share
-fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
-    let (mut settings, mut width, mut depth) = (Settings::default(), None, None);
-    for (setting, value) in values {
-        if let Some(expected) = setting.out_of_range(value).map(str::to_owned) {
-            return Err(Error::Setting { name: setting.name, expected, found: text(value) });
-        }
-        match setting.name {
-            "hidden_dim" => width = value.as_integer(),
-            "num_layers" => depth = value.as_integer(),
-            name => settings = settings.with(name, value.clone()),
-        }
-    }
-    if width.is_some() || depth.is_some() {
-        let (width, depth) = (width.unwrap_or(STANDARD_WIDTH), depth.unwrap_or(1));
-        let dims = HiddenDims(vec![usize::try_from(width).unwrap_or(0); usize::try_from(depth).unwrap_or(0)]);
-        settings = settings.with(HIDDEN_DIMS, dims.to_string());
-    }
-    let mut config = settings.or(base.clone()).resolve()?;
-    // Trials run side by side, so one thread for each is fastest.
-    config.threads = config.threads.or(Some(1));
-    Ok(config)
-}
-
-/// All lists in `all`, each with every one of `values` for `setting`
-fn product(all: &[Values], setting: &'static Setting, values: &[Value]) -> Vec<Values> {
-    let mut product = Vec::new();
-    for own in all {
-        product.extend(values.iter().map(|value| [&own[..], &[(setting, value.clone())]].concat()));
-    }
-    product
 }
 
 /// Fowler, Noll and Vo's 64-bit hash (FNV-1a), which distinguishes plans but does not protect them
@@ -361,16 +282,6 @@ mod tests {
             ]
         );
         assert_eq!(plan.trials[2].config.hidden_dims.to_string(), "128x128");
-    }
-
-    #[test]
-    fn width_and_depth_make_hidden_layers() {
-        let dims = |axes: &[&str]| -> Vec<String> {
-            draft(axes).resolve().unwrap().trials.iter().map(|t| t.config.hidden_dims.to_string()).collect()
-        };
-        assert_eq!(dims(&["hidden_dim=32,64"]), ["32", "64"]);
-        assert_eq!(dims(&["num_layers=0..2"]), ["none", "128", "128x128"]);
-        assert_eq!(dims(&["hidden_dim=8", "num_layers=3"]), ["8x8x8"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod auto_shard;
 mod axis;
 mod axis_name;
+mod combinations;
 mod dataset_cache;
 mod draft;
 mod estimate;

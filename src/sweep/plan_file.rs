@@ -6,7 +6,8 @@ use toml::{Table, Value};
 
 use super::axis::Axis;
 use super::axis_name::named;
-use super::draft::{Draft, TRIALS_MAX};
+use super::combinations::TRIALS_MAX;
+use super::draft::Draft;
 use super::plan::Values;
 use super::plan_lines::{Section, head, line_in};
 use crate::config::{Kind, Settings, line_of, read, toml_problem};
