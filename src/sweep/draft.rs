@@ -1,20 +1,18 @@
 //! The draft of a sweep: settings that all trials share, axes whose cross product is run, and seeds
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 use toml::Value;
 
-use super::axis::{Axis, HIDDEN_DIMS};
+use super::axis::Axis;
 use super::combinations::{apply, combinations, seed_setting};
+use super::conflicts::{all_differ, both_forms, given_twice};
 use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
-use crate::config::{SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, text};
+use crate::config::{SETTINGS, Setting, Settings, TrainConfig, text};
 use crate::data::Dataset;
-use crate::error::{Error, Result, shell_quoted};
-
-/// How to vary width and depth together, for messages
-pub const WIDTH_AND_DEPTH: &str = "to vary width and depth, type --grid hidden_dim=64,128 --grid num_layers=1..3, or name each net, as --grid hidden_dims=64,128x64";
+use crate::error::{Error, Result};
 
 /// A sweep as the command line and a plan file describe it
 #[derive(Clone, Debug, Default)]
@@ -73,7 +71,7 @@ impl Draft {
         let mut varied: Vec<&'static Setting> = self.grid.iter().map(|axis| axis.setting).collect();
         let twice = varied.iter().enumerate().find(|(i, setting)| varied[..*i].contains(setting));
         if let Some((_, setting)) = twice {
-            return Err(self.given_twice(setting));
+            return Err(given_twice(setting, &self.grid, self.file.as_deref(), &self.file_text));
         }
         both_forms(&varied)?;
         let seed = (self.seeds() > 1).then(seed_setting);
@@ -92,51 +90,6 @@ impl Draft {
         let mut known = HashSet::new();
         varied.retain(|setting| known.insert(setting.name));
         Ok(varied)
-    }
-
-    /// The error that a setting has two axes: with the lines of the plan file that hold them, if any does
-    fn given_twice(&self, setting: &Setting) -> Error {
-        let (name, values) = (setting.name, self.values_of(setting));
-        let line = |key: &str| line_in(&self.file_text, Section::Grid, key);
-        let mut lines: Vec<usize> = [name, &setting.flag()].into_iter().filter_map(line).collect();
-        lines.sort_unstable();
-        lines.dedup();
-        match (&self.file, &lines[..]) {
-            (Some(path), [first, second]) => Error::Settings {
-                path: path.clone(),
-                problem: format!(
-                    "lines {first} and {second}: [grid] has {name} twice; give all its values at once, as {name} = {}",
-                    Value::Array(values)
-                ),
-            },
-            (Some(path), [line]) => Error::Settings {
-                path: path.clone(),
-                problem: format!(
-                    "line {line}: [grid] has {name}, and so has the command line; keep one, not both"
-                ),
-            },
-            _ => {
-                let values = values.iter().map(text).collect::<Vec<_>>().join(",");
-                let axis = shell_quoted(format!("{name}={values}"));
-                Error::Usage(format!(
-                    "--grid has {name} twice; give all its values at once, as --grid {axis}"
-                ))
-            }
-        }
-    }
-
-    /// The values of all axes of a setting; the first ten
-    fn values_of(&self, setting: &Setting) -> Vec<Value> {
-        let mut values = Vec::new();
-        for value in self.grid.iter().filter(|axis| axis.setting == setting).flat_map(|axis| &axis.values) {
-            if !values.contains(value) {
-                values.push(value.clone());
-            }
-            if values.len() == 10 {
-                break;
-            }
-        }
-        values
     }
 
     /// An error about a value, with the line of the plan file that holds the value
@@ -180,39 +133,6 @@ impl Draft {
             table.insert("trial".to_owned(), Value::Array(self.listed.iter().map(trial).collect()));
         }
         toml::to_string(&table).map_err(|e| Error::content("plan.toml".as_ref(), e.to_string()))
-    }
-}
-
-/// Checks that no two trials have the same settings and seed, which would give the same bits
-///
-/// * `file`: the plan file, for the message
-fn all_differ(trials: &[Trial], file: Option<&Path>) -> Result<()> {
-    let mut known: HashMap<String, &Trial> = HashMap::new();
-    for trial in trials {
-        if let Some(first) = known.insert(trial.config.to_toml()?, trial) {
-            let shown = |trial: &Trial| format!("{} ({})", trial.id, trial.label());
-            let (first, second) = (shown(first), shown(trial));
-            let remedy = "remove one or give it another seed";
-            let Some(path) = file else {
-                return Err(Error::Usage(format!(
-                    "trials {first} and {second} are equal: the same settings and seed give the same bits; {remedy}"
-                )));
-            };
-            let problem = format!("trials {first} and {second} have the same settings and seed; {remedy}");
-            return Err(Error::Settings { path: path.to_owned(), problem });
-        }
-    }
-    Ok(())
-}
-
-/// Checks that `hidden_dims` is not set together with one of its short forms
-fn both_forms(set: &[&Setting]) -> Result<()> {
-    match set.iter().find(|setting| SHORT_FORMS.contains(setting)) {
-        Some(short) if set.iter().any(|setting| setting.name == HIDDEN_DIMS) => Err(Error::Usage(format!(
-            "hidden_dims and {} both say how wide and deep the net is: keep one, not both; {WIDTH_AND_DEPTH}",
-            short.name
-        ))),
-        _ => Ok(()),
     }
 }
 

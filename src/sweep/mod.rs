@@ -9,6 +9,7 @@ mod auto_shard;
 mod axis;
 mod axis_name;
 mod combinations;
+mod conflicts;
 mod dataset_cache;
 mod draft;
 mod estimate;
@@ -28,7 +29,8 @@ mod trial_rows;
 
 pub use auto_shard::{Environment, Taken, auto_shard, slurm_shard, submitted_again};
 pub use axis::Axis;
-pub use draft::{Draft, WIDTH_AND_DEPTH};
+pub use conflicts::WIDTH_AND_DEPTH;
+pub use draft::Draft;
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
 pub use plan::{Plan, Trial, short_text};
