@@ -1,4 +1,5 @@
-//! The analysis of a set of runs: which settings were varied, which runs repeat another, which setting is best
+//! The analysis of a set of runs: which settings were varied, which runs repeat another, which combination of
+//! their values is best
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,10 +13,10 @@ use crate::error::Result;
 use crate::tables::Status;
 use crate::tables::reader::{Table, TableRow};
 
-/// Runs that differ only in their seeds
+/// The runs of one combination: they differ only in their seeds
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// The place of this setting's value on each axis
+    /// The place of the combination's value on each axis
     pub place: Vec<usize>,
     /// Places in [`Analysis::trials`]
     pub trials: Vec<usize>,
@@ -37,15 +38,15 @@ pub struct Analysis {
     pub axes: Vec<VariedSetting>,
     /// Settings that have one value in all runs
     pub fixed: Vec<(&'static str, String)>,
-    /// The settings, in the order of their first observations
+    /// The combinations, in the order of their first observations
     pub groups: Vec<Group>,
-    /// The accuracy by which settings are compared: of validation data if every `ok` run has it, else of test data
+    /// The accuracy by which combinations are compared: of validation data if every `ok` run has it, else of test data
     pub deciding: MetricColumn,
     /// Places of the groups, best first
     ranked: Vec<usize>,
 }
 
-/// Whether settings or curves are compared on validation data: if there are any, and all of them have validation data
+/// Whether combinations or curves are compared on validation data: if there are any, and all of them have validation data
 ///
 /// Otherwise they are compared on test data, since validation and test accuracies can't be compared with each other.
 pub fn validation_decides<T>(
@@ -161,13 +162,13 @@ impl Analysis {
 
     /// The lowest mean within one standard error of the best mean, sd / √n
     ///
-    /// `None` if the best setting has one seed only.
+    /// `None` if the best combination has one seed only.
     pub fn as_good_as_best(&self) -> Option<f64> {
         let best = self.accuracy(self.winner()?)?;
         Some(best.mean - best.sd? / (best.n as f64).sqrt())
     }
 
-    /// The data on which settings are compared: `validation` or `test`
+    /// The data on which combinations are compared: `validation` or `test`
     pub fn decided_on(&self) -> &'static str {
         if self.deciding == MetricColumn::ValAccuracy { "validation" } else { "test" }
     }
@@ -181,7 +182,7 @@ impl Analysis {
     }
 }
 
-/// For each run, the place of the run that is counted for its setting and seed
+/// For each run, the place of the run that is counted for its combination and seed
 ///
 /// A run without a seed repeats no other.
 fn counted(trials: &[ObservedRun], places: &[Vec<usize>]) -> Vec<usize> {
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_and_seed_that_ran_twice_is_one_observation() {
+    fn a_combination_and_seed_that_ran_twice_is_one_observation() {
         let found = analysis(
             "run_id,status,learning_rate,seed,version,test_accuracy\n\
              a,failed,0.1,1,1.0,\nb,ok,0.1,1,1.0,0.5\nc,ok,0.1,1,1.0,0.5\nd,ok,0.1,1,1.1,0.9\ne,ok,0.1,2,1.0,0.7\n\
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_within_a_standard_error_of_the_best_are_as_good() {
+    fn combinations_within_a_standard_error_of_the_best_are_as_good() {
         let csv = "trial,status,momentum,seed,test_accuracy\na,ok,0,1,0.5\nb,ok,0,2,0.7\nc,ok,0.5,1,0.51\n";
         // sd 0.1414, divided by √2: 0.1
         assert!((analysis(csv).as_good_as_best().unwrap() - 0.5).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! `report.md` of a sweep: the winner, how it was chosen, and the table of all settings
+//! `report.md` of a sweep: the winner, how it was chosen, and the table of all combinations
 
 use std::collections::HashSet;
 
@@ -34,8 +34,8 @@ fn overview(analysis: &Analysis) -> String {
     let statuses: Vec<_> =
         counts.filter(|(n, _)| *n > 0).map(|(n, status)| format!("{} `{status}`", separated(n))).collect();
     let trials = plural(analysis.trials.len() + analysis.repeats.len(), "trial");
-    let settings = plural(analysis.groups.len(), "setting");
-    text += &format!("{trials} of {settings}: {}.\n\n", statuses.join(", "));
+    let combinations = plural(analysis.groups.len(), "setting");
+    text += &format!("{trials} of {combinations}: {}.\n\n", statuses.join(", "));
     text += &repeats(analysis);
     let mut known = HashSet::new();
     let seeds = analysis.trials.iter().map(|trial| &trial.seed).filter(|seed| !seed.is_empty());
@@ -76,7 +76,7 @@ fn winner(analysis: &Analysis) -> String {
         return text + "None: no trial ended with metrics.\n";
     };
     let name =
-        if analysis.axes.is_empty() { "The only setting".to_owned() } else { setting(analysis, winner) };
+        if analysis.axes.is_empty() { "The only setting".to_owned() } else { combination(analysis, winner) };
     let over = if accuracy.n > 1 { format!(" over {} seeds", accuracy.n) } else { String::new() };
     text += &format!("{name}: {on} accuracy {} %{over}.\n", percent(Some(accuracy)));
     let lost = winner.trials.len() - accuracy.n;
@@ -192,8 +192,8 @@ fn softmax(analysis: &Analysis) -> Option<String> {
     };
     let on = analysis.decided_on();
     let rows = [
-        row(&["softmax regression".to_owned(), setting(analysis, regression), percent(Some(plain))]),
-        row(&["net".to_owned(), setting(analysis, net), percent(Some(accuracy))]),
+        row(&["softmax regression".to_owned(), combination(analysis, regression), percent(Some(plain))]),
+        row(&["net".to_owned(), combination(analysis, net), percent(Some(accuracy))]),
     ];
     Some(format!(
         "## Against softmax regression\n\n\
@@ -209,7 +209,7 @@ fn not_ok(analysis: &Analysis) -> Option<String> {
         for trial in group.trials.iter().map(|&i| &analysis.trials[i]) {
             if trial.status != Status::Ok {
                 let (id, seed) = (escape(&trial.id), escape(&trial.seed));
-                rows += &row(&[id, trial.status.to_string(), setting(analysis, group), seed]);
+                rows += &row(&[id, trial.status.to_string(), combination(analysis, group), seed]);
             }
         }
     }
@@ -217,8 +217,8 @@ fn not_ok(analysis: &Analysis) -> Option<String> {
     (!rows.is_empty()).then(|| head.to_owned() + &rows)
 }
 
-/// `` `learning_rate` 0.1, `activation` relu ``
-fn setting(analysis: &Analysis, group: &Group) -> String {
+/// The values of a group, as `` `learning_rate` 0.1, `activation` relu ``
+fn combination(analysis: &Analysis, group: &Group) -> String {
     let values = analysis.axes.iter().zip(&group.place);
     let values = values.map(|(axis, &i)| format!("`{}` {}", axis.name, escape(&axis.values[i])));
     values.collect::<Vec<_>>().join(", ")
