@@ -17,7 +17,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::format::{count, percent, several, thousands};
 use super::note;
 
-/// Drawings of a bar per second; few, since a thread that trains draws them
+/// Number of times that a bar is drawn per second; small, since a thread that trains draws it
 const DRAWS_PER_S: u8 = 5;
 
 /// Shows lines on stderr and, if it is a terminal, bars below them; shows nothing with --quiet
@@ -108,7 +108,7 @@ fn samples(config: &TrainConfig, data: &Dataset) -> String {
     format!("{} training, {} validation and {test} test", count(all - held_out), count(held_out))
 }
 
-/// The net by its widths, with the activation between layers if there are any between
+/// The widths of the net, with the activation if there are hidden layers
 fn net(config: &TrainConfig, data: &Dataset) -> String {
     let dims = Dims(config.dims(data.features(), data.classes.len()));
     if config.hidden_dims.0.is_empty() { dims.to_string() } else { format!("{dims}, {}", config.activation) }

@@ -216,6 +216,7 @@ fn draft(args: &Args) -> Result<Draft> {
     Ok(draft)
 }
 
+/// An error about the command line
 fn usage(problem: String) -> anyhow::Error {
     chainrule::Error::Usage(problem).into()
 }
@@ -252,7 +253,7 @@ fn how_to_resume(
 
 /// The command that resumes the merged sweep in `folder`
 fn how_to_resume_merged(args: &Args, folder: &Path) -> String {
-    // Of `.` and `..`, the name is only known by the whole path.
+    // Only the whole path has the names of `.` and `..`.
     let whole = folder.file_name().is_none().then(|| folder.canonicalize().ok()).flatten();
     let folder = whole.as_deref().unwrap_or(folder);
     let sweep_id = folder.file_name().unwrap_or_default().to_string_lossy();

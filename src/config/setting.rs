@@ -130,9 +130,9 @@ impl Setting {
         (!range.contains(&number)).then_some(words)
     }
 
-    /// What goes wrong if the value is rounded to `dtype`, and what is expected instead; `None` if nothing does
+    /// What rounding to `dtype` makes of the value, and what is expected instead; `None` if the rounded value is allowed
     ///
-    /// In f32, 1e-300 becomes 0, and a learning rate of 0 trains nothing; 0.99999999999 becomes 1.
+    /// In f32, 1e-300 becomes 0, and a learning rate of 0 changes no weight; 0.99999999999 becomes 1.
     pub fn lost_in(&self, value: &Value, dtype: Dtype) -> Option<(String, String)> {
         let x = value.as_float().filter(|_| self.is_computed_with && dtype == Dtype::F32)?;
         let (rounded, found) = (f64::from(x as f32), |what: &str| format!("{x:?}, which is {what} in f32"));

@@ -16,9 +16,9 @@ use crate::tables::reader::{Table, TableRow};
 /// The runs of one combination: they differ only in their seeds
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// The place of the combination's value on each axis
+    /// Index of the combination's value on each axis
     pub place: Vec<usize>,
-    /// Places in [`Analysis::trials`]
+    /// Indices into [`Analysis::trials`]
     pub trials: Vec<usize>,
 }
 
@@ -42,7 +42,7 @@ pub struct Analysis {
     pub groups: Vec<Group>,
     /// The accuracy by which combinations are compared: of validation data if every `ok` run has it, else of test data
     pub deciding: MetricColumn,
-    /// Places of the groups, best first
+    /// Indices of the groups, best first
     ranked: Vec<usize>,
 }
 
@@ -91,6 +91,8 @@ impl Analysis {
         Ok(Self::new(trials, short))
     }
 
+    /// Analyses runs
+    ///
     /// * `short`: the column that replaces hidden_dims
     fn new(trials: Vec<ObservedRun>, short: Option<&str>) -> Self {
         let (axes, fixed) = varied_settings(&trials, short);
@@ -149,7 +151,7 @@ impl Analysis {
         self.spread(group, self.deciding)
     }
 
-    /// Places of the groups: best mean accuracy first, groups without an accuracy last
+    /// Indices of the groups: best mean accuracy first, groups without an accuracy last
     pub fn ranking(&self) -> &[usize] {
         &self.ranked
     }
@@ -182,7 +184,7 @@ impl Analysis {
     }
 }
 
-/// For each run, the place of the run that is counted for its combination and seed
+/// For each run, the index of the run that is counted for its combination and seed
 ///
 /// A run without a seed repeats no other.
 fn counted(trials: &[ObservedRun], places: &[Vec<usize>]) -> Vec<usize> {

@@ -172,7 +172,7 @@ fn setting_value(row: TableRow<'_>, setting: &Setting, column: usize) -> Result<
     Ok(match row.setting(column, setting)? {
         Some(Value::String(word)) if matches!(setting.kind, Kind::Word) => word,
         Some(value) => text(&value).parse().map_or_else(|_| text(&value), short_number),
-        // An older version left the cell empty without a split.
+        // Older versions left the cell empty if there was no split.
         None if setting.name == "val_split" => setting.default.to_owned(),
         None => String::new(),
     })

@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 /// * `shards`: the number of shards, where the scheduler does not give it
 ///
 /// # Errors
-/// If no scheduler has set its variables, they are no numbers or do not fit each other, one is missing, or two
-/// schedulers disagree.
+/// If no scheduler has set its variables, a variable is missing or holds no number, the variables do not fit each other,
+/// or two schedulers disagree.
 pub fn auto_shard(environment: &Environment, shards: Option<usize>) -> Result<Taken> {
     let mut found = Vec::new();
     for scheduler in &SCHEDULERS {

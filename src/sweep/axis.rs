@@ -165,7 +165,7 @@ fn log_range(setting: &'static Setting, range: &str) -> Result<Vec<Value>, Strin
     (0..count).map(|i| value(at(i))).collect()
 }
 
-/// Rounds to 12 significant digits, without which rounding errors show: 0.01 would not print as 0.01
+/// Rounds to 12 significant digits, which hides rounding errors: else 0.01 would not print as 0.01
 fn twelve_digits(x: f64) -> f64 {
     format!("{x:.11e}").parse().unwrap_or(x)
 }

@@ -5,7 +5,7 @@ use crate::config::{Setting, find, sweepable};
 /// Number of characters of a wrong name in a message
 const NAME_SHOWN: usize = 40;
 
-/// Other names of settings, by which people look for them
+/// Names that people may use for a setting, and its name here
 const ALIASES: [(&str, &str); 18] = [
     ("lr", "learning_rate"),
     ("eta", "learning_rate"),

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, shell_quoted};
 /// How to vary width and depth together, for messages
 pub const WIDTH_AND_DEPTH: &str = "to vary width and depth, type --grid hidden_dim=64,128 --grid num_layers=1..3, or name each net, as --grid hidden_dims=64,128x64";
 
-/// The error that a setting has two axes: with the lines of the plan file that hold them, if any does
+/// The error that a setting has two axes, with their lines if they are in the plan file
 pub fn given_twice(setting: &Setting, grid: &[Axis], file: Option<&Path>, file_text: &str) -> Error {
     let (name, values) = (setting.name, values_of(setting, grid));
     let line = |key: &str| line_in(file_text, Section::Grid, key);

@@ -15,7 +15,7 @@ use crate::tables::atomic_file::{UNFINISHED, create_atomically};
 pub struct Files {
     /// The plan; the process that runs the sweep locks this file
     pub plan: PathBuf,
-    /// The table with a row a trial
+    /// The table with a row for each trial
     pub runs: PathBuf,
     /// The table with all epochs of all trials
     pub epochs: PathBuf,
@@ -34,7 +34,7 @@ impl Files {
 #[derive(Debug)]
 pub struct Locks {
     _own: File,
-    /// Of a shard: the whole sweep's plan, shared with the other shards
+    /// For a shard: the lock on the whole sweep's plan, shared with the other shards
     _whole: Option<File>,
 }
 
@@ -53,7 +53,7 @@ pub struct Claim<'a> {
 /// out
 ///
 /// A new folder appears with its plan in it, by one rename. If two processes start at once, the second sees the plan of the
-/// first: the whole sweep, or shards of one number.
+/// first, which is that of the whole sweep, or of a shard.
 ///
 /// # Errors
 /// If the folder belongs to another plan, or holds this sweep already and `resume` is false, or another process runs in
@@ -65,7 +65,7 @@ pub fn open(sweep: &Path, plan: &Plan, claim: Claim<'_>) -> Result<(Files, Locks
         if !files.plan.exists() {
             check_neighbours(sweep, plan, shard)?;
         }
-        // Shards of one number, which do not disturb each other, may create their plans at once.
+        // Shards of one count do not disturb each other, and may create their plans at once.
         let is_new =
             !files.plan.exists() && create_atomically(&files.plan, plan.file(&files.plan).as_bytes())?;
         if !is_new && !resume {
@@ -108,12 +108,14 @@ fn create_folder(sweep: &Path, plan: &Plan, file: &Path) -> Result<bool> {
         let _ = beside.keep();
         return Ok(true);
     }
-    // Another process was faster, or the folder can't be replaced, as the root of a disk.
+    // Another process was faster, or the folder can't be replaced, such as the root of a disk.
     fs::create_dir_all(sweep).map_err(writing)?;
     Ok(false)
 }
 
-/// Removes folders that a killed process left in `parent` before it could rename them, which takes milliseconds
+/// Removes folders that a killed process left in `parent` before it renamed them
+///
+/// A process renames its folder within milliseconds, so an old one is abandoned.
 fn remove_abandoned(parent: &Path) {
     const ABANDONED: Duration = Duration::from_secs(600);
     let is_old = |entry: &fs::DirEntry| {

@@ -11,10 +11,12 @@ use crate::error::Result;
 use crate::tables::reader::Table;
 use crate::train::run_table::{self, Rebuilt};
 
-/// Writes the tables of runs in `folder` again: those of a sweep and its shards in the order of the plan, else that of
-/// single runs in the order of their starts
+/// Writes the tables of runs in `folder` again
 ///
-/// * `dialect`: the dialect of the table of single runs; `None`: that of the table that is there; a sweep's is in its plan
+/// The rows of a sweep and its shards are in the order of the plan, those of single runs in the order of their starts.
+///
+/// * `dialect`: the dialect of the table of single runs; `None` keeps that of the existing table. A sweep's dialect is in its
+///   plan.
 ///
 /// # Errors
 /// If a process runs the sweep, no run has ended, a file of a run can't be read, or a table can't be written.

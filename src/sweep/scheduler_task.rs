@@ -9,12 +9,12 @@ use crate::error::{Error, Result};
 /// Environment variables by their names
 pub type Environment = BTreeMap<String, String>;
 
-/// The shard that was found, and where
+/// The shard of a task, and the variables from which it was taken
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// The shard; `None` in a job that is no array
     pub shard: Option<Shard>,
-    /// The number of this task, counted from 0 if its array is numbered as usual
+    /// The number of this task, less the number with which the scheduler's arrays usually begin
     pub task: usize,
     /// The scheduler with its variables, as `Slurm (SLURM_ARRAY_TASK_ID=3, …)`
     pub from: String,
@@ -47,12 +47,13 @@ impl<'a> Read<'a> {
     }
 }
 
+/// An error about the variables, with what to type instead
 fn refused(problem: String) -> Error {
     Error::Usage(format!("{problem}; --shard i/n names the shard instead, --shard 0/1 the whole sweep"))
 }
 
 impl Scheduler {
-    /// What this scheduler says; `None` if it does not run this process
+    /// The shard by this scheduler's variables; `None` if it does not run this process
     pub fn taken(&self, environment: &Environment, shards: Option<usize>) -> Result<Option<Taken>> {
         let mut read = Read { environment, shown: Vec::new() };
         let mut shard = self.array(&mut read, shards)?;
@@ -72,6 +73,7 @@ impl Scheduler {
         Ok(runs.then(|| Taken { shard, task, from: self.from(&read) }))
     }
 
+    /// The scheduler with the variables that were read, for messages
     fn from(&self, read: &Read<'_>) -> String {
         let variables = read.shown.join(", ");
         if variables.is_empty() { self.name.to_owned() } else { format!("{} ({variables})", self.name) }

@@ -47,7 +47,7 @@ pub fn check(trial: &Trial, sweep: &Path) -> Result<Checked> {
     let tables = || Ok((Table::read(&summary)?, Table::read(&folder.join("epochs.csv"))?));
     match tables().and_then(|(summary, epochs)| check_tables(trial, &summary, &epochs)) {
         Ok((status, data_hash)) => Ok(Checked::Ended(status, data_hash)),
-        // A damaged file is found by its content; any other error, such as a missing right, is not about the trial.
+        // A damaged file is found by its content; any other error, such as a missing permission, is not about the trial.
         Err(error @ Error::Content { .. }) => Ok(Checked::Doubtful(error.to_string())),
         Err(Error::Read { path, source }) if source.kind() == ErrorKind::NotFound => {
             Ok(Checked::Doubtful(format!("{} is missing", crate::error::shown(path))))
@@ -56,7 +56,7 @@ pub fn check(trial: &Trial, sweep: &Path) -> Result<Checked> {
     }
 }
 
-/// How the trial ended, and the hash of its data; older versions did not write it
+/// How the trial ended, and the hash of its data; `None` in a file of an older version, which has no hash
 fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Status, Option<String>)> {
     let wrong = |table: &Table, line: u64, problem: String| {
         Err(Error::content(table.path(), format!("line {line}: {problem}")))
@@ -124,7 +124,7 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
         match row.setting(column, setting)? {
             _ if is_open(setting) => {}
             Some(found) => compare(setting.name, text(&found), &planned),
-            // An older version left the cell empty without a split.
+            // Older versions left the cell empty if there was no split.
             None if setting.name == "val_split" && planned == setting.default => {}
             None => compare(setting.name, "empty".to_owned(), &planned),
         }
