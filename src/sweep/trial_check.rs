@@ -10,8 +10,18 @@ use crate::report::number_columns::{NumberColumn, RESULTS, above_0};
 use crate::tables::Status;
 use crate::tables::reader::{Table, TableRow};
 
-/// Settings whose columns older versions did not write
-const ADDED: [&str; 4] = ["val_split", "dtype", "engine", "no_shuffle"];
+/// Settings whose columns every version writes; those of all others may be missing
+const ALWAYS: [&str; 9] = [
+    "hidden_dims",
+    "activation",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "batch_size",
+    "epochs",
+    "seed",
+    "data",
+];
 
 /// Metrics that every row that is ok has
 const TEST_METRICS: [&str; 2] = ["test_loss", "test_accuracy"];
@@ -117,8 +127,8 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
     for setting in SETTINGS.iter().filter(|setting| setting.sweepable) {
         let Some(planned) = values.get(setting.name).map(text) else { continue };
         let column = match summary.column(setting.name) {
-            None if ADDED.contains(&setting.name) || !setting.affects_results => continue,
-            None => summary.need(setting.name)?,
+            None if ALWAYS.contains(&setting.name) => summary.need(setting.name)?,
+            None => continue,
             Some(column) => column,
         };
         match row.setting(column, setting)? {
