@@ -86,7 +86,7 @@ pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
         write_atomically(&files.plan, plan.file(&files.plan).as_bytes())?;
     }
     let _lock = lock(&files.plan)?;
-    tables.rebuild(&files, sweep, &plan.trials.iter().collect::<Vec<_>>())?;
+    tables.rebuild(&files, sweep, &plan.trials_of(None))?;
     let analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
     Ok((plan, Ended { analysis, left: 0, drawn: folder_pictures::redraw(sweep)? }))
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::folder::{Files, lock};
 use super::folder_plans::{plans, saved_plan};
-use super::plan::Trial;
 use super::trial_rows::SweepTables;
 use crate::config::CsvDialect;
 use crate::error::Result;
@@ -30,9 +29,7 @@ pub fn rebuild_runs(folder: &Path, dialect: Option<CsvDialect>) -> Result<Vec<Re
         let plan = saved_plan(&path)?;
         let _lock = lock(&path)?;
         let files = Files::new(folder, shard);
-        let mine = |trial: &&Trial| shard.is_none_or(|shard| shard.holds(trial.number));
-        let trials: Vec<&Trial> = plan.trials.iter().filter(mine).collect();
-        SweepTables::new(&plan).rebuild(&files, folder, &trials)?;
+        SweepTables::new(&plan).rebuild(&files, folder, &plan.trials_of(shard))?;
         let rows = Table::read(&files.runs)?.rows().len();
         rebuilt.push(Rebuilt { path: files.runs, rows, kept: None });
     }

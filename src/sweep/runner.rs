@@ -96,8 +96,7 @@ pub fn run(
     observer: &dyn Observer,
     stop: &AtomicBool,
 ) -> Result<Ended> {
-    let mine = |trial: &&Trial| options.shard.is_none_or(|shard| shard.holds(trial.number));
-    let mine: Vec<&Trial> = plan.trials.iter().filter(mine).collect();
+    let mine = plan.trials_of(options.shard);
     let cache = DatasetCache::new(&mine);
     // If all trials use the same data, a problem with the data ends the sweep.
     if let Some((first, rest)) = mine.split_first()
