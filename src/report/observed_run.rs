@@ -100,12 +100,9 @@ pub(super) fn read_runs(
         let mut metrics = [None; MetricColumn::ALL.len()];
         for &(numbers, column) in &numbers {
             let number = numbers.read(row, column)?;
-            let metric = MetricColumn::ALL.iter().find(|(_, name)| *name == numbers.name);
-            let Some((metric, _)) = metric else { continue };
-            if *metric == MetricColumn::Parameters && number.is_some() {
-                row.whole::<u64>(column)?;
+            if let Some((metric, _)) = MetricColumn::ALL.iter().find(|(_, name)| *name == numbers.name) {
+                metrics[*metric as usize] = number;
             }
-            metrics[*metric as usize] = number;
         }
         let mut settings = vec![];
         for &(setting, column) in &columns {

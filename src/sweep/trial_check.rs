@@ -27,8 +27,6 @@ const ALWAYS: [&str; 9] = [
 const TEST_METRICS: [&str; 2] = ["test_loss", "test_accuracy"];
 /// Metrics that a row that is ok has after an epoch
 const TRAIN_METRICS: [&str; 2] = ["train_loss", "train_accuracy"];
-/// Results that are whole numbers
-const WHOLE: [&str; 2] = ["parameters", "best_epoch"];
 /// Columns of numbers that are results of an epoch alone
 static OF_AN_EPOCH: [NumberColumn; 2] =
     [above_0("learning_rate", "a number, 0 or more"), above_0("epoch_s", "a time, 0 or above")];
@@ -146,7 +144,6 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
 struct Numbers {
     column: usize,
     range: &'static NumberColumn,
-    is_whole: bool,
     /// Whether a row that is ok has a number
     is_needed: bool,
 }
@@ -160,10 +157,9 @@ fn number_columns(table: &Table, is_trained: bool) -> Result<Vec<Numbers>> {
     }
     let numbers = |range: &'static NumberColumn| {
         let column = table.column(range.name)?;
-        let is_whole = WHOLE.contains(&range.name);
         let is_needed =
             TEST_METRICS.contains(&range.name) || (is_trained && TRAIN_METRICS.contains(&range.name));
-        Some(Numbers { column, range, is_whole, is_needed })
+        Some(Numbers { column, range, is_needed })
     };
     Ok(RESULTS.iter().chain(&OF_AN_EPOCH).filter_map(numbers).collect())
 }
@@ -174,9 +170,6 @@ fn check_numbers(columns: &[Numbers], row: TableRow<'_>, is_ok: bool) -> Result<
         let number = numbers.range.read(row, numbers.column)?;
         if number.is_none() && is_ok && numbers.is_needed {
             return Err(row.problem(numbers.column, numbers.range.expected));
-        }
-        if number.is_some() && numbers.is_whole {
-            row.whole::<u64>(numbers.column)?;
         }
     }
     Ok(())
