@@ -74,7 +74,7 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
     ("man", "  chainrule man ~/.local/share/man/man1"),
 ];
 
-/// The command `chainrule`, whose help is as wide as the terminal, or as pages of text are
+/// The command `chainrule`; its help is as wide as the terminal, or 80 columns elsewhere
 pub fn command() -> clap::Command {
     let with_examples = |command: clap::Command, (name, examples): (&'static str, &str)| {
         command.mut_subcommand(name, |sub| sub.after_help(format!("Examples:\n{examples}")))

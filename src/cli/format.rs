@@ -17,7 +17,7 @@ pub fn several(n: usize, thing: &str) -> String {
 
 /// The number in a cell of a table as the terminal shows it, and any other cell as it is
 ///
-/// Losses and accuracies have four digits after the point, times three.
+/// Losses and accuracies have four digits after the point, times have three.
 pub fn cell(name: &str, row: TableRow, column: usize) -> String {
     let digits = match name {
         _ if name.ends_with("loss") || name.ends_with("accuracy") => Some(4),
@@ -51,7 +51,7 @@ pub fn columns(lines: &[Vec<String>]) -> String {
 
 /// A number with separated thousands: `285714.3` as `285,714`
 pub fn thousands(x: f64) -> String {
-    // The conversion keeps the sign away and saturates.
+    // The conversion makes negative numbers 0, and saturates at the largest.
     count(x.round() as u128)
 }
 

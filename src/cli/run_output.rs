@@ -30,7 +30,7 @@ pub struct Printer {
     config: TrainConfig,
     columns: Columns,
     run_id: String,
-    /// The first error; nothing more is printed after it
+    /// The first error; after it, no more is printed
     outcome: io::Result<()>,
 }
 

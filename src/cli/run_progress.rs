@@ -16,7 +16,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::format::{count, percent, several, thousands};
 use super::note;
 
-/// Drawings of a bar per second; few, since a thread that trains draws them
+/// Number of times that a bar is drawn per second; small, since a thread that trains draws it
 const DRAWS_PER_S: u8 = 5;
 
 /// Shows lines on stderr and, if it is a terminal, bars below them; shows nothing with --quiet
@@ -106,7 +106,7 @@ fn samples(data: &RunData<'_>) -> String {
     }
 }
 
-/// The net by its widths, with the activation between layers if there are any between
+/// The widths of the net, with the activation if there are hidden layers
 fn net(config: &TrainConfig, data: &RunData<'_>) -> String {
     let dims = Dims(data.dims(config));
     if config.hidden_dims.0.is_empty() { dims.to_string() } else { format!("{dims}, {}", config.activation) }

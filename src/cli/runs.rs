@@ -145,7 +145,7 @@ fn chosen(table: &Table, args: &Args) -> Result<Vec<usize>> {
         table.rows().any(|row| Some(row.text(*column)) != first)
     };
     let varied = SETTINGS.iter().map(|setting| setting.name).chain(["hidden_dim", "num_layers"]);
-    // A sweep's trial and run are often the same name twice.
+    // In a sweep, trial and run_id often hold the same name.
     let of_names = |names: &[&str]| names.iter().filter_map(|name| table.column(name)).collect::<Vec<_>>();
     let mut columns: Vec<usize> = of_names(&BEFORE).into_iter().filter(has_content).collect();
     if columns.len() == BEFORE.len() && table.rows().all(|row| row.text(columns[0]) == row.text(columns[1])) {

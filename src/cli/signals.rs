@@ -21,7 +21,7 @@ pub struct Signals {
 impl Signals {
     pub fn register() -> Result<Self> {
         let (stop, number) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        // Not `stop` itself, which a sweep also sets at the first failure with --fail-fast.
+        // A flag of its own: a sweep also sets `stop`, at the first failure with --fail-fast.
         let came = Arc::new(AtomicBool::new(false));
         let mut meanings = vec![(SIGINT, SIGINT), (SIGTERM, SIGTERM)];
         #[cfg(unix)]
@@ -32,7 +32,7 @@ impl Signals {
             }
         }
         for (signal, meaning) in meanings {
-            // In this order: the second signal finds `came` set, the first does not.
+            // The order counts: the second signal finds `came` set, the first does not.
             flag::register_conditional_shutdown(signal, 128 + meaning, Arc::clone(&came))?;
             flag::register_usize(signal, Arc::clone(&number), meaning as usize)?;
             flag::register(signal, Arc::clone(&came))?;

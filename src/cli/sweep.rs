@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use anyhow::Result;
 use chainrule::config::text;
 use chainrule::error::{shell_quoted, shown};
-use chainrule::sweep::{self, Axis, Draft, Ended, Options, Plots, Shard, Taken, Trial, WIDTH_AND_DEPTH};
+use chainrule::sweep::{self, Axis, Draft, Ended, Options, Plots, Shard, Taken, WIDTH_AND_DEPTH};
 use chainrule::tables::Status;
 use chainrule::train::thread_count::{cores, machine_cores, warning};
 
@@ -125,8 +125,7 @@ pub fn run(args: &Args) -> Result<u8> {
         return Err(usage(problem));
     }
     let threads = plan.trials.iter().filter_map(|trial| trial.config.threads).max().unwrap_or(1);
-    let mine = plan.trials.iter().filter(|trial| shard.is_none_or(|shard| shard.holds(trial.number)));
-    let mine: Vec<&Trial> = mine.collect();
+    let mine = plan.trials_of(shard);
     let fitting = (cores() / threads).max(1);
     let jobs = args.jobs.map_or(fitting, usize::from).min(mine.len().max(1));
     if let Some(warning) = warning(jobs * threads, machine_cores()).filter(|_| !args.common.quiet) {
@@ -216,6 +215,7 @@ fn draft(args: &Args) -> Result<Draft> {
     Ok(draft)
 }
 
+/// An error about the command line
 fn usage(problem: String) -> anyhow::Error {
     chainrule::Error::Usage(problem).into()
 }
@@ -252,7 +252,7 @@ fn how_to_resume(
 
 /// The command that resumes the merged sweep in `folder`
 fn how_to_resume_merged(args: &Args, folder: &Path) -> String {
-    // Of `.` and `..`, the name is only known by the whole path.
+    // Only the whole path has the names of `.` and `..`.
     let whole = folder.file_name().is_none().then(|| folder.canonicalize().ok()).flatten();
     let folder = whole.as_deref().unwrap_or(folder);
     let sweep_id = folder.file_name().unwrap_or_default().to_string_lossy();

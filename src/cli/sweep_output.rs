@@ -91,8 +91,8 @@ pub fn best(analysis: &Analysis) -> Option<String> {
     let winner = analysis.winner()?;
     let accuracy = analysis.accuracy(winner)?;
     let of_axis = |(axis, &place): (&VariedSetting, &usize)| format!("{}={}", axis.name, axis.values[place]);
-    let setting = analysis.axes.iter().zip(&winner.place).map(of_axis).collect::<Vec<_>>().join(" ");
-    let setting = if setting.is_empty() { setting } else { format!(" ({setting})") };
+    let combination = analysis.axes.iter().zip(&winner.place).map(of_axis).collect::<Vec<_>>().join(" ");
+    let combination = if combination.is_empty() { combination } else { format!(" ({combination})") };
     let mean = if accuracy.n > 1 { format!("mean of {} seeds, ", accuracy.n) } else { String::new() };
     let share = percent(accuracy.mean);
     let metrics = match (analysis.deciding, analysis.spread(winner, MetricColumn::TestAccuracy)) {
@@ -102,10 +102,10 @@ pub fn best(analysis: &Analysis) -> Option<String> {
         (MetricColumn::ValAccuracy, None) => format!("{mean}validation accuracy {share}"),
         _ => format!("{mean}test accuracy {share}{PICKED}"),
     };
-    // Of one setting, none is the best.
+    // A single combination is not called the best.
     if analysis.groups.len() == 1 {
         return Some(metrics.trim_end_matches(PICKED).to_owned());
     }
     let first = winner.trials.iter().map(|&i| &analysis.trials[i]).find(|run| run.status == Status::Ok)?;
-    Some(format!("best: {}{setting}, {metrics}", first.id))
+    Some(format!("best: {}{combination}, {metrics}", first.id))
 }

@@ -102,7 +102,7 @@ fn tag(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), note_text(value)?))
 }
 
-/// Checks the text of a note or a tag: it is a cell of a line
+/// Checks the text of a note or a tag, which must be one line
 fn note_text(text: &str) -> Result<String, String> {
     let is_line = !text.contains(char::is_control);
     is_line.then(|| text.to_owned()).ok_or_else(|| "expected one line without control characters".to_owned())
@@ -126,7 +126,7 @@ impl Args {
 
 pub fn run(args: &Args) -> Result<u8> {
     let settings = args.common.over(Settings::default())?;
-    // Without a word about the dialect, a table that is there keeps its own.
+    // If no dialect is given, an existing table keeps its own.
     let table_dialect = settings.get("csv_dialect").is_some();
     let mut config = settings.resolve()?;
     let table_dialect = table_dialect.then_some(config.csv_dialect);

@@ -10,7 +10,7 @@ use super::command::command;
 use super::standard::is_standard;
 use super::{DONE, FAILED, USAGE, is_closed, note};
 
-/// Flags of other programs: the name, what there is here, and what to type
+/// Flags that other programs have: their names, and what this program has instead
 const ELSEWHERE: [(&[&str], &str); 16] = [
     (
         &["optimizer", "optim", "adam", "adamw", "sgd", "rmsprop", "nesterov"],

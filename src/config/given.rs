@@ -1,17 +1,13 @@
 //! The settings that a person gives on the command line or in a TOML file; any of them may be left out
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
 use std::{fs, io};
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use toml::map::Entry;
 use toml::{Table, Value};
 
-use super::setting::{Kind, Setting, text};
 use super::settings::{SETTINGS, TrainConfig, find};
 use crate::error::{Error, Result};
 
@@ -169,106 +165,6 @@ pub fn line_of(text: &str, key: &str) -> Option<usize> {
         rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with('='))
     };
     text.lines().position(begins).map(|at| at + 1)
-}
-
-fn arg(setting: &'static Setting) -> Arg {
-    let help = match (setting.default, setting.kind) {
-        ("" | "false", _) => setting.help.to_owned(),
-        // On the command line, widths are separated by spaces.
-        (widths, Kind::Dims) => format!("{} [default: {}]", setting.help, widths.replace('x', " ")),
-        (default, _) => format!("{} [default: {default}]", setting.help),
-    };
-    // clap puts the flag and its value before the message. The message for widths also names the wrong width.
-    let parse = |text: &str| match setting.kind {
-        Kind::Dims | Kind::Word | Kind::Names => setting.value(text),
-        _ => setting
-            .value(text)
-            .map_err(|_| format!("expected {}{}", setting.expected(), setting.axis_hint(text))),
-    };
-    let arg = Arg::new(setting.name).long(setting.flag()).value_name(setting.value_name).help(help);
-    let arg = arg.help_heading(setting.heading);
-    match setting.kind {
-        Kind::Choice(names) => {
-            arg.value_parser(Choice { setting, names: PossibleValuesParser::new(names()) })
-        }
-        Kind::Dims => arg.num_args(1..).value_delimiter(',').action(ArgAction::Append).value_parser(parse),
-        Kind::Switch => {
-            arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_parser(parse)
-        }
-        Kind::Integer | Kind::Number => arg.allow_negative_numbers(true).value_parser(parse),
-        Kind::Names => arg.num_args(1..).action(ArgAction::Append).value_parser(parse),
-        Kind::Word => arg.value_hint(ValueHint::AnyPath).value_parser(ValueParser::new(parse)),
-    }
-}
-
-/// Parses one of a few names; if several are given, the message says how to vary the setting in a sweep
-#[derive(Clone)]
-struct Choice {
-    setting: &'static Setting,
-    names: PossibleValuesParser,
-}
-
-impl TypedValueParser for Choice {
-    type Value = Value;
-
-    fn parse_ref(
-        &self,
-        command: &Command,
-        arg: Option<&Arg>,
-        text: &OsStr,
-    ) -> std::result::Result<Value, clap::Error> {
-        let (flag, shown) = (self.setting.flag(), text.to_string_lossy());
-        let hint = self.setting.axis_hint(&shown);
-        if hint.is_empty() {
-            return self.names.parse_ref(command, arg, text).map(Value::String);
-        }
-        let expected = self.setting.expected();
-        let message = format!("invalid value '{shown}' for '--{flag}': expected {expected}{hint}\n");
-        Err(clap::Error::raw(clap::error::ErrorKind::InvalidValue, message).with_cmd(command))
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        self.names.possible_values()
-    }
-}
-
-impl clap::Args for Settings {
-    fn augment_args(command: Command) -> Command {
-        SETTINGS.iter().fold(command, |command, setting| command.arg(arg(setting)))
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl clap::FromArgMatches for Settings {
-    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
-        let mut settings = Self::default();
-        settings.update_from_arg_matches(matches)?;
-        Ok(settings)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
-        for setting in &SETTINGS {
-            let Some(values) = matches.get_many::<Value>(setting.name) else { continue };
-            // Only widths and names can have several values here. Each is valid by itself, but widths together may not be.
-            let given: Vec<String> = values.map(text).collect();
-            let separator = if matches!(setting.kind, Kind::Names) { "," } else { "x" };
-            let value = setting.value(&given.join(separator)).map_err(|_| {
-                let layers =
-                    given.iter().filter(|width| *width != "none").cloned().collect::<Vec<_>>().join(" ");
-                let message = format!(
-                    "--hidden-dims is `{}`, expected widths or `none`, not both: type --hidden-dims none, or \
-                     --hidden-dims {layers}\n",
-                    given.join(" ")
-                );
-                clap::Error::raw(clap::error::ErrorKind::ValueValidation, message)
-            })?;
-            self.values.insert(setting.name.to_owned(), value);
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod choices;
 mod data_choices;
+mod flags;
 mod given;
 mod hidden_dims;
 mod home;

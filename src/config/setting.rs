@@ -48,8 +48,10 @@ pub enum Kind {
     Dims,
     /// `true` or `false`
     Switch,
-    /// Text, such as a path
+    /// Text
     Word,
+    /// A file or folder, or the name of what stands for one; `~` is the home folder
+    Path,
     /// Names separated by commas, such as columns of a table
     Names,
     /// One of a few names, each with its help
@@ -102,9 +104,10 @@ impl Setting {
             }
             Kind::Dims => return text.parse::<HiddenDims>().map(|dims| dims.to_string().into()),
             Kind::Switch => text.parse().ok().map(Value::Boolean),
-            Kind::Word if text.is_empty() => None,
+            Kind::Word | Kind::Path if text.is_empty() => None,
+            Kind::Word => Some(text.into()),
             Kind::Names => names(text).map(Value::String),
-            Kind::Word => {
+            Kind::Path => {
                 return expand_home(text).map(Value::String).map_err(|e| format!("{}: {e}", self.name));
             }
             Kind::Choice(names) => names().iter().any(|name| name.get_name() == text).then(|| text.into()),
@@ -129,7 +132,7 @@ impl Setting {
                 self.value(&list.iter().map(text).collect::<Vec<_>>().join(","))
             }
             (Kind::Names, Value::Integer(n)) => self.value(&n.to_string()),
-            (Kind::Dims | Kind::Word | Kind::Names | Kind::Choice(_), Value::String(word)) => {
+            (Kind::Dims | Kind::Word | Kind::Path | Kind::Names | Kind::Choice(_), Value::String(word)) => {
                 self.value(word)
             }
             _ => Err(self.unfit(&text(value))),
@@ -143,9 +146,9 @@ impl Setting {
         (!range.contains(&number)).then_some(words)
     }
 
-    /// What goes wrong if the value is rounded to `dtype`, and what is expected instead; `None` if nothing does
+    /// What rounding to `dtype` makes of the value, and what is expected instead; `None` if the rounded value is allowed
     ///
-    /// In f32, 1e-300 becomes 0, and a learning rate of 0 trains nothing; 0.99999999999 becomes 1.
+    /// In f32, 1e-300 becomes 0, and a learning rate of 0 changes no weight; 0.99999999999 becomes 1.
     pub fn lost_in(&self, value: &Value, dtype: Dtype) -> Option<(String, String)> {
         let x = value.as_float().filter(|_| self.is_computed_with && dtype == Dtype::F32)?;
         let (rounded, found) = (f64::from(x as f32), |what: &str| format!("{x:?}, which is {what} in f32"));
@@ -183,7 +186,7 @@ impl Setting {
             Kind::Number => "a finite number".to_owned(),
             Kind::Dims => "widths, as 128x64, or none".to_owned(),
             Kind::Switch => "true or false".to_owned(),
-            Kind::Word => "a word".to_owned(),
+            Kind::Word | Kind::Path => "a word".to_owned(),
             Kind::Names => "names separated by commas".to_owned(),
             Kind::Choice(names) => {
                 names().iter().map(PossibleValue::get_name).collect::<Vec<_>>().join(" or ")

@@ -127,12 +127,12 @@ pub static SETTINGS: [Setting; 28] = [
             )
             .within((1.0..=1024.0, "1 to 1,024"))
     },
-    row("data", Kind::Word, "", "PATH").under(DATA_AND_FILES).help(
+    row("data", Kind::Path, "", "PATH").under(DATA_AND_FILES).help(
         "Training data: a table (CSV, TSV, plain or gzip, `-` for standard input), an .npz, two .npy separated by a comma, \
          a folder of IDX files, or `synthetic` for a built-in set [default: $CHAINRULE_DATA, data/fashion-mnist, \
          /usr/share/datasets/fashion-mnist]",
     ),
-    row("test_data", Kind::Word, "", "PATH")
+    row("test_data", Kind::Path, "", "PATH")
         .under(DATA_AND_FILES)
         .help("Test data, of the same kinds as --data [default: those that --data brings]")
         .added(),
@@ -196,7 +196,7 @@ pub static SETTINGS: [Setting; 28] = [
     Setting {
         affects_results: false,
         sweepable: false,
-        ..row("out", Kind::Word, "results", "DIR")
+        ..row("out", Kind::Path, "results", "DIR")
             .under(DATA_AND_FILES)
             .help("Folder for the run's folder and runs.csv")
     },

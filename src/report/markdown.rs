@@ -1,10 +1,11 @@
-//! `report.md` of a sweep: the winner, how it was chosen, and the table of all settings
+//! `report.md` of a sweep: the winner, how it was chosen, and the table of all combinations
 
 use std::collections::HashSet;
 
 use crate::config::SHORT_FORMS;
 use crate::error::separated;
-use crate::report::analysis::{Analysis, Group, MetricColumn, ObservedRun, Spread, VariedSetting};
+use crate::report::analysis::{Analysis, Group, MetricColumn, ObservedRun, VariedSetting};
+use crate::report::markdown_text::{decimals, escape, percent, plural, row, seconds};
 use crate::report::train_command::train_command;
 use crate::tables::Status;
 
@@ -33,8 +34,8 @@ fn overview(analysis: &Analysis) -> String {
     let statuses: Vec<_> =
         counts.filter(|(n, _)| *n > 0).map(|(n, status)| format!("{} `{status}`", separated(n))).collect();
     let trials = plural(analysis.trials.len() + analysis.repeats.len(), "trial");
-    let settings = plural(analysis.groups.len(), "setting");
-    text += &format!("{trials} of {settings}: {}.\n\n", statuses.join(", "));
+    let combinations = plural(analysis.groups.len(), "setting");
+    text += &format!("{trials} of {combinations}: {}.\n\n", statuses.join(", "));
     text += &repeats(analysis);
     let mut known = HashSet::new();
     let seeds = analysis.trials.iter().map(|trial| &trial.seed).filter(|seed| !seed.is_empty());
@@ -75,7 +76,7 @@ fn winner(analysis: &Analysis) -> String {
         return text + "None: no trial ended with metrics.\n";
     };
     let name =
-        if analysis.axes.is_empty() { "The only setting".to_owned() } else { setting(analysis, winner) };
+        if analysis.axes.is_empty() { "The only setting".to_owned() } else { combination(analysis, winner) };
     let over = if accuracy.n > 1 { format!(" over {} seeds", accuracy.n) } else { String::new() };
     text += &format!("{name}: {on} accuracy {} %{over}.\n", percent(Some(accuracy)));
     let lost = winner.trials.len() - accuracy.n;
@@ -191,8 +192,8 @@ fn softmax(analysis: &Analysis) -> Option<String> {
     };
     let on = analysis.decided_on();
     let rows = [
-        row(&["softmax regression".to_owned(), setting(analysis, regression), percent(Some(plain))]),
-        row(&["net".to_owned(), setting(analysis, net), percent(Some(accuracy))]),
+        row(&["softmax regression".to_owned(), combination(analysis, regression), percent(Some(plain))]),
+        row(&["net".to_owned(), combination(analysis, net), percent(Some(accuracy))]),
     ];
     Some(format!(
         "## Against softmax regression\n\n\
@@ -208,7 +209,7 @@ fn not_ok(analysis: &Analysis) -> Option<String> {
         for trial in group.trials.iter().map(|&i| &analysis.trials[i]) {
             if trial.status != Status::Ok {
                 let (id, seed) = (escape(&trial.id), escape(&trial.seed));
-                rows += &row(&[id, trial.status.to_string(), setting(analysis, group), seed]);
+                rows += &row(&[id, trial.status.to_string(), combination(analysis, group), seed]);
             }
         }
     }
@@ -216,53 +217,11 @@ fn not_ok(analysis: &Analysis) -> Option<String> {
     (!rows.is_empty()).then(|| head.to_owned() + &rows)
 }
 
-/// `` `learning_rate` 0.1, `activation` relu ``
-fn setting(analysis: &Analysis, group: &Group) -> String {
+/// The values of a group, as `` `learning_rate` 0.1, `activation` relu ``
+fn combination(analysis: &Analysis, group: &Group) -> String {
     let values = analysis.axes.iter().zip(&group.place);
     let values = values.map(|(axis, &i)| format!("`{}` {}", axis.name, escape(&axis.values[i])));
     values.collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn row(cells: &[String]) -> String {
-    format!("| {} |\n", cells.join(" | "))
-}
-
-/// `88.49 ± 0.21`; empty where there is none
-fn percent(spread: Option<Spread>) -> String {
-    decimals(spread.map(|s| Spread { n: s.n, mean: 100.0 * s.mean, sd: s.sd.map(|sd| 100.0 * sd) }), 2)
-}
-
-fn decimals(spread: Option<Spread>, digits: usize) -> String {
-    // Losses of runs that nearly diverged: their decimals carry no information.
-    let text = |x: f64| if x.abs() < 1e4 { format!("{x:.digits$}") } else { format!("{x:.2e}") };
-    match spread {
-        Some(Spread { mean, sd: Some(sd), .. }) => format!("{} ± {}", text(mean), text(sd)),
-        Some(Spread { mean, .. }) => text(mean),
-        None => String::new(),
-    }
-}
-
-/// A time with three digits at least: `0.0123`, `1.23`, `12.3`, `123.4`
-fn seconds(spread: Option<Spread>) -> String {
-    let digits =
-        spread.filter(|s| s.mean > 0.0).map_or(1, |s| 2 - s.mean.log10().floor().clamp(-4.0, 1.0) as i32);
-    decimals(spread, digits.max(1) as usize)
-}
-
-pub(super) fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", separated(count)) }
-}
-
-/// Escapes text so that Markdown shows it unchanged, also in a table's cell
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        if "\\`*_{}[]<>#|~&!".contains(c) {
-            escaped.push('\\');
-        }
-        escaped.push(if c.is_control() { ' ' } else { c });
-    }
-    escaped
 }
 
 #[cfg(test)]

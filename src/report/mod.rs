@@ -4,5 +4,11 @@
 pub mod analysis;
 pub mod divergence;
 pub mod markdown;
+mod markdown_text;
+pub mod number_columns;
+mod observed_run;
 pub mod run_report;
+mod short_number;
+mod spread;
 pub mod train_command;
+mod varied_setting;

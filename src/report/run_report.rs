@@ -2,7 +2,7 @@
 
 use crate::error::{Result, separated};
 use crate::report::analysis::{Analysis, ObservedRun, short_number};
-use crate::report::markdown::{escape, row};
+use crate::report::markdown_text::{escape, row};
 use crate::report::train_command::train_command;
 use crate::tables::reader::{Table, TableRow};
 
@@ -19,7 +19,7 @@ pub struct RunSummary {
     /// The data on which that accuracy was measured, `validation ` or `test `; empty if an older version did not record it
     best_of: &'static str,
     parameters: String,
-    /// Name, value and unit of each metric that is there
+    /// Name of each metric that the summary has, and its value with the unit
     metrics: Vec<(&'static str, String)>,
     data: Vec<String>,
 }
@@ -81,7 +81,7 @@ impl RunSummary {
         Ok(Some(Self { run, best, best_of, parameters, metrics, data }))
     }
 
-    /// The settings by which runs are usually told apart, as `128x64, relu, learning_rate 0.01, batch_size 64, seed 42`
+    /// The settings in which runs usually differ, as `hidden layers 128x64, relu, learning_rate 0.01, batch_size 64, seed 42`
     pub fn subtitle(&self) -> String {
         let setting = |name: &str| match (name, self.run.setting(name)) {
             (_, "") => None,
@@ -98,7 +98,7 @@ impl RunSummary {
     }
 }
 
-/// The labels that tell runs apart: the settings and seeds in which they differ; empty where all are the same
+/// A label for each run: the settings and the seed in which the runs differ; empty if they do not differ
 pub fn differences(runs: &[&RunSummary]) -> Vec<String> {
     let Some(first) = runs.first() else { return vec![] };
     let differs = |name: &&str| runs.iter().any(|run| run.run.setting(name) != first.run.setting(name));
@@ -170,7 +170,7 @@ pub fn run_report(
     )
 }
 
-/// The pairs of classes that are most often taken for each other
+/// The pairs of classes that are confused most often
 fn most_confused(table: &Table) -> Result<String> {
     let [label, predicted, count] = [table.need("true")?, table.need("predicted")?, table.need("count")?];
     let mut support = std::collections::HashMap::new();

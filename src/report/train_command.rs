@@ -13,7 +13,7 @@ pub fn train_command(trial: &ObservedRun, varied: impl Fn(&str) -> bool) -> Stri
     let mut command = "chainrule train".to_owned();
     for setting in SETTINGS.iter().filter(|setting| setting.affects_results) {
         let value = if setting.name == "seed" { trial.seed.as_str() } else { trial.setting(setting.name) };
-        // Seed and data are always written: the command is also for other machines.
+        // Seed and data are always written, since the command may be run on another machine.
         let default = value == setting.default && setting.name != "seed" && !varied(setting.name);
         if value.is_empty() || default {
             continue;

@@ -1,23 +1,18 @@
 //! The draft of a sweep: settings that all trials share, axes whose cross product is run, and seeds
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 use toml::Value;
 
-use super::axis::{Axis, HIDDEN_DIMS};
+use super::axis::Axis;
+use super::combinations::{apply, combinations, seed_setting};
+use super::conflicts::{all_differ, both_forms, given_twice};
 use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
-use crate::config::{HiddenDims, SETTINGS, SHORT_FORMS, Setting, Settings, TrainConfig, find, text};
+use crate::config::{SETTINGS, Setting, Settings, TrainConfig, text};
 use crate::data::Dataset;
-use crate::error::{Error, Result, separated, shell_quoted};
-
-/// Maximum number of trials; more are probably a typing error
-pub const TRIALS_MAX: usize = 100_000;
-/// How to vary width and depth together, for messages
-pub const WIDTH_AND_DEPTH: &str = "to vary width and depth, type --grid hidden_dim=64,128 --grid num_layers=1..3, or name each net, as --grid hidden_dims=64,128x64";
-/// Width of the layers of `num_layers`, unless `hidden_dim` sets it
-const STANDARD_WIDTH: i64 = 128;
+use crate::error::{Error, Result};
 
 /// A sweep as the command line and a plan file describe it
 #[derive(Clone, Debug, Default)]
@@ -49,7 +44,8 @@ impl Draft {
             let config = apply(&values, &self.base).map_err(|error| self.placed(error))?;
             Ok(Trial { number, id: format!("t{number:04}"), values, config })
         };
-        let combinations = self.combinations(base.seed)?;
+        let seeds = (base.seed, self.seeds());
+        let combinations = combinations(&self.grid, &self.listed, seeds, self.file.as_deref())?;
         let mut trials = combinations.into_iter().enumerate().map(trial).collect::<Result<Vec<_>>>()?;
         // Look for data only after checking the values, so that a wrong value is reported first.
         let data_is_varied =
@@ -75,7 +71,7 @@ impl Draft {
         let mut varied: Vec<&'static Setting> = self.grid.iter().map(|axis| axis.setting).collect();
         let twice = varied.iter().enumerate().find(|(i, setting)| varied[..*i].contains(setting));
         if let Some((_, setting)) = twice {
-            return Err(self.given_twice(setting));
+            return Err(given_twice(setting, &self.grid, self.file.as_deref(), &self.file_text));
         }
         both_forms(&varied)?;
         let seed = (self.seeds() > 1).then(seed_setting);
@@ -96,51 +92,6 @@ impl Draft {
         Ok(varied)
     }
 
-    /// The error that a setting has two axes: with the lines of the plan file that hold them, if any does
-    fn given_twice(&self, setting: &Setting) -> Error {
-        let (name, values) = (setting.name, self.values_of(setting));
-        let line = |key: &str| line_in(&self.file_text, Section::Grid, key);
-        let mut lines: Vec<usize> = [name, &setting.flag()].into_iter().filter_map(line).collect();
-        lines.sort_unstable();
-        lines.dedup();
-        match (&self.file, &lines[..]) {
-            (Some(path), [first, second]) => Error::Settings {
-                path: path.clone(),
-                problem: format!(
-                    "lines {first} and {second}: [grid] has {name} twice; give all its values at once, as {name} = {}",
-                    Value::Array(values)
-                ),
-            },
-            (Some(path), [line]) => Error::Settings {
-                path: path.clone(),
-                problem: format!(
-                    "line {line}: [grid] has {name}, and so has the command line; keep one, not both"
-                ),
-            },
-            _ => {
-                let values = values.iter().map(text).collect::<Vec<_>>().join(",");
-                let axis = shell_quoted(format!("{name}={values}"));
-                Error::Usage(format!(
-                    "--grid has {name} twice; give all its values at once, as --grid {axis}"
-                ))
-            }
-        }
-    }
-
-    /// The values of all axes of a setting; the first ten
-    fn values_of(&self, setting: &Setting) -> Vec<Value> {
-        let mut values = Vec::new();
-        for value in self.grid.iter().filter(|axis| axis.setting == setting).flat_map(|axis| &axis.values) {
-            if !values.contains(value) {
-                values.push(value.clone());
-            }
-            if values.len() == 10 {
-                break;
-            }
-        }
-        values
-    }
-
     /// An error about a value, with the line of the plan file that holds the value
     fn placed(&self, error: Error) -> Error {
         let Error::Setting { name, expected, mut found } = error else { return error };
@@ -157,46 +108,6 @@ impl Draft {
             found += &format!(" in {}, line {line}", crate::error::shown(path));
         }
         Error::Setting { name, expected, found }
-    }
-
-    /// The own settings of each trial: the grid's cross product, then the listed trials, each with every seed
-    fn combinations(&self, first_seed: u64) -> Result<Vec<Values>> {
-        let seeds = self.seeds();
-        let only_listed = self.grid.is_empty() && !self.listed.is_empty();
-        let grid = self.grid.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
-        let grid = if only_listed { 0 } else { grid };
-        if grid.saturating_add(self.listed.len()).saturating_mul(seeds as usize) > TRIALS_MAX {
-            let of_axis = |axis: &Axis| format!("{} of {}", separated(axis.values.len()), axis.setting.name);
-            let mut found: Vec<String> = self.grid.iter().map(of_axis).collect();
-            found.extend(
-                (!self.listed.is_empty()).then(|| format!("{} listed", separated(self.listed.len()))),
-            );
-            found.extend((seeds > 1).then(|| format!("{} seeds", separated(seeds))));
-            let file =
-                self.file.as_deref().map_or(String::new(), |path| format!("{}: ", crate::error::shown(path)));
-            let found = found.join(", ");
-            return Err(Error::Usage(format!(
-                "{file}the sweep has too many trials: {found}; {} at most, so take fewer values or divide the sweep",
-                separated(TRIALS_MAX)
-            )));
-        }
-        let mut all: Vec<Values> = vec![Vec::new()];
-        for axis in &self.grid {
-            all = product(&all, axis.setting, &axis.values);
-        }
-        if only_listed {
-            all.clear();
-        }
-        all.extend(self.listed.iter().cloned());
-        if seeds == 1 {
-            return Ok(all);
-        }
-        let seeds: Vec<_> = (0..i64::from(seeds)).map(|k| Value::Integer(first_seed as i64 + k)).collect();
-        let seeded = |values: Values| {
-            let own = values.iter().any(|(setting, _)| *setting == seed_setting());
-            if own { vec![values] } else { product(&[values], seed_setting(), &seeds) }
-        };
-        Ok(all.into_iter().flat_map(seeded).collect())
     }
 
     /// The plan in one canonical form: every setting that affects results, every value of a range
@@ -230,76 +141,6 @@ impl Draft {
     }
 }
 
-fn seed_setting() -> &'static Setting {
-    find("seed").unwrap_or_else(|| unreachable!("`seed` is in the table of settings"))
-}
-
-/// Checks that no two trials have the same settings and seed, which would give the same bits
-///
-/// * `file`: the plan file, for the message
-fn all_differ(trials: &[Trial], file: Option<&Path>) -> Result<()> {
-    let mut known: HashMap<String, &Trial> = HashMap::new();
-    for trial in trials {
-        if let Some(first) = known.insert(trial.config.to_toml()?, trial) {
-            let shown = |trial: &Trial| format!("{} ({})", trial.id, trial.label());
-            let (first, second) = (shown(first), shown(trial));
-            let remedy = "remove one or give it another seed";
-            let Some(path) = file else {
-                return Err(Error::Usage(format!(
-                    "trials {first} and {second} are equal: the same settings and seed give the same bits; {remedy}"
-                )));
-            };
-            let problem = format!("trials {first} and {second} have the same settings and seed; {remedy}");
-            return Err(Error::Settings { path: path.to_owned(), problem });
-        }
-    }
-    Ok(())
-}
-
-/// Checks that `hidden_dims` is not set together with one of its short forms
-fn both_forms(set: &[&Setting]) -> Result<()> {
-    match set.iter().find(|setting| SHORT_FORMS.contains(setting)) {
-        Some(short) if set.iter().any(|setting| setting.name == HIDDEN_DIMS) => Err(Error::Usage(format!(
-            "hidden_dims and {} both say how wide and deep the net is: keep one, not both; {WIDTH_AND_DEPTH}",
-            short.name
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Resolves the settings of a trial: its own values over those that all share
-fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
-    let (mut settings, mut width, mut depth) = (Settings::default(), None, None);
-    for (setting, value) in values {
-        if let Some(expected) = setting.out_of_range(value).map(str::to_owned) {
-            return Err(Error::Setting { name: setting.name, expected, found: text(value) });
-        }
-        match setting.name {
-            "hidden_dim" => width = value.as_integer(),
-            "num_layers" => depth = value.as_integer(),
-            name => settings = settings.with(name, value.clone()),
-        }
-    }
-    if width.is_some() || depth.is_some() {
-        let (width, depth) = (width.unwrap_or(STANDARD_WIDTH), depth.unwrap_or(1));
-        let dims = HiddenDims(vec![usize::try_from(width).unwrap_or(0); usize::try_from(depth).unwrap_or(0)]);
-        settings = settings.with(HIDDEN_DIMS, dims.to_string());
-    }
-    let mut config = settings.or(base.clone()).resolve()?;
-    // Trials run side by side, so one thread for each is fastest.
-    config.threads = config.threads.or(Some(1));
-    Ok(config)
-}
-
-/// All lists in `all`, each with every one of `values` for `setting`
-fn product(all: &[Values], setting: &'static Setting, values: &[Value]) -> Vec<Values> {
-    let mut product = Vec::new();
-    for own in all {
-        product.extend(values.iter().map(|value| [&own[..], &[(setting, value.clone())]].concat()));
-    }
-    product
-}
-
 /// Fowler, Noll and Vo's 64-bit hash (FNV-1a), which distinguishes plans but does not protect them
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes
@@ -320,7 +161,7 @@ mod tests {
     }
 
     fn named(name: &str) -> &'static Setting {
-        super::super::axis::named(name).unwrap()
+        super::super::axis_name::named(name).unwrap()
     }
 
     fn labels(draft: Draft) -> Vec<String> {
@@ -366,16 +207,6 @@ mod tests {
             ]
         );
         assert_eq!(plan.trials[2].config.hidden_dims.to_string(), "128x128");
-    }
-
-    #[test]
-    fn width_and_depth_make_hidden_layers() {
-        let dims = |axes: &[&str]| -> Vec<String> {
-            draft(axes).resolve().unwrap().trials.iter().map(|t| t.config.hidden_dims.to_string()).collect()
-        };
-        assert_eq!(dims(&["hidden_dim=32,64"]), ["32", "64"]);
-        assert_eq!(dims(&["num_layers=0..2"]), ["none", "128", "128x128"]);
-        assert_eq!(dims(&["hidden_dim=8", "num_layers=3"]), ["8x8x8"]);
     }
 
     #[test]

@@ -4,21 +4,18 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::draft::Draft;
+use super::folder_plans::{check_neighbours, check_plan, names};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
-use crate::error::{Error, Result, first_ten, open_regular, shell_quoted};
+use crate::error::{Error, Result};
 use crate::tables::atomic_file::{UNFINISHED, create_atomically};
-
-/// What to do when a folder can't be used
-const ELSEWHERE: &str = "name another folder with --sweep-id or --out";
 
 /// The paths of the files of a sweep or of one shard
 #[derive(Clone, Debug)]
 pub struct Files {
     /// The plan; the process that runs the sweep locks this file
     pub plan: PathBuf,
-    /// The table with a row a trial
+    /// The table with a row for each trial
     pub runs: PathBuf,
     /// The table with all epochs of all trials
     pub epochs: PathBuf,
@@ -37,7 +34,7 @@ impl Files {
 #[derive(Debug)]
 pub struct Locks {
     _own: File,
-    /// Of a shard: the whole sweep's plan, shared with the other shards
+    /// For a shard: the lock on the whole sweep's plan, shared with the other shards
     _whole: Option<File>,
 }
 
@@ -56,7 +53,7 @@ pub struct Claim<'a> {
 /// out
 ///
 /// A new folder appears with its plan in it, by one rename. If two processes start at once, the second sees the plan of the
-/// first: the whole sweep, or shards of one number.
+/// first, which is that of the whole sweep, or of a shard.
 ///
 /// # Errors
 /// If the folder belongs to another plan, or holds this sweep already and `resume` is false, or another process runs in
@@ -68,7 +65,7 @@ pub fn open(sweep: &Path, plan: &Plan, claim: Claim<'_>) -> Result<(Files, Locks
         if !files.plan.exists() {
             check_neighbours(sweep, plan, shard)?;
         }
-        // Shards of one number, which do not disturb each other, may create their plans at once.
+        // Shards of one count do not disturb each other, and may create their plans at once.
         let is_new =
             !files.plan.exists() && create_atomically(&files.plan, plan.file(&files.plan).as_bytes())?;
         if !is_new && !resume {
@@ -111,12 +108,14 @@ fn create_folder(sweep: &Path, plan: &Plan, file: &Path) -> Result<bool> {
         let _ = beside.keep();
         return Ok(true);
     }
-    // Another process was faster, or the folder can't be replaced, as the root of a disk.
+    // Another process was faster, or the folder can't be replaced, such as the root of a disk.
     fs::create_dir_all(sweep).map_err(writing)?;
     Ok(false)
 }
 
-/// Removes folders that a killed process left in `parent` before it could rename them, which takes milliseconds
+/// Removes folders that a killed process left in `parent` before it renamed them
+///
+/// A process renames its folder within milliseconds, so an old one is abandoned.
 fn remove_abandoned(parent: &Path) {
     const ABANDONED: Duration = Duration::from_secs(600);
     let is_old = |entry: &fs::DirEntry| {
@@ -153,121 +152,6 @@ fn lock_as(
     }
 }
 
-/// The plan files in a folder, each with its shard; the whole sweep's plan comes first
-pub fn plans(sweep: &Path) -> Result<Vec<(Option<Shard>, PathBuf)>> {
-    let mut plans = Vec::new();
-    for name in names(sweep)? {
-        let Some(prefix) = name.strip_suffix("plan.toml") else { continue };
-        let numbers = prefix.strip_prefix("shard-").and_then(|rest| rest.strip_suffix('.'));
-        let shard = numbers.and_then(|numbers| numbers.replace("-of-", "/").parse::<Shard>().ok());
-        if prefix.is_empty() || shard.is_some() {
-            plans.push((shard, sweep.join(&name)));
-        }
-    }
-    plans.sort_by_key(|(shard, _)| shard.map(|shard| (shard.count, shard.index)));
-    Ok(plans)
-}
-
-/// Checks that a new sweep's folder is empty, or holds other shards of the same plan and count
-fn check_neighbours(sweep: &Path, plan: &Plan, shard: Option<Shard>) -> Result<()> {
-    let problem = |problem: String| Err(Error::content(sweep, problem));
-    let found = names(sweep)?;
-    // The plan is the first file of a folder: if another process has just created it, this second read finds it.
-    let plans = plans(sweep)?;
-    if plans.is_empty()
-        && let Some(name) = found.iter().find(|name| !name.starts_with(UNFINISHED))
-    {
-        return problem(format!(
-            "is not a sweep's folder and is not empty: it contains `{name}`; {ELSEWHERE}"
-        ));
-    }
-    for (other, path) in plans {
-        check_plan(&path, plan)?;
-        let (held, remedy) = match (other, shard) {
-            (Some(other), Some(shard)) if other.count == shard.count => continue,
-            (Some(other), None) => {
-                let merge = format!("chainrule sweep merge {}", shell_quoted(sweep));
-                let remedy = format!(
-                    "run shards 0/{n} to {}/{n}, then type: {merge}",
-                    other.count - 1,
-                    n = other.count
-                );
-                (format!("shard {other} of this sweep"), remedy)
-            }
-            (Some(other), Some(shard)) => {
-                let (i, n) = (shard.index.min(other.count - 1), other.count);
-                (
-                    format!("shard {other} of this sweep"),
-                    format!("type --shard {i}/{n} or another shard of {n}"),
-                )
-            }
-            (None, _) => ("the whole sweep".to_owned(), "leave out --shard to resume it".to_owned()),
-        };
-        let mine = shard.map_or("the whole sweep".to_owned(), |shard| format!("shard {shard}"));
-        return problem(format!("holds {held}, so {mine} can't be run in it; {remedy}, or {ELSEWHERE}"));
-    }
-    Ok(())
-}
-
-/// Reads the plan file of a sweep's folder
-pub fn saved_plan(path: &Path) -> Result<Plan> {
-    drop(open_regular(path)?);
-    let draft = Draft::from_toml(path)?;
-    // Every plan that this program wrote has `seeds` and `data`.
-    if draft.seeds.is_none() {
-        let problem =
-            "expected a plan as the sweep wrote it, found no line `seeds`; the file was cut or changed";
-        return Err(Error::content(path, problem));
-    }
-    draft.resolve().map_err(|error| match error {
-        Error::NoData { .. } => Error::content(path, format!("has no line `data`, and there is {error}")),
-        error => error,
-    })
-}
-
-/// Checks that the plan in a file equals `plan`
-fn check_plan(path: &Path, plan: &Plan) -> Result<()> {
-    let there = saved_plan(path)?;
-    if there.hash == plan.hash {
-        return Ok(());
-    }
-    let n = there.trials.len();
-    let trials = if n == 1 { "1 trial".to_owned() } else { format!("{n} trials") };
-    let problem = format!(
-        "holds another sweep, {trials}: {}; to run this one beside it, {ELSEWHERE}",
-        differences(&there.text, &plan.text)
-    );
-    Err(Error::content(path, problem))
-}
-
-/// Lists the settings in which two plans differ
-fn differences(there: &str, here: &str) -> String {
-    let [there, here] = [there, here].map(|text| text.parse::<toml::Table>().unwrap_or_default());
-    let only_here = here.keys().filter(|key| !there.contains_key(*key));
-    let keys = there.keys().chain(only_here).filter(|key| there.get(*key) != here.get(*key));
-    let value = |plan: &toml::Table, key: &str| plan.get(key).map_or("not set".to_owned(), shown);
-    let differ = |key: &String| format!("{key} is {} there, {} here", value(&there, key), value(&here, key));
-    first_ten(keys.map(differ), "; ")
-}
-
-/// A value of a plan, with ten elements of a list at most
-fn shown(value: &toml::Value) -> String {
-    match value {
-        toml::Value::Array(values) => format!("[{}]", first_ten(values.iter().map(shown), ", ")),
-        toml::Value::Table(table) => {
-            let pair = |(key, value): (&String, &toml::Value)| format!("{key} = {}", shown(value));
-            format!("{{ {} }}", first_ten(table.iter().map(pair), ", "))
-        }
-        value => value.to_string(),
-    }
-}
-
-fn names(folder: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).map_err(Error::reading(folder))?;
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    names.collect::<std::io::Result<_>>().map_err(Error::reading(folder))
-}
-
 /// Removes the folder of a trial, if it exists
 pub fn clear(sweep: &Path, trial: &Trial) -> Result<()> {
     let folder = sweep.join(&trial.id);
@@ -292,7 +176,7 @@ pub fn remove_unfinished(sweep: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use crate::config::Settings;
-    use crate::sweep::Axis;
+    use crate::sweep::{Axis, Draft};
 
     fn plan() -> Plan {
         let grid = vec![Axis::parse("epochs=1,2").unwrap()];

@@ -7,10 +7,14 @@
 
 mod auto_shard;
 mod axis;
+mod axis_name;
+mod combinations;
+mod conflicts;
 mod dataset_cache;
 mod draft;
 mod estimate;
 mod folder;
+mod folder_plans;
 mod merge;
 mod plan;
 mod plan_file;
@@ -18,13 +22,15 @@ mod plan_lines;
 mod rebuild;
 mod runner;
 mod scheduler;
+mod scheduler_task;
 mod shard;
 mod trial_check;
 mod trial_rows;
 
 pub use auto_shard::{Environment, Taken, auto_shard, slurm_shard, submitted_again};
 pub use axis::Axis;
-pub use draft::{Draft, WIDTH_AND_DEPTH};
+pub use conflicts::WIDTH_AND_DEPTH;
+pub use draft::Draft;
 pub use estimate::{Estimate, estimate};
 pub use merge::merge;
 pub use plan::{Plan, Trial, short_text};

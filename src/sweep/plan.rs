@@ -4,6 +4,7 @@ use std::path::Path;
 
 use toml::Value;
 
+use super::shard::Shard;
 use crate::config::{Setting, TrainConfig, text};
 use crate::error::shell_quoted;
 use crate::report::analysis::short_number;
@@ -65,6 +66,11 @@ impl Plan {
         let axes = self.varied.iter().map(|setting| setting.name).collect::<Vec<_>>();
         let axes = if axes.is_empty() { "one".to_owned() } else { axes.join("-") };
         format!("sweep-{axes}-{}", &self.hash[..8])
+    }
+
+    /// The trials of a shard, in order; `None`: all trials
+    pub fn trials_of(&self, shard: Option<Shard>) -> Vec<&Trial> {
+        self.trials.iter().filter(|trial| shard.is_none_or(|shard| shard.holds(trial.number))).collect()
     }
 
     /// The text of a plan file; its first line shows how to run it

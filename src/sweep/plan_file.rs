@@ -4,8 +4,10 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::axis::{self, Axis};
-use super::draft::{Draft, TRIALS_MAX};
+use super::axis::Axis;
+use super::axis_name::named;
+use super::combinations::TRIALS_MAX;
+use super::draft::Draft;
 use super::plan::Values;
 use super::plan_lines::{Section, head, line_in};
 use crate::config::{Kind, Settings, line_of, read, toml_problem};
@@ -36,7 +38,7 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
             ("grid", Value::Table(grid)) => {
                 for (name, values) in &grid {
                     let place = place(text, Section::Grid, name);
-                    let setting = axis::named(name).map_err(|e| format!("{place}[grid]: {e}"))?;
+                    let setting = named(name).map_err(|e| format!("{place}[grid]: {e}"))?;
                     let axis = Axis::from_toml(setting, values).map_err(|e| format!("{place}[grid] {e}"))?;
                     draft.grid.push(axis);
                 }
@@ -93,7 +95,7 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
 
 /// Whether a list of values for this setting can only be an axis
 fn is_axis(name: &str) -> bool {
-    axis::named(name).is_ok_and(|setting| !matches!(setting.kind, Kind::Dims))
+    named(name).is_ok_and(|setting| !matches!(setting.kind, Kind::Dims))
 }
 
 /// The line of a key, as the start of a message; empty if it is not known
@@ -110,7 +112,7 @@ fn listed(number: usize, trial: &Value, text: &str) -> std::result::Result<Value
     let table = trial.as_table().ok_or_else(|| at("", "expected a table".to_owned()))?;
     let mut own = Values::new();
     for (name, value) in table {
-        let setting = axis::named(name).map_err(|e| at(name, e))?;
+        let setting = named(name).map_err(|e| at(name, e))?;
         if own.iter().any(|(other, _)| *other == setting) {
             return Err(at(name, format!("{} is set twice; keep one", setting.name)));
         }

@@ -1,4 +1,4 @@
-//! The lines of a plan file where a key stands, for messages
+//! The line of a plan file that sets a key, for messages
 
 use crate::config::line_of;
 

@@ -2,18 +2,20 @@
 
 use std::path::Path;
 
-use super::folder::{Files, lock, plans, saved_plan};
-use super::plan::Trial;
+use super::folder::{Files, lock};
+use super::folder_plans::{plans, saved_plan};
 use super::trial_rows::SweepTables;
 use crate::config::CsvDialect;
 use crate::error::Result;
 use crate::tables::reader::Table;
 use crate::train::run_table::{self, Rebuilt};
 
-/// Writes the tables of runs in `folder` again: those of a sweep and its shards in the order of the plan, else that of
-/// single runs in the order of their starts
+/// Writes the tables of runs in `folder` again
 ///
-/// * `dialect`: the dialect of the table of single runs; `None`: that of the table that is there; a sweep's is in its plan
+/// The rows of a sweep and its shards are in the order of the plan, those of single runs in the order of their starts.
+///
+/// * `dialect`: the dialect of the table of single runs; `None` keeps that of the existing table. A sweep's dialect is in its
+///   plan.
 ///
 /// # Errors
 /// If a process runs the sweep, no run has ended, a file of a run can't be read, or a table can't be written.
@@ -27,9 +29,7 @@ pub fn rebuild_runs(folder: &Path, dialect: Option<CsvDialect>) -> Result<Vec<Re
         let plan = saved_plan(&path)?;
         let _lock = lock(&path)?;
         let files = Files::new(folder, shard);
-        let mine = |trial: &&Trial| shard.is_none_or(|shard| shard.holds(trial.number));
-        let trials: Vec<&Trial> = plan.trials.iter().filter(mine).collect();
-        SweepTables::new(&plan).rebuild(&files, folder, &trials)?;
+        SweepTables::new(&plan).rebuild(&files, folder, &plan.trials_of(shard))?;
         let rows = Table::read(&files.runs)?.rows().len();
         rebuilt.push(Rebuilt { path: files.runs, rows, kept: None });
     }

@@ -62,7 +62,7 @@ impl Options {
 
 /// Receives the progress of a sweep, from several threads at once
 pub trait Observer: Sync {
-    /// Called before the first trial with the number of trials, and of those that ended in an earlier process
+    /// Called before the first trial, with the number of trials and the number of those that ended in an earlier process
     fn started(&self, trials: usize, kept: usize);
     /// Called before a trial; returns what receives the progress of its run
     fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_>;
@@ -73,7 +73,7 @@ pub trait Observer: Sync {
 /// The result of a sweep
 #[derive(Debug)]
 pub struct Ended {
-    /// The analysis of all trials that have ended, now or before: the same that `report.md` is written from
+    /// The analysis of all trials that have ended, now or before, from which `report.md` is written
     pub analysis: Analysis,
     /// Number of trials that were not begun
     pub left: usize,
@@ -97,8 +97,7 @@ pub fn run(
     observer: &dyn Observer,
     stop: &AtomicBool,
 ) -> Result<Ended> {
-    let mine = |trial: &&Trial| options.shard.is_none_or(|shard| shard.holds(trial.number));
-    let mine: Vec<&Trial> = plan.trials.iter().filter(mine).collect();
+    let mine = plan.trials_of(options.shard);
     let cache = DatasetCache::new(&mine);
     // If all trials use the same data, a problem with the data ends the sweep.
     if let Some((first, rest)) = mine.split_first()
@@ -129,7 +128,7 @@ struct Sweeper<'a> {
     sweep: &'a Path,
     tables: &'a SweepTables,
     cache: DatasetCache,
-    /// A trial that ended before, and the hash of its data, for each setting `data`
+    /// For each value of `data`, a trial that ended before, and the hash of its data
     known: HashMap<Option<String>, (String, String)>,
     /// Locked while a trial's rows are appended
     files: Mutex<&'a Files>,
@@ -209,7 +208,7 @@ impl Sweeper<'_> {
                 let Some(trial) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                 let ended = self.trial(trial);
                 if ended.is_err() {
-                    // A row could not be written: the next could not be written either.
+                    // If a row can't be written, the next can't be written either.
                     self.stop.store(true, Ordering::Relaxed);
                 }
                 ended?;
@@ -232,7 +231,7 @@ impl Sweeper<'_> {
         Ok(next.into_inner().min(todo.len()))
     }
 
-    /// What the summaries of the trials say about the sweep
+    /// The labels that the trials' summaries get from the sweep
     fn labels(&self) -> Labels<'_> {
         Labels { sweep_id: self.sweep.file_name().and_then(|name| name.to_str()), ..Labels::default() }
     }

@@ -2,7 +2,7 @@
 //!
 //! To add a scheduler, add a row to [`SCHEDULERS`] and a line to docs/sweeps.md.
 
-/// The variables of one scheduler; an empty name where it has none
+/// The variables of one scheduler; the name is empty where it has none
 pub struct Scheduler {
     /// Its name
     pub name: &'static str,
@@ -14,11 +14,11 @@ pub struct Scheduler {
     pub count: &'static str,
     /// The number of the first task
     pub first: &'static str,
-    /// The number of the first task where no variable says it
+    /// The number of the first task, if no variable holds it
     pub base: usize,
     /// The number of the last task
     pub last: &'static str,
-    /// The distance of two numbers
+    /// The difference between the numbers of two neighbouring tasks
     pub step: &'static str,
     /// The value of `id` outside an array
     pub no_array: &'static str,
@@ -40,7 +40,7 @@ const BLANK: Scheduler = Scheduler {
     option: "",
 };
 
-/// Slurm, whose variables count without a flag, too
+/// Slurm, whose variables are also read without `--shard`
 pub const SLURM: Scheduler = Scheduler {
     name: "Slurm",
     job: "SLURM_JOB_ID",

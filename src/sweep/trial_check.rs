@@ -4,13 +4,32 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::plan::Trial;
-use crate::config::{EngineChoice, SETTINGS, Setting, find, text};
+use crate::config::{EngineChoice, SETTINGS, Setting, text};
 use crate::error::{Error, Result, first_ten};
+use crate::report::number_columns::{NumberColumn, RESULTS, above_0};
+use crate::tables::Status;
 use crate::tables::reader::{Table, TableRow};
-use crate::tables::{EpochRow, Row, Status, SummaryRow};
 
-/// Settings whose columns older versions did not write
-const ADDED: [&str; 4] = ["val_split", "dtype", "engine", "no_shuffle"];
+/// Settings whose columns every version writes; those of all others may be missing
+const ALWAYS: [&str; 9] = [
+    "hidden_dims",
+    "activation",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "batch_size",
+    "epochs",
+    "seed",
+    "data",
+];
+
+/// Metrics that every row that is ok has
+const TEST_METRICS: [&str; 2] = ["test_loss", "test_accuracy"];
+/// Metrics that a row that is ok has after an epoch
+const TRAIN_METRICS: [&str; 2] = ["train_loss", "train_accuracy"];
+/// Columns of numbers that are results of an epoch alone
+static OF_AN_EPOCH: [NumberColumn; 2] =
+    [above_0("learning_rate", "a number, 0 or more"), above_0("epoch_s", "a time, 0 or above")];
 
 /// What the files of a trial say
 #[derive(Clone, Debug)]
@@ -36,7 +55,7 @@ pub fn check(trial: &Trial, sweep: &Path) -> Result<Checked> {
     let tables = || Ok((Table::read(&summary)?, Table::read(&folder.join("epochs.csv"))?));
     match tables().and_then(|(summary, epochs)| check_tables(trial, &summary, &epochs)) {
         Ok((status, data_hash)) => Ok(Checked::Ended(status, data_hash)),
-        // A damaged file is found by its content; any other error, such as a missing right, is not about the trial.
+        // A damaged file is found by its content; any other error, such as a missing permission, is not about the trial.
         Err(error @ Error::Content { .. }) => Ok(Checked::Doubtful(error.to_string())),
         Err(Error::Read { path, source }) if source.kind() == ErrorKind::NotFound => {
             Ok(Checked::Doubtful(format!("{} is missing", crate::error::shown(path))))
@@ -45,7 +64,7 @@ pub fn check(trial: &Trial, sweep: &Path) -> Result<Checked> {
     }
 }
 
-/// How the trial ended, and the hash of its data; older versions did not write it
+/// How the trial ended, and the hash of its data; `None` in a file of an older version, which has no hash
 fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Status, Option<String>)> {
     let wrong = |table: &Table, line: u64, problem: String| {
         Err(Error::content(table.path(), format!("line {line}: {problem}")))
@@ -59,9 +78,6 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
     let contradictions = contradictions(trial, summary, row)?;
     if !contradictions.is_empty() {
         return wrong(summary, row.line(), first_ten(contradictions.into_iter(), ", "));
-    }
-    if let (Some(column), Some(setting)) = (summary.column("threads"), find("threads")) {
-        row.setting(column, setting)?;
     }
     let is_ok = status == Status::Ok;
     // Without an epoch, there are metrics of test data alone.
@@ -89,8 +105,8 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
 
 /// How a summary differs from the plan, in its name and the settings that decide its results
 ///
-/// The source of the data is not compared, since it may be written as another path, nor an engine that the machine
-/// chooses.
+/// The cells of all settings are read, but some are not compared: settings that can't change results, the source of the
+/// data, since it may be written as another path, and an engine that the machine chooses.
 fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<Vec<String>> {
     let mut different = Vec::new();
     let mut compare = |name: &str, found: String, planned: &str| {
@@ -102,32 +118,32 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
     let mut values = trial.config.to_values()?;
     values.insert("hidden_dims".to_owned(), trial.config.hidden_dims.to_string().into());
     let is_open = |setting: &Setting| {
-        setting.name == "data" || (setting.name == "engine" && trial.config.engine == EngineChoice::Auto)
+        !setting.affects_results
+            || setting.name == "data"
+            || (setting.name == "engine" && trial.config.engine == EngineChoice::Auto)
     };
-    for setting in SETTINGS.iter().filter(|setting| setting.affects_results && setting.sweepable) {
+    for setting in SETTINGS.iter().filter(|setting| setting.sweepable) {
         let Some(planned) = values.get(setting.name).map(text) else { continue };
         let column = match summary.column(setting.name) {
-            None if setting.added || ADDED.contains(&setting.name) => continue,
-            None => summary.need(setting.name)?,
+            None if ALWAYS.contains(&setting.name) => summary.need(setting.name)?,
+            None => continue,
             Some(column) => column,
         };
         match row.setting(column, setting)? {
             _ if is_open(setting) => {}
             Some(found) => compare(setting.name, text(&found), &planned),
-            // An older version left the cell empty without a split.
-            None if setting.name == "val_split" && planned == "0" => {}
+            // Older versions left the cell empty if there was no split, and had no columns for later settings.
+            None if (setting.added || setting.name == "val_split") && planned == setting.default => {}
             None => compare(setting.name, "empty".to_owned(), &planned),
         }
     }
     Ok(different)
 }
 
-/// A column of numbers
+/// A column of numbers in a table
 struct Numbers {
     column: usize,
-    max: f64,
-    is_whole: bool,
-    expected: &'static str,
+    range: &'static NumberColumn,
     /// Whether a row that is ok has a number
     is_needed: bool,
 }
@@ -136,37 +152,24 @@ struct Numbers {
 ///
 /// * `is_trained`: whether a row that is ok has metrics of training data
 fn number_columns(table: &Table, is_trained: bool) -> Result<Vec<Numbers>> {
-    for name in ["train_loss", "train_accuracy", "test_loss", "test_accuracy"] {
+    for name in TRAIN_METRICS.iter().chain(&TEST_METRICS) {
         table.need(name)?;
     }
-    let known = [SummaryRow::header(), EpochRow::columns(true).names().to_vec()].concat();
-    let numbers = |(column, name): (usize, &str)| {
-        let (is_share, is_loss) = (name.ends_with("_accuracy"), name.ends_with("_loss"));
-        let is_other =
-            ["parameters", "best_epoch", "threads", "learning_rate"].contains(&name) || name.ends_with("_s");
-        let is_number = (is_share || is_loss || is_other) && known.iter().any(|known| known == name);
-        let is_whole = ["parameters", "best_epoch", "threads"].contains(&name);
-        let (max, expected) = match (is_share, is_whole) {
-            (true, _) => (1.0, "a share from 0 to 1"),
-            (_, true) => (f64::MAX, "a whole number, 0 or more"),
-            _ => (f64::MAX, "a number, 0 or more"),
-        };
-        let is_needed = (is_share || is_loss)
-            && (name.starts_with("test_") || (name.starts_with("train_") && is_trained));
-        is_number.then_some(Numbers { column, max, is_whole, expected, is_needed })
+    let numbers = |range: &'static NumberColumn| {
+        let column = table.column(range.name)?;
+        let is_needed =
+            TEST_METRICS.contains(&range.name) || (is_trained && TRAIN_METRICS.contains(&range.name));
+        Some(Numbers { column, range, is_needed })
     };
-    Ok(table.names().enumerate().filter_map(numbers).collect())
+    Ok(RESULTS.iter().chain(&OF_AN_EPOCH).filter_map(numbers).collect())
 }
 
 /// Checks the numbers of a row
 fn check_numbers(columns: &[Numbers], row: TableRow<'_>, is_ok: bool) -> Result<()> {
     for numbers in columns {
-        let number = row.within(numbers.column, 0.0..=numbers.max, numbers.expected)?;
+        let number = numbers.range.read(row, numbers.column)?;
         if number.is_none() && is_ok && numbers.is_needed {
-            return Err(row.problem(numbers.column, numbers.expected));
-        }
-        if number.is_some() && numbers.is_whole {
-            row.whole::<u64>(numbers.column)?;
+            return Err(row.problem(numbers.column, numbers.range.expected));
         }
     }
     Ok(())

@@ -103,8 +103,9 @@ impl SweepTables {
     }
 }
 
-/// Appends the lines of a trial to both tables, which exist, with a single write a table; a part of a line that a full
-/// disk has cut is removed
+/// Appends the lines of a trial to both tables, which exist, with one write for each table
+///
+/// If a full disk cuts a line, its part is removed.
 pub fn append(files: &Files, rows: &TrialRows) -> Result<()> {
     for (path, lines) in [(&files.epochs, &rows.epochs), (&files.runs, &rows.runs)] {
         let mut file = OpenOptions::new().append(true).open(path).map_err(Error::writing(path))?;

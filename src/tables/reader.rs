@@ -258,7 +258,7 @@ impl<'a> TableRow<'a> {
             Kind::Number => self.as_number(column).map(Value::Float),
             Kind::Integer => self.as_whole(column).map(Value::Integer),
             Kind::Switch => switch(text).map(Value::Boolean),
-            Kind::Word | Kind::Names => Some(text.into()),
+            Kind::Word | Kind::Path | Kind::Names => Some(text.into()),
             Kind::Dims | Kind::Choice(_) => setting.value(&text.to_ascii_lowercase()).ok(),
         };
         let fits = |value: &Value| setting.out_of_range(value).is_none();

@@ -1,0 +1,176 @@
+//! One row of `runs.csv`: how a run ended, its settings and its metrics
+
+use std::collections::HashMap;
+
+use toml::Value;
+
+use super::number_columns::RESULTS;
+use super::short_number::short_number;
+use crate::config::{Kind, SHORT_FORMS, Setting, find, sweepable, text};
+use crate::error::Result;
+use crate::tables::Status;
+use crate::tables::reader::{Table, TableRow};
+
+/// A column of `runs.csv` that holds a metric
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricColumn {
+    /// Accuracy on the training samples, a running mean over the last epoch
+    TrainAccuracy,
+    /// Accuracy on the validation samples after the last epoch
+    ValAccuracy,
+    /// Loss on the validation samples, nats
+    ValLoss,
+    /// Accuracy on the test samples after the last epoch
+    TestAccuracy,
+    /// Loss on the test samples, nats
+    TestLoss,
+    /// Time of training, without evaluation, s
+    TrainS,
+    /// Number of trained parameters
+    Parameters,
+}
+
+impl MetricColumn {
+    /// All columns with their names
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::TrainAccuracy, "train_accuracy"),
+        (Self::ValAccuracy, "val_accuracy"),
+        (Self::ValLoss, "val_loss"),
+        (Self::TestAccuracy, "test_accuracy"),
+        (Self::TestLoss, "test_loss"),
+        (Self::TrainS, "train_s"),
+        (Self::Parameters, "parameters"),
+    ];
+}
+
+/// One row of `runs.csv`
+#[derive(Clone, Debug)]
+pub struct ObservedRun {
+    /// The cell in the column trial, or in run_id
+    pub id: String,
+    /// How the run ended
+    pub status: Status,
+    /// The seed; empty if the file has no such column
+    pub seed: String,
+    /// Name and value of each setting that has a column, without the seed
+    pub settings: Vec<(&'static str, String)>,
+    metrics: [Option<f64>; MetricColumn::ALL.len()],
+}
+
+impl ObservedRun {
+    /// The metric in a column, if the run is `ok`: other runs stopped too early to be compared
+    pub fn metric(&self, column: MetricColumn) -> Option<f64> {
+        self.metrics[column as usize].filter(|_| self.status == Status::Ok)
+    }
+
+    /// Whether both are `ok` and a loss or an accuracy differs
+    pub(super) fn contradicts(&self, other: &Self) -> bool {
+        let time = MetricColumn::TrainS as usize;
+        self.status == Status::Ok
+            && other.status == Status::Ok
+            && self.metrics[..time] != other.metrics[..time]
+    }
+
+    /// The value of a setting; empty if the file has no such column
+    pub fn setting(&self, name: &str) -> &str {
+        self.settings.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// Reads the rows that `chosen` chooses; returns the runs, and the short form that replaces `hidden_dims`, if one does
+///
+/// # Errors
+/// If the table lacks run_id, status or test_accuracy, names a run twice, or holds a status, a setting or a number that
+/// is out of range.
+pub(super) fn read_runs(
+    table: &Table,
+    chosen: impl Fn(&TableRow<'_>) -> bool,
+) -> Result<(Vec<ObservedRun>, Option<&'static str>)> {
+    let names = table.run_names()?;
+    let status = table.need("status")?;
+    let seed = find("seed").and_then(|setting| Some((setting, table.column("seed")?)));
+    table.need("test_accuracy")?;
+    let (columns, short) = compared_settings(table, &chosen);
+    let numbers = RESULTS.iter().filter_map(|numbers| Some((numbers, table.column(numbers.name)?)));
+    let numbers: Vec<_> = numbers.collect();
+    let hash = table.column("data_hash");
+    let mut data_names = DataNames::default();
+    let mut runs = vec![];
+    for (row, id) in table.rows().zip(names).filter(|(row, _)| chosen(row)) {
+        let mut metrics = [None; MetricColumn::ALL.len()];
+        for &(numbers, column) in &numbers {
+            let number = numbers.read(row, column)?;
+            if let Some((metric, _)) = MetricColumn::ALL.iter().find(|(_, name)| *name == numbers.name) {
+                metrics[*metric as usize] = number;
+            }
+        }
+        let mut settings = vec![];
+        for &(setting, column) in &columns {
+            let mut value = setting_value(row, setting, column)?;
+            if setting.name == "data" {
+                value = data_names.name(hash.map_or("", |hash| row.text(hash)), value);
+            }
+            settings.push((setting.name, value));
+        }
+        runs.push(ObservedRun {
+            id,
+            status: row.status(status)?,
+            seed: seed.map_or(Ok(String::new()), |(setting, i)| {
+                Ok(row.setting(i, setting)?.as_ref().map(text).unwrap_or_default())
+            })?,
+            settings,
+            metrics,
+        });
+    }
+    Ok((runs, short))
+}
+
+/// The settings that can change results, without the seed, each with its column, and the short form that replaces
+/// `hidden_dims`
+///
+/// A width or a depth replaces the list of widths, but only if every chosen row has one.
+fn compared_settings(
+    table: &Table,
+    chosen: impl Fn(&TableRow<'_>) -> bool,
+) -> (Vec<(&'static Setting, usize)>, Option<&'static str>) {
+    let compared = sweepable().filter(|setting| setting.affects_results && setting.name != "seed");
+    let mut columns: Vec<_> =
+        compared.filter_map(|setting| Some((setting, table.column(setting.name)?))).collect();
+    let is_filled = |column| {
+        table.rows().len() > 0 && table.rows().filter(&chosen).all(|row| !row.text(column).is_empty())
+    };
+    let shorts = SHORT_FORMS.each_ref().map(|short| short.name);
+    let short = shorts.into_iter().find(|name| table.column(name).is_some_and(is_filled));
+    columns.retain(|(setting, _)| Some(setting.name) == short || !shorts.contains(&setting.name));
+    (columns, short)
+}
+
+/// One name for each set of data, found by its hash: the path may be typed differently from run to run
+#[derive(Default)]
+struct DataNames<'a>(HashMap<&'a str, String>);
+
+impl<'a> DataNames<'a> {
+    /// The name of the data with this hash: the path of the first run with it
+    ///
+    /// * `hash`: empty if it is not known; then the name is `path`
+    fn name(&mut self, hash: &'a str, path: String) -> String {
+        if hash.is_empty() {
+            return path;
+        }
+        // Files that changed between runs are other data in the same folder.
+        let is_taken = !self.0.contains_key(hash) && self.0.values().any(|known| *known == path);
+        let name = if is_taken { format!("{path} ({hash})") } else { path };
+        self.0.entry(hash).or_insert(name).clone()
+    }
+}
+
+/// A setting's value as it is printed and compared, read by the setting's type, the same in both dialects
+fn setting_value(row: TableRow<'_>, setting: &Setting, column: usize) -> Result<String> {
+    Ok(match row.setting(column, setting)? {
+        Some(Value::String(word)) if matches!(setting.kind, Kind::Word | Kind::Path | Kind::Names) => word,
+        Some(value) => text(&value).parse().map_or_else(|_| text(&value), short_number),
+        // Older versions left the cell empty if there was no split, and had no columns for later settings.
+        None if setting.added || setting.name == "val_split" => setting.default.to_owned(),
+        None => String::new(),
+    })
+}
