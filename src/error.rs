@@ -1,6 +1,7 @@
 //! Errors in files, settings and the system
 
 mod first_ten;
+pub mod memory;
 mod regular_file;
 mod separated;
 mod shown;

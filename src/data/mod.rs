@@ -10,8 +10,7 @@ mod idx_folder;
 mod synthetic;
 pub mod validation_split;
 
-use crate::error::Result;
-use crate::nn::memory;
+use crate::error::{Result, memory};
 
 /// Images and their labels
 #[derive(Clone, Debug, PartialEq, Eq)]

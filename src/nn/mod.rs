@@ -5,7 +5,6 @@ pub mod gradient_check;
 pub mod layers;
 pub mod loss;
 pub mod matrix;
-pub mod memory;
 pub mod mlp;
 pub mod model_file;
 mod model_header;
