@@ -9,11 +9,13 @@ pub mod atomic_file;
 mod cell;
 mod columns;
 mod dialect;
+mod header;
 mod layout;
 pub mod reader;
 mod record;
 mod schemas;
 mod status;
+mod table_row;
 mod writer;
 
 pub(crate) use append::append_whole;
