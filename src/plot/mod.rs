@@ -7,6 +7,7 @@ mod epochs_csv;
 pub mod folder_pictures;
 mod output;
 mod parts;
+mod picture_files;
 mod pictures;
 mod table_checks;
 
