@@ -68,14 +68,15 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::tables::atomic_file::{check_writable, write_atomically};
-
+    #[cfg(unix)]
     #[test]
     fn links_are_followed_devices_written_to_and_other_kinds_refused() {
         use std::os::unix::fs::{FileTypeExt, symlink};
+
+        use crate::tables::atomic_file::{check_writable, write_atomically};
+
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir(at("inner")).unwrap();
