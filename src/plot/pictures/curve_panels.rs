@@ -136,6 +136,7 @@ fn panel(scene: &mut Scene, frame: &Frame, label: &str, lines: &[Line], unit: f6
 mod tests {
     use super::*;
     use crate::plot::output::scene::Item;
+    use crate::plot::parts::line_style::{GRID, HALF_HEIGHT, TICK_EM};
 
     #[test]
     fn losses_far_above_the_others_are_cut_off_and_the_label_says_so() {
@@ -155,5 +156,28 @@ mod tests {
             scene.texts().any(|text| text.text.contains("cut off"))
         };
         assert!(is_cut(Some(Split::Test)) && !is_cut(None));
+    }
+
+    #[test]
+    fn an_accuracy_of_1_has_a_tick_at_100_percent() {
+        for (least, label) in [(0.1, "100"), (0.93, "100"), (1.0, "100.0")] {
+            let points = vec![(1, least), (2, 1.0)];
+            let accuracy = vec![Line::new(Look::of(0), points, true)];
+            let mut scene = Scene::default();
+            Pair { loss: vec![], accuracy, of: None }.draw(&mut scene, 0.0, 300.0);
+            let discs = scene.items.iter().filter_map(|item| match item {
+                Item::Disc { centre, .. } => Some(*centre),
+                _ => None,
+            });
+            let (_, y) = discs.last().unwrap();
+            let tick = scene.texts().find(|text| text.align == Align::End && text.text == label);
+            let baseline = tick.unwrap_or_else(|| panic!("no tick {label}")).place.1;
+            assert!((baseline - HALF_HEIGHT * TICK_EM - y).abs() < 1e-9, "{baseline} {y}");
+            let is_grid = |area: &Area| area.width() > 100.0 && (area.middle().1 - y).abs() < 1e-9;
+            assert!(scene.items.iter().any(|item| match item {
+                Item::Blocks { areas, color } => *color == GRID && areas.iter().any(is_grid),
+                _ => false,
+            }));
+        }
     }
 }

@@ -63,6 +63,7 @@ fn look_of(split: Split) -> Look {
 mod tests {
     use super::*;
     use crate::plot::output::png::png;
+    use crate::plot::output::scene::{Item, Point};
 
     /// The SVG and the PNG
     fn files(curves: &Curves) -> (String, Vec<u8>) {
@@ -173,5 +174,48 @@ mod tests {
         (curves.loss[1], curves.accuracy[1]) = (curves.loss[2].clone(), curves.accuracy[2].clone());
         let svg = files(&curves).0;
         assert!(svg.contains(">validation</text>") && svg.contains("#009E73"), "{svg}");
+    }
+
+    /// The centre of the ring in each panel, and the centres of the marks in this look in each panel
+    fn rings_and_marks(curves: &Curves, look: Look) -> (Vec<Point>, Vec<Vec<Point>>) {
+        let mut scene = Scene::default();
+        draw(&mut scene, curves, "");
+        let mean = |points: &[Point]| {
+            let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+            (x / points.len() as f64, y / points.len() as f64)
+        };
+        let (mut rings, mut marks) = (vec![], vec![]);
+        for item in &scene.items {
+            match item {
+                Item::Line { points, .. } if points.len() == 25 => rings.push(mean(&points[1..])),
+                Item::Polygon { corners, color } if *color == look.stroke.color => marks.push(mean(corners)),
+                _ => {}
+            }
+        }
+        // The first of each is a sample in the legend.
+        let marks = marks.get(1..).unwrap_or_default();
+        let in_panels = rings.get(1..).unwrap_or_default().to_vec();
+        (in_panels, marks.chunks(marks.len().max(2) / 2).map(<[Point]>::to_vec).collect())
+    }
+
+    #[test]
+    fn a_ring_marks_the_best_epoch_in_both_panels_and_the_legend_names_it() {
+        let mut curves = curves(5, "r");
+        curves.accuracy[2][2].1 = 0.95;
+        assert!(files(&curves).0.contains(">best epoch: 3 (95.00 %)</text>"));
+        let is_around = |curves: &Curves, look: Look, place: usize| {
+            let (rings, marks) = rings_and_marks(curves, look);
+            assert_eq!((rings.len(), marks.len()), (2, 2));
+            rings.iter().zip(&marks).all(|((x, y), marks)| {
+                assert_eq!(marks.len(), 5);
+                (marks[place].0 - x).hypot(marks[place].1 - y) < 1e-9
+            })
+        };
+        assert!(is_around(&curves, look_of(Split::Test), 2));
+        // Validation decides if there is any.
+        (curves.loss[1], curves.accuracy[1]) = (curves.loss[2].clone(), curves.accuracy[2].clone());
+        curves.accuracy[1][1].1 = 0.96;
+        assert!(is_around(&curves, look_of(Split::Validation), 1));
+        assert!(rings_and_marks(&self::curves(1, "r"), look_of(Split::Test)).0.is_empty());
     }
 }
