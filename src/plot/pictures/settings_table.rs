@@ -3,7 +3,7 @@
 use crate::plot::output::font::{fit, width};
 use crate::plot::output::scene::{Align, Area, Scene};
 use crate::plot::parts::line_style::{FRAME, GRID, HALF_HEIGHT, Look, TICK_EM};
-use crate::plot::pictures::accuracy_panel::{names, values, without_metrics};
+use crate::plot::pictures::accuracy_panel::{values, without_metrics};
 use crate::report::analysis::{Analysis, Group};
 use crate::tables::Status;
 
@@ -37,15 +37,19 @@ pub fn ranked(scene: &mut Scene, analysis: &Analysis, looks: &[Look], shown: &[u
     let [left, accuracies, trials] = [outer.left + 20.0, outer.right - 64.0, outer.right - 18.0];
     let middle = |row: usize| outer.top + 12.0 + row as f64 * ROW;
     let baseline = |row: usize| middle(row) + HALF_HEIGHT * TICK_EM;
-    let heading = if analysis.axes.is_empty() { "setting".to_owned() } else { names(analysis, None) };
-    let heading = fit(&heading, TICK_EM, accuracies - left - width("accuracy (%)", TICK_EM) - 10.0);
-    scene.colored_text(&heading, TICK_EM, Align::Start, (left, baseline(0)), FRAME);
-    scene.colored_text("accuracy (%)", TICK_EM, Align::End, (accuracies, baseline(0)), FRAME);
-    scene.colored_text("trials", TICK_EM, Align::End, (trials, baseline(0)), FRAME);
-    let line = middle(0) + ROW / 2.0;
+    let names: Vec<_> = analysis.axes.iter().map(|axis| axis.name.as_str()).collect();
+    let names = if names.is_empty() { vec!["setting"] } else { names };
+    let heading = lines(&names, accuracies - left - width("accuracy (%)", TICK_EM) - 10.0);
+    for (row, line) in heading.iter().enumerate() {
+        scene.colored_text(line, TICK_EM, Align::Start, (left, baseline(row)), FRAME);
+    }
+    let last = heading.len() - 1;
+    scene.colored_text("accuracy (%)", TICK_EM, Align::End, (accuracies, baseline(last)), FRAME);
+    scene.colored_text("trials", TICK_EM, Align::End, (trials, baseline(last)), FRAME);
+    let line = middle(last) + ROW / 2.0;
     scene.rule((left, line), (trials, line), 0.5, GRID);
     let winner = analysis.winner();
-    for (row, &i) in (1..).zip(shown) {
+    for (row, &i) in (heading.len()..).zip(shown) {
         let (group, look) = (&analysis.groups[i], looks[i]);
         look.sample(scene, [left, left + SAMPLE], middle(row));
         let is_best = analysis.groups.len() > 1 && winner == Some(group);
@@ -60,7 +64,7 @@ pub fn ranked(scene: &mut Scene, analysis: &Analysis, looks: &[Look], shown: &[u
         let count = if ok == of { of.to_string() } else { format!("{ok} of {of}") };
         scene.text(&count, TICK_EM, Align::End, (trials, baseline(row)));
     }
-    let rows = shown.len() + 1;
+    let rows = heading.len() + shown.len();
     let others = looks.len() - shown.len();
     if others > 0 {
         if looks.contains(&Look::FAINT) {
@@ -70,6 +74,20 @@ pub fn ranked(scene: &mut Scene, analysis: &Analysis, looks: &[Look], shown: &[u
         scene.text(&text, TICK_EM, Align::Start, (left + SAMPLE + 8.0, baseline(rows)));
     }
     middle(rows + 1)
+}
+
+/// The names with commas between them, in as many lines as they need; a name that is wider than a line is shortened
+fn lines(names: &[&str], limit: f64) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for (i, name) in names.iter().enumerate() {
+        let comma = if i + 1 < names.len() { "," } else { "" };
+        let name = fit(name, TICK_EM, limit - width(comma, TICK_EM)) + comma;
+        match lines.last_mut() {
+            Some(line) if width(&format!("{line} {name}"), TICK_EM) <= limit => *line += &format!(" {name}"),
+            _ => lines.push(name),
+        }
+    }
+    lines
 }
 
 /// Text such as `88.49 ± 0.21`, or the reason why there is none
