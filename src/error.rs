@@ -1,17 +1,16 @@
 //! Errors in files, settings and the system
 
-mod first_ten;
+pub mod memory;
+mod message_text;
 mod regular_file;
-mod separated;
-mod shown;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use first_ten::first_ten;
+pub use message_text::{
+    first_ten, is_unprintable, printable, printable_lines, separated, shell_quoted, shown,
+};
 pub use regular_file::{kind_name, open_regular};
-pub use separated::separated;
-pub use shown::{is_unprintable, printable, printable_lines, shell_quoted, shown};
 
 /// A [`std::result::Result`] with the library's [`Error`]
 pub type Result<T> = std::result::Result<T, Error>;

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use chainrule::config::{HiddenDims, find};
+use chainrule::error::memory;
 use chainrule::nn::gradient_check::{Check, FORMULA, STEP, TOLERANCE};
 use chainrule::nn::layers::Activation;
-use chainrule::nn::memory;
 use chainrule::report::analysis::short_number;
 use chainrule::train::dims::Dims;
 

@@ -2,7 +2,7 @@
 
 use super::{DataOptions, Dataset, idx_folder, synthetic};
 use crate::error::Result;
-use crate::nn::memory;
+use crate::error::memory;
 
 impl Dataset {
     /// The path of the data that `--data` leaves to the program

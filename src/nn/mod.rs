@@ -4,7 +4,6 @@ pub mod gradient_check;
 pub mod layers;
 pub mod loss;
 pub mod matrix;
-pub mod memory;
 mod metadata;
 pub mod mlp;
 pub mod model_file;

@@ -14,11 +14,11 @@ use clap::ValueEnum;
 use safetensors::tensor::{Dtype as FileDtype, SafeTensorError, SafeTensors};
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result, open_regular};
+use crate::error::{Error, Result, memory, open_regular};
 use crate::nn::layers::{Activation, Layer};
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
-use crate::nn::{Metadata, memory, model_header};
+use crate::nn::{Metadata, model_header};
 
 /// Version of the format, increased whenever older programs would misread newer files
 const FORMAT_VERSION: u32 = 2;

@@ -5,56 +5,14 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::plot::epochs_csv::{Curves, read_run, read_trials};
-use crate::plot::output::pdf::pdf;
-use crate::plot::output::png::png;
-use crate::plot::output::scene::{Scene, WIDTH};
-use crate::plot::output::svg::svg;
+use crate::plot::picture_files::Written;
+pub use crate::plot::picture_files::{Format, PictureStyle};
 use crate::plot::pictures::{confusion, heatmap, overlay, run_curves, sweep};
 use crate::plot::table_checks::{check_confusion, check_epochs, check_trials};
 use crate::report::analysis::Analysis;
 use crate::report::markdown::report;
 use crate::report::run_report::{RunSummary, differences, run_report};
-use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
-
-/// The format of a picture file
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Lines and text, for browsers and for editing
-    Svg,
-    /// Pixels, for word processors and chats
-    Png,
-    /// Lines and text, for LaTeX and for printing
-    Pdf,
-}
-
-impl Format {
-    /// The end of the file's name
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Svg => "svg",
-            Self::Png => "png",
-            Self::Pdf => "pdf",
-        }
-    }
-}
-
-/// How pictures are written
-#[derive(Clone, Debug)]
-pub struct PictureStyle {
-    /// The files that each picture gets
-    pub formats: Vec<Format>,
-    /// The title of all pictures; `None`: each picture its own
-    pub title: Option<String>,
-    /// Width of the PNG in pixels; the others change in the same proportion
-    pub width: u32,
-}
-
-impl Default for PictureStyle {
-    fn default() -> Self {
-        Self { formats: vec![Format::Svg, Format::Png], title: None, width: 2 * WIDTH as u32 }
-    }
-}
 
 /// Draws all pictures of the folder `dir` into the folder `out`, and returns the paths of the files it wrote
 ///
@@ -218,49 +176,4 @@ fn curves_of_runs(dir: &Path, analysis: &Analysis) -> Result<Vec<Curves>> {
 /// Reads the CSV file at `path`; `None` if there is none
 fn table(path: PathBuf) -> Result<Option<Table>> {
     path.exists().then(|| Table::read(&path)).transpose()
-}
-
-/// Writes files into the folder `out` and lists them
-struct Written<'a> {
-    out: &'a Path,
-    style: &'a PictureStyle,
-    files: Vec<PathBuf>,
-}
-
-impl Written<'_> {
-    /// Writes a picture in each format; `draw` fills the scene and returns its height in units
-    fn picture(&mut self, name: &str, draw: impl FnOnce(&mut Scene) -> f64) -> Result<()> {
-        let mut scene = Scene { title: self.style.title.clone().unwrap_or_default(), ..Scene::default() };
-        let height = draw(&mut scene).ceil() as u32;
-        let scale = f64::from(self.style.width) / (2.0 * WIDTH);
-        let picture = svg(&scene, height, scale);
-        for format in &self.style.formats {
-            let name = format!("{name}.{}", format.extension());
-            let bytes = match format {
-                Format::Svg => Ok(picture.clone().into_bytes()),
-                Format::Png => png(&picture),
-                Format::Pdf => pdf(&scene, height, scale),
-            };
-            let bytes = bytes.map_err(|problem| Error::Plot { path: self.out.join(&name), problem })?;
-            self.file(&name, &bytes)?;
-        }
-        Ok(())
-    }
-
-    /// The file of each picture that report.md shows, with its description
-    fn links<'b>(&self, pictures: &[(&str, &'b str)]) -> Vec<(String, &'b str)> {
-        let formats = &self.style.formats;
-        let shown =
-            [Format::Svg, Format::Png, Format::Pdf].into_iter().find(|format| formats.contains(format));
-        let extension = shown.map_or("svg", Format::extension);
-        pictures.iter().map(|(name, what)| (format!("{name}.{extension}"), *what)).collect()
-    }
-
-    fn file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        std::fs::create_dir_all(self.out).map_err(Error::writing(self.out))?;
-        let path = self.out.join(name);
-        write_atomically(&path, bytes)?;
-        self.files.push(path);
-        Ok(())
-    }
 }

@@ -7,6 +7,7 @@ mod epochs_csv;
 pub mod folder_pictures;
 mod output;
 mod parts;
+mod picture_files;
 mod pictures;
 mod table_checks;
 
@@ -16,7 +17,7 @@ mod tests {
 
     use crate::plot::epochs_csv::{Curves, read_trials};
     use crate::plot::output::scene::{Align, Area, Item, Scene, WIDTH};
-    use crate::plot::parts::line_style::{GRID, Look};
+    use crate::plot::parts::line_style::{FRAME, GRID, Look};
     use crate::plot::pictures::{confusion, heatmap, overlay, sweep};
     use crate::report::analysis::{Analysis, Spread};
     use crate::tables::reader::Table;
@@ -111,6 +112,23 @@ mod tests {
                 check(what, &scene(|scene| heatmap::draw(scene, &found)));
             }
         }
+    }
+
+    #[test]
+    fn the_table_of_settings_names_all_that_were_varied_without_cutting_a_name() {
+        let mut rows = vec![];
+        for (dims, rate, decay) in [("8", "0.01", "0.001"), ("16", "0.1", "0"), ("16", "0.1", "0.001")] {
+            rows.push(format!("{dims},relu,{rate},{decay},1,0.8"));
+        }
+        let found = analysis(&rows);
+        assert_eq!(found.axes.len(), 3);
+        let drawn = scene(|scene| sweep::draw(scene, &found, &curves(&found)));
+        check("three long names", &drawn);
+        assert!(drawn.0.texts().all(|text| !text.text.contains('…')));
+        // The heading is grey and starts where the table does.
+        let heading = drawn.0.texts().filter(|text| text.align == Align::Start && text.color == FRAME);
+        let heading: Vec<_> = heading.map(|text| text.text.as_str()).collect();
+        assert_eq!(heading, ["hidden_dims, learning_rate,", "weight_decay"]);
     }
 
     #[test]

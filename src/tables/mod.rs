@@ -8,16 +8,19 @@ mod append;
 pub mod atomic_file;
 mod cell;
 mod columns;
+mod destination;
 mod dialect;
+mod header;
 mod layout;
 pub mod reader;
 mod record;
 mod schemas;
+mod shared_file;
 mod status;
+mod table_row;
 mod writer;
 
-pub(crate) use append::append_whole;
-pub use append::{SharedTable, check_appendable, lock};
+pub use append::{SharedTable, check_appendable};
 pub use cell::{Cell, Metric, Row, ToCell, rate, seconds};
 pub use columns::Columns;
 pub(crate) use dialect::FORMULA;
@@ -26,6 +29,8 @@ pub use record::Record;
 pub use schemas::{
     BenchRow, ClassMeanRow, ClassRow, ConfusionRow, EpochRow, NOTE, RunResult, SummaryRow, is_text,
 };
+pub(crate) use shared_file::append_whole;
+pub use shared_file::lock;
 pub use status::Status;
 pub use writer::CsvWriter;
 

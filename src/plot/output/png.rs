@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
-use crate::nn::memory;
+use crate::error::memory;
 use crate::plot::output::font;
 
 type Pixel = [u8; 3];

@@ -164,6 +164,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::plot::output::scene::{Item, Text, WHITE};
 
     fn matrix(csv: &str) -> Result<ConfusionMatrix> {
         read(&Table::parse(Path::new("confusion.csv"), csv.as_bytes()).unwrap())
@@ -177,6 +178,34 @@ mod tests {
             (vec!["a".into(), "b".into()], vec![vec![7, 1], vec![2, 0]])
         );
         assert_eq!((found.share(0, 1), found.support(1)), (0.125, 2));
+    }
+
+    #[test]
+    fn each_cell_holds_its_count_in_an_ink_that_can_be_read_and_a_count_of_0_stays_empty() {
+        let mut scene = Scene::default();
+        let csv = "true,predicted,count\na,a,70\na,b,1\na,c,0\nb,a,12\nb,b,3\nb,c,0\nc,a,4\nc,b,5\nc,c,60\n";
+        draw(&mut scene, &matrix(csv).unwrap(), "");
+        let is_count = |text: &&Text| text.align == Align::Middle && text.text.parse::<u64>().is_ok();
+        let mut counts: Vec<&Text> = scene.texts().filter(is_count).collect();
+        counts.sort_by(|a, b| a.place.1.total_cmp(&b.place.1).then(a.place.0.total_cmp(&b.place.0)));
+        let shown: Vec<&str> = counts.iter().map(|text| text.text.as_str()).collect();
+        assert_eq!(shown, ["70", "1", "12", "3", "4", "5", "60"]);
+        let x = |i: usize| counts[i].place.0;
+        assert!(x(0) == x(2) && x(0) == x(4) && x(1) == x(3) && x(1) == x(5) && x(1) < x(6));
+        let blocks = || {
+            scene.items.iter().filter_map(|item| match item {
+                Item::Blocks { areas, color } => Some((areas, *color)),
+                _ => None,
+            })
+        };
+        for text in counts {
+            let (x, y) = (text.place.0, text.place.1 - HALF_HEIGHT * text.em);
+            let is_middle = |area: &Area| (area.middle().0 - x).hypot(area.middle().1 - y) < 1e-9;
+            let cell = blocks().find(|(areas, _)| areas.iter().any(is_middle));
+            assert_eq!(text.color, ink(cell.unwrap().1), "{text:?}");
+        }
+        let in_white = scene.texts().filter(|text| text.color == WHITE).map(|text| text.text.as_str());
+        assert_eq!(in_white.collect::<Vec<_>>(), ["70", "12", "60"]);
     }
 
     #[test]

@@ -5,12 +5,11 @@ use crate::plot::output::scene::{Scene, WIDTH};
 use crate::plot::parts::labels::titles;
 use crate::plot::parts::legend::{Legend, entries};
 use crate::plot::parts::line_style::{LOOKS, Look};
-use crate::plot::pictures::run_curves::{Line, Pair};
+use crate::plot::pictures::curve_panels::{Line, PANELS, Pair};
 use crate::report::analysis::validation_decides;
 
 /// Number of runs that have a look if there are more runs than looks: the most accurate
 const BEST: usize = 8;
-const PANELS: f64 = 268.0;
 
 /// Draws loss and accuracy by epoch of several runs, one line per run, and returns the height
 ///

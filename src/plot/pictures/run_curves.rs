@@ -1,13 +1,11 @@
-//! The curves of one run by epoch, and the pair of panels that other pictures share
+//! The picture of one run: its curves by epoch
 
 use crate::plot::epochs_csv::{Curves, Points, Split};
-use crate::plot::output::scene::{Align, Area, Scene, WIDTH};
-use crate::plot::parts::axis;
-use crate::plot::parts::frame::Frame;
+use crate::plot::output::scene::{Scene, WIDTH};
 use crate::plot::parts::labels::titles;
 use crate::plot::parts::legend::Legend;
-use crate::plot::parts::line_style::{LABEL_EM, Look};
-use crate::plot::parts::polyline::{coarsen, marked};
+use crate::plot::parts::line_style::Look;
+use crate::plot::pictures::curve_panels::{Line, Pair};
 
 const HEIGHT: f64 = 320.0;
 
@@ -61,133 +59,11 @@ fn look_of(split: Split) -> Look {
     }
 }
 
-/// The curve of one run
-#[derive(Clone)]
-pub struct Line {
-    pub look: Look,
-    pub points: Points,
-    /// True if the axes cover the whole curve; if no curve is whole, they cover all
-    pub whole: bool,
-    /// Standard deviation at each point, drawn as a band; empty for none
-    pub band: Vec<f64>,
-    /// True for one of several seeds: a thin line without marks
-    pub thin: bool,
-    /// The epoch that a ring marks
-    pub ringed: Option<u32>,
-}
-
-impl Line {
-    pub fn new(look: Look, points: Points, whole: bool) -> Self {
-        Self { look, points, whole, band: vec![], thin: false, ringed: None }
-    }
-}
-
-/// Two panels: loss by epoch beside accuracy by epoch
-pub struct Pair {
-    pub loss: Vec<Line>,
-    pub accuracy: Vec<Line>,
-    /// The split of all curves, of several runs; `None` for the splits of one run
-    pub of: Option<Split>,
-}
-
-impl Pair {
-    pub fn draw(&self, scene: &mut Scene, top: f64, bottom: f64) {
-        let all = self.loss.iter().chain(&self.accuracy).flat_map(|line| &line.points);
-        let epochs = || all.clone().map(|&(epoch, _)| epoch);
-        let range = (epochs().min().unwrap_or(0), epochs().max().unwrap_or(0));
-        let x = axis::epochs(range.0, range.1);
-        // Narrower ranges would show noise as if it were progress, or the two points of a single epoch at opposite ends.
-        let (share, points) = if range.0 == range.1 { (0.25, 10.0) } else { (0.05, 2.0) };
-        let span = |greatest: f64| if greatest > 0.0 { greatest * share } else { 1.0 };
-        let mut losses = covered(&self.loss);
-        if let Some(limit) = self.of.and_then(|_| limit(&mut losses)) {
-            losses.retain(|nats| *nats <= limit);
-        }
-        let y = axis::metrics(losses.into_iter(), f64::MAX, span);
-        let cut = if leaves(&self.loss, |nats| nats > y.hi) { ", top cut off" } else { "" };
-        let label = match self.of {
-            None => "Loss (cross-entropy, nats)".to_owned(),
-            Some(split) => format!("{} loss (nats{cut})", split.name()),
-        };
-        let left = Area { left: 0.0, right: WIDTH / 2.0, top, bottom };
-        panel(scene, &Frame::new(left, x.clone(), y), &label, &self.loss, 1.0);
-        let percent = covered(&self.accuracy).into_iter().map(|share| 100.0 * share);
-        let y = axis::metrics(percent, 100.0, |_| points);
-        let cut = if leaves(&self.accuracy, |share| 100.0 * share < y.lo) { ", bottom cut off" } else { "" };
-        let label = match self.of {
-            None => "Accuracy (%)".to_owned(),
-            Some(split) => format!("{} accuracy (%{cut})", split.name()),
-        };
-        let right = Area { left: WIDTH / 2.0, right: WIDTH, top, bottom };
-        panel(scene, &Frame::new(right, x, y), &label, &self.accuracy, 100.0);
-    }
-}
-
-/// The metrics that the axis covers
-fn covered(lines: &[Line]) -> Vec<f64> {
-    let any = lines.iter().any(|line| line.whole && !line.points.is_empty());
-    let reached = lines.iter().filter(|line| line.whole || !any);
-    reached.flat_map(|line| line.points.iter().map(|&(_, metric)| metric)).collect()
-}
-
-fn leaves(lines: &[Line], outside: impl Fn(f64) -> bool) -> bool {
-    lines.iter().flat_map(|line| &line.points).any(|&(_, metric)| outside(metric))
-}
-
-/// Loss at which the axis ends if some are far above most: a run that almost diverged would squeeze all others together
-fn limit(losses: &mut [f64]) -> Option<f64> {
-    // The limit is a multiple of the loss that n of 20 losses are below.
-    const FAR: [(usize, f64); 2] = [(19, 2.5), (10, 10.0)];
-    losses.sort_by(f64::total_cmp);
-    let greatest = *losses.last()?;
-    let limits = FAR.iter().map(|(of_20, times)| times * losses[(losses.len() - 1) * of_20 / 20]);
-    limits.filter(|limit| *limit > 0.0 && *limit < greatest).min_by(f64::total_cmp)
-}
-
-/// Draws one panel
-///
-/// * `unit`: the factor from the metrics to the numbers on the y axis
-fn panel(scene: &mut Scene, frame: &Frame, label: &str, lines: &[Line], unit: f64) {
-    frame.draw(scene, "Epoch", label);
-    if lines.iter().all(|line| line.points.is_empty()) {
-        scene.text("no metrics", LABEL_EM, Align::Middle, frame.area.middle());
-    }
-    let place = |&(epoch, metric): &(u32, f64)| (frame.at_x(f64::from(epoch)), frame.at_y(metric * unit));
-    let placed = |line: &Line| coarsen(&line.points.iter().map(place).collect::<Vec<_>>());
-    for line in lines.iter().filter(|line| !line.band.is_empty()) {
-        let ends =
-            |sign: f64| line.points.iter().zip(&line.band).map(move |(&(e, x), sd)| (e, x + sign * sd));
-        let upper = ends(1.0).map(|point| place(&point));
-        let lower = ends(-1.0).map(|point| place(&point));
-        let corners = coarsen(&upper.collect::<Vec<_>>()).into_iter();
-        let back = coarsen(&lower.collect::<Vec<_>>()).into_iter().rev();
-        scene.band(corners.chain(back).collect(), line.look.stroke.color, frame.area);
-    }
-    // Grey lines are drawn first, then single seeds, then the others, and their marks last.
-    let (grey, others): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.look == Look::FAINT);
-    let (thin, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|line| line.thin);
-    for line in grey.into_iter().chain(thin).chain(others.iter().copied()) {
-        frame.line(scene, line.look.stroke, &placed(line));
-    }
-    for (i, line) in others.iter().enumerate() {
-        let points: Vec<_> = line.points.iter().map(place).collect();
-        for at in marked(&points, i, others.len()).filter(|at| frame.holds(*at)) {
-            line.look.mark(scene, at);
-        }
-    }
-    for line in others {
-        let ringed = line.points.iter().find(|(epoch, _)| Some(*epoch) == line.ringed);
-        if let Some(at) = ringed.map(place).filter(|at| frame.holds(*at)) {
-            Look::BEST.mark(scene, at);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plot::output::png::png;
-    use crate::plot::output::scene::Item;
+    use crate::plot::output::scene::{Item, Point};
 
     /// The SVG and the PNG
     fn files(curves: &Curves) -> (String, Vec<u8>) {
@@ -300,23 +176,46 @@ mod tests {
         assert!(svg.contains(">validation</text>") && svg.contains("#009E73"), "{svg}");
     }
 
-    #[test]
-    fn losses_far_above_the_others_are_cut_off_and_the_label_says_so() {
-        let usual: Points = (1..=30).map(|e| (e, 1.0 / f64::from(e))).collect();
-        let mut wild = usual.clone();
-        wild[3].1 = 1e6;
-        let is_cut = |of| {
-            let line = |look, points: &Points| Line::new(look, points.clone(), true);
-            let loss = vec![line(Look::of(0), &usual), line(Look::FAINT, &wild)];
-            let mut scene = Scene::default();
-            Pair { loss, accuracy: vec![], of }.draw(&mut scene, 0.0, 300.0);
-            let clipped = scene.items.iter().filter_map(|item| match item {
-                Item::Line { points, clip, .. } if points.iter().any(|p| p.1 < 0.0) => Some(*clip),
-                _ => None,
-            });
-            assert!(clipped.into_iter().all(|clip| clip.is_some_and(|area| area.top >= 0.0)));
-            scene.texts().any(|text| text.text.contains("cut off"))
+    /// The centre of the ring in each panel, and the centres of the marks in this look in each panel
+    fn rings_and_marks(curves: &Curves, look: Look) -> (Vec<Point>, Vec<Vec<Point>>) {
+        let mut scene = Scene::default();
+        draw(&mut scene, curves, "");
+        let mean = |points: &[Point]| {
+            let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+            (x / points.len() as f64, y / points.len() as f64)
         };
-        assert!(is_cut(Some(Split::Test)) && !is_cut(None));
+        let (mut rings, mut marks) = (vec![], vec![]);
+        for item in &scene.items {
+            match item {
+                Item::Line { points, .. } if points.len() == 25 => rings.push(mean(&points[1..])),
+                Item::Polygon { corners, color } if *color == look.stroke.color => marks.push(mean(corners)),
+                _ => {}
+            }
+        }
+        // The first of each is a sample in the legend.
+        let marks = marks.get(1..).unwrap_or_default();
+        let in_panels = rings.get(1..).unwrap_or_default().to_vec();
+        (in_panels, marks.chunks(marks.len().max(2) / 2).map(<[Point]>::to_vec).collect())
+    }
+
+    #[test]
+    fn a_ring_marks_the_best_epoch_in_both_panels_and_the_legend_names_it() {
+        let mut curves = curves(5, "r");
+        curves.accuracy[2][2].1 = 0.95;
+        assert!(files(&curves).0.contains(">best epoch: 3 (95.00 %)</text>"));
+        let is_around = |curves: &Curves, look: Look, place: usize| {
+            let (rings, marks) = rings_and_marks(curves, look);
+            assert_eq!((rings.len(), marks.len()), (2, 2));
+            rings.iter().zip(&marks).all(|((x, y), marks)| {
+                assert_eq!(marks.len(), 5);
+                (marks[place].0 - x).hypot(marks[place].1 - y) < 1e-9
+            })
+        };
+        assert!(is_around(&curves, look_of(Split::Test), 2));
+        // Validation decides if there is any.
+        (curves.loss[1], curves.accuracy[1]) = (curves.loss[2].clone(), curves.accuracy[2].clone());
+        curves.accuracy[1][1].1 = 0.96;
+        assert!(is_around(&curves, look_of(Split::Validation), 1));
+        assert!(rings_and_marks(&self::curves(1, "r"), look_of(Split::Test)).0.is_empty());
     }
 }

@@ -1,8 +1,7 @@
 //! Checks that the measurements fit in memory
 
 use super::{Bench, Net};
-use crate::error::Result;
-use crate::nn::memory;
+use crate::error::{Result, memory};
 use crate::train::evaluate::BATCH_ROWS;
 use crate::train::thread_count::cores;
 

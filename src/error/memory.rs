@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::error::{Error, Result};
+use super::{Error, Result};
 
 /// Bytes reserved for what no estimate counts, such as tables and the allocator's own data
 const RESERVE: u128 = 16 << 20;

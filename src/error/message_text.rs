@@ -1,4 +1,4 @@
-//! Names and paths as text for people: on the terminal, and in commands that can be copied
+//! Texts of messages: names, paths, counts and lists, for the terminal and for commands that can be copied
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -56,6 +56,26 @@ pub fn is_unprintable(c: char) -> bool {
     c.is_control() || is_hidden
 }
 
+/// A count with separated thousands: `60000` as `60,000`
+pub fn separated(n: impl TryInto<u128>) -> String {
+    let digits = n.try_into().unwrap_or(u128::MAX).to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+/// Joins the first ten names, and says how many more there are
+pub fn first_ten(names: impl Iterator<Item = String>, separator: &str) -> String {
+    const NAMED: usize = 10;
+    let mut names = names.peekable();
+    let first: Vec<String> = names.by_ref().take(NAMED).collect();
+    let more = if names.peek().is_some() {
+        format!(" … and {} more", separated(names.count()))
+    } else {
+        String::new()
+    };
+    first.join(separator) + &more
+}
+
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&is_escaped) {
         return Cow::Borrowed(text);
@@ -109,5 +129,23 @@ mod tests {
     fn bytes_that_are_no_text_are_quoted_one_by_one() {
         use std::os::unix::ffi::OsStrExt;
         assert_eq!(shell_quoted(OsStr::from_bytes(b"a\xff'")), r"$'a\xff\''");
+    }
+
+    #[test]
+    fn every_third_digit_is_followed_by_a_comma() {
+        for (n, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (1_340_029_798_720_u64, "1,340,029,798,720")]
+        {
+            assert_eq!(separated(n), text);
+        }
+    }
+
+    #[test]
+    fn lists_end_after_ten() {
+        let list = |n: usize| first_ten((0..n).map(|i| i.to_string()), ", ");
+        assert_eq!((list(0).as_str(), list(2).as_str()), ("", "0, 1"));
+        assert_eq!(list(10), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9");
+        assert_eq!(list(12), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 … and 2 more");
+        assert!(list(1010).ends_with(" … and 1,000 more"));
     }
 }

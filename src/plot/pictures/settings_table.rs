@@ -1,0 +1,98 @@
+//! The table of the settings of a sweep: the look, the values, the accuracy and the trials of each
+
+use crate::plot::output::font::{fit, width};
+use crate::plot::output::scene::{Align, Area, Scene};
+use crate::plot::parts::line_style::{FRAME, GRID, HALF_HEIGHT, Look, TICK_EM};
+use crate::plot::pictures::accuracy_panel::{values, without_metrics};
+use crate::report::analysis::{Analysis, Group};
+use crate::tables::Status;
+
+/// Height of a row
+const ROW: f64 = 17.0;
+/// What the grey lines are
+const OTHERS: &str = "other settings, less accurate";
+
+/// The values of a group; the heading has their names
+fn name(analysis: &Analysis, group: &Group) -> String {
+    match analysis.axes.len() {
+        0 => "all trials".to_owned(),
+        _ => values(analysis, group, None),
+    }
+}
+
+/// Draws the table of settings, which is the legend of the curves, and returns its lower end
+///
+/// Settings are in the order of their values; if some are grey, only the others are listed, best first.
+pub fn settings(scene: &mut Scene, analysis: &Analysis, looks: &[Look], outer: Area) -> f64 {
+    let mut shown: Vec<_> = analysis.ranking().iter().copied().filter(|&i| looks[i] != Look::FAINT).collect();
+    if shown.len() == looks.len() {
+        shown.sort_by_key(|&i| &analysis.groups[i].place);
+    }
+    ranked(scene, analysis, looks, &shown, outer)
+}
+
+/// Draws the table of the groups at `shown`, and the number of all others, and returns its lower end
+pub fn ranked(scene: &mut Scene, analysis: &Analysis, looks: &[Look], shown: &[usize], outer: Area) -> f64 {
+    const SAMPLE: f64 = 30.0;
+    let [left, accuracies, trials] = [outer.left + 20.0, outer.right - 64.0, outer.right - 18.0];
+    let middle = |row: usize| outer.top + 12.0 + row as f64 * ROW;
+    let baseline = |row: usize| middle(row) + HALF_HEIGHT * TICK_EM;
+    let names: Vec<_> = analysis.axes.iter().map(|axis| axis.name.as_str()).collect();
+    let names = if names.is_empty() { vec!["setting"] } else { names };
+    let heading = lines(&names, accuracies - left - width("accuracy (%)", TICK_EM) - 10.0);
+    for (row, line) in heading.iter().enumerate() {
+        scene.colored_text(line, TICK_EM, Align::Start, (left, baseline(row)), FRAME);
+    }
+    let last = heading.len() - 1;
+    scene.colored_text("accuracy (%)", TICK_EM, Align::End, (accuracies, baseline(last)), FRAME);
+    scene.colored_text("trials", TICK_EM, Align::End, (trials, baseline(last)), FRAME);
+    let line = middle(last) + ROW / 2.0;
+    scene.rule((left, line), (trials, line), 0.5, GRID);
+    let winner = analysis.winner();
+    for (row, &i) in (heading.len()..).zip(shown) {
+        let (group, look) = (&analysis.groups[i], looks[i]);
+        look.sample(scene, [left, left + SAMPLE], middle(row));
+        let is_best = analysis.groups.len() > 1 && winner == Some(group);
+        let accuracy = if is_best { "best: " } else { "" }.to_owned() + &accuracy_text(analysis, group);
+        let start = left + SAMPLE + 8.0;
+        let room = accuracies - width(&accuracy, TICK_EM) - 10.0 - start;
+        let name = fit(&name(analysis, group), TICK_EM, room);
+        scene.text(&name, TICK_EM, Align::Start, (start, baseline(row)));
+        scene.text(&accuracy, TICK_EM, Align::End, (accuracies, baseline(row)));
+        let ok = group.trials.iter().filter(|&&i| analysis.trials[i].status == Status::Ok).count();
+        let of = group.trials.len();
+        let count = if ok == of { of.to_string() } else { format!("{ok} of {of}") };
+        scene.text(&count, TICK_EM, Align::End, (trials, baseline(row)));
+    }
+    let rows = heading.len() + shown.len();
+    let others = looks.len() - shown.len();
+    if others > 0 {
+        if looks.contains(&Look::FAINT) {
+            Look::FAINT.sample(scene, [left, left + SAMPLE], middle(rows));
+        }
+        let text = format!("{others} {OTHERS}");
+        scene.text(&text, TICK_EM, Align::Start, (left + SAMPLE + 8.0, baseline(rows)));
+    }
+    middle(rows + 1)
+}
+
+/// The names with commas between them, in as many lines as they need; a name that is wider than a line is shortened
+fn lines(names: &[&str], limit: f64) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for (i, name) in names.iter().enumerate() {
+        let comma = if i + 1 < names.len() { "," } else { "" };
+        let name = fit(name, TICK_EM, limit - width(comma, TICK_EM)) + comma;
+        match lines.last_mut() {
+            Some(line) if width(&format!("{line} {name}"), TICK_EM) <= limit => *line += &format!(" {name}"),
+            _ => lines.push(name),
+        }
+    }
+    lines
+}
+
+/// Text such as `88.49 ± 0.21`, or the reason why there is none
+fn accuracy_text(analysis: &Analysis, group: &Group) -> String {
+    let Some(spread) = analysis.accuracy(group) else { return without_metrics(analysis, group).to_owned() };
+    let sd = spread.sd.map(|sd| format!(" ± {:.2}", 100.0 * sd));
+    format!("{:.2}{}", 100.0 * spread.mean, sd.unwrap_or_default())
+}
