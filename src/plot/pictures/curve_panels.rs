@@ -165,7 +165,7 @@ mod tests {
             let accuracy = vec![Line::new(Look::of(0), points, true)];
             let mut scene = Scene::default();
             Pair { loss: vec![], accuracy, of: None }.draw(&mut scene, 0.0, 300.0);
-            let discs = scene.items.iter().filter_map(|item| match item {
+            let mut discs = scene.items.iter().filter_map(|item| match item {
                 Item::Disc { centre, .. } => Some(*centre),
                 _ => None,
             });
