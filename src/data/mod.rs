@@ -3,6 +3,7 @@
 pub mod array;
 pub mod batches;
 mod class_names;
+pub mod csv;
 mod fingerprint;
 mod gzip;
 pub mod idx;
