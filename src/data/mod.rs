@@ -5,6 +5,7 @@ pub mod batches;
 mod cells;
 mod class_name;
 mod class_names;
+pub mod csv;
 mod dataset;
 pub mod encoder;
 mod fingerprint;
