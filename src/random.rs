@@ -16,8 +16,10 @@ pub enum Purpose {
         /// Number of the epoch, counted from 1
         epoch: u32,
     },
-    /// The choice of the images that are held out of training
+    /// The choice of the rows that are held out for validation
     Validation,
+    /// The choice of the rows that are held out as test set
+    Test,
     /// Images and labels for benches
     BenchImages,
     /// Inputs of gradient checks, and the choice of elements that are checked
@@ -40,6 +42,7 @@ impl Random {
             Purpose::GradientCheck => 2 << 32,
             Purpose::BenchImages => 3 << 32,
             Purpose::Validation => 4 << 32,
+            Purpose::Test => 5 << 32,
         });
         Self(rng)
     }

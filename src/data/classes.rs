@@ -85,7 +85,10 @@ impl Classes {
     fn of_texts(train: &RawSet, values: &[String]) -> Result<Self> {
         if let [only] = values {
             let only = printable(only);
-            return Err(Error::content(&train.path, format!("every label is {only}, expected at least two classes")));
+            return Err(Error::content(
+                &train.path,
+                format!("every label is {only}, expected at least two classes"),
+            ));
         }
         if let Some((_, problem)) = class_name::problem(values, "class") {
             return Err(Error::content(&train.path, format!("labels: {problem}")));
@@ -152,9 +155,8 @@ impl Classes {
                 labels.iter().enumerate().map(class).collect()
             }
             RawLabels::Texts { values, codes } => {
-                let first_row = |at: usize| {
-                    codes.iter().position(|&code| code as usize == at).unwrap_or_default()
-                };
+                let first_row =
+                    |at: usize| codes.iter().position(|&code| code as usize == at).unwrap_or_default();
                 let class = |(at, value): (usize, &String)| self.class(set, value, || first_row(at));
                 let classes = values.iter().enumerate().map(class).collect::<Result<Vec<u32>>>()?;
                 Ok(codes.iter().map(|&code| classes[code as usize]).collect())
@@ -257,7 +259,10 @@ mod tests {
     #[test]
     fn labels_with_gaps_are_classes_in_their_order_if_they_are_common() {
         let found = of(&[0, 255, 0, 255], &[255, 0, 255], None).unwrap();
-        assert_eq!((&found.names[..], &found.test[..]), (&["0", "255"].map(str::to_owned)[..], &[1, 0, 1][..]));
+        assert_eq!(
+            (&found.names[..], &found.test[..]),
+            (&["0", "255"].map(str::to_owned)[..], &[1, 0, 1][..])
+        );
         assert_eq!(of(&[-1, 1, 1, -1], &[1], None).unwrap().names, ["-1", "1"]);
         let tens: Vec<i64> = (0..60).map(|i| i % 6 * 10).collect();
         assert_eq!(of(&tens, &[0, 30, 50], None).unwrap().test, [0, 3, 5]);
@@ -289,7 +294,11 @@ mod tests {
             values.dedup();
             let code = |row: &&str| values.iter().position(|value| value == row).unwrap() as u32;
             let codes = rows.iter().map(code).collect();
-            RawSet { labels: RawLabels::Texts { values, codes }, lines: Some(Lines::default()), ..raw(path, &[]) }
+            RawSet {
+                labels: RawLabels::Texts { values, codes },
+                lines: Some(Lines::default()),
+                ..raw(path, &[])
+            }
         };
         let train = texts("a.csv", &["dog", "cat", "dog"]);
         let found = super::classes(&train, Some(&texts("b.csv", &["dog", "dog"])), None).unwrap();

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
-use super::class_names::{self, Classes};
-use super::idx::{self, Idx};
-use super::{Cells, Dataset, Inputs, Split};
-use crate::config::expand_home;
+use super::array::Use;
+use super::array_set::{self, Placed};
+use super::raw::{RawSet, RawSets};
+use super::{class_names, idx};
+use crate::config::{Dtype, expand_home};
 use crate::error::{Error, Result, shell_quoted};
 
 /// The folders that are searched if neither `--data` nor `CHAINRULE_DATA` names one
@@ -34,34 +35,33 @@ pub fn find() -> Result<PathBuf> {
     found.ok_or_else(|| no_data(TRAIN_IMAGES.to_owned(), DEFAULT_FOLDERS.join(", ")))
 }
 
-/// Reads the four files, plain or gzip, in parallel, and checks that they fit together
+/// Reads the files of a set, plain or gzip, in parallel, and the names of its classes
+///
+/// The set has no test set if it has no files of one.
 ///
 /// * `path`: a folder; for a folder with several sets, the folder followed by the prefix of one set's file names, such
 ///   as `emnist/emnist-letters`
 ///
 /// # Errors
-/// If a file is missing or damaged, or the files don't fit together.
-pub fn load(path: &Path) -> Result<Dataset> {
+/// If a file is missing or damaged, or the images and labels don't fit together.
+pub fn load(path: &Path, dtype: Dtype) -> Result<(RawSets, Option<Vec<String>>)> {
     let set = Set::at(path)?;
-    let (train, test) = rayon::join(|| Pair::read(&set, &TRAIN), || Pair::read(&set, &TEST));
-    let (train, test) = (train?, test?);
-    let image_dims = train.images.dims[1..].to_vec();
-    if test.images.dims[1..] != image_dims {
-        let [found, expected] = [&test.images.dims[1..], &image_dims[..]].map(times);
-        let train_images = train.images_path.display();
-        let problem = format!("images of {found}, but {train_images} has images of {expected}");
-        return Err(Error::content(&test.images_path, problem));
-    }
+    let has_test = [IMAGES, LABELS].into_iter().any(|what| set.file(&TEST, what).is_ok());
+    let test = || has_test.then(|| read(&set, &TEST, dtype)).transpose();
+    let (train, test) = rayon::join(|| read(&set, &TRAIN, dtype), test);
     let named = class_names::read_names(&set.folder.join("classes.txt"))?;
-    let classes = class_names::classes(
-        (&train.labels_path, &train.labels.bytes),
-        (&test.labels_path, &test.labels.bytes),
-        named,
-    )?;
-    let source = path.display().to_string();
-    let [train, test] = [train, test].map(|pair| pair.split(&classes));
-    let inputs = Inputs::of_array(&image_dims);
-    Ok(Dataset { source, inputs, classes: classes.names, train, test })
+    Ok((RawSets { train: train?, test: test? }, named))
+}
+
+/// Reads the images and the labels of one set
+fn read(set: &Set, parts: &[&str], dtype: Dtype) -> Result<RawSet> {
+    let (images_path, labels_path) = (set.file(parts, IMAGES)?, set.file(parts, LABELS)?);
+    let (images, labels) = rayon::join(
+        || idx::read(&images_path, Use::Features(dtype)),
+        || idx::read(&labels_path, Use::Labels),
+    );
+    let images = Placed { path: &images_path, name: String::new(), array: images? };
+    array_set::raw(images, Placed { path: &labels_path, name: String::new(), array: labels? })
 }
 
 fn no_data(file: String, places: String) -> Error {
@@ -130,48 +130,4 @@ impl Set {
         let found = inner.or_else(|| folders.into_iter().next().map(|(folder, _)| folder));
         found.ok_or_else(|| no_data(name(parts[0], "-", ""), self.folder.display().to_string()))
     }
-}
-
-/// A file of images and the file of their labels
-struct Pair {
-    images_path: PathBuf,
-    images: Idx,
-    labels_path: PathBuf,
-    labels: Idx,
-}
-
-impl Pair {
-    /// Reads both files, and checks that there are as many labels as images
-    fn read(set: &Set, parts: &[&str]) -> Result<Self> {
-        let (images_path, labels_path) = (set.file(parts, IMAGES)?, set.file(parts, LABELS)?);
-        let (images, labels) = rayon::join(|| idx::read(&images_path), || idx::read(&labels_path));
-        let (images, labels) = (images?, labels?);
-        let wrong = |path: &Path, dims: &[usize], problem| {
-            Err(Error::content(path, format!("dimensions {dims:?} {problem}")))
-        };
-        if images.dims.len() < 2 {
-            let problem = "are those of labels, expected images (2 to 4 dimensions)";
-            return wrong(&images_path, &images.dims, problem);
-        }
-        if labels.dims.len() != 1 {
-            return wrong(&labels_path, &labels.dims, "are those of images, expected labels (1 dimension)");
-        }
-        if images.dims[0] != labels.dims[0] {
-            let (found, expected) = (labels.dims[0], images.dims[0]);
-            let problem = format!("{found} labels, but {} has {expected} images", images_path.display());
-            return Err(Error::content(&labels_path, problem));
-        }
-        Ok(Self { images_path, images, labels_path, labels })
-    }
-
-    fn split(self, classes: &Classes) -> Split {
-        let columns = self.images.dims[1..].iter().product();
-        let labels = classes.of(&self.labels.bytes);
-        Split { cells: Cells::Bytes(self.images.bytes), labels, columns }
-    }
-}
-
-/// The dimensions as text: `28×28`
-fn times(dims: &[usize]) -> String {
-    dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×")
 }

@@ -1,8 +1,13 @@
-//! Loading a data set: which source the options name
+//! Loading a data set: the source that the options name, its classes, and its test set
 
-use super::{DataOptions, Dataset, idx_folder, synthetic};
-use crate::error::Result;
-use crate::error::memory;
+use std::path::Path;
+
+use super::classes::{Labelled, classes};
+use super::raw::{RawSet, RawSets};
+use super::validation_split::{Parts, hold_out};
+use super::{DataOptions, Dataset, Split, idx_folder, synthetic};
+use crate::error::{Error, Result, memory, shown};
+use crate::random::Purpose;
 
 impl Dataset {
     /// The path of the data that `--data` leaves to the program
@@ -21,13 +26,74 @@ impl Dataset {
     /// # Errors
     /// If files are missing or damaged, or don't fit together or the options.
     pub fn load(options: &DataOptions) -> Result<Self> {
-        match options.data.as_deref() {
-            Some("synthetic") => {
-                memory::check(synthetic::BYTES, || "the synthetic set".to_owned())?;
-                Ok(Self::synthetic())
-            }
-            Some(folder) => idx_folder::load(folder.as_ref()),
-            None => idx_folder::load(&idx_folder::find()?),
-        }
+        let set = if options.data.as_deref() == Some("synthetic") && options.test_data.is_none() {
+            memory::check(synthetic::BYTES, || "the synthetic set".to_owned())?;
+            Self::synthetic()
+        } else {
+            from_files(options)?
+        };
+        set.divided(options)
     }
+
+    /// This set with a part of its training rows as test set, if the options ask for one
+    fn divided(mut self, options: &DataOptions) -> Result<Self> {
+        let Some(split) = &options.test_split else { return Ok(self) };
+        let wrong = |expected: &str| {
+            let found = split.share().to_string();
+            Err(Error::Setting { name: "test-split", expected: expected.to_owned(), found })
+        };
+        if !self.test.is_empty() {
+            return wrong("0, since these data have a test set");
+        }
+        let Parts { train, val: test } =
+            hold_out(&self.train.labels, split.share(), split.seed, Purpose::Test);
+        if test.is_empty() {
+            return wrong("0 where no class has two samples");
+        }
+        (self.train, self.test) = (self.train.rows(&train), self.train.rows(&test));
+        Ok(self)
+    }
+}
+
+fn from_files(options: &DataOptions) -> Result<Dataset> {
+    let found = options.data.clone().map_or_else(Dataset::find, Ok)?;
+    let (RawSets { train, test }, named) = read(&found, options)?;
+    let test = match &options.test_data {
+        None => test,
+        Some(path) => {
+            let sets = read(path, options)?.0;
+            Some(sets.test.unwrap_or(sets.train))
+        }
+    };
+    let test = test.map(|test| fitted(test, &train)).transpose()?;
+    let Labelled { names, train: train_labels, test: test_labels } = classes(&train, test.as_ref(), named)?;
+    let columns = train.inputs.columns();
+    let no_cells = train.cells.rows(&[], columns);
+    Ok(Dataset {
+        source: found,
+        inputs: train.inputs,
+        classes: names,
+        train: Split { cells: train.cells, columns, labels: train_labels },
+        test: Split { cells: test.map_or(no_cells, |test| test.cells), columns, labels: test_labels },
+    })
+}
+
+/// Reads a source, with the names of classes if it has them
+fn read(path: &str, options: &DataOptions) -> Result<(RawSets, Option<Vec<String>>)> {
+    idx_folder::load(Path::new(path), options.dtype)
+}
+
+/// The test set with the columns of the training set
+///
+/// # Errors
+/// If its rows have other dimensions.
+fn fitted(test: RawSet, train: &RawSet) -> Result<RawSet> {
+    let times = |dims: &[usize]| dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
+    let [found, expected] = [&test, train].map(|set| times(&set.inputs.dims));
+    if found != expected {
+        let train = shown(&train.path);
+        let problem = format!("rows of {found}, but those of {train} are of {expected}");
+        return Err(Error::content(&test.path, problem));
+    }
+    Ok(test)
 }

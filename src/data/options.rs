@@ -1,18 +1,107 @@
 //! Which data are read, and how
 
-use crate::config::{Dtype, TrainConfig};
+use crate::config::{Decimal, Dtype, Header, Missing, TrainConfig};
 
 /// The settings that decide what is read; two runs with equal options train on the same data
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DataOptions {
     /// Where the data are; `None` searches the default folders
     pub data: Option<String>,
+    /// Where the test data are; `None` for those that `data` brings
+    pub test_data: Option<String>,
+    /// The test set that is taken from the training set; `None` if none is
+    pub test_split: Option<TestSplit>,
     /// Element type of numbers that are not bytes
     pub dtype: Dtype,
+    /// How tables are read
+    pub table: TableOptions,
+    /// The array of the inputs in an .npz
+    pub x: Option<String>,
+    /// The array of the labels in an .npz, or the file with them
+    pub y: Option<String>,
+}
+
+/// How tables are read
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TableOptions {
+    /// Column to predict
+    pub target: Option<String>,
+    /// Whether the first line holds names
+    pub header: Header,
+    /// Columns to leave out
+    pub ignore: Vec<String>,
+    /// Columns that name a row
+    pub keep_as_id: Vec<String>,
+    /// Columns of categories
+    pub categorical: Categorical,
+    /// What is done with missing numbers
+    pub missing: Missing,
+    /// Decimal sign
+    pub decimal: Decimal,
+}
+
+/// Which columns hold categories
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Categorical {
+    /// These
+    Named(Vec<String>),
+    /// All columns of text
+    Auto,
+}
+
+impl Default for Categorical {
+    fn default() -> Self {
+        Self::Named(Vec::new())
+    }
+}
+
+/// A test set that is taken from the training set
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TestSplit {
+    /// The share as the bits of an f64, so that options can be compared
+    share: u64,
+    /// The random seed
+    pub seed: u64,
+}
+
+impl TestSplit {
+    /// A share of the samples of each class, chosen by `seed`; `None` if the share is 0
+    pub fn new(share: f64, seed: u64) -> Option<Self> {
+        (share > 0.0).then(|| Self { share: share.to_bits(), seed })
+    }
+
+    /// The share of the samples of each class
+    pub fn share(&self) -> f64 {
+        f64::from_bits(self.share)
+    }
 }
 
 impl From<&TrainConfig> for DataOptions {
     fn from(config: &TrainConfig) -> Self {
-        Self { data: config.data.clone(), dtype: config.dtype }
+        let list = |names: &Option<String>| -> Vec<String> {
+            names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect()
+        };
+        let categorical = match config.categorical.as_deref() {
+            Some("auto") => Categorical::Auto,
+            _ => Categorical::Named(list(&config.categorical)),
+        };
+        let table = TableOptions {
+            target: config.target.clone(),
+            header: config.header,
+            ignore: list(&config.ignore),
+            keep_as_id: list(&config.keep_as_id),
+            categorical,
+            missing: config.missing,
+            decimal: config.decimal,
+        };
+        Self {
+            data: config.data.clone(),
+            test_data: config.test_data.clone(),
+            test_split: TestSplit::new(config.test_split, config.seed),
+            dtype: config.dtype,
+            table,
+            x: config.x.clone(),
+            y: config.y.clone(),
+        }
     }
 }

@@ -5,8 +5,9 @@ use super::learn::learn;
 use super::preprocessing::Preprocessing;
 use super::signature::Signature;
 use super::validation_split::{Parts, hold_out};
-use crate::config::{Missing, Scale, TrainConfig};
+use crate::config::TrainConfig;
 use crate::error::{Error, Result};
+use crate::random::Purpose;
 
 /// A data set as one run uses it
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl<'a> RunData<'a> {
     /// If there are 2³² rows or more.
     pub fn new(config: &TrainConfig, set: &'a Dataset) -> Result<Self> {
         let (train_rows, val_rows) = divide(config, set)?;
-        let (preprocessing, warning) = learn(set, &train_rows, Scale::Auto, Missing::Error);
+        let (preprocessing, warning) = learn(set, &train_rows, config.scale, config.missing);
         Ok(Self { set, train_rows, val_rows, preprocessing, warning })
     }
 
@@ -53,7 +54,8 @@ fn divide(config: &TrainConfig, set: &Dataset) -> Result<(Vec<u32>, Option<Vec<u
         let len = u32::try_from(set.train.len()).unwrap_or_else(|_| panic!("{} rows", set.train.len()));
         return Ok(((0..len).collect(), None));
     }
-    let Parts { train, val } = hold_out(&set.train.labels, config.val_split, config.seed);
+    let Parts { train, val } =
+        hold_out(&set.train.labels, config.val_split, config.seed, Purpose::Validation);
     if val.is_empty() {
         let expected = "0 where no class has two samples".to_owned();
         return Err(Error::Setting { name: "val-split", expected, found: config.val_split.to_string() });

@@ -102,7 +102,7 @@ fn evaluation_between_epochs_does_not_change_the_weights() {
 fn validation_rows_are_never_trained_on_and_validation_reads_no_others() {
     let (data, go) = (data(20), AtomicBool::new(false));
     let config = config("hidden_dims = [9]\nval_split = 0.2");
-    let held_out = hold_out(&data.train.labels, 0.2, config.seed).val;
+    let held_out = hold_out(&data.train.labels, 0.2, config.seed, Purpose::Validation).val;
     assert_eq!(held_out.len(), 66);
     let run = |data: &Dataset| {
         let run_data = RunData::new(&config, data).unwrap();
