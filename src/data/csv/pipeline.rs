@@ -44,7 +44,8 @@ pub fn run<T: Real>(
     portion: Portion,
 ) -> Result<(Table, u64)> {
     let offset = source.offset();
-    let size = portion.bytes.map_or(source.size().map(|size| size.saturating_sub(offset)), Some);
+    let left = source.size().map(|size| size.saturating_sub(offset));
+    let size = left.map(|left| left.min(portion.bytes.unwrap_or(left)));
     let once = source.is_live() && portion.bytes.is_some();
     let collector = Mutex::new(Collector::<T>::new(head, layout, line, offset, size));
     let feed = Mutex::new(Feed { source, number: 0, left: portion.bytes.unwrap_or(u64::MAX) });

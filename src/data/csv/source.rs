@@ -165,7 +165,7 @@ impl Source {
                 return Ok(Chunk::TooLong);
             }
             if filled == len {
-                len *= 2;
+                len = (2 * len).min(self.most + 1);
             }
         }
         self.carry.extend_from_slice(&buffer[end..filled]);
@@ -189,10 +189,54 @@ impl Source {
         }
         Error::reading(&self.path)(source)
     }
+}
 
-    /// Changes the longest record, for tests
-    #[cfg(test)]
-    pub fn set_most(&mut self, most: usize) {
-        self.most = most;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(bytes: &[u8]) -> Source {
+        Source::of(Path::new("t.csv"), Cursor::new(bytes.to_vec())).unwrap()
+    }
+
+    #[test]
+    fn chunks_end_at_records_whatever_their_size() {
+        let text = b"a,b\n\"x\ny\",2\r\n\n3,4";
+        for len in 1..20 {
+            for once in [false, true] {
+                let (mut source, mut buffer, mut all) = (source(text), vec![], vec![]);
+                while let Chunk::Records(end) = source.next(&mut buffer, len, b',', once).unwrap() {
+                    assert!(buffer[..end].ends_with(b"\n") || source.has_ended());
+                    assert_ne!(&buffer[..end], b"\"x\n");
+                    all.extend_from_slice(&buffer[..end]);
+                    assert_eq!(source.offset(), all.len() as u64);
+                }
+                assert_eq!(all, text);
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_given_back_come_again() {
+        let (mut source, mut buffer) = (source(b"ab\ncd\n"), vec![]);
+        assert_eq!(source.fill(&mut buffer, 0, 5, false).unwrap(), 5);
+        source.give_back(b"b\ncd");
+        assert_eq!(source.next(&mut buffer, 1, b',', false).unwrap(), Chunk::Records(2));
+        assert_eq!(&buffer[..2], b"b\n");
+        assert_eq!(source.next(&mut buffer, 1, b',', false).unwrap(), Chunk::Records(3));
+        assert_eq!(source.next(&mut buffer, 1, b',', false).unwrap(), Chunk::End);
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_refused_and_memory_stays_bounded() {
+        for text in ["1".repeat(1000), format!("\"{}", "\n".repeat(1000)), "1".repeat(101)] {
+            let (mut source, mut buffer) = (source(text.as_bytes()), vec![]);
+            source.most = 100;
+            assert_eq!(source.next(&mut buffer, 10, b',', false).unwrap(), Chunk::TooLong);
+            assert!(buffer.len() <= 101);
+        }
+        let (mut source, mut buffer) = (source("1".repeat(100).as_bytes()), vec![]);
+        source.most = 100;
+        assert_eq!(source.next(&mut buffer, 10, b',', false).unwrap(), Chunk::Records(100));
     }
 }

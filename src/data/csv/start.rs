@@ -24,7 +24,8 @@ pub fn read(source: &mut Source, options: Options, chunk: usize) -> Result<Start
     options.check()?;
     let (mut buffer, mut filled, mut tried) = (vec![], 0, 0);
     loop {
-        let len = if filled < buffer.len() { buffer.len() } else { chunk.max(2 * filled) };
+        let len =
+            if filled < buffer.len() { buffer.len() } else { chunk.max(2 * filled).min(source.most() + 1) };
         filled = source.fill(&mut buffer, filled, len, source.is_live())?;
         let is_whole = source.has_ended();
         // A long text is tried again only after it has grown by half, since each try reads it from the start.
