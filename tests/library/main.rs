@@ -7,6 +7,7 @@ mod gradients;
 mod idx;
 mod imports;
 mod nets;
+mod tables;
 mod training;
 
 #[path = "../support/idx_files.rs"]

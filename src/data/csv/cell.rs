@@ -9,12 +9,12 @@ use super::scan::RawCell;
 use super::table::Cells;
 
 /// The texts of missing cells; an empty cell is missing, too
-const MISSING: [&[u8]; 7] = [b"?", b"NA", b"N/A", b"nan", b"NaN", b"null", b"NULL"];
+const MISSING_TEXTS: [&[u8]; 7] = [b"?", b"NA", b"N/A", b"nan", b"NaN", b"null", b"NULL"];
 
 /// The type of a feature, f32 or f64
 pub trait Real: FastFloat + Copy + Send + Sync + 'static {
     /// A missing cell
-    const NAN: Self;
+    const MISSING: Self;
     /// Whether it is finite
     fn is_finite(self) -> bool;
     /// Exactly the code of a category
@@ -28,7 +28,7 @@ pub trait Real: FastFloat + Copy + Send + Sync + 'static {
 macro_rules! real {
     ($type:ident, $cells:ident) => {
         impl Real for $type {
-            const NAN: Self = $type::NAN;
+            const MISSING: Self = $type::NAN;
             fn is_finite(self) -> bool {
                 self.is_finite()
             }
@@ -50,7 +50,7 @@ real!(f64, Double);
 
 /// Whether a cell with this content is missing
 pub fn is_missing(content: &[u8]) -> bool {
-    content.is_empty() || content.len() <= 4 && MISSING.contains(&content)
+    content.is_empty() || content.len() <= 4 && MISSING_TEXTS.contains(&content)
 }
 
 /// The finite number that a whole text is, with `decimal` as its decimal character
@@ -90,8 +90,14 @@ pub fn number_cell<T: Real>(text: &[u8], cell: RawCell, decimal: u8) -> Result<T
         return Ok(number);
     }
     if is_missing(content) {
-        return Ok(T::NAN);
+        return Ok(T::MISSING);
     }
+    Err(not_a_number(content, decimal))
+}
+
+/// The problem that a number column contains this, with a hint if it is nearly a number
+#[cold]
+fn not_a_number(content: &[u8], decimal: u8) -> Problem {
     let hint = if number::<f64>(content, decimal).is_some() {
         " that f32 can hold, at most 3.4e38"
     } else if decimal == b'.' && is_decimal_comma(content) {
@@ -101,7 +107,7 @@ pub fn number_cell<T: Real>(text: &[u8], cell: RawCell, decimal: u8) -> Result<T
     } else {
         ""
     };
-    Err(Problem::NotANumber { found: shortened(content), hint })
+    Problem::NotANumber { found: shortened(content), hint }
 }
 
 /// The text of a cell, without quotes and with single quotes for doubled ones
@@ -147,7 +153,9 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_as_the_standard_library_does() {
-        for text in ["0.1", "-1e-3", "16777217", "3.4028235e38", "1e-320", "123456789.123456789", "+5", ".5", "5."] {
+        for text in
+            ["0.1", "-1e-3", "16777217", "3.4028235e38", "1e-320", "123456789.123456789", "+5", ".5", "5."]
+        {
             assert_eq!(read::<f32>(text, b'.'), Ok(text.parse().unwrap()), "{text}");
             assert_eq!(read::<f64>(text, b'.'), Ok(text.parse().unwrap()), "{text}");
             assert_eq!(read::<f64>(&text.replace('.', ","), b','), Ok(text.parse().unwrap()), "{text}");
@@ -165,7 +173,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_numbers() {
-        for text in ["inf", "-inf", "Infinity", "1e999", "-nan", "NAN", "1 2", "1x", "0x10", "1_0", "-", "1,5", "ä"] {
+        for text in
+            ["inf", "-inf", "Infinity", "1e999", "-nan", "NAN", "1 2", "1x", "0x10", "1_0", "-", "1,5", "ä"]
+        {
             assert!(read::<f32>(text, b'.').is_err(), "{text}");
         }
         for text in ["1.5", "1.234,5", "1,2,3", ","] {
@@ -183,7 +193,8 @@ mod tests {
 
     #[test]
     fn texts_lose_their_quotes() {
-        let read = |text: &'static str| text_cell(text.as_bytes(), scan::cell(text.as_bytes(), 0, b',').unwrap());
+        let read =
+            |text: &'static str| text_cell(text.as_bytes(), scan::cell(text.as_bytes(), 0, b',').unwrap());
         assert_eq!(read("\" a\"\"b\""), Ok(" a\"b".into()));
         assert_eq!(read(" a "), Ok("a".into()));
         assert_eq!(read("\"a\rb\""), Ok("a\rb".into()));

@@ -44,11 +44,6 @@ impl Dictionary {
         }
         (texts.into_iter().map(|(text, _)| text.into()).collect(), ranks)
     }
-
-    /// Forgets all texts
-    pub fn clear(&mut self) {
-        self.codes.clear();
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What is wrong in a table, and where, before the line of a chunk is known
 
-use crate::data::csv::head::Head;
-use crate::error::{Error, separated};
+use std::path::Path;
+
+use crate::error::{Error, printable, separated};
 
 /// What is wrong in a record
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +30,15 @@ pub enum Problem {
     /// A carriage return stands alone
     CarriageReturn,
     /// A record is longer than a reader keeps in memory
-    TooLong,
+    TooLong {
+        /// Most bytes of a record
+        most: usize,
+    },
     /// A column has more distinct texts than a reader keeps
-    TooManyTexts,
+    TooManyTexts {
+        /// Most distinct texts of a column
+        most: usize,
+    },
 }
 
 /// A problem and its place
@@ -48,48 +55,53 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The error for a chunk that starts on the line `line`, counted from 1, and behind `bytes` bytes
-    pub fn error(self, head: &Head, line: u64, bytes: u64) -> Error {
-        use super::dictionary::Dictionary;
-        let mut place = format!("line {}", line + self.line);
-        if let Some(column) = self.column {
-            place += &format!(", column `{}`", head.names[column]);
-        }
-        let byte = bytes + self.byte as u64 + 1;
-        let columns = head.names.len();
-        Error::content(
-            &head.path,
-            match self.problem {
-                Problem::OpenQuote => {
-                    format!("{place}: a quote opens a cell here and is not closed, expected another quote after the cell")
-                }
-                Problem::TextAfterQuote => format!(
-                    "{place}: text follows the quote that closes a cell, expected a separator (a quote inside a quoted \
-                     cell is written twice)"
-                ),
-                Problem::Ragged { found } => format!("{place} has {found} cells, expected {columns}"),
-                Problem::NotANumber { found, hint } => format!("{place}: found `{found}`, expected a number{hint}"),
-                Problem::NotUtf8 => {
-                    format!("{place}: byte {byte} of the file is not UTF-8; save the table as UTF-8")
-                }
-                Problem::Nul => format!("{place}: byte {byte} of the file is 0, expected text in UTF-8"),
-                Problem::CarriageReturn => format!(
-                    "{place}: byte {byte} of the file is a carriage return without a line feed, expected lines that end \
-                     with LF or CRLF"
-                ),
-                Problem::TooLong => format!(
-                    "{place} starts a record of more than {} bytes; is a quote not closed?",
-                    separated(super::source::MAX_RECORD)
-                ),
-                Problem::TooManyTexts => match self.column {
-                    Some(column) => format!(
-                        "column `{}` has more than {} distinct texts, expected classes, which are fewer, or numbers",
-                        head.names[column],
-                        separated(Dictionary::MAX)
-                    ),
-                    None => format!("{place}: too many distinct texts"),
-                },
-            },
-        )
+    /// The error for a chunk of the file at `path` that starts on `line`, counted from 1, and behind `bytes` bytes
+    pub fn error(self, path: &Path, names: &[String], line: u64, bytes: u64) -> Error {
+        let column = self.column.map(|column| format!("column `{}`", printable(&names[column])));
+        let line = format!("line {}", line + self.line);
+        let place = match &column {
+            Some(column) => format!("{line}, {column}"),
+            None => line.clone(),
+        };
+        let byte = format!("byte {} of the file", separated(bytes + self.byte as u64 + 1));
+        let problem = match self.problem {
+            Problem::OpenQuote => {
+                format!(
+                    "{place}: a quote opens a cell and is not closed, expected another quote after the cell"
+                )
+            }
+            Problem::TextAfterQuote => format!(
+                "{place}: text follows the quote that closes a cell, expected a separator (a quote inside a quoted cell \
+                 is written twice)"
+            ),
+            Problem::Ragged { found } => {
+                format!("{line} has {}, expected {}", cells(found), cells(names.len()))
+            }
+            Problem::NotANumber { found, hint } => {
+                format!("{place}: found `{}`, expected a number{hint}", printable(&found))
+            }
+            Problem::NotUtf8 => format!("{place}: {byte} is not UTF-8; save the table as UTF-8"),
+            Problem::Nul => format!("{line}: {byte} is 0, expected text in UTF-8"),
+            Problem::CarriageReturn => {
+                format!(
+                    "{place}: {byte} is a carriage return without a line feed, expected lines that end with LF or CRLF"
+                )
+            }
+            Problem::TooLong { most } => {
+                format!("{line} is longer than {} bytes; is a quote not closed?", separated(most))
+            }
+            // The line depends on where chunks end.
+            Problem::TooManyTexts { most } => format!(
+                "{} has more than {} distinct texts, expected fewer, or numbers",
+                column.unwrap_or_default(),
+                separated(most)
+            ),
+        };
+        Error::content(path, problem)
     }
+}
+
+/// A number of cells, for messages
+fn cells(n: usize) -> String {
+    if n == 1 { "1 cell".to_owned() } else { format!("{} cells", separated(n)) }
 }

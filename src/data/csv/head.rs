@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, first_ten, printable};
 
 /// What the first lines of a table say about it
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,17 +17,52 @@ pub struct Head {
     pub separator: u8,
     /// The decimal character
     pub decimal: u8,
-    /// The first rows of data, at most 100, as far as the first block of the file contains them
+    /// The first rows of data, at most 100, as far as they were read with the head
     pub first_rows: Vec<Vec<String>>,
 }
 
 impl Head {
-    /// The index of the column with this name; `use_` says what for, such as `--target`
+    /// The index of the column with this name; `option` is what names it, such as `--target`
     ///
     /// # Errors
     /// If no column has the name or several have it; the message lists the columns.
-    pub fn column(&self, name: &str, use_: &str) -> Result<usize> {
-        let _ = use_;
-        Err(Error::content(&self.path, name))
+    pub fn column(&self, name: &str, option: &str) -> Result<usize> {
+        let found: Vec<_> = (0..self.names.len()).filter(|&column| self.names[column] == name).collect();
+        if let [column] = found[..] {
+            return Ok(column);
+        }
+        let problem = if found.is_empty() {
+            "has no such column".to_owned()
+        } else {
+            let places = found.iter().map(|column| format!("{}", column + 1));
+            format!("has several columns with that name ({}); rename all but one", first_ten(places, ", "))
+        };
+        let columns = first_ten(self.names.iter().map(|name| format!("`{}`", printable(name))), ", ");
+        let hint = if self.has_header { "" } else { " (the file has no header)" };
+        let message = format!("{option} `{name}`: the table {problem}; its columns are {columns}{hint}");
+        Err(Error::content(&self.path, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_absent_or_ambiguous_lists_the_columns() {
+        let names = ["x", "y", "x"].map(str::to_owned).to_vec();
+        let path = PathBuf::from("t.csv");
+        let head = Head { path, names, has_header: true, separator: b',', decimal: b'.', first_rows: vec![] };
+        assert_eq!(head.column("y", "--target").unwrap(), 1);
+        let message = |name| head.column(name, "--target").unwrap_err().to_string();
+        assert_eq!(
+            message("z"),
+            "t.csv: --target `z`: the table has no such column; its columns are `x`, `y`, `x`"
+        );
+        assert_eq!(
+            message("x"),
+            "t.csv: --target `x`: the table has several columns with that name (1, 3); rename all but one; \
+             its columns are `x`, `y`, `x`"
+        );
     }
 }

@@ -32,11 +32,6 @@ impl Lines {
             self.note(row + first, line + at);
         }
     }
-
-    /// Forgets all rows
-    pub(super) fn clear(&mut self) {
-        self.jumps.clear();
-    }
 }
 
 #[cfg(test)]

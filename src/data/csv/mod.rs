@@ -15,14 +15,25 @@
 //!
 //! Source: RFC 4180 (CSV).
 
-#![expect(dead_code, reason = "the parts follow in the next commits")]
-
+mod cell;
+mod chunk;
+mod collect;
+mod dictionary;
+mod fault;
+mod first_lines;
 mod head;
+mod header;
 mod lines;
 mod options;
+mod pipeline;
 mod reader;
 mod role;
+mod scan;
+mod separator;
+mod source;
+mod start;
 mod table;
+mod target;
 
 pub use head::Head;
 pub use lines::Lines;

@@ -1,23 +1,41 @@
 //! The reader of a table: its head first, then all rows or one block after another
 
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
+use super::chunk::Layout;
 use super::head::Head;
 use super::options::Options;
+use super::pipeline::{self, Portion};
 use super::role::Role;
+use super::source::Source;
+use super::start::{self, Start};
 use super::table::Table;
 use crate::config::Dtype;
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// Bytes of a chunk, which one thread parses
+const CHUNK: usize = 1 << 20;
+/// Chunks of a block of a file
+const CHUNKS: usize = 16;
 
 /// A table whose head has been read
 pub struct Reader {
-    head: Head,
+    source: Source,
+    start: Start,
+    chunk: usize,
 }
 
 /// The rows of a table, block by block
 pub struct Blocks {
-    reader: Reader,
+    source: Source,
+    head: Head,
+    layout: Layout,
+    dtype: Dtype,
+    /// The line of the next block, counted from 1
+    line: u64,
+    chunk: usize,
 }
 
 impl Reader {
@@ -27,7 +45,7 @@ impl Reader {
     /// If the file can't be read, or is empty, or its first lines are not those of a table, or don't show whether there
     /// is a header.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
-        todo!("{path:?} {options:?}")
+        Self::with_chunks(Source::open(path)?, options, CHUNK)
     }
 
     /// Reads the head of a table from a stream, such as standard input; `name` stands for the file in messages
@@ -37,13 +55,26 @@ impl Reader {
     /// # Errors
     /// As [`Self::open`].
     pub fn from_stream(name: &str, stream: impl Read + Send + 'static, options: Options) -> Result<Self> {
-        drop(stream);
-        todo!("{name:?} {options:?}")
+        Self::with_chunks(Source::of(Path::new(name), stream)?, options, CHUNK)
+    }
+
+    /// As [`Self::open`], with another size of chunks, which tests make small
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    #[doc(hidden)]
+    pub fn open_with_chunks(path: &Path, options: Options, chunk: usize) -> Result<Self> {
+        Self::with_chunks(Source::open(path)?, options, chunk)
+    }
+
+    fn with_chunks(mut source: Source, options: Options, chunk: usize) -> Result<Self> {
+        let start = start::read(&mut source, options, chunk)?;
+        Ok(Self { source, start, chunk })
     }
 
     /// The head of the table
     pub fn head(&self) -> &Head {
-        &self.head
+        &self.start.head
     }
 
     /// Reads all rows; `roles` has the role of each column
@@ -54,24 +85,33 @@ impl Reader {
     ///
     /// # Panics
     /// If `roles` has another length than the names of the head.
+    #[track_caller]
     pub fn read(self, roles: &[Role], dtype: Dtype) -> Result<Table> {
-        todo!("{roles:?} {dtype:?}")
+        let mut blocks = self.blocks(roles, dtype);
+        let table = blocks.portion(None)?;
+        if table.rows == 0 {
+            return Err(Error::content(&blocks.head.path, "has no rows, expected rows after the header"));
+        }
+        Ok(table)
     }
 
     /// The rows, block by block, in bounded memory; `roles` has the role of each column
     ///
     /// # Panics
     /// If `roles` has another length than the names of the head.
+    #[track_caller]
     pub fn blocks(self, roles: &[Role], dtype: Dtype) -> Blocks {
-        let _ = (roles, dtype);
-        Blocks { reader: self }
+        let Self { source, start: Start { head, line }, chunk } = self;
+        assert_eq!(roles.len(), head.names.len(), "a role for each column");
+        let layout = Layout::new(roles, head.separator, head.decimal);
+        Blocks { source, head, layout, dtype, line, chunk }
     }
 }
 
 impl Blocks {
     /// The head of the table
     pub fn head(&self) -> &Head {
-        self.reader.head()
+        &self.head
     }
 
     /// Reads the next block of rows, with categories and codes of its own; `None` after the last row
@@ -79,8 +119,42 @@ impl Blocks {
     /// Of a stream, a block is whatever whole lines one read returns, so a line that was written is answered at once.
     ///
     /// # Errors
-    /// As [`Reader::read`], except that a table may have no rows.
+    /// As [`Reader::read`], except that a table may have no rows. After an error, the block is lost.
     pub fn next_block(&mut self) -> Result<Option<Table>> {
-        Ok(None)
+        loop {
+            let before = self.source.offset();
+            let table = self.portion(Some((self.chunk * CHUNKS) as u64))?;
+            if table.rows > 0 {
+                return Ok(Some(table));
+            }
+            // Blank lines are not the end.
+            if self.source.offset() == before {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads about as many bytes as given, or all
+    fn portion(&mut self, bytes: Option<u64>) -> Result<Table> {
+        let Self { source, head, layout, line, chunk, .. } = self;
+        let portion = Portion { chunk: *chunk, bytes };
+        let table;
+        (table, *line) = match self.dtype {
+            Dtype::F32 => pipeline::run::<f32>(source, head, layout, *line, portion)?,
+            Dtype::F64 => pipeline::run::<f64>(source, head, layout, *line, portion)?,
+        };
+        Ok(table)
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("start", &self.start).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocks").field("head", &self.head).field("line", &self.line).finish_non_exhaustive()
     }
 }

@@ -50,7 +50,8 @@ fn quoted(text: &[u8], at: usize, separator: u8) -> Result<RawCell, Problem> {
         }
         (close, has_doubled) = (close + 2, true);
     }
-    let cell = |is_last, next| RawCell { start: at + 1, end: close, is_quoted: true, has_doubled, is_last, next };
+    let cell =
+        |is_last, next| RawCell { start: at + 1, end: close, is_quoted: true, has_doubled, is_last, next };
     let mut after = close + 1;
     loop {
         match &text[after..] {
@@ -72,7 +73,9 @@ pub fn skip_blank_lines(text: &[u8], mut at: usize, separator: u8) -> (usize, u6
         match text.get(at) {
             Some(b'\n') => (at, lines) = (at + 1, lines + 1),
             Some(byte) if blank(byte) => {
-                let Some(len) = text[at..].iter().position(|byte| !blank(byte)) else { return (text.len(), lines) };
+                let Some(len) = text[at..].iter().position(|byte| !blank(byte)) else {
+                    return (text.len(), lines);
+                };
                 if text[at + len] != b'\n' {
                     return (at, lines);
                 }

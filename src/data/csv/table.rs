@@ -1,5 +1,6 @@
 //! A table in memory, column by column for texts and row by row for features
 
+use super::dictionary::Dictionary;
 use super::lines::Lines;
 
 /// The code of a missing cell in a target column
@@ -95,7 +96,7 @@ pub struct Target {
 
 impl Target {
     /// Most distinct texts of a column
-    pub const MAX_TEXTS: usize = 1 << 16;
+    pub const MAX_TEXTS: usize = Dictionary::MAX;
 }
 
 /// A column of texts

@@ -1,0 +1,47 @@
+//! Reading the head of a table, so that the next bytes are those of its first row
+
+use super::fault::{Fault, Problem};
+use super::first_lines::FirstLines;
+use super::head::Head;
+use super::options::Options;
+use super::source::Source;
+use crate::error::Result;
+
+/// A head, and the place of the row after it
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The head
+    pub head: Head,
+    /// The line of the next byte, counted from 1
+    pub line: u64,
+}
+
+/// Reads the head of a table, in steps of `chunk` bytes at first
+///
+/// # Errors
+/// If the file can't be read, or its first lines are not those of a table, or a person has to say what they are.
+pub fn read(source: &mut Source, options: Options, chunk: usize) -> Result<Start> {
+    options.check()?;
+    let (mut buffer, mut filled, mut tried) = (vec![], 0, 0);
+    loop {
+        let len =
+            if filled < buffer.len() { buffer.len() } else { chunk.max(2 * filled).min(source.most() + 1) };
+        filled = source.fill(&mut buffer, filled, len, source.is_live())?;
+        let is_whole = source.has_ended();
+        // A long text is tried again only after it has grown by half, since each try reads it from the start.
+        if !is_whole && filled > chunk && filled < tried + tried / 2 {
+            continue;
+        }
+        tried = filled;
+        let lines = FirstLines { path: source.path(), text: &buffer[..filled], is_whole, options };
+        if let Some((head, line, at)) = lines.head()? {
+            source.give_back(&buffer[at..filled]);
+            return Ok(Start { head, line });
+        }
+        if filled > source.most() {
+            let problem = Problem::TooLong { most: source.most() };
+            let fault = Fault { problem, line: 0, byte: 0, column: None };
+            return Err(fault.error(source.path(), &[], 1, 0));
+        }
+    }
+}
