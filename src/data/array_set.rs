@@ -60,6 +60,7 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
         labels: RawLabels::Integers(labels_found),
         path: labels.path.to_owned(),
         lines: None,
+        kept: None,
     })
 }
 

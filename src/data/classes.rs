@@ -220,6 +220,7 @@ mod tests {
             labels: RawLabels::Integers(labels.to_vec()),
             path: PathBuf::from(path),
             lines: None,
+            kept: None,
         }
     }
 

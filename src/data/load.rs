@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::classes::{Labelled, classes};
-use super::raw::{RawSet, RawSets};
+use super::raw::RawSets;
 use super::validation_split::{Parts, hold_out};
-use super::{DataOptions, Dataset, Split, idx_folder, synthetic};
-use crate::error::{Error, Result, memory, shown};
+use super::{DataOptions, Dataset, Inputs, Split, fit, idx_folder, synthetic, table_set};
+use crate::error::{Error, Result, memory};
 use crate::random::Purpose;
 
 impl Dataset {
@@ -57,15 +57,15 @@ impl Dataset {
 
 fn from_files(options: &DataOptions) -> Result<Dataset> {
     let found = options.data.clone().map_or_else(Dataset::find, Ok)?;
-    let (RawSets { train, test }, named) = read(&found, options)?;
+    let (RawSets { mut train, test }, named) = read(&found, options, None)?;
     let test = match &options.test_data {
         None => test,
         Some(path) => {
-            let sets = read(path, options)?.0;
+            let sets = read(path, options, Some(&train.inputs))?.0;
             Some(sets.test.unwrap_or(sets.train))
         }
     };
-    let test = test.map(|test| fitted(test, &train)).transpose()?;
+    let test = test.map(|test| fit::fitted(test, &mut train)).transpose()?;
     let Labelled { names, train: train_labels, test: test_labels } = classes(&train, test.as_ref(), named)?;
     let columns = train.inputs.columns();
     let no_cells = train.cells.rows(&[], columns);
@@ -79,21 +79,12 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
 }
 
 /// Reads a source, with the names of classes if it has them
-fn read(path: &str, options: &DataOptions) -> Result<(RawSets, Option<Vec<String>>)> {
-    idx_folder::load(Path::new(path), options.dtype)
-}
-
-/// The test set with the columns of the training set
 ///
-/// # Errors
-/// If its rows have other dimensions.
-fn fitted(test: RawSet, train: &RawSet) -> Result<RawSet> {
-    let times = |dims: &[usize]| dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
-    let [found, expected] = [&test, train].map(|set| times(&set.inputs.dims));
-    if found != expected {
-        let train = shown(&train.path);
-        let problem = format!("rows of {found}, but those of {train} are of {expected}");
-        return Err(Error::content(&test.path, problem));
+/// * `like`: the inputs of the training set, for a test set
+fn read(path: &str, options: &DataOptions, like: Option<&Inputs>) -> Result<(RawSets, Option<Vec<String>>)> {
+    if path == "-" || Path::new(path).is_file() {
+        let train = table_set::read(path, &options.table, options.dtype, like)?;
+        return Ok((RawSets { train, test: None }, None));
     }
-    Ok(test)
+    idx_folder::load(Path::new(path), options.dtype)
 }

@@ -13,6 +13,7 @@ mod element;
 mod elements;
 pub mod encoder;
 mod fingerprint;
+mod fit;
 mod fortran;
 mod gzip;
 pub mod idx;
@@ -27,6 +28,8 @@ pub mod saved_model;
 pub mod signature;
 mod source;
 mod synthetic;
+mod table_columns;
+mod table_set;
 pub mod validation_split;
 
 pub use cells::Cells;

@@ -18,6 +18,8 @@ pub struct RawSet {
     pub path: PathBuf,
     /// The lines of the rows; `None` for arrays, whose rows are counted from 0
     pub lines: Option<Lines>,
+    /// The rows of the file that are rows of the set, ascending; `None`: all
+    pub kept: Option<Vec<u32>>,
 }
 
 /// The labels of rows
@@ -34,21 +36,14 @@ pub enum RawLabels {
     },
 }
 
-impl RawLabels {
-    /// Number of rows
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Integers(labels) => labels.len(),
-            Self::Texts { codes, .. } => codes.len(),
-        }
-    }
-}
-
 impl RawSet {
     /// Where a row is in its file, for messages: `line 7`, or `row 3 (counted from 0)`
     pub fn place(&self, row: usize) -> String {
         match &self.lines {
-            Some(lines) => format!("line {}", lines.line(row)),
+            Some(lines) => {
+                let row = self.kept.as_ref().map_or(row, |kept| kept[row] as usize);
+                format!("line {}", lines.line(row))
+            }
             None => format!("row {row} (counted from 0)"),
         }
     }

@@ -11,8 +11,8 @@ use super::lines::Lines;
 use super::table::{Kept, Missing, Table};
 use super::target::TargetColumn;
 use super::{dictionary::Dictionary, head::Head};
+use crate::error::memory;
 use crate::error::{Error, Result};
-use crate::nn::memory;
 
 /// Why a chunk was not parsed
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::cell::{is_missing, number};
 use crate::error::{Error, Result, first_ten, printable};
 
 /// What the first lines of a table say about it
@@ -22,6 +23,11 @@ pub struct Head {
 }
 
 impl Head {
+    /// Whether a cell is neither a number nor missing
+    pub fn is_text(&self, cell: &str) -> bool {
+        !is_missing(cell.as_bytes()) && number::<f64>(cell.as_bytes(), self.decimal).is_none()
+    }
+
     /// The index of the column with this name; `option` is what names it, such as `--target`
     ///
     /// # Errors

@@ -1,0 +1,89 @@
+//! Bringing a test set to the columns and categories of its training set
+
+use std::collections::HashMap;
+
+use super::Cells;
+use super::raw::RawSet;
+use crate::error::{Error, Result, shown};
+
+/// The test set with the columns of the training set in their order, and with the same indices of categories
+///
+/// Values of categories that only the test set has are appended to those of the training set.
+///
+/// # Errors
+/// If its rows have other dimensions, or lack a column.
+pub fn fitted(test: RawSet, train: &mut RawSet) -> Result<RawSet> {
+    let by_name = !train.inputs.names.is_empty() && !test.inputs.names.is_empty();
+    if test.inputs.dims != train.inputs.dims {
+        let times = |dims: &[usize]| dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
+        let [found, expected] = [&test, train].map(|set| times(&set.inputs.dims));
+        let train = shown(&train.path);
+        let problem = format!("rows of {found}, but those of {train} are of {expected}");
+        return Err(Error::content(&test.path, problem));
+    }
+    // A table is read by the names of the training set's columns, so all are there, in any order.
+    let place = |name: &String| test.inputs.names.iter().position(|other| other == name);
+    let places: Vec<usize> = match by_name {
+        true => train.inputs.names.iter().filter_map(place).collect(),
+        false => (0..train.inputs.columns()).collect(),
+    };
+    let mut codes: Vec<Option<Vec<u32>>> = vec![None; places.len()];
+    for (column, known) in train.inputs.categories.iter_mut().enumerate() {
+        let found = test.inputs.categories.get(places[column]).and_then(Option::as_ref);
+        if let (Some(known), Some(found)) = (known, found) {
+            codes[column] = Some(merged(known, found));
+        }
+    }
+    let is_same = places.iter().copied().eq(0..places.len()) && codes.iter().all(Option::is_none);
+    let cells = match (&test.cells, &train.cells) {
+        (cells, train) if is_same && std::mem::discriminant(cells) == std::mem::discriminant(train) => {
+            test.cells
+        }
+        (_, Cells::Double(_)) => Cells::Double(arranged(&test.cells, &places, &codes).collect()),
+        (_, Cells::Single(_)) => {
+            Cells::Single(arranged(&test.cells, &places, &codes).map(|x| x as f32).collect())
+        }
+        (cells, Cells::Bytes(_)) => {
+            let at = arranged(cells, &places, &codes)
+                .position(|x| !(0.0..=255.0).contains(&x) || x.fract() != 0.0);
+            if let Some(at) = at {
+                let (row, train) = (test.place(at / places.len()), shown(&train.path));
+                let problem = format!("{row}: a number that is no byte, but {train} has bytes");
+                return Err(Error::content(&test.path, problem));
+            }
+            Cells::Bytes(arranged(cells, &places, &codes).map(|x| x as u8).collect())
+        }
+    };
+    Ok(RawSet { inputs: train.inputs.clone(), cells, ..test })
+}
+
+/// The cells in the order of the training set's columns, with its indices of categories
+fn arranged<'a>(
+    cells: &'a Cells,
+    places: &'a [usize],
+    codes: &'a [Option<Vec<u32>>],
+) -> impl Iterator<Item = f64> + 'a {
+    let columns = places.len();
+    (0..cells.len() / columns.max(1)).flat_map(move |row| {
+        places.iter().zip(codes).map(move |(&place, codes)| {
+            let cell = cells.get(row * columns + place);
+            match codes {
+                Some(codes) if !cell.is_nan() => codes[cell as usize].into(),
+                _ => cell,
+            }
+        })
+    })
+}
+
+/// Appends the values that are not known; returns the index of each of the values that were found
+fn merged(known: &mut Vec<String>, found: &[String]) -> Vec<u32> {
+    let mut places: HashMap<String, u32> = known.iter().cloned().zip(0..).collect();
+    let place = |value: &String| {
+        let next = places.len() as u32;
+        *places.entry(value.clone()).or_insert_with(|| {
+            known.push(value.clone());
+            next
+        })
+    };
+    found.iter().map(place).collect()
+}

@@ -1,0 +1,143 @@
+//! Which columns of a table are read for what
+
+use super::Inputs;
+use super::csv::{Head, Role};
+use super::options::{Categorical, TableOptions};
+use crate::error::{Error, Result, first_ten, printable};
+
+/// Names of the target column if none is given, in any case of letters
+const TARGETS: [&str; 4] = ["label", "target", "class", "y"];
+
+/// Which columns of a table are read for what
+#[derive(Clone, Debug)]
+pub struct TableColumns {
+    /// The role of each column of the file
+    pub roles: Vec<Role>,
+    /// The inputs in the order of the file: a name, and whether the column holds categories
+    pub inputs: Vec<(String, bool)>,
+}
+
+impl TableColumns {
+    /// The columns that the options choose: a target, and as inputs all columns that they don't leave out
+    ///
+    /// # Errors
+    /// If an option names no column or several, no column is left, or the first rows of an input hold text.
+    pub fn chosen(head: &Head, options: &TableOptions) -> Result<Self> {
+        let mut roles = vec![Role::Number; head.names.len()];
+        for (names, flag) in [(&options.ignore, "--ignore"), (&options.keep_as_id, "--keep-as-id")] {
+            for name in names {
+                roles[column(head, name, flag)?] = Role::Skip;
+            }
+        }
+        roles[target(head, options.target.as_deref())?] = Role::Target;
+        match &options.categorical {
+            Categorical::Named(names) => {
+                for name in names {
+                    let at = column(head, name, "--categorical")?;
+                    if roles[at] != Role::Number {
+                        let name = printable(name);
+                        let problem =
+                            format!("--categorical `{name}`: that column is the target, or left out");
+                        return Err(Error::content(&head.path, problem));
+                    }
+                    roles[at] = Role::Category;
+                }
+            }
+            Categorical::Auto => {
+                for at in 0..roles.len() {
+                    if roles[at] == Role::Number && text(head, at).is_some() {
+                        roles[at] = Role::Category;
+                    }
+                }
+            }
+        }
+        Self::checked(head, roles)
+    }
+
+    /// The columns of a table with the same inputs as another, in any order; the others are not read
+    ///
+    /// # Errors
+    /// If an input is missing or there are several of its name, or the first rows of a column of numbers hold text.
+    pub fn like(head: &Head, inputs: &Inputs, target: Option<usize>) -> Result<Self> {
+        let mut roles = vec![Role::Skip; head.names.len()];
+        for (at, name) in inputs.names.iter().enumerate() {
+            let is_category = inputs.categories.get(at).is_some_and(Option::is_some);
+            roles[head.column(name, "the inputs have a column")?] =
+                if is_category { Role::Category } else { Role::Number };
+        }
+        if let Some(target) = target {
+            roles[target] = Role::Target;
+        }
+        Self::checked(head, roles)
+    }
+
+    fn checked(head: &Head, roles: Vec<Role>) -> Result<Self> {
+        let is_input = |at: &usize| matches!(roles[*at], Role::Number | Role::Category);
+        let places: Vec<usize> = (0..roles.len()).filter(is_input).collect();
+        if places.is_empty() {
+            return Err(Error::content(
+                &head.path,
+                "has no column to train on beside the target and those left out",
+            ));
+        }
+        for &at in places.iter().filter(|&&at| roles[at] == Role::Number) {
+            if let Some(found) = text(head, at) {
+                let name = printable(&head.names[at]);
+                let problem = format!(
+                    "column {name}: `{}` is no number; to make each of its values an input, add --categorical {name}; to \
+                     leave it out, add --ignore {name}",
+                    printable(found)
+                );
+                return Err(Error::content(&head.path, problem));
+            }
+        }
+        let inputs = places.iter().map(|&at| (head.names[at].clone(), roles[at] == Role::Category)).collect();
+        Ok(Self { roles, inputs })
+    }
+}
+
+/// The index of the column that `name` names: by its name or, if no column has it, by its position from 1
+///
+/// # Errors
+/// If there is none, or several have the name; the message lists the columns.
+pub fn column(head: &Head, name: &str, flag: &str) -> Result<usize> {
+    let position = name.parse().ok().filter(|at| (1..=head.names.len()).contains(at));
+    match position {
+        Some(at) if !head.names.iter().any(|other| other == name) => Ok(at - 1),
+        _ => head.column(name, flag),
+    }
+}
+
+/// The index of the target column: the one that is named, or the one that has a usual name
+fn target(head: &Head, name: Option<&str>) -> Result<usize> {
+    if let Some(name) = name {
+        return column(head, name, "--target");
+    }
+    let is_target = |at: &usize| TARGETS.iter().any(|name| head.names[*at].eq_ignore_ascii_case(name));
+    let found: Vec<usize> = (0..head.names.len()).filter(is_target).collect();
+    let list = |places: &mut dyn Iterator<Item = usize>| {
+        first_ten(places.map(|at| printable(&head.names[at]).into_owned()), ", ")
+    };
+    match found[..] {
+        [one] => Ok(one),
+        [] => {
+            let columns = list(&mut (0..head.names.len()));
+            let problem = format!(
+                "no column is called {}; name the one to predict with --target; the columns are {columns}",
+                TARGETS.join(", ")
+            );
+            Err(Error::content(&head.path, problem))
+        }
+        _ => {
+            let columns = list(&mut found.iter().copied());
+            let problem = format!("several columns could be the target; name one with --target: {columns}");
+            Err(Error::content(&head.path, problem))
+        }
+    }
+}
+
+/// The first cell of a column, in the first rows, that is neither a number nor missing
+fn text(head: &Head, column: usize) -> Option<&str> {
+    let cells = head.first_rows.iter().filter_map(|row| row.get(column));
+    cells.map(String::as_str).find(|cell| head.is_text(cell))
+}

@@ -1,0 +1,167 @@
+//! A set of rows from a table
+
+use std::io::stdin;
+use std::path::Path;
+
+use super::csv::{self, Lines, Missing, NO_CODE, Options, Reader, Role, Table};
+use super::options::{Categorical, TableOptions};
+use super::raw::{RawLabels, RawSet};
+use super::table_columns::TableColumns;
+use super::{Cells, Inputs};
+use crate::config::{Decimal, Dtype, Header, Missing as MissingPolicy};
+use crate::error::{Error, Result, printable, separated};
+
+/// Most values of a column of categories that was not named
+const AUTO_VALUES: usize = 50;
+
+/// Most different labels of a target of numbers that is taken for classes
+const NUMBER_CLASSES: usize = 100;
+
+/// Opens a table; `-` is standard input
+///
+/// # Errors
+/// If it can't be read, or its first lines are not those of a table.
+pub fn open(path: &str, options: &TableOptions) -> Result<Reader> {
+    let form = Options {
+        separator: None,
+        decimal: if options.decimal == Decimal::Comma { b',' } else { b'.' },
+        header: match options.header {
+            Header::Auto => None,
+            Header::Yes => Some(true),
+            Header::No => Some(false),
+        },
+    };
+    match path {
+        "-" => Reader::from_stream("standard input", stdin(), form),
+        path => Reader::open(Path::new(path), form),
+    }
+}
+
+/// Reads a table with its labels
+///
+/// * `like`: the inputs of the training set, for a test set
+///
+/// # Errors
+/// If the table can't be read, or does not fit the options.
+pub fn read(path: &str, options: &TableOptions, dtype: Dtype, like: Option<&Inputs>) -> Result<RawSet> {
+    let reader = open(path, options)?;
+    let head = reader.head().clone();
+    let chosen = TableColumns::chosen(&head, options);
+    let columns = match like {
+        None => chosen?,
+        Some(like) => {
+            let target = chosen?.roles.iter().position(|role| *role == Role::Target);
+            TableColumns::like(&head, like, target)?
+        }
+    };
+    let table = reader.read(&columns.roles, dtype)?;
+    let path = head.path;
+    check_missing(&path, &columns, &table, options.missing)?;
+    let is_auto = options.categorical == Categorical::Auto;
+    let inputs = inputs(&path, &columns, &table, is_auto)?;
+    let target = table.targets.into_iter().next();
+    let target = target.ok_or_else(|| Error::content(&path, "has no target column"))?;
+    let labels = labels(&path, target, &table.lines, options.missing)?;
+    let cells = match table.cells {
+        csv::Cells::Single(cells) => Cells::Single(cells),
+        csv::Cells::Double(cells) => Cells::Double(cells),
+    };
+    let set = RawSet { inputs, cells, labels, path, lines: Some(table.lines), kept: None };
+    Ok(if options.missing == MissingPolicy::Drop { without_missing(set) } else { set })
+}
+
+/// Refuses missing cells of inputs, unless the policy says what to do with them
+///
+/// # Errors
+/// If there are any; the message names the first.
+pub fn check_missing(
+    path: &Path,
+    columns: &TableColumns,
+    table: &Table,
+    policy: MissingPolicy,
+) -> Result<()> {
+    if policy != MissingPolicy::Error {
+        return Ok(());
+    }
+    let of_column = columns.inputs.iter().zip(&table.missing).filter(|(_, missing)| missing.count > 0);
+    let Some(((name, _), Missing { first_line, count })) = of_column.min_by_key(|(_, m)| m.first_line) else {
+        return Ok(());
+    };
+    let others = if *count > 1 { format!(" ({} in this column)", separated(*count)) } else { String::new() };
+    let problem = format!(
+        "line {first_line}, column {}: a missing value{others}, expected a number; add --missing mean, median or drop, or \
+         --ignore the column",
+        printable(name)
+    );
+    Err(Error::content(path, problem))
+}
+
+fn inputs(path: &Path, columns: &TableColumns, table: &Table, is_auto: bool) -> Result<Inputs> {
+    let mut values = table.categories.iter();
+    let mut categories = Vec::new();
+    for (name, is_category) in &columns.inputs {
+        let values = is_category.then(|| values.next().cloned().unwrap_or_default());
+        if let Some(values) = values.as_ref().filter(|values| is_auto && values.len() > AUTO_VALUES) {
+            let (name, count) = (printable(name), separated(values.len()));
+            let problem = format!(
+                "column {name}: {count} different texts, more than the {AUTO_VALUES} of --categorical auto; leave it out with \
+                 --ignore {name}, or list the columns of categories with it"
+            );
+            return Err(Error::content(path, problem));
+        }
+        categories.push(values);
+    }
+    if categories.iter().all(Option::is_none) {
+        categories.clear();
+    }
+    let names = columns.inputs.iter().map(|(name, _)| name.clone()).collect();
+    Ok(Inputs { dims: vec![columns.inputs.len()], names, categories })
+}
+
+/// The labels of a target column
+///
+/// # Errors
+/// If a label is missing, or the target is a number to predict rather than a class.
+fn labels(path: &Path, target: csv::Target, lines: &Lines, policy: MissingPolicy) -> Result<RawLabels> {
+    if target.missing.count > 0 && policy != MissingPolicy::Drop {
+        let problem = format!(
+            "line {}: the label is missing; --missing drop leaves such rows out",
+            target.missing.first_line
+        );
+        return Err(Error::content(path, problem));
+    }
+    if let Some(numbers) = &target.numbers {
+        let fraction = numbers.iter().position(|x| x.fract() != 0.0 && !x.is_nan());
+        let found = match fraction {
+            Some(row) => format!("is {} in line {}", numbers[row], lines.line(row)),
+            None if target.texts.is_empty() => {
+                format!("has more than {} different values", csv::Target::MAX_TEXTS)
+            }
+            None if target.texts.len() > NUMBER_CLASSES => {
+                format!("has {} different values", target.texts.len())
+            }
+            None => String::new(),
+        };
+        if !found.is_empty() {
+            let problem = format!(
+                "the target {found}, expected classes: up to {NUMBER_CLASSES} whole numbers, or texts"
+            );
+            return Err(Error::content(path, problem));
+        }
+    }
+    Ok(RawLabels::Texts { values: target.texts, codes: target.codes })
+}
+
+/// The set without the rows that lack a cell or the label
+fn without_missing(set: RawSet) -> RawSet {
+    let columns = set.inputs.columns();
+    let RawLabels::Texts { values, codes } = set.labels else { return set };
+    let is_whole = |row: &u32| {
+        let start = *row as usize * columns;
+        codes[*row as usize] != NO_CODE && (start..start + columns).all(|at| !set.cells.get(at).is_nan())
+    };
+    let rows: Vec<u32> = (0..).take(codes.len()).filter(is_whole).collect();
+    let codes = rows.iter().map(|&row| codes[row as usize]).collect();
+    let cells = set.cells.rows(&rows, columns);
+    RawSet { cells, labels: RawLabels::Texts { values, codes }, kept: Some(rows), ..set }
+}
