@@ -66,7 +66,7 @@ impl Curves {
 ///
 /// * Columns are found by name: run_id, epoch, train_loss, train_accuracy, test_loss and test_accuracy are needed; val_loss,
 ///   val_accuracy and status may be missing; others are ignored.
-/// * An empty cell is a point left out, in a row whose status is not `ok` or unknown.
+/// * An empty cell leaves out a point. In a row that is `ok`, only metrics of validation data may be empty.
 ///
 /// # Errors
 /// When a column is missing, a cell doesn't hold what its column says, an epoch is missing, a row that is `ok` lacks a metric of

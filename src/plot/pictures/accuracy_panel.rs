@@ -16,7 +16,7 @@ const SEED: Rgb = Rgb(0x828282);
 /// The line through the values of the only setting that was varied
 const ONLY: Stroke = Stroke { width: 1.0, color: FRAME, dash: &[] };
 
-/// The line through values of settings that have no look in common, where other settings have dashes
+/// The line through settings that have no look in common
 const BETWEEN: Stroke = Stroke { width: 0.75, color: Rgb(0xB0B0B0), dash: &[] };
 
 /// The axis of a varied setting
@@ -62,7 +62,7 @@ pub fn accuracy_label(analysis: &Analysis) -> &'static str {
     if analysis.decided_on() == "validation" { "Validation accuracy (%)" } else { "Test accuracy (%)" }
 }
 
-/// Number of trials of the group that has most
+/// The largest number of trials in a group
 pub fn seeds(analysis: &Analysis) -> usize {
     analysis.groups.iter().map(|group| group.trials.len()).max().unwrap_or(0)
 }
@@ -102,8 +102,8 @@ fn list<'a>(texts: impl Iterator<Item = &'a String>, but: Option<usize>) -> Stri
 
 /// A panel of accuracy by one varied setting
 ///
-/// A setting has one look in the whole picture, which its mark has here. Settings that agree on all others but this one form a line:
-/// in their look if they have one in common, else in grey.
+/// A setting has one look in the whole picture, which its mark has here. Settings that differ only in this one form a line:
+/// in their look if they have the same, else in grey.
 pub struct Panel<'a> {
     analysis: &'a Analysis,
     /// Index of the setting among those that were varied
