@@ -85,19 +85,15 @@ pub fn failed(analysis: &Analysis, group: &Group) -> bool {
     without_metrics(analysis, group) != "unfinished"
 }
 
-/// The names of the settings that were varied, without the one at index `but`
-pub fn names(analysis: &Analysis, but: Option<usize>) -> String {
-    list(analysis.axes.iter().map(|axis| &axis.name), but)
+/// The names of the settings that were varied
+pub fn names(analysis: &Analysis) -> String {
+    analysis.axes.iter().map(|axis| axis.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The values of a group in the order of [`names`]
-pub fn values(analysis: &Analysis, group: &Group, but: Option<usize>) -> String {
-    list(analysis.axes.iter().zip(&group.place).map(|(axis, &place)| &axis.values[place]), but)
-}
-
-fn list<'a>(texts: impl Iterator<Item = &'a String>, but: Option<usize>) -> String {
-    let kept = texts.enumerate().filter(|(i, _)| Some(*i) != but);
-    kept.map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(", ")
+pub fn values(analysis: &Analysis, group: &Group) -> String {
+    let values = analysis.axes.iter().zip(&group.place).map(|(axis, &place)| axis.values[place].as_str());
+    values.collect::<Vec<_>>().join(", ")
 }
 
 /// A panel of accuracy by one varied setting

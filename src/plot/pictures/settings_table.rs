@@ -16,7 +16,7 @@ const OTHERS: &str = "other settings, less accurate";
 fn name(analysis: &Analysis, group: &Group) -> String {
     match analysis.axes.len() {
         0 => "all trials".to_owned(),
-        _ => values(analysis, group, None),
+        _ => values(analysis, group),
     }
 }
 

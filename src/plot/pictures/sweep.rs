@@ -65,7 +65,7 @@ const SHOWN: usize = 12;
 fn draw_titles(scene: &mut Scene, analysis: &Analysis) {
     let by = if analysis.axes.is_empty() { "" } else { " by " };
     let accuracy = accuracy_label(analysis).trim_end_matches(" (%)");
-    let title = format!("{accuracy} after the last epoch{by}{}", names(analysis, None));
+    let title = format!("{accuracy} after the last epoch{by}{}", names(analysis));
     let trials = match analysis.trials.len() {
         1 => "1 trial".to_owned(),
         count => format!("{count} trials"),
