@@ -165,11 +165,11 @@ mod tests {
             let accuracy = vec![Line::new(Look::of(0), points, true)];
             let mut scene = Scene::default();
             Pair { loss: vec![], accuracy, of: None }.draw(&mut scene, 0.0, 300.0);
-            let discs = scene.items.iter().filter_map(|item| match item {
+            let mut discs = scene.items.iter().filter_map(|item| match item {
                 Item::Disc { centre, .. } => Some(*centre),
                 _ => None,
             });
-            let (_, y) = discs.last().unwrap();
+            let (_, y) = discs.next_back().unwrap();
             let tick = scene.texts().find(|text| text.align == Align::End && text.text == label);
             let baseline = tick.unwrap_or_else(|| panic!("no tick {label}")).place.1;
             assert!((baseline - HALF_HEIGHT * TICK_EM - y).abs() < 1e-9, "{baseline} {y}");
