@@ -66,7 +66,7 @@ missing() { # the names of files that $dir lacks or that are wrong there
 }
 
 # Checks a fetched file, writes it under a temporary name in its folder, then renames it.
-accept() { # FILE.gz NAME WHERE_FROM
+accept() { # FILE.gz NAME SOURCE
     local target=$dir/$2.gz
     if ! right "$1" "$2"; then
         failed "$3: $2.gz is damaged or not the right file (SHA-256 of the unpacked bytes differs)"

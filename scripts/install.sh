@@ -4,7 +4,7 @@
 #   scripts/install.sh               into ~/.cargo/bin and ~/.local/share
 #   scripts/install.sh --prefix DIR  into DIR/bin and DIR/share
 #
-# Needs a Rust toolchain. Ends with what is left to do, such as a folder that is not in the PATH.
+# Needs a Rust toolchain. The last lines say what is left to do, such as adding a folder to the PATH.
 set -euo pipefail
 
 say() { printf 'install: %s\n' "$*" >&2; }

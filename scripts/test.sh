@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks, in the order of the fastest answer; stops at the first that fails.
+# Runs all checks, those that answer fast first; stops at the first that fails.
 #
 #   scripts/test.sh
 #
@@ -109,7 +109,7 @@ else
 fi
 
 begin "models of the kernels' threads"
-# loom needs another build of the kernels, so that it has a folder of its own.
+# loom needs another build of the kernels, so it has a target folder of its own.
 RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
     cargo test --package chainrule-kernels --locked --lib team_model
 
@@ -117,7 +117,7 @@ begin "cargo doc"
 RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --workspace --no-deps --locked
 
 begin "cargo bench, build only"
-# Only the benches, and without the slow link-time optimisation: what counts here is that they build.
+# Only the benches, and without the slow link-time optimisation: this step only checks that they build.
 CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 cargo bench --workspace --bench '*' --locked --no-run
 
 say ""

@@ -41,8 +41,14 @@ fn batches_after_the_first_allocate_nothing() {
         Split { cells: Cells::Bytes(images), labels: (0..500).map(|i| i % 10).collect(), columns: 784 };
     let classes = (0..10).map(|class| class.to_string()).collect();
     let source = String::new();
-    let data =
-        Dataset { source, inputs: Inputs::of_array(&[784]), classes, train: split.clone(), test: split };
+    let data = Dataset {
+        source,
+        inputs: Inputs::of_array(&[784]),
+        classes,
+        train: split.clone(),
+        test: split,
+        undivided_hash: None,
+    };
     let config = TrainConfig { no_shuffle: true, ..TrainConfig::default() };
     for threads in [1, 2] {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {

@@ -186,7 +186,7 @@ def measure(args):
 
 
 def cpu_name():
-    """The name of the CPU as Linux tells it."""
+    """The name of the CPU as Linux reports it."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,6 +1,6 @@
 # Draws loss and accuracy of a run by epoch:
 #   gnuplot -c scripts/sweeps/curves.gp results/RUN/epochs.csv curves.svg
-# For tables with commas and decimal points; `chainrule plot` draws the others, too.
+# For tables with commas and decimal points; `chainrule plot` also draws other tables.
 
 ending = ARGC < 2 ? "" : ARG2[strlen(ARG2) - 3:*]
 if (ARGC != 2 || !(ending eq ".svg" || ending eq ".png" || ending eq ".pdf")) {

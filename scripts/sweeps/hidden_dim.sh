@@ -1,5 +1,5 @@
 #!/bin/sh
-# How wide? One hidden layer of 32 to 512, a run of 'chainrule train' each.
+# How wide? Runs 'chainrule train' once for each net with one hidden layer of 32 to 512 units.
 #
 #   scripts/sweeps/hidden_dim.sh
 #   SEEDS="1 2 3" EPOCHS=30 OUT=results scripts/sweeps/hidden_dim.sh --batch-size 128

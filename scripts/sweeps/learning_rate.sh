@@ -1,5 +1,5 @@
 #!/bin/sh
-# Which learning rate? 0.001 to 0.1 on the default net, a run of 'chainrule train' each.
+# Which learning rate? Runs 'chainrule train' on the default net once for each rate from 0.001 to 0.1.
 #
 #   scripts/sweeps/learning_rate.sh
 #   SEEDS="1 2 3" EPOCHS=30 OUT=results scripts/sweeps/learning_rate.sh --batch-size 128

@@ -1,5 +1,5 @@
 #!/bin/sh
-# How deep? One to four hidden layers of 128, a run of 'chainrule train' each.
+# How deep? Runs 'chainrule train' once for each net with one to four hidden layers of 128 units.
 #
 #   scripts/sweeps/num_layers.sh
 #   SEEDS="1 2 3" EPOCHS=30 OUT=results scripts/sweeps/num_layers.sh --batch-size 128

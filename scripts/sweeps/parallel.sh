@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A standard sweep with GNU parallel: a run of 'chainrule train' on each core, one thread each.
+# Runs a standard sweep with GNU parallel: 'chainrule train' with one thread on each core.
 #
 #   scripts/sweeps/parallel.sh hidden_dim|num_layers|learning_rate
 #   JOBS=8 SEEDS="1 2 3" scripts/sweeps/parallel.sh learning_rate --batch-size 128

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A sweep on a Slurm cluster: an array of tasks that share its trials, and a job that joins their results.
+# Runs a sweep on a Slurm cluster: submits an array of tasks that share its trials, and a job that joins their results.
 #
 #   scripts/sweeps/slurm.sh SWEEP_ID hidden_dim
 #   TASKS=16 OUT=/scratch/me/results scripts/sweeps/slurm.sh rates --grid learning_rate=log:1e-3..1e-1:9 --seeds 5

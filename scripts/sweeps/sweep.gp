@@ -1,6 +1,6 @@
-# Draws a column of a runs.csv by another, a mark a run, and the mean of each value:
+# Draws one column of a runs.csv against another: a mark for each run, and the mean of each value:
 #   gnuplot -c scripts/sweeps/sweep.gp results/SWEEP/runs.csv rates.svg learning_rate test_accuracy
-# For tables with commas and decimal points, and settings that are numbers; `chainrule plot` draws the others, too.
+# For tables with commas and decimal points, and settings that are numbers; `chainrule plot` also draws other tables.
 
 ending = ARGC < 2 ? "" : ARG2[strlen(ARG2) - 3:*]
 if (ARGC != 4 || !(ending eq ".svg" || ending eq ".png" || ending eq ".pdf")) {

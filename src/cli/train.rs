@@ -217,15 +217,20 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
         _ => String::new(),
     };
     let test = result.test_accuracy.map(|last| format!("test accuracy {}", percent(last)));
+    let is_tested = result.test_samples != Some(0);
     let metrics = match (result.val_accuracy, test) {
         (Some(val), Some(test)) => format!("validation accuracy {}{best}, {test}, ", percent(val)),
         (None, Some(test)) => format!("{test}{best}, "),
+        (Some(val), None) => format!("validation accuracy {}{best}, ", percent(val)),
         _ => String::new(),
     };
     // A run that diverged in its first batches has trained no epoch.
     let time = result.train_s.filter(|&s| s > 0.0).map(|s| format!("{} of training", duration(s)));
     let metrics = format!("{metrics}{}", time.as_deref().unwrap_or("no epoch ended"));
     note(&format!("{}: {metrics}", result.status));
+    if !is_tested {
+        note("there was no test set, so test columns are empty; --test-data or --test-split gives one");
+    }
     let written = NAMES.map(|name| outcome.folder.join(name));
     let files = written.iter().filter(|file| file.is_file()).chain(pictures);
     let names: Vec<_> =

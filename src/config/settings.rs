@@ -463,7 +463,8 @@ mod tests {
             let flag = command.get_arguments().find(|arg| arg.get_long() == Some(&setting.flag()));
             let flag = flag.unwrap_or_else(|| panic!("no --{}", setting.flag()));
             let (help, switch) = (flag.get_help().unwrap().to_string(), matches!(setting.kind, Kind::Switch));
-            assert!(switch || help.contains("[default: "), "{}: {help}", setting.name);
+            let is_optional = matches!(setting.kind, Kind::Names);
+            assert!(switch || is_optional || help.contains("[default: "), "{}: {help}", setting.name);
             if let Kind::Choice(names) = setting.kind {
                 assert!(names().iter().all(|name| name.get_help().is_some()), "{}", setting.name);
             }

@@ -70,6 +70,8 @@ pub struct Dataset {
     pub train: Split,
     /// The test set, which may have no rows
     pub test: Split,
+    /// The hash of the set before a part of its training rows became the test set; `None` if none did
+    pub undivided_hash: Option<String>,
 }
 
 impl Dataset {

@@ -212,7 +212,14 @@ mod tests {
         let train = Split { cells: Cells::Double(cells), columns: columns.len(), labels: vec![0; rows] };
         let test = Split { cells: Cells::Double(Vec::new()), columns: columns.len(), labels: Vec::new() };
         let inputs = Inputs::of_array(&[columns.len()]);
-        Dataset { source: String::new(), inputs, classes: vec!["a".to_owned()], train, test }
+        Dataset {
+            source: String::new(),
+            inputs,
+            classes: vec!["a".to_owned()],
+            train,
+            test,
+            undivided_hash: None,
+        }
     }
 
     fn numbers(preprocessing: &Preprocessing) -> Vec<(f64, f64, Option<f64>)> {

@@ -50,6 +50,7 @@ impl Dataset {
         if test.is_empty() {
             return wrong("0 where no class has two samples");
         }
+        self.undivided_hash = Some(self.hash());
         (self.train, self.test) = (self.train.rows(&train), self.train.rows(&test));
         Ok(self)
     }
@@ -75,6 +76,7 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
         classes: names,
         train: Split { cells: train.cells, columns, labels: train_labels },
         test: Split { cells: test.map_or(no_cells, |test| test.cells), columns, labels: test_labels },
+        undivided_hash: None,
     })
 }
 

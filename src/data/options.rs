@@ -76,6 +76,14 @@ impl TestSplit {
     }
 }
 
+impl DataOptions {
+    /// These options without a test split: what is read from files
+    #[must_use]
+    pub fn undivided(self) -> Self {
+        Self { test_split: None, ..self }
+    }
+}
+
 impl From<&TrainConfig> for DataOptions {
     fn from(config: &TrainConfig) -> Self {
         let list = |names: &Option<String>| -> Vec<String> {

@@ -15,7 +15,7 @@ const ARENA: u128 = 64 << 20;
 /// Checks that the machine has `bytes` bytes of memory and that this process may use them
 ///
 /// # Errors
-/// If not; `what` says what needs the memory.
+/// If the machine has less memory, or this process may use less; `what` says what needs the memory.
 pub fn check(bytes: u128, what: impl FnOnce() -> String) -> Result<()> {
     check_with_threads(bytes, 0, what)
 }

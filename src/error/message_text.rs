@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// The text with its control characters escaped, so that a terminal shows them and obeys none: ESC as `\u{1b}`, a line
+/// The text with its control characters escaped, so that a terminal shows them instead of obeying them: ESC as `\u{1b}`, a line
 /// break as `\n`
 ///
 /// Characters that reverse the direction of text or break lines without being control characters are escaped, too.
@@ -48,7 +48,7 @@ pub fn shell_quoted(word: impl AsRef<OsStr>) -> String {
     quoted + "'"
 }
 
-/// Whether a character is a control character, is not seen, or changes the direction of text
+/// Whether a character is a control character, is invisible, or changes the direction of text
 pub fn is_unprintable(c: char) -> bool {
     // Marks, embeddings and isolates of direction; separators of lines and paragraphs; the byte-order mark.
     let is_hidden =

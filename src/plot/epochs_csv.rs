@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tables::Status;
 use crate::tables::reader::Table;
 
@@ -66,11 +66,12 @@ impl Curves {
 ///
 /// * Columns are found by name: run_id, epoch, train_loss, train_accuracy, test_loss and test_accuracy are needed; val_loss,
 ///   val_accuracy and status may be missing; others are ignored.
-/// * An empty cell is a point left out, in a row whose status is not `ok` or unknown.
+/// * An empty cell leaves out a point. In a row that is `ok`, only metrics of validation data may be empty, and those of
+///   test data if all rows of the run lack them: then it had no test set.
 ///
 /// # Errors
 /// When a column is missing, a cell doesn't hold what its column says, an epoch is missing, a row that is `ok` lacks a metric of
-/// training or test data, or there is a second run.
+/// training data, or of test data that other rows have, or there is a second run.
 pub fn read_run(table: &Table) -> Result<Curves> {
     Ok(parse(table, "run_id", false)?.pop().unwrap_or_default())
 }
@@ -98,6 +99,8 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
     }
     let mut runs: Vec<Curves> = vec![];
     let mut known: HashMap<&str, (usize, u32)> = HashMap::new(); // index and last epoch of each run
+    // The error for the first row of each run that lacks a metric of test data
+    let mut untested: HashMap<usize, Error> = HashMap::new();
     for row in table.rows() {
         let name = row.text(id);
         let e = row.whole(epoch)?;
@@ -125,8 +128,13 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
                 true => (&mut run.accuracy, 0.0..=1.0, "a share from 0 to 1"),
             };
             let metric = row.within(column, range, expected)?;
-            if metric.is_none() && status == Some(Status::Ok) && split != Split::Validation {
-                return Err(row.problem(column, expected));
+            if metric.is_none() && status == Some(Status::Ok) {
+                let problem = || row.problem(column, expected);
+                match split {
+                    Split::Training => return Err(problem()),
+                    Split::Validation => {}
+                    Split::Test => drop(untested.entry(place).or_insert_with(problem)),
+                }
             }
             points[split as usize].extend(metric.map(|metric| (e, metric)));
         }
@@ -134,7 +142,11 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
             run.diverged = Some(e);
         }
     }
-    Ok(runs)
+    let partly = runs.iter().enumerate().find_map(|(place, run)| {
+        let is_tested = run.has(Split::Test) || !run.loss[Split::Test as usize].is_empty();
+        untested.remove(&place).filter(|_| is_tested)
+    });
+    partly.map_or(Ok(runs), Err)
 }
 
 #[cfg(test)]

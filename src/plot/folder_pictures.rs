@@ -17,8 +17,8 @@ use crate::tables::reader::Table;
 /// Draws all pictures of the folder `dir` into the folder `out`, and returns the paths of the files it wrote
 ///
 /// * A sweep's folder gets the picture `sweep`, `heatmap` if two settings were varied, and `report.md`. It has a runs.csv with a
-///   column trial; or one without that column and no epochs.csv beside it, which is what runs that were started one by one
-///   leave. If its column sweep_id names several sweeps, each also gets a picture of its own.
+///   column trial. A runs.csv without that column counts as well if there is no epochs.csv beside it: runs that were started
+///   one by one leave it. If its column sweep_id names several sweeps, each also gets a picture of its own.
 /// * A run's folder gets the picture `curves` if it has an epochs.csv, `confusion` if it has a confusion.csv, and `report.md` if
 ///   it has a summary.csv.
 ///
@@ -31,7 +31,7 @@ pub fn redraw_into(dir: &Path, out: &Path, style: &PictureStyle) -> Result<Vec<P
         Some(runs) if runs.column("trial").is_some() || epochs.is_none() => {
             draw_sweep(dir, &runs, epochs, &mut written)?;
         }
-        // The table of a sweep's epochs has a column trial, and so has that of its runs.
+        // In the folder of a sweep, both tables have a column trial.
         Some(runs) if epochs.as_ref().is_some_and(|epochs| epochs.column("trial").is_some()) => {
             runs.need("trial")?;
         }
@@ -40,7 +40,7 @@ pub fn redraw_into(dir: &Path, out: &Path, style: &PictureStyle) -> Result<Vec<P
     Ok(written.files)
 }
 
-/// [`redraw_into`] the folder itself, in the usual style
+/// Draws all pictures of the folder `dir` into the folder itself, in the default style
 ///
 /// # Errors
 /// As [`redraw_into`].
@@ -163,7 +163,7 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
 fn curves_of_runs(dir: &Path, analysis: &Analysis) -> Result<Vec<Curves>> {
     let mut curves = vec![];
     for trial in &analysis.trials {
-        // The folder of a run, or of a trial in that of its sweep; a longer path, or one up, is no name of a run.
+        // A run is named by its folder, a trial also by `SWEEP/TRIAL`. Longer paths and `..` are no names of runs.
         let mut parts = Path::new(&trial.id).components();
         let is_name = parts.clone().count() <= 2 && parts.all(|part| matches!(part, Component::Normal(_)));
         if is_name && let Some(table) = table(dir.join(&trial.id).join("epochs.csv"))? {

@@ -1,4 +1,4 @@
-//! Checks that the tables of a folder say the same, before they are drawn
+//! Checks that the tables of a folder agree with each other, before they are drawn
 
 use std::collections::{HashMap, HashSet};
 

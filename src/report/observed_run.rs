@@ -11,6 +11,9 @@ use crate::error::Result;
 use crate::tables::Status;
 use crate::tables::reader::{Table, TableRow};
 
+/// The settings that decide how data are read
+const READ_AS: [&str; 6] = ["dtype", "test_data", "target", "ignore", "categorical", "missing"];
+
 /// A column of `runs.csv` that holds a metric
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricColumn {
@@ -94,6 +97,8 @@ pub(super) fn read_runs(
     let numbers = RESULTS.iter().filter_map(|numbers| Some((numbers, table.column(numbers.name)?)));
     let numbers: Vec<_> = numbers.collect();
     let hash = table.column("data_hash");
+    // A file that is read in another way has another hash, but is the same data.
+    let read_as: Vec<usize> = READ_AS.iter().filter_map(|name| table.column(name)).collect();
     let mut data_names = DataNames::default();
     let mut runs = vec![];
     for (row, id) in table.rows().zip(names).filter(|(row, _)| chosen(row)) {
@@ -108,7 +113,8 @@ pub(super) fn read_runs(
         for &(setting, column) in &columns {
             let mut value = setting_value(row, setting, column)?;
             if setting.name == "data" {
-                value = data_names.name(hash.map_or("", |hash| row.text(hash)), value);
+                let read_as = read_as.iter().map(|&column| row.text(column)).collect();
+                value = data_names.name((read_as, hash.map_or("", |hash| row.text(hash))), value);
             }
             settings.push((setting.name, value));
         }
@@ -147,20 +153,24 @@ fn compared_settings(
 
 /// One name for each set of data, found by its hash: the path may be typed differently from run to run
 #[derive(Default)]
-struct DataNames<'a>(HashMap<&'a str, String>);
+struct DataNames<'a>(HashMap<(Vec<&'a str>, &'a str), String>);
 
 impl<'a> DataNames<'a> {
     /// The name of the data with this hash: the path of the first run with it
     ///
+    /// * `read_as`: the settings that decide how the data are read
     /// * `hash`: empty if it is not known; then the name is `path`
-    fn name(&mut self, hash: &'a str, path: String) -> String {
+    fn name(&mut self, (read_as, hash): (Vec<&'a str>, &'a str), path: String) -> String {
         if hash.is_empty() {
             return path;
         }
         // Files that changed between runs are other data in the same folder.
-        let is_taken = !self.0.contains_key(hash) && self.0.values().any(|known| *known == path);
+        let is_other =
+            |((other, _), known): (&(Vec<&str>, &str), &String)| *other == read_as && *known == path;
+        let key = (read_as.clone(), hash);
+        let is_taken = !self.0.contains_key(&key) && self.0.iter().any(is_other);
         let name = if is_taken { format!("{path} ({hash})") } else { path };
-        self.0.entry(hash).or_insert(name).clone()
+        self.0.entry(key).or_insert(name).clone()
     }
 }
 

@@ -11,6 +11,7 @@ use super::runner::Ended;
 use super::shard::Shard;
 use super::trial_check::{Checked, check};
 use super::trial_rows::SweepTables;
+use crate::data::DataOptions;
 use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
@@ -57,13 +58,13 @@ pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
     let tables = SweepTables::new(&plan);
     let (mut unfinished, mut doubts) = (Vec::new(), Vec::new());
     // The shards may have run on machines whose data differ.
-    let mut known: HashMap<Option<&str>, (&str, String)> = HashMap::new();
+    let mut known: HashMap<DataOptions, (&str, String)> = HashMap::new();
     for trial in &plan.trials {
         match check(trial, sweep)? {
             Checked::Ended(status, hash) if status != Status::Interrupted => {
                 let Some(hash) = hash else { continue };
-                let (first, expected) =
-                    known.entry(trial.config.data.as_deref()).or_insert_with(|| (&trial.id, hash.clone()));
+                let options = DataOptions::from(&trial.config).undivided();
+                let (first, expected) = known.entry(options).or_insert_with(|| (&trial.id, hash.clone()));
                 if *expected != hash {
                     let id = &trial.id;
                     doubts.push(format!("{id} (data_hash is {hash}, that of {first} is {expected})"));

@@ -13,8 +13,8 @@ use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use super::trial_check::{Checked, check};
 use super::trial_rows::{SweepTables, append};
-use crate::data::Dataset;
 use crate::data::run_data::RunData;
+use crate::data::{DataOptions, Dataset};
 use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
@@ -101,7 +101,7 @@ pub fn run(
     let cache = DatasetCache::new(&mine);
     // If all trials use the same data, a problem with the data ends the sweep.
     if let Some((first, rest)) = mine.split_first()
-        && rest.iter().all(|trial| trial.config.data == first.config.data)
+        && rest.iter().all(|trial| DataOptions::from(&trial.config) == DataOptions::from(&first.config))
     {
         let data = cache.get(first)?;
         check_side_by_side(mine.iter().map(|trial| &trial.config), &data, options.jobs)?;
@@ -129,7 +129,7 @@ struct Sweeper<'a> {
     tables: &'a SweepTables,
     cache: DatasetCache,
     /// For each value of `data`, a trial that ended before, and the hash of its data
-    known: HashMap<Option<String>, (String, String)>,
+    known: HashMap<DataOptions, (String, String)>,
     /// Locked while a trial's rows are appended
     files: Mutex<&'a Files>,
     options: &'a Options,
@@ -151,7 +151,7 @@ impl Sweeper<'_> {
         for trial in mine {
             let kept = match check(trial, self.sweep)? {
                 Checked::Ended(Status::Ok, hash) => {
-                    let data = trial.config.data.clone();
+                    let data = DataOptions::from(&trial.config).undivided();
                     self.known.extend(hash.map(|hash| (data, (trial.id.clone(), hash))));
                     true
                 }
@@ -175,8 +175,8 @@ impl Sweeper<'_> {
             return Err(Error::content(self.sweep, problem));
         }
         if let Some((first, rest)) = todo.split_first()
-            && rest.iter().all(|trial| trial.config.data == first.config.data)
-            && self.known.contains_key(&first.config.data)
+            && rest.iter().all(|trial| DataOptions::from(&trial.config) == DataOptions::from(&first.config))
+            && self.known.contains_key(&DataOptions::from(&first.config).undivided())
         {
             self.check_data(first, &*self.cache.get(first)?)?;
         }
@@ -188,7 +188,8 @@ impl Sweeper<'_> {
 
     /// Checks that the data of a trial are those with which another trial ended before
     fn check_data(&self, trial: &Trial, data: &Dataset) -> Result<()> {
-        let Some((id, before)) = self.known.get(&trial.config.data) else { return Ok(()) };
+        let options = DataOptions::from(&trial.config).undivided();
+        let Some((id, before)) = self.known.get(&options) else { return Ok(()) };
         let now = data.hash();
         if *before == now {
             return Ok(());

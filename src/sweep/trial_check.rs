@@ -81,8 +81,10 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
     }
     let is_ok = status == Status::Ok;
     // Without an epoch, there are metrics of test data alone.
-    check_numbers(&number_columns(summary, trial.config.epochs > 0)?, row, is_ok)?;
-    let columns = number_columns(epochs, true)?;
+    let test_samples = summary.column("test_samples").and_then(|column| row.as_number(column));
+    let is_tested = test_samples != Some(0.0);
+    check_numbers(&number_columns(summary, trial.config.epochs > 0, is_tested)?, row, is_ok)?;
+    let columns = number_columns(epochs, true, is_tested)?;
     let (run_id, epoch, ended) = (epochs.need("run_id")?, epochs.need("epoch")?, epochs.need("status")?);
     let mut done = 0;
     for row in epochs.rows() {
@@ -150,15 +152,15 @@ struct Numbers {
 
 /// The columns of numbers of a table; a column of the user's own may hold anything
 ///
-/// * `is_trained`: whether a row that is ok has metrics of training data
-fn number_columns(table: &Table, is_trained: bool) -> Result<Vec<Numbers>> {
+/// * `is_trained`, `is_tested`: whether a row that is ok has metrics of training data, and of test data
+fn number_columns(table: &Table, is_trained: bool, is_tested: bool) -> Result<Vec<Numbers>> {
     for name in TRAIN_METRICS.iter().chain(&TEST_METRICS) {
         table.need(name)?;
     }
     let numbers = |range: &'static NumberColumn| {
         let column = table.column(range.name)?;
-        let is_needed =
-            TEST_METRICS.contains(&range.name) || (is_trained && TRAIN_METRICS.contains(&range.name));
+        let is_needed = (is_tested && TEST_METRICS.contains(&range.name))
+            || (is_trained && TRAIN_METRICS.contains(&range.name));
         Some(Numbers { column, range, is_needed })
     };
     Ok(RESULTS.iter().chain(&OF_AN_EPOCH).filter_map(numbers).collect())

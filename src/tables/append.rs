@@ -169,7 +169,7 @@ mod tests {
             error.contains("dialect standard (separator `,`") && error.contains("has excel-eu"),
             "{error}"
         );
-        // An editor may have cut the last line's end.
+        // An editor may have removed the last line's end.
         write(&path, "run_id,status,x\na,ok,1").unwrap();
         append(&path, &row("d")).unwrap();
         assert_eq!(read_to_string(&path).unwrap(), "run_id,status,x\na,ok,1\nd,ok,-1.5\n");

@@ -68,7 +68,7 @@ pub fn create_atomically(path: &Path, bytes: &[u8]) -> Result<bool> {
 /// Checks that [`write_atomically`] can write to `path`, without changing it
 ///
 /// # Errors
-/// If it can't.
+/// If it can't be written to.
 pub fn check_writable(path: &Path) -> Result<()> {
     match destination(path)? {
         Destination::Stream(_) => Ok(()),
@@ -95,7 +95,7 @@ pub fn remove_leftovers(folder: &Path) {
 /// Creates a temporary file in the folder of `path`, which is removed unless it is renamed
 ///
 /// It has the permissions of an existing file at `path`; otherwise those that the umask leaves of 0o666. It is locked
-/// until it is closed, so that [`remove_leftovers`] can tell it from the file of a process that was killed.
+/// until it is closed, so that [`remove_leftovers`] can distinguish it from the file of a process that was killed.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = folder_of(path);
     remove_leftovers(folder);
@@ -108,7 +108,7 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     builder.prefix(UNFINISHED);
     loop {
         let file = builder.tempfile_in(folder)?;
-        // A file system without locks has no leftovers removed. Elsewhere, another process may have removed the file
+        // On a file system without locks, no leftovers are removed. Elsewhere, another process may have removed the file
         // before it was locked.
         if file.as_file().lock().is_err() || file.path().exists() {
             return Ok(file);

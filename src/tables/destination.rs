@@ -32,7 +32,7 @@ pub(super) fn destination(path: &Path) -> Result<Destination> {
     if !is_stream && !kind.is_file() {
         return Err(Error::content(path, format!("is a {}, expected a file", kind_name(kind))));
     }
-    // Also opens a file that will be replaced: a rename would not care that it is read-only.
+    // A rename would replace a file that is read-only, too: opening it finds that out.
     let file = OpenOptions::new().append(true).open(path).map_err(Error::writing(path))?;
     Ok(if is_stream { Destination::Stream(io::BufWriter::new(file)) } else { Destination::File(target) })
 }

@@ -12,7 +12,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// As the program writes new files
+    /// The layout of the files that the program creates
     pub fn of(dialect: CsvDialect) -> Self {
         match dialect {
             CsvDialect::Standard => Self { dialect, line_end: "\n", has_mark: false },
@@ -20,7 +20,7 @@ impl Layout {
         }
     }
 
-    /// Of the file with this text, as its header shows
+    /// The layout of the file with this text, as its header line shows
     pub fn detect(text: &str) -> Self {
         let has_mark = text.starts_with('\u{feff}');
         let header_end = text.find(['\r', '\n']).unwrap_or(text.len());

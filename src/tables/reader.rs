@@ -107,7 +107,7 @@ impl Table {
         let is_empty = |row: TableRow<'_>, column: usize| row.record[column].trim().is_empty();
         for (row, (column, expected)) in table.rows().flat_map(|row| keys.map(|key| (row, key))) {
             let Some(column) = column.filter(|&column| is_empty(row, column)) else { continue };
-            // Among the trials of sweeps, a table may have runs that are no trials.
+            // A table of trials may also have runs that are no trials.
             let is_named =
                 table.column("trial") == Some(column) && run_id.is_some_and(|id| !is_empty(row, id));
             if !is_named {
@@ -162,7 +162,7 @@ impl Table {
     /// Trials of several sweeps have the same names. Then each is named `sweep_id/trial`, as the path of its folder is.
     ///
     /// # Errors
-    /// If there is neither a column trial nor a column run_id, or two rows have one name.
+    /// If there is neither a column trial nor a column run_id, or two rows have the same name.
     pub fn run_names(&self) -> Result<Vec<String>> {
         let columns = ["trial", "run_id"].map(|name| self.column(name));
         let id = columns[0].map_or_else(|| self.need("run_id"), Ok)?;

@@ -1,4 +1,4 @@
-//! A row whose columns are not those of a schema alone
+//! A row that may have columns beyond those of a schema
 
 use super::Cell;
 

@@ -317,7 +317,7 @@ mod tests {
              parameters,train_loss,train_accuracy,test_loss,test_accuracy,best_epoch,best_accuracy,train_s,\
              samples_per_s,threads,started_at,version,val_split,val_loss,val_accuracy,dtype,engine,no_shuffle,data,\
              sweep_id,dataset,data_hash,train_samples,val_samples,test_samples,classes,epochs_done,wall_s,simd,cpu,host,\
-             commit,reason,best_of"
+             commit,reason,best_of,test_data,test_split,target,ignore,categorical,missing,scale"
         );
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");
@@ -327,8 +327,8 @@ mod tests {
     #[test]
     fn settings_that_are_no_numbers_are_columns_of_text() {
         let texts = SETTINGS.iter().map(|setting| setting.name).filter(|name| is_text(name));
-        let expected = ["hidden_dims", "activation", "no_shuffle", "dtype", "engine", "data"];
-        assert_eq!(texts.collect::<Vec<_>>(), expected);
+        let expected = "hidden_dims activation no_shuffle dtype engine data test_data target ignore categorical missing scale";
+        assert_eq!(texts.collect::<Vec<_>>().join(" "), expected);
     }
 
     #[test]
@@ -339,6 +339,8 @@ mod tests {
             assert_eq!(is_column, setting.sweepable, "{}", setting.name);
         }
         let others: Vec<_> = SETTINGS.iter().filter(|setting| !setting.sweepable).map(|s| s.name).collect();
-        assert_eq!(others, ["out", "csv_dialect"], "only these say where and how files are written");
+        let how_files_are_read_and_written =
+            ["header", "keep_as_id", "decimal", "x", "y", "out", "csv_dialect"];
+        assert_eq!(others, how_files_are_read_and_written);
     }
 }

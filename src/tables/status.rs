@@ -14,7 +14,7 @@ pub enum Status {
     Diverged,
     /// A file could not be written, or the run could not start
     Failed,
-    /// It was told to stop before its last epoch ended
+    /// It was stopped before its last epoch ended
     Interrupted,
 }
 

@@ -45,7 +45,7 @@ impl<'a> TableRow<'a> {
         Record(named.map(|(column, name)| (name.to_owned(), cell(column, name))).collect())
     }
 
-    /// The status in `column`, in any case of letters
+    /// The status in `column`; upper and lower case mean the same
     ///
     /// # Errors
     /// If the cell holds anything else.
@@ -153,7 +153,7 @@ impl<'a> TableRow<'a> {
     }
 }
 
-/// Words for true and false in the languages of spreadsheets, which write a cell `true` in their own
+/// Words for true and false: a spreadsheet writes them in its own language
 const SWITCHES: [[&str; 2]; 6] = [
     ["true", "false"],
     ["wahr", "falsch"],

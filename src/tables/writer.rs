@@ -19,7 +19,7 @@ pub struct CsvWriter {
 }
 
 impl CsvWriter {
-    /// Creates the file with its header, as one step: a file without a header is never there
+    /// Creates the file with its header in one step, so that it never exists without a header
     ///
     /// # Errors
     /// If it exists or can't be written.

@@ -36,6 +36,7 @@ fn data(features: usize) -> Dataset {
         classes,
         train: split(333, 0),
         test: split(100, 5),
+        undivided_hash: None,
     }
 }
 

@@ -209,12 +209,15 @@ fn names_of_classes_and_runs_are_escaped_in_pictures_and_report() {
     let hostile = "<script>&\"\"'\u{1}</text>";
     let classes =
         [format!("\"{hostile}\""), "'=cmd|' /C calc'!A0".to_owned(), "m".repeat(500), "図表".to_owned()];
-    run(folder.path(), &format!("\"{hostile}\""), &classes.iter().map(String::as_str).collect::<Vec<_>>());
+    let id = "\"<&\"\"'>]]></text><script>\u{0}\u{1b}\u{ffff}\n\"";
+    run(folder.path(), id, &classes.iter().map(String::as_str).collect::<Vec<_>>());
     redraw(folder.path()).unwrap();
     is_picture(folder.path(), "curves.svg");
     is_picture(folder.path(), "confusion.svg");
+    let svg = std::fs::read_to_string(folder.path().join("curves.svg")).unwrap();
+    assert!(svg.contains("&lt;&amp;&quot;&apos;&gt;]]&gt;&lt;/text&gt;&lt;script&gt;"), "{svg}");
     let svg = std::fs::read_to_string(folder.path().join("confusion.svg")).unwrap();
-    assert!(svg.contains("&lt;script&gt;&amp;&quot;&apos;") && !svg.contains("<script>"), "{svg}");
+    assert!(svg.contains("&lt;&amp;&quot;&apos;&gt;") && !svg.contains("<script>"), "{svg}");
     // The apostrophe that keeps a spreadsheet from running it is not part of the name.
     assert!(svg.contains(">=cmd|&apos; /C calc&apos;!A0</text>"), "{svg}");
     let sweep_folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use skrifa::{FontRef, GlyphId, MetadataProvider};
 
 /// The font file; assets/fonts/README.md lists its characters
 pub static BYTES: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-subset.ttf");
-/// The fonts that the SVG names: the embedded one, then one with nearly the same widths
+/// The fonts that the SVG names: the embedded one, then one with almost the same widths
 pub const FAMILIES: &str = "DejaVu Sans, Verdana, sans-serif";
 
 /// Glyphs of the font's characters, with their widths in ems

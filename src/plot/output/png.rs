@@ -1,4 +1,4 @@
-//! The PNG: the SVG's pixels in a palette
+//! The PNG: the pixels of the SVG, in at most 256 colors
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub fn png(svg: &str) -> Result<Vec<u8>, String> {
     let tree = Tree::from_str(svg, &OPTIONS).map_err(|e| e.to_string())?;
     let size = tree.size();
     let [wide, high] = [size.width(), size.height()].map(|side| (2.0 * side).round().max(1.0) as u32);
-    // The canvas has 4 bytes a pixel, the colors 3, the indices 1, and the file at most as much again.
+    // The canvas has 4 bytes a pixel, the colors 3, the indices 1, and the file at most 1.
     let needed = 9 * u128::from(wide) * u128::from(high);
     memory::check(needed, || format!("a picture of {wide} × {high} pixels")).map_err(|e| e.to_string())?;
     let mut canvas =

@@ -11,7 +11,7 @@ const MARGIN: f64 = 15.0;
 /// Greatest length of names beside and below the grid, in units
 const NAME_MAX: f64 = 150.0;
 /// Least distance between names, in units; in smaller cells, some names are left out
-const NAME_ROOM: f64 = 12.5;
+const NAME_DISTANCE: f64 = 12.5;
 /// Least font size in cells that can be read in print
 const CELL_EM_MIN: f64 = 7.5;
 
@@ -49,7 +49,7 @@ pub fn ink(background: Rgb) -> Rgb {
     if (luminance + 0.05).powi(2) > 0.05 * 1.05 { BLACK } else { WHITE }
 }
 
-/// A grid of cells that has been laid out
+/// A grid of cells with its layout
 pub struct Grid {
     /// Area of the cells alone
     pub area: Area,
@@ -82,14 +82,14 @@ impl Grid {
         };
         let ((rows, row_names), (columns, column_names)) = (fitted(rows), fitted(columns));
         let row_names = row_names + 38.0; // with the label of the rows
-        let room = WIDTH - 2.0 * MARGIN - beside - row_names;
+        let available = WIDTH - 2.0 * MARGIN - beside - row_names;
         // Cells may be wider than high, so that the names below can be level.
-        let wide = (room / columns.len() as f64).min(most_wide.max(column_names + 8.0));
+        let wide = (available / columns.len() as f64).min(most_wide.max(column_names + 8.0));
         let high = (most_total / rows.len() as f64).min(most_high);
         let upwards = column_names > wide - 4.0;
         let below = if upwards { column_names + 8.0 } else { 18.0 };
         let total = wide * columns.len() as f64;
-        let left = MARGIN + (room - total) / 2.0;
+        let left = MARGIN + (available - total) / 2.0;
         let cells_left = left + row_names;
         let area =
             Area { left: cells_left, top, right: cells_left + total, bottom: top + high * rows.len() as f64 };
@@ -120,7 +120,7 @@ impl Grid {
     /// Draws names and labels
     pub fn draw(&self, scene: &mut Scene, row_label: &str, column_label: &str) {
         let [wide, high] = self.size();
-        let every = |room: f64| (NAME_ROOM / room).ceil().max(1.0) as usize;
+        let every = |side: f64| (NAME_DISTANCE / side).ceil().max(1.0) as usize;
         for (i, name) in self.rows.iter().enumerate().step_by(every(high)) {
             let y = self.area.top + (i as f64 + 0.5) * high + HALF_HEIGHT * TICK_EM;
             scene.text(name, TICK_EM, Align::End, (self.area.left - 8.0, y));
@@ -158,7 +158,7 @@ pub fn bar(scene: &mut Scene, area: Area, ramp: &Ramp, axis: &Axis, text: &str, 
     let mut widest: f64 = 0.0;
     for (value, text) in &axis.ticks {
         let y = area.bottom - axis.position(*value) * area.height();
-        // The text at the arrow stands in place of a tick at the bar's end.
+        // The text at the arrow replaces a tick at the bar's end.
         if below && area.bottom - y < 9.0 {
             continue;
         }

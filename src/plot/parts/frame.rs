@@ -39,8 +39,8 @@ impl Frame {
         if x.scale == Scale::Names {
             let slot = (area.width() - 2.0 * INSET[0]) / x.ticks.len().max(1) as f64;
             upwards = widest(&x) > slot - 3.0 && x.ticks.len() > 1;
-            let room = if upwards { UPWARDS_MAX } else { slot };
-            x.ticks.iter_mut().for_each(|(_, name)| *name = fit(name, TICK_EM, room));
+            let limit = if upwards { UPWARDS_MAX } else { slot };
+            x.ticks.iter_mut().for_each(|(_, name)| *name = fit(name, TICK_EM, limit));
             if upwards {
                 bottom += widest(&x) - TICK_EM;
             }

@@ -6,15 +6,15 @@ use crate::plot::parts::line_style::{FRAME, TICK_EM, TITLE_EM};
 
 /// Draws the title of a picture, and a note in small grey print below it
 ///
-/// They describe the picture to those who can't see it, too. A title that the caller has set stays.
+/// Screen readers get both as the title and the description of the picture. A title that the caller has set stays.
 pub fn titles(scene: &mut Scene, title: &str, note: &str) {
     let given = scene.title.clone();
     let title = if given.is_empty() { title } else { &given };
     scene.title = title.to_owned();
     scene.description = note.to_owned();
-    let (room, middle) = (WIDTH - 40.0, WIDTH / 2.0);
-    scene.text(&fit(title, TITLE_EM, room), TITLE_EM, Align::Middle, (middle, 19.0));
-    scene.colored_text(&fit(note, TICK_EM, room), TICK_EM, Align::Middle, (middle, 37.0), FRAME);
+    let (limit, middle) = (WIDTH - 40.0, WIDTH / 2.0);
+    scene.text(&fit(title, TITLE_EM, limit), TITLE_EM, Align::Middle, (middle, 19.0));
+    scene.colored_text(&fit(note, TICK_EM, limit), TICK_EM, Align::Middle, (middle, 37.0), FRAME);
 }
 
 /// Draws the label of an axis, centred at `at` or as close to it as it fits between `from` and `to`

@@ -12,7 +12,7 @@ const GAP: f64 = 6.0;
 /// Distance between columns
 const BETWEEN: f64 = 20.0;
 
-/// A legend that has been laid out
+/// A legend with its layout
 pub struct Legend {
     heading: String,
     entries: Vec<(Look, String)>,
@@ -31,25 +31,25 @@ pub fn entries(lines: impl Iterator<Item = (Look, String)>, others: &str) -> Vec
 }
 
 impl Legend {
-    /// Lays out a legend at most `room` units wide; names that are too long are shortened in the middle
+    /// Lays out a legend at most `limit` units wide; names that are too long are shortened in the middle
     ///
     /// * `heading`: text above the entries; may be empty
-    pub fn new(heading: &str, mut entries: Vec<(Look, String)>, room: f64) -> Self {
+    pub fn new(heading: &str, mut entries: Vec<(Look, String)>, limit: f64) -> Self {
         const ROWS: usize = 4; // a longer legend has its names shortened until two or three fit side by side
         let (mut column, mut most) = (0.0, 1);
         for side_by_side in [1.0, 2.0, 3.0] {
-            let longest = (room + BETWEEN) / side_by_side - BETWEEN - SAMPLE - GAP;
+            let longest = (limit + BETWEEN) / side_by_side - BETWEEN - SAMPLE - GAP;
             entries.iter_mut().for_each(|(_, name)| *name = fit(name, TICK_EM, longest));
             let widest = entries.iter().map(|(_, name)| width(name, TICK_EM)).fold(0.0, f64::max);
             column = SAMPLE + GAP + widest + BETWEEN;
-            most = (((room + BETWEEN) / column) as usize).max(1);
+            most = (((limit + BETWEEN) / column) as usize).max(1);
             if entries.len() <= ROWS * most {
                 break;
             }
         }
         let rows = entries.len().div_ceil(most).max(1);
         let columns = entries.len().div_ceil(rows).max(1); // rows of about the same length
-        Self { heading: fit(heading, TICK_EM, room), entries, columns, column }
+        Self { heading: fit(heading, TICK_EM, limit), entries, columns, column }
     }
 
     pub fn height(&self) -> f64 {

@@ -16,7 +16,7 @@ const SEED: Rgb = Rgb(0x828282);
 /// The line through the values of the only setting that was varied
 const ONLY: Stroke = Stroke { width: 1.0, color: FRAME, dash: &[] };
 
-/// The line through values of settings that have no look in common, where other settings have dashes
+/// The line through settings that have no look in common
 const BETWEEN: Stroke = Stroke { width: 0.75, color: Rgb(0xB0B0B0), dash: &[] };
 
 /// The axis of a varied setting
@@ -62,7 +62,7 @@ pub fn accuracy_label(analysis: &Analysis) -> &'static str {
     if analysis.decided_on() == "validation" { "Validation accuracy (%)" } else { "Test accuracy (%)" }
 }
 
-/// Number of trials of the group that has most
+/// The largest number of trials in a group
 pub fn seeds(analysis: &Analysis) -> usize {
     analysis.groups.iter().map(|group| group.trials.len()).max().unwrap_or(0)
 }
@@ -85,25 +85,21 @@ pub fn failed(analysis: &Analysis, group: &Group) -> bool {
     without_metrics(analysis, group) != "unfinished"
 }
 
-/// The names of the settings that were varied, without the one at index `but`
-pub fn names(analysis: &Analysis, but: Option<usize>) -> String {
-    list(analysis.axes.iter().map(|axis| &axis.name), but)
+/// The names of the settings that were varied
+pub fn names(analysis: &Analysis) -> String {
+    analysis.axes.iter().map(|axis| axis.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The values of a group in the order of [`names`]
-pub fn values(analysis: &Analysis, group: &Group, but: Option<usize>) -> String {
-    list(analysis.axes.iter().zip(&group.place).map(|(axis, &place)| &axis.values[place]), but)
-}
-
-fn list<'a>(texts: impl Iterator<Item = &'a String>, but: Option<usize>) -> String {
-    let kept = texts.enumerate().filter(|(i, _)| Some(*i) != but);
-    kept.map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(", ")
+pub fn values(analysis: &Analysis, group: &Group) -> String {
+    let values = analysis.axes.iter().zip(&group.place).map(|(axis, &place)| axis.values[place].as_str());
+    values.collect::<Vec<_>>().join(", ")
 }
 
 /// A panel of accuracy by one varied setting
 ///
-/// A setting has one look in the whole picture, which its mark has here. Settings that agree on all others but this one form a line:
-/// in their look if they have one in common, else in grey.
+/// A setting has one look in the whole picture, which its mark has here. Settings that differ only in this one form a line:
+/// in their look if they have the same, else in grey.
 pub struct Panel<'a> {
     analysis: &'a Analysis,
     /// Index of the setting among those that were varied

@@ -1,4 +1,4 @@
-//! The confusion matrix: how often each class is taken for each other
+//! The confusion matrix: how many images of each class are predicted as which class
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -83,7 +83,7 @@ fn leaves(lines: &[Line], outside: impl Fn(f64) -> bool) -> bool {
     lines.iter().flat_map(|line| &line.points).any(|&(_, metric)| outside(metric))
 }
 
-/// Loss at which the axis ends if some are far above most: a run that almost diverged would squeeze all others together
+/// The loss at which the axis ends if some losses are far above most: a run that almost diverged would squeeze all others together
 fn limit(losses: &mut [f64]) -> Option<f64> {
     // The limit is a multiple of the loss that n of 20 losses are below.
     const FAR: [(usize, f64); 2] = [(19, 2.5), (10, 10.0)];

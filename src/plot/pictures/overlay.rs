@@ -15,7 +15,7 @@ const BEST: usize = 8;
 ///
 /// * `note`: what all runs have in common; may be empty
 /// * Metrics are those of the validation data if every run has them, otherwise those of the test data.
-/// * Of more than twelve runs, the eight with the best last accuracies have a look and a name; the others are grey.
+/// * If there are more than twelve runs, the eight with the best last accuracies have a look and a name; the others are grey.
 pub fn draw(scene: &mut Scene, runs: &[&Curves], note: &str) -> f64 {
     let split = shared(runs);
     titles(scene, &format!("{} loss and accuracy of {} runs", split.name(), runs.len()), note);

@@ -125,29 +125,6 @@ mod tests {
     }
 
     #[test]
-    fn a_run_id_cannot_break_the_svg() {
-        let svg = files(&curves(3, "<&\"'>]]></text><script>\u{0}\u{1b}\u{ffff}\n")).0;
-        assert!(svg.contains("&lt;&amp;&quot;&apos;&gt;]]&gt;&lt;/text&gt;&lt;script&gt;"));
-        // Every tag that opens is closed or closes itself, in order, and every & starts one of five entities
-        let mut open = vec![];
-        for tag in svg.split('<').skip(1) {
-            let (tag, text) = tag.split_once('>').unwrap();
-            assert!(!text.contains('>') && !tag.contains('&'), "{tag}: {text}");
-            assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
-            for entity in text.split('&').skip(1) {
-                let name = entity.split_once(';').unwrap().0;
-                assert!(["lt", "gt", "amp", "quot", "apos"].contains(&name), "{name}");
-            }
-            match tag.strip_prefix('/') {
-                Some(name) => assert_eq!(open.pop(), Some(name)),
-                None if tag.ends_with('/') => assert_eq!(tag.matches('"').count() % 2, 0),
-                None => open.extend(tag.split(' ').next()),
-            }
-        }
-        assert!(open.is_empty(), "{open:?}");
-    }
-
-    #[test]
     fn the_svg_has_its_size_and_keeps_text_as_text() {
         let svg = files(&curves(3, "run-7")).0;
         assert!(svg.starts_with("<svg width=\"800\" height=\"320\" "), "{}", &svg[..100]);

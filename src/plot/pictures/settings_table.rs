@@ -16,7 +16,7 @@ const OTHERS: &str = "other settings, less accurate";
 fn name(analysis: &Analysis, group: &Group) -> String {
     match analysis.axes.len() {
         0 => "all trials".to_owned(),
-        _ => values(analysis, group, None),
+        _ => values(analysis, group),
     }
 }
 
@@ -55,8 +55,8 @@ pub fn ranked(scene: &mut Scene, analysis: &Analysis, looks: &[Look], shown: &[u
         let is_best = analysis.groups.len() > 1 && winner == Some(group);
         let accuracy = if is_best { "best: " } else { "" }.to_owned() + &accuracy_text(analysis, group);
         let start = left + SAMPLE + 8.0;
-        let room = accuracies - width(&accuracy, TICK_EM) - 10.0 - start;
-        let name = fit(&name(analysis, group), TICK_EM, room);
+        let limit = accuracies - width(&accuracy, TICK_EM) - 10.0 - start;
+        let name = fit(&name(analysis, group), TICK_EM, limit);
         scene.text(&name, TICK_EM, Align::Start, (start, baseline(row)));
         scene.text(&accuracy, TICK_EM, Align::End, (accuracies, baseline(row)));
         let ok = group.trials.iter().filter(|&&i| analysis.trials[i].status == Status::Ok).count();

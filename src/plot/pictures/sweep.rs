@@ -18,7 +18,8 @@ const GAP: f64 = 14.0;
 ///
 /// * `curves`: the curves of the trials, in any order; if there are none, their panels are left out
 /// * One setting or none: a wide panel beside the table of settings. Two or three: a panel for each. More: the table alone.
-/// * A setting has one look in the whole picture. Of more than twelve settings, the most accurate have one; the others are grey.
+/// * A setting has one look in the whole picture. If there are more than twelve, only the most accurate have a look of their own;
+///   the others are grey.
 pub fn draw(scene: &mut Scene, analysis: &Analysis, curves: &[Curves]) -> f64 {
     const TABLE: f64 = 300.0;
     draw_titles(scene, analysis);
@@ -64,7 +65,7 @@ const SHOWN: usize = 12;
 fn draw_titles(scene: &mut Scene, analysis: &Analysis) {
     let by = if analysis.axes.is_empty() { "" } else { " by " };
     let accuracy = accuracy_label(analysis).trim_end_matches(" (%)");
-    let title = format!("{accuracy} after the last epoch{by}{}", names(analysis, None));
+    let title = format!("{accuracy} after the last epoch{by}{}", names(analysis));
     let trials = match analysis.trials.len() {
         1 => "1 trial".to_owned(),
         count => format!("{count} trials"),
