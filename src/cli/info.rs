@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chainrule::Error;
-use chainrule::config::{SHORT_FORMS, find, text};
+use chainrule::config::{Dtype, SHORT_FORMS, find, text};
+use chainrule::data::array::{Array, Elements, Use};
 use chainrule::data::{Dataset, Split, idx};
 use chainrule::error::{printable, shell_quoted, shown};
 use chainrule::nn::model_file::{self, ModelFile};
@@ -62,7 +63,11 @@ fn found(what: &str) -> Result<Shown> {
             () => dataset(&Dataset::load(Some(what))?),
         };
     }
-    if is_idx(path)? { idx_file(what, &idx::read(path)?) } else { model(what, &model_file::load(path)?) }
+    if is_idx(path)? {
+        idx_file(what, &idx::read(path, Use::Features(Dtype::F64))?)
+    } else {
+        model(what, &model_file::load(path)?)
+    }
 }
 
 /// Whether a file begins like an IDX file or a gzip stream, or is too short for a model file
@@ -108,17 +113,28 @@ fn dataset(data: &Dataset) -> Result<Shown> {
     Ok((text, json))
 }
 
-fn idx_file(name: &str, idx: &idx::Idx) -> Result<Shown> {
-    let content = match &idx.dims[..] {
+fn idx_file(name: &str, array: &Array) -> Result<Shown> {
+    let content = match &array.dims[..] {
         [images, sizes @ ..] if !sizes.is_empty() => format!("{} images of {}", count(*images), times(sizes)),
         labels => format!("{} labels", labels.iter().map(|&n| count(n)).collect::<Vec<_>>().join("×")),
     };
-    let mut text = format!("IDX file    {}\ncontent     {content}, unsigned bytes\n", printable(name));
-    let (least, most) = (idx.bytes.iter().min(), idx.bytes.iter().max());
-    if let (Some(least), Some(most)) = (least, most) {
-        writeln!(text, "values      {least} to {most}")?;
+    fn range<T: Copy + PartialOrd + Into<Value>>(elements: &[T]) -> [Value; 2] {
+        let first = |choose: fn(&T, &T) -> bool| {
+            elements.iter().copied().reduce(|a, b| if choose(&b, &a) { b } else { a })
+        };
+        [first(T::lt), first(T::gt)].map(|value| value.map_or(Value::Null, Into::into))
     }
-    Ok((text, json!({"kind": "idx", "path": name, "dims": idx.dims, "least": least, "greatest": most})))
+    let (kind, [least, most]) = match &array.elements {
+        Elements::Bytes(elements) => ("unsigned bytes", range(elements)),
+        Elements::Integers(elements) => ("integers", range(elements)),
+        Elements::Single(elements) => ("numbers", range(elements)),
+        Elements::Double(elements) => ("numbers", range(elements)),
+    };
+    let text = format!(
+        "IDX file    {}\ncontent     {content}, {kind}\nvalues      {least} to {most}\n",
+        printable(name)
+    );
+    Ok((text, json!({"kind": "idx", "path": name, "dims": array.dims, "least": least, "greatest": most})))
 }
 
 fn model(name: &str, file: &ModelFile<f64>) -> Result<Shown> {

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
+use super::array::{Array, Elements, Use};
 use super::class_names::{self, Classes};
-use super::idx::{self, Idx};
+use super::idx;
 use super::{Dataset, Split};
-use crate::config::expand_home;
+use crate::config::{Dtype, expand_home};
 use crate::error::{Error, Result, shell_quoted};
 
 /// The folders that are searched if neither `--data` nor `CHAINRULE_DATA` names one
@@ -54,12 +55,12 @@ pub fn load(path: &Path) -> Result<Dataset> {
     }
     let named = class_names::read_names(&set.folder.join("classes.txt"))?;
     let classes = class_names::classes(
-        (&train.labels_path, &train.labels.bytes),
-        (&test.labels_path, &test.labels.bytes),
+        (&train.labels_path, bytes(&train.labels_path, &train.labels)?),
+        (&test.labels_path, bytes(&test.labels_path, &test.labels)?),
         named,
     )?;
     let source = path.display().to_string();
-    let [train, test] = [train, test].map(|pair| pair.split(&classes));
+    let (train, test) = (train.split(&classes)?, test.split(&classes)?);
     Ok(Dataset { source, image_dims, classes: classes.names, train, test })
 }
 
@@ -134,22 +135,25 @@ impl Set {
 /// A file of images and the file of their labels
 struct Pair {
     images_path: PathBuf,
-    images: Idx,
+    images: Array,
     labels_path: PathBuf,
-    labels: Idx,
+    labels: Array,
 }
 
 impl Pair {
     /// Reads both files, and checks that there are as many labels as images
     fn read(set: &Set, parts: &[&str]) -> Result<Self> {
         let (images_path, labels_path) = (set.file(parts, IMAGES)?, set.file(parts, LABELS)?);
-        let (images, labels) = rayon::join(|| idx::read(&images_path), || idx::read(&labels_path));
+        let (images, labels) = rayon::join(
+            || idx::read(&images_path, Use::Features(Dtype::F32)),
+            || idx::read(&labels_path, Use::Labels),
+        );
         let (images, labels) = (images?, labels?);
         let wrong = |path: &Path, dims: &[usize], problem| {
             Err(Error::content(path, format!("dimensions {dims:?} {problem}")))
         };
         if images.dims.len() < 2 {
-            let problem = "are those of labels, expected images (2 to 4 dimensions)";
+            let problem = "are those of labels, expected images (2 dimensions or more)";
             return wrong(&images_path, &images.dims, problem);
         }
         if labels.dims.len() != 1 {
@@ -163,11 +167,26 @@ impl Pair {
         Ok(Self { images_path, images, labels_path, labels })
     }
 
-    fn split(self, classes: &Classes) -> Split {
+    fn split(self, classes: &Classes) -> Result<Split> {
         let features = self.images.dims[1..].iter().product();
-        let labels = classes.of(&self.labels.bytes);
-        Split { images: self.images.bytes, labels, features }
+        let labels = classes.of(bytes(&self.labels_path, &self.labels)?);
+        match self.images.elements {
+            Elements::Bytes(images) => Ok(Split { images, labels, features }),
+            _ => Err(not_bytes(&self.images_path)),
+        }
     }
+}
+
+/// The elements of an array of bytes
+fn bytes<'a>(path: &Path, array: &'a Array) -> Result<&'a [u8]> {
+    match &array.elements {
+        Elements::Bytes(bytes) => Ok(bytes),
+        _ => Err(not_bytes(path)),
+    }
+}
+
+fn not_bytes(path: &Path) -> Error {
+    Error::content(path, "has another element type, expected type 0x08, unsigned bytes")
 }
 
 /// The dimensions as text: `28×28`

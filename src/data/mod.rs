@@ -3,10 +3,14 @@
 pub mod array;
 pub mod batches;
 mod class_names;
+mod element;
+mod elements;
 mod fingerprint;
+mod fortran;
 mod gzip;
 pub mod idx;
 mod idx_folder;
+mod source;
 mod synthetic;
 pub mod validation_split;
 
