@@ -10,6 +10,8 @@ mod fortran;
 mod gzip;
 pub mod idx;
 mod idx_folder;
+pub mod npy;
+mod npy_header;
 mod source;
 mod synthetic;
 pub mod validation_split;
