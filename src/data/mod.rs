@@ -12,6 +12,7 @@ pub mod idx;
 mod idx_folder;
 pub mod npy;
 mod npy_header;
+pub mod npz;
 mod source;
 mod synthetic;
 pub mod validation_split;
