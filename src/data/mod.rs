@@ -14,6 +14,7 @@ pub mod npy;
 mod npy_header;
 pub mod npz;
 mod source;
+pub mod source_kind;
 mod synthetic;
 pub mod validation_split;
 
