@@ -24,8 +24,8 @@ pub struct Layout {
     pub encoding: Encoding,
     /// Whether the first dimension varies fastest
     pub is_fortran: bool,
-    /// The type as the format writes it, for messages; empty if the format has one type
-    pub type_name: &'static str,
+    /// The type as the format writes it, for messages
+    pub type_name: String,
 }
 
 impl Layout {
@@ -63,10 +63,9 @@ impl Layout {
         Ok(len)
     }
 
-    /// What states the number of bytes: `dimensions [2, 3]`, or `dimensions [2, 3] of <f4`
+    /// What states the number of bytes: `dimensions [2, 3] of <f4`
     fn stated(&self) -> String {
-        let of = if self.type_name.is_empty() { "" } else { " of " };
-        format!("{}{of}{}", self.named_dims(), self.type_name)
+        format!("{} of {}", self.named_dims(), self.type_name)
     }
 
     fn named_dims(&self) -> String {

@@ -58,7 +58,7 @@ fn header(source: &mut Source<'_>) -> Result<Layout> {
                 // A dimension that does not fit is larger than any file.
                 let dims = dims.into_iter().map(|d| usize::try_from(d).unwrap_or(usize::MAX)).collect();
                 let encoding = Encoding { element: *element, is_big_endian: true };
-                return Ok(Layout { dims, encoding, is_fortran: false, type_name: name });
+                return Ok(Layout { dims, encoding, is_fortran: false, type_name: (*name).to_owned() });
             }
             Some(_) => "1 to 255 dimensions as its last byte".to_owned(),
             None => {

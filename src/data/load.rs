@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::classes::{Labelled, classes};
 use super::raw::RawSets;
+use super::source_kind::{self, Kind};
 use super::validation_split::{Parts, hold_out};
-use super::{DataOptions, Dataset, Inputs, Split, fit, idx_folder, synthetic, table_set};
+use super::{DataOptions, Dataset, Inputs, Split, fit, idx_folder, numpy_set, synthetic, table_set};
 use crate::error::{Error, Result, memory};
 use crate::random::Purpose;
 
@@ -84,9 +85,37 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
 ///
 /// * `like`: the inputs of the training set, for a test set
 fn read(path: &str, options: &DataOptions, like: Option<&Inputs>) -> Result<(RawSets, Option<Vec<String>>)> {
-    if path == "-" || Path::new(path).is_file() {
-        let train = table_set::read(path, &options.table, options.dtype, like)?;
-        return Ok((RawSets { train, test: None }, None));
+    let unnamed = |train, test| Ok((RawSets { train, test }, None));
+    let (file, dtype) = (Path::new(path), options.dtype);
+    if let Some((x, y)) = pair(path, options.y.as_deref()) {
+        return unnamed(numpy_set::from_npy(x.as_ref(), y.as_ref(), dtype)?, None);
     }
-    idx_folder::load(Path::new(path), options.dtype)
+    if path == "-" {
+        return unnamed(table_set::read(path, &options.table, dtype, like)?, None);
+    }
+    // The files of one of several sets in a folder are named by their prefix, which is no file and has no extension.
+    if file.is_dir() || (!file.exists() && file.extension().is_none()) {
+        return match numpy_set::files(file) {
+            Some(files) => Ok((numpy_set::from_folder(file, &files, dtype)?, None)),
+            None => idx_folder::load(file, dtype),
+        };
+    }
+    let expected = |problem: &str| Err(Error::content(file, problem));
+    match source_kind::kind(file)? {
+        Kind::Table => unnamed(table_set::read(path, &options.table, dtype, like)?, None),
+        Kind::Npz => {
+            let (x, y) = (options.x.as_deref(), options.y.as_deref());
+            Ok((numpy_set::from_npz(file, x, y, dtype)?, None))
+        }
+        Kind::Npy => expected("is one array, expected two, of inputs and of labels: --data x.npy,y.npy"),
+        Kind::Folder | Kind::Idx => expected("is one IDX file, expected the folder with images and labels"),
+        Kind::Model => expected("is a model, expected data"),
+    }
+}
+
+/// The paths of two .npy files that are named together, as `x.npy,y.npy`, or by --data and --y
+fn pair<'a>(path: &'a str, y: Option<&'a str>) -> Option<(&'a str, &'a str)> {
+    let is_npy = |path: &str| matches!(source_kind::kind(path.as_ref()), Ok(Kind::Npy));
+    let named = y.map(|y| (path, y)).or_else(|| path.split_once(',').filter(|_| !Path::new(path).exists()));
+    named.filter(|(x, y)| is_npy(x) && is_npy(y))
 }

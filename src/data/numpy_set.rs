@@ -1,0 +1,87 @@
+//! Sets of rows from NumPy's files: an .npz, or an .npy of inputs and one of labels
+
+use std::path::{Path, PathBuf};
+
+use super::array::{Array, Use};
+use super::array_set::{self, Placed};
+use super::npy;
+use super::npz::Npz;
+use super::raw::{RawSet, RawSets};
+use crate::config::Dtype;
+use crate::error::{Error, Result, first_ten, printable};
+
+/// Names of the arrays of inputs and of labels of a training set, the first pair that is there
+const TRAIN: [[&str; 2]; 6] = [
+    ["x_train", "y_train"],
+    ["X_train", "y_train"],
+    ["train_images", "train_labels"],
+    ["X", "y"],
+    ["x", "y"],
+    ["data", "target"],
+];
+
+/// Names of the arrays of a test set
+const TEST: [[&str; 2]; 3] = [["x_test", "y_test"], ["X_test", "y_test"], ["test_images", "test_labels"]];
+
+/// Reads the sets of an .npz
+///
+/// * `x`, `y`: names of the arrays of inputs and of labels; without them, the usual names are looked for
+///
+/// # Errors
+/// If the file is damaged, or has no arrays of the names, or they don't fit together.
+pub fn from_npz(path: &Path, x: Option<&str>, y: Option<&str>, dtype: Dtype) -> Result<RawSets> {
+    let mut file = Npz::open(path)?;
+    let names = file.names();
+    let is_there = |pair: &&[&str; 2]| pair.iter().all(|name| names.iter().any(|other| other == name));
+    let usual = TRAIN.iter().find(is_there);
+    let train = match (x, y, usual) {
+        (None, None, Some(usual)) => *usual,
+        (Some(x), Some(y), _) => [x, y],
+        (Some(x), None, Some([_, y])) => [x, *y],
+        (None, Some(y), Some([x, _])) => [*x, y],
+        _ => {
+            let found = first_ten(names.iter().map(|name| printable(name).into_owned()), ", ");
+            let problem = format!(
+                "has the arrays {found}, expected x_train and y_train, or X and y; name others with --x and --y"
+            );
+            return Err(Error::content(path, problem));
+        }
+    };
+    let test = TEST.iter().find(is_there).filter(|_| x.is_none() && y.is_none());
+    let mut set = |[x, y]: [&str; 2]| -> Result<RawSet> {
+        let inputs = file.read(x, Use::Features(dtype))?;
+        let labels = file.read(y, Use::Labels)?;
+        let placed = |name: &str, array: Array| Placed { path, name: format!("{name}: "), array };
+        array_set::raw(placed(x, inputs), placed(y, labels))
+    };
+    Ok(RawSets { train: set(train)?, test: test.map(|test| set(*test)).transpose()? })
+}
+
+/// Reads the set of an .npy of inputs and one of labels
+///
+/// # Errors
+/// If a file is damaged, or they don't fit together.
+pub fn from_npy(x: &Path, y: &Path, dtype: Dtype) -> Result<RawSet> {
+    let (inputs, labels) = rayon::join(|| npy::read(x, Use::Features(dtype)), || npy::read(y, Use::Labels));
+    let placed = |path, array| Placed { path, name: String::new(), array };
+    array_set::raw(placed(x, inputs?), placed(y, labels?))
+}
+
+/// The files of a folder that holds `x_train.npy` and `y_train.npy`, or others of the usual names
+pub fn files(folder: &Path) -> Option<[PathBuf; 2]> {
+    found(folder, &TRAIN)
+}
+
+/// Reads the sets of a folder of .npy files of the usual names
+///
+/// # Errors
+/// If a file is damaged, or they don't fit together.
+pub fn from_folder(folder: &Path, [x, y]: &[PathBuf; 2], dtype: Dtype) -> Result<RawSets> {
+    let test = found(folder, &TEST).map(|[x, y]| from_npy(&x, &y, dtype)).transpose()?;
+    Ok(RawSets { train: from_npy(x, y, dtype)?, test })
+}
+
+fn found(folder: &Path, names: &[[&str; 2]]) -> Option<[PathBuf; 2]> {
+    let files = names.iter().map(|pair| pair.map(|name| folder.join(format!("{name}.npy"))));
+    files.into_iter().find(|files| files.iter().all(|file| file.is_file()))
+}
