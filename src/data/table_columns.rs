@@ -6,7 +6,7 @@ use super::options::{Categorical, TableOptions};
 use crate::error::{Error, Result, first_ten, printable};
 
 /// Names of the target column if none is given, in any case of letters
-const TARGETS: [&str; 4] = ["label", "target", "class", "y"];
+pub const TARGETS: [&str; 4] = ["label", "target", "class", "y"];
 
 /// Which columns of a table are read for what
 #[derive(Clone, Debug)]
@@ -109,7 +109,10 @@ pub fn column(head: &Head, name: &str, flag: &str) -> Result<usize> {
 }
 
 /// The index of the target column: the one that is named, or the one that has a usual name
-fn target(head: &Head, name: Option<&str>) -> Result<usize> {
+///
+/// # Errors
+/// If there is none, or several could be it.
+pub fn target(head: &Head, name: Option<&str>) -> Result<usize> {
     if let Some(name) = name {
         return column(head, name, "--target");
     }
@@ -137,7 +140,7 @@ fn target(head: &Head, name: Option<&str>) -> Result<usize> {
 }
 
 /// The first cell of a column, in the first rows, that is neither a number nor missing
-fn text(head: &Head, column: usize) -> Option<&str> {
+pub fn text(head: &Head, column: usize) -> Option<&str> {
     let cells = head.first_rows.iter().filter_map(|row| row.get(column));
     cells.map(String::as_str).find(|cell| head.is_text(cell))
 }
