@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod arrays;
 mod fashion;
 mod gradients;
 mod idx;
@@ -13,3 +14,5 @@ mod training;
 mod idx_files;
 #[path = "../support/left_out.rs"]
 mod left_out;
+#[path = "../support/zip_files.rs"]
+mod zip_files;
