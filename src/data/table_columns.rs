@@ -44,9 +44,9 @@ impl TableColumns {
                 }
             }
             Categorical::Auto => {
-                for at in 0..roles.len() {
-                    if roles[at] == Role::Number && text(head, at).is_some() {
-                        roles[at] = Role::Category;
+                for (at, role) in roles.iter_mut().enumerate() {
+                    if *role == Role::Number && text(head, at).is_some() {
+                        *role = Role::Category;
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod arrays;
 mod fashion;
 mod gradients;
 mod idx;
@@ -16,3 +17,5 @@ mod idx_files;
 mod left_out;
 #[path = "../support/numbers.rs"]
 mod numbers;
+#[path = "../support/zip_files.rs"]
+mod zip_files;
