@@ -109,7 +109,10 @@ pub fn column(head: &Head, name: &str, flag: &str) -> Result<usize> {
 }
 
 /// The index of the target column: the one that is named, or the one that has a usual name
-fn target(head: &Head, name: Option<&str>) -> Result<usize> {
+///
+/// # Errors
+/// If there is none or several; the message lists the columns.
+pub fn target(head: &Head, name: Option<&str>) -> Result<usize> {
     if let Some(name) = name {
         return column(head, name, "--target");
     }
