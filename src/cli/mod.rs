@@ -6,6 +6,7 @@ mod completions;
 mod format;
 mod gradcheck;
 mod info;
+mod info_data;
 mod machine;
 mod plot;
 mod run_output;
