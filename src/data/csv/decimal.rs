@@ -1,9 +1,9 @@
 //! Numbers of at most 19 digits, the usual ones, eight digits at a time
 //!
-//! A number is m · 10ᵉ with an integer m. If |e| ≤ 22, then 10^|e| is an f64 without error, and one division or
-//! multiplication in f64 gives the number: correctly rounded if m ≤ 2⁵³ (Clinger), else with an error below 2 units in
-//! the last place. That is enough for f32, except close to the middle between two of them. Everything that this file
-//! can't decide, `fast_float2` parses.
+//! A number is m · 10ᵉ with an integer m. If |e| ≤ 22, then 10^|e| is an f64 without error, and if m ≤ 2⁵³, one
+//! division or multiplication in f64 rounds correctly (Clinger). For f32, a product in f64 with m and 10ᵉ, each rounded,
+//! has an error of at most 3 units in the last place, which is enough except close to the middle between two f32.
+//! `fast_float2` parses all other numbers.
 //!
 //! Sources: Clinger, *How to read floating point numbers accurately* (1990); Lemire, *Number parsing at a gigabyte per
 //! second* (2021).
@@ -13,6 +13,21 @@ const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
     1e19, 1e20, 1e21, 1e22,
 ];
+
+/// The exponent of the last one
+const LARGEST: i32 = POWERS.len() as i32 - 1;
+
+/// 10⁻²² to 10²², each with an error of at most half a unit in the last place
+const SIGNED_POWERS: [f64; 45] = {
+    let mut powers = [1.0; 45];
+    let mut exponent = 1;
+    while exponent < POWERS.len() {
+        powers[POWERS.len() - 1 + exponent] = POWERS[exponent];
+        powers[POWERS.len() - 1 - exponent] = 1.0 / POWERS[exponent];
+        exponent += 1;
+    }
+    powers
+};
 
 /// 10⁰ to 10⁸
 const SHIFTS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
@@ -59,30 +74,31 @@ impl Decimal {
         Some((Self { mantissa, exponent, is_negative }, at))
     }
 
-    /// The number as f64, with an error below 2 units in the last place; `None` if the exponent is large
-    #[inline(always)]
-    fn approximate(self) -> Option<f64> {
-        let power = *POWERS.get(self.exponent.unsigned_abs() as usize)?;
-        let mantissa = self.mantissa as f64;
-        let number = if self.exponent < 0 { mantissa / power } else { mantissa * power };
-        Some(if self.is_negative { -number } else { number })
-    }
-
     /// The number, correctly rounded; `None` if that takes more than one operation
     #[inline(always)]
     pub fn to_f64(self) -> Option<f64> {
-        self.approximate().filter(|_| self.mantissa <= 1 << 53)
+        let power = *POWERS.get(self.exponent.unsigned_abs() as usize)?;
+        let mantissa = self.mantissa as f64;
+        let number = if self.exponent < 0 { mantissa / power } else { mantissa * power };
+        (self.mantissa <= 1 << 53).then_some(self.signed(number))
     }
 
     /// The number, correctly rounded; `None` if it may be the middle between two numbers, or is not a normal one
     #[inline(always)]
     pub fn to_f32(self) -> Option<f32> {
-        let number = self.approximate()?;
+        let power = SIGNED_POWERS.get((self.exponent + LARGEST) as usize)?;
+        let number = self.mantissa as f64 * power;
         // An f32 has 29 bits less than an f64. Far enough from their middle, both sides of the error round alike.
         let rest = number.to_bits() & ((1 << 29) - 1);
         let is_clear = rest.abs_diff(1 << 28) > 4;
-        let is_normal = (1e-37..1e38).contains(&number.abs()) || self.mantissa == 0;
-        (is_clear && is_normal).then_some(number as f32)
+        let is_normal = (1e-37..1e38).contains(&number) || self.mantissa == 0;
+        (is_clear && is_normal).then_some(self.signed(number) as f32)
+    }
+
+    /// A number without sign, with the sign; signs are random, and a branch would often be predicted wrongly
+    #[inline(always)]
+    fn signed(self, number: f64) -> f64 {
+        f64::from_bits(number.to_bits() | u64::from(self.is_negative) << 63)
     }
 }
 
