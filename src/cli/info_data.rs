@@ -104,7 +104,7 @@ fn npz(what: &str) -> Result<Shown> {
     let mut file = Npz::open(Path::new(what))?;
     let (mut lines, mut arrays) = (vec![["array", "content"].map(str::to_owned).to_vec()], Vec::new());
     for name in file.names() {
-        let array = file.read(&name, Use::Labels)?;
+        let array = file.read(&name, Use::Features(Dtype::F64))?;
         lines.push(vec![printable(&name).into_owned(), content(&array.dims)]);
         arrays.push(json!({"name": name, "dims": array.dims}));
     }
