@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod completions;
+mod export;
 mod format;
 mod gradcheck;
 mod info;
@@ -58,6 +59,8 @@ enum Command {
     Bench(bench::Args),
     /// Show what is in a model file, a data set, a run or a sweep; without argument, this machine
     Info(info::Args),
+    /// Write a model as ONNX, as NumPy arrays or as a C header
+    Export(export::Args),
     /// Show the runs of a folder as a table
     Runs(runs::Args),
     /// Redraw the pictures of a run or a sweep from its CSV files, or draw several runs into one picture
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Completions(args) => completions::completions(&args),
