@@ -10,7 +10,7 @@ use chainrule::export::{c_header, npz, onnx};
 use chainrule::tables::atomic_file::{check_writable, write_atomically};
 
 use super::format::{count, several};
-use super::{DONE, note};
+use super::{DONE, note, print_bytes};
 
 /// Largest number of bytes that a parameter takes: f64 in the file and in memory, and a number of a C header, twice
 /// while texts are joined
@@ -52,17 +52,16 @@ pub fn run(args: &Args) -> Result<u8> {
     let files: Vec<_> = args.files().collect();
     for (at, (flag, path)) in files.iter().enumerate() {
         if let Some((other, _)) = files[..at].iter().find(|(_, other)| is_same(path, other)) {
-            return Err(
-                Error::Usage(format!("{other} and {flag} name the same file, {}", shown(path))).into()
-            );
+            let problem = format!("{other} and {flag} name the same file, {}", shown(path));
+            return Err(Error::Usage(problem).into());
         }
         if is_same(path, &args.model) {
-            let model = shown(&args.model);
-            return Err(
-                Error::Usage(format!("{flag} {model} would replace the model; name another file")).into()
-            );
+            let problem = format!("{flag} {} would replace the model; name another file", shown(path));
+            return Err(Error::Usage(problem).into());
         }
-        check_writable(on_disk(path))?;
+        if !is_stdout(path) {
+            check_writable(path)?;
+        }
     }
     let saved: SavedModel<f64> = saved_model::load(&args.model)?;
     let parameters = saved.model.parameter_count();
@@ -74,26 +73,27 @@ pub fn run(args: &Args) -> Result<u8> {
             _ => as_c(&saved, path),
         }
         .map_err(|problem| Error::content(&args.model, problem))?;
-        write_atomically(on_disk(path), &bytes)?;
+        if is_stdout(path) {
+            print_bytes(&bytes)?;
+        } else {
+            write_atomically(path, &bytes)?;
+        }
         if !args.quiet {
-            note(&format!(
-                "wrote {}: {what}",
-                if path == "-" { "to stdout".to_owned() } else { shown(path) }
-            ));
+            let place = if is_stdout(path) { "to stdout".to_owned() } else { shown(path) };
+            note(&format!("wrote {place}: {what}"));
         }
     }
     Ok(DONE)
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 /// Whether two paths lead to the same file
 fn is_same(a: &Path, b: &Path) -> bool {
     let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
     a == b || whole(a).is_some_and(|a| whole(b) == Some(a))
-}
-
-/// The path that is written to: `-` is standard output
-fn on_disk(path: &Path) -> &Path {
-    if path == "-" { Path::new("/dev/stdout") } else { path }
 }
 
 /// A file's bytes, and what is in it
@@ -115,7 +115,7 @@ fn as_onnx(saved: &SavedModel<f64>) -> Exported {
 fn as_npz(saved: &SavedModel<f64>) -> Exported {
     let bytes = npz::to_bytes(saved)?;
     let what =
-        format!("NumPy arrays, {}, of {}", saved.dtype, several(saved.model.parameter_count(), "parameter"));
+        format!("NumPy arrays, {} in {}", several(saved.model.parameter_count(), "parameter"), saved.dtype);
     Ok((bytes, what))
 }
 

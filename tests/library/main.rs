@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod export;
 mod fashion;
 mod gradients;
 mod idx;
@@ -9,6 +10,8 @@ mod imports;
 mod nets;
 mod training;
 
+#[path = "../support/export_cases.rs"]
+mod export_cases;
 #[path = "../support/idx_files.rs"]
 mod idx_files;
 #[path = "../support/left_out.rs"]
