@@ -17,7 +17,10 @@ use super::{DONE, note, print_bytes};
 const BYTES_EACH: u128 = 8 + 8 + 2 * 16;
 
 #[derive(clap::Args)]
-#[command(group = clap::ArgGroup::new("formats").required(true).multiple(true))]
+#[command(
+    group = clap::ArgGroup::new("formats").required(true).multiple(true),
+    override_usage = "chainrule export MODEL [--onnx FILE] [--npz FILE] [--c FILE.h] [--quiet]"
+)]
 pub struct Args {
     /// A model.safetensors
     #[arg(value_name = "MODEL")]

@@ -173,8 +173,10 @@ pub fn softmax(logits: &[f64], classes: usize) -> Vec<f64> {
 
 /// Checks labels and probabilities against the program's logits
 ///
-/// A label may differ where two logits differ by less than `tolerance` times the largest of the row.
-pub fn check(what: &str, logits: &[f64], labels: &[i64], probabilities: &[f32], tolerance: f64) {
+/// A label may differ where two logits differ by less than `tolerance` times the largest of the row. Returns the largest
+/// difference of a probability.
+pub fn check(what: &str, logits: &[f64], labels: &[i64], probabilities: &[f32], tolerance: f64) -> f64 {
+    let mut largest = 0.0_f64;
     let classes = probabilities.len() / labels.len();
     assert_eq!(logits.len(), probabilities.len(), "{what}");
     for (at, (row, &label)) in logits.chunks_exact(classes).zip(labels).enumerate() {
@@ -185,5 +187,7 @@ pub fn check(what: &str, logits: &[f64], labels: &[i64], probabilities: &[f32], 
     for (at, (want, &found)) in softmax(logits, classes).into_iter().zip(probabilities).enumerate() {
         let found = f64::from(found);
         assert!((want - found).abs() <= tolerance, "{what}, probability {at}: {found}, expected {want}");
+        largest = largest.max((want - found).abs());
     }
+    largest
 }

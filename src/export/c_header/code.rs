@@ -41,8 +41,8 @@ static inline float $F_clip(float z)
 /// For nets with a second linear layer
 pub const LINEAR: &str = "\
 /* y = bias + x * weight; x has `rows` numbers and y `cols` */
-static inline void $F_linear(const float *x, const float *weight, const float *bias, float *y,
-                             size_t rows, size_t cols)
+static inline void $F_linear(const float *x, const float *weight, const float *bias,
+    float *y, size_t rows, size_t cols)
 {
     size_t i;
 
@@ -100,8 +100,7 @@ static inline void $F_first(const float *input, float *y)
 pub const FIRST_PIXEL: &str = "        x /= 255.0f;\n";
 
 /// In the loop over columns: a category, if some are
-pub const FIRST_CATEGORY: &str = "\
-        if ($F_categories[i] >= 0) {
+pub const FIRST_CATEGORY: &str = "        if ($F_categories[i] >= 0) {
             float most = (float)$F_categories[i];
 
             if (x >= 0.0f && x < most && x == (float)(int)x) {
@@ -113,8 +112,7 @@ pub const FIRST_CATEGORY: &str = "\
 ";
 
 /// In the loop over columns: a missing number, if there may be some
-pub const FIRST_FILL: &str = "\
-        if (x != x) {
+pub const FIRST_FILL: &str = "        if (x != x) {
             x = $F_fill[i];
         }
 ";
@@ -126,8 +124,7 @@ pub const FIRST_SCALE: &str = "        x = (x - $F_center[i]) * $F_factor[i];\n"
 pub const FIRST_CLIP: &str = "        x = $F_clip(x);\n";
 
 /// The first layer, from the end of the loop over columns
-pub const FIRST_END: &str = "\
-        $F_add_row(x, row, y, $COLS);
+pub const FIRST_END: &str = "        $F_add_row(x, row, y, $COLS);
         row += $COLS;
     }
 }

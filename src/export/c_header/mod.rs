@@ -5,10 +5,12 @@
 //! buffer of inputs, and the input of a category costs one row of weights.
 
 mod code;
+mod inputs;
 mod text;
 
 pub use text::prefix;
 
+use self::inputs::{described, has_categories, has_fill};
 use crate::config::Scale;
 use crate::data::preprocessing::{Column, Encoding, Preprocessing};
 use crate::data::saved_model::SavedModel;
@@ -74,34 +76,22 @@ impl Parts<'_> {
         }
     }
 
-    fn has_categories(&self) -> bool {
-        let is_category = |column: &Column| matches!(column, Column::Category(_));
-        self.columns().is_some_and(|(columns, _)| columns.iter().any(is_category))
-    }
-
-    fn has_fill(&self) -> bool {
-        let has_fill = |column: &Column| matches!(column, Column::Number { fill: Some(_), .. });
-        self.columns().is_some_and(|(columns, _)| columns.iter().any(has_fill))
-    }
-
-    /// Width of the widest layer whose output is not the logits; 0 if there is none
-    fn widest(&self) -> usize {
+    /// The lengths of the buffers `a` and `b`, in which the outputs of the hidden layers alternate; 0 if not needed
+    fn buffers(&self) -> [usize; 2] {
         let dims = self.saved.model.dims();
-        dims[1..].iter().rev().skip(1).copied().max().unwrap_or(0)
-    }
-
-    /// Number of buffers for hidden layers
-    fn buffers(&self) -> usize {
-        (self.saved.model.dims().len() - 2).min(2)
+        let hidden = &dims[1..dims.len() - 1];
+        [0, 1].map(|first| hidden.iter().skip(first).step_by(2).copied().max().unwrap_or(0))
     }
 
     fn sizes(&self) -> Sizes {
-        let of_numbers = 2 + usize::from(self.has_fill()) + usize::from(self.has_categories());
+        let of_numbers = 2
+            + usize::from(has_fill(self.preprocessing()))
+            + usize::from(has_categories(self.preprocessing()));
         let of_columns = self.columns().map_or(0, |(columns, _)| of_numbers * columns.len());
         let names: usize = self.saved.signature.classes.iter().map(|name| name.len() + 1).sum();
         Sizes {
             flash: 4 * (self.saved.model.parameter_count() + of_columns) + names,
-            ram: 4 * (self.buffers() * self.widest() + self.saved.model.outputs()),
+            ram: 4 * (self.buffers().iter().sum::<usize>() + self.saved.model.outputs()),
         }
     }
 
@@ -146,35 +136,7 @@ impl Parts<'_> {
             classes = signature.classes.len(),
         );
         // Names of columns are inserted last: they may contain the marks of names.
-        self.filled(&text).replace("$INPUTS", &self.inputs())
-    }
-
-    /// The lines of the comment that describe the input
-    fn inputs(&self) -> String {
-        let dims = &self.preprocessing().dims;
-        let Some((columns, _)) = self.columns() else {
-            let dims = dims.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
-            return format!(" * input: {dims} pixels, row by row, from 0 to 255\n");
-        };
-        let names = &self.preprocessing().names;
-        if names.is_empty() && !self.has_categories() {
-            let missing = if self.has_fill() { "; a missing number is NAN" } else { "" };
-            return format!(" * input: {} numbers{missing}\n", separated(columns.len()));
-        }
-        let line = |(at, column): (usize, &Column)| {
-            let name = names.get(at).map_or_else(String::new, |name| format!(" {}", text::quoted(name)));
-            let what = match column {
-                Column::Number { fill: None, .. } => "a number".to_owned(),
-                Column::Number { fill: Some(_), .. } => "a number, NAN if missing".to_owned(),
-                Column::Category(values) => {
-                    let value = |(code, value)| format!("\n *     {code} for {}", text::quoted(value));
-                    let values: String = values.iter().map(String::as_str).enumerate().map(value).collect();
-                    format!("a category, and any other number for none of them:{values}")
-                }
-            };
-            format!(" * input[{at}]{name}: {what}\n")
-        };
-        columns.iter().enumerate().map(line).collect()
+        self.filled(&text).replace("$INPUTS", &described(self.preprocessing()))
     }
 
     fn constants(&self) -> String {
@@ -196,10 +158,10 @@ impl Parts<'_> {
             };
             all += &of_inputs("float", "center", &mut number(|center, _, _| center));
             all += &of_inputs("float", "factor", &mut number(|_, factor, _| factor));
-            if self.has_fill() {
+            if has_fill(self.preprocessing()) {
                 all += &of_inputs("float", "fill", &mut number(|_, _, fill| fill.unwrap_or(f64::NAN)));
             }
-            if self.has_categories() {
+            if has_categories(self.preprocessing()) {
                 let mut counts = columns.iter().map(|column| match column {
                     Column::Number { .. } => "-1".to_owned(),
                     Column::Category(values) => values.len().to_string(),
@@ -244,8 +206,8 @@ impl Parts<'_> {
             code::FIRST_PIXEL.to_owned()
         } else {
             let mut first = String::new();
-            first += if self.has_categories() { code::FIRST_CATEGORY } else { "" };
-            first += if self.has_fill() { code::FIRST_FILL } else { "" };
+            first += if has_categories(self.preprocessing()) { code::FIRST_CATEGORY } else { "" };
+            first += if has_fill(self.preprocessing()) { code::FIRST_FILL } else { "" };
             first += code::FIRST_SCALE;
             first + if is_clipped { code::FIRST_CLIP } else { "" }
         };
@@ -260,7 +222,6 @@ impl Parts<'_> {
         let layers = self.saved.model.layers();
         let is_linear = |layer: &Layer<f64>| matches!(layer, Layer::Linear(_));
         let last = layers.iter().rposition(is_linear).unwrap_or(0);
-        let widest = self.widest();
         let mut text = "\
 /* Stores the $M_CLASSES logits, whose softmax are the probabilities */
 static inline void $F_logits(const float *input, float *logits)
@@ -268,9 +229,9 @@ static inline void $F_logits(const float *input, float *logits)
 "
         .to_owned();
         text += &match self.buffers() {
-            0 => String::new(),
-            1 => format!("    float a[{widest}];\n\n"),
-            _ => format!("    float a[{widest}], b[{widest}];\n\n"),
+            [0, _] => String::new(),
+            [a, 0] => format!("    float a[{a}];\n\n"),
+            [a, b] => format!("    float a[{a}], b[{b}];\n\n"),
         };
         let (mut x, mut len) = ("", 0);
         for (at, layer) in layers.iter().enumerate() {
