@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod arrays;
+mod export;
 mod fashion;
 mod gradients;
 mod idx;
@@ -11,6 +12,8 @@ mod nets;
 mod tables;
 mod training;
 
+#[path = "../support/export_cases.rs"]
+mod export_cases;
 #[path = "../support/idx_files.rs"]
 mod idx_files;
 #[path = "../support/left_out.rs"]

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod corruption;
 mod data;
+mod export;
 mod own_data;
 mod plots;
 mod sweep;
