@@ -77,6 +77,8 @@ PATH=$PATH:/usr/sbin
 command -v soffice >/dev/null || skip LibreOffice "install the package libreoffice-calc-nogui"
 python3 -c 'import pandas' 2>/dev/null || /usr/bin/python3 -c 'import pandas' 2>/dev/null ||
     skip pandas "install the package python3-pandas"
+python3 -c 'import numpy, onnx, onnxruntime' 2>/dev/null ||
+    skip "ONNX Runtime" "python3 -m pip install numpy onnx onnxruntime"
 command -v gnuplot >/dev/null || skip gnuplot "install the package gnuplot-nox"
 command -v parallel >/dev/null || skip "GNU parallel" "install the package parallel"
 for program in slurmctld slurmd sbatch; do

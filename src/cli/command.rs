@@ -15,7 +15,7 @@ const WIDTH_MAX: usize = 100;
 const WIDTH: usize = 80;
 
 /// Examples at the end of each help text
-const EXAMPLES: [(&str, &str); 9] = [
+const EXAMPLES: [(&str, &str); 10] = [
     (
         "train",
         "  chainrule train
@@ -50,6 +50,11 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
   chainrule info results/RUN
   chainrule info results/RUN/model.safetensors
   chainrule info data/fashion-mnist --json",
+    ),
+    (
+        "export",
+        "  chainrule export results/RUN/model.safetensors --onnx model.onnx
+  chainrule export results/RUN/model.safetensors --npz model.npz --c model.h",
     ),
     (
         "runs",

@@ -3,10 +3,15 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use chainrule::config::{HiddenDims, find};
+use chainrule::config::{HiddenDims, Settings, find};
+use chainrule::data::batches::gather;
+use chainrule::data::encoder::Encoder;
+use chainrule::data::run_data::RunData;
+use chainrule::data::{DataOptions, Dataset};
 use chainrule::error::memory;
 use chainrule::nn::gradient_check::{Check, FORMULA, STEP, TOLERANCE};
 use chainrule::nn::layers::Activation;
+use chainrule::nn::matrix::Matrix;
 use chainrule::report::analysis::short_number;
 use chainrule::train::dims::Dims;
 
@@ -23,6 +28,22 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     activation: Activation,
 
+    /// Check on the first rows of these data, as train reads them, instead of random rows
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["features", "classes"])]
+    data: Option<String>,
+
+    /// With --data: column of a table to predict
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    target: Option<String>,
+
+    /// With --data: columns of a table to leave out, separated by commas
+    #[arg(long, value_name = "COLUMNS", requires = "data")]
+    ignore: Option<String>,
+
+    /// With --data: columns of text of which each value becomes an input, separated by commas, or `auto`
+    #[arg(long, value_name = "COLUMNS", requires = "data")]
+    categorical: Option<String>,
+
     /// Number of inputs of the net
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
     features: u32,
@@ -31,7 +52,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..))]
     classes: u32,
 
-    /// Number of rows in the random batch
+    /// Number of rows in the batch
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: u32,
 
@@ -62,6 +83,38 @@ fn weight_decay(text: &str) -> Result<f64, String> {
     }
 }
 
+/// The first rows of data
+struct Batch {
+    x: Matrix<f64>,
+    labels: Vec<u32>,
+    /// Numbers of inputs and of classes
+    ends: (usize, usize),
+}
+
+impl Args {
+    /// The first rows of the training set of `--data`, preprocessed as in training; `None` without it
+    fn batch(&self) -> Result<Option<Batch>> {
+        let Some(data) = &self.data else { return Ok(None) };
+        let mut settings = Settings::default().with("data", data.clone()).with("dtype", "f64");
+        let columns =
+            [("target", &self.target), ("ignore", &self.ignore), ("categorical", &self.categorical)];
+        for (name, value) in columns {
+            if let Some(value) = value {
+                settings = settings.with(name, value.clone());
+            }
+        }
+        let config = settings.resolve()?;
+        let set = Dataset::load(&DataOptions::from(&config))?;
+        let data = RunData::new(&config, &set)?;
+        let encoder = Encoder::<f64>::new(&data.preprocessing, &set.inputs);
+        let rows = &data.train_rows[..data.train_rows.len().min(self.batch_size as usize)];
+        let mut x = Matrix::zeros(rows.len(), encoder.features());
+        let mut labels = Vec::new();
+        gather(&set.train, &encoder, rows, &[], &mut x, &mut labels);
+        Ok(Some(Batch { x, labels, ends: (encoder.features(), set.classes.len()) }))
+    }
+}
+
 pub fn run(args: &Args) -> Result<u8> {
     // The command line gives the widths one by one.
     let found = args.hidden_dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
@@ -71,17 +124,22 @@ pub fn run(args: &Args) -> Result<u8> {
         found,
     };
     let hidden: HiddenDims = found.parse().map_err(|_| refused("widths or `none`, not both", found))?;
-    let dims = Dims([&[args.features as usize], &hidden.0[..], &[args.classes as usize]].concat());
+    let batch = args.batch()?;
+    let ends = batch.as_ref().map_or((args.features as usize, args.classes as usize), |batch| batch.ends);
+    let dims = Dims([&[ends.0], &hidden.0[..], &[ends.1]].concat());
     let parameters = dims.parameters();
     if parameters > 100_000_000 {
         let found = format!("{hidden}, {} parameters", count(parameters));
         return Err(refused("at most 10^8 parameters in all", found).into());
     }
-    let batch_size = args.batch_size as usize;
+    let batch_size = batch.as_ref().map_or(args.batch_size as usize, |batch| batch.labels.len());
     memory::check(dims.gradient_check_bytes(batch_size), || {
         format!("{dims}, a batch of {}", count(batch_size))
     })?;
-    let check = Check::new(&dims.0, args.activation, batch_size, args.seed);
+    let check = match batch {
+        Some(batch) => Check::on_batch(&dims.0, args.activation, (batch.x, batch.labels), args.seed),
+        None => Check::new(&dims.0, args.activation, batch_size, args.seed),
+    };
     let checks = check.with_weight_decay(args.weight_decay).run(args.samples as usize);
     let failed = checks.iter().filter(|check| !check.passed()).count();
     let (code, verdict) = match failed {

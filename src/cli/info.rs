@@ -1,16 +1,13 @@
-//! `chainrule info`: shows what is in a model file, a data set, an IDX file, a run or a sweep; and this machine
+//! `chainrule info`: shows what is in a model file, a run or a sweep; and this machine
 
 use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chainrule::Error;
-use chainrule::config::{Dtype, SHORT_FORMS, find, text};
-use chainrule::data::array::{Array, Elements, Use};
+use chainrule::config::{SHORT_FORMS, find, text};
 use chainrule::data::saved_model::{self, SavedModel};
-use chainrule::data::{DataOptions, Dataset, Split, idx};
+use chainrule::data::source_kind::{self, Kind};
 use chainrule::error::{printable, shell_quoted, shown};
 use chainrule::report::analysis::Analysis;
 use chainrule::tables::reader::{Table, TableRow};
@@ -20,12 +17,14 @@ use serde_json::{Map, Value, json};
 use toml::Value as TomlValue;
 
 use super::format::{cell, count, several, times};
+use super::info_data;
 use super::machine::Machine;
 use super::{DONE, print};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model.safetensors, a folder of IDX files, one IDX file, `synthetic`, or the folder of a run or a sweep
+    /// A model.safetensors, data of any kind (a table, an .npz, an .npy, IDX files, `synthetic`), or the folder of a run
+    /// or a sweep
     /// [default: this machine]
     #[arg(value_name = "MODEL|DATA|RUN|SWEEP")]
     what: Option<String>,
@@ -36,7 +35,7 @@ pub struct Args {
 }
 
 /// What is shown, as text for people and as JSON
-type Shown = (String, Value);
+pub type Shown = (String, Value);
 
 pub fn run(args: &Args) -> Result<u8> {
     let (text, json) = match args.what.as_deref() {
@@ -53,92 +52,20 @@ pub fn run(args: &Args) -> Result<u8> {
 fn found(what: &str) -> Result<Shown> {
     let path = Path::new(what);
     if what == "synthetic" {
-        return dataset(&load(what)?);
+        return info_data::dataset(what);
     }
     if path.is_dir() {
         let has = |name: &str| path.join(name).is_file();
         return match () {
             () if has("summary.csv") || has("epochs.csv") && has("config.toml") => run_folder(path),
             () if has("runs.csv") => sweep_folder(path),
-            () => dataset(&load(what)?),
+            () => info_data::dataset(what),
         };
     }
-    if is_idx(path)? {
-        idx_file(what, &idx::read(path, Use::Features(Dtype::F64))?)
-    } else {
-        model(what, &saved_model::load(path)?)
+    match source_kind::kind(path)? {
+        Kind::Model => model(what, &saved_model::load(path)?),
+        kind => info_data::file(what, kind),
     }
-}
-
-/// Whether a file begins like an IDX file or a gzip stream, or is too short for a model file
-fn is_idx(path: &Path) -> Result<bool> {
-    let mut start = Vec::new();
-    // The IDX reader's error says what it is if it is no file.
-    if path.metadata().map_err(Error::reading(path))?.is_file() {
-        let file = File::open(path).map_err(Error::reading(path))?;
-        file.take(4).read_to_end(&mut start).map_err(Error::reading(path))?;
-    }
-    // A model file begins with the length of its header, 8 bytes, little-endian. The header is padded to a multiple of
-    // 8 bytes, so the first byte is not 0x1f; two zeros would mean an empty header, or one of at least 65,536 bytes.
-    Ok(start.len() < 4 || start.starts_with(&[0, 0]) || start.starts_with(&[0x1f, 0x8b]))
-}
-
-fn load(what: &str) -> Result<Dataset> {
-    Ok(Dataset::load(&DataOptions { data: Some(what.to_owned()), ..DataOptions::default() })?)
-}
-
-fn dataset(data: &Dataset) -> Result<Shown> {
-    let mut text = format!(
-        "data set    {}\nimages      {}, one byte a pixel; training divides them by 255\n",
-        printable(&data.source),
-        times(&data.inputs.dims)
-    );
-    let (train_len, test_len) = (data.train.len(), data.test.len());
-    writeln!(text, "training    {} images\ntest        {} images\n", count(train_len), count(test_len))?;
-    let counts = |split: &Split| {
-        let mut counts = vec![0; data.classes.len()];
-        split.labels.iter().for_each(|&label| counts[label as usize] += 1);
-        counts
-    };
-    let (train, test): (Vec<usize>, Vec<usize>) = (counts(&data.train), counts(&data.test));
-    let names: Vec<_> = data.classes.iter().map(|name| printable(name)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("class".len());
-    writeln!(text, "label  {:<width$}  training    test", "class")?;
-    for (label, name) in names.iter().enumerate() {
-        writeln!(text, "{label:>5}  {name:<width$}  {:>8}  {:>6}", count(train[label]), count(test[label]))?;
-    }
-    let classes = data.classes.iter().enumerate().map(|(label, name)| {
-        json!({"label": label, "name": name, "train_samples": train[label], "test_samples": test[label]})
-    });
-    let json = json!({
-        "kind": "data", "source": data.source, "image_dims": data.inputs.dims, "train_samples": train_len,
-        "test_samples": test_len, "classes": classes.collect::<Vec<_>>(),
-    });
-    Ok((text, json))
-}
-
-fn idx_file(name: &str, array: &Array) -> Result<Shown> {
-    let content = match &array.dims[..] {
-        [images, sizes @ ..] if !sizes.is_empty() => format!("{} images of {}", count(*images), times(sizes)),
-        labels => format!("{} labels", labels.iter().map(|&n| count(n)).collect::<Vec<_>>().join("×")),
-    };
-    fn range<T: Copy + PartialOrd + Into<Value>>(elements: &[T]) -> [Value; 2] {
-        let first = |choose: fn(&T, &T) -> bool| {
-            elements.iter().copied().reduce(|a, b| if choose(&b, &a) { b } else { a })
-        };
-        [first(T::lt), first(T::gt)].map(|value| value.map_or(Value::Null, Into::into))
-    }
-    let (kind, [least, most]) = match &array.elements {
-        Elements::Bytes(elements) => ("unsigned bytes", range(elements)),
-        Elements::Integers(elements) => ("integers", range(elements)),
-        Elements::Single(elements) => ("numbers", range(elements)),
-        Elements::Double(elements) => ("numbers", range(elements)),
-    };
-    let text = format!(
-        "IDX file    {}\ncontent     {content}, {kind}\nvalues      {least} to {most}\n",
-        printable(name)
-    );
-    Ok((text, json!({"kind": "idx", "path": name, "dims": array.dims, "least": least, "greatest": most})))
 }
 
 fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {

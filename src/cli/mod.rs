@@ -3,9 +3,11 @@
 mod bench;
 mod command;
 mod completions;
+mod export;
 mod format;
 mod gradcheck;
 mod info;
+mod info_data;
 mod machine;
 mod plot;
 mod run_output;
@@ -58,6 +60,8 @@ enum Command {
     Bench(bench::Args),
     /// Show what is in a model file, a data set, a run or a sweep; without argument, this machine
     Info(info::Args),
+    /// Write a model as ONNX, as NumPy arrays or as a C header
+    Export(export::Args),
     /// Show the runs of a folder as a table
     Runs(runs::Args),
     /// Redraw the pictures of a run or a sweep from its CSV files, or draw several runs into one picture
@@ -106,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Completions(args) => completions::completions(&args),
@@ -151,8 +156,13 @@ fn is_closed(error: &io::Error) -> bool {
 
 /// Writes text to stdout
 fn print(text: &str) -> io::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes bytes to stdout
+fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     out.flush()
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use chainrule::config::{Settings, TrainConfig};
 use chainrule::data::run_data::RunData;
 use chainrule::data::{DataOptions, Dataset};
-use chainrule::error::shown;
+use chainrule::error::{first_ten, printable, shown};
 use chainrule::plot::folder_pictures;
 use chainrule::report::analysis::short_number;
 use chainrule::report::divergence::remedy;
@@ -148,8 +148,10 @@ pub fn run(args: &Args) -> Result<u8> {
     let dims = Dims(data.dims(&config));
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
-    if let Some(warning) = warning(threads, machine_cores()).filter(|_| !args.common.quiet) {
-        note(&warning);
+    let warnings =
+        [warning(threads, machine_cores()), data.warning.as_ref().map(|w| format!("warning: {w}"))];
+    for line in warnings.into_iter().chain([mapping(&set)]).flatten().filter(|_| !args.common.quiet) {
+        note(&line);
     }
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };
     (config.data, config.threads) = (Some(set.source.clone()), Some(threads));
@@ -190,6 +192,12 @@ pub fn run(args: &Args) -> Result<u8> {
             DIVERGED
         }
     })
+}
+
+/// The classes that the labels of a table are mapped to; `None` for images and arrays
+fn mapping(set: &Dataset) -> Option<String> {
+    let classes = set.classes.iter().enumerate().map(|(class, name)| format!("{class} {}", printable(name)));
+    (!set.inputs.names.is_empty()).then(|| format!("classes: {}", first_ten(classes, ", ")))
 }
 
 fn diverged(outcome: &Outcome, config: &TrainConfig) -> String {

@@ -111,6 +111,11 @@ fn sentence(error: &clap::Error, args: &[String]) -> Option<String> {
         (ErrorKind::MissingRequiredArgument, Some("man")) => {
             Some("into which folder? Type: chainrule man ~/.local/share/man/man1".to_owned())
         }
+        (ErrorKind::MissingRequiredArgument, Some("export")) => Some(
+            "which model, and into which file? Type: chainrule export MODEL --onnx FILE.onnx, or --npz FILE.npz, or --c \
+             FILE.h, or several of them"
+                .to_owned(),
+        ),
         _ => None,
     }
 }

@@ -44,7 +44,8 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
     let [rows, expected] = [found[0], dims[0]].map(separated);
     if found[0] != dims[0] {
         let place = if inputs.name.is_empty() { shown(inputs.path) } else { inputs.name.replace(": ", "") };
-        return Err(labels.error(format!("{rows} labels, but {place} has {expected} rows")));
+        let noun = if dims.len() > 2 { "images" } else { "rows" };
+        return Err(labels.error(format!("{rows} labels, but {place} has {expected} {noun}")));
     }
     let labels_found = integers(&labels)?;
     let dims = inputs.array.dims[1..].to_vec();

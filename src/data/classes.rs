@@ -55,8 +55,9 @@ pub fn classes(train: &RawSet, test: Option<&RawSet>, named: Option<Vec<String>>
         RawLabels::Integers(labels) => Classes::of_numbers(train, labels, test, named)?,
         RawLabels::Texts { values, .. } => Classes::of_texts(train, values)?,
     };
+    let of_train = classes.of(train)?;
     let of_test = test.map_or(Ok(Vec::new()), |test| classes.of(test))?;
-    Ok(Labelled { train: classes.of(train)?, test: of_test, names: classes.names })
+    Ok(Labelled { train: of_train, test: of_test, names: classes.names })
 }
 
 struct Classes {

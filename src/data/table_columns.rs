@@ -44,9 +44,9 @@ impl TableColumns {
                 }
             }
             Categorical::Auto => {
-                for at in 0..roles.len() {
-                    if roles[at] == Role::Number && text(head, at).is_some() {
-                        roles[at] = Role::Category;
+                for (at, role) in roles.iter_mut().enumerate() {
+                    if *role == Role::Number && text(head, at).is_some() {
+                        *role = Role::Category;
                     }
                 }
             }
@@ -111,7 +111,7 @@ pub fn column(head: &Head, name: &str, flag: &str) -> Result<usize> {
 /// The index of the target column: the one that is named, or the one that has a usual name
 ///
 /// # Errors
-/// If there is none, or several could be it.
+/// If there is none or several; the message lists the columns.
 pub fn target(head: &Head, name: Option<&str>) -> Result<usize> {
     if let Some(name) = name {
         return column(head, name, "--target");

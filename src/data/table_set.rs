@@ -3,10 +3,10 @@
 use std::io::stdin;
 use std::path::Path;
 
-use super::csv::{self, Lines, Missing, NO_CODE, Options, Reader, Role, Table};
+use super::csv::{self, Lines, Missing, NO_CODE, Options, Reader, Table};
 use super::options::{Categorical, TableOptions};
 use super::raw::{RawLabels, RawSet};
-use super::table_columns::TableColumns;
+use super::table_columns::{TableColumns, target};
 use super::{Cells, Inputs};
 use crate::config::{Decimal, Dtype, Header, Missing as MissingPolicy};
 use crate::error::{Error, Result, printable, separated};
@@ -46,22 +46,20 @@ pub fn open(path: &str, options: &TableOptions) -> Result<Reader> {
 pub fn read(path: &str, options: &TableOptions, dtype: Dtype, like: Option<&Inputs>) -> Result<RawSet> {
     let reader = open(path, options)?;
     let head = reader.head().clone();
-    let chosen = TableColumns::chosen(&head, options);
     let columns = match like {
-        None => chosen?,
-        Some(like) => {
-            let target = chosen?.roles.iter().position(|role| *role == Role::Target);
-            TableColumns::like(&head, like, target)?
+        Some(like) if !like.names.is_empty() => {
+            TableColumns::like(&head, like, Some(target(&head, options.target.as_deref())?))?
         }
+        _ => TableColumns::chosen(&head, options)?,
     };
     let table = reader.read(&columns.roles, dtype)?;
     let path = head.path;
     check_missing(&path, &columns, &table, options.missing)?;
     let is_auto = options.categorical == Categorical::Auto;
     let inputs = inputs(&path, &columns, &table, is_auto)?;
-    let target = table.targets.into_iter().next();
-    let target = target.ok_or_else(|| Error::content(&path, "has no target column"))?;
-    let labels = labels(&path, target, &table.lines, options.missing)?;
+    let labels_column = table.targets.into_iter().next();
+    let labels_column = labels_column.ok_or_else(|| Error::content(&path, "has no target column"))?;
+    let labels = labels(&path, labels_column, &table.lines, options.missing)?;
     let cells = match table.cells {
         csv::Cells::Single(cells) => Cells::Single(cells),
         csv::Cells::Double(cells) => Cells::Double(cells),

@@ -79,17 +79,32 @@ impl Check {
     /// ReLU's inputs away from its kink
     pub fn new(dims: &[usize], activation: Activation, batch_size: usize, seed: u64) -> Self {
         let (features, classes) = (dims[0], dims[dims.len() - 1]);
-        let mut model = Mlp::new(features, &dims[1..dims.len() - 1], classes, activation, seed);
-        let mut random = Random::new(seed, Purpose::GradientCheck);
-        for parameter in model.parameters_mut().filter(|p| matches!(p.shape, Shape::Vector(_))) {
-            parameter.data.iter_mut().for_each(|b| *b = random.symmetric(0.5));
-        }
+        let (model, mut random) = random_model(dims, activation, seed);
         let mut x = Matrix::zeros(batch_size, features);
         for row in x.data_mut().chunks_exact_mut(features) {
             row.copy_from_slice(&away_from_kinks(&model, &mut random));
         }
         let labels = (0..batch_size).map(|_| random.below(classes as u32)).collect();
-        let workspace = model.workspace(batch_size, Backend::auto());
+        Self::of(model, x, labels, random)
+    }
+
+    /// A net of the given widths with random weights and biases, and a batch of given inputs and labels
+    ///
+    /// # Panics
+    /// If the batch does not fit the net.
+    pub fn on_batch(
+        dims: &[usize],
+        activation: Activation,
+        (x, labels): (Matrix<f64>, Vec<u32>),
+        seed: u64,
+    ) -> Self {
+        assert_eq!(x.shape(), (labels.len(), dims[0]), "a row of inputs for each label");
+        let (model, random) = random_model(dims, activation, seed);
+        Self::of(model, x, labels, random)
+    }
+
+    fn of(model: Mlp<f64>, x: Matrix<f64>, labels: Vec<u32>, random: Random) -> Self {
+        let workspace = model.workspace(labels.len(), Backend::auto());
         Self { model, x, labels, workspace, random, weight_decay: 0.0 }
     }
 
@@ -243,6 +258,17 @@ fn choose(len: usize, samples: usize, random: &mut Random) -> Vec<usize> {
         all.truncate(samples);
     }
     all
+}
+
+/// A net of the given widths with random weights and biases, and the stream that goes on
+fn random_model(dims: &[usize], activation: Activation, seed: u64) -> (Mlp<f64>, Random) {
+    let (features, classes) = (dims[0], dims[dims.len() - 1]);
+    let mut model = Mlp::new(features, &dims[1..dims.len() - 1], classes, activation, seed);
+    let mut random = Random::new(seed, Purpose::GradientCheck);
+    for parameter in model.parameters_mut().filter(|p| matches!(p.shape, Shape::Vector(_))) {
+        parameter.data.iter_mut().for_each(|b| *b = random.symmetric(0.5));
+    }
+    (model, random)
 }
 
 /// The first random row of inputs that leaves no unit close to its kink, or else the best of [`DRAWS`] rows

@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result, memory, open_regular};
 use crate::nn::layers::{Activation, Layer};
 use crate::nn::mlp::Mlp;
-use crate::nn::parameter::Shape;
 use crate::nn::{Metadata, model_header};
 
 /// Version of the format, increased whenever older programs would misread newer files
@@ -68,7 +67,7 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, data: Metadata) -> Vec<u8> {
     file.extend((header.len() as u64).to_le_bytes());
     file.extend(header);
     for tensor in model.tensors() {
-        file_order(tensor.shape).for_each(|at| tensor.data[at].write_le(&mut file));
+        tensor.shape.stored_order().for_each(|at| tensor.data[at].write_le(&mut file));
     }
     file
 }
@@ -147,7 +146,7 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
     for tensor in model.tensors_mut() {
         let stored = elements(&file, &tensor.name(), &tensor.shape.stored(), &mut dtype)
             .map_err(|problem| format!("{}: {problem}", tensor.name()))?;
-        file_order(tensor.shape).zip(stored).for_each(|(at, x)| tensor.data[at] = x);
+        tensor.shape.stored_order().zip(stored).for_each(|(at, x)| tensor.data[at] = x);
     }
     let dtype = if dtype == Some(FileDtype::F64) { "f64" } else { "f32" };
     Ok(ModelFile { model, dtype, metadata })
@@ -172,15 +171,6 @@ fn layer_texts(dims: &[usize], activation: Activation) -> Vec<String> {
     let linear = dims.windows(2).map(|pair| format!("linear {} {}", pair[0], pair[1]));
     let texts = linear.flat_map(|linear| [linear, activation.to_string()]);
     texts.take(2 * dims.len() - 3).collect()
-}
-
-/// The indices of a tensor's elements in the order of a file, where matrices are transposed
-fn file_order(shape: Shape) -> impl Iterator<Item = usize> {
-    let (rows, cols) = match shape {
-        Shape::Vector(len) => (len, 1),
-        Shape::Matrix(rows, cols) => (rows, cols),
-    };
-    (0..cols).flat_map(move |j| (0..rows).map(move |i| i * cols + j))
 }
 
 /// The hidden widths as text for the metadata: `128x64`, or `none`

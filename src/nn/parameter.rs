@@ -19,6 +19,15 @@ impl Shape {
             Self::Matrix(rows, cols) => vec![cols, rows],
         }
     }
+
+    /// The indices of the tensor's elements in the order of a model file, where matrices are transposed
+    pub fn stored_order(self) -> impl Iterator<Item = usize> {
+        let (rows, cols) = match self {
+            Self::Vector(len) => (len, 1),
+            Self::Matrix(rows, cols) => (rows, cols),
+        };
+        (0..cols).flat_map(move |j| (0..rows).map(move |i| i * cols + j))
+    }
 }
 
 impl fmt::Display for Shape {

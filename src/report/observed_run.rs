@@ -94,6 +94,9 @@ pub(super) fn read_runs(
     let seed = find("seed").and_then(|setting| Some((setting, table.column("seed")?)));
     table.need("test_accuracy")?;
     let (columns, short) = compared_settings(table, &chosen);
+    // Settings that can't change results are checked, too, since a wrong one shows that the file is damaged.
+    let others = sweepable().filter(|setting| !setting.affects_results);
+    let others: Vec<_> = others.filter_map(|setting| Some((setting, table.column(setting.name)?))).collect();
     let numbers = RESULTS.iter().filter_map(|numbers| Some((numbers, table.column(numbers.name)?)));
     let numbers: Vec<_> = numbers.collect();
     let hash = table.column("data_hash");
@@ -108,6 +111,9 @@ pub(super) fn read_runs(
             if let Some((metric, _)) = MetricColumn::ALL.iter().find(|(_, name)| *name == numbers.name) {
                 metrics[*metric as usize] = number;
             }
+        }
+        for &(setting, column) in &others {
+            row.setting(column, setting)?;
         }
         let mut settings = vec![];
         for &(setting, column) in &columns {

@@ -10,18 +10,19 @@ use std::collections::BTreeSet;
 use sources::{module_of, sources};
 
 /// Each folder of `src/` with the folders that it may import; any file may import `error` and `random`
-const SRC: [(&str, &str); 11] = [
+const SRC: [(&str, &str); 12] = [
     ("error", ""),
     ("random", ""),
     ("nn", ""),
     ("config", "nn"),
     ("data", "config nn"),
+    ("export", "data config nn"),
     ("tables", "config nn"),
     ("train", "tables data config nn"),
     ("report", "tables config nn"),
     ("plot", "report tables config nn"),
     ("sweep", "plot report train tables data config nn"),
-    ("cli", "sweep plot report train tables data config nn"),
+    ("cli", "export sweep plot report train tables data config nn"),
 ];
 
 /// Whether files of the folder `from` may import the folder `to`

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod arrays;
+mod export;
 mod fashion;
 mod gradients;
 mod idx;
@@ -10,9 +12,13 @@ mod nets;
 mod tables;
 mod training;
 
+#[path = "../support/export_cases.rs"]
+mod export_cases;
 #[path = "../support/idx_files.rs"]
 mod idx_files;
 #[path = "../support/left_out.rs"]
 mod left_out;
 #[path = "../support/numbers.rs"]
 mod numbers;
+#[path = "../support/zip_files.rs"]
+mod zip_files;

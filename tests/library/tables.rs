@@ -305,7 +305,6 @@ fn each_line_of_a_stream_is_answered_before_the_next_is_written() {
         drop(send);
         assert_eq!(next().as_deref(), Some("[9.0, 10.0]"));
         assert_eq!(next(), None);
-        break;
     }
 }
 
@@ -347,8 +346,8 @@ fn wrong_rows_and_cells_are_errors_with_line_and_column() {
         ),
         ("", "nn", "is empty, expected a table"),
         (" \n\r\n", "nn", "is empty, expected a table"),
-        ("a,b\n", "nn", "has only a header, with 2 columns, expected rows after it"),
-        ("a,b\n\n\n", "nn", "has only a header, with 2 columns, expected rows after it"),
+        ("a,b\n", "nn", "has only a header, expected rows after it"),
+        ("a,b\n\n\n", "nn", "has only a header, expected rows after it"),
     ] {
         assert_eq!(desk.message(text.as_bytes(), YES, roles), message);
     }
@@ -408,7 +407,7 @@ fn separators_and_decimal_commas_are_found_or_hinted_at() {
     );
     let decimal = hint("a;b\n1,5;2\n3;4\n", Options::default());
     assert!(
-        decimal.contains("line 2, column `a`: `1,5`") && decimal.ends_with("use --decimal ,"),
+        decimal.contains("line 2, column `a`: found `1,5`") && decimal.ends_with("use --decimal ,"),
         "{decimal}"
     );
     let unclear = hint("a;b,c\n", Options::default());
@@ -416,10 +415,11 @@ fn separators_and_decimal_commas_are_found_or_hinted_at() {
     let options = Options { decimal: b',', ..Options::default() };
     let table = desk.read(b"a;b\n1,5;2\n-,5e1;\n", options, "nn", 3).unwrap();
     assert_eq!(cells(&table), "[1.5, 2.0, -5.0, NaN]");
-    let late = desk.message(b"a\tb\n1\t2\nx\t1\n2\t1,5\n", Options { separator: Some(b'\t'), ..YES }, "sn");
+    let late = format!("a\tb\n{}2\t1,5\n", "1\t2\n".repeat(100));
+    let late = desk.message(late.as_bytes(), Options { separator: Some(b'\t'), ..YES }, "sn");
     assert_eq!(
         late,
-        "line 4, column `b`: found `1,5`, expected a number (if the comma is a decimal comma, use --decimal ,)"
+        "line 102, column `b`: found `1,5`, expected a number (if the comma is a decimal comma, use --decimal ,)"
     );
     for options in [
         Options { separator: Some(b','), decimal: b',', header: None },

@@ -1,12 +1,15 @@
-//! The program together with other programs: shells, GNU parallel, gnuplot, Slurm, LibreOffice, Python
+//! The program together with other programs: shells, GNU parallel, gnuplot, Slurm, LibreOffice, Python, ONNX Runtime
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod export;
 mod installed;
 mod scripts;
 mod spreadsheets;
 mod wheel;
 
+#[path = "../support/export_cases.rs"]
+mod export_cases;
 #[path = "../support/idx_files.rs"]
 mod idx_files;
 #[path = "../support/launch.rs"]

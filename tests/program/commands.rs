@@ -31,8 +31,8 @@ fn train(folder: &Path, flags: &[&str]) -> Output {
     chainrule(folder, &[&SMALL, flags].concat())
 }
 
-const COMMANDS: [&str; 9] =
-    ["train", "sweep", "gradcheck", "bench", "info", "runs", "plot", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["train", "sweep", "gradcheck", "bench", "info", "export", "runs", "plot", "completions", "man"];
 
 #[test]
 fn help_fits_80_columns_and_ends_with_examples() {
@@ -69,6 +69,9 @@ fn usage_errors_say_what_to_type() {
         (&["--epochs", "3"], "chainrule train --epochs 3"),
         (&["completions"], "chainrule completions bash"),
         (&["man"], "chainrule man "),
+        (&["export", "model.safetensors"], "chainrule export MODEL --onnx FILE.onnx"),
+        (&["export", "m", "--onnx", "a", "--c", "./a"], "--onnx and --c name the same file"),
+        (&["export", "m", "--npz", "m"], "name another file"),
         (&["train", "--optimizer", "adam"], "SGD with momentum"),
         (&["train", "--dropout", "0.5"], "--weight-decay"),
         (&["train", "--lr", "0.5"], "--learning-rate"),

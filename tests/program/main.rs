@@ -6,6 +6,8 @@ mod cli;
 mod commands;
 mod corruption;
 mod data;
+mod export;
+mod own_data;
 mod plots;
 mod sweep;
 mod sweep_faults;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use fast_float2::FastFloat;
 
+use super::decimal::Decimal;
 use super::fault::Problem;
 use super::scan::RawCell;
 use super::table::Cells;
@@ -21,12 +22,14 @@ pub trait Real: FastFloat + Copy + Send + Sync + 'static {
     fn from_code(code: u32) -> Self;
     /// The code of a category; `None` for a missing cell
     fn code(self) -> Option<usize>;
+    /// The number, correctly rounded, if that is simple
+    fn from_decimal(decimal: Decimal) -> Option<Self>;
     /// Features of this type
     fn cells(cells: Vec<Self>) -> Cells;
 }
 
 macro_rules! real {
-    ($type:ident, $cells:ident) => {
+    ($type:ident, $cells:ident, $from_decimal:ident) => {
         impl Real for $type {
             const MISSING: Self = $type::NAN;
             fn is_finite(self) -> bool {
@@ -38,6 +41,10 @@ macro_rules! real {
             fn code(self) -> Option<usize> {
                 (!self.is_nan()).then_some(self as usize)
             }
+            #[inline(always)]
+            fn from_decimal(decimal: Decimal) -> Option<Self> {
+                decimal.$from_decimal()
+            }
             fn cells(cells: Vec<Self>) -> Cells {
                 Cells::$cells(cells)
             }
@@ -45,8 +52,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, Single);
-real!(f64, Double);
+real!(f32, Single, to_f32);
+real!(f64, Double, to_f64);
 
 /// Whether a cell with this content is missing
 pub fn is_missing(content: &[u8]) -> bool {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::cell::{self, Real};
+use super::decimal::Decimal;
 use super::dictionary::Dictionary;
 use super::fault::{Fault, Problem};
 use super::lines::Lines;
@@ -321,7 +322,12 @@ fn text(text: &[u8], cell: RawCell, line: u64, column: usize) -> Result<Cow<'_, 
 /// The number at `at`, if it is finite and fills its cell without quotes or spaces, and where the next cell starts
 #[inline(always)]
 fn plain_number<T: Real>(text: &[u8], at: usize, separator: u8, is_last: bool) -> Option<(T, usize)> {
-    let (number, len) = T::parse_float_partial(&text[at..]).ok()?;
+    let rest = &text[at..];
+    let simple = Decimal::parse(rest).and_then(|(decimal, len)| Some((T::from_decimal(decimal)?, len)));
+    let (number, len) = match simple {
+        Some(simple) => simple,
+        None => T::parse_float_partial(rest).ok()?,
+    };
     let stop = at + len;
     let next = match text.get(stop) {
         Some(&byte) if byte == separator => (!is_last).then_some(stop + 1),

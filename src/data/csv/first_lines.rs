@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::cell::{is_decimal_comma, is_missing, shortened, text_cell};
+use super::cell::{is_decimal_comma, shortened, text_cell};
 use super::fault::{Fault, Problem};
 use super::head::Head;
 use super::header::{Guess, Kind, guess};
 use super::options::Options;
 use super::scan::{self, RawCell, RecordEnd};
 use super::separator::{self, CANDIDATES, Found};
-use crate::error::{Error, Result, printable, separated};
+use crate::error::{Error, Result, printable};
 
 /// Most rows that are looked at
 const ROWS: usize = 100;
@@ -63,21 +63,8 @@ impl FirstLines<'_> {
             if self.is_whole { text.len() } else { at + RecordEnd::default().find(&text[at..], separator) };
         let Some(first) = self.record(at, whole, 1 + blank, separator)? else { return Ok(None) };
         self.check_first(&first, separator)?;
-        let (mut rows, mut cells) = (vec![], 0);
-        let (mut at, mut line) = (first.next, first.next_line);
-        while rows.len() < ROWS && (rows.is_empty() || cells < CELLS) {
-            let Some(row) = self.record(at, whole, line, separator)? else { break };
-            (at, line, cells) = (row.next, row.next_line, cells + row.cells.len());
-            rows.push(row);
-        }
-        let is_all = self.is_whole || rows.len() == ROWS || cells >= CELLS;
+        let (mut rows, is_all) = self.rows(&first, whole, separator)?;
         let Some(has_header) = self.has_header(&first, &rows, is_all)? else { return Ok(None) };
-        if has_header && rows.is_empty() && self.is_whole {
-            let columns = separated(first.cells.len());
-            return Err(
-                self.error(&format!("has only a header, with {columns} columns, expected rows after it"))
-            );
-        }
         let names = self.names(&first, has_header)?;
         let (line, at) = if has_header { (first.next_line, first.next) } else { (first.line, first.start) };
         if !has_header {
@@ -128,6 +115,24 @@ impl FirstLines<'_> {
                 return Ok(Some(Record { start, cells, next, line, next_line }));
             }
         }
+    }
+
+    /// The records after the first one, and whether further ones will not be looked at
+    fn rows(&self, first: &Record, whole: usize, separator: u8) -> Result<(Vec<Record>, bool)> {
+        let (mut rows, mut cells) = (vec![], 0);
+        let (mut at, mut line) = (first.next, first.next_line);
+        while rows.len() < ROWS && (rows.is_empty() || cells < CELLS) {
+            let row = match self.record(at, whole, line, separator) {
+                Ok(Some(row)) => row,
+                Ok(None) => return Ok((rows, self.is_whole)),
+                // A wrong row is reported when it is read, with the name of its column, unless the header depends on it.
+                Err(error) if rows.is_empty() && self.options.header.is_none() => return Err(error),
+                Err(_) => break,
+            };
+            (at, line, cells) = (row.next, row.next_line, cells + row.cells.len());
+            rows.push(row);
+        }
+        Ok((rows, true))
     }
 
     /// Checks the bytes of the first record, and that it doesn't look as if another byte separated its cells
@@ -193,21 +198,20 @@ impl FirstLines<'_> {
     fn check_decimal(&self, names: &[String], rows: &[Record]) -> Result<()> {
         for (column, name) in names.iter().enumerate() {
             let cells = rows.iter().filter_map(|row| Some((row.line, row.cells.get(column)?)));
-            let mut contents = cells
-                .map(|(line, cell)| (line, self.text[cell.start..cell.end].trim_ascii()))
-                .filter(|(_, content)| !is_missing(content))
-                .peekable();
-            let Some(&(line, content)) = contents.peek() else { continue };
-            let is_number = |content: &[u8]| Kind::of(content, b'.') == Kind::Number;
-            let mut has_comma = false;
-            if contents.all(|(_, content)| {
-                has_comma |= is_decimal_comma(content);
-                is_decimal_comma(content) || is_number(content)
-            }) && has_comma
-            {
+            let mut contents = cells.map(|(line, cell)| (line, self.text[cell.start..cell.end].trim_ascii()));
+            let mut comma = None;
+            let are_numbers = contents.all(|(line, content)| {
+                let is_comma = is_decimal_comma(content);
+                if is_comma {
+                    comma.get_or_insert((line, content));
+                }
+                is_comma || Kind::of(content, b'.') != Kind::Text
+            });
+            if let Some((line, content)) = comma.filter(|_| are_numbers) {
                 let (name, content) = (printable(name), shortened(content));
                 return Err(self.error(&format!(
-                    "line {line}, column `{name}`: `{content}`: this column has numbers with decimal commas; use --decimal ,"
+                    "line {line}, column `{name}`: found `{content}`, and this column has only numbers; for decimal \
+                     commas, use --decimal ,"
                 )));
             }
         }

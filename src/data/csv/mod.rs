@@ -18,6 +18,7 @@
 mod cell;
 mod chunk;
 mod collect;
+mod decimal;
 mod dictionary;
 mod fault;
 mod first_lines;

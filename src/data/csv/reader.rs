@@ -90,7 +90,7 @@ impl Reader {
         let mut blocks = self.blocks(roles, dtype);
         let table = blocks.portion(None)?;
         if table.rows == 0 {
-            return Err(Error::content(&blocks.head.path, "has no rows, expected rows after the header"));
+            return Err(Error::content(&blocks.head.path, "has only a header, expected rows after it"));
         }
         Ok(table)
     }

@@ -46,16 +46,19 @@ pub fn find(text: &[u8], is_whole: bool, decimal: u8) -> Found {
 /// How often each candidate occurs in the first record outside of quotes, and where the record ends
 pub fn counts(text: &[u8], is_whole: bool) -> Option<([usize; 3], usize)> {
     let (mut counts, mut at, mut starts_cell) = ([0; 3], 0, true);
+    let quote = |from: usize| Some(from + memchr(b'"', text.get(from..)?)?);
     while let Some(&byte) = text.get(at) {
         if byte == b'\n' {
             return Some((counts, at + 1));
         }
         if byte == b'"' && starts_cell {
-            // A doubled quote closes and opens the cell again.
-            at += 1 + memchr(b'"', &text[at + 1..])?;
-            while text.get(at + 1) == Some(&b'"') {
-                at += 2 + memchr(b'"', &text[at + 2..])?;
+            // A doubled quote closes and opens the cell again. A quote that is never closed ends at the end of the file.
+            let mut close = quote(at + 1);
+            while let Some(doubled) = close.filter(|close| text.get(close + 1) == Some(&b'"')) {
+                close = quote(doubled + 2);
             }
+            let Some(close) = close else { break };
+            at = close;
         }
         let candidate = CANDIDATES.iter().position(|&candidate| candidate == byte);
         if let Some(candidate) = candidate {
@@ -64,7 +67,7 @@ pub fn counts(text: &[u8], is_whole: bool) -> Option<([usize; 3], usize)> {
         starts_cell = candidate.is_some();
         at += 1;
     }
-    is_whole.then_some((counts, at))
+    is_whole.then_some((counts, text.len()))
 }
 
 #[cfg(test)]
@@ -85,6 +88,7 @@ mod tests {
             ("a;b,c\n", Found::Unclear),
             ("ab\n", Found::Single),
             ("ab", Found::Single),
+            ("a;\"b,\n", Found::Separator(b';')),
         ] {
             assert_eq!(find(text.as_bytes(), true, b'.'), found, "{text}");
         }

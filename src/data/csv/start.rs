@@ -38,7 +38,7 @@ pub fn read(source: &mut Source, options: Options, chunk: usize) -> Result<Start
             source.give_back(&buffer[at..filled]);
             return Ok(Start { head, line });
         }
-        if filled > source.most() {
+        if is_whole || filled > source.most() {
             let problem = Problem::TooLong { most: source.most() };
             let fault = Fault { problem, line: 0, byte: 0, column: None };
             return Err(fault.error(source.path(), &[], 1, 0));

@@ -1,0 +1,134 @@
+//! `chainrule export`: writes a model as ONNX, NPZ or a C header
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use chainrule::Error;
+use chainrule::data::saved_model::{self, SavedModel};
+use chainrule::error::{memory, shown};
+use chainrule::export::{c_header, npz, onnx};
+use chainrule::tables::atomic_file::{check_writable, write_atomically};
+
+use super::format::{count, several};
+use super::{DONE, note, print_bytes};
+
+/// Largest number of bytes that a parameter takes: f64 in the file and in memory, and a number of a C header, twice
+/// while texts are joined
+const BYTES_EACH: u128 = 8 + 8 + 2 * 16;
+
+#[derive(clap::Args)]
+#[command(
+    group = clap::ArgGroup::new("formats").required(true).multiple(true),
+    override_usage = "chainrule export MODEL [--onnx FILE] [--npz FILE] [--c FILE.h] [--quiet]"
+)]
+pub struct Args {
+    /// A model.safetensors
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+
+    /// Write an ONNX file, with preprocessing and softmax; `-` for stdout
+    #[arg(long, value_name = "FILE", group = "formats")]
+    onnx: Option<PathBuf>,
+
+    /// Write the arrays of the model for NumPy; `-` for stdout
+    #[arg(long, value_name = "FILE", group = "formats")]
+    npz: Option<PathBuf>,
+
+    /// Write a C99 header without dependencies; names in it begin with the file's name; `-` for stdout
+    #[arg(long, value_name = "FILE.h", group = "formats")]
+    c: Option<PathBuf>,
+
+    /// Print errors only
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Args {
+    /// The files to write, with their flags
+    fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let files = [("--onnx", &self.onnx), ("--npz", &self.npz), ("--c", &self.c)];
+        files.into_iter().filter_map(|(flag, path)| Some((flag, path.as_deref()?)))
+    }
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let files: Vec<_> = args.files().collect();
+    for (at, (flag, path)) in files.iter().enumerate() {
+        if let Some((other, _)) = files[..at].iter().find(|(_, other)| is_same(path, other)) {
+            let problem = format!("{other} and {flag} name the same file, {}", shown(path));
+            return Err(Error::Usage(problem).into());
+        }
+        if is_same(path, &args.model) {
+            let problem = format!("{flag} {} would replace the model; name another file", shown(path));
+            return Err(Error::Usage(problem).into());
+        }
+        if !is_stdout(path) {
+            check_writable(path)?;
+        }
+    }
+    let saved: SavedModel<f64> = saved_model::load(&args.model)?;
+    let parameters = saved.model.parameter_count();
+    memory::check(BYTES_EACH * parameters as u128, || format!("to export {} parameters", count(parameters)))?;
+    for (flag, path) in files {
+        let (bytes, what) = match flag {
+            "--onnx" => as_onnx(&saved),
+            "--npz" => as_npz(&saved),
+            _ => as_c(&saved, path),
+        }
+        .map_err(|problem| Error::content(&args.model, problem))?;
+        if is_stdout(path) {
+            print_bytes(&bytes)?;
+        } else {
+            write_atomically(path, &bytes)?;
+        }
+        if !args.quiet {
+            let place = if is_stdout(path) { "to stdout".to_owned() } else { shown(path) };
+            note(&format!("wrote {place}: {what}"));
+        }
+    }
+    Ok(DONE)
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Whether two paths lead to the same file
+fn is_same(a: &Path, b: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    a == b || whole(a).is_some_and(|a| whole(b) == Some(a))
+}
+
+/// A file's bytes, and what is in it
+type Exported = std::result::Result<(Vec<u8>, String), String>;
+
+fn as_onnx(saved: &SavedModel<f64>) -> Exported {
+    let bytes = onnx::to_bytes(saved)?;
+    let (columns, classes) = (saved.signature.preprocessing.columns(), saved.model.outputs());
+    let what = format!(
+        "ONNX, opset {}, IR version {}; input [batch, {columns}], outputs probabilities [batch, {classes}] and label \
+         [batch]; computes in {}",
+        onnx::OPSET,
+        onnx::IR_VERSION,
+        saved.dtype
+    );
+    Ok((bytes, what))
+}
+
+fn as_npz(saved: &SavedModel<f64>) -> Exported {
+    let bytes = npz::to_bytes(saved)?;
+    let what =
+        format!("NumPy arrays, {} in {}", several(saved.model.parameter_count(), "parameter"), saved.dtype);
+    Ok((bytes, what))
+}
+
+fn as_c(saved: &SavedModel<f64>, path: &Path) -> Exported {
+    let prefix = c_header::prefix(path);
+    let c_header::Header { text, sizes } = c_header::header(saved, &prefix)?;
+    let what = format!(
+        "C99, {prefix}_predict(input, probabilities); {} bytes of constants, {} bytes on the stack",
+        count(sizes.flash),
+        count(sizes.ram)
+    );
+    Ok((text.into_bytes(), what))
+}

@@ -1,0 +1,159 @@
+//! What `chainrule info` shows of data: a set with its classes, a table with its columns, an array
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use chainrule::config::Dtype;
+use chainrule::data::array::{Array, Elements, Use};
+use chainrule::data::csv::{self, Options, Reader, Role};
+use chainrule::data::npz::Npz;
+use chainrule::data::source_kind::Kind;
+use chainrule::data::{Cells, DataOptions, Dataset, Split, idx, npy};
+use chainrule::error::{first_ten, printable};
+use chainrule::report::analysis::short_number;
+use serde_json::{Value, json};
+
+use super::format::{columns, count, times};
+use super::info::Shown;
+
+/// A file of data of a kind that its content shows
+pub fn file(what: &str, kind: Kind) -> Result<Shown> {
+    let path = Path::new(what);
+    match kind {
+        Kind::Idx => array("IDX", what, &idx::read(path, Use::Features(Dtype::F64))?),
+        Kind::Npy => array("NPY", what, &npy::read(path, Use::Features(Dtype::F64))?),
+        Kind::Npz => npz(what),
+        Kind::Table => table(what),
+        Kind::Folder | Kind::Model => dataset(what),
+    }
+}
+
+/// A folder of files, or the built-in set: its samples by classes
+pub fn dataset(what: &str) -> Result<Shown> {
+    let data = Dataset::load(&DataOptions { data: Some(what.to_owned()), ..DataOptions::default() })?;
+    let dims = times(&data.inputs.dims);
+    let (noun, content) = match &data.train.cells {
+        Cells::Bytes(_) => {
+            ("images", format!("images      {dims}, one byte a pixel; training divides them by 255"))
+        }
+        Cells::Single(_) | Cells::Double(_) => {
+            ("rows", format!("rows        {dims} numbers; training standardises each column"))
+        }
+    };
+    let mut text = format!("data set    {}\n{content}\n", printable(&data.source));
+    let (train_len, test_len) = (data.train.len(), data.test.len());
+    writeln!(text, "training    {} {noun}\ntest        {} {noun}\n", count(train_len), count(test_len))?;
+    let counts = |split: &Split| {
+        let mut counts = vec![0; data.classes.len()];
+        split.labels.iter().for_each(|&label| counts[label as usize] += 1);
+        counts
+    };
+    let (train, test): (Vec<usize>, Vec<usize>) = (counts(&data.train), counts(&data.test));
+    let names: Vec<_> = data.classes.iter().map(|name| printable(name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("class".len());
+    writeln!(text, "label  {:<width$}  training    test", "class")?;
+    for (label, name) in names.iter().enumerate() {
+        writeln!(text, "{label:>5}  {name:<width$}  {:>8}  {:>6}", count(train[label]), count(test[label]))?;
+    }
+    let classes = data.classes.iter().enumerate().map(|(label, name)| {
+        json!({"label": label, "name": name, "train_samples": train[label], "test_samples": test[label]})
+    });
+    let json = json!({
+        "kind": "data", "source": data.source, "image_dims": data.inputs.dims, "train_samples": train_len,
+        "test_samples": test_len, "classes": classes.collect::<Vec<_>>(),
+    });
+    Ok((text, json))
+}
+
+/// What an array of these dimensions holds
+fn content(dims: &[usize]) -> String {
+    match dims {
+        [images, sizes @ ..] if sizes.len() > 1 => format!("{} images of {}", count(*images), times(sizes)),
+        [rows, columns] => format!("{} rows of {}", count(*rows), count(*columns)),
+        labels => format!("{} labels", labels.iter().map(|&n| count(n)).collect::<Vec<_>>().join("×")),
+    }
+}
+
+/// One array: its dimensions, and the range of its elements
+fn array(format: &str, name: &str, array: &Array) -> Result<Shown> {
+    let content = content(&array.dims);
+    fn range<T: Copy + PartialOrd + Into<Value>>(elements: &[T]) -> [Value; 2] {
+        let first = |choose: fn(&T, &T) -> bool| {
+            elements.iter().copied().reduce(|a, b| if choose(&b, &a) { b } else { a })
+        };
+        [first(T::lt), first(T::gt)].map(|value| value.map_or(Value::Null, Into::into))
+    }
+    let (kind, [least, most]) = match &array.elements {
+        Elements::Bytes(elements) => ("unsigned bytes", range(elements)),
+        Elements::Integers(elements) => ("integers", range(elements)),
+        Elements::Single(elements) => ("numbers", range(elements)),
+        Elements::Double(elements) => ("numbers", range(elements)),
+    };
+    let text = format!(
+        "{:<11} {}\ncontent     {content}, {kind}\nvalues      {least} to {most}\n",
+        format!("{format} file"),
+        printable(name)
+    );
+    let format = format.to_ascii_lowercase();
+    Ok((text, json!({"kind": format, "path": name, "dims": array.dims, "least": least, "greatest": most})))
+}
+
+/// The arrays of an .npz
+fn npz(what: &str) -> Result<Shown> {
+    let mut file = Npz::open(Path::new(what))?;
+    let (mut lines, mut arrays) = (vec![["array", "content"].map(str::to_owned).to_vec()], Vec::new());
+    for name in file.names() {
+        let array = file.read(&name, Use::Features(Dtype::F64))?;
+        lines.push(vec![printable(&name).into_owned(), content(&array.dims)]);
+        arrays.push(json!({"name": name, "dims": array.dims}));
+    }
+    let text = format!("NPZ file    {}\n\n{}", printable(what), columns(&lines));
+    Ok((text, json!({"kind": "npz", "path": what, "arrays": arrays})))
+}
+
+/// The columns of a table: the range of numbers, and how many different texts
+fn table(what: &str) -> Result<Shown> {
+    let reader = Reader::open(Path::new(what), Options::default())?;
+    let head = reader.head().clone();
+    let is_text =
+        |at: &usize| head.first_rows.iter().filter_map(|row| row.get(*at)).any(|cell| head.is_text(cell));
+    let texts: Vec<bool> = (0..head.names.len()).map(|at| is_text(&at)).collect();
+    let roles: Vec<Role> =
+        texts.iter().map(|&is_text| if is_text { Role::Category } else { Role::Number }).collect();
+    let table = reader.read(&roles, Dtype::F64)?;
+    let csv::Cells::Double(cells) = &table.cells else { unreachable!("the cells were asked for as f64") };
+    let mut categories = table.categories.iter();
+    let mut lines = vec![["column", "kind", "missing", "values"].map(str::to_owned).to_vec()];
+    let mut json_columns = Vec::new();
+    for (at, name) in head.names.iter().enumerate() {
+        let missing = table.missing[at].count;
+        let (kind, values, json) = if texts[at] {
+            let found = categories.next().map_or(&[][..], Vec::as_slice);
+            let shown = first_ten(found.iter().map(|text| printable(text).into_owned()), ", ");
+            let values = format!("{} different: {shown}", count(found.len()));
+            ("text", values, json!({"name": name, "kind": "text", "missing": missing, "values": found}))
+        } else {
+            let column = cells.iter().skip(at).step_by(head.names.len()).filter(|x| !x.is_nan());
+            let [least, most] = [f64::min, f64::max].map(|choose| column.clone().copied().reduce(choose));
+            let json =
+                json!({"name": name, "kind": "number", "missing": missing, "least": least, "greatest": most});
+            let range = least.zip(most).map(|(a, b)| format!("{} to {}", short_number(a), short_number(b)));
+            ("number", range.unwrap_or_default(), json)
+        };
+        lines.push(vec![printable(name).into_owned(), kind.to_owned(), count(missing as usize), values]);
+        json_columns.push(json);
+    }
+    let header = if head.has_header { "names in the first line" } else { "no names of columns" };
+    let separator = match head.separator {
+        b'\t' => "TAB".to_owned(),
+        byte => format!("`{}`", char::from(byte)),
+    };
+    let mut text = format!("table       {}\nrows        {}\n", printable(what), count(table.rows));
+    writeln!(text, "form        separated by {separator}, {header}\n\n{}", columns(&lines))?;
+    let json = json!({
+        "kind": "table", "path": what, "rows": table.rows, "header": head.has_header,
+        "separator": char::from(head.separator).to_string(), "columns": json_columns,
+    });
+    Ok((text, json))
+}

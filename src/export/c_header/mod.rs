@@ -1,0 +1,267 @@
+//! C headers: a model as one C99 file without dependencies, allocations and global state
+//!
+//! The header has the weights as constants, `NAME_predict`, `NAME_logits` and `NAME_class_names`. It computes in `float`
+//! and needs `expf` of libc, nothing else. The first layer scales each cell just before it is multiplied, so there is no
+//! buffer of inputs, and the input of a category costs one row of weights.
+
+mod code;
+mod inputs;
+mod text;
+
+pub use text::prefix;
+
+use self::inputs::{described, has_categories, has_fill};
+use crate::config::Scale;
+use crate::data::preprocessing::{Column, Encoding, Preprocessing};
+use crate::data::saved_model::SavedModel;
+use crate::error::separated;
+use crate::export::element::check_single;
+use crate::nn::layers::{Layer, Linear};
+
+/// The memory that a header needs
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes of constants
+    pub flash: usize,
+    /// Bytes of buffers on the stack, during `NAME_predict`
+    pub ram: usize,
+}
+
+/// A header and the memory that it needs
+#[derive(Debug)]
+pub struct Header {
+    /// The text of the file
+    pub text: String,
+    /// The memory that it needs
+    pub sizes: Sizes,
+}
+
+/// The header of a model; all names start with `prefix`, those of macros in upper case
+///
+/// # Errors
+/// If a number of the model is too large for `float`, or the first layer is not linear.
+pub fn header(saved: &SavedModel<f64>, prefix: &str) -> Result<Header, String> {
+    check_single(saved)?;
+    let Some(Layer::Linear(first)) = saved.model.layers().first() else {
+        return Err("layer 0 is not linear, which a C header needs".to_owned());
+    };
+    let parts = Parts { saved, prefix, first };
+    let constants = parts.constants();
+    let sizes = parts.sizes();
+    let text = [parts.head(sizes), constants, parts.functions(), parts.end()].concat();
+    Ok(Header { text, sizes })
+}
+
+/// What the parts of a header are made from
+struct Parts<'a> {
+    saved: &'a SavedModel<f64>,
+    prefix: &'a str,
+    first: &'a Linear<f64>,
+}
+
+impl Parts<'_> {
+    fn macros(&self) -> String {
+        self.prefix.to_ascii_uppercase()
+    }
+
+    fn preprocessing(&self) -> &Preprocessing {
+        &self.saved.signature.preprocessing
+    }
+
+    /// The columns and their scale; `None` for pixels
+    fn columns(&self) -> Option<(&[Column], Scale)> {
+        match &self.preprocessing().encoding {
+            Encoding::Pixels => None,
+            Encoding::Columns { scale, columns } => Some((columns, *scale)),
+        }
+    }
+
+    /// The lengths of the buffers `a` and `b`, in which the outputs of the hidden layers alternate; 0 if not needed
+    fn buffers(&self) -> [usize; 2] {
+        let dims = self.saved.model.dims();
+        let hidden = &dims[1..dims.len() - 1];
+        [0, 1].map(|first| hidden.iter().skip(first).step_by(2).copied().max().unwrap_or(0))
+    }
+
+    fn sizes(&self) -> Sizes {
+        let of_numbers = 2
+            + usize::from(has_fill(self.preprocessing()))
+            + usize::from(has_categories(self.preprocessing()));
+        let of_columns = self.columns().map_or(0, |(columns, _)| of_numbers * columns.len());
+        let names: usize = self.saved.signature.classes.iter().map(|name| name.len() + 1).sum();
+        Sizes {
+            flash: 4 * (self.saved.model.parameter_count() + of_columns) + names,
+            ram: 4 * (self.buffers().iter().sum::<usize>() + self.saved.model.outputs()),
+        }
+    }
+
+    /// A text of [`code`] with its names
+    fn filled(&self, code: &str) -> String {
+        let cols = self.first.w.cols().to_string();
+        code.replace("$COLS", &cols).replace("$F", self.prefix).replace("$M", &self.macros())
+    }
+
+    fn head(&self, Sizes { flash, ram }: Sizes) -> String {
+        let SavedModel { model, dtype, signature, .. } = self.saved;
+        let dims = model.dims().iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+        let activation = model.activation().map_or_else(String::new, |activation| format!(", {activation}"));
+        let rounded =
+            if *dtype == "f64" { "\n * The model is f64; its weights are rounded to float." } else { "" };
+        let text = format!(
+            "\
+/*
+ * The net {dims}{activation}, written by chainrule {version}
+ *
+ *     float probabilities[$M_CLASSES];
+ *     int k = $F_predict(input, probabilities);
+ *     puts($F_class_names[k]);
+ *{rounded}
+ * C99, needs expf; {flash} bytes of constants and {ram} bytes of buffers on the stack.
+ *
+{inputs} */
+#ifndef $M_H
+#define $M_H
+
+#include <math.h>
+#include <stddef.h>
+
+#define $M_INPUTS {columns} /* numbers in `input` */
+#define $M_CLASSES {classes} /* numbers in `probabilities` and `logits` */
+",
+            version = env!("CARGO_PKG_VERSION"),
+            flash = separated(flash),
+            ram = separated(ram),
+            inputs = "$INPUTS",
+            columns = self.preprocessing().columns(),
+            classes = signature.classes.len(),
+        );
+        // Names of columns are inserted last: they may contain the marks of names.
+        self.filled(&text).replace("$INPUTS", &described(self.preprocessing()))
+    }
+
+    fn constants(&self) -> String {
+        let (prefix, macros) = (self.prefix, self.macros());
+        let classes = self.saved.signature.classes.iter().map(|name| text::string(name));
+        let names = format!("{prefix}_class_names");
+        let mut all = "\n".to_owned();
+        all += &text::array("char *const", &names, &format!("{macros}_CLASSES"), classes);
+        if let Some((columns, _)) = self.columns() {
+            let number = |of: fn(f64, f64, Option<f64>) -> f64| {
+                columns.iter().map(move |column| match *column {
+                    Column::Number { center, factor, fill } => text::float(of(center, factor, fill) as f32),
+                    Column::Category(_) => text::float(0.0),
+                })
+            };
+            let len = format!("{macros}_INPUTS");
+            let of_inputs = |kind, name: &str, elements: &mut dyn Iterator<Item = String>| {
+                format!("\n{}", text::array(kind, &format!("{prefix}_{name}"), &len, elements))
+            };
+            all += &of_inputs("float", "center", &mut number(|center, _, _| center));
+            all += &of_inputs("float", "factor", &mut number(|_, factor, _| factor));
+            if has_fill(self.preprocessing()) {
+                all += &of_inputs("float", "fill", &mut number(|_, _, fill| fill.unwrap_or(f64::NAN)));
+            }
+            if has_categories(self.preprocessing()) {
+                let mut counts = columns.iter().map(|column| match column {
+                    Column::Number { .. } => "-1".to_owned(),
+                    Column::Category(values) => values.len().to_string(),
+                });
+                all += "\n/* The number of categories of each input; -1 for a number */";
+                all += &of_inputs("int", "categories", &mut counts);
+            }
+        }
+        for (at, layer) in self.saved.model.layers().iter().enumerate() {
+            if let Layer::Linear(linear) = layer {
+                let (rows, cols) = linear.w.shape();
+                let float = |&x: &f64| text::float(x as f32);
+                let weight = linear.w.data().iter().map(float);
+                all += &format!("\n/* Layer {at}: {rows} x {cols} */\n");
+                all += &text::array(
+                    "float",
+                    &format!("{prefix}_weight_{at}"),
+                    &(rows * cols).to_string(),
+                    weight,
+                );
+                all += &text::array(
+                    "float",
+                    &format!("{prefix}_bias_{at}"),
+                    &cols.to_string(),
+                    linear.b.iter().map(float),
+                );
+            }
+        }
+        all
+    }
+
+    fn functions(&self) -> String {
+        let layers = self.saved.model.layers();
+        let has = |is: fn(&Layer<f64>) -> bool| layers.iter().any(is);
+        let is_clipped = self.columns().is_some_and(|(_, scale)| scale == Scale::Robust);
+        let mut parts = vec![code::ADD_ROW];
+        parts.extend(is_clipped.then_some(code::CLIP));
+        parts.extend((self.saved.model.dims().len() > 2).then_some(code::LINEAR));
+        parts.extend(has(|layer| matches!(layer, Layer::Relu)).then_some(code::RELU));
+        parts.extend(has(|layer| matches!(layer, Layer::Sigmoid)).then_some(code::SIGMOID));
+        let first = if self.columns().is_none() {
+            code::FIRST_PIXEL.to_owned()
+        } else {
+            let mut first = String::new();
+            first += if has_categories(self.preprocessing()) { code::FIRST_CATEGORY } else { "" };
+            first += if has_fill(self.preprocessing()) { code::FIRST_FILL } else { "" };
+            first += code::FIRST_SCALE;
+            first + if is_clipped { code::FIRST_CLIP } else { "" }
+        };
+        let first = [code::FIRST_START, &first, code::FIRST_END].concat();
+        let logits = self.logits();
+        parts.extend([first.as_str(), &logits, code::PREDICT]);
+        parts.iter().map(|part| self.filled(&format!("\n{part}"))).collect()
+    }
+
+    /// The function that calls the layers
+    fn logits(&self) -> String {
+        let layers = self.saved.model.layers();
+        let is_linear = |layer: &Layer<f64>| matches!(layer, Layer::Linear(_));
+        let last = layers.iter().rposition(is_linear).unwrap_or(0);
+        let mut text = "\
+/* Stores the $M_CLASSES logits, whose softmax are the probabilities */
+static inline void $F_logits(const float *input, float *logits)
+{
+"
+        .to_owned();
+        text += &match self.buffers() {
+            [0, _] => String::new(),
+            [a, 0] => format!("    float a[{a}];\n\n"),
+            [a, b] => format!("    float a[{a}], b[{b}];\n\n"),
+        };
+        let (mut x, mut len) = ("", 0);
+        for (at, layer) in layers.iter().enumerate() {
+            text += &match layer {
+                Layer::Linear(linear) => {
+                    let (rows, cols) = linear.w.shape();
+                    let y = if at == last {
+                        "logits"
+                    } else if x == "a" {
+                        "b"
+                    } else {
+                        "a"
+                    };
+                    let call = match at {
+                        0 => format!("    $F_first(input, {y});\n"),
+                        _ => format!(
+                            "    $F_linear({x}, $F_weight_{at}, $F_bias_{at}, {y}, {rows}, {cols});\n"
+                        ),
+                    };
+                    (x, len) = (y, cols);
+                    call
+                }
+                Layer::Relu => format!("    $F_relu({x}, {len});\n"),
+                Layer::Sigmoid => format!("    $F_sigmoid({x}, {len});\n"),
+            };
+        }
+        text + "}\n"
+    }
+
+    fn end(&self) -> String {
+        format!("\n#endif /* {}_H */\n", self.macros())
+    }
+}

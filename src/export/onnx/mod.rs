@@ -1,0 +1,176 @@
+//! ONNX files: a graph from the cells of a row to the probabilities of the classes
+//!
+//! Input `input` has a row of columns for each row, in f32. An image is its pixels, row by row, from 0 to 255. A missing
+//! number is NaN, and a category is its index in the column's list of values; every other number is none of them.
+//! Outputs are `probabilities` in f32 and `label`, the index of the most probable class. The metadata has the names of
+//! classes, columns and categories as JSON.
+//!
+//! The graph computes in the type of the model: an f64 model converts the input to f64, and the probabilities to f32.
+
+mod graph;
+mod protobuf;
+
+use self::graph::{Dim, Graph, Type};
+use self::protobuf::Message;
+use super::element::Element;
+use super::features::Features;
+use crate::data::preprocessing::{Encoding, Preprocessing};
+use crate::data::saved_model::SavedModel;
+use crate::error::separated;
+use crate::nn::layers::Layer;
+
+/// The version of the operators: that of ONNX 1.8 (2020), the first in which Softmax works on one dimension
+pub const OPSET: i64 = 13;
+/// The version of the file format: that of ONNX 1.8
+pub const IR_VERSION: i64 = 7;
+
+/// Largest size of a file in bytes, which protocol buffers set
+const BYTES_MAX: usize = i32::MAX as usize;
+
+/// The bytes of an ONNX file
+///
+/// # Errors
+/// If the file would be too large for ONNX, or a number too large for an f32 model.
+pub fn to_bytes(saved: &SavedModel<f64>) -> Result<Vec<u8>, String> {
+    let element = Element::of(saved)?;
+    let bytes_each = if element == Element::Single { 4 } else { 8 };
+    let too_large = |bytes: usize| {
+        format!("would be {} bytes as ONNX, expected at most {}", separated(bytes), separated(BYTES_MAX))
+    };
+    let parameters = saved.model.parameter_count();
+    // A model this large is refused before memory is reserved for its file.
+    if parameters > BYTES_MAX / bytes_each {
+        return Err(too_large(parameters.saturating_mul(bytes_each)));
+    }
+    let mut file = Message::default();
+    file.int(1, IR_VERSION);
+    file.text(2, "chainrule");
+    file.text(3, env!("CARGO_PKG_VERSION"));
+    file.message(7, |message| write_graph(message, saved, element));
+    file.message(8, |opset| {
+        opset.text(1, "");
+        opset.int(2, OPSET);
+    });
+    for (key, value) in metadata(saved) {
+        file.message(14, |entry| {
+            entry.text(1, &key);
+            entry.text(2, &value);
+        });
+    }
+    let bytes = file.into_bytes();
+    if bytes.len() > BYTES_MAX { Err(too_large(bytes.len())) } else { Ok(bytes) }
+}
+
+/// What the inputs and outputs mean, as in a model file, and what made the file; sorted by name
+fn metadata(saved: &SavedModel<f64>) -> impl Iterator<Item = (String, String)> {
+    let mut entries = saved.signature.to_metadata().0;
+    let own = [
+        ("dtype", saved.dtype.to_owned()),
+        ("opset", OPSET.to_string()),
+        ("producer", format!("chainrule {}", env!("CARGO_PKG_VERSION"))),
+    ];
+    entries.extend(own.map(|(key, value)| (key.to_owned(), value)));
+    entries.into_iter()
+}
+
+fn write_graph(message: &mut Message, saved: &SavedModel<f64>, element: Element) {
+    let SavedModel { model, signature, .. } = saved;
+    let description = "From the cells of a row to the probabilities of the classes";
+    let mut graph = Graph::new(message, "chainrule", description, element);
+    let columns = signature.preprocessing.columns();
+    let of_input = match signature.preprocessing.encoding {
+        Encoding::Pixels => "The pixels of each image, row by row, from 0 to 255",
+        Encoding::Columns { .. } => {
+            "The columns of each row, in the order of the metadata `columns`: a number, NaN where it is missing, or the \
+             index of a category in the column's `values`"
+        }
+    };
+    let of_label = "The index of the most probable class in the metadata `class_names`";
+    let batch = Dim::Free("batch");
+    graph.input("input", Type::Float, &[batch, Dim::Len(columns)], of_input);
+    let classes = Dim::Len(model.outputs());
+    graph.output("probabilities", Type::Float, &[batch, classes], "The probability of each class");
+    graph.output("label", Type::Int64, &[batch], of_label);
+    let mut x = encode(&mut graph, &signature.preprocessing, element).to_owned();
+    for (at, layer) in model.layers().iter().enumerate() {
+        let last = at + 1 == model.layers().len();
+        let output = if last { "logits".to_owned() } else { format!("{at}.output") };
+        for tensor in layer.tensors(at) {
+            let elements = tensor.shape.stored_order().map(|at| tensor.data[at]);
+            graph.numbers(&tensor.name(), &tensor.shape.stored(), elements);
+        }
+        match layer {
+            Layer::Linear(_) => {
+                let (weight, bias) = (format!("{at}.weight"), format!("{at}.bias"));
+                graph.node("Gemm", &[&x, &weight, &bias], &output, &[("transB", 1)]);
+            }
+            Layer::Relu => graph.node("Relu", &[&x], &output, &[]),
+            Layer::Sigmoid => graph.node("Sigmoid", &[&x], &output, &[]),
+        }
+        x = output;
+    }
+    let axis = ("axis", 1);
+    match element {
+        Element::Single => graph.node("Softmax", &[&x], "probabilities", &[axis]),
+        Element::Double => {
+            graph.node("Softmax", &[&x], "softmax", &[axis]);
+            graph.node("Cast", &["softmax"], "probabilities", &[("to", Type::Float as i64)]);
+        }
+    }
+    graph.node("ArgMax", &[&x], "label", &[axis, ("keepdims", 0)]);
+    graph.end();
+}
+
+/// Adds the nodes of the preprocessing; returns the name of the net's input
+fn encode(graph: &mut Graph<'_>, preprocessing: &Preprocessing, element: Element) -> &'static str {
+    let kind = Type::from(element) as i64;
+    let mut x = "input";
+    let then = |graph: &mut Graph<'_>, operator: &str, inputs: &[&str], output: &'static str| {
+        graph.node(operator, inputs, output, &[]);
+        output
+    };
+    if element == Element::Double {
+        graph.node("Cast", &[x], "cells", &[("to", kind)]);
+        x = "cells";
+    }
+    if preprocessing.encoding == Encoding::Pixels {
+        graph.numbers("white", &[], [255.0].into_iter());
+        return then(graph, "Div", &[x, "white"], "features");
+    }
+    let features = Features::of(preprocessing);
+    let (len, has_categories) = (features.len(), features.has_categories());
+    if has_categories {
+        // Each input gets the cell of its column, so that the rest is done for all inputs at once.
+        graph.integers("source", &features.source);
+        graph.node("Gather", &[x, "source"], "gathered", &[("axis", 1)]);
+        x = "gathered";
+    }
+    let cells = x;
+    if features.has_fill() {
+        graph.numbers("fill", &[len], features.fill.iter().copied());
+        then(graph, "IsNaN", &[x], "is_missing");
+        x = then(graph, "Where", &["is_missing", "fill", x], "filled");
+    }
+    graph.numbers("center", &[len], features.center.iter().copied());
+    graph.numbers("factor", &[len], features.factor.iter().copied());
+    x = then(graph, "Sub", &[x, "center"], "centered");
+    x = then(graph, "Mul", &[x, "factor"], "scaled");
+    if features.is_clipped {
+        graph.numbers("one", &[], [1.0].into_iter());
+        graph.numbers("ninth", &[], [1.0 / 9.0].into_iter());
+        let square = then(graph, "Mul", &[x, x], "square");
+        let ratio = then(graph, "Mul", &[square, "ninth"], "square_ninth");
+        let sum = then(graph, "Add", &[ratio, "one"], "square_sum");
+        let root = then(graph, "Sqrt", &[sum], "root");
+        x = then(graph, "Div", &[x, root], "clipped");
+    }
+    if has_categories {
+        let code = |code: &Option<usize>| code.map_or(-1.0, |code| code as f64);
+        graph.numbers("code", &[len], features.code.iter().map(code));
+        graph.flags("is_category", features.code.iter().map(Option::is_some));
+        let is_value = then(graph, "Equal", &[cells, "code"], "is_value");
+        graph.node("Cast", &[is_value], "indicator", &[("to", kind)]);
+        x = then(graph, "Where", &["is_category", "indicator", x], "features");
+    }
+    x
+}

@@ -1,0 +1,241 @@
+//! Training on people's own tables and arrays
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::launch::{CHAINRULE, launch};
+
+/// A table of three kinds of flowers: two columns that decide the kind, one of texts, and one that is constant
+fn flowers(rows: usize) -> String {
+    let mut table = "height,width,color,garden,kind\n".to_owned();
+    for i in 0..rows {
+        let (kind, color) = (["rose", "tulip", "iris"][i % 3], ["red", "white", "blue", "red"][i % 4]);
+        let noise = (i * 7919 % 101) as f64 / 101.0;
+        let (height, width) = (10.0 + 5.0 * (i % 3) as f64 + noise, 3.0 - (i % 3) as f64 + noise);
+        table += &format!("{height:.3},{width:.3},{color},1,{kind}\n");
+    }
+    table
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("flowers.csv"), flowers(300)).unwrap();
+    folder
+}
+
+/// Runs `train` with these arguments; returns its exit code and standard error
+fn train(folder: &Path, args: &str) -> (Option<i32>, String) {
+    let output = launch(CHAINRULE, folder).arg("train").args(args.split(' ')).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    (output.status.code(), stderr)
+}
+
+#[track_caller]
+fn done(folder: &Path, args: &str) -> String {
+    let (code, stderr) = train(folder, args);
+    assert_eq!(code, Some(0), "{args}: {stderr}");
+    stderr
+}
+
+#[track_caller]
+fn refused(folder: &Path, args: &str) -> String {
+    let (code, stderr) = train(folder, args);
+    assert_eq!(code, Some(1), "{args}: {stderr}");
+    assert!(!folder.join("results").exists(), "{args} left files");
+    stderr
+}
+
+/// A cell of a run's summary
+fn cell(folder: &Path, run: &str, column: &str) -> String {
+    let text = fs::read_to_string(folder.join(format!("results/{run}/summary.csv"))).unwrap();
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let (header, row) = (lines.next().unwrap(), lines.next().unwrap());
+    row[header.iter().position(|name| *name == column).unwrap()].to_owned()
+}
+
+fn model(folder: &Path, run: &str) -> Vec<u8> {
+    fs::read(folder.join(format!("results/{run}/model.safetensors"))).unwrap()
+}
+
+const FLOWERS: &str = "--data flowers.csv --target kind --categorical color --epochs 10 --hidden-dims 8";
+
+#[test]
+fn a_table_is_trained_on_and_its_classes_and_constant_columns_are_shown() {
+    let folder = folder();
+    let path = folder.path();
+    let stderr = done(path, &format!("{FLOWERS} --test-split 0.2 --run-id a"));
+    assert!(stderr.contains("classes: 0 iris, 1 rose, 2 tulip"), "{stderr}");
+    assert!(stderr.contains("so they become 0: garden; --ignore"), "{stderr}");
+    // Two numbers, three colors and the constant column.
+    assert!(stderr.contains("240 training and 60 test samples; net 6-8-3, relu"), "{stderr}");
+    let accuracy: f64 = cell(path, "a", "test_accuracy").parse().unwrap();
+    assert!(accuracy > 0.9, "{accuracy}");
+    assert_eq!(
+        ["dataset", "classes", "test_samples"].map(|c| cell(path, "a", c)),
+        ["flowers.csv", "3", "60"]
+    );
+    let confusion = fs::read_to_string(path.join("results/a/confusion.csv")).unwrap();
+    assert!(confusion.contains("iris,rose,"), "{confusion}");
+    // The run can be repeated from its config.toml, and with any number of threads.
+    done(path, "--config results/a/config.toml --run-id b --threads 2");
+    done(path, "--config results/a/config.toml --run-id c --threads 1");
+    assert!(model(path, "a") == model(path, "b") && model(path, "a") == model(path, "c"));
+    done(path, &format!("{FLOWERS} --test-split 0.2 --seed 1 --run-id d"));
+    assert_ne!(model(path, "a"), model(path, "d"));
+    assert_eq!(cell(path, "a", "data_hash"), cell(path, "d", "data_hash"));
+}
+
+#[test]
+fn the_same_table_in_other_forms_gives_the_same_model() {
+    let folder = folder();
+    let path = folder.path();
+    done(path, &format!("{FLOWERS} --run-id comma"));
+    let table = flowers(300);
+    let quoted: Vec<String> =
+        table.lines().map(|line| format!("\"{}\"", line.replace(',', "\",\""))).collect();
+    fs::write(path.join("quoted.csv"), format!("\u{feff}{}\r\n", quoted.join("\r\n"))).unwrap();
+    fs::write(path.join("tabs.txt"), table.replace(',', "\t")).unwrap();
+    fs::write(path.join("euro.csv"), table.replace(',', ";").replace('.', ",")).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(
+        fs::File::create(path.join("packed")).unwrap(),
+        flate2::Compression::fast(),
+    );
+    gzip.write_all(table.as_bytes()).unwrap();
+    gzip.finish().unwrap();
+    for (run, file, more) in [
+        ("quoted", "quoted.csv", ""),
+        ("tabs", "tabs.txt", ""),
+        ("euro", "euro.csv", " --decimal ,"),
+        ("packed", "packed", ""),
+    ] {
+        done(path, &format!("{}{more} --run-id {run}", FLOWERS.replace("flowers.csv", file)));
+        assert!(model(path, run) == model(path, "comma"), "{run}");
+        assert_eq!(cell(path, run, "data_hash"), cell(path, "comma", "data_hash"), "{run}");
+    }
+    let args = FLOWERS.replace("flowers.csv", "-");
+    let mut child = launch(CHAINRULE, path)
+        .arg("train")
+        .args(args.split(' '))
+        .args(["--run-id", "stdin", "--quiet"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(table.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(model(path, "stdin") == model(path, "comma"));
+}
+
+#[test]
+fn without_a_test_set_test_columns_are_empty_and_the_end_says_so() {
+    let folder = folder();
+    let path = folder.path();
+    let stderr = done(path, &format!("{FLOWERS} --val-split 0.1 --run-id a"));
+    assert!(stderr.contains("there was no test set") && stderr.contains("validation accuracy"), "{stderr}");
+    assert_eq!(["test_loss", "test_accuracy", "best_of"].map(|c| cell(path, "a", c)), ["", "", "val"]);
+    assert!(!path.join("results/a/confusion.csv").exists());
+    let stderr = done(path, &format!("{FLOWERS} --run-id b"));
+    assert!(stderr.contains("there was no test set"), "{stderr}");
+    assert_eq!(["best_of", "best_accuracy", "status"].map(|c| cell(path, "b", c)), ["", "", "ok"]);
+    assert!(path.join("results/b/curves.svg").exists());
+}
+
+#[test]
+fn a_test_table_is_matched_by_names_and_texts() {
+    let folder = folder();
+    let path = folder.path();
+    // Other order of columns, one more column, and one more color.
+    let table = "extra,kind,color,width,garden,height\nx,iris,red,1.5,1,20.5\nx,rose,green,3.2,1,10.1\n";
+    fs::write(path.join("test.csv"), table).unwrap();
+    let stderr = done(path, &format!("{FLOWERS} --test-data test.csv --run-id a"));
+    assert!(stderr.contains("300 training and 2 test samples; net 6-8-3"), "{stderr}");
+    assert_eq!(cell(path, "a", "test_accuracy"), "1");
+    fs::remove_dir_all(path.join("results")).unwrap();
+    fs::write(path.join("test.csv"), table.replace("rose", "daisy")).unwrap();
+    let stderr = refused(path, &format!("{FLOWERS} --test-data test.csv"));
+    assert!(
+        stderr.contains("test.csv: label daisy in line 3 is outside the 3 classes, iris, rose, tulip"),
+        "{stderr}"
+    );
+    fs::write(path.join("test.csv"), "kind,color,width,garden\niris,red,1.5,1\n").unwrap();
+    let stderr = refused(path, &format!("{FLOWERS} --test-data test.csv"));
+    assert!(stderr.contains("test.csv: ") && stderr.contains("`height`"), "{stderr}");
+}
+
+#[test]
+fn missing_numbers_are_refused_filled_or_left_out() {
+    let folder = folder();
+    let path = folder.path();
+    let table = flowers(300).replacen("10.000,", "NA,", 1).replacen(",iris", ",", 1);
+    fs::write(path.join("holes.csv"), table).unwrap();
+    let args = FLOWERS.replace("flowers.csv", "holes.csv");
+    let stderr = refused(path, &args);
+    assert!(stderr.contains("holes.csv: line 2, column height: a missing value"), "{stderr}");
+    assert!(stderr.contains("--missing mean"), "{stderr}");
+    let stderr = refused(path, &format!("{args} --missing median"));
+    assert!(stderr.contains("line 4: the label is missing"), "{stderr}");
+    let stderr = done(path, &format!("{args} --missing drop"));
+    assert!(stderr.contains("298 training"), "{stderr}");
+    fs::write(path.join("holes.csv"), flowers(300).replacen("10.000,", "NA,", 1)).unwrap();
+    done(path, &format!("{args} --missing mean"));
+}
+
+#[test]
+fn tables_that_do_not_fit_are_refused_with_what_to_type() {
+    let folder = folder();
+    let path = folder.path();
+    let table = flowers(30);
+    for (table, args, messages) in [
+        (
+            table.clone(),
+            "",
+            &["no column is called label", "--target", "height, width, color, garden, kind"][..],
+        ),
+        (
+            table.clone(),
+            "--target kind",
+            &["column color: `red` is no number", "--categorical color", "--ignore color"],
+        ),
+        (table.clone(), "--target knid", &["`knid`", "`kind`"]),
+        (table.clone(), "--target kind --ignore colour", &["--ignore `colour`", "`color`"]),
+        (table.replace("garden", "width"), "--target kind --ignore width", &["several columns", "2, 4"]),
+        (table.replace(",1,", ",inf,"), "--target kind --ignore color", &["garden", "inf"]),
+        (table.replace(",1,", ",1e999,"), "--target kind --ignore color", &["garden", "1e999"]),
+        (table.replacen(",1,", ",1,7,", 1), "--target kind --ignore color", &["line 2", "6", "5"]),
+        ("a,label\n".to_owned(), "", &["wrong.csv"]),
+        (String::new(), "", &["wrong.csv"]),
+        ("a,label\n1,x\n2,x\n".to_owned(), "", &["every label is x, expected at least two classes"]),
+        ("a,y\n1,0.5\n2,1.5\n".to_owned(), "", &["the target is 0.5 in line 2", "classes"]),
+        ("label,y,a\n1,0,1\n0,1,2\n".to_owned(), "", &["several columns could be the target", "label, y"]),
+    ] {
+        fs::write(path.join("wrong.csv"), table).unwrap();
+        let stderr = refused(path, format!("--data wrong.csv {args}").trim_end());
+        for message in messages {
+            assert!(stderr.contains(message), "{args}: {stderr}");
+        }
+    }
+    let stderr = refused(path, "--data nowhere.csv");
+    assert!(stderr.contains("cannot read nowhere.csv"), "{stderr}");
+}
+
+#[test]
+fn a_sweep_over_scales_and_seeds_reads_one_table_as_one_set_of_data() {
+    let folder = folder();
+    let path = folder.path();
+    let args = format!(
+        "{FLOWERS} --test-split 0.2 --quiet --sweep-id s --seeds 2 --grid scale=standard,robust,none"
+    );
+    let sweep = |args: &str| {
+        let output = launch(CHAINRULE, path).arg("sweep").args(args.split(' ')).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8(output.stderr).unwrap());
+    };
+    sweep(&args);
+    let report = fs::read_to_string(path.join("results/s/report.md")).unwrap();
+    assert!(report.contains("scale") && !report.contains("flowers.csv ("), "{report}");
+    let runs = fs::read_to_string(path.join("results/s/runs.csv")).unwrap();
+    assert_eq!(runs.lines().filter(|line| line.contains(",ok,")).count(), 6, "{runs}");
+    sweep(&format!("{args} --resume"));
+    assert_eq!(fs::read_to_string(path.join("results/s/runs.csv")).unwrap(), runs);
+}
