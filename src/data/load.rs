@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::classes::{Labelled, classes};
-use super::raw::RawSets;
+use super::preprocessing::Preprocessing;
+use super::raw::{RawSet, RawSets};
 use super::source_kind::{self, Kind};
+use super::table_set::Wanted;
 use super::validation_split::{Parts, hold_out};
-use super::{DataOptions, Dataset, Inputs, Split, fit, idx_folder, numpy_set, synthetic, table_set};
+use super::{DataOptions, Dataset, Split, fit, idx_folder, numpy_set, synthetic, table_set};
 use crate::error::{Error, Result, memory};
 use crate::random::Purpose;
 
@@ -59,11 +61,11 @@ impl Dataset {
 
 fn from_files(options: &DataOptions) -> Result<Dataset> {
     let found = options.data.clone().map_or_else(Dataset::find, Ok)?;
-    let (RawSets { mut train, test }, named) = read(&found, options, None)?;
+    let (RawSets { mut train, test }, named) = read(&found, options, Wanted::Any)?;
     let test = match &options.test_data {
         None => test,
         Some(path) => {
-            let sets = read(path, options, Some(&train.inputs))?.0;
+            let sets = read(path, options, Wanted::Like(&train.inputs))?.0;
             Some(sets.test.unwrap_or(sets.train))
         }
     };
@@ -81,17 +83,43 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
     })
 }
 
+/// The sets of a source, whose columns are those of a model
+pub struct Sets {
+    /// The path of the rows
+    pub source: String,
+    /// The training set, or the only set; `None` if only test data were asked for
+    pub train: Option<RawSet>,
+    /// The test set, if there is one
+    pub test: Option<RawSet>,
+}
+
+/// Reads the sets that the options name, with the columns that a model reads; with `test_data`, only these
+///
+/// # Errors
+/// If files are missing or damaged, or tables lack columns of the model.
+pub fn read_sets(options: &DataOptions, model: &Preprocessing) -> Result<Sets> {
+    let wanted = Wanted::Model(model);
+    if let Some(source) = options.test_data.clone() {
+        let RawSets { train, test } = read(&source, options, wanted)?.0;
+        let (test, train) = (test.unwrap_or(train), None);
+        return Ok(Sets { source, train, test: Some(test) });
+    }
+    let source = options.data.clone().map_or_else(Dataset::find, Ok)?;
+    let RawSets { train, test } = read(&source, options, wanted)?.0;
+    Ok(Sets { source, train: Some(train), test })
+}
+
 /// Reads a source, with the names of classes if it has them
 ///
-/// * `like`: the inputs of the training set, for a test set
-fn read(path: &str, options: &DataOptions, like: Option<&Inputs>) -> Result<(RawSets, Option<Vec<String>>)> {
+/// * `wanted`: which columns of a table are read
+fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<(RawSets, Option<Vec<String>>)> {
     let unnamed = |train, test| Ok((RawSets { train, test }, None));
     let (file, dtype) = (Path::new(path), options.dtype);
     if let Some((x, y)) = pair(path, options.y.as_deref()) {
         return unnamed(numpy_set::from_npy(x.as_ref(), y.as_ref(), dtype)?, None);
     }
     if path == "-" {
-        return unnamed(table_set::read(path, &options.table, dtype, like)?, None);
+        return unnamed(table_set::read(path, &options.table, dtype, wanted)?, None);
     }
     // The files of one of several sets in a folder are named by their prefix, which is no file and has no extension.
     if file.is_dir() || (!file.exists() && file.extension().is_none()) {
@@ -102,7 +130,7 @@ fn read(path: &str, options: &DataOptions, like: Option<&Inputs>) -> Result<(Raw
     }
     let expected = |problem: &str| Err(Error::content(file, problem));
     match source_kind::kind(file)? {
-        Kind::Table => unnamed(table_set::read(path, &options.table, dtype, like)?, None),
+        Kind::Table => unnamed(table_set::read(path, &options.table, dtype, wanted)?, None),
         Kind::Npz => {
             let (x, y) = (options.x.as_deref(), options.y.as_deref());
             Ok((numpy_set::from_npz(file, x, y, dtype)?, None))

@@ -4,7 +4,10 @@ use std::io::stdin;
 use std::path::Path;
 
 use super::csv::{self, Lines, Missing, NO_CODE, Options, Reader, Table};
+use super::model_cells::{self, Origin};
+use super::model_columns::ModelColumns;
 use super::options::{Categorical, TableOptions};
+use super::preprocessing::Preprocessing;
 use super::raw::{RawLabels, RawSet};
 pub use super::table_columns::column;
 use super::table_columns::{TableColumns, target};
@@ -38,25 +41,47 @@ pub fn open(path: &str, options: &TableOptions) -> Result<Reader> {
     }
 }
 
+/// Which columns of a table are read
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// Those that the options choose
+    Any,
+    /// Those of a training set
+    Like(&'a Inputs),
+    /// Those of a model, and they are brought to its order
+    Model(&'a Preprocessing),
+}
+
 /// Reads a table with its labels
-///
-/// * `like`: the inputs of the training set, for a test set
 ///
 /// # Errors
 /// If the table can't be read, or does not fit the options.
-pub fn read(path: &str, options: &TableOptions, dtype: Dtype, like: Option<&Inputs>) -> Result<RawSet> {
+pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>) -> Result<RawSet> {
     let reader = open(path, options)?;
     let head = reader.head().clone();
-    let columns = match like {
-        Some(like) if !like.names.is_empty() => {
+    let mut of_model = None;
+    let columns = match wanted {
+        Wanted::Model(model) => {
+            let ignored = options.ignore.iter().map(|name| column(&head, name, "--ignore"));
+            let ignored = ignored.collect::<Result<Vec<_>>>()?;
+            let target = target(&head, options.target.as_deref())?;
+            let columns = ModelColumns::of(&head, model, Some(target), &ignored)?;
+            let found = TableColumns::of_roles(&head, columns.roles.clone());
+            of_model = Some((model, columns));
+            found
+        }
+        Wanted::Like(like) if !like.names.is_empty() => {
             TableColumns::like(&head, like, Some(target(&head, options.target.as_deref())?))?
         }
         _ => TableColumns::chosen(&head, options)?,
     };
     let table = reader.read(&columns.roles, dtype)?;
     let path = head.path;
-    check_missing(&path, &columns, &table, options.missing)?;
-    let is_auto = options.categorical == Categorical::Auto;
+    // A model says by itself what replaces a missing number.
+    if of_model.is_none() {
+        check_missing(&path, &columns, &table, options.missing)?;
+    }
+    let is_auto = of_model.is_none() && options.categorical == Categorical::Auto;
     let inputs = inputs(&path, &columns, &table, is_auto)?;
     let labels_column = table.targets.into_iter().next();
     let labels_column = labels_column.ok_or_else(|| Error::content(&path, "has no target column"))?;
@@ -66,7 +91,21 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, like: Option<&Inpu
         csv::Cells::Double(cells) => Cells::Double(cells),
     };
     let set = RawSet { inputs, cells, labels, path, lines: Some(table.lines), kept: None };
-    Ok(if options.missing == MissingPolicy::Drop { without_missing(set) } else { set })
+    let set = if options.missing == MissingPolicy::Drop { without_missing(set) } else { set };
+    match of_model {
+        Some((model, columns)) => fitted(set, model, &columns),
+        None => Ok(set),
+    }
+}
+
+/// The set with the columns in the order of a model
+fn fitted(set: RawSet, model: &Preprocessing, columns: &ModelColumns) -> Result<RawSet> {
+    let place = |row: usize| set.place(row);
+    let origin = Origin { path: &set.path, place: &place };
+    let cells = model_cells::fit(model, set.cells.clone(), columns.places.as_deref(), origin)?;
+    let categories = columns.categories(set.inputs.categories.iter().flatten().cloned().collect());
+    let inputs = Inputs { dims: model.dims.clone(), names: model.names.clone(), categories };
+    Ok(RawSet { inputs, cells, ..set })
 }
 
 /// Refuses missing cells of inputs, unless the policy says what to do with them
