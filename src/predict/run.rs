@@ -76,7 +76,7 @@ fn run<T: Scalar>(
         out.flush().map_err(Error::writing(request.output))
     };
     let mut header = Some(predictor.answers.header(&input.kept, &signature.classes));
-    let mut next = |input: &mut Input| input.next_block(&signature.preprocessing);
+    let next = |input: &mut Input| input.next_block(&signature.preprocessing);
     let (is_live, mut rows) = (input.is_live, 0);
     // A table on standard input may pause between two lines, so its next block is read only after the answers to this.
     let mut block = pool.install(|| next(&mut input))?;

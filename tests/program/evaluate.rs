@@ -95,7 +95,8 @@ fn labels_are_mapped_by_name_and_rows_without_a_test_set_are_all_evaluated() {
     assert!(line("iris").ends_with(" 0") && line("tulip").ends_with(" 2"), "{stdout}");
     fs::write(path.join("later.csv"), later.replace("rose", "daisy")).unwrap();
     let message = ended(path, &[&evaluate[..], &["later.csv"]].concat(), 1).1;
-    let expected = "later.csv: label daisy in line 3 is no class of the model, which has 3: iris, rose, tulip";
+    let expected =
+        "later.csv: label daisy in line 3 is no class of the model, which has 3: iris, rose, tulip";
     assert!(message.contains(expected), "{message}");
     fs::write(path.join("later.csv"), "species,width\nrose,3\n").unwrap();
     let message = ended(path, &[&evaluate[..], &["later.csv"]].concat(), 1).1;

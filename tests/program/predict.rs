@@ -83,9 +83,24 @@ fn missing_numbers_are_filled_or_refused_and_unknown_values_are_counted() {
     assert!(stderr.contains(expected), "{stderr}");
     assert_eq!(ended(path, &["predict", MODEL, "new.csv", "--quiet"], 0), (stdout, String::new()));
     fs::write(path.join("fare.csv"), "age,sex,fare\n30,female,3\n30,male,\n").unwrap();
-    let message = ended(path, &["predict", MODEL, "fare.csv"], 1).1;
-    let is_filled = message.is_empty();
-    assert!(is_filled || message.contains("line 3, column fare: a missing value"), "{message}");
+    assert_eq!(predicted(path, "fare.csv", &[]).lines().count(), 3);
+    let run = [
+        "train",
+        "--data",
+        "passengers.csv",
+        "--target",
+        "survived",
+        "--ignore",
+        "id,age,sex",
+        "--epochs",
+        "1",
+    ];
+    ended(path, &[&run[..], &["--quiet", "--run-id", "b"]].concat(), 0);
+    let message = ended(path, &["predict", "results/b/model.safetensors", "fare.csv"], 1).1;
+    assert!(
+        message.contains("fare.csv: line 3, column fare: a missing value, expected a number"),
+        "{message}"
+    );
 }
 
 #[test]
