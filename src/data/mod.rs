@@ -20,6 +20,8 @@ pub mod idx;
 mod idx_folder;
 mod learn;
 mod load;
+pub mod model_cells;
+pub mod model_columns;
 pub mod npy;
 mod npy_header;
 pub mod npz;

@@ -33,3 +33,22 @@ pub fn load<T: Scalar>(path: &Path) -> Result<SavedModel<T>> {
         .map_err(|problem| Error::content(path, problem))?;
     Ok(SavedModel { model: file.model, dtype: file.dtype, signature, metadata: file.metadata })
 }
+
+/// A model in the element type of its file
+#[derive(Debug)]
+pub enum AnyModel {
+    /// A model in f32
+    Single(SavedModel<f32>),
+    /// A model in f64
+    Double(SavedModel<f64>),
+}
+
+/// Reads a model file in the element type that it has
+///
+/// # Errors
+/// As [`load`].
+pub fn load_any(path: &Path) -> Result<AnyModel> {
+    // Every f32 is an f64, so the first reading is exact.
+    let double = load::<f64>(path)?;
+    if double.dtype == "f64" { Ok(AnyModel::Double(double)) } else { load(path).map(AnyModel::Single) }
+}

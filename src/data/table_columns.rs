@@ -6,7 +6,7 @@ use super::options::{Categorical, TableOptions};
 use crate::error::{Error, Result, first_ten, printable};
 
 /// Names of the target column if none is given, in any case of letters
-const TARGETS: [&str; 4] = ["label", "target", "class", "y"];
+pub const TARGETS: [&str; 4] = ["label", "target", "class", "y"];
 
 /// Which columns of a table are read for what
 #[derive(Clone, Debug)]
@@ -140,7 +140,7 @@ pub fn target(head: &Head, name: Option<&str>) -> Result<usize> {
 }
 
 /// The first cell of a column, in the first rows, that is neither a number nor missing
-fn text(head: &Head, column: usize) -> Option<&str> {
+pub fn text(head: &Head, column: usize) -> Option<&str> {
     let cells = head.first_rows.iter().filter_map(|row| row.get(column));
     cells.map(String::as_str).find(|cell| head.is_text(cell))
 }

@@ -1,6 +1,6 @@
 //! Prediction and evaluation of rows: forward passes only, on all threads of the current `rayon` pool
 
-use chainrule_kernels::{Backend, Scalar, argmax_rows, team};
+use chainrule_kernels::{Backend, Scalar, argmax_rows, softmax_rows, team};
 use rayon::prelude::*;
 
 use super::confusion::Confusion;
@@ -43,7 +43,7 @@ impl<T: Scalar> Evaluator<T> {
         split: &Split,
         rows: &[u32],
     ) -> (LossSum, Confusion) {
-        let parts = self.pass(model, rows, |reader, rows| reader.evaluate(model, encoder, split, rows));
+        let parts = self.pass(model, rows, |reader, _, rows| reader.evaluate(model, encoder, split, rows));
         let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(model.outputs()));
         for (sums, counts) in parts {
             sums.into_iter().for_each(|batch| sum.add(batch));
@@ -57,26 +57,51 @@ impl<T: Scalar> Evaluator<T> {
     /// # Panics
     /// As [`Self::evaluate`].
     pub fn predict(&mut self, model: &Mlp<T>, encoder: &Encoder<T>, cells: &Cells, rows: &[u32]) -> Vec<u32> {
-        self.pass(model, rows, |reader, rows| reader.predict(model, encoder, cells, rows)).concat()
+        self.pass(model, rows, |reader, _, rows| reader.predict(model, encoder, cells, rows)).concat()
     }
 
-    /// Divides the rows into whole batches among the threads; returns the results of `read` in the order of the rows
+    /// What `each` returns for each batch of the given rows of `cells`, in their order
+    ///
+    /// * `each(start, predicted, probabilities)`: called with the index of the batch's first row in `rows`, with the most
+    ///   probable class of each of its rows, as [`Self::predict`] returns it, and with rows × classes probabilities
+    ///
+    /// # Panics
+    /// As [`Self::evaluate`].
+    pub fn probabilities<R: Send>(
+        &mut self,
+        model: &Mlp<T>,
+        encoder: &Encoder<T>,
+        cells: &Cells,
+        rows: &[u32],
+        each: impl Fn(usize, &[u32], &[T]) -> R + Sync,
+    ) -> Vec<R> {
+        let parts = self.pass(model, rows, |reader, start, rows| {
+            reader.probabilities(model, encoder, cells, rows, |at, predicted, probabilities| {
+                each(start + at, predicted, probabilities)
+            })
+        });
+        parts.into_iter().flatten().collect()
+    }
+
+    /// Divides the rows into whole batches among the threads; returns the results of `read`, which gets the index of its
+    /// first row, in the order of the rows
     fn pass<R: Send>(
         &mut self,
         model: &Mlp<T>,
         rows: &[u32],
-        read: impl Fn(&mut Reader<T>, &[u32]) -> R + Sync,
+        read: impl Fn(&mut Reader<T>, usize, &[u32]) -> R + Sync,
     ) -> Vec<R> {
         let batches = rows.len().div_ceil(BATCH_ROWS);
         let threads = rayon::current_num_threads();
         while self.readers.len() < threads.min(batches) {
             let most = BATCH_ROWS.min(rows.len());
             let (workspace, labels) = (model.forward_workspace(most, self.backend), Vec::with_capacity(most));
-            self.readers.push(Reader { workspace, loss: SoftmaxCrossEntropy::default(), labels });
+            let scratch = Scratch { predicted: vec![0; most], max: vec![T::ZERO; most], log_sum: vec![T::ZERO; most] };
+            self.readers.push(Reader { workspace, loss: SoftmaxCrossEntropy::default(), labels, scratch });
         }
         let stretch = batches.div_ceil(threads).max(1) * BATCH_ROWS;
-        let parts = self.readers.par_iter_mut().zip(rows.par_chunks(stretch)).with_max_len(1);
-        parts.map(|(reader, rows)| team::run_serial(|| read(reader, rows))).collect()
+        let parts = self.readers.par_iter_mut().zip(rows.par_chunks(stretch)).enumerate().with_max_len(1);
+        parts.map(|(at, (reader, rows))| team::run_serial(|| read(reader, at * stretch, rows))).collect()
     }
 }
 
@@ -86,6 +111,15 @@ struct Reader<T> {
     workspace: Workspace<T>,
     loss: SoftmaxCrossEntropy<T>,
     labels: Vec<u32>,
+    scratch: Scratch<T>,
+}
+
+/// What [`Reader::probabilities`] computes beside the probabilities of a batch
+#[derive(Debug)]
+struct Scratch<T> {
+    predicted: Vec<u32>,
+    max: Vec<T>,
+    log_sum: Vec<T>,
 }
 
 impl<T: Scalar> Reader<T> {
@@ -97,7 +131,7 @@ impl<T: Scalar> Reader<T> {
         split: &Split,
         rows: &[u32],
     ) -> (Vec<LossSum>, Confusion) {
-        let Self { workspace, loss, labels } = self;
+        let Self { workspace, loss, labels, .. } = self;
         let mut confusion = Confusion::new(model.outputs());
         let sums = batches(rows).map(|(rows, next)| {
             workspace.set_rows(rows.len());
@@ -120,6 +154,32 @@ impl<T: Scalar> Reader<T> {
             argmax_rows(logits.data(), logits.cols(), predicted);
         }
         predicted
+    }
+
+    fn probabilities<R>(
+        &mut self,
+        model: &Mlp<T>,
+        encoder: &Encoder<T>,
+        cells: &Cells,
+        rows: &[u32],
+        each: impl Fn(usize, &[u32], &[T]) -> R,
+    ) -> Vec<R> {
+        let Self { workspace, scratch: Scratch { predicted, max, log_sum }, .. } = self;
+        let batch = |(at, (rows, next)): (usize, (&[u32], &[u32]))| {
+            let n = rows.len();
+            predicted.resize(n, 0);
+            max.resize(n, T::ZERO);
+            log_sum.resize(n, T::ZERO);
+            workspace.set_rows(n);
+            encoder.gather(cells, rows, next, workspace.input_mut());
+            model.forward(workspace);
+            let logits = workspace.output_mut();
+            let classes = logits.cols();
+            argmax_rows(logits.data(), classes, predicted);
+            softmax_rows(logits.data_mut(), classes, max, log_sum);
+            each(at * BATCH_ROWS, predicted, logits.data())
+        };
+        batches(rows).enumerate().map(batch).collect()
     }
 }
 

@@ -16,6 +16,8 @@ use super::table::{Kept, Missing, NO_CODE};
 pub struct Layout {
     /// The role of each column, with its index among the columns that are stored with it
     columns: Vec<(Role, usize)>,
+    /// The index among the kept columns of each column that has another role and is also kept; empty if none is
+    also_kept: Vec<Option<usize>>,
     /// The byte between cells
     pub separator: u8,
     decimal: u8,
@@ -59,7 +61,24 @@ impl Layout {
             columns.push((role, index));
         }
         let features = feature_columns.len();
-        Self { columns, separator, decimal, categories, features, targets, kept, feature_columns }
+        let also_kept = vec![];
+        Self { columns, also_kept, separator, decimal, categories, features, targets, kept, feature_columns }
+    }
+
+    /// This layout, in which the texts of `also_kept`, ascending columns that have no role [`Role::Keep`], are kept, too
+    pub fn keeping(mut self, also_kept: &[usize]) -> Self {
+        let is_kept = |column: usize| self.columns[column].0 == Role::Keep || also_kept.contains(&column);
+        let places: Vec<usize> = (0..self.columns.len()).filter(|&column| is_kept(column)).collect();
+        let place = |column: usize| places.iter().position(|&kept| kept == column);
+        self.kept = places.len();
+        self.also_kept = vec![None; self.columns.len()];
+        for column in places.iter().copied() {
+            match self.columns[column].0 {
+                Role::Keep => self.columns[column].1 = place(column).unwrap_or_default(),
+                _ => self.also_kept[column] = place(column),
+            }
+        }
+        self
     }
 }
 
@@ -180,8 +199,10 @@ impl<T: Real> Parser<'_, T> {
         let (separator, last) = (layout.separator, layout.columns.len() - 1);
         let has_points = layout.decimal == b'.';
         for (column, &(role, index)) in layout.columns.iter().enumerate() {
+            let kept = layout.also_kept.get(column).copied().flatten();
             if role == Role::Number
                 && has_points
+                && kept.is_none()
                 && let Some((number, next)) = plain_number::<T>(self.text, self.at, separator, column == last)
             {
                 self.parsed.cells.push(number);
@@ -196,6 +217,9 @@ impl<T: Real> Parser<'_, T> {
             }
             self.at = cell.next;
             self.cell(cell, column, role, index)?;
+            if let Some(kept) = kept {
+                self.cell(cell, column, Role::Keep, kept)?;
+            }
             if cell.is_quoted {
                 self.line += scan::breaks(&self.text[cell.start..cell.end]);
             }

@@ -101,9 +101,18 @@ impl Reader {
     /// If `roles` has another length than the names of the head.
     #[track_caller]
     pub fn blocks(self, roles: &[Role], dtype: Dtype) -> Blocks {
+        self.blocks_keeping(roles, &[], dtype)
+    }
+
+    /// As [`Self::blocks`], and the texts of the columns `also_kept`, which have other roles than [`Role::Keep`], are kept
+    ///
+    /// # Panics
+    /// As [`Self::blocks`], or if there is no such column.
+    #[track_caller]
+    pub fn blocks_keeping(self, roles: &[Role], also_kept: &[usize], dtype: Dtype) -> Blocks {
         let Self { source, start: Start { head, line }, chunk } = self;
         assert_eq!(roles.len(), head.names.len(), "a role for each column");
-        let layout = Layout::new(roles, head.separator, head.decimal);
+        let layout = Layout::new(roles, head.separator, head.decimal).keeping(also_kept);
         Blocks { source, head, layout, dtype, line, chunk }
     }
 }
