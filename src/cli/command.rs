@@ -15,7 +15,7 @@ const WIDTH_MAX: usize = 100;
 const WIDTH: usize = 80;
 
 /// Examples at the end of each help text
-const EXAMPLES: [(&str, &str); 10] = [
+const EXAMPLES: [(&str, &str); 11] = [
     (
         "train",
         "  chainrule train
@@ -33,6 +33,15 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
   chainrule sweep --grid hidden_dims=128x64,256 --grid momentum=0,0.9
   chainrule sweep --plan plan.toml --dry-run
   chainrule sweep merge results/SWEEP",
+    ),
+    (
+        "predict",
+        "  chainrule predict results/RUN/model.safetensors new.csv > predictions.csv
+  chainrule predict results/RUN/model.safetensors new.csv --keep id --proba -o out.csv
+  tail -f log.csv | chainrule predict results/RUN/model.safetensors - --top-k 3
+  chainrule predict results/RUN/model.safetensors data/fashion-mnist/t10k-images-idx3-ubyte.gz
+
+Rows are counted from 1. Columns are matched by their names, in any order.",
     ),
     (
         "gradcheck",

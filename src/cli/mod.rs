@@ -10,6 +10,7 @@ mod info;
 mod info_data;
 mod machine;
 mod plot;
+mod predict;
 mod run_output;
 mod run_progress;
 mod runs;
@@ -56,6 +57,8 @@ enum Command {
     Sweep(Box<sweep::Args>),
     /// Check gradients against central differences, on a net of your choice
     Gradcheck(gradcheck::Args),
+    /// Predict the class of each row of a table, an IDX file or an .npy file, which may be longer than memory
+    Predict(predict::Args),
     /// Measure this machine: its limits, products, loops, epochs, predictions
     Bench(bench::Args),
     /// Show what is in a model file, a data set, a run or a sweep; without argument, this machine
@@ -97,8 +100,8 @@ pub fn main() -> ExitCode {
         note(&format!("error: {error}"));
         return USAGE.into();
     }
-    // `train` makes pools of its own.
-    if !matches!(command, Command::Train(_))
+    // These make pools of their own.
+    if !matches!(command, Command::Train(_) | Command::Predict(_))
         && let Err(error) = chainrule::train::default_pool::start_default_pool()
     {
         note(&format!("error: {error}"));
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Gradcheck(args) => gradcheck::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Export(args) => export::run(&args),
@@ -147,7 +151,11 @@ fn with_dashes(arg: OsString) -> OsString {
 
 /// Whether the reader of the output closed it, as `head` does, which is not an error
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(is_closed)
+    let io = error.downcast_ref::<io::Error>().or_else(|| match error.downcast_ref() {
+        Some(chainrule::Error::Write { source, .. }) => Some(source),
+        _ => None,
+    });
+    io.is_some_and(is_closed)
 }
 
 fn is_closed(error: &io::Error) -> bool {

@@ -36,7 +36,7 @@ mod source;
 pub mod source_kind;
 mod synthetic;
 mod table_columns;
-mod table_set;
+pub mod table_set;
 pub mod validation_split;
 
 pub use cells::Cells;

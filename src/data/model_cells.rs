@@ -61,10 +61,8 @@ pub fn fit(
             }
         }
         Encoding::Columns { columns: encodings, .. } => {
-            let is_needed: Vec<bool> = encodings
-                .iter()
-                .map(|column| matches!(column, Column::Number { fill: None, .. }))
-                .collect();
+            let is_needed: Vec<bool> =
+                encodings.iter().map(|column| matches!(column, Column::Number { fill: None, .. })).collect();
             let is_lacking = |at: usize| is_needed[at % columns] && cells.get(at).is_nan();
             if matches!(cells, Cells::Bytes(_)) || !is_needed.contains(&true) {
                 return Ok(cells);

@@ -25,12 +25,7 @@ impl ModelColumns {
     ///
     /// # Errors
     /// If a column is missing or there are several of its name, or the number of columns is another.
-    pub fn of(
-        head: &Head,
-        model: &Preprocessing,
-        target: Option<usize>,
-        ignored: &[usize],
-    ) -> Result<Self> {
+    pub fn of(head: &Head, model: &Preprocessing, target: Option<usize>, ignored: &[usize]) -> Result<Self> {
         let columns = match is_by_position(head, model) {
             true => by_position(head, model, target, ignored)?,
             false => by_name(head, model)?,
@@ -179,7 +174,8 @@ mod tests {
         assert_eq!(found.roles, [Skip, Category, Number, Number]);
         assert_eq!(found.places, Some(vec![2, 0, 1]));
         assert_eq!(found.categories(vec![vec!["m".to_owned()]])[1], Some(vec!["m".to_owned()]));
-        let found = ModelColumns::of(&head(&["age", "sex", "y", "fare"], true), &model, Some(2), &[]).unwrap();
+        let found =
+            ModelColumns::of(&head(&["age", "sex", "y", "fare"], true), &model, Some(2), &[]).unwrap();
         assert_eq!((found.roles, found.places), (vec![Number, Category, Target, Number], None));
         let error = |head: &Head| ModelColumns::of(head, &model, None, &[]).unwrap_err().to_string();
         assert_eq!(

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::csv::{self, Lines, Missing, NO_CODE, Options, Reader, Table};
 use super::options::{Categorical, TableOptions};
 use super::raw::{RawLabels, RawSet};
+pub use super::table_columns::column;
 use super::table_columns::{TableColumns, target};
 use super::{Cells, Inputs};
 use crate::config::{Decimal, Dtype, Header, Missing as MissingPolicy};

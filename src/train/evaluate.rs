@@ -96,7 +96,8 @@ impl<T: Scalar> Evaluator<T> {
         while self.readers.len() < threads.min(batches) {
             let most = BATCH_ROWS.min(rows.len());
             let (workspace, labels) = (model.forward_workspace(most, self.backend), Vec::with_capacity(most));
-            let scratch = Scratch { predicted: vec![0; most], max: vec![T::ZERO; most], log_sum: vec![T::ZERO; most] };
+            let scratch =
+                Scratch { predicted: vec![0; most], max: vec![T::ZERO; most], log_sum: vec![T::ZERO; most] };
             self.readers.push(Reader { workspace, loss: SoftmaxCrossEntropy::default(), labels, scratch });
         }
         let stretch = batches.div_ceil(threads).max(1) * BATCH_ROWS;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use sources::{module_of, sources};
 
 /// Each folder of `src/` with the folders that it may import; any file may import `error` and `random`
-const SRC: [(&str, &str); 12] = [
+const SRC: [(&str, &str); 13] = [
     ("error", ""),
     ("random", ""),
     ("nn", ""),
@@ -22,7 +22,8 @@ const SRC: [(&str, &str); 12] = [
     ("report", "tables config nn"),
     ("plot", "report tables config nn"),
     ("sweep", "plot report train tables data config nn"),
-    ("cli", "export sweep plot report train tables data config nn"),
+    ("predict", "train tables data config nn"),
+    ("cli", "export predict sweep plot report train tables data config nn"),
 ];
 
 /// Whether files of the folder `from` may import the folder `to`

@@ -1,0 +1,100 @@
+//! `chainrule predict`: writes the predictions of a model for each row of a file or of standard input
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use chainrule::config::{Decimal, Header};
+use chainrule::data::options::TableOptions;
+use chainrule::error::shown;
+use chainrule::predict::{Columns, Outcome, Request, predict};
+use chainrule::tables::atomic_file::{check_writable, replace_atomically};
+use chainrule::train::thread_count::{cores, pool};
+
+use super::format::count;
+use super::{DONE, note};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// A model.safetensors
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+
+    /// The rows: a table (CSV, TSV, plain or gzip, `-` for standard input), an IDX file or an .npy file; labels are ignored
+    #[arg(value_name = "INPUT")]
+    input: PathBuf,
+
+    /// Write the predictions to a file, which appears when it is complete [default: standard output]
+    #[arg(long, short, value_name = "FILE", default_value = "-", hide_default_value = true)]
+    output: PathBuf,
+
+    /// Columns of the input to copy, by name or by position from 1, such as a column that names the row
+    #[arg(long, value_name = "COLUMN", num_args = 1.., value_delimiter = ',')]
+    keep: Vec<String>,
+
+    /// Add a column for each class, with its probability
+    #[arg(long)]
+    proba: bool,
+
+    /// Number of classes to write, from the most probable on, each with its probability
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    top_k: u32,
+
+    /// Whether the first line of a table holds the names of the columns
+    #[arg(long, value_name = "WHETHER", value_enum, default_value_t)]
+    header: Header,
+
+    /// Decimal sign of a table's numbers
+    #[arg(long, value_name = "SIGN", value_enum, default_value_t)]
+    decimal: Decimal,
+
+    /// Threads to compute with; the results do not depend on it [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
+    /// Print errors only
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let pool = pool(args.threads.map_or_else(cores, usize::from))?;
+    let table = TableOptions { header: args.header, decimal: args.decimal, ..TableOptions::default() };
+    let columns = Columns { keep: args.keep.clone(), proba: args.proba, top_k: args.top_k as usize };
+    let is_stdout = args.output.as_os_str() == "-";
+    let output = if is_stdout { Path::new("standard output") } else { &args.output };
+    let input = args.input.to_string_lossy();
+    let request = Request { model: &args.model, input: &input, table: &table, columns: &columns, output };
+    let outcome = if is_stdout {
+        predict(&request, &pool, &mut io::BufWriter::new(io::stdout().lock()))?
+    } else {
+        check_writable(output)?;
+        let mut outcome = None;
+        replace_atomically(output, |file| {
+            outcome = Some(predict(&request, &pool, &mut Unflushed(file))?);
+            Ok(())
+        })?;
+        let outcome = outcome.unwrap_or(Outcome { rows: 0, warnings: Vec::new() });
+        if !args.quiet {
+            note(&format!("{} rows in {}", count(outcome.rows), shown(output)));
+        }
+        outcome
+    };
+    if !args.quiet {
+        outcome.warnings.iter().for_each(|warning| note(warning));
+    }
+    Ok(DONE)
+}
+
+/// A file that is complete only at the end, so that it needs no flush before
+struct Unflushed<'a>(&'a mut dyn Write);
+
+impl Write for Unflushed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! The rows that a model predicts: blocks of a table, or parts of an array
+
+use std::path::{Path, PathBuf};
+
+use crate::config::Dtype;
+use crate::data::array::{Array, Elements, Use};
+use crate::data::csv::{self, Blocks, Kept};
+use crate::data::model_cells::{self, Origin, UnknownValues};
+use crate::data::model_columns::{ModelColumns, is_category};
+use crate::data::options::TableOptions;
+use crate::data::preprocessing::Preprocessing;
+use crate::data::source_kind::{self, Kind};
+use crate::data::{Cells, Inputs, idx, npy, table_set};
+use crate::error::{Error, Result, separated};
+
+/// Rows of an array that are predicted at once
+const ARRAY_ROWS: usize = 1 << 14;
+
+/// Rows that are predicted at once
+#[derive(Debug)]
+pub struct Block {
+    /// Number of rows
+    pub rows: usize,
+    /// The number of the first row, counted from 1
+    pub first_row: u64,
+    /// What the columns are
+    pub inputs: Inputs,
+    /// The cells in the order and the type that the model reads
+    pub cells: Cells,
+    /// The columns that are copied, in the order in which they are asked for
+    pub kept: Vec<Kept>,
+}
+
+/// The rows of a file or of standard input
+pub struct Input {
+    source: Source,
+    path: PathBuf,
+    /// Names of the columns that are copied
+    pub kept: Vec<String>,
+    /// Whether rows may come later than others, so that each block is answered before the next is read
+    pub is_live: bool,
+    next_row: u64,
+    /// Values of categories that the model does not know
+    pub unknown: UnknownValues,
+}
+
+enum Source {
+    Table {
+        blocks: Blocks,
+        columns: ModelColumns,
+        /// The index among the kept columns of each that is asked for
+        kept: Vec<usize>,
+    },
+    Array {
+        array: Array,
+        done: usize,
+    },
+}
+
+impl Input {
+    /// Opens a table, an IDX file or an .npy file; `-` is a table on standard input
+    ///
+    /// # Errors
+    /// If it can't be read, is of another kind, or lacks columns of the model or of `keep`.
+    pub fn open(
+        path: &str,
+        model: &Preprocessing,
+        keep: &[String],
+        options: &TableOptions,
+        dtype: Dtype,
+    ) -> Result<Self> {
+        let file = Path::new(path);
+        let array = |array: Result<Array>| Self::array(file, array?, model, keep);
+        let expected = |found: &str| {
+            let problem = format!("is {found}, expected a table, an IDX file or an .npy file of inputs");
+            Err(Error::content(file, problem))
+        };
+        let kind = if path == "-" { Kind::Table } else { source_kind::kind(file)? };
+        match kind {
+            Kind::Table => Self::table(path, model, keep, options, dtype),
+            Kind::Idx => array(idx::read(file, Use::Features(dtype))),
+            Kind::Npy => array(npy::read(file, Use::Features(dtype))),
+            Kind::Npz => expected("an .npz"),
+            Kind::Folder => expected("a folder"),
+            Kind::Model => expected("a model"),
+        }
+    }
+
+    fn table(
+        path: &str,
+        model: &Preprocessing,
+        keep: &[String],
+        options: &TableOptions,
+        dtype: Dtype,
+    ) -> Result<Self> {
+        let reader = table_set::open(path, options)?;
+        let head = reader.head().clone();
+        let mut columns = ModelColumns::of(&head, model, None, &[])?;
+        let asked = keep.iter().map(|name| table_set::column(&head, name, "--keep"));
+        let asked = asked.collect::<Result<Vec<_>>>()?;
+        let mut in_file = asked.clone();
+        in_file.sort_unstable();
+        in_file.dedup();
+        let mut also_kept = vec![];
+        for &column in &in_file {
+            match &mut columns.roles[column] {
+                role @ csv::Role::Skip => *role = csv::Role::Keep,
+                _ => also_kept.push(column),
+            }
+        }
+        let kept = asked.iter().map(|column| in_file.binary_search(column).unwrap_or_default()).collect();
+        let names = asked.iter().map(|&column| head.names[column].clone()).collect();
+        let blocks = reader.blocks_keeping(&columns.roles, &also_kept, dtype);
+        let source = Source::Table { blocks, columns, kept };
+        let unknown = UnknownValues::default();
+        Ok(Self { source, path: head.path, kept: names, is_live: path == "-", next_row: 1, unknown })
+    }
+
+    fn array(path: &Path, array: Array, model: &Preprocessing, keep: &[String]) -> Result<Self> {
+        let error = |problem: String| Err(Error::content(path, problem));
+        if !keep.is_empty() {
+            return error("is an array, whose columns have no names; --keep is for tables".to_owned());
+        }
+        if (0..model.columns()).any(|column| is_category(model, column)) {
+            return error(
+                "is an array, but the model has columns of categories, expected a table".to_owned(),
+            );
+        }
+        let (rows, dims) = array.dims.split_first().map_or((0, &[][..]), |(&rows, dims)| (rows, dims));
+        let found: usize = dims.iter().product();
+        if dims.is_empty() && model.columns() != 1 || found != model.columns() {
+            let found = dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
+            let found = if dims.is_empty() { "1 number, as labels have".to_owned() } else { found };
+            let expected = model.dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
+            let rows = separated(rows);
+            return error(format!(
+                "has {rows} rows of {found}, expected rows of {expected}, as the model reads"
+            ));
+        }
+        let (source, unknown) = (Source::Array { array, done: 0 }, UnknownValues::default());
+        let path = path.to_owned();
+        Ok(Self { source, path, kept: Vec::new(), is_live: false, next_row: 1, unknown })
+    }
+
+    /// The next rows; `None` after the last
+    ///
+    /// # Errors
+    /// If a line is malformed, or a cell is not what the model reads.
+    pub fn next_block(&mut self, model: &Preprocessing) -> Result<Option<Block>> {
+        let Self { source, path, next_row, unknown, .. } = self;
+        let first_row = *next_row;
+        let block = match source {
+            Source::Table { blocks, columns, kept } => {
+                let Some(table) = blocks.next_block()? else { return Ok(None) };
+                let place = |row: usize| format!("line {}", table.lines.line(row));
+                let origin = Origin { path, place: &place };
+                let cells = match table.cells {
+                    csv::Cells::Single(cells) => Cells::Single(cells),
+                    csv::Cells::Double(cells) => Cells::Double(cells),
+                };
+                let cells = model_cells::fit(model, cells, columns.places.as_deref(), origin)?;
+                let (dims, names) = (model.dims.clone(), model.names.clone());
+                let inputs = Inputs { dims, names, categories: columns.categories(table.categories) };
+                unknown.count(model, &inputs, &cells, place);
+                let kept = kept.iter().map(|&at| table.kept[at].clone()).collect();
+                Block { rows: table.rows, first_row, inputs, cells, kept }
+            }
+            Source::Array { array, done } => {
+                let left = array.dims.first().map_or(0, |rows| rows - *done);
+                let rows = left.min(ARRAY_ROWS);
+                if rows == 0 {
+                    return Ok(None);
+                }
+                let place = |row: usize| format!("row {}", first_row + row as u64);
+                let cells = part(&array.elements, *done * model.columns(), rows * model.columns());
+                *done += rows;
+                let cells = model_cells::fit(model, cells, None, Origin { path, place: &place })?;
+                Block { rows, first_row, inputs: Inputs::of_array(&model.dims), cells, kept: Vec::new() }
+            }
+        };
+        *next_row += block.rows as u64;
+        Ok(Some(block))
+    }
+}
+
+/// Some of the elements
+fn part(elements: &Elements, start: usize, len: usize) -> Cells {
+    let range = start..start + len;
+    match elements {
+        Elements::Bytes(bytes) => Cells::Bytes(bytes[range].to_vec()),
+        Elements::Single(numbers) => Cells::Single(numbers[range].to_vec()),
+        Elements::Double(numbers) => Cells::Double(numbers[range].to_vec()),
+        Elements::Integers(integers) => Cells::Double(integers[range].iter().map(|&x| x as f64).collect()),
+    }
+}

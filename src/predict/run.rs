@@ -1,0 +1,127 @@
+//! Predicting all rows of an input
+
+use std::io::Write;
+use std::path::Path;
+
+use chainrule_kernels::Scalar;
+use rayon::ThreadPool;
+
+use super::answers::{Answers, Columns};
+use super::input::{Block, Input};
+use crate::config::{Dtype, EngineChoice};
+use crate::data::Inputs;
+use crate::data::encoder::Encoder;
+use crate::data::options::TableOptions;
+use crate::data::saved_model::{AnyModel, SavedModel, load_any};
+use crate::error::{Error, Result};
+use crate::train::evaluate::Evaluator;
+
+/// What to predict, and how
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// A model file
+    pub model: &'a Path,
+    /// A table, an IDX file or an .npy file; `-` is a table on standard input
+    pub input: &'a str,
+    /// How a table is read; only `header` and `decimal` count
+    pub table: &'a TableOptions,
+    /// The columns of the predictions
+    pub columns: &'a Columns,
+    /// The name of the output, for messages
+    pub output: &'a Path,
+}
+
+/// What was predicted
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Number of rows
+    pub rows: u64,
+    /// A warning for each column with values that the model does not know
+    pub warnings: Vec<String>,
+}
+
+/// Predicts each row and writes its line to `out`, in the order of the rows
+///
+/// Memory for a few blocks of rows is needed, however long the input is. A row of standard input is answered before
+/// the next is read. The results do not depend on the number of threads of `pool`.
+///
+/// # Errors
+/// If the model or the input can't be read, they don't fit together, or `out` can't be written to.
+pub fn predict(request: &Request<'_>, pool: &ThreadPool, out: &mut dyn Write) -> Result<Outcome> {
+    match load_any(request.model)? {
+        AnyModel::Single(model) => run(&model, request, Dtype::F32, pool, out),
+        AnyModel::Double(model) => run(&model, request, Dtype::F64, pool, out),
+    }
+}
+
+fn run<T: Scalar>(
+    model: &SavedModel<T>,
+    request: &Request<'_>,
+    dtype: Dtype,
+    pool: &ThreadPool,
+    out: &mut dyn Write,
+) -> Result<Outcome> {
+    let (signature, columns) = (&model.signature, request.columns);
+    let mut input =
+        Input::open(request.input, &signature.preprocessing, &columns.keep, request.table, dtype)?;
+    let mut predictor = Predictor {
+        model,
+        answers: Answers::new(&signature.classes, columns),
+        evaluator: Evaluator::new(EngineChoice::Auto.kind()?),
+        encoder: Encoder::new(&signature.preprocessing, &Inputs::default()),
+        row_numbers: Vec::new(),
+    };
+    let mut write = |lines: &[Vec<u8>]| -> Result<()> {
+        lines.iter().try_for_each(|lines| out.write_all(lines)).map_err(Error::writing(request.output))?;
+        out.flush().map_err(Error::writing(request.output))
+    };
+    let mut header = Some(predictor.answers.header(&input.kept, &signature.classes));
+    let mut next = |input: &mut Input| input.next_block(&signature.preprocessing);
+    let (is_live, mut rows) = (input.is_live, 0);
+    // A table on standard input may pause between two lines, so its next block is read only after the answers to this.
+    let mut block = pool.install(|| next(&mut input))?;
+    while let Some(this) = block {
+        rows += this.rows as u64;
+        let (lines, following) = if is_live {
+            (pool.install(|| predictor.lines(&this)), None)
+        } else {
+            pool.install(|| rayon::join(|| predictor.lines(&this), || Some(next(&mut input))))
+        };
+        write(&header.take().into_iter().collect::<Vec<_>>())?;
+        write(&lines)?;
+        block = following.unwrap_or_else(|| pool.install(|| next(&mut input)))?;
+    }
+    write(&header.take().into_iter().collect::<Vec<_>>())?;
+    Ok(Outcome { rows, warnings: input.unknown.warnings(&signature.preprocessing) })
+}
+
+/// A model with what it needs to predict blocks of rows
+struct Predictor<'a, T> {
+    model: &'a SavedModel<T>,
+    answers: Answers,
+    evaluator: Evaluator<T>,
+    /// The encoder of blocks without categories
+    encoder: Encoder<T>,
+    /// 0, 1, 2, …
+    row_numbers: Vec<u32>,
+}
+
+impl<T: Scalar> Predictor<'_, T> {
+    /// The lines of a block, batch by batch
+    fn lines(&mut self, block: &Block) -> Vec<Vec<u8>> {
+        let Self { model, answers, evaluator, encoder, row_numbers } = self;
+        // The indices of categories are those of the block.
+        let own = (!block.inputs.categories.is_empty())
+            .then(|| Encoder::new(&model.signature.preprocessing, &block.inputs));
+        let encoder = own.as_ref().unwrap_or(encoder);
+        row_numbers.extend(row_numbers.len() as u32..block.rows.max(row_numbers.len()) as u32);
+        let rows = &row_numbers[..block.rows];
+        evaluator.probabilities(
+            &model.model,
+            encoder,
+            &block.cells,
+            rows,
+            |start, predicted, probabilities| answers.lines(block, start, predicted, probabilities),
+        )
+    }
+}
