@@ -157,7 +157,7 @@ pub static SETTINGS: [Setting; 28] = [
         sweepable: false,
         ..row("keep_as_id", Kind::Names, "", "COLUMNS")
             .under(TABLES)
-            .help("Columns that name a row: not used for training, copied by predict")
+            .help("Columns that name a row, which are no inputs; `predict --keep` copies them")
             .added()
     },
     row("categorical", Kind::Names, "", "COLUMNS")

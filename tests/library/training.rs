@@ -195,7 +195,7 @@ fn a_net_larger_than_the_memory_is_an_error_before_training() {
 #[test]
 fn the_random_stream_the_shuffle_and_the_initial_weights_are_frozen() {
     // Written by the first version of this program. Another value means that published seeds give other results.
-    let mut random = Random::new(42, Purpose::StartWeights);
+    let mut random = Random::new(42, Purpose::InitialWeights);
     assert_eq!([(); 3].map(|()| random.unit().to_bits()), FROZEN_UNITS);
     let mut items: Vec<u8> = (0..10).collect();
     Random::new(42, Purpose::Shuffle { epoch: 1 }).shuffle(&mut items);
