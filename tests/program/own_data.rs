@@ -304,7 +304,6 @@ fn weights_that_can_not_be_used_are_refused_with_their_line() {
         (["heavy", "9"], &["line 3, --weight-column `weight`: found `heavy`", "finite number"]),
         (["1", "inf"], &["line 2, --weight-column `weight`: found `inf`", "finite number"]),
         (["1", ""], &["line 2, --weight-column `weight`: the weight is missing", "--missing drop"]),
-        (["0", "0"], &["weight-column is weight, expected a column with a number above 0"]),
     ] {
         fs::write(path.join("rare.csv"), rare(weights)).unwrap();
         let stderr = refused(path, args);
@@ -321,12 +320,19 @@ fn weights_that_can_not_be_used_are_refused_with_their_line() {
             "--data rare.csv --target kind --weight-column weight --categorical weight",
             "that column is the target, the weights, or left out",
         ),
-        (
-            "--data synthetic --weight-column weight",
-            "weight-column is weight, expected none, since these data are no table",
-        ),
     ] {
         let stderr = refused(path, args);
         assert!(stderr.contains(message), "{args}: {stderr}");
+    }
+    // A setting that does not fit the data has the exit code of wrong usage.
+    fs::write(path.join("zero.csv"), rare(["0", "0"])).unwrap();
+    for (data, message) in [
+        ("zero.csv --target kind", "a column with a number above 0 in a row that is trained on"),
+        ("synthetic", "none, since these data are no table"),
+    ] {
+        let (code, stderr) = train(path, &format!("--data {data} --weight-column weight"));
+        assert_eq!(code, Some(2), "{data}: {stderr}");
+        assert!(stderr.contains(&format!("weight-column is weight, expected {message}")), "{stderr}");
+        assert!(!path.join("results").exists(), "{data} left files");
     }
 }
