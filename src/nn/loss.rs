@@ -125,7 +125,7 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
         assert!(rows == weights.len(), "{rows} rows of gradients, {} weights", weights.len());
         for (row, &weight) in dz.data_mut().chunks_exact_mut(cols).zip(weights) {
             let weight = T::from_f64(weight);
-            row.iter_mut().for_each(|dz| *dz = *dz * weight);
+            row.iter_mut().for_each(|dz| *dz *= weight);
         }
     }
 
