@@ -59,6 +59,7 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
         inputs: Inputs::of_array(&dims),
         cells,
         labels: RawLabels::Integers(labels_found),
+        weights: None,
         path: labels.path.to_owned(),
         lines: None,
         kept: None,

@@ -219,6 +219,7 @@ mod tests {
             inputs: Inputs::of_array(&[1]),
             cells: Cells::Bytes(Vec::new()),
             labels: RawLabels::Integers(labels.to_vec()),
+            weights: None,
             path: PathBuf::from(path),
             lines: None,
             kept: None,

@@ -218,6 +218,7 @@ mod tests {
             classes: vec!["a".to_owned()],
             train,
             test,
+            row_weights: None,
             undivided_hash: None,
         }
     }

@@ -33,6 +33,10 @@ impl Dataset {
         } else {
             from_files(options)?
         };
+        if let Some(column) = options.table.weight_column.as_ref().filter(|_| set.row_weights.is_none()) {
+            let expected = "none, since these data are no table".to_owned();
+            return Err(Error::Setting { name: "weight-column", expected, found: column.clone() });
+        }
         set.divided(options)
     }
 
@@ -52,6 +56,8 @@ impl Dataset {
             return wrong("0 where no class has two samples");
         }
         self.undivided_hash = Some(self.hash());
+        let kept = |weights: &Vec<f64>| train.iter().map(|&row| weights[row as usize]).collect();
+        self.row_weights = self.row_weights.as_ref().map(kept);
         (self.train, self.test) = (self.train.rows(&train), self.train.rows(&test));
         Ok(self)
     }
@@ -77,6 +83,7 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
         classes: names,
         train: Split { cells: train.cells, columns, labels: train_labels },
         test: Split { cells: test.map_or(no_cells, |test| test.cells), columns, labels: test_labels },
+        row_weights: train.weights,
         undivided_hash: None,
     })
 }

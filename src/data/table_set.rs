@@ -8,7 +8,7 @@ use super::options::{Categorical, TableOptions};
 use super::raw::{RawLabels, RawSet};
 pub use super::table_columns::column;
 use super::table_columns::{TableColumns, target};
-use super::{Cells, Inputs};
+use super::{Cells, Inputs, weight_column};
 use crate::config::{Decimal, Dtype, Header, Missing as MissingPolicy};
 use crate::error::{Error, Result, printable, separated};
 
@@ -53,7 +53,13 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, like: Option<&Inpu
         }
         _ => TableColumns::chosen(&head, options)?,
     };
-    let table = reader.read(&columns.roles, dtype)?;
+    let mut table = reader.read(&columns.roles, dtype)?;
+    let weights = columns.weights.map(|at| table.targets.remove(at));
+    let weights = weights.map(|weights| {
+        let name = options.weight_column.as_deref().unwrap_or_default();
+        weight_column::weights(&head, name, weights, &table.lines, options.missing)
+    });
+    let weights = weights.transpose()?;
     let path = head.path;
     check_missing(&path, &columns, &table, options.missing)?;
     let is_auto = options.categorical == Categorical::Auto;
@@ -65,7 +71,7 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, like: Option<&Inpu
         csv::Cells::Single(cells) => Cells::Single(cells),
         csv::Cells::Double(cells) => Cells::Double(cells),
     };
-    let set = RawSet { inputs, cells, labels, path, lines: Some(table.lines), kept: None };
+    let set = RawSet { inputs, cells, labels, weights, path, lines: Some(table.lines), kept: None };
     Ok(if options.missing == MissingPolicy::Drop { without_missing(set) } else { set })
 }
 
@@ -151,16 +157,20 @@ fn labels(path: &Path, target: csv::Target, lines: &Lines, policy: MissingPolicy
     Ok(RawLabels::Texts { values: target.texts, codes: target.codes })
 }
 
-/// The set without the rows that lack a cell or the label
+/// The set without the rows that lack a cell, the label or the weight
 fn without_missing(set: RawSet) -> RawSet {
     let columns = set.inputs.columns();
     let RawLabels::Texts { values, codes } = set.labels else { return set };
     let is_whole = |row: &u32| {
         let start = *row as usize * columns;
-        codes[*row as usize] != NO_CODE && (start..start + columns).all(|at| !set.cells.get(at).is_nan())
+        let has_weight = set.weights.as_ref().is_none_or(|weights| !weights[*row as usize].is_nan());
+        has_weight
+            && codes[*row as usize] != NO_CODE
+            && (start..start + columns).all(|at| !set.cells.get(at).is_nan())
     };
     let rows: Vec<u32> = (0..).take(codes.len()).filter(is_whole).collect();
     let codes = rows.iter().map(|&row| codes[row as usize]).collect();
+    let weights = set.weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
     let cells = set.cells.rows(&rows, columns);
-    RawSet { cells, labels: RawLabels::Texts { values, codes }, kept: Some(rows), ..set }
+    RawSet { cells, weights, labels: RawLabels::Texts { values, codes }, kept: Some(rows), ..set }
 }
