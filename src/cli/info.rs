@@ -16,7 +16,7 @@ use chainrule::train::dims::Dims;
 use serde_json::{Map, Value, json};
 use toml::Value as TomlValue;
 
-use super::format::{cell, count, several, times};
+use super::format::{Shown, cell, count, several, times};
 use super::info_data;
 use super::machine::Machine;
 use super::{DONE, print};
@@ -33,9 +33,6 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
-
-/// What is shown, as text for people and as JSON
-pub type Shown = (String, Value);
 
 pub fn run(args: &Args) -> Result<u8> {
     let (text, json) = match args.what.as_deref() {
