@@ -15,7 +15,7 @@ const WIDTH_MAX: usize = 100;
 const WIDTH: usize = 80;
 
 /// Examples at the end of each help text
-const EXAMPLES: [(&str, &str); 11] = [
+const EXAMPLES: [(&str, &str); 12] = [
     (
         "train",
         "  chainrule train
@@ -33,6 +33,14 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
   chainrule sweep --grid hidden_dims=128x64,256 --grid momentum=0,0.9
   chainrule sweep --plan plan.toml --dry-run
   chainrule sweep merge results/SWEEP",
+    ),
+    (
+        "evaluate",
+        "  chainrule evaluate results/RUN/model.safetensors
+  chainrule evaluate results/RUN/model.safetensors --data later.csv --target species
+  chainrule evaluate results/RUN/model.safetensors --data later.csv --out evaluation
+
+The rows are the test set of the data, or all rows if there is none.",
     ),
     (
         "predict",

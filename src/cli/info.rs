@@ -17,9 +17,9 @@ use serde_json::{Map, Value, json};
 use toml::Value as TomlValue;
 
 use super::format::{Shown, cell, count, several, times};
-use super::info_data;
 use super::machine::Machine;
 use super::{DONE, print};
+use super::{info_data, info_inputs};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -33,6 +33,9 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// Classes of a model that are shown; the rest is counted
+const CLASSES: usize = 20;
 
 pub fn run(args: &Args) -> Result<u8> {
     let (text, json) = match args.what.as_deref() {
@@ -71,9 +74,13 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let after = activation.as_ref().map_or_else(String::new, |activation| format!(", {activation}"));
     let mut text = format!("model       {}\nnet         {dims}{after}\n", printable(name));
     writeln!(text, "parameters  {}, {}", count(file.model.parameter_count()), file.dtype)?;
-    writeln!(text, "classes     {}", printable(&file.signature.classes.join(", ")))?;
+    let shown: Vec<&str> = file.signature.classes.iter().take(CLASSES).map(String::as_str).collect();
+    let more = file.signature.classes.len() - shown.len();
+    let more = if more > 0 { format!(" … and {} more", count(more)) } else { String::new() };
+    writeln!(text, "classes     {}{more}", printable(&shown.join(", ")))?;
+    text += &info_inputs::text(&file.signature.preprocessing);
     for (key, value) in &file.metadata.0 {
-        if ["pixel_scaling", "version", "format_version", "producer"].contains(&key.as_str()) {
+        if ["version", "format_version", "producer"].contains(&key.as_str()) {
             writeln!(text, "{key:<15} {}", printable(value))?;
         }
     }
@@ -89,7 +96,7 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let json = json!({
         "kind": "model", "path": name, "net": dims.to_string(), "dims": dims.0, "activation": activation,
         "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.signature.classes,
-        "metadata": file.metadata.0, "tensors": tensors,
+        "preprocessing": info_inputs::json(&file.signature.preprocessing), "metadata": file.metadata.0, "tensors": tensors,
     });
     Ok((text, json))
 }

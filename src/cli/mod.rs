@@ -3,11 +3,13 @@
 mod bench;
 mod command;
 mod completions;
+mod evaluate;
 mod export;
 mod format;
 mod gradcheck;
 mod info;
 mod info_data;
+mod info_inputs;
 mod machine;
 mod plot;
 mod predict;
@@ -57,6 +59,8 @@ enum Command {
     Sweep(Box<sweep::Args>),
     /// Check gradients against central differences, on a net of your choice
     Gradcheck(gradcheck::Args),
+    /// Evaluate a model on labelled rows: loss, accuracy, the metrics of each class, the confusion
+    Evaluate(Box<evaluate::Args>),
     /// Predict the class of each row of a table, an IDX file or an .npy file, which may be longer than memory
     Predict(predict::Args),
     /// Measure this machine: its limits, products, loops, epochs, predictions
@@ -101,7 +105,7 @@ pub fn main() -> ExitCode {
         return USAGE.into();
     }
     // These make pools of their own.
-    if !matches!(command, Command::Train(_) | Command::Predict(_))
+    if !matches!(command, Command::Train(_) | Command::Predict(_) | Command::Evaluate(_))
         && let Err(error) = chainrule::train::default_pool::start_default_pool()
     {
         note(&format!("error: {error}"));
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Gradcheck(args) => gradcheck::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),

@@ -28,7 +28,18 @@ impl clap::FromArgMatches for Settings {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
-        for setting in &SETTINGS {
+        self.read(SETTINGS.iter(), matches)
+    }
+}
+
+impl Settings {
+    /// Takes the flags of some settings from the command line
+    fn read(
+        &mut self,
+        settings: impl Iterator<Item = &'static Setting>,
+        matches: &ArgMatches,
+    ) -> std::result::Result<(), clap::Error> {
+        for setting in settings {
             let Some(values) = matches.get_many::<Value>(setting.name) else { continue };
             // Only widths and names can have several values here. Each width is valid by itself, but together they may not be.
             let given: Vec<String> = values.map(text).collect();
@@ -46,6 +57,52 @@ impl clap::FromArgMatches for Settings {
             *self = std::mem::take(self).with(setting.name, value);
         }
         Ok(())
+    }
+}
+
+/// The flags of the settings that say which data are read, for commands that do not train
+#[derive(Clone, Debug, Default)]
+pub struct DataFlags(pub Settings);
+
+/// Their names
+const DATA: [&str; 11] = [
+    "data",
+    "test_data",
+    "test_split",
+    "seed",
+    "target",
+    "header",
+    "ignore",
+    "missing",
+    "separator",
+    "decimal",
+    "x",
+    "y",
+];
+
+fn data_settings() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().filter(|setting| DATA.contains(&setting.name))
+}
+
+impl clap::Args for DataFlags {
+    fn augment_args(command: Command) -> Command {
+        data_settings().fold(command, |command, setting| command.arg(arg(setting)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for DataFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let mut settings = Self::default();
+        settings.update_from_arg_matches(matches)?;
+        Ok(settings)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+        self.0.read(data_settings(), matches)
     }
 }
 

@@ -14,6 +14,7 @@ mod settings;
 
 pub use choices::{CsvDialect, Dtype, EngineChoice};
 pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale};
+pub use flags::DataFlags;
 pub use given::{Settings, line_of, read, toml_problem};
 pub use hidden_dims::HiddenDims;
 pub use home::expand_home;

@@ -66,7 +66,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which the help, tables and pictures show them
-pub static SETTINGS: [Setting; 30] = [
+pub static SETTINGS: [Setting; 31] = [
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
         .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
@@ -188,6 +188,13 @@ pub static SETTINGS: [Setting; 30] = [
         .added(),
     Setting {
         sweepable: false,
+        ..row("separator", Kind::Word, "", "CHAR")
+            .under(TABLES)
+            .help("Character between the cells of a table, such as `;`, or `tab` [default: found in the first lines]")
+            .added()
+    },
+    Setting {
+        sweepable: false,
         ..row("decimal", Kind::Choice(names::<Decimal>), ".", "SIGN")
             .under(TABLES)
             .help("Decimal sign of a table's numbers")
@@ -283,6 +290,9 @@ pub struct TrainConfig {
     /// Column with how much each training row counts
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_column: Option<String>,
+    /// Character between the cells of a table
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
     /// Decimal sign of a table
     pub decimal: Decimal,
     /// Array of the inputs
@@ -450,6 +460,7 @@ mod tests {
             ignore: word(),
             keep_as_id: word(),
             categorical: word(),
+            separator: word(),
             weight_column: word(),
             x: word(),
             y: word(),

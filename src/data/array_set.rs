@@ -62,6 +62,7 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
         weights: None,
         path: labels.path.to_owned(),
         lines: None,
+        target: None,
         kept: None,
     })
 }

@@ -222,6 +222,7 @@ mod tests {
             weights: None,
             path: PathBuf::from(path),
             lines: None,
+            target: None,
             kept: None,
         }
     }

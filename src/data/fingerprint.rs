@@ -27,6 +27,14 @@ impl Dataset {
         for split in [&self.train, &self.test] {
             add(&mut hasher, split);
         }
+        // Images have no names; a table with other names, texts or labels is another table.
+        if !self.inputs.names.is_empty() {
+            let names = self.inputs.names.iter().chain(&self.classes);
+            for name in names.chain(self.inputs.categories.iter().flatten().flatten()) {
+                hasher.update(name.as_bytes());
+                hasher.update(&[0]);
+            }
+        }
         for weight in self.row_weights.iter().flatten() {
             hasher.update(&weight.to_le_bytes());
         }

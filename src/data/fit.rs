@@ -21,6 +21,14 @@ pub fn fitted(test: RawSet, train: &mut RawSet) -> Result<RawSet> {
         let problem = format!("rows of {found}, but those of {train} are of {expected}");
         return Err(Error::content(&test.path, problem));
     }
+    let is_category =
+        |set: &RawSet, column: usize| set.inputs.categories.get(column).is_some_and(Option::is_some);
+    let has_place = |column: &usize| by_name || is_category(&test, *column) == is_category(train, *column);
+    if let Some(column) = (0..train.inputs.columns()).find(|column| !has_place(column)) {
+        let train = shown(&train.path);
+        let problem = format!("column {}: texts in one set and numbers in the other, {train}", column + 1);
+        return Err(Error::content(&test.path, problem));
+    }
     // A table is read by the names of the training set's columns, so all are there, in any order.
     let place = |name: &String| test.inputs.names.iter().position(|other| other == name);
     let places: Vec<usize> = match by_name {

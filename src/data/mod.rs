@@ -22,6 +22,8 @@ mod learn;
 mod load;
 pub mod model_cells;
 pub mod model_columns;
+mod model_labels;
+pub mod model_set;
 pub mod npy;
 mod npy_header;
 pub mod npz;

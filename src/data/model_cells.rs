@@ -90,11 +90,14 @@ fn first(len: usize, is_met: impl Fn(usize) -> bool + Sync) -> Option<usize> {
     (0..len).into_par_iter().with_min_len(BLOCK).find_first(|&at| is_met(at))
 }
 
+/// The number of unknown values of a column, the first one, and its place
+type Unknown = (u64, String, String);
+
 /// Counts of the values in columns of categories that a model does not know
 #[derive(Clone, Debug, Default)]
 pub struct UnknownValues {
     /// For each column of the model, the number of values, the first one, and its place
-    columns: Vec<Option<(u64, String, String)>>,
+    columns: Vec<Option<Unknown>>,
 }
 
 impl UnknownValues {
@@ -134,7 +137,7 @@ impl UnknownValues {
     /// A warning for each column that has such values
     pub fn warnings(&self, model: &Preprocessing) -> Vec<String> {
         let Encoding::Columns { columns, .. } = &model.encoding else { return Vec::new() };
-        let warning = |(at, (column, count)): (usize, (&Column, &Option<(u64, String, String)>))| {
+        let warning = |(at, (column, count)): (usize, (&Column, &Option<Unknown>))| {
             let (Column::Category(known), Some((count, value, place))) = (column, count) else { return None };
             let values = if *count == 1 { "value" } else { "values" };
             let known = first_ten(known.iter().map(|value| printable(value).into_owned()), ", ");

@@ -38,6 +38,8 @@ pub struct TableOptions {
     pub missing: Missing,
     /// Column with how much each training row counts
     pub weight_column: Option<String>,
+    /// Character between cells, or `tab`; `None`: found in the first lines
+    pub separator: Option<String>,
     /// Decimal sign
     pub decimal: Decimal,
 }
@@ -103,6 +105,7 @@ impl From<&TrainConfig> for DataOptions {
             categorical,
             missing: config.missing,
             weight_column: config.weight_column.clone(),
+            separator: config.separator.clone(),
             decimal: config.decimal,
         };
         Self {

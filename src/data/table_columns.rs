@@ -106,8 +106,15 @@ impl TableColumns {
                 return Err(Error::content(&head.path, problem));
             }
         }
-        let inputs = places.iter().map(|&at| (head.names[at].clone(), roles[at] == Role::Category)).collect();
-        Ok(Self { roles, inputs, weights })
+        Ok(Self { weights, ..Self::of_roles(head, roles) })
+    }
+
+    /// The columns with these roles, as they are
+    pub fn of_roles(head: &Head, roles: Vec<Role>) -> Self {
+        let is_input = |at: &usize| matches!(roles[*at], Role::Number | Role::Category);
+        let input = |at: usize| (head.names[at].clone(), roles[at] == Role::Category);
+        let inputs = (0..roles.len()).filter(is_input).map(input).collect();
+        Self { roles, inputs, weights: None }
     }
 }
 

@@ -4,7 +4,10 @@ use std::io::stdin;
 use std::path::Path;
 
 use super::csv::{self, Lines, Missing, NO_CODE, Options, Reader, Table};
+use super::model_cells::{self, Origin};
+use super::model_columns::ModelColumns;
 use super::options::{Categorical, TableOptions};
+use super::preprocessing::Preprocessing;
 use super::raw::{RawLabels, RawSet};
 pub use super::table_columns::column;
 use super::table_columns::{TableColumns, target};
@@ -24,7 +27,7 @@ const NUMBER_CLASSES: usize = 100;
 /// If it can't be read, or its first lines are not those of a table.
 pub fn open(path: &str, options: &TableOptions) -> Result<Reader> {
     let form = Options {
-        separator: None,
+        separator: separator(options.separator.as_deref())?,
         decimal: if options.decimal == Decimal::Comma { b',' } else { b'.' },
         header: match options.header {
             Header::Auto => None,
@@ -38,17 +41,52 @@ pub fn open(path: &str, options: &TableOptions) -> Result<Reader> {
     }
 }
 
-/// Reads a table with its labels
+/// The byte that a person names as separator
 ///
-/// * `like`: the inputs of the training set, for a test set
+/// # Errors
+/// If the text is not one character of one byte.
+fn separator(text: Option<&str>) -> Result<Option<u8>> {
+    match text.map(|text| (text, text.as_bytes())) {
+        None => Ok(None),
+        Some(("tab" | "\\t", _)) => Ok(Some(b'\t')),
+        Some((_, [byte])) => Ok(Some(*byte)),
+        Some((text, _)) => {
+            let expected = "one character, such as `;`, or tab".to_owned();
+            Err(Error::Setting { name: "separator", expected, found: text.to_owned() })
+        }
+    }
+}
+
+/// Which columns of a table are read
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// Those that the options choose
+    Any,
+    /// Those of a training set
+    Like(&'a Inputs),
+    /// Those of a model, and they are brought to its order
+    Model(&'a Preprocessing),
+}
+
+/// Reads a table with its labels
 ///
 /// # Errors
 /// If the table can't be read, or does not fit the options.
-pub fn read(path: &str, options: &TableOptions, dtype: Dtype, like: Option<&Inputs>) -> Result<RawSet> {
+pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>) -> Result<RawSet> {
     let reader = open(path, options)?;
     let head = reader.head().clone();
-    let columns = match like {
-        Some(like) if !like.names.is_empty() => {
+    let mut of_model = None;
+    let columns = match wanted {
+        Wanted::Model(model) => {
+            let ignored = options.ignore.iter().map(|name| column(&head, name, "--ignore"));
+            let ignored = ignored.collect::<Result<Vec<_>>>()?;
+            let target = target(&head, options.target.as_deref())?;
+            let columns = ModelColumns::of(&head, model, Some(target), &ignored)?;
+            let found = TableColumns::of_roles(&head, columns.roles.clone());
+            of_model = Some((model, columns));
+            found
+        }
+        Wanted::Like(like) if !like.names.is_empty() => {
             TableColumns::like(&head, like, Some(target(&head, options.target.as_deref())?))?
         }
         _ => TableColumns::chosen(&head, options)?,
@@ -60,9 +98,12 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, like: Option<&Inpu
         weight_column::weights(&head, name, weights, &table.lines, options.missing)
     });
     let weights = weights.transpose()?;
-    let path = head.path;
-    check_missing(&path, &columns, &table, options.missing)?;
-    let is_auto = options.categorical == Categorical::Auto;
+    let path = head.path.clone();
+    // A model says by itself what replaces a missing number.
+    if of_model.is_none() {
+        check_missing(&path, &columns, &table, options.missing)?;
+    }
+    let is_auto = matches!(wanted, Wanted::Any) && options.categorical == Categorical::Auto;
     let inputs = inputs(&path, &columns, &table, is_auto)?;
     let labels_column = table.targets.into_iter().next();
     let labels_column = labels_column.ok_or_else(|| Error::content(&path, "has no target column"))?;
@@ -71,8 +112,23 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, like: Option<&Inpu
         csv::Cells::Single(cells) => Cells::Single(cells),
         csv::Cells::Double(cells) => Cells::Double(cells),
     };
-    let set = RawSet { inputs, cells, labels, weights, path, lines: Some(table.lines), kept: None };
-    Ok(if options.missing == MissingPolicy::Drop { without_missing(set) } else { set })
+    let target = Some(head.names[target(&head, options.target.as_deref())?].clone());
+    let set = RawSet { inputs, cells, labels, weights, path, target, lines: Some(table.lines), kept: None };
+    let set = if options.missing == MissingPolicy::Drop { without_missing(set)? } else { set };
+    match of_model {
+        Some((model, columns)) => fitted(set, model, &columns),
+        None => Ok(set),
+    }
+}
+
+/// The set with the columns in the order of a model
+fn fitted(set: RawSet, model: &Preprocessing, columns: &ModelColumns) -> Result<RawSet> {
+    let place = |row: usize| set.place(row);
+    let origin = Origin { path: &set.path, place: &place };
+    let cells = model_cells::fit(model, set.cells.clone(), columns.places.as_deref(), origin)?;
+    let categories = columns.categories(set.inputs.categories.iter().flatten().cloned().collect());
+    let inputs = Inputs { dims: model.dims.clone(), names: model.names.clone(), categories };
+    Ok(RawSet { inputs, cells, ..set })
 }
 
 /// Refuses missing cells of inputs, unless the policy says what to do with them
@@ -158,9 +214,12 @@ fn labels(path: &Path, target: csv::Target, lines: &Lines, policy: MissingPolicy
 }
 
 /// The set without the rows that lack a cell, the label or the weight
-fn without_missing(set: RawSet) -> RawSet {
+///
+/// # Errors
+/// If no row is left.
+fn without_missing(set: RawSet) -> Result<RawSet> {
     let columns = set.inputs.columns();
-    let RawLabels::Texts { values, codes } = set.labels else { return set };
+    let RawLabels::Texts { values, codes } = set.labels else { return Ok(set) };
     let is_whole = |row: &u32| {
         let start = *row as usize * columns;
         let has_weight = set.weights.as_ref().is_none_or(|weights| !weights[*row as usize].is_nan());
@@ -169,8 +228,24 @@ fn without_missing(set: RawSet) -> RawSet {
             && (start..start + columns).all(|at| !set.cells.get(at).is_nan())
     };
     let rows: Vec<u32> = (0..).take(codes.len()).filter(is_whole).collect();
-    let codes = rows.iter().map(|&row| codes[row as usize]).collect();
+    if rows.is_empty() {
+        return Err(Error::content(&set.path, "each row lacks a value, so that --missing drop leaves none"));
+    }
+    let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
+    let (values, codes) = used(values, codes);
     let weights = set.weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
     let cells = set.cells.rows(&rows, columns);
-    RawSet { cells, weights, labels: RawLabels::Texts { values, codes }, kept: Some(rows), ..set }
+    Ok(RawSet { cells, weights, labels: RawLabels::Texts { values, codes }, kept: Some(rows), ..set })
+}
+
+/// The labels that rows have, in their order, and the index of each row's own
+fn used(values: Vec<String>, codes: Vec<u32>) -> (Vec<String>, Vec<u32>) {
+    let mut places = vec![None; values.len()];
+    codes.iter().for_each(|&code| places[code as usize] = Some(0));
+    for (place, index) in places.iter_mut().flatten().zip(0..) {
+        *place = index;
+    }
+    let is_used = |at: &usize| places[*at].is_some();
+    let kept = (0..values.len()).filter(is_used).map(|at| values[at].clone()).collect();
+    (kept, codes.iter().filter_map(|&code| places[code as usize]).collect())
 }

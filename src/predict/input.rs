@@ -46,7 +46,7 @@ pub struct Input {
 
 enum Source {
     Table {
-        blocks: Blocks,
+        blocks: Box<Blocks>,
         columns: ModelColumns,
         /// The index among the kept columns of each that is asked for
         kept: Vec<usize>,
@@ -111,7 +111,7 @@ impl Input {
         let kept = asked.iter().map(|column| in_file.binary_search(column).unwrap_or_default()).collect();
         let names = asked.iter().map(|&column| head.names[column].clone()).collect();
         let blocks = reader.blocks_keeping(&columns.roles, &also_kept, dtype);
-        let source = Source::Table { blocks, columns, kept };
+        let source = Source::Table { blocks: Box::new(blocks), columns, kept };
         let unknown = UnknownValues::default();
         Ok(Self { source, path: head.path, kept: names, is_live: path == "-", next_row: 1, unknown })
     }

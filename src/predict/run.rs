@@ -23,7 +23,7 @@ pub struct Request<'a> {
     pub model: &'a Path,
     /// A table, an IDX file or an .npy file; `-` is a table on standard input
     pub input: &'a str,
-    /// How a table is read; only `header` and `decimal` count
+    /// How a table is read; only `header`, `separator` and `decimal` count
     pub table: &'a TableOptions,
     /// The columns of the predictions
     pub columns: &'a Columns,
@@ -76,7 +76,7 @@ fn run<T: Scalar>(
         out.flush().map_err(Error::writing(request.output))
     };
     let mut header = Some(predictor.answers.header(&input.kept, &signature.classes));
-    let mut next = |input: &mut Input| input.next_block(&signature.preprocessing);
+    let next = |input: &mut Input| input.next_block(&signature.preprocessing);
     let (is_live, mut rows) = (input.is_live, 0);
     // A table on standard input may pause between two lines, so its next block is read only after the answers to this.
     let mut block = pool.install(|| next(&mut input))?;

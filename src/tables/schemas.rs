@@ -285,6 +285,36 @@ schema! {
     }
 }
 
+schema! {
+    /// The line of the metrics.csv that `evaluate` writes
+    EvaluationRow {
+        /// Mean loss in nats
+        loss: Option<Metric>,
+        /// Share of the rows whose most probable class is their label
+        accuracy: Option<Metric>,
+        /// Share of the rows whose label is among the five most probable classes; empty for up to five classes
+        top5_accuracy: Option<Metric>,
+        /// Mean of the F1 scores of the classes that occur
+        macro_f1: Option<Metric>,
+        /// Number of rows
+        samples: usize,
+        /// Number of rows whose most probable class is their label
+        correct: usize,
+        /// Number of classes
+        classes: usize,
+        /// `test` for a test set, `all` for all rows
+        part: &'static str,
+        /// Where the rows are from
+        data: String,
+        /// The model file
+        model: String,
+        /// Element type of the model
+        dtype: &'static str,
+        /// Version of the program
+        version: &'static str,
+    }
+}
+
 impl EpochRow {
     /// The columns of an `epochs.csv`; `val`: whether the run has a validation split
     pub fn columns(val: bool) -> Columns {
@@ -342,7 +372,7 @@ mod tests {
         }
         let others: Vec<_> = SETTINGS.iter().filter(|setting| !setting.sweepable).map(|s| s.name).collect();
         let how_files_are_read_and_written =
-            ["header", "keep_as_id", "decimal", "x", "y", "out", "csv_dialect"];
+            ["header", "keep_as_id", "separator", "decimal", "x", "y", "out", "csv_dialect"];
         assert_eq!(others, how_files_are_read_and_written);
     }
 }

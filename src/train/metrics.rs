@@ -114,7 +114,7 @@ fn metric(value: f64, dtype: Dtype) -> Metric {
 /// The mean loss and the accuracy as metrics; `None` where there are no sums
 ///
 /// An accuracy is a ratio of two counts, which has the digits of an f64 whatever the run's dtype.
-pub(super) fn loss_and_accuracy(sum: Option<&LossSum>, dtype: Dtype) -> (Option<Metric>, Option<Metric>) {
+pub fn loss_and_accuracy(sum: Option<&LossSum>, dtype: Dtype) -> (Option<Metric>, Option<Metric>) {
     let loss = sum.and_then(LossSum::mean_loss).map(|loss| metric(loss, dtype));
     (loss, sum.and_then(LossSum::accuracy).map(Metric::Double))
 }

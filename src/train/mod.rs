@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod confusion;
+pub mod confusion_files;
 pub mod default_pool;
 pub mod dims;
 pub mod evaluate;

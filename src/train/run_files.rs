@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use chainrule_kernels::{Backend, Scalar};
 
 use super::confusion::Confusion;
+use super::confusion_files::{self, CLASS_MEANS, CLASSES, CONFUSION};
 use super::machine;
 use crate::config::{EngineChoice, TrainConfig};
 use crate::data::run_data::RunData;
@@ -15,19 +16,13 @@ use crate::error::{Error, Result, shell_quoted, shown};
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
 use crate::tables::atomic_file::write_atomically;
-use crate::tables::{
-    ClassMeanRow, ClassRow, ConfusionRow, CsvWriter, EpochRow, Metric, Row, RunResult, Status, SummaryRow,
-    to_csv,
-};
+use crate::tables::{CsvWriter, EpochRow, RunResult, Status, SummaryRow};
 
 /// Version of the program, as the `version` column and config.toml have it
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const EPOCHS: &str = "epochs.csv";
 pub(super) const SUMMARY: &str = "summary.csv";
-const CONFUSION: &str = "confusion.csv";
-const CLASSES: &str = "classes.csv";
-const CLASS_MEANS: &str = "class_means.csv";
 const MODEL: &str = "model.safetensors";
 const CONFIG: &str = "config.toml";
 
@@ -70,49 +65,13 @@ impl<'a> RunFiles<'a> {
 
     /// Writes confusion.csv, classes.csv and class_means.csv
     pub fn write_confusion(&self, confusion: &Confusion) -> Result<()> {
-        let (names, k) = (&self.data.set.classes, confusion.classes());
-        let cell = |label: usize, predicted: usize| ConfusionRow {
-            r#true: names[label].clone(),
-            predicted: names[predicted].clone(),
-            count: confusion.count(label, predicted),
-            true_index: label,
-            predicted_index: predicted,
-        };
-        let cells: Vec<_> = (0..k).flat_map(|label| (0..k).map(move |p| cell(label, p))).collect();
-        // Ratios of counts have the digits of an f64 whatever the run's dtype.
-        let digits = |share: Option<f64>| share.map(Metric::Double);
-        let class = |class: usize| ClassRow {
-            class: names[class].clone(),
-            support: confusion.support(class),
-            precision: digits(confusion.precision(class)),
-            recall: digits(confusion.recall(class)),
-            f1: digits(confusion.f1(class)),
-            class_index: class,
-        };
-        let support = (0..k).map(|class| confusion.support(class)).sum();
-        let means = [("macro", false), ("weighted", true)].map(|(mean, weighted)| {
-            let means = confusion.means(weighted);
-            ClassMeanRow {
-                mean,
-                support,
-                precision: digits(means.map(|means| means.precision)),
-                recall: digits(means.map(|means| means.recall)),
-                f1: digits(means.map(|means| means.f1)),
-            }
-        });
-        self.write(CONFUSION, &cells)?;
-        self.write(CLASSES, &(0..k).map(class).collect::<Vec<_>>())?;
-        self.write(CLASS_MEANS, &means)
+        confusion_files::write(&self.folder, confusion, &self.data.set.classes, self.config.csv_dialect)
     }
 
     /// Writes summary.csv, which marks the run as ended, after all rows of epochs.csv are on disk
     pub fn write_summary(&self, summary: &SummaryRow) -> Result<()> {
         self.epochs.sync()?;
         write_atomically(&self.folder.join(SUMMARY), &summary.to_csv(self.config.csv_dialect))
-    }
-
-    fn write<R: Row>(&self, name: &str, rows: &[R]) -> Result<()> {
-        write_atomically(&self.folder.join(name), &to_csv(rows, self.config.csv_dialect))
     }
 }
 

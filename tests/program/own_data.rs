@@ -221,6 +221,43 @@ fn tables_that_do_not_fit_are_refused_with_what_to_type() {
 }
 
 #[test]
+fn rows_that_are_left_out_take_their_classes_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("a.csv"), "a,label\n,x\n,y\n").unwrap();
+    let stderr = refused(path, "--data a.csv --missing drop");
+    assert!(stderr.contains("a.csv: each row lacks a value"), "{stderr}");
+    fs::write(path.join("a.csv"), "a,label\n1,x\n,y\n2,x\n").unwrap();
+    let stderr = refused(path, "--data a.csv --missing drop");
+    assert!(stderr.contains("every label is x, expected at least two classes"), "{stderr}");
+}
+
+#[test]
+fn numbers_that_no_scale_fits_become_0_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rows: String = (0..20).map(|i| format!("{}e200,{}e307,{i},{}\n", i % 7, 10 + i, i % 2)).collect();
+    fs::write(path.join("huge.csv"), format!("a,b,c,label\n{rows}")).unwrap();
+    let stderr = done(path, "--data huge.csv --dtype f64 --epochs 2 --run-id a");
+    assert!(stderr.contains("so they become 0: a, b;"), "{stderr}");
+    let info = launch(CHAINRULE, path).args(["info", "results/a/model.safetensors"]).output().unwrap();
+    assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
+}
+
+#[test]
+fn a_position_names_the_column_of_that_name_in_the_test_table_and_a_separator_can_be_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("train.csv"), "kind|a|b\nx|1|2\ny|2|1\nx|1|3\n").unwrap();
+    fs::write(path.join("test.csv"), "a|b|kind\n1|2|x\n").unwrap();
+    let stderr = done(path, "--data train.csv --test-data test.csv --target 1 --separator | --epochs 1");
+    assert!(stderr.contains("3 training and 1 test samples; net 2-"), "{stderr}");
+    let (code, stderr) = train(path, "--data train.csv --separator ab");
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("separator is ab, expected one character"), "{stderr}");
+}
+
+#[test]
 fn a_sweep_over_scales_and_seeds_reads_one_table_as_one_set_of_data() {
     let folder = folder();
     let path = folder.path();

@@ -1,0 +1,184 @@
+//! `chainrule evaluate`: the metrics of a model on labelled rows
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use chainrule::Error;
+use chainrule::config::{CsvDialect, DataFlags, Settings};
+use chainrule::data::DataOptions;
+use chainrule::error::{printable, shown};
+use chainrule::plot::folder_pictures;
+use chainrule::predict::{Evaluation, Part, evaluate};
+use chainrule::tables::atomic_file::write_atomically;
+use chainrule::tables::{Cell, Row, to_csv};
+use chainrule::train::confusion_files;
+use chainrule::train::dims::Dims;
+use chainrule::train::thread_count::{cores, pool};
+use serde_json::{Map, Value, json};
+
+use super::format::{columns, count, percent};
+use super::{DONE, note, print};
+
+/// Name of the file of metrics
+const METRICS: &str = "metrics.csv";
+/// Largest number of classes whose confusion is printed
+const SHOWN: usize = 20;
+/// Characters of a class name above a column of the confusion
+const NAME_MAX: usize = 10;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// A model.safetensors; without --data, its own data if the config.toml of its run lies beside it
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+
+    #[command(flatten)]
+    flags: DataFlags,
+
+    /// TOML file with settings of the data, such as a run's config.toml; flags take precedence
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Write metrics.csv, confusion.csv, classes.csv, class_means.csv and pictures of the confusion into a folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Threads to compute with; the results do not depend on it [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
+    /// Print the results, without warnings and names of files
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let options = DataOptions::from(&settings(args)?.resolve()?);
+    if let Some(out) = &args.out {
+        make_folder(out)?;
+    }
+    let pool = pool(args.threads.map_or_else(cores, usize::from))?;
+    let evaluation = evaluate(&args.model, &options, &pool)?;
+    if !args.quiet {
+        evaluation.warnings.iter().for_each(|warning| note(warning));
+    }
+    if let Some(out) = &args.out {
+        let names = write_files(&evaluation, &args.model, out)?;
+        if !args.quiet {
+            note(&format!("files in {}: {}", shown(out), names.join(", ")));
+        }
+    }
+    print(&if args.json { json_text(&evaluation, &args.model)? } else { text(&evaluation, &args.model)? })?;
+    Ok(DONE)
+}
+
+/// The settings of the data: flags, then those of a file
+fn settings(args: &Args) -> Result<Settings> {
+    let DataFlags(flags) = args.flags.clone();
+    let beside = args.model.with_file_name("config.toml");
+    let is_own = flags.get("data").is_none() && flags.get("test_data").is_none() && beside.is_file();
+    let file = args.config.clone().or(is_own.then_some(beside));
+    let file = file.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
+    Ok(flags.or(file))
+}
+
+/// Makes the folder of the results, unless it is that of a run or a sweep
+fn make_folder(out: &Path) -> Result<()> {
+    let taken = ["summary.csv", "epochs.csv", "runs.csv"].iter().find(|name| out.join(name).exists());
+    if let Some(name) = taken {
+        let problem =
+            format!("has a {name}, so it is the folder of a run or a sweep; give --out another folder");
+        return Err(Error::content(out, problem).into());
+    }
+    std::fs::create_dir_all(out).map_err(Error::writing(out))?;
+    Ok(())
+}
+
+/// Writes the tables and pictures; returns their names
+fn write_files(evaluation: &Evaluation, model: &Path, out: &Path) -> Result<Vec<String>> {
+    let dialect = CsvDialect::Standard;
+    write_atomically(&out.join(METRICS), &to_csv(&[evaluation.row(model)], dialect))?;
+    confusion_files::write(out, &evaluation.confusion, &evaluation.classes, dialect)?;
+    let pictures = folder_pictures::redraw(out)?;
+    let names = [METRICS, confusion_files::CONFUSION, confusion_files::CLASSES, confusion_files::CLASS_MEANS];
+    let pictures = pictures.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    Ok(names.map(str::to_owned).into_iter().chain(pictures).collect())
+}
+
+fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
+    let Evaluation { dims, source, part, sums, top5, confusion, classes, .. } = evaluation;
+    let which = match part {
+        Part::Test => "test set",
+        Part::All => "all rows, since there is no test set",
+    };
+    let row = evaluation.row(model);
+    let mut text = format!("data        {}: {which}, {} samples\n", printable(source), count(sums.rows));
+    writeln!(text, "model       {}: {}, {}", shown(model), Dims(dims.clone()), row.dtype)?;
+    if let Some(loss) = row.loss {
+        writeln!(text, "loss        {:.4} nats", loss.value())?;
+    }
+    let of = format!("{} of {}", count(sums.correct), count(sums.rows));
+    writeln!(text, "accuracy    {} ({of})", percent(sums.accuracy().unwrap_or_default()))?;
+    if let Some(top5) = top5 {
+        writeln!(text, "top 5       {}", percent(*top5))?;
+    }
+    if let Some(means) = confusion.means(false) {
+        writeln!(text, "macro F1    {:.4}", means.f1)?;
+    }
+    let names: Vec<String> = classes.iter().map(|name| printable(name).into_owned()).collect();
+    let share = |share: Option<f64>| share.map_or(String::new(), |share| format!("{share:.4}"));
+    let class = |class: usize| {
+        vec![
+            names[class].clone(),
+            share(confusion.precision(class)),
+            share(confusion.recall(class)),
+            share(confusion.f1(class)),
+            count(confusion.support(class)),
+        ]
+    };
+    let head = ["class", "precision", "recall", "F1", "support"].map(str::to_owned).to_vec();
+    let lines: Vec<Vec<String>> = std::iter::once(head).chain((0..classes.len()).map(class)).collect();
+    text += &format!("\n{}", columns(&lines));
+    if classes.len() <= SHOWN {
+        let short = |name: &String| name.chars().take(NAME_MAX).collect::<String>();
+        let head = std::iter::once("true \\ predicted".to_owned()).chain(names.iter().map(short)).collect();
+        let line = |label: usize| {
+            let counts = (0..classes.len()).map(|predicted| count(confusion.count(label, predicted)));
+            std::iter::once(names[label].clone()).chain(counts).collect()
+        };
+        let lines: Vec<Vec<String>> = std::iter::once(head).chain((0..classes.len()).map(line)).collect();
+        text += &format!("\n{}", columns(&lines));
+    }
+    Ok(text)
+}
+
+fn json_text(evaluation: &Evaluation, model: &Path) -> Result<String> {
+    let Evaluation { confusion, classes, warnings, .. } = evaluation;
+    let row = evaluation.row(model);
+    let value = |cell: Cell| match cell {
+        Cell::Number(digits) => digits
+            .parse::<u64>()
+            .map_or_else(|_| digits.parse::<f64>().map_or(Value::Null, Value::from), Value::from),
+        Cell::Text(text) | Cell::Verbatim(text) => text.into(),
+        Cell::Empty => Value::Null,
+    };
+    let names = chainrule::tables::EvaluationRow::header().into_iter();
+    let mut json: Map<String, Value> = names.zip(row.cells().into_iter().map(value)).collect();
+    let class = |class: usize| {
+        json!({
+            "class": classes[class], "precision": confusion.precision(class), "recall": confusion.recall(class),
+            "f1": confusion.f1(class), "support": confusion.support(class),
+        })
+    };
+    let counts = |label: usize| (0..classes.len()).map(|p| confusion.count(label, p)).collect::<Vec<_>>();
+    json.insert("net".to_owned(), Dims(evaluation.dims.clone()).to_string().into());
+    json.insert("per_class".to_owned(), (0..classes.len()).map(class).collect());
+    json.insert("confusion".to_owned(), (0..classes.len()).map(|label| json!(counts(label))).collect());
+    json.insert("warnings".to_owned(), warnings.clone().into());
+    Ok(serde_json::to_string_pretty(&json)? + "\n")
+}

@@ -1,0 +1,116 @@
+//! Labelled rows as a model reads them: its columns in its order, and its classes
+
+use super::load::{Sets, read_sets};
+use super::model_cells::{self, Origin, UnknownValues};
+use super::model_labels::of_model;
+use super::options::DataOptions;
+use super::raw::RawSet;
+use super::signature::Signature;
+use super::validation_split::hold_out;
+use super::{Dataset, Inputs, Split};
+use crate::error::{Error, Result};
+use crate::random::Purpose;
+
+/// Which rows of a data set they are
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The test set
+    Test,
+    /// All rows, since there is no test set
+    All,
+}
+
+/// Labelled rows as a model reads them
+#[derive(Debug)]
+pub struct ModelSet {
+    /// Where the rows are from
+    pub source: String,
+    /// Which rows of it they are
+    pub part: Part,
+    /// What the columns are
+    pub inputs: Inputs,
+    /// Cells and labels
+    pub rows: Split,
+    /// Warnings of values that the model does not know
+    pub warnings: Vec<String>,
+}
+
+impl ModelSet {
+    /// Loads the test set of the data that the options describe, or all rows if there is none
+    ///
+    /// # Errors
+    /// If the data can't be read, or the rows or labels don't fit the model.
+    pub fn load(options: &DataOptions, signature: &Signature) -> Result<Self> {
+        if options.data.as_deref() == Some("synthetic") && options.test_data.is_none() {
+            return Self::synthetic(options, signature);
+        }
+        let Sets { source, train, test } = read_sets(options, &signature.preprocessing)?;
+        let names = &signature.classes;
+        let (set, part, labels) = match (train, test) {
+            (train, Some(test)) => {
+                let labels = of_model(names, &test, train.as_ref().unwrap_or(&test))?;
+                (test, Part::Test, labels)
+            }
+            (Some(train), None) => {
+                let labels = of_model(names, &train, &train)?;
+                (train, Part::All, labels)
+            }
+            (None, None) => return Err(Error::content(source.as_ref(), "has no rows to evaluate")),
+        };
+        let (inputs, cells, warnings) = fitted(set, signature)?;
+        let columns = inputs.columns();
+        let rows = Split { cells, columns, labels };
+        Self { source, part, inputs, rows, warnings }.divided(options)
+    }
+
+    /// The rows of a part of these rows that the options hold out as test set
+    fn divided(mut self, options: &DataOptions) -> Result<Self> {
+        if let Some(split) = options.test_split.as_ref().filter(|_| self.part == Part::All) {
+            let rows = hold_out(&self.rows.labels, split.share(), split.seed, Purpose::Test).val;
+            (self.rows, self.part) = (self.rows.rows(&rows), Part::Test);
+        }
+        if self.rows.is_empty() {
+            return Err(Error::content(self.source.as_ref(), "has no rows to evaluate"));
+        }
+        Ok(self)
+    }
+
+    fn synthetic(options: &DataOptions, signature: &Signature) -> Result<Self> {
+        let set = Dataset::load(options)?;
+        let (found, expected) = ((&set.inputs.dims, set.classes.len()), &signature.preprocessing.dims);
+        if (found.0, found.1) != (expected, signature.classes.len()) {
+            let problem = format!(
+                "has {} classes of {:?}, but the model has {} of {expected:?}",
+                found.1,
+                found.0,
+                signature.classes.len()
+            );
+            return Err(Error::content(set.source.as_ref(), problem));
+        }
+        Ok(Self {
+            source: set.source,
+            part: Part::Test,
+            inputs: set.inputs,
+            rows: set.test,
+            warnings: Vec::new(),
+        })
+    }
+}
+
+/// The columns and cells of a set as the model reads them, with warnings of values that it does not know
+fn fitted(set: RawSet, signature: &Signature) -> Result<(Inputs, super::Cells, Vec<String>)> {
+    let model = &signature.preprocessing;
+    if set.inputs.columns() != model.columns() {
+        let times = |dims: &[usize]| dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
+        let (found, expected) = (times(&set.inputs.dims), times(&model.dims));
+        let problem = format!("rows of {found}, but the model reads rows of {expected}");
+        return Err(Error::content(&set.path, problem));
+    }
+    let mut unknown = UnknownValues::default();
+    let place = |row: usize| set.place(row);
+    unknown.count(model, &set.inputs, &set.cells, place);
+    let warnings = unknown.warnings(model);
+    let (cells, path) = (set.cells.clone(), &set.path);
+    let cells = model_cells::fit(model, cells, None, Origin { path, place: &place })?;
+    Ok((set.inputs, cells, warnings))
+}

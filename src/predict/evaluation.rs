@@ -1,0 +1,118 @@
+//! The metrics of a model on labelled rows
+
+use std::path::Path;
+
+use chainrule_kernels::Scalar;
+use rayon::ThreadPool;
+
+use crate::config::{Dtype, EngineChoice};
+use crate::data::DataOptions;
+use crate::data::encoder::Encoder;
+use crate::data::model_set::ModelSet;
+pub use crate::data::model_set::Part;
+use crate::data::saved_model::{AnyModel, SavedModel, load_any};
+use crate::error::Result;
+use crate::nn::loss::LossSum;
+use crate::tables::{EvaluationRow, Metric};
+use crate::train::confusion::Confusion;
+use crate::train::evaluate::Evaluator;
+use crate::train::metrics::loss_and_accuracy;
+
+/// Classes above which the five most probable ones are a metric
+const TOP: usize = 5;
+
+/// The metrics of a model on labelled rows
+#[derive(Debug)]
+pub struct Evaluation {
+    /// Widths of the net
+    pub dims: Vec<usize>,
+    /// Element type of the net
+    pub dtype: Dtype,
+    /// Where the rows are from
+    pub source: String,
+    /// Which rows of it they are
+    pub part: Part,
+    /// Loss and accuracy
+    pub sums: LossSum,
+    /// Share of the rows whose label is among the five most probable classes; `None` for up to five classes
+    pub top5: Option<f64>,
+    /// Counts by true and predicted class
+    pub confusion: Confusion,
+    /// Names of the classes
+    pub classes: Vec<String>,
+    /// Warnings of values that the model does not know
+    pub warnings: Vec<String>,
+}
+
+/// Evaluates a model on the test set that the options name, or on all rows if there is none
+///
+/// Loss and accuracy are those that training writes for the same rows, to the same bits.
+///
+/// # Errors
+/// If the model or the data can't be read, or they don't fit together.
+pub fn evaluate(model: &Path, options: &DataOptions, pool: &ThreadPool) -> Result<Evaluation> {
+    match load_any(model)? {
+        AnyModel::Single(model) => pool.install(|| run(&model, options, Dtype::F32)),
+        AnyModel::Double(model) => pool.install(|| run(&model, options, Dtype::F64)),
+    }
+}
+
+fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions, dtype: Dtype) -> Result<Evaluation> {
+    let options = DataOptions { dtype, ..options.clone() };
+    let signature = &model.signature;
+    let ModelSet { source, part, inputs, rows: split, warnings } = ModelSet::load(&options, signature)?;
+    let (model, encoder) = (&model.model, Encoder::<T>::new(&signature.preprocessing, &inputs));
+    let mut evaluator = Evaluator::new(EngineChoice::Auto.kind()?);
+    let rows: Vec<u32> = (0..).take(split.len()).collect();
+    let (sums, confusion) = evaluator.evaluate(model, &encoder, &split, &rows);
+    let classes = signature.classes.clone();
+    let top5 = (classes.len() > TOP).then(|| {
+        let among =
+            evaluator.probabilities(model, &encoder, &split.cells, &rows, |start, _, probabilities| {
+                let labels = &split.labels[start..];
+                let rows = probabilities.chunks_exact(classes.len()).zip(labels);
+                rows.filter(|(row, label)| is_among(row, **label as usize)).count()
+            });
+        among.iter().sum::<usize>() as f64 / split.len() as f64
+    });
+    Ok(Evaluation { dims: model.dims(), dtype, source, part, sums, top5, confusion, classes, warnings })
+}
+
+/// Whether fewer than five classes come before this one: more probable ones, and earlier ones that are as probable
+fn is_among<T: Scalar>(probabilities: &[T], label: usize) -> bool {
+    let p = probabilities[label];
+    let before = |(class, &other): (usize, &T)| other > p || other == p && class < label;
+    probabilities.iter().enumerate().filter(|&other| before(other)).count() < TOP
+}
+
+impl Evaluation {
+    /// The name of the part in files
+    pub fn part_name(&self) -> &'static str {
+        match self.part {
+            Part::Test => "test",
+            Part::All => "all",
+        }
+    }
+
+    /// The line of metrics.csv
+    pub fn row(&self, model: &Path) -> EvaluationRow {
+        let (loss, accuracy) = loss_and_accuracy(Some(&self.sums), self.dtype);
+        EvaluationRow {
+            loss,
+            accuracy,
+            top5_accuracy: self.top5.map(Metric::Double),
+            macro_f1: self.confusion.means(false).map(|means| Metric::Double(means.f1)),
+            samples: self.sums.rows,
+            correct: self.sums.correct,
+            classes: self.classes.len(),
+            part: self.part_name(),
+            data: self.source.clone(),
+            model: model.to_string_lossy().into_owned(),
+            dtype: match self.dtype {
+                Dtype::F32 => "f32",
+                Dtype::F64 => "f64",
+            },
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `chainrule evaluate`, compared with what training wrote
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use chainrule::tables::reader::Table;
+
+use crate::launch::{CHAINRULE, launch};
+use crate::small_data::small_data;
+
+const MODEL: &str = "results/a/model.safetensors";
+
+/// Standard output and standard error of a command that must end with this exit code
+#[track_caller]
+fn ended(folder: &Path, args: &[&str], code: i32) -> (String, String) {
+    let Output { status, stdout, stderr } = launch(CHAINRULE, folder).args(args).output().unwrap();
+    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert_eq!(status.code(), Some(code), "{args:?}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    (stdout, stderr)
+}
+
+fn cell(path: &Path, name: &str) -> String {
+    let table = Table::read(path).unwrap();
+    let column = table.need(name).unwrap();
+    table.rows().next().unwrap().text(column).to_owned()
+}
+
+/// Flowers of three species, some measures missing, with an identity
+fn flowers() -> String {
+    let row = |i: usize| {
+        let species = ["iris", "rose", "tulip"][i % 3];
+        let width = if i % 11 == 4 { String::new() } else { format!("{}.{}", i % 3, i * 7 % 10) };
+        let color = ["red", "blue", "white"][i * 5 % 4 % 3];
+        format!("{species},{},{width},{color},{i}\n", i * 37 % 100)
+    };
+    "species,length,width,color,id\n".to_owned() + &(0..200).map(row).collect::<String>()
+}
+
+#[test]
+fn the_metrics_are_exactly_those_of_the_run() {
+    let table = ["--data", "flowers.csv", "--target", "species", "--ignore", "id", "--test-split", "0.3"];
+    let table = [&table[..], &["--categorical", "color", "--missing", "mean", "--val-split", "0.1"]].concat();
+    let dropped = ["--data", "flowers.csv", "--target", "species", "--ignore", "id,color"];
+    let dropped = [&dropped[..], &["--missing", "drop", "--test-split", "0.3", "--dtype", "f64"]].concat();
+    let images = vec!["--data", "."];
+    let own_split = vec!["--data", "synthetic"];
+    for data in [table, dropped, images, own_split] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        small_data(path);
+        fs::write(path.join("flowers.csv"), flowers()).unwrap();
+        let train = ["train", "--epochs", "1", "--hidden-dims", "6", "--run-id", "a", "--quiet"];
+        ended(path, &[&train[..], &data].concat(), 0);
+        // The config.toml beside the model says which data.
+        let (stdout, stderr) = ended(path, &["evaluate", MODEL, "--out", "e", "--threads", "2"], 0);
+        assert!(stdout.lines().next().unwrap().contains("test set"), "{stdout}");
+        assert!(stderr.contains("confusion.svg"), "{stderr}");
+        let (run, metrics) = (path.join("results/a/summary.csv"), path.join("e/metrics.csv"));
+        for (ours, theirs) in
+            [("loss", "test_loss"), ("accuracy", "test_accuracy"), ("samples", "test_samples")]
+        {
+            assert_eq!(cell(&metrics, ours), cell(&run, theirs), "{data:?}: {ours}");
+        }
+        for name in ["confusion.csv", "classes.csv", "class_means.csv"] {
+            let [ours, theirs] =
+                ["e", "results/a"].map(|folder| fs::read(path.join(folder).join(name)).unwrap());
+            assert!(ours == theirs, "{data:?}: {name}");
+        }
+        assert_eq!(cell(&metrics, "macro_f1"), cell(&path.join("e/class_means.csv"), "f1"));
+        let one = ended(path, &["evaluate", MODEL, "--json", "--threads", "1"], 0).0;
+        assert_eq!(one, ended(path, &["evaluate", MODEL, "--json", "--threads", "3"], 0).0);
+        let json: serde_json::Value = serde_json::from_str(&one).unwrap();
+        assert_eq!(json["accuracy"].to_string(), cell(&metrics, "accuracy"));
+    }
+}
+
+#[test]
+fn labels_are_mapped_by_name_and_rows_without_a_test_set_are_all_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("flowers.csv"), flowers()).unwrap();
+    let train = ["train", "--data", "flowers.csv", "--target", "species", "--ignore", "id,color", "-q"];
+    let net = ["--missing", "mean", "--epochs", "1", "--hidden-dims", "6", "--run-id", "a"];
+    ended(path, &[&train[..], &net].concat(), 0);
+    let evaluate = ["evaluate", MODEL, "--target", "species", "--data"];
+    // In these rows, tulips come first and there are no irises, and the columns are in another order.
+    let later = "width,species,length\n1.5,tulip,3\n,rose,4\n2,tulip,5\n";
+    fs::write(path.join("later.csv"), later).unwrap();
+    let (stdout, _) = ended(path, &[&evaluate[..], &["later.csv"]].concat(), 0);
+    let first = stdout.lines().next().unwrap();
+    assert_eq!(first, "data        later.csv: all rows, since there is no test set, 3 samples");
+    let line = |name: &str| stdout.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(line("iris").ends_with(" 0") && line("tulip").ends_with(" 2"), "{stdout}");
+    fs::write(path.join("later.csv"), later.replace("rose", "daisy")).unwrap();
+    let message = ended(path, &[&evaluate[..], &["later.csv"]].concat(), 1).1;
+    let expected =
+        "later.csv: label daisy in line 3 is no class of the model, which has 3: iris, rose, tulip";
+    assert!(message.contains(expected), "{message}");
+    fs::write(path.join("later.csv"), "species,width\nrose,3\n").unwrap();
+    let message = ended(path, &[&evaluate[..], &["later.csv"]].concat(), 1).1;
+    assert!(message.contains("lacks 1 of the 2 columns of the model: `length`"), "{message}");
+    let message = ended(path, &[&evaluate[..], &["flowers.csv", "--out", "results/a"]].concat(), 1).1;
+    assert!(message.contains("give --out another folder"), "{message}");
+}
