@@ -65,7 +65,7 @@ impl Settings {
 pub struct DataFlags(pub Settings);
 
 /// Their names
-const DATA: [&str; 11] = [
+const DATA: [&str; 12] = [
     "data",
     "test_data",
     "test_split",
