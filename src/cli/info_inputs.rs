@@ -3,7 +3,6 @@
 use chainrule::config::Scale;
 use chainrule::data::preprocessing::{Column, Encoding, Preprocessing};
 use chainrule::error::printable;
-use chainrule::report::analysis::short_number;
 use serde_json::{Value, json};
 
 use super::format::{count, times};
@@ -39,7 +38,7 @@ pub fn text(preprocessing: &Preprocessing) -> String {
 fn of_column(column: &Column) -> String {
     match column {
         Column::Number { center, factor, fill } => {
-            let fill = fill.map_or(String::new(), |fill| format!(", missing: {}", short_number(fill)));
+            let fill = fill.map_or(String::new(), |fill| format!(", missing: {}", significant(fill)));
             format!("{}{fill}", scaled(*center, *factor))
         }
         Column::Category(values) => {
@@ -58,13 +57,26 @@ fn scaled(center: f64, factor: f64) -> String {
     }
     let difference = match center {
         0.0 => "x".to_owned(),
-        center if center < 0.0 => format!("(x + {})", short_number(-center)),
-        center => format!("(x - {})", short_number(center)),
+        center if center < 0.0 => format!("(x + {})", significant(-center)),
+        center => format!("(x - {})", significant(center)),
     };
     match factor {
         1.0 => difference.trim_matches(['(', ')']).to_owned(),
-        factor => format!("{difference} / {}", short_number(1.0 / factor)),
+        factor => format!("{difference} / {}", significant(1.0 / factor)),
     }
+}
+
+/// A number with five digits, as a person would write it
+fn significant(x: f64) -> String {
+    let magnitude = x.abs().log10().floor();
+    if x == 0.0 || !(-4.0..12.0).contains(&magnitude) {
+        let text = format!("{x:.4e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let digits = digits.trim_end_matches('0').trim_end_matches('.');
+        return if x == 0.0 { "0".to_owned() } else { format!("{digits}e{exponent}") };
+    }
+    let text = format!("{x:.*}", (4.0 - magnitude).max(0.0) as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// The preprocessing as JSON, with all columns
@@ -89,6 +101,21 @@ pub fn json(preprocessing: &Preprocessing) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_have_five_digits() {
+        for (x, text) in [
+            (5.847_500_002, "5.8475"),
+            (0.1, "0.1"),
+            (-39.0, "-39"),
+            (123_456.7, "123457"),
+            (1e-7, "1e-7"),
+            (2.345_678e20, "2.3457e20"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(significant(x), text);
+        }
+    }
 
     #[test]
     fn columns_are_written_as_a_person_would() {

@@ -90,14 +90,21 @@ fn first(len: usize, is_met: impl Fn(usize) -> bool + Sync) -> Option<usize> {
     (0..len).into_par_iter().with_min_len(BLOCK).find_first(|&at| is_met(at))
 }
 
-/// The number of unknown values of a column, the first one, and its place
-type Unknown = (u64, String, String);
-
 /// Counts of the values in columns of categories that a model does not know
 #[derive(Clone, Debug, Default)]
 pub struct UnknownValues {
-    /// For each column of the model, the number of values, the first one, and its place
+    /// Those of each column of the model
     columns: Vec<Option<Unknown>>,
+}
+
+/// The values of a column that a model does not know
+#[derive(Clone, Debug)]
+struct Unknown {
+    count: u64,
+    /// The first one
+    value: String,
+    /// Where it is
+    place: String,
 }
 
 impl UnknownValues {
@@ -124,12 +131,12 @@ impl UnknownValues {
                 if !cell.is_nan() && is_known[cell as usize] {
                     continue;
                 }
-                let (count, ..) = count.get_or_insert_with(|| {
+                let unknown = count.get_or_insert_with(|| {
                     let value = values.get(cell as usize).filter(|_| !cell.is_nan());
                     let value = value.map_or("a missing value".to_owned(), |value| format!("`{value}`"));
-                    (0, value, place(row))
+                    Unknown { count: 0, value, place: place(row) }
                 });
-                *count += 1;
+                unknown.count += 1;
             }
         }
     }
@@ -138,7 +145,9 @@ impl UnknownValues {
     pub fn warnings(&self, model: &Preprocessing) -> Vec<String> {
         let Encoding::Columns { columns, .. } = &model.encoding else { return Vec::new() };
         let warning = |(at, (column, count)): (usize, (&Column, &Option<Unknown>))| {
-            let (Column::Category(known), Some((count, value, place))) = (column, count) else { return None };
+            let (Column::Category(known), Some(Unknown { count, value, place })) = (column, count) else {
+                return None;
+            };
             let values = if *count == 1 { "value" } else { "values" };
             let known = first_ten(known.iter().map(|value| printable(value).into_owned()), ", ");
             Some(format!(

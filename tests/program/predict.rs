@@ -33,9 +33,9 @@ fn predicted(folder: &Path, input: &str, more: &[&str]) -> String {
 /// Passengers: an age that may be missing, a sex, a fare, and whether they survived
 fn passengers(rows: usize) -> String {
     let row = |i: usize| {
-        let (age, sex) = (i * 7 % 60, if i % 2 == 0 { "female" } else { "male" });
+        let (age, sex) = (i * 7 % 60, if i.is_multiple_of(2) { "female" } else { "male" });
         let age = if i % 10 == 3 { String::new() } else { age.to_string() };
-        let survived = if i % 2 == 0 || i * 7 % 60 < 10 { "yes" } else { "no" };
+        let survived = if i.is_multiple_of(2) || i * 7 % 60 < 10 { "yes" } else { "no" };
         format!("{i},{age},{sex},{}.5,{survived}\n", i * 13 % 90)
     };
     "id,age,sex,fare,survived\n".to_owned() + &(0..rows).map(row).collect::<String>()
@@ -113,7 +113,7 @@ fn probabilities_sum_to_1_and_the_first_of_the_top_is_the_prediction() {
         let cells: Vec<&str> = line.split(',').collect();
         let p = |at: usize| cells[at].parse::<f64>().unwrap();
         assert_eq!((cells[0], cells[1]), (&*(i + 1).to_string(), &*i.to_string()));
-        assert_eq!(cells[2], if i % 2 == 0 { "female" } else { "male" });
+        assert_eq!(cells[2], if i.is_multiple_of(2) { "female" } else { "male" });
         assert!((p(7) + p(8) - 1.0).abs() < 1e-15 && p(4) >= p(6), "{line}");
         assert_eq!(p(4), if cells[3] == "yes" { p(8) } else { p(7) });
     }
