@@ -220,6 +220,7 @@ mod tests {
             cells: Cells::Bytes(Vec::new()),
             labels: RawLabels::Integers(labels.to_vec()),
             weights: None,
+            inputs_path: PathBuf::from(path),
             path: PathBuf::from(path),
             lines: None,
             target: None,

@@ -94,6 +94,7 @@ mod tests {
             inputs,
             cells,
             labels,
+            inputs_path: PathBuf::from("t"),
             path: PathBuf::from("t"),
             lines,
             kept: None,

@@ -18,6 +18,8 @@ pub struct RawSet {
     pub weights: Option<Vec<f64>>,
     /// The name of a table's target column
     pub target: Option<String>,
+    /// The file with the cells, for messages
+    pub inputs_path: PathBuf,
     /// The file with the labels, for messages
     pub path: PathBuf,
     /// The lines of the rows; `None` for arrays, whose rows are counted from 0

@@ -113,7 +113,17 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
         csv::Cells::Double(cells) => Cells::Double(cells),
     };
     let target = Some(head.names[target(&head, options.target.as_deref())?].clone());
-    let set = RawSet { inputs, cells, labels, weights, path, target, lines: Some(table.lines), kept: None };
+    let set = RawSet {
+        inputs,
+        cells,
+        labels,
+        weights,
+        inputs_path: path.clone(),
+        path,
+        target,
+        lines: Some(table.lines),
+        kept: None,
+    };
     let set = if options.missing == MissingPolicy::Drop { without_missing(set)? } else { set };
     match of_model {
         Some((model, columns)) => fitted(set, model, &columns),
