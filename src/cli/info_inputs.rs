@@ -22,7 +22,7 @@ pub fn text(preprocessing: &Preprocessing) -> String {
     let clipped = if *scale == Scale::Robust { "; then z / sqrt(1 + z^2 / 9)" } else { "" };
     let (features, unit) =
         (count(preprocessing.features()), if columns.len() == 1 { "column" } else { "columns" });
-    let mut text = format!("inputs      {features} of {} {unit}{clipped}\n", count(columns.len()));
+    let mut text = format!("inputs      {features}, from {} {unit}{clipped}\n", count(columns.len()));
     let name = |at: usize| printable(&preprocessing.column_name(at)).into_owned();
     let shown = columns.len().min(SHOWN);
     let width = (0..shown).map(|at| name(at).chars().count()).max().unwrap_or(0).min(WIDTH);
@@ -131,7 +131,7 @@ mod tests {
         let encoding = Encoding::Columns { scale: Scale::Standard, columns };
         let found = text(&Preprocessing { dims: vec![4], names, encoding });
         let lines: Vec<&str> = found.lines().collect();
-        assert_eq!(lines[0], "inputs      5 of 4 columns");
+        assert_eq!(lines[0], "inputs      5, from 4 columns");
         assert_eq!(lines[1], "  age   (x - 39.2) / 13.6, missing: 38.6");
         assert_eq!(lines[2], "  sex   one of v0, v1");
         assert_eq!(lines[3], "  flat  0, since all training rows were the same");

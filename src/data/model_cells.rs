@@ -151,7 +151,7 @@ impl UnknownValues {
             let values = if *count == 1 { "value" } else { "values" };
             let known = first_ten(known.iter().map(|value| printable(value).into_owned()), ", ");
             Some(format!(
-                "warning: {} {values} of column {} the model does not know ({} in {place}), so the inputs of {known} are 0",
+                "warning: {} {values} of column {} that the model does not know ({} in {place}), so the inputs of {known} are 0",
                 separated(*count),
                 printable(&model.column_name(at)),
                 printable(value),

@@ -79,7 +79,7 @@ fn missing_numbers_are_filled_or_refused_and_unknown_values_are_counted() {
     fs::write(path.join("new.csv"), "age,sex,fare\n,female,3\n30,x,4\n31,,5\n").unwrap();
     let (stdout, stderr) = ended(path, &["predict", MODEL, "new.csv"], 0);
     assert_eq!(stdout.lines().count(), 4);
-    let expected = "warning: 2 values of column sex the model does not know (`x` in line 3)";
+    let expected = "warning: 2 values of column sex that the model does not know (`x` in line 3)";
     assert!(stderr.contains(expected), "{stderr}");
     assert_eq!(ended(path, &["predict", MODEL, "new.csv", "--quiet"], 0), (stdout, String::new()));
     fs::write(path.join("fare.csv"), "age,sex,fare\n30,female,3\n30,male,\n").unwrap();
@@ -216,7 +216,7 @@ fn rubbish_is_refused_with_its_place() {
     let head = "age,sex,fare\n1,male,2\n";
     for (name, content, message) in [
         ("empty.csv", String::new(), "is empty"),
-        ("head.csv", "age,sex,fare\n".to_owned(), "only a header"),
+        ("head.csv", "age,sex,fare\n".to_owned(), "line 1 may be a header or a row"),
         ("ragged.csv", format!("{head}1,male\n"), "line 3"),
         ("text.csv", format!("{head}1,male,3\nx,male,3\n"), "line 4, column `age`"),
         ("binary.csv", "\u{1}\0\u{2}".to_owned(), "binary data"),
