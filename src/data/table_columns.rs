@@ -164,5 +164,6 @@ pub fn target(head: &Head, name: Option<&str>) -> Result<usize> {
 /// The first cell of a column, in the first rows, that is neither a number nor missing
 pub fn text(head: &Head, column: usize) -> Option<&str> {
     let cells = head.first_rows.iter().filter_map(|row| row.get(column));
-    cells.map(String::as_str).find(|cell| head.is_text(cell))
+    // A number that is not finite is no text: the reader refuses it with its line.
+    cells.map(String::as_str).find(|cell| head.is_text(cell) && cell.parse::<f64>().is_err())
 }

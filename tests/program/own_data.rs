@@ -236,7 +236,7 @@ fn rows_that_are_left_out_take_their_classes_with_them() {
 fn numbers_that_no_scale_fits_become_0_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let rows: String = (0..20).map(|i| format!("{}e200,{}e307,{i},{}\n", i % 7, 10 + i, i % 2)).collect();
+    let rows: String = (0..20).map(|i| format!("{}e200,{}e306,{i},{}\n", i % 7, 10 + i, i % 2)).collect();
     fs::write(path.join("huge.csv"), format!("a,b,c,label\n{rows}")).unwrap();
     let stderr = done(path, "--data huge.csv --dtype f64 --epochs 2 --run-id a");
     assert!(stderr.contains("so they become 0: a, b;"), "{stderr}");

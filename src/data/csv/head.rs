@@ -25,9 +25,7 @@ pub struct Head {
 impl Head {
     /// Whether a cell is neither a number nor missing
     pub fn is_text(&self, cell: &str) -> bool {
-        // A number that is not finite is no text: the reader refuses it with its line.
-        let is_number = number::<f64>(cell.as_bytes(), self.decimal).is_some() || cell.parse::<f64>().is_ok();
-        !is_missing(cell.as_bytes()) && !is_number
+        !is_missing(cell.as_bytes()) && number::<f64>(cell.as_bytes(), self.decimal).is_none()
     }
 
     /// The index of the column with this name; `option` is what names it, such as `--target`
