@@ -10,7 +10,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial weights of all layers, in order
-    StartWeights,
+    InitialWeights,
     /// The order of the images in one epoch
     Shuffle {
         /// Number of the epoch, counted from 1
@@ -37,7 +37,7 @@ impl Random {
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let mut rng = ChaCha8Rng::from_seed(key);
         rng.set_stream(match purpose {
-            Purpose::StartWeights => 0,
+            Purpose::InitialWeights => 0,
             Purpose::Shuffle { epoch } => 1 << 32 | u64::from(epoch),
             Purpose::GradientCheck => 2 << 32,
             Purpose::BenchImages => 3 << 32,

@@ -47,6 +47,7 @@ fn batches_after_the_first_allocate_nothing() {
         classes,
         train: split.clone(),
         test: split,
+        row_weights: None,
         undivided_hash: None,
     };
     let config = TrainConfig { no_shuffle: true, ..TrainConfig::default() };

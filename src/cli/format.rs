@@ -5,6 +5,9 @@ pub use chainrule::error::separated as count;
 use chainrule::report::analysis::short_number;
 use chainrule::tables::reader::TableRow;
 
+/// What `info` shows, as text for people and as JSON
+pub type Shown = (String, serde_json::Value);
+
 /// A share in percent: `0.8831` as `88.31 %`
 pub fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)

@@ -16,7 +16,7 @@ use chainrule::train::dims::Dims;
 use serde_json::{Map, Value, json};
 use toml::Value as TomlValue;
 
-use super::format::{cell, count, several, times};
+use super::format::{Shown, cell, count, several, times};
 use super::machine::Machine;
 use super::{DONE, print};
 use super::{info_data, info_inputs};
@@ -36,9 +36,6 @@ pub struct Args {
 
 /// Classes of a model that are shown; the rest is counted
 const CLASSES: usize = 20;
-
-/// What is shown, as text for people and as JSON
-pub type Shown = (String, Value);
 
 pub fn run(args: &Args) -> Result<u8> {
     let (text, json) = match args.what.as_deref() {

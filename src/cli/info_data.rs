@@ -14,8 +14,7 @@ use chainrule::error::{first_ten, printable};
 use chainrule::report::analysis::short_number;
 use serde_json::{Value, json};
 
-use super::format::{columns, count, times};
-use super::info::Shown;
+use super::format::{Shown, columns, count, times};
 
 /// A file of data of a kind that its content shows
 pub fn file(what: &str, kind: Kind) -> Result<Shown> {

@@ -48,6 +48,10 @@ pub struct Args {
     #[arg(long, value_name = "SIGN", value_enum, default_value_t)]
     decimal: Decimal,
 
+    /// Character between the cells of the table, or `tab` [default: found in the first lines]
+    #[arg(long, value_name = "CHAR")]
+    separator: Option<String>,
+
     /// Threads to compute with; the results do not depend on it [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -59,7 +63,12 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<u8> {
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;
-    let table = TableOptions { header: args.header, decimal: args.decimal, ..TableOptions::default() };
+    let table = TableOptions {
+        header: args.header,
+        separator: args.separator.clone(),
+        decimal: args.decimal,
+        ..TableOptions::default()
+    };
     let columns = Columns { keep: args.keep.clone(), proba: args.proba, top_k: args.top_k as usize };
     let is_stdout = args.output.as_os_str() == "-";
     let output = if is_stdout { Path::new("standard output") } else { &args.output };

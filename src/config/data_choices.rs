@@ -35,6 +35,17 @@ pub enum Missing {
     Drop,
 }
 
+/// How much the rows of each class count in training
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassWeight {
+    /// All rows count the same
+    #[default]
+    None,
+    /// All classes count the same: a row counts n / (k n_c), where n_c of the n rows are of its class, one of k
+    Balanced,
+}
+
 /// Whether the first line of a table holds the names of the columns
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]

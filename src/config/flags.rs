@@ -65,8 +65,20 @@ impl Settings {
 pub struct DataFlags(pub Settings);
 
 /// Their names
-const DATA: [&str; 11] =
-    ["data", "test_data", "test_split", "seed", "target", "header", "ignore", "missing", "decimal", "x", "y"];
+const DATA: [&str; 12] = [
+    "data",
+    "test_data",
+    "test_split",
+    "seed",
+    "target",
+    "header",
+    "ignore",
+    "missing",
+    "separator",
+    "decimal",
+    "x",
+    "y",
+];
 
 fn data_settings() -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().filter(|setting| DATA.contains(&setting.name))

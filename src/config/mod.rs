@@ -13,7 +13,7 @@ mod setting;
 mod settings;
 
 pub use choices::{CsvDialect, Dtype, EngineChoice};
-pub use data_choices::{Decimal, Header, Missing, Scale};
+pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale};
 pub use flags::DataFlags;
 pub use given::{Settings, line_of, read, toml_problem};
 pub use hidden_dims::HiddenDims;

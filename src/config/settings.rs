@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::setting::{Kind, Setting, text};
-use super::{CsvDialect, Decimal, Dtype, EngineChoice, Header, HiddenDims, Missing, Scale};
+use super::{ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, HiddenDims, Missing, Scale};
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
 
@@ -66,7 +66,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which the help, tables and pictures show them
-pub static SETTINGS: [Setting; 28] = [
+pub static SETTINGS: [Setting; 31] = [
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
         .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
@@ -157,7 +157,7 @@ pub static SETTINGS: [Setting; 28] = [
         sweepable: false,
         ..row("keep_as_id", Kind::Names, "", "COLUMNS")
             .under(TABLES)
-            .help("Columns that name a row: not used for training, copied by predict")
+            .help("Columns that name a row, which are no inputs; `predict --keep` copies them")
             .added()
     },
     row("categorical", Kind::Names, "", "COLUMNS")
@@ -172,6 +172,27 @@ pub static SETTINGS: [Setting; 28] = [
         .under(TABLES)
         .help("How columns of numbers are scaled; learnt from the rows that are trained on")
         .added(),
+    row("class_weight", Kind::Choice(names::<ClassWeight>), "none", "HOW")
+        .under(TABLES)
+        .help(
+            "How much the rows of each class count in training, for data of any kind; accuracies, and losses of \
+             validation and test, count all rows the same",
+        )
+        .added(),
+    row("weight_column", Kind::Word, "", "COLUMN")
+        .under(TABLES)
+        .help(
+            "Column with how much each training row counts, 0 or more, by name or by position from 1; it is no input, and \
+             a test table needs none [default: all rows count the same]",
+        )
+        .added(),
+    Setting {
+        sweepable: false,
+        ..row("separator", Kind::Word, "", "CHAR")
+            .under(TABLES)
+            .help("Character between the cells of a table, such as `;`, or `tab` [default: found in the first lines]")
+            .added()
+    },
     Setting {
         sweepable: false,
         ..row("decimal", Kind::Choice(names::<Decimal>), ".", "SIGN")
@@ -264,6 +285,14 @@ pub struct TrainConfig {
     pub missing: Missing,
     /// How columns of numbers are scaled
     pub scale: Scale,
+    /// How much the rows of each class count in training
+    pub class_weight: ClassWeight,
+    /// Column with how much each training row counts
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_column: Option<String>,
+    /// Character between the cells of a table
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
     /// Decimal sign of a table
     pub decimal: Decimal,
     /// Array of the inputs
@@ -431,6 +460,8 @@ mod tests {
             ignore: word(),
             keep_as_id: word(),
             categorical: word(),
+            separator: word(),
+            weight_column: word(),
             x: word(),
             y: word(),
             threads: Some(1),

@@ -32,7 +32,7 @@ impl Placed<'_> {
 pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
     let dims = &inputs.array.dims;
     if dims.len() < 2 {
-        let problem = "are those of labels, expected those of images or rows (2 dimensions or more)";
+        let problem = "are those of labels, expected images or rows (2 dimensions or more)";
         return Err(inputs.error(format!("dimensions {dims:?} {problem}")));
     }
     // A column of labels is often kept as n × 1.
@@ -59,8 +59,11 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
         inputs: Inputs::of_array(&dims),
         cells,
         labels: RawLabels::Integers(labels_found),
+        weights: None,
+        inputs_path: inputs.path.to_owned(),
         path: labels.path.to_owned(),
         lines: None,
+        target: None,
         kept: None,
     })
 }

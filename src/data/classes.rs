@@ -219,8 +219,11 @@ mod tests {
             inputs: Inputs::of_array(&[1]),
             cells: Cells::Bytes(Vec::new()),
             labels: RawLabels::Integers(labels.to_vec()),
+            weights: None,
+            inputs_path: PathBuf::from(path),
             path: PathBuf::from(path),
             lines: None,
+            target: None,
             kept: None,
         }
     }

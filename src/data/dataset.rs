@@ -68,6 +68,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// The training set
     pub train: Split,
+    /// How much each training row counts, 0 or more; `None`: all the same
+    pub row_weights: Option<Vec<f64>>,
     /// The test set, which may have no rows
     pub test: Split,
     /// The hash of the set before a part of its training rows became the test set; `None` if none did

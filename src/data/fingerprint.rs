@@ -13,7 +13,7 @@ impl Dataset {
         name.map_or_else(|| self.source.clone(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// A hash of the cells and labels, as 8 hexadecimal digits; it does not depend on the folder's name
+    /// A hash of the cells, the labels and the weights of rows, as 8 hexadecimal digits; it does not depend on the folder's name
     ///
     /// It is a CRC-32, which is fast and distinguishes data sets that were not made to collide. The first digit is a,
     /// b, c or d, since a spreadsheet could otherwise read the digits as a number.
@@ -26,6 +26,17 @@ impl Dataset {
         let mut hasher = crc32fast::Hasher::new();
         for split in [&self.train, &self.test] {
             add(&mut hasher, split);
+        }
+        // Images have no names; a table with other names, texts or labels is another table.
+        if !self.inputs.names.is_empty() {
+            let names = self.inputs.names.iter().chain(&self.classes);
+            for name in names.chain(self.inputs.categories.iter().flatten().flatten()) {
+                hasher.update(name.as_bytes());
+                hasher.update(&[0]);
+            }
+        }
+        for weight in self.row_weights.iter().flatten() {
+            hasher.update(&weight.to_le_bytes());
         }
         format!("{:08x}", hasher.finalize() & 0x3fff_ffff | 0xa000_0000)
     }
@@ -55,6 +66,7 @@ mod tests {
             classes: vec!["x".to_owned(), "y".to_owned()],
             train: split.clone(),
             test: split,
+            row_weights: None,
             undivided_hash: None,
         };
         let hash = data.hash();
@@ -66,6 +78,7 @@ mod tests {
         };
         assert_eq!(other(|data| data.source = "b".to_owned()), hash);
         assert_ne!(other(|data| data.test.labels[2] = 1), hash);
+        assert_ne!(other(|data| data.row_weights = Some(vec![1.0; 3])), hash);
         assert_ne!(other(|data| data.train.cells = Cells::Bytes((1..13).collect())), hash);
     }
 }

@@ -17,9 +17,17 @@ pub fn fitted(test: RawSet, train: &mut RawSet) -> Result<RawSet> {
     if test.inputs.dims != train.inputs.dims {
         let times = |dims: &[usize]| dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
         let [found, expected] = [&test, train].map(|set| times(&set.inputs.dims));
-        let train = shown(&train.path);
+        let train = shown(&train.inputs_path);
         let problem = format!("rows of {found}, but those of {train} are of {expected}");
-        return Err(Error::content(&test.path, problem));
+        return Err(Error::content(&test.inputs_path, problem));
+    }
+    let is_category =
+        |set: &RawSet, column: usize| set.inputs.categories.get(column).is_some_and(Option::is_some);
+    let has_place = |column: &usize| by_name || is_category(&test, *column) == is_category(train, *column);
+    if let Some(column) = (0..train.inputs.columns()).find(|column| !has_place(column)) {
+        let train = shown(&train.inputs_path);
+        let problem = format!("column {}: texts in one set and numbers in the other, {train}", column + 1);
+        return Err(Error::content(&test.inputs_path, problem));
     }
     // A table is read by the names of the training set's columns, so all are there, in any order.
     let place = |name: &String| test.inputs.names.iter().position(|other| other == name);
@@ -47,9 +55,9 @@ pub fn fitted(test: RawSet, train: &mut RawSet) -> Result<RawSet> {
             let at = arranged(cells, &places, &codes)
                 .position(|x| !(0.0..=255.0).contains(&x) || x.fract() != 0.0);
             if let Some(at) = at {
-                let (row, train) = (test.place(at / places.len()), shown(&train.path));
+                let (row, train) = (test.place(at / places.len()), shown(&train.inputs_path));
                 let problem = format!("{row}: a number that is no byte, but {train} has bytes");
-                return Err(Error::content(&test.path, problem));
+                return Err(Error::content(&test.inputs_path, problem));
             }
             Cells::Bytes(arranged(cells, &places, &codes).map(|x| x as u8).collect())
         }

@@ -168,10 +168,10 @@ impl View<'_> {
         };
         let factor = 1.0 / width;
         // Its value in a net of f32 must be a number, too.
-        let is_usable = (factor as f32).is_finite() && !is_constant;
+        let is_usable = (factor as f32).is_finite() && factor > 0.0 && center.is_finite() && !is_constant;
         let fill = match missing {
             Missing::Error | Missing::Drop => None,
-            Missing::Mean => Some(moments.mean()),
+            Missing::Mean => Some(moments.mean()).filter(|mean| mean.is_finite()).or(Some(0.0)),
             Missing::Median => Some(quantile(&sorted, 0.5)),
         };
         match (scale, is_usable) {
@@ -218,6 +218,7 @@ mod tests {
             classes: vec!["a".to_owned()],
             train,
             test,
+            row_weights: None,
             undivided_hash: None,
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::classes::{Labelled, classes};
+use super::options::TableOptions;
 use super::preprocessing::Preprocessing;
 use super::raw::{RawSet, RawSets};
 use super::source_kind::{self, Kind};
@@ -35,6 +36,10 @@ impl Dataset {
         } else {
             from_files(options)?
         };
+        if let Some(column) = options.table.weight_column.as_ref().filter(|_| set.row_weights.is_none()) {
+            let expected = "none, since these data are no table".to_owned();
+            return Err(Error::Setting { name: "weight-column", expected, found: column.clone() });
+        }
         set.divided(options)
     }
 
@@ -54,6 +59,8 @@ impl Dataset {
             return wrong("0 where no class has two samples");
         }
         self.undivided_hash = Some(self.hash());
+        let kept = |weights: &Vec<f64>| train.iter().map(|&row| weights[row as usize]).collect();
+        self.row_weights = self.row_weights.as_ref().map(kept);
         (self.train, self.test) = (self.train.rows(&train), self.train.rows(&test));
         Ok(self)
     }
@@ -64,8 +71,15 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
     let (RawSets { mut train, test }, named) = read(&found, options, Wanted::Any)?;
     let test = match &options.test_data {
         None => test,
+        Some(path) if path == "-" && found == "-" => {
+            let (expected, found) = ("another source than --data".to_owned(), path.clone());
+            return Err(Error::Setting { name: "test-data", expected, found });
+        }
         Some(path) => {
-            let sets = read(path, options, Wanted::Like(&train.inputs))?.0;
+            // A position of the target counts in the training table; a test table has the column of that name.
+            let target = train.target.clone().or_else(|| options.table.target.clone());
+            let table = TableOptions { target, ..options.table.clone() };
+            let sets = read(path, &DataOptions { table, ..options.clone() }, Wanted::Like(&train.inputs))?.0;
             Some(sets.test.unwrap_or(sets.train))
         }
     };
@@ -79,6 +93,7 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
         classes: names,
         train: Split { cells: train.cells, columns, labels: train_labels },
         test: Split { cells: test.map_or(no_cells, |test| test.cells), columns, labels: test_labels },
+        row_weights: train.weights,
         undivided_hash: None,
     })
 }
@@ -115,7 +130,8 @@ pub fn read_sets(options: &DataOptions, model: &Preprocessing) -> Result<Sets> {
 fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<(RawSets, Option<Vec<String>>)> {
     let unnamed = |train, test| Ok((RawSets { train, test }, None));
     let (file, dtype) = (Path::new(path), options.dtype);
-    if let Some((x, y)) = pair(path, options.y.as_deref()) {
+    let is_training = matches!(wanted, Wanted::Any);
+    if let Some((x, y)) = pair(path, options.y.as_deref().filter(|_| is_training))? {
         return unnamed(numpy_set::from_npy(x.as_ref(), y.as_ref(), dtype)?, None);
     }
     if path == "-" {
@@ -133,7 +149,7 @@ fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<(RawSet
         Kind::Table => unnamed(table_set::read(path, &options.table, dtype, wanted)?, None),
         Kind::Npz => {
             let (x, y) = (options.x.as_deref(), options.y.as_deref());
-            Ok((numpy_set::from_npz(file, x, y, dtype)?, None))
+            Ok((numpy_set::from_npz(file, [x, y], is_training, dtype)?, None))
         }
         Kind::Npy => expected("is one array, expected two, of inputs and of labels: --data x.npy,y.npy"),
         Kind::Folder | Kind::Idx => expected("is one IDX file, expected the folder with images and labels"),
@@ -141,9 +157,23 @@ fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<(RawSet
     }
 }
 
-/// The paths of two .npy files that are named together, as `x.npy,y.npy`, or by --data and --y
-fn pair<'a>(path: &'a str, y: Option<&'a str>) -> Option<(&'a str, &'a str)> {
-    let is_npy = |path: &str| matches!(source_kind::kind(path.as_ref()), Ok(Kind::Npy));
-    let named = y.map(|y| (path, y)).or_else(|| path.split_once(',').filter(|_| !Path::new(path).exists()));
-    named.filter(|(x, y)| is_npy(x) && is_npy(y))
+/// The paths of two .npy files that are named together, as `x.npy,y.npy`, or by --data and --y; `None` for other data
+///
+/// # Errors
+/// If one of them is no .npy file.
+fn pair<'a>(path: &'a str, y: Option<&'a str>) -> Result<Option<(&'a str, &'a str)>> {
+    let is_npy = |path: &str| Ok(source_kind::kind(path.as_ref())? == Kind::Npy);
+    if Path::new(path).exists() {
+        // In an .npz, --y names an array.
+        let y = y.filter(|_| matches!(is_npy(path), Ok(true)));
+        return Ok(y.map(|y| (path, y)));
+    }
+    let Some((x, y)) = path.split_once(',') else { return Ok(None) };
+    for file in [x, y] {
+        if !is_npy(file)? {
+            let problem = format!("is no .npy file, expected two in {path}, of inputs and of labels");
+            return Err(Error::content(file.as_ref(), problem));
+        }
+    }
+    Ok(Some((x, y)))
 }

@@ -31,6 +31,7 @@ mod numpy_set;
 pub mod options;
 pub mod preprocessing;
 mod raw;
+mod row_weights;
 pub mod run_data;
 pub mod saved_model;
 pub mod signature;
@@ -40,6 +41,7 @@ mod synthetic;
 mod table_columns;
 pub mod table_set;
 pub mod validation_split;
+mod weight_column;
 
 pub use cells::Cells;
 pub use dataset::{Dataset, Inputs, Split};

@@ -90,7 +90,17 @@ mod tests {
     fn set(labels: RawLabels) -> RawSet {
         let lines = matches!(labels, RawLabels::Texts { .. }).then(Lines::default);
         let (inputs, cells) = (Inputs::of_array(&[1]), Cells::Bytes(Vec::new()));
-        RawSet { inputs, cells, labels, path: PathBuf::from("t"), lines, kept: None }
+        RawSet {
+            inputs,
+            cells,
+            labels,
+            inputs_path: PathBuf::from("t"),
+            path: PathBuf::from("t"),
+            lines,
+            kept: None,
+            weights: None,
+            target: None,
+        }
     }
 
     fn texts(values: &[&str]) -> RawSet {

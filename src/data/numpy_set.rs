@@ -26,14 +26,17 @@ const TEST: [[&str; 2]; 3] = [["x_test", "y_test"], ["X_test", "y_test"], ["test
 /// Reads the sets of an .npz
 ///
 /// * `x`, `y`: names of the arrays of inputs and of labels; without them, the usual names are looked for
+/// * `is_training`: whether there must be training data
 ///
 /// # Errors
 /// If the file is damaged, or has no arrays of the names, or they don't fit together.
-pub fn from_npz(path: &Path, x: Option<&str>, y: Option<&str>, dtype: Dtype) -> Result<RawSets> {
+pub fn from_npz(path: &Path, [x, y]: [Option<&str>; 2], is_training: bool, dtype: Dtype) -> Result<RawSets> {
     let mut file = Npz::open(path)?;
     let names = file.names();
     let is_there = |pair: &&[&str; 2]| pair.iter().all(|name| names.iter().any(|other| other == name));
-    let usual = TRAIN.iter().find(is_there);
+    // A file of test data alone may have the names of a test set.
+    let of_test = TEST.iter().find(is_there);
+    let usual = TRAIN.iter().find(is_there).or(of_test.filter(|_| !is_training));
     let train = match (x, y, usual) {
         (None, None, Some(usual)) => *usual,
         (Some(x), Some(y), _) => [x, y],
@@ -47,7 +50,7 @@ pub fn from_npz(path: &Path, x: Option<&str>, y: Option<&str>, dtype: Dtype) -> 
             return Err(Error::content(path, problem));
         }
     };
-    let test = TEST.iter().find(is_there).filter(|_| x.is_none() && y.is_none());
+    let test = of_test.filter(|test| x.is_none() && y.is_none() && **test != train);
     let mut set = |[x, y]: [&str; 2]| -> Result<RawSet> {
         let inputs = file.read(x, Use::Features(dtype))?;
         let labels = file.read(y, Use::Labels)?;

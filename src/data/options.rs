@@ -36,6 +36,10 @@ pub struct TableOptions {
     pub categorical: Categorical,
     /// What is done with missing numbers
     pub missing: Missing,
+    /// Column with how much each training row counts
+    pub weight_column: Option<String>,
+    /// Character between cells, or `tab`; `None`: found in the first lines
+    pub separator: Option<String>,
     /// Decimal sign
     pub decimal: Decimal,
 }
@@ -100,6 +104,8 @@ impl From<&TrainConfig> for DataOptions {
             keep_as_id: list(&config.keep_as_id),
             categorical,
             missing: config.missing,
+            weight_column: config.weight_column.clone(),
+            separator: config.separator.clone(),
             decimal: config.decimal,
         };
         Self {

@@ -14,6 +14,12 @@ pub struct RawSet {
     pub cells: Cells,
     /// The label of each row
     pub labels: RawLabels,
+    /// How much each row counts in training; `None`: all the same
+    pub weights: Option<Vec<f64>>,
+    /// The name of a table's target column
+    pub target: Option<String>,
+    /// The file with the cells, for messages
+    pub inputs_path: PathBuf,
     /// The file with the labels, for messages
     pub path: PathBuf,
     /// The lines of the rows; `None` for arrays, whose rows are counted from 0

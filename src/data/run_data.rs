@@ -3,6 +3,7 @@
 use super::Dataset;
 use super::learn::learn;
 use super::preprocessing::Preprocessing;
+use super::row_weights::weights;
 use super::signature::Signature;
 use super::validation_split::{Parts, hold_out};
 use crate::config::TrainConfig;
@@ -20,22 +21,25 @@ pub struct RunData<'a> {
     pub val_rows: Option<Vec<u32>>,
     /// The preprocessing, learnt from the rows that are trained on
     pub preprocessing: Preprocessing,
+    /// What the loss of each row of the training set is multiplied by; `None`: 1
+    pub weights: Option<Vec<f64>>,
     /// What a person should know about the data, such as constant columns
     pub warning: Option<String>,
 }
 
 impl<'a> RunData<'a> {
-    /// Divides the training set, and learns the preprocessing from the rows that are trained on
+    /// Divides the training set, and learns the preprocessing and the weights from the rows that are trained on
     ///
     /// # Errors
-    /// If there is a validation split, but no class has two rows.
+    /// If there is a validation split, but no class has two rows, or all rows that are trained on have weight 0.
     ///
     /// # Panics
     /// If there are 2³² rows or more.
     pub fn new(config: &TrainConfig, set: &'a Dataset) -> Result<Self> {
         let (train_rows, val_rows) = divide(config, set)?;
         let (preprocessing, warning) = learn(set, &train_rows, config.scale, config.missing);
-        Ok(Self { set, train_rows, val_rows, preprocessing, warning })
+        let weights = weights(config, set, &train_rows)?;
+        Ok(Self { set, train_rows, val_rows, preprocessing, weights, warning })
     }
 
     /// What the inputs and outputs of a net for these data mean

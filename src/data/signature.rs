@@ -89,7 +89,8 @@ impl Signature {
 
 fn preprocessing(metadata: &Metadata, features: usize) -> Result<Preprocessing, String> {
     // The first version of the format had no dimensions of images.
-    let dims = if metadata.has(INPUT_DIMS) {
+    let is_first = metadata.entry("format_version") == Ok("1");
+    let dims = if metadata.has(INPUT_DIMS) || !is_first {
         metadata.json(INPUT_DIMS, "a JSON list of dimensions")?
     } else {
         vec![features]

@@ -77,6 +77,10 @@ fn of_start(start: &[u8]) -> std::result::Result<Kind, String> {
         [0, 0] | [0, 0, _] => Ok(Kind::Idx),
         _ if idx::is_idx(start) => Ok(Kind::Idx),
         _ if start.starts_with(npy::MAGIC) => Ok(Kind::Npy),
+        // The reader of models says what it expects instead of a file of PyTorch.
+        _ if start.starts_with(ZIP_MAGICS[0]) && start.windows(8).any(|at| at == b"data.pkl") => {
+            Ok(Kind::Model)
+        }
         _ if ZIP_MAGICS.iter().any(|magic| start.starts_with(magic)) => Ok(Kind::Npz),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             Err(format!("begins like UTF-16 text; save tables as UTF-8; {KNOWN}"))

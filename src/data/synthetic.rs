@@ -31,6 +31,7 @@ impl Dataset {
             classes: (0..CLASSES).map(|class| class.to_string()).collect(),
             train: split(60_000, 0, &shapes),
             test: split(10_000, 1 << 32, &shapes),
+            row_weights: None,
             undivided_hash: None,
         }
     }

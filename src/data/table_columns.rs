@@ -15,10 +15,13 @@ pub struct TableColumns {
     pub roles: Vec<Role>,
     /// The inputs in the order of the file: a name, and whether the column holds categories
     pub inputs: Vec<(String, bool)>,
+    /// The place of the weights among the columns with the role `Target`; `None` if rows have no weights
+    pub weights: Option<usize>,
 }
 
 impl TableColumns {
-    /// The columns that the options choose: a target, and as inputs all columns that they don't leave out
+    /// The columns that the options choose: a target, weights if asked for, and as inputs all columns that they don't leave
+    /// out
     ///
     /// # Errors
     /// If an option names no column or several, no column is left, or the first rows of an input hold text.
@@ -29,15 +32,27 @@ impl TableColumns {
                 roles[column(head, name, flag)?] = Role::Skip;
             }
         }
-        roles[target(head, options.target.as_deref())?] = Role::Target;
+        let target = target(head, options.target.as_deref())?;
+        roles[target] = Role::Target;
+        let mut weights = None;
+        if let Some(name) = &options.weight_column {
+            let at = column(head, name, "--weight-column")?;
+            if at == target {
+                let problem = format!("--weight-column `{}`: that column is the target", printable(name));
+                return Err(Error::content(&head.path, problem));
+            }
+            roles[at] = Role::Target;
+            weights = Some(usize::from(at > target));
+        }
         match &options.categorical {
             Categorical::Named(names) => {
                 for name in names {
                     let at = column(head, name, "--categorical")?;
                     if roles[at] != Role::Number {
                         let name = printable(name);
-                        let problem =
-                            format!("--categorical `{name}`: that column is the target, or left out");
+                        let problem = format!(
+                            "--categorical `{name}`: that column is the target, the weights, or left out"
+                        );
                         return Err(Error::content(&head.path, problem));
                     }
                     roles[at] = Role::Category;
@@ -51,7 +66,7 @@ impl TableColumns {
                 }
             }
         }
-        Self::checked(head, roles)
+        Self::checked(head, roles, weights)
     }
 
     /// The columns of a table with the same inputs as another, in any order; the others are not read
@@ -68,16 +83,16 @@ impl TableColumns {
         if let Some(target) = target {
             roles[target] = Role::Target;
         }
-        Self::checked(head, roles)
+        Self::checked(head, roles, None)
     }
 
-    fn checked(head: &Head, roles: Vec<Role>) -> Result<Self> {
+    fn checked(head: &Head, roles: Vec<Role>, weights: Option<usize>) -> Result<Self> {
         let is_input = |at: &usize| matches!(roles[*at], Role::Number | Role::Category);
         let places: Vec<usize> = (0..roles.len()).filter(is_input).collect();
         if places.is_empty() {
             return Err(Error::content(
                 &head.path,
-                "has no column to train on beside the target and those left out",
+                "has no column to train on beside the target, the weights and those left out",
             ));
         }
         for &at in places.iter().filter(|&&at| roles[at] == Role::Number) {
@@ -91,7 +106,7 @@ impl TableColumns {
                 return Err(Error::content(&head.path, problem));
             }
         }
-        Ok(Self::of_roles(head, roles))
+        Ok(Self { weights, ..Self::of_roles(head, roles) })
     }
 
     /// The columns with these roles, as they are
@@ -99,7 +114,7 @@ impl TableColumns {
         let is_input = |at: &usize| matches!(roles[*at], Role::Number | Role::Category);
         let input = |at: usize| (head.names[at].clone(), roles[at] == Role::Category);
         let inputs = (0..roles.len()).filter(is_input).map(input).collect();
-        Self { roles, inputs }
+        Self { roles, inputs, weights: None }
     }
 }
 
@@ -149,5 +164,6 @@ pub fn target(head: &Head, name: Option<&str>) -> Result<usize> {
 /// The first cell of a column, in the first rows, that is neither a number nor missing
 pub fn text(head: &Head, column: usize) -> Option<&str> {
     let cells = head.first_rows.iter().filter_map(|row| row.get(column));
-    cells.map(String::as_str).find(|cell| head.is_text(cell))
+    // A number that is not finite is no text: the reader refuses it with its line.
+    cells.map(String::as_str).find(|cell| head.is_text(cell) && cell.parse::<f64>().is_err())
 }

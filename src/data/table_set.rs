@@ -11,7 +11,7 @@ use super::preprocessing::Preprocessing;
 use super::raw::{RawLabels, RawSet};
 pub use super::table_columns::column;
 use super::table_columns::{TableColumns, target};
-use super::{Cells, Inputs};
+use super::{Cells, Inputs, weight_column};
 use crate::config::{Decimal, Dtype, Header, Missing as MissingPolicy};
 use crate::error::{Error, Result, printable, separated};
 
@@ -27,7 +27,7 @@ const NUMBER_CLASSES: usize = 100;
 /// If it can't be read, or its first lines are not those of a table.
 pub fn open(path: &str, options: &TableOptions) -> Result<Reader> {
     let form = Options {
-        separator: None,
+        separator: separator(options.separator.as_deref())?,
         decimal: if options.decimal == Decimal::Comma { b',' } else { b'.' },
         header: match options.header {
             Header::Auto => None,
@@ -38,6 +38,22 @@ pub fn open(path: &str, options: &TableOptions) -> Result<Reader> {
     match path {
         "-" => Reader::from_stream("standard input", stdin(), form),
         path => Reader::open(Path::new(path), form),
+    }
+}
+
+/// The byte that a person names as separator
+///
+/// # Errors
+/// If the text is not one character of one byte.
+fn separator(text: Option<&str>) -> Result<Option<u8>> {
+    match text.map(|text| (text, text.as_bytes())) {
+        None => Ok(None),
+        Some(("tab" | "\\t", _)) => Ok(Some(b'\t')),
+        Some((_, [byte])) => Ok(Some(*byte)),
+        Some((text, _)) => {
+            let expected = "one character, such as `;`, or tab".to_owned();
+            Err(Error::Setting { name: "separator", expected, found: text.to_owned() })
+        }
     }
 }
 
@@ -75,13 +91,19 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
         }
         _ => TableColumns::chosen(&head, options)?,
     };
-    let table = reader.read(&columns.roles, dtype)?;
-    let path = head.path;
+    let mut table = reader.read(&columns.roles, dtype)?;
+    let weights = columns.weights.map(|at| table.targets.remove(at));
+    let weights = weights.map(|weights| {
+        let name = options.weight_column.as_deref().unwrap_or_default();
+        weight_column::weights(&head, name, weights, &table.lines, options.missing)
+    });
+    let weights = weights.transpose()?;
+    let path = head.path.clone();
     // A model says by itself what replaces a missing number.
     if of_model.is_none() {
         check_missing(&path, &columns, &table, options.missing)?;
     }
-    let is_auto = of_model.is_none() && options.categorical == Categorical::Auto;
+    let is_auto = matches!(wanted, Wanted::Any) && options.categorical == Categorical::Auto;
     let inputs = inputs(&path, &columns, &table, is_auto)?;
     let labels_column = table.targets.into_iter().next();
     let labels_column = labels_column.ok_or_else(|| Error::content(&path, "has no target column"))?;
@@ -90,8 +112,19 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
         csv::Cells::Single(cells) => Cells::Single(cells),
         csv::Cells::Double(cells) => Cells::Double(cells),
     };
-    let set = RawSet { inputs, cells, labels, path, lines: Some(table.lines), kept: None };
-    let set = if options.missing == MissingPolicy::Drop { without_missing(set) } else { set };
+    let target = Some(head.names[target(&head, options.target.as_deref())?].clone());
+    let set = RawSet {
+        inputs,
+        cells,
+        labels,
+        weights,
+        inputs_path: path.clone(),
+        path,
+        target,
+        lines: Some(table.lines),
+        kept: None,
+    };
+    let set = if options.missing == MissingPolicy::Drop { without_missing(set)? } else { set };
     match of_model {
         Some((model, columns)) => fitted(set, model, &columns),
         None => Ok(set),
@@ -190,16 +223,39 @@ fn labels(path: &Path, target: csv::Target, lines: &Lines, policy: MissingPolicy
     Ok(RawLabels::Texts { values: target.texts, codes: target.codes })
 }
 
-/// The set without the rows that lack a cell or the label
-fn without_missing(set: RawSet) -> RawSet {
+/// The set without the rows that lack a cell, the label or the weight
+///
+/// # Errors
+/// If no row is left.
+fn without_missing(set: RawSet) -> Result<RawSet> {
     let columns = set.inputs.columns();
-    let RawLabels::Texts { values, codes } = set.labels else { return set };
+    let RawLabels::Texts { values, codes } = set.labels else { return Ok(set) };
     let is_whole = |row: &u32| {
         let start = *row as usize * columns;
-        codes[*row as usize] != NO_CODE && (start..start + columns).all(|at| !set.cells.get(at).is_nan())
+        let has_weight = set.weights.as_ref().is_none_or(|weights| !weights[*row as usize].is_nan());
+        has_weight
+            && codes[*row as usize] != NO_CODE
+            && (start..start + columns).all(|at| !set.cells.get(at).is_nan())
     };
     let rows: Vec<u32> = (0..).take(codes.len()).filter(is_whole).collect();
-    let codes = rows.iter().map(|&row| codes[row as usize]).collect();
+    if rows.is_empty() {
+        return Err(Error::content(&set.path, "each row lacks a value, so that --missing drop leaves none"));
+    }
+    let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
+    let (values, codes) = used(values, codes);
+    let weights = set.weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
     let cells = set.cells.rows(&rows, columns);
-    RawSet { cells, labels: RawLabels::Texts { values, codes }, kept: Some(rows), ..set }
+    Ok(RawSet { cells, weights, labels: RawLabels::Texts { values, codes }, kept: Some(rows), ..set })
+}
+
+/// The labels that rows have, in their order, and the index of each row's own
+fn used(values: Vec<String>, codes: Vec<u32>) -> (Vec<String>, Vec<u32>) {
+    let mut places = vec![None; values.len()];
+    codes.iter().for_each(|&code| places[code as usize] = Some(0));
+    for (place, index) in places.iter_mut().flatten().zip(0..) {
+        *place = index;
+    }
+    let is_used = |at: &usize| places[*at].is_some();
+    let kept = (0..values.len()).filter(is_used).map(|at| values[at].clone()).collect();
+    (kept, codes.iter().filter_map(|&code| places[code as usize]).collect())
 }

@@ -21,7 +21,7 @@ pub struct SoftmaxCrossEntropy<T> {
 /// Sums over the rows of one or more batches
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LossSum {
-    /// Sum of the rows' losses, in nats
+    /// Sum of the rows' losses, in nats; in training with weights, each times its row's weight
     pub loss: f64,
     /// Number of rows whose predicted class is their label
     pub correct: usize,
@@ -81,8 +81,7 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
         kernels::softmax_rows(z.data_mut(), cols, &mut self.max, &mut self.log_sum);
         let mut sum = LossSum { rows, ..LossSum::default() };
         for (i, &label) in labels.iter().enumerate() {
-            // The difference of two f32 is exact in f64, so a small loss keeps its digits when logits are large.
-            sum.loss += self.log_sum[i].to_f64() + (self.max[i].to_f64() - self.label_logit[i].to_f64());
+            sum.loss += self.row_loss(i);
             sum.correct += usize::from(self.predicted[i] == label);
         }
         sum
@@ -101,6 +100,39 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
             row[label as usize] = row[label as usize] - T::ONE;
             row.iter_mut().for_each(|p| *p = *p / count);
         }
+    }
+
+    /// `Σᵢ w[i] ℓ[i]`, the weighted sum of the rows' losses of the last [`Self::forward`], added in f64 in their order
+    ///
+    /// # Panics
+    /// If there is not one weight for each row.
+    #[track_caller]
+    pub fn weighted_loss(&self, weights: &[f64]) -> f64 {
+        let rows = self.predicted.len();
+        assert!(rows == weights.len(), "{rows} rows, {} weights", weights.len());
+        (0..rows).map(|i| weights[i] * self.row_loss(i)).sum()
+    }
+
+    /// Multiplies the rows of `dz` by their weights, which makes `dz[i, :]` the gradient of `1/B Σᵢ w[i] ℓ[i]`
+    ///
+    /// A weight is rounded to the type of `dz` first. A weight of 1 changes no bit.
+    ///
+    /// # Panics
+    /// If there is not one weight for each row.
+    #[track_caller]
+    pub fn weight_rows(dz: &mut Matrix<T>, weights: &[f64]) {
+        let (rows, cols) = dz.shape();
+        assert!(rows == weights.len(), "{rows} rows of gradients, {} weights", weights.len());
+        for (row, &weight) in dz.data_mut().chunks_exact_mut(cols).zip(weights) {
+            let weight = T::from_f64(weight);
+            row.iter_mut().for_each(|dz| *dz *= weight);
+        }
+    }
+
+    /// The loss of row `i` of the last [`Self::forward`], in nats
+    fn row_loss(&self, i: usize) -> f64 {
+        // The difference of two f32 is exact in f64, so a small loss keeps its digits when logits are large.
+        self.log_sum[i].to_f64() + (self.max[i].to_f64() - self.label_logit[i].to_f64())
     }
 
     /// The most probable class of each row of the last [`Self::forward`]; the first of equally probable ones
@@ -127,6 +159,25 @@ mod tests {
         assert!([0.0, 23.0, 9e5].into_iter().all(|loss| !sum(loss).has_diverged()));
         assert!([2e6, f64::INFINITY, f64::NAN].into_iter().all(|loss| sum(loss).has_diverged()));
         assert!(!LossSum::default().has_diverged());
+    }
+
+    #[test]
+    fn a_weight_multiplies_the_loss_and_the_gradient_of_its_row_and_1_changes_no_bit() {
+        let logits = Matrix::from_slice(&[0.3f32, -1.0, 2.0, 0.1, 0.7, -0.4], 3, 2);
+        let (labels, mut plain, mut loss) = ([0, 1, 0], logits.clone(), SoftmaxCrossEntropy::default());
+        let sum = loss.forward(&mut plain, &labels).loss;
+        assert_eq!(loss.weighted_loss(&[1.0; 3]), sum);
+        let rows = [0, 1, 2].map(|row| loss.weighted_loss(&[0, 1, 2].map(|i| f64::from(u8::from(i == row)))));
+        let expected = 2.0 * rows[0] + 0.5 * rows[2];
+        approx::assert_relative_eq!(loss.weighted_loss(&[2.0, 0.0, 0.5]), expected, max_relative = 1e-15);
+        SoftmaxCrossEntropy::backward(&mut plain, &labels);
+        let mut weighted = plain.clone();
+        SoftmaxCrossEntropy::weight_rows(&mut weighted, &[1.0; 3]);
+        assert_eq!(weighted.data(), plain.data());
+        SoftmaxCrossEntropy::weight_rows(&mut weighted, &[2.0, 0.0, 0.5]);
+        for (row, factor) in [2.0, 0.0, 0.5].into_iter().enumerate() {
+            assert_eq!(weighted.row(row), [0, 1].map(|j| factor * plain.row(row)[j]), "{row}");
+        }
     }
 
     #[test]

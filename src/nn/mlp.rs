@@ -31,7 +31,7 @@ impl<T: Scalar> Mlp<T> {
         activation: Activation,
         seed: u64,
     ) -> Self {
-        let mut random = Random::new(seed, Purpose::StartWeights);
+        let mut random = Random::new(seed, Purpose::InitialWeights);
         Self::from_weights(&[&[features], hidden_dims, &[classes]].concat(), activation, |d_in, d_out| {
             let limit = activation.weight_limit(d_in, d_out);
             Matrix::from_fn(d_in, d_out, |_, _| T::from_f64(random.symmetric(limit)))

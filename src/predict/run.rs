@@ -23,7 +23,7 @@ pub struct Request<'a> {
     pub model: &'a Path,
     /// A table, an IDX file or an .npy file; `-` is a table on standard input
     pub input: &'a str,
-    /// How a table is read; only `header` and `decimal` count
+    /// How a table is read; only `header`, `separator` and `decimal` count
     pub table: &'a TableOptions,
     /// The columns of the predictions
     pub columns: &'a Columns,

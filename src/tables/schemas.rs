@@ -347,7 +347,8 @@ mod tests {
              parameters,train_loss,train_accuracy,test_loss,test_accuracy,best_epoch,best_accuracy,train_s,\
              samples_per_s,threads,started_at,version,val_split,val_loss,val_accuracy,dtype,engine,no_shuffle,data,\
              sweep_id,dataset,data_hash,train_samples,val_samples,test_samples,classes,epochs_done,wall_s,simd,cpu,host,\
-             commit,reason,best_of,test_data,test_split,target,ignore,categorical,missing,scale"
+             commit,reason,best_of,test_data,test_split,target,ignore,categorical,missing,scale,\
+             class_weight,weight_column"
         );
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");
@@ -357,7 +358,8 @@ mod tests {
     #[test]
     fn settings_that_are_no_numbers_are_columns_of_text() {
         let texts = SETTINGS.iter().map(|setting| setting.name).filter(|name| is_text(name));
-        let expected = "hidden_dims activation no_shuffle dtype engine data test_data target ignore categorical missing scale";
+        let expected = "hidden_dims activation no_shuffle dtype engine data test_data target ignore categorical missing scale \
+                        class_weight weight_column";
         assert_eq!(texts.collect::<Vec<_>>().join(" "), expected);
     }
 
@@ -370,7 +372,7 @@ mod tests {
         }
         let others: Vec<_> = SETTINGS.iter().filter(|setting| !setting.sweepable).map(|s| s.name).collect();
         let how_files_are_read_and_written =
-            ["header", "keep_as_id", "decimal", "x", "y", "out", "csv_dialect"];
+            ["header", "keep_as_id", "separator", "decimal", "x", "y", "out", "csv_dialect"];
         assert_eq!(others, how_files_are_read_and_written);
     }
 }

@@ -34,6 +34,8 @@ pub struct Trainer<'a, T> {
     order: Order,
     batch_size: usize,
     labels: Vec<u32>,
+    /// The weights of a batch's rows; empty without weights
+    weights: Vec<f64>,
     workspace: Workspace<T>,
     evaluator: Evaluator<T>,
     test_rows: Vec<u32>,
@@ -64,6 +66,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             order,
             batch_size,
             labels: Vec::with_capacity(batch_size),
+            weights: Vec::with_capacity(data.weights.as_ref().map_or(0, |_| batch_size)),
             workspace: model.workspace(batch_size, backend),
             evaluator: Evaluator::new(backend),
             test_rows: (0..).take(set.test.len()).collect(),
@@ -88,7 +91,8 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 
     /// Trains for one pass over the training set: gather, forward, loss, backward and step for each batch
     ///
-    /// The metrics that it returns are those of training alone.
+    /// The metrics that it returns are those of training alone. With weights, the loss is that of the weighted rows; whether
+    /// a batch has diverged, and the accuracy, do not depend on weights.
     ///
     /// * `epoch`: counted from 1, decides the order
     /// * `stop`: read before each batch
@@ -99,7 +103,9 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         stop: &AtomicBool,
         on_batch: &mut (dyn FnMut(usize, &LossSum) + Send),
     ) -> EpochMetrics {
-        let Self { data, encoder, model, sgd, seed, loss, order, batch_size, labels, workspace, .. } = self;
+        let Self {
+            data, encoder, model, sgd, seed, loss, order, batch_size, labels, weights, workspace, ..
+        } = self;
         let split = &data.set.train;
         let (start, mut train) = (Instant::now(), LossSum::default());
         let end = team::scope(|| {
@@ -115,12 +121,18 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 let next = batches.peek().copied().unwrap_or_default();
                 gather(split, encoder, rows, next, workspace.input_mut(), labels);
                 model.forward_training(workspace, Place { seed: *seed, epoch, batch });
-                let sum = loss.forward(workspace.output_mut(), labels);
+                let mut sum = loss.forward(workspace.output_mut(), labels);
                 if sum.has_diverged() {
                     return EpochEnd::Diverged { batch: Some(batch) };
                 }
-                train.add(sum);
                 SoftmaxCrossEntropy::backward(workspace.output_mut(), labels);
+                if let Some(of_rows) = &data.weights {
+                    weights.clear();
+                    weights.extend(rows.iter().map(|&row| of_rows[row as usize]));
+                    sum.loss = loss.weighted_loss(weights);
+                    SoftmaxCrossEntropy::weight_rows(workspace.output_mut(), weights);
+                }
+                train.add(sum);
                 model.backward(workspace, Some(sgd));
                 on_batch(batch, &train);
             }

@@ -107,6 +107,29 @@ fn activation_layers_have_the_right_gradients() {
 }
 
 #[test]
+fn the_loss_of_weighted_rows_has_the_right_gradient() {
+    for (batch, classes) in [(1, 2), (3, 10), (7, 3)] {
+        let z = random(batch, classes, 4);
+        let labels: Vec<u32> = (0..batch as u32).map(|i| i * 7 % classes as u32).collect();
+        let weights: Vec<f64> = (0..batch).map(|i| [2.5, 0.0, 0.3, 1.0][i % 4]).collect();
+        let mut dz = z.clone();
+        let mut loss = SoftmaxCrossEntropy::default();
+        loss.forward(&mut dz, &labels);
+        SoftmaxCrossEntropy::backward(&mut dz, &labels);
+        SoftmaxCrossEntropy::weight_rows(&mut dz, &weights);
+        for at in 0..batch * classes {
+            let numeric = central_difference(|h| {
+                let mut z = z.clone();
+                z.data_mut()[at] += h;
+                loss.forward(&mut z, &labels);
+                loss.weighted_loss(&weights) / batch as f64
+            });
+            assert!(relative_error(dz.data()[at], numeric) < TOLERANCE, "at {at}");
+        }
+    }
+}
+
+#[test]
 fn the_loss_has_the_right_gradient() {
     for (batch, classes) in [(1, 2), (3, 10), (7, 3)] {
         let z = random(batch, classes, 4);

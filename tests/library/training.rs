@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chainrule::config::{Settings, TrainConfig};
+use chainrule::config::{ClassWeight, Settings, TrainConfig};
 use chainrule::data::run_data::RunData;
 use chainrule::data::validation_split::hold_out;
 use chainrule::data::{Cells, Dataset, Inputs, Split};
@@ -36,6 +36,7 @@ fn data(features: usize) -> Dataset {
         classes,
         train: split(333, 0),
         test: split(100, 5),
+        row_weights: None,
         undivided_hash: None,
     }
 }
@@ -79,6 +80,63 @@ fn any_number_of_threads_gives_the_same_weights_and_metrics() {
         for threads in [2, 3, 5, 8] {
             assert!(run(threads) == one, "{threads} threads, {settings}");
         }
+    }
+}
+
+#[test]
+fn equal_weights_give_the_bits_of_none_and_others_the_same_for_any_number_of_threads() {
+    let (plain, go) = (data(784), AtomicBool::new(false));
+    let config = config("hidden_dims = [33]\nval_split = 0.1");
+    let run = |threads: usize, config: &TrainConfig, data: &Dataset| {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
+            let run_data = RunData::new(config, data).unwrap();
+            let mut trainer = Trainer::<f32>::new(config, &run_data).unwrap();
+            let train: Vec<LossSum> =
+                (1..=3).map(|epoch| trainer.run_epoch(epoch, &go, &mut |_, _| {}).train).collect();
+            (bits(trainer.model()), train, trainer.validate(), trainer.evaluate())
+        })
+    };
+    let weighted = |weight: fn(usize) -> f64| Dataset {
+        row_weights: Some((0..plain.train.len()).map(weight).collect()),
+        ..plain.clone()
+    };
+    let without = run(1, &config, &plain);
+    assert!(run(1, &config, &weighted(|_| 7.0)) == without);
+    let balanced = TrainConfig { class_weight: ClassWeight::Balanced, ..config.clone() };
+    let uneven = weighted(|row| (row % 5) as f64);
+    let one = run(1, &balanced, &uneven);
+    assert!(one.0 != without.0);
+    for threads in [2, 3, 8] {
+        assert!(run(threads, &balanced, &uneven) == one, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_whole_weight_counts_as_a_row_that_is_there_as_often() {
+    let (mut weighted, go) = (data(6), AtomicBool::new(false));
+    weighted.train = weighted.train.rows(&(0..40).collect::<Vec<u32>>());
+    let times = |row: u32| row % 4;
+    let rows: Vec<u32> = (0..40).flat_map(|row| std::iter::repeat_n(row, times(row) as usize)).collect();
+    let repeated = Dataset { train: weighted.train.rows(&rows), ..weighted.clone() };
+    weighted.row_weights = Some((0..40).map(|row| f64::from(times(row))).collect());
+    // One batch of all rows; pixels are scaled by 255 whatever the rows are. The weights are divided by their mean, and
+    // so is the sum of the repeated rows by their number, so both gradients are the same mean.
+    let config =
+        config("hidden_dims = [5]\nactivation = \"sigmoid\"\nbatch_size = 1000\nlearning_rate = 0.5");
+    let run = |data: &Dataset| {
+        let run_data = RunData::new(&config, data).unwrap();
+        let mut trainer = Trainer::<f64>::new(&config, &run_data).unwrap();
+        let losses: Vec<f64> = (1..=20)
+            .filter_map(|epoch| trainer.run_epoch(epoch, &go, &mut |_, _| {}).train.mean_loss())
+            .collect();
+        let weights: Vec<f64> = trainer.model().tensors().flat_map(|tensor| tensor.data.to_vec()).collect();
+        (losses, weights)
+    };
+    let (found, expected) = (run(&weighted), run(&repeated));
+    assert_eq!(found.0.len(), 20);
+    // The rows are added in another order. 20 steps amplify an error of some ε less than 10,000 times.
+    for (found, expected) in found.0.iter().chain(&found.1).zip(expected.0.iter().chain(&expected.1)) {
+        approx::assert_relative_eq!(found, expected, max_relative = 1e-11, epsilon = 1e-11);
     }
 }
 
@@ -195,7 +253,7 @@ fn a_net_larger_than_the_memory_is_an_error_before_training() {
 #[test]
 fn the_random_stream_the_shuffle_and_the_initial_weights_are_frozen() {
     // Written by the first version of this program. Another value means that published seeds give other results.
-    let mut random = Random::new(42, Purpose::StartWeights);
+    let mut random = Random::new(42, Purpose::InitialWeights);
     assert_eq!([(); 3].map(|()| random.unit().to_bits()), FROZEN_UNITS);
     let mut items: Vec<u8> = (0..10).collect();
     Random::new(42, Purpose::Shuffle { epoch: 1 }).shuffle(&mut items);

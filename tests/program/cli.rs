@@ -264,7 +264,7 @@ fn two_processes_share_runs_csv_without_mixing_lines() {
     }
     let runs = std::fs::read_to_string(folder.path().join("results/runs.csv")).unwrap();
     assert_eq!(runs.lines().count(), 9);
-    assert!(runs.lines().all(|line| line.split(',').count() == 51), "{runs}");
+    assert!(runs.lines().all(|line| line.split(',').count() == 53), "{runs}");
     assert_eq!(runs.matches("run_id").count(), 1);
 }
 

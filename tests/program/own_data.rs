@@ -221,6 +221,43 @@ fn tables_that_do_not_fit_are_refused_with_what_to_type() {
 }
 
 #[test]
+fn rows_that_are_left_out_take_their_classes_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("a.csv"), "a,label\n,x\n,y\n").unwrap();
+    let stderr = refused(path, "--data a.csv --missing drop");
+    assert!(stderr.contains("a.csv: each row lacks a value"), "{stderr}");
+    fs::write(path.join("a.csv"), "a,label\n1,x\n,y\n2,x\n").unwrap();
+    let stderr = refused(path, "--data a.csv --missing drop");
+    assert!(stderr.contains("every label is x, expected at least two classes"), "{stderr}");
+}
+
+#[test]
+fn numbers_that_no_scale_fits_become_0_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rows: String = (0..20).map(|i| format!("{}e200,{}e306,{i},{}\n", i % 7, 10 + i, i % 2)).collect();
+    fs::write(path.join("huge.csv"), format!("a,b,c,label\n{rows}")).unwrap();
+    let stderr = done(path, "--data huge.csv --dtype f64 --epochs 2 --run-id a");
+    assert!(stderr.contains("so they become 0: a, b;"), "{stderr}");
+    let info = launch(CHAINRULE, path).args(["info", "results/a/model.safetensors"]).output().unwrap();
+    assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
+}
+
+#[test]
+fn a_position_names_the_column_of_that_name_in_the_test_table_and_a_separator_can_be_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("train.csv"), "kind|a|b\nx|1|2\ny|2|1\nx|1|3\n").unwrap();
+    fs::write(path.join("test.csv"), "a|b|kind\n1|2|x\n").unwrap();
+    let stderr = done(path, "--data train.csv --test-data test.csv --target 1 --separator | --epochs 1");
+    assert!(stderr.contains("3 training and 1 test samples; net 2-"), "{stderr}");
+    let (code, stderr) = train(path, "--data train.csv --separator ab");
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("separator is ab, expected one character"), "{stderr}");
+}
+
+#[test]
 fn a_sweep_over_scales_and_seeds_reads_one_table_as_one_set_of_data() {
     let folder = folder();
     let path = folder.path();
@@ -238,4 +275,101 @@ fn a_sweep_over_scales_and_seeds_reads_one_table_as_one_set_of_data() {
     assert_eq!(runs.lines().filter(|line| line.contains(",ok,")).count(), 6, "{runs}");
     sweep(&format!("{args} --resume"));
     assert_eq!(fs::read_to_string(path.join("results/s/runs.csv")).unwrap(), runs);
+}
+
+/// A table of two classes that overlap: `rare` is one row in ten; `weight` is 9 for it and 1 for the others
+fn rare(weight: [&str; 2]) -> String {
+    let mut table = "weight,x,kind\n".to_owned();
+    for i in 0..400 {
+        let (noise, is_rare) = ((i * 7919 % 101) as f64 / 50.0 - 1.0, i % 10 == 0);
+        let (x, kind) = if is_rare { (1.0 + noise, "rare") } else { (noise, "usual") };
+        table += &format!("{},{x:.3},{kind}\n", weight[usize::from(is_rare)]);
+    }
+    table
+}
+
+/// The recall of the class `rare`
+fn recall(folder: &Path, run: &str) -> f64 {
+    let text = fs::read_to_string(folder.join(format!("results/{run}/classes.csv"))).unwrap();
+    let row = text.lines().find(|line| line.starts_with("rare,")).unwrap();
+    row.split(',').nth(3).unwrap().parse().unwrap()
+}
+
+#[test]
+fn weights_of_classes_and_rows_raise_the_recall_of_a_rare_class() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("rare.csv"), rare(["1", "9"])).unwrap();
+    // A test table needs no weights.
+    let test: String =
+        rare(["1", "9"]).lines().map(|line| line.split_once(',').unwrap().1.to_owned() + "\n").collect();
+    fs::write(path.join("test.csv"), test).unwrap();
+    let args = "--data rare.csv --test-data test.csv --target kind --hidden-dims none --epochs 40";
+    done(path, &format!("{args} --ignore weight --run-id plain"));
+    done(path, &format!("{args} --ignore weight --class-weight balanced --run-id balanced"));
+    let stderr = done(path, &format!("{args} --weight-column weight --run-id rows"));
+    assert!(stderr.contains("net 1-2"), "{stderr}");
+    let [plain, balanced, rows] = ["plain", "balanced", "rows"].map(|run| recall(path, run));
+    assert!(plain < 0.5 && balanced > 0.6, "{plain} {balanced} {rows}");
+    // 400 / (2 · 40) is 9 times 400 / (2 · 360), and both means are 1, so the weights agree up to rounding.
+    assert!((rows - balanced).abs() < 0.05, "{balanced} {rows}");
+    let settings = ["class_weight", "weight_column"];
+    assert_eq!(settings.map(|column| cell(path, "balanced", column)), ["balanced", ""]);
+    assert_eq!(settings.map(|column| cell(path, "rows", column)), ["none", "weight"]);
+    assert_ne!(cell(path, "rows", "data_hash"), cell(path, "plain", "data_hash"));
+    done(path, "--config results/rows/config.toml --run-id again --threads 2");
+    assert!(model(path, "rows") == model(path, "again"));
+    // By position, behind the target, with held-out rows, and with a row that has no weight.
+    let moved: String = rare(["1", "9"])
+        .replacen("1,", ",", 1)
+        .lines()
+        .map(|line| line.split_once(',').map(|(weight, rest)| format!("{rest},{weight}\n")).unwrap())
+        .collect();
+    fs::write(path.join("moved.csv"), moved).unwrap();
+    let args = "--data moved.csv --target kind --weight-column 3 --test-split 0.2 --val-split 0.2 --epochs 2";
+    let stderr = done(path, &format!("{args} --missing drop --run-id moved"));
+    assert!(stderr.contains("net 1-"), "{stderr}");
+}
+
+#[test]
+fn weights_that_can_not_be_used_are_refused_with_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let args = "--data rare.csv --target kind --weight-column weight";
+    for (weights, messages) in [
+        (["1", "-2"], &["line 2, --weight-column `weight`: found -2", "0 or more"][..]),
+        (["heavy", "9"], &["line 3, --weight-column `weight`: found `heavy`", "finite number"]),
+        (["1", "inf"], &["line 2, --weight-column `weight`: found `inf`", "finite number"]),
+        (["1", ""], &["line 2, --weight-column `weight`: the weight is missing", "--missing drop"]),
+    ] {
+        fs::write(path.join("rare.csv"), rare(weights)).unwrap();
+        let stderr = refused(path, args);
+        assert!(messages.iter().all(|message| stderr.contains(message)), "{weights:?}: {stderr}");
+    }
+    fs::write(path.join("rare.csv"), rare(["1", "9"])).unwrap();
+    for (args, message) in [
+        (
+            "--data rare.csv --target kind --weight-column wait",
+            "--weight-column `wait`: the table has no such column",
+        ),
+        ("--data rare.csv --target kind --weight-column kind", "that column is the target"),
+        (
+            "--data rare.csv --target kind --weight-column weight --categorical weight",
+            "that column is the target, the weights, or left out",
+        ),
+    ] {
+        let stderr = refused(path, args);
+        assert!(stderr.contains(message), "{args}: {stderr}");
+    }
+    // A setting that does not fit the data has the exit code of wrong usage.
+    fs::write(path.join("zero.csv"), rare(["0", "0"])).unwrap();
+    for (data, message) in [
+        ("zero.csv --target kind", "a column with a number above 0 in a row that is trained on"),
+        ("synthetic", "none, since these data are no table"),
+    ] {
+        let (code, stderr) = train(path, &format!("--data {data} --weight-column weight"));
+        assert_eq!(code, Some(2), "{data}: {stderr}");
+        assert!(stderr.contains(&format!("weight-column is weight, expected {message}")), "{stderr}");
+        assert!(!path.join("results").exists(), "{data} left files");
+    }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::cell::Real;
-use super::chunk::{Layout, Parsed};
+use super::chunk::Parsed;
 use super::fault::{Fault, Problem};
+use super::layout::Layout;
 use super::lines::Lines;
 use super::table::{Kept, Missing, Table};
 use super::target::TargetColumn;

@@ -24,6 +24,7 @@ mod fault;
 mod first_lines;
 mod head;
 mod header;
+mod layout;
 mod lines;
 mod options;
 mod pipeline;

@@ -6,10 +6,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::cell::Real;
-use super::chunk::{Layout, Parsed};
+use super::chunk::Parsed;
 use super::collect::{Collector, Failure};
 use super::fault::{Fault, Problem};
 use super::head::Head;
+use super::layout::Layout;
 use super::source::{Chunk, Source};
 use super::table::Table;
 use crate::error::Result;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use super::chunk::Layout;
 use super::head::Head;
+use super::layout::Layout;
 use super::options::Options;
 use super::pipeline::{self, Portion};
 use super::role::Role;
@@ -15,7 +15,7 @@ use super::table::Table;
 use crate::config::Dtype;
 use crate::error::{Error, Result};
 
-/// Bytes of a chunk, which one thread parses
+/// Bytes of a chunk, which one thread parses; larger ones are no faster and take more memory
 const CHUNK: usize = 1 << 20;
 /// Chunks of a block of a file
 const CHUNKS: usize = 16;

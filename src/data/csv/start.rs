@@ -27,9 +27,9 @@ pub fn read(source: &mut Source, options: Options, chunk: usize) -> Result<Start
         let len =
             if filled < buffer.len() { buffer.len() } else { chunk.max(2 * filled).min(source.most() + 1) };
         filled = source.fill(&mut buffer, filled, len, source.is_live())?;
-        let is_whole = source.has_ended();
+        let (is_whole, is_full) = (source.has_ended(), filled > source.most());
         // A long text is tried again only after it has grown by half, since each try reads it from the start.
-        if !is_whole && filled > chunk && filled < tried + tried / 2 {
+        if !is_whole && !is_full && filled > chunk && filled < tried + tried / 2 {
             continue;
         }
         tried = filled;
@@ -38,10 +38,29 @@ pub fn read(source: &mut Source, options: Options, chunk: usize) -> Result<Start
             source.give_back(&buffer[at..filled]);
             return Ok(Start { head, line });
         }
-        if is_whole || filled > source.most() {
+        if is_whole || is_full {
             let problem = Problem::TooLong { most: source.most() };
             let fault = Fault { problem, line: 0, byte: 0, column: None };
             return Err(fault.error(source.path(), &[], 1, 0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read};
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn an_endless_first_record_is_refused() {
+        for start in ["", "\"", "\n\"a\n", "a,\"\n"] {
+            let stream = io::Cursor::new(start.to_owned()).chain(io::repeat(b'1'));
+            let mut source = Source::of(Path::new("t.csv"), stream).unwrap();
+            source.set_most(1000);
+            let message = read(&mut source, Options::default(), 10).unwrap_err().to_string();
+            assert_eq!(message, "t.csv: line 1 is longer than 1,000 bytes; is a quote not closed?");
         }
     }
 }
