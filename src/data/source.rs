@@ -10,7 +10,7 @@ use crate::error::{Error, Result, open_regular, printable};
 /// Largest ratio of unpacked to compressed length: the longest match of deflate, 258 bytes, takes at least 2 bits
 pub const DEFLATE_MAX: u64 = 258 * 8 / 2;
 
-/// Size of the reading buffer in bytes; larger ones save less than 1 % of the time (docs/engine.md, "reading buffer")
+/// Size of the reading buffer in bytes; larger ones save no time (docs/engine.md, row "reading buffer")
 const BUFFER: usize = 1 << 17;
 
 /// The bytes of one array: a plain file, a gzip file, or a member of an archive

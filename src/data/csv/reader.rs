@@ -15,7 +15,8 @@ use super::table::Table;
 use crate::config::Dtype;
 use crate::error::{Error, Result};
 
-/// Bytes of a chunk, which one thread parses; larger ones are no faster and take more memory
+/// Bytes of a chunk, which one thread parses; larger ones are no faster and take more memory (docs/engine.md, row "chunk
+/// of a table")
 const CHUNK: usize = 1 << 20;
 /// Chunks of a block of a file
 const CHUNKS: usize = 16;
