@@ -14,7 +14,9 @@ use crate::tables::reader::Table;
 /// # Errors
 /// If a run has fewer epochs, or a cell holds no whole number.
 pub(super) fn check_epochs(epochs: &Table, curves: &[Curves], summaries: &Table) -> Result<()> {
-    let (all, done) = (summaries.column("epochs"), summaries.column("epochs_done"));
+    let done = summaries.column("epochs_done");
+    // A table of another program has neither column; one of this program has both.
+    let all = if done.is_some() { Some(summaries.need("epochs")?) } else { summaries.column("epochs") };
     let status = summaries.column("status");
     let found: HashMap<&str, u32> = curves.iter().map(|run| (run.run_id.as_str(), run.epochs)).collect();
     for (row, name) in summaries.rows().zip(summaries.run_names()?) {
