@@ -50,7 +50,7 @@ pub enum Kind {
     Switch,
     /// Text
     Word,
-    /// A file or folder, or the name of what stands for one; `~` is the home folder
+    /// A path, or a word that is used in place of one, such as `synthetic`; `~` is the home folder
     Path,
     /// Names separated by commas, such as columns of a table
     Names,
@@ -131,7 +131,8 @@ impl Setting {
             (Kind::Names, Value::Array(list)) => {
                 self.value(&list.iter().map(text).collect::<Vec<_>>().join(","))
             }
-            (Kind::Names, Value::Integer(n)) => self.value(&n.to_string()),
+            // A column may be given by its position.
+            (Kind::Names | Kind::Word, Value::Integer(n)) => self.value(&n.to_string()),
             (Kind::Dims | Kind::Word | Kind::Path | Kind::Names | Kind::Choice(_), Value::String(word)) => {
                 self.value(word)
             }

@@ -141,7 +141,7 @@ pub static SETTINGS: [Setting; 31] = [
         .help("Share of the samples of each class that is held out as test data, chosen by --seed, 0 or more and below 1")
         .within(SHARE)
         .added(),
-    row("target", Kind::Names, "", "COLUMN")
+    row("target", Kind::Word, "", "COLUMN")
         .under(TABLES)
         .help("Column to predict, by name or by position from 1 [default: label, target, class or y]")
         .added(),

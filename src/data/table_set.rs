@@ -132,10 +132,11 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
 }
 
 /// The set with the columns in the order of a model
-fn fitted(set: RawSet, model: &Preprocessing, columns: &ModelColumns) -> Result<RawSet> {
+fn fitted(mut set: RawSet, model: &Preprocessing, columns: &ModelColumns) -> Result<RawSet> {
+    let cells = std::mem::replace(&mut set.cells, Cells::Bytes(Vec::new()));
     let place = |row: usize| set.place(row);
     let origin = Origin { path: &set.path, place: &place };
-    let cells = model_cells::fit(model, set.cells.clone(), columns.places.as_deref(), origin)?;
+    let cells = model_cells::fit(model, cells, columns.places.as_deref(), origin)?;
     let categories = columns.categories(set.inputs.categories.iter().flatten().cloned().collect());
     let inputs = Inputs { dims: model.dims.clone(), names: model.names.clone(), categories };
     Ok(RawSet { inputs, cells, ..set })
@@ -145,12 +146,7 @@ fn fitted(set: RawSet, model: &Preprocessing, columns: &ModelColumns) -> Result<
 ///
 /// # Errors
 /// If there are any; the message names the first.
-pub fn check_missing(
-    path: &Path,
-    columns: &TableColumns,
-    table: &Table,
-    policy: MissingPolicy,
-) -> Result<()> {
+fn check_missing(path: &Path, columns: &TableColumns, table: &Table, policy: MissingPolicy) -> Result<()> {
     if policy != MissingPolicy::Error {
         return Ok(());
     }

@@ -36,7 +36,7 @@ use crate::data::saved_model::SavedModel;
 /// | `layers` | texts | the layers, first to last: `linear 784 128`, `relu` |
 /// | `source` | i64 | the column of each input of the net |
 /// | `center`, `factor`, `fill` | those of the model | what each input subtracts, multiplies by, and has for NaN |
-/// | `code` | i64 | the index of the category that each input stands for; −1 for numbers |
+/// | `code` | i64 | the index of the category for which each input is 1; −1 for numbers |
 /// | `is_clipped` | bool | whether numbers are clipped smoothly |
 /// | `class_names` | texts | the name of each class |
 /// | `metadata` | text | the metadata of the model file as JSON: names of columns and categories, dimensions of images |

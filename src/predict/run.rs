@@ -42,8 +42,8 @@ pub struct Outcome {
 
 /// Predicts each row and writes its line to `out`, in the order of the rows
 ///
-/// Memory for a few blocks of rows is needed, however long the input is. A row of standard input is answered before
-/// the next is read. The results do not depend on the number of threads of `pool`.
+/// A table needs memory for a few blocks of rows, however long it is; an array is read whole. A row of standard input
+/// is answered before the next is read. The results do not depend on the number of threads of `pool`.
 ///
 /// # Errors
 /// If the model or the input can't be read, they don't fit together, or `out` can't be written to.

@@ -49,7 +49,7 @@ impl Reader {
         Self::with_chunks(Source::open(path)?, options, CHUNK)
     }
 
-    /// Reads the head of a table from a stream, such as standard input; `name` stands for the file in messages
+    /// Reads the head of a table from a stream, such as standard input; messages call it `name`
     ///
     /// It waits for no more lines than it needs: one if separator and header are known, usually two otherwise.
     ///
