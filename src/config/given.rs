@@ -8,7 +8,8 @@ use std::{fs, io};
 use toml::map::Entry;
 use toml::{Table, Value};
 
-use super::settings::{SETTINGS, TrainConfig, find};
+use super::settings::{SETTINGS, find};
+use super::train_config::TrainConfig;
 use crate::error::{Error, Result};
 
 /// Largest number of characters that a message quotes from a line

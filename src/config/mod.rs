@@ -11,6 +11,7 @@ mod hidden_dims;
 mod home;
 mod setting;
 mod settings;
+mod train_config;
 
 pub use choices::{CsvDialect, Dtype, EngineChoice};
 pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale};
@@ -19,4 +20,5 @@ pub use given::{Settings, line_of, read, toml_problem};
 pub use hidden_dims::HiddenDims;
 pub use home::expand_home;
 pub use setting::{Kind, Setting, text};
-pub use settings::{SETTINGS, SHORT_FORMS, TrainConfig, find, sweepable};
+pub use settings::{SETTINGS, SHORT_FORMS, find, sweepable};
+pub use train_config::TrainConfig;

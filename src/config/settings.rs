@@ -1,19 +1,16 @@
 //! The table of settings: the default, range and meaning of every setting of a run, each stated once
 //!
-//! To add a setting, add a row to [`SETTINGS`] and a field to [`TrainConfig`]. The row determines its flag, its key in
-//! TOML files, its range check, its axis in a sweep, its column, and its part of the command that repeats a run.
+//! To add a setting, add a row to [`SETTINGS`] and a field to [`TrainConfig`](super::TrainConfig). The row determines its
+//! flag, its key in TOML files, its range check, its axis in a sweep, its column, and its part of the command that
+//! repeats a run.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
 
-use super::setting::{Kind, Setting, text};
-use super::{ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, HiddenDims, Missing, Scale};
-use crate::error::{Error, Result};
+use super::setting::{Kind, Setting};
+use super::{ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, Missing, Scale};
 use crate::nn::layers::Activation;
 
 const NOT_NEGATIVE: (RangeInclusive<f64>, &str) = (0.0..=f64::MAX, "a finite number, 0 or more");
@@ -229,84 +226,6 @@ pub static SETTINGS: [Setting; 31] = [
     },
 ];
 
-/// Every setting of a training run, in the order of config.toml
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainConfig {
-    /// Source of the data; `None` searches the default folders
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<String>,
-    /// Widths of the hidden layers
-    pub hidden_dims: HiddenDims,
-    /// Activation after each hidden layer
-    pub activation: Activation,
-    /// Passes over the training set
-    pub epochs: u32,
-    /// Samples per training step
-    pub batch_size: usize,
-    /// Step size η
-    pub learning_rate: f64,
-    /// Momentum μ
-    pub momentum: f64,
-    /// Weight decay λ
-    pub weight_decay: f64,
-    /// Random seed
-    pub seed: u64,
-    /// Element type of the net
-    pub dtype: Dtype,
-    /// Backend that computes the layers
-    pub engine: EngineChoice,
-    /// Share of the training samples of each class that is held out for validation
-    pub val_split: f64,
-    /// Whether every epoch visits the samples in the order of the file
-    pub no_shuffle: bool,
-    /// Number of threads to compute with; `None` for as many as make training faster
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub threads: Option<usize>,
-    /// Test data; `None` for those that `data` brings
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_data: Option<String>,
-    /// Share of the samples of each class that is held out as test data
-    pub test_split: f64,
-    /// Column to predict
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Whether the first line of a table holds names
-    pub header: Header,
-    /// Columns to leave out, separated by commas
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ignore: Option<String>,
-    /// Columns that name a row, separated by commas
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub keep_as_id: Option<String>,
-    /// Columns of text that become one input for each value, separated by commas, or `auto`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub categorical: Option<String>,
-    /// What is done with missing numbers
-    pub missing: Missing,
-    /// How columns of numbers are scaled
-    pub scale: Scale,
-    /// How much the rows of each class count in training
-    pub class_weight: ClassWeight,
-    /// Column with how much each training row counts
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub weight_column: Option<String>,
-    /// Character between the cells of a table
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub separator: Option<String>,
-    /// Decimal sign of a table
-    pub decimal: Decimal,
-    /// Array of the inputs
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub x: Option<String>,
-    /// Array of the labels
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub y: Option<String>,
-    /// Folder in which the run's folder and runs.csv are written
-    pub out: PathBuf,
-    /// How CSV files are written
-    pub csv_dialect: CsvDialect,
-}
-
 /// Settings that only sweeps know: short forms of `hidden_dims`
 pub static SHORT_FORMS: [Setting; 2] = [
     row("hidden_dim", Kind::Integer, "", "N")
@@ -333,147 +252,9 @@ fn names<C: ValueEnum>() -> Vec<PossibleValue> {
     C::value_variants().iter().filter_map(C::to_possible_value).collect()
 }
 
-impl Default for TrainConfig {
-    /// The settings of a run for which none is given
-    fn default() -> Self {
-        Self::from_values(&Table::new()).unwrap_or_else(|e| unreachable!("the defaults are valid: {e}"))
-    }
-}
-
-impl TrainConfig {
-    /// The settings in `values`, and defaults for the others
-    ///
-    /// # Errors
-    /// If a value is outside its range.
-    pub fn from_values(values: &Table) -> Result<Self> {
-        let mut all = values.clone();
-        for setting in &SETTINGS {
-            let found = all.get(setting.name).cloned().or_else(|| setting.default_value());
-            let Some(value) = found else { continue };
-            if let Some(expected) = setting.out_of_range(&value).map(str::to_owned) {
-                return Err(Error::Setting { name: setting.name, expected, found: text(&value) });
-            }
-            all.insert(setting.name.to_owned(), value);
-        }
-        let config: Self =
-            all.clone().try_into().map_err(|e| Error::content("settings".as_ref(), e.to_string()))?;
-        for setting in &SETTINGS {
-            let lost = all.get(setting.name).and_then(|value| setting.lost_in(value, config.dtype));
-            if let Some((found, expected)) = lost {
-                return Err(Error::Setting { name: setting.name, expected, found });
-            }
-        }
-        Ok(config)
-    }
-
-    /// The settings as TOML values, by their names
-    ///
-    /// # Errors
-    /// If a path is not UTF-8.
-    pub fn to_values(&self) -> Result<Table> {
-        Table::try_from(self).map_err(|e| Error::content("config.toml".as_ref(), e.to_string()))
-    }
-
-    /// The text of config.toml, from which [`super::Settings::from_toml`] reads the same settings
-    ///
-    /// # Errors
-    /// If a path is not UTF-8.
-    pub fn to_toml(&self) -> Result<String> {
-        // A line break in a path stays an escape: each line of the file is one setting.
-        let line = |(key, value): (String, Value)| match &value {
-            Value::String(text) if text.contains(char::is_control) => format!("{key} = {}\n", one_line(text)),
-            _ => Table::from_iter([(key, value)]).to_string(),
-        };
-        Ok(self.to_values()?.into_iter().map(line).collect())
-    }
-
-    /// Widths of all layers, from the features through the hidden layers to the classes
-    pub fn dims(&self, features: usize, classes: usize) -> Vec<usize> {
-        [&[features], &self.hidden_dims.0[..], &[classes]].concat()
-    }
-}
-
-/// The text as a TOML string on one line
-fn one_line(text: &str) -> String {
-    let escaped = |c: char| match c {
-        '"' | '\\' => format!("\\{c}"),
-        '\n' => "\\n".to_owned(),
-        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
-        c => c.to_string(),
-    };
-    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_defaults_are_those_of_the_default_run() {
-        let config = TrainConfig::default();
-        assert_eq!(config.hidden_dims.to_string(), "128x64");
-        assert_eq!((config.epochs, config.batch_size, config.seed), (30, 64, 42));
-        assert_eq!((config.learning_rate, config.momentum, config.weight_decay), (0.01, 0.9, 0.0));
-    }
-
-    #[test]
-    fn numbers_are_in_range_in_the_type_of_the_net() {
-        let config = |name: &str, x: f64, dtype: &str| {
-            let values = [(name.to_owned(), x.into()), ("dtype".to_owned(), dtype.into())];
-            TrainConfig::from_values(&values.into_iter().collect())
-        };
-        for (name, x, message) in [
-            ("learning_rate", 1e-300, "learning-rate is 1e-300, which is 0 in f32"),
-            ("learning_rate", 1e-46, "which is 0 in f32"),
-            ("learning_rate", 1e39, "which is infinite in f32"),
-            ("momentum", 0.999_999_999_99, "momentum is 0.99999999999, which is 1 in f32"),
-            ("momentum", 1e-60, "which is 0 in f32"),
-            ("weight_decay", 1e-60, "which is 0 in f32"),
-            ("weight_decay", 1e300, "which is infinite in f32"),
-        ] {
-            let error = config(name, x, "f32").unwrap_err().to_string();
-            assert!(error.contains(message) && error.contains("--dtype f64"), "{error}");
-            assert!(config(name, x, "f64").is_ok(), "{name} {x}");
-        }
-        for (name, x) in [
-            ("learning_rate", 0.0),
-            ("learning_rate", 1e-40),
-            ("momentum", 0.999_999_9),
-            ("val_split", 1e-60),
-        ] {
-            assert!(config(name, x, "f32").is_ok(), "{name} {x}");
-        }
-        assert!(config("momentum", 1.0, "f64").is_err());
-        assert!(
-            find("learning_rate")
-                .is_some_and(|rate| rate.value("1e-400").is_err() && rate.value("0e5").is_ok())
-        );
-    }
-
-    #[test]
-    fn every_row_is_a_field_and_every_field_a_row() {
-        let word = || Some("a".to_owned());
-        let config = TrainConfig {
-            data: word(),
-            test_data: word(),
-            target: word(),
-            ignore: word(),
-            keep_as_id: word(),
-            categorical: word(),
-            separator: word(),
-            weight_column: word(),
-            x: word(),
-            y: word(),
-            threads: Some(1),
-            ..TrainConfig::default()
-        };
-        let fields = config.to_values().unwrap();
-        let mut names: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
-        let mut keys: Vec<_> = fields.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        keys.sort_unstable();
-        assert_eq!(names, keys);
-    }
 
     #[test]
     fn every_row_has_help_and_a_default_within_its_range() {

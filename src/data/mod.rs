@@ -31,6 +31,7 @@ mod numpy_set;
 pub mod options;
 pub mod preprocessing;
 mod raw;
+mod read_source;
 mod row_weights;
 pub mod run_data;
 pub mod saved_model;

@@ -1,13 +1,15 @@
 //! Labelled rows as a model reads them: its columns in its order, and its classes
 
-use super::load::{Sets, read_sets};
 use super::model_cells::{self, Origin, UnknownValues};
 use super::model_labels::of_model;
 use super::options::DataOptions;
-use super::raw::RawSet;
+use super::preprocessing::Preprocessing;
+use super::raw::{RawSet, RawSets};
+use super::read_source::read;
 use super::signature::Signature;
+use super::table_set::Wanted;
 use super::validation_split::hold_out;
-use super::{Dataset, Inputs, Split};
+use super::{Cells, Dataset, Inputs, Split};
 use crate::error::{Error, Result};
 use crate::random::Purpose;
 
@@ -97,8 +99,34 @@ impl ModelSet {
     }
 }
 
+/// The sets of a source, whose columns are those of a model
+struct Sets {
+    /// The path of the rows
+    source: String,
+    /// The training set, or the only set; `None` if only test data were asked for
+    train: Option<RawSet>,
+    /// The test set, if there is one
+    test: Option<RawSet>,
+}
+
+/// Reads the sets that the options name, with the columns that a model reads; with `test_data`, only these
+///
+/// # Errors
+/// If files are missing or damaged, or tables lack columns of the model.
+fn read_sets(options: &DataOptions, model: &Preprocessing) -> Result<Sets> {
+    let wanted = Wanted::Model(model);
+    if let Some(source) = options.test_data.clone() {
+        let RawSets { train, test } = read(&source, options, wanted)?.0;
+        let (test, train) = (test.unwrap_or(train), None);
+        return Ok(Sets { source, train, test: Some(test) });
+    }
+    let source = options.data.clone().map_or_else(Dataset::find, Ok)?;
+    let RawSets { train, test } = read(&source, options, wanted)?.0;
+    Ok(Sets { source, train: Some(train), test })
+}
+
 /// The columns and cells of a set as the model reads them, with warnings of values that it does not know
-fn fitted(set: RawSet, signature: &Signature) -> Result<(Inputs, super::Cells, Vec<String>)> {
+fn fitted(mut set: RawSet, signature: &Signature) -> Result<(Inputs, Cells, Vec<String>)> {
     let model = &signature.preprocessing;
     if set.inputs.columns() != model.columns() {
         let times = |dims: &[usize]| dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
@@ -107,10 +135,10 @@ fn fitted(set: RawSet, signature: &Signature) -> Result<(Inputs, super::Cells, V
         return Err(Error::content(&set.path, problem));
     }
     let mut unknown = UnknownValues::default();
+    let cells = std::mem::replace(&mut set.cells, Cells::Bytes(Vec::new()));
     let place = |row: usize| set.place(row);
-    unknown.count(model, &set.inputs, &set.cells, place);
+    unknown.count(model, &set.inputs, &cells, place);
     let warnings = unknown.warnings(model);
-    let (cells, path) = (set.cells.clone(), &set.path);
-    let cells = model_cells::fit(model, cells, None, Origin { path, place: &place })?;
+    let cells = model_cells::fit(model, cells, None, Origin { path: &set.path, place: &place })?;
     Ok((set.inputs, cells, warnings))
 }
