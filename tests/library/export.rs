@@ -65,7 +65,7 @@ fn npz_arrays_are_those_of_the_model() {
             assert_eq!(array.kind, if case.saved.dtype == "f32" { "<f4" } else { "<f8" });
             assert!(array.shape.starts_with(&format!("({},", tensor.shape.stored()[0])), "{}", array.shape);
         }
-        assert_eq!(arrays["class_names"].texts(), case.saved.signature.classes);
+        assert_eq!(arrays["class_names"].texts(), case.saved.signature.outputs.classes());
         let layers: Vec<String> = case.saved.model.layers().iter().map(ToString::to_string).collect();
         assert_eq!(arrays["layers"].texts(), layers);
         let metadata = serde_json::to_value(case.saved.signature.to_metadata().0).unwrap();
@@ -203,7 +203,8 @@ fn c_headers_compile_without_warnings_and_compute_what_the_models_compute() {
             ]);
             let output = command.output().unwrap();
             assert!(output.status.success(), "{}", case.name);
-            let names = format!("{}\n{}\n", case.saved.signature.classes[1], case.saved.signature.classes[2]);
+            let classes = case.saved.signature.outputs.classes();
+            let names = format!("{}\n{}\n", classes[1], classes[2]);
             assert_eq!(String::from_utf8(output.stdout).unwrap(), names);
             let bytes = std::fs::read(folder.join("out")).unwrap();
             let numbers: Vec<f32> =

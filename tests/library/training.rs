@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chainrule::config::{ClassWeight, Settings, TrainConfig};
 use chainrule::data::run_data::RunData;
 use chainrule::data::validation_split::hold_out;
-use chainrule::data::{Cells, Dataset, Inputs, Split};
+use chainrule::data::{Cells, Dataset, Inputs, Labels, Split, Task};
 use chainrule::nn::layers::Activation;
 use chainrule::nn::loss::LossSum;
 use chainrule::nn::mlp::Mlp;
@@ -14,7 +14,7 @@ use chainrule::random::{Purpose, Random};
 use chainrule::tables::{Metric, Status};
 use chainrule::train::metrics::EpochEnd;
 use chainrule::train::metrics::EpochMetrics;
-use chainrule::train::run::{self, Labels, Reporter, Request};
+use chainrule::train::run::{self, Reporter, Request, RunNames};
 use chainrule::train::run_files::NAMES;
 use chainrule::train::trainer::Trainer;
 
@@ -25,7 +25,7 @@ fn data(features: usize) -> Dataset {
             |i: usize, j: usize| ((i * 31 + j * 17 + salt) % 97 + if j % 3 == i % 3 { 120 } else { 0 }) as u8;
         Split {
             cells: Cells::Bytes((0..len * features).map(|at| pixel(at / features, at % features)).collect()),
-            labels: (0..len as u32).map(|i| i % 3).collect(),
+            labels: Labels::Classes((0..len as u32).map(|i| i % 3).collect()),
             columns: features,
         }
     };
@@ -33,7 +33,8 @@ fn data(features: usize) -> Dataset {
     Dataset {
         source: "test".to_owned(),
         inputs: Inputs::of_array(&[features]),
-        classes,
+        task: Task::Classify(classes),
+        task_note: None,
         train: split(333, 0),
         test: split(100, 5),
         row_weights: None,
@@ -161,7 +162,7 @@ fn evaluation_between_epochs_does_not_change_the_weights() {
 fn validation_rows_are_never_trained_on_and_validation_reads_no_others() {
     let (data, go) = (data(20), AtomicBool::new(false));
     let config = config("hidden_dims = [9]\nval_split = 0.2");
-    let held_out = hold_out(&data.train.labels, 0.2, config.seed, Purpose::Validation).val;
+    let held_out = hold_out(data.train.labels.classes(), 0.2, config.seed, Purpose::Validation).val;
     assert_eq!(held_out.len(), 66);
     let run = |data: &Dataset| {
         let run_data = RunData::new(&config, data).unwrap();
@@ -275,7 +276,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
         data: &RunData::new(&config, &data).unwrap(),
         parent: folder.path(),
         run_id: Some("bad"),
-        labels: Labels::default(),
+        names: RunNames::default(),
     };
     let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome.summary.result.status, Status::Diverged);
@@ -308,7 +309,7 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
         data: &RunData::new(&config, &data).unwrap(),
         parent: folder.path(),
         run_id: Some("cut"),
-        labels: Labels::default(),
+        names: RunNames::default(),
     };
     let outcome = run::train(&request, &mut StopAfter(&stop), &stop).unwrap();
     let end = outcome.last.map(|last| last.end);
@@ -336,7 +337,7 @@ fn with_a_validation_split_validation_chooses_the_best_epoch_and_has_columns() {
         data: &RunData::new(&config, &data).unwrap(),
         parent: folder.path(),
         run_id: Some("val"),
-        labels: Labels::default(),
+        names: RunNames::default(),
     };
     let summary = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap().summary;
     let csv = std::fs::read_to_string(folder.path().join("val/epochs.csv")).unwrap();

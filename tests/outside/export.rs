@@ -141,7 +141,7 @@ fn the_c_program_in_the_documentation_predicts_what_the_program_predicts() {
     assert_eq!(text.lines().count(), data.test.len());
     for (line, row) in text.lines().zip(probabilities.chunks_exact(classes)) {
         let (name, probability) = line.rsplit_once(' ').unwrap();
-        let class = saved.signature.classes.iter().position(|class| class == name).unwrap();
+        let class = saved.signature.outputs.classes().iter().position(|class| class == name).unwrap();
         let most = row.iter().copied().fold(0.0, f64::max);
         // Three decimals are printed.
         let printed: f64 = probability.parse().unwrap();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chainrule::config::Scale;
 use chainrule::data::encoder::Encoder;
+use chainrule::data::outputs::Outputs;
 use chainrule::data::preprocessing::{Column, Encoding, Preprocessing};
 use chainrule::data::saved_model::{self, SavedModel};
 use chainrule::data::signature::Signature;
@@ -81,7 +82,8 @@ pub fn cases(folder: &Path) -> Vec<Case> {
         for hidden in hidden {
             let at = cases.len();
             let classes = texts(&["T-shirt/top", "say \"hi\\??/\"", "Käfer"]);
-            let signature = Signature { classes, preprocessing: preprocessing.clone() };
+            let outputs = Outputs::Classes(classes);
+            let signature = Signature { outputs, preprocessing: preprocessing.clone() };
             // Each kind and each number of layers has both activations and both types.
             let activation = [Activation::Relu, Activation::Sigmoid][(at + at / 4) % 2];
             let case = if at % 4 < 2 { case::<f32> } else { case::<f64> };
@@ -100,7 +102,7 @@ fn case<T: Scalar>(
 ) -> Case {
     let mut random = Random::new(at as u64, Purpose::GradientCheck);
     let preprocessing = &signature.preprocessing;
-    let mut model = Mlp::<T>::new(preprocessing.features(), hidden, signature.classes.len(), activation, 7);
+    let mut model = Mlp::<T>::new(preprocessing.features(), hidden, signature.outputs.len(), activation, 7);
     for tensor in model.tensors_mut().filter(|tensor| tensor.kind == "bias") {
         tensor.data.iter_mut().for_each(|x| *x = T::from_f64(random.symmetric(0.5)));
     }
