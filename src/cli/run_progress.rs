@@ -102,7 +102,9 @@ fn loss_and_score(sums: &LossSum) -> Option<String> {
     let loss = sums.mean_loss()?;
     let accuracy = || sums.accuracy().map(|accuracy| format!("accuracy {}", percent(accuracy)));
     let score = sums.rmse().map(|rmse| format!("RMSE {}", significant(rmse))).or_else(accuracy)?;
-    Some(format!("loss {loss:.4}, {score}"))
+    // An outlier can have a loss of many digits.
+    let loss = if loss < 1e5 { format!("{loss:.4}") } else { significant(loss) };
+    Some(format!("loss {loss}, {score}"))
 }
 
 /// How many samples are trained on, validated on and tested on
