@@ -14,10 +14,11 @@
 //!         x = x @ m[f"{at}.weight"].T + m[f"{at}.bias"]
 //!     else:
 //!         x = np.maximum(x, 0) if layer == "relu" else 1 / (1 + np.exp(-x))
-//! label = m["class_names"][x.argmax(axis=1)]
+//! if "class_names" in m:
+//!     label = m["class_names"][x.argmax(axis=1)]
+//! else:
+//!     targets = x * m["target_scale"] + m["target_center"]
 //! ```
-//!
-//! In regression, the last line is `targets = x * m["target_scale"] + m["target_center"]`.
 
 use std::io::{Cursor, Write};
 
