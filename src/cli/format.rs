@@ -2,7 +2,7 @@
 
 use chainrule::error::printable;
 pub use chainrule::error::separated as count;
-use chainrule::report::analysis::short_number;
+use chainrule::report::analysis::{four_digits, short_number};
 use chainrule::tables::reader::TableRow;
 
 /// What `info` shows, as text for people and as JSON
@@ -20,10 +20,10 @@ pub fn several(n: usize, thing: &str) -> String {
 
 /// The number in a cell of a table as the terminal shows it, and any other cell as it is
 ///
-/// Losses and accuracies have four digits after the point, times have three.
+/// Losses, accuracies and R² have four digits after the point, times have three. RMSEs and MAEs have four significant digits.
 pub fn cell(name: &str, row: TableRow, column: usize) -> String {
     let digits = match name {
-        _ if name.ends_with("loss") || name.ends_with("accuracy") => Some(4),
+        _ if name.ends_with("loss") || name.ends_with("accuracy") || name.ends_with("_r2") => Some(4),
         _ if name.ends_with("_s") => Some(3),
         _ => None,
     };
@@ -31,6 +31,7 @@ pub fn cell(name: &str, row: TableRow, column: usize) -> String {
         Some(x) if name.ends_with("_per_s") || name.ends_with("_samples") || name == "parameters" => {
             thousands(x)
         }
+        Some(x) if name.ends_with("_rmse") || name.ends_with("_mae") => four_digits(x, None),
         Some(x) if digits.is_some() && x.abs() < 1e6 => format!("{x:.*}", digits.unwrap_or_default()),
         Some(x) if x.fract() != 0.0 => short_number(x),
         _ => printable(row.text(column).trim()).into_owned(),

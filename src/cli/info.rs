@@ -189,6 +189,8 @@ fn sweep_folder(folder: &Path) -> Result<Shown> {
     let best = super::sweep::best(&analysis);
     if let Some(best) = &best {
         writeln!(text, "{}", printable(best))?;
+    } else if analysis.other.is_some() {
+        writeln!(text, "{}", super::sweep_output::NO_BEST)?;
     }
     writeln!(text, "\nthe table: chainrule runs {}", shell_quoted(folder))?;
     let columns: Vec<usize> = (0..table.names().count()).collect();

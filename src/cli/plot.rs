@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     if written.is_empty() {
         let dir = &args.dirs[0];
-        let files = ["runs.csv", "epochs.csv", "confusion.csv"].map(|name| dir.join(name));
+        let files = ["runs.csv", "epochs.csv", "confusion.csv", "predictions.csv"].map(|name| dir.join(name));
         let found: Vec<_> = files.iter().filter(|file| file.is_file()).map(shown).collect();
         match &found[..] {
             [_, ..] => bail!("{}: nothing to draw: no metrics in {}", shown(dir), found.join(", ")),
@@ -111,7 +111,7 @@ pub fn run(args: &Args) -> Result<u8> {
                 shell_quoted(&sweeps_in(dir)[0])
             ),
             [] => bail!(
-                "{}: expected a run's folder (epochs.csv, confusion.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
+                "{}: expected a run's folder (epochs.csv, confusion.csv, predictions.csv) or a sweep's (runs.csv, epochs.csv), found none of these",
                 shown(dir)
             ),
         }

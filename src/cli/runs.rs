@@ -19,7 +19,7 @@ pub struct Args {
     #[arg(value_name = "DIR", default_value = "results")]
     dir: PathBuf,
 
-    /// Column to sort by: accuracies and speeds from the highest, other numbers from the lowest, text by letters
+    /// Column to sort by: accuracies, R² and speeds from the highest, other numbers from the lowest, text by letters
     #[arg(long, value_name = "COLUMN")]
     sort: Option<String>,
 
@@ -32,7 +32,7 @@ pub struct Args {
     top: Option<u32>,
 
     /// Columns to show, separated by commas; `all` for every one
-    /// [default: status, what was varied, accuracies, time]
+    /// [default: status, what was varied, accuracies or RMSEs, time]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     columns: Vec<String>,
 
@@ -47,8 +47,18 @@ pub struct Args {
 
 /// Columns that are shown before what was varied, and after it, where the table has them
 const BEFORE: [&str; 3] = ["trial", "run_id", "status"];
-const AFTER: [&str; 6] =
-    ["best_epoch", "best_accuracy", "val_accuracy", "test_loss", "test_accuracy", "train_s"];
+const AFTER: [&str; 10] = [
+    "best_epoch",
+    "best_accuracy",
+    "best_rmse",
+    "val_accuracy",
+    "val_rmse",
+    "test_loss",
+    "test_accuracy",
+    "test_rmse",
+    "test_r2",
+    "train_s",
+];
 
 pub fn run(args: &Args) -> Result<u8> {
     let path = args.dir.join("runs.csv");

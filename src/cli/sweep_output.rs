@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use chainrule::error::{first_ten, printable, shell_quoted, shown};
-use chainrule::report::analysis::{Analysis, MetricColumn, VariedSetting};
+use chainrule::report::analysis::{Analysis, VariedSetting};
 use chainrule::sweep::{self, Ended, Estimate, Plan, Shard, Trial};
 use chainrule::tables::Status;
 
-use super::format::{count, percent, rough_duration, several};
+use super::format::{count, rough_duration, several};
 use super::{DONE, note, print};
 
 /// The line that names the trials that failed or diverged; `None` if there are none
@@ -73,6 +73,9 @@ pub fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(n)));
     note(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
     best(analysis).iter().for_each(|line| note(line));
+    if analysis.other.is_some() {
+        note(NO_BEST);
+    }
     let prefix = shard.map_or_else(String::new, Shard::file_prefix);
     let tables = ["runs.csv", "epochs.csv", "plan.toml"].map(|name| format!("{prefix}{name}"));
     let drawn = ended.drawn.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
@@ -83,25 +86,31 @@ pub fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     }
 }
 
+/// The line in place of the winner where trials have scores of both kinds
+pub const NO_BEST: &str =
+    "no best: some trials are of classification and others of regression, which can't be compared";
+
 /// The end of the line that names the winner where test metrics chose it
 const PICKED: &str = ", which also picked it: no --val-split";
 
-/// The line that names the winner of `report.md`; `None` if no trial has an accuracy
+/// The line that names the winner of `report.md`; `None` if no trial has a score, or none decides
 pub fn best(analysis: &Analysis) -> Option<String> {
     let winner = analysis.winner()?;
-    let accuracy = analysis.accuracy(winner)?;
+    let scored = analysis.scored(winner)?;
     let of_axis = |(axis, &place): (&VariedSetting, &usize)| format!("{}={}", axis.name, axis.values[place]);
     let combination = analysis.axes.iter().zip(&winner.place).map(of_axis).collect::<Vec<_>>().join(" ");
     let combination = if combination.is_empty() { combination } else { format!(" ({combination})") };
-    let mean = if accuracy.n > 1 { format!("mean of {} seeds, ", accuracy.n) } else { String::new() };
-    let share = percent(accuracy.mean);
-    let metrics = match (analysis.deciding, analysis.spread(winner, MetricColumn::TestAccuracy)) {
-        (MetricColumn::ValAccuracy, Some(test)) => {
-            format!("{mean}validation accuracy {share}, test accuracy {}", percent(test.mean))
+    let mean = if scored.n > 1 { format!("mean of {} seeds, ", scored.n) } else { String::new() };
+    let (score, kind) = (analysis.score, analysis.score.kind);
+    let mut metrics = format!("{mean}{} {}", score.name(), kind.text_with_unit(scored.mean));
+    let [_, _, test] = kind.columns();
+    match analysis.spread(winner, test) {
+        Some(test) if score.is_validated => {
+            metrics += &format!(", test {} {}", kind.name(), kind.text_with_unit(test.mean));
         }
-        (MetricColumn::ValAccuracy, None) => format!("{mean}validation accuracy {share}"),
-        _ => format!("{mean}test accuracy {share}{PICKED}"),
-    };
+        _ if !score.is_validated => metrics += PICKED,
+        _ => {}
+    }
     // A single combination is not called the best.
     if analysis.groups.len() == 1 {
         return Some(metrics.trim_end_matches(PICKED).to_owned());

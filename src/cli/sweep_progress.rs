@@ -1,16 +1,19 @@
 //! Progress of a sweep on stderr: a bar for each running trial on a terminal, a line for each ended trial
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chainrule::error::{printable, shown};
 use chainrule::nn::loss::LossSum;
+use chainrule::report::analysis::MetricColumn;
+use chainrule::report::score::ScoreKind;
 use chainrule::sweep::{Observer, Trial};
-use chainrule::tables::{RunResult, Status};
+use chainrule::tables::{Cell, Row, RunResult, Status};
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 
-use super::format::{count, percent, several};
+use super::format::{count, several};
 use super::note;
 use super::run_progress::{Bar, Screen};
 
@@ -49,11 +52,7 @@ impl Observer for SweepProgress {
             (1 + self.done.fetch_add(1, Ordering::Relaxed), self.trials.load(Ordering::Relaxed));
         let width = all.to_string().len();
         let mut line = format!("[{done:>width$}/{all}] {}: {}", name(trial), result.status);
-        for (what, accuracy) in [("validation", result.val_accuracy), ("test", result.test_accuracy)] {
-            if let Some(accuracy) = accuracy {
-                line += &format!(", {what} accuracy {}", percent(accuracy.value()));
-            }
-        }
+        line += &scores(result);
         if let Some(s) = result.train_s.filter(|&s| s > 0.0) {
             line += &format!(", {s:.2} s");
         }
@@ -68,6 +67,22 @@ impl Observer for SweepProgress {
 /// The id of a trial and its own settings
 fn name(trial: &Trial) -> String {
     format!("{} {}", trial.id, trial.label()).trim_end().to_owned()
+}
+
+/// The scores of a result, as `, validation accuracy 88.31 %, test accuracy 88.02 %`; empty without any
+fn scores(result: &RunResult) -> String {
+    let cells: HashMap<_, _> = RunResult::header().into_iter().zip(result.cells()).collect();
+    let number = |column: MetricColumn| match cells.get(column.name())? {
+        Cell::Number(digits) => digits.parse().ok(),
+        _ => None,
+    };
+    let of_kind = |kind: ScoreKind| {
+        let [_, validation, test] = kind.columns();
+        [("validation", validation), ("test", test)].into_iter().filter_map(move |(what, column)| {
+            Some(format!(", {what} {} {}", kind.name(), kind.text_with_unit(number(column)?)))
+        })
+    };
+    ScoreKind::ALL.into_iter().flat_map(of_kind).collect()
 }
 
 /// The bar of a running trial

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
+use crate::report::number_columns::RMSE;
+use crate::report::score::ScoreKind;
 use crate::tables::Status;
 use crate::tables::reader::Table;
 
@@ -17,9 +19,8 @@ pub enum Split {
     Test,
 }
 
-/// The columns of loss and accuracy, by [`Split`]
-const COLUMNS: [[&str; 2]; 3] =
-    [["train_loss", "train_accuracy"], ["val_loss", "val_accuracy"], ["test_loss", "test_accuracy"]];
+/// The columns of the losses, by [`Split`]
+const LOSSES: [&str; 3] = ["train_loss", "val_loss", "test_loss"];
 
 impl Split {
     pub const ALL: [Self; 3] = [Self::Training, Self::Validation, Self::Test];
@@ -35,10 +36,12 @@ impl Split {
 pub struct Curves {
     /// Name of the run, or of the trial in a sweep
     pub run_id: String,
-    /// Losses in nats, by [`Split`]
+    /// Losses, by [`Split`]
     pub loss: [Points; 3],
-    /// Accuracies from 0 to 1, by [`Split`]
-    pub accuracy: [Points; 3],
+    /// Accuracies or RMSEs, by [`Split`]
+    pub score: [Points; 3],
+    /// Which of them; `None` without any
+    pub kind: Option<ScoreKind>,
     /// The epoch in which training diverged
     pub diverged: Option<u32>,
     /// Number of rows: epochs that ended or in which training diverged
@@ -52,7 +55,7 @@ impl Curves {
     }
 
     pub fn has(&self, split: Split) -> bool {
-        !(self.loss[split as usize].is_empty() && self.accuracy[split as usize].is_empty())
+        !(self.loss[split as usize].is_empty() && self.score[split as usize].is_empty())
     }
 
     /// Name of the run, and the epoch in which it diverged
@@ -64,14 +67,15 @@ impl Curves {
 
 /// Reads the curves of one run; without rows, they are empty
 ///
-/// * Columns are found by name: run_id, epoch, train_loss, train_accuracy, test_loss and test_accuracy are needed; val_loss,
-///   val_accuracy and status may be missing; others are ignored.
+/// * Columns are found by name: run_id, epoch, train_loss, train_accuracy, test_loss and test_accuracy are needed; those of
+///   validation data and of RMSEs, and status, may be missing; others are ignored.
+/// * The scores of a run are accuracies or RMSEs: the cells of the others are empty.
 /// * An empty cell leaves out a point. In a row that is `ok`, only metrics of validation data may be empty, and those of
 ///   test data if all rows of the run lack them: then it had no test set.
 ///
 /// # Errors
 /// When a column is missing, a cell doesn't hold what its column says, an epoch is missing, a row that is `ok` lacks a metric of
-/// training data, or of test data that other rows have, or there is a second run.
+/// training data, or of test data that other rows have, a run has both accuracies and RMSEs, or there is a second run.
 pub fn read_run(table: &Table) -> Result<Curves> {
     Ok(parse(table, "run_id", false)?.pop().unwrap_or_default())
 }
@@ -89,14 +93,7 @@ pub fn read_trials(table: &Table) -> Result<Vec<Curves>> {
 /// All runs of the table, named by the column `id`; without `many`, a second run is an error
 fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
     let (id, epoch, status) = (table.need(id)?, table.need("epoch")?, table.column("status"));
-    let mut columns = vec![];
-    for split in Split::ALL {
-        for (i, name) in COLUMNS[split as usize].into_iter().enumerate() {
-            if split != Split::Validation || table.column(name).is_some() {
-                columns.push((split, i == 1, table.need(name)?));
-            }
-        }
-    }
+    let columns = columns(table)?;
     let mut runs: Vec<Curves> = vec![];
     let mut known: HashMap<&str, (usize, u32)> = HashMap::new(); // index and last epoch of each run
     // The error for the first row of each run that lacks a metric of test data
@@ -122,12 +119,25 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
         let run = &mut runs[place];
         run.epochs = e;
         let status = status.map(|i| row.status(i)).transpose()?;
-        for &(split, is_accuracy, column) in &columns {
-            let (points, range, expected) = match is_accuracy {
-                false => (&mut run.loss, 0.0..=f64::MAX, "a loss, 0 or above"),
-                true => (&mut run.accuracy, 0.0..=1.0, "a share from 0 to 1"),
+        // A row without a score lacks that of the rows above.
+        let of_row =
+            columns.iter().find(|found| found.score.is_some() && !row.text(found.column).trim().is_empty());
+        run.kind = run.kind.or(of_row.and_then(|found| found.score));
+        let kind = run.kind.unwrap_or_default();
+        for &Column { split, score, column } in &columns {
+            let (points, range, expected) = match score {
+                None => (&mut run.loss, 0.0..=f64::MAX, "a loss, 0 or above"),
+                Some(ScoreKind::Accuracy) => (&mut run.score, 0.0..=1.0, "a share from 0 to 1"),
+                Some(ScoreKind::Rmse) => (&mut run.score, 0.0..=f64::MAX, RMSE),
             };
             let metric = row.within(column, range, expected)?;
+            if score.is_some_and(|score| score != kind) {
+                if metric.is_some() {
+                    let expected = format!("an empty cell, since `{name}` has the score {}", kind.name());
+                    return Err(row.problem(column, &expected));
+                }
+                continue;
+            }
             if metric.is_none() && status == Some(Status::Ok) {
                 let problem = || row.problem(column, expected);
                 match split {
@@ -147,6 +157,29 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
         untested.remove(&place).filter(|_| is_tested)
     });
     partly.map_or(Ok(runs), Err)
+}
+
+/// A column of metrics
+struct Column {
+    split: Split,
+    /// The score that it holds; `None` for a loss
+    score: Option<ScoreKind>,
+    column: usize,
+}
+
+/// The columns of metrics, the loss of each [`Split`] before its scores
+fn columns(table: &Table) -> Result<Vec<Column>> {
+    let mut columns = vec![];
+    for split in Split::ALL {
+        let scores = ScoreKind::ALL.map(|kind| (Some(kind), kind.columns()[split as usize].name()));
+        for (score, name) in [(None, LOSSES[split as usize])].into_iter().chain(scores) {
+            let may_lack = split == Split::Validation || score == Some(ScoreKind::Rmse);
+            if !may_lack || table.column(name).is_some() {
+                columns.push(Column { split, score, column: table.need(name)? });
+            }
+        }
+    }
+    Ok(columns)
 }
 
 #[cfg(test)]
@@ -176,7 +209,7 @@ mod tests {
         assert_eq!(read(&format!("\u{feff}{european}")), Ok(plain.clone()));
         assert_eq!(plain.run_id, "r");
         assert_eq!(plain.loss, [vec![(1, 0.5), (2, 0.25)], vec![], vec![(1, 0.625)]]);
-        assert_eq!(plain.accuracy, [vec![(1, 0.75), (2, 0.875)], vec![], vec![(1, 0.5)]]);
+        assert_eq!(plain.score, [vec![(1, 0.75), (2, 0.875)], vec![], vec![(1, 0.5)]]);
         assert_eq!(plain.diverged, None);
     }
 
@@ -184,7 +217,7 @@ mod tests {
     fn columns_are_found_by_name_and_others_are_ignored() {
         let text = "new,test_accuracy,test_loss,epoch,train_accuracy,train_loss,run_id\nx,0.5,2,1,0.25,3,r\n";
         let curves = read(text).unwrap();
-        assert_eq!((curves.loss[0][0], curves.accuracy[2][0]), ((1, 3.0), (1, 0.5)));
+        assert_eq!((curves.loss[0][0], curves.score[2][0]), ((1, 3.0), (1, 0.5)));
     }
 
     #[test]
@@ -254,8 +287,71 @@ mod tests {
     fn validation_metrics_are_read_if_there_are_any() {
         let header = HEADER.replace("train_accuracy,", "train_accuracy,val_loss,val_accuracy,");
         let curves = read(&format!("{header}\nr,1,1,1,1,0.5,0.75,1,1,1,1,ok\n")).unwrap();
-        assert_eq!((curves.loss[1][0], curves.accuracy[1][0]), ((1, 0.5), (1, 0.75)));
+        assert_eq!((curves.loss[1][0], curves.score[1][0]), ((1, 0.5), (1, 0.75)));
         assert!(curves.has(Split::Validation));
+    }
+
+    const RMSES: &str = "run_id,epoch,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,test_accuracy,status,\
+                         train_rmse,val_rmse,test_rmse,test_mae,test_r2";
+
+    #[test]
+    fn the_scores_of_regression_are_rmses() {
+        let curves = read(&format!(
+            "{RMSES}\nr,1,1,,2,,3,,ok,4e9,5,6,1,-7\nr,2,0.5,,0.5,,0.5,,ok,0.25,0,0.125,1,1\nr,3,,,,,,,diverged,,,,,\n"
+        ));
+        let curves = curves.unwrap();
+        assert_eq!((curves.kind, curves.diverged), (Some(ScoreKind::Rmse), Some(3)));
+        assert_eq!(curves.loss[0], [(1, 1.0), (2, 0.5)]);
+        assert_eq!(curves.score, [[(1, 4e9), (2, 0.25)], [(1, 5.0), (2, 0.0)], [(1, 6.0), (2, 0.125)]]);
+        assert_eq!(
+            read(&format!("{HEADER}\nr,1,1,1,1,1,1,1,1,ok\n")).unwrap().kind,
+            Some(ScoreKind::Accuracy)
+        );
+        assert_eq!(read(HEADER).unwrap().kind, None);
+    }
+
+    #[test]
+    fn a_run_with_accuracies_and_rmses_is_an_error_with_its_place() {
+        let of = |cells: &str| read(&format!("{RMSES}\nr,1,1,,2,,3,,ok,4,5,6,1,1\n{cells}\n")).unwrap_err();
+        assert_eq!(
+            of("r,2,1,,2,,3,0.5,ok,4,5,6,1,1"),
+            "line 3, column test_accuracy: expected an empty cell, since `r` has the score RMSE, found `0.5`"
+        );
+        assert_eq!(
+            of("r,2,1,0.25,2,,3,,ok,,,,,"),
+            "line 3, column train_accuracy: expected an empty cell, since `r` has the score RMSE, found `0.25`"
+        );
+        let row = read(&format!("{RMSES}\nr,1,1,0.5,2,,3,0.5,ok,,,6,,\n")).unwrap_err();
+        assert_eq!(
+            row,
+            "line 2, column test_rmse: expected an empty cell, since `r` has the score accuracy, found `6`"
+        );
+        assert_eq!(
+            of("r,2,1,,2,,3,,ok,,5,6,1,1"),
+            "line 3, column train_rmse: expected an RMSE, 0 or above, found ``"
+        );
+        assert_eq!(
+            of("r,2,1,,2,,3,,ok,4,5,,1,1"),
+            "line 3, column test_rmse: expected an RMSE, 0 or above, found ``"
+        );
+        assert_eq!(
+            of("r,2,1,,2,,3,,ok,4,-1,6,1,1"),
+            "line 3, column val_rmse: expected an RMSE, 0 or above, found `-1`"
+        );
+    }
+
+    #[test]
+    fn a_row_that_is_ok_without_any_score_is_an_error() {
+        let error = read(&format!("{RMSES}\nr,1,1,,2,,3,,ok,,,,,\n")).unwrap_err();
+        assert_eq!(error, "line 2, column train_accuracy: expected a share from 0 to 1, found ``");
+    }
+
+    #[test]
+    fn trials_of_both_tasks_may_be_in_one_table() {
+        let header = RMSES.replace("run_id,", "run_id,trial,");
+        let rows = "x,a,1,1,0.5,,,1,0.5,ok,,,,,\nx,b,1,1,,,,1,,ok,2,,2,,\n";
+        let runs = read_trials(&table(&format!("{header}\n{rows}")).unwrap()).unwrap();
+        assert_eq!(runs.iter().map(|run| run.kind).collect::<Vec<_>>(), ScoreKind::ALL.map(Some));
     }
 
     #[test]
@@ -265,7 +361,7 @@ mod tests {
         let rows = [row("t0000", 1), row("t0001", 1), row("t0000", 2)].concat();
         let runs = read_trials(&table(&format!("{header}\n{rows}")).unwrap()).unwrap();
         assert_eq!(runs.iter().map(|run| run.run_id.as_str()).collect::<Vec<_>>(), ["t0000", "t0001"]);
-        assert_eq!(runs[0].accuracy[2], [(1, 0.1), (2, 0.2)]);
+        assert_eq!(runs[0].score[2], [(1, 0.1), (2, 0.2)]);
         let again = format!("{header}\n{rows}{}", row("t0001", 1));
         let error = read_trials(&table(&again).unwrap()).unwrap_err().to_string();
         assert!(error.contains("line 5, column epoch: expected epoch 2, the next of `t0001`"), "{error}");

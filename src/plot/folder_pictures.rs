@@ -7,11 +7,13 @@ use crate::error::{Error, Result};
 use crate::plot::epochs_csv::{Curves, read_run, read_trials};
 use crate::plot::picture_files::Written;
 pub use crate::plot::picture_files::{Format, PictureStyle};
-use crate::plot::pictures::{confusion, heatmap, overlay, run_curves, sweep};
-use crate::plot::table_checks::{check_confusion, check_epochs, check_trials};
+use crate::plot::pictures::{confusion, heatmap, overlay, predictions, run_curves, sweep};
+use crate::plot::predictions_csv;
+use crate::plot::table_checks::{check_confusion, check_epochs, check_predictions, check_trials};
 use crate::report::analysis::Analysis;
 use crate::report::markdown::report;
 use crate::report::run_report::{RunSummary, differences, run_report};
+use crate::report::score::ScoreKind;
 use crate::tables::reader::Table;
 
 /// Draws all pictures of the folder `dir` into the folder `out`, and returns the paths of the files it wrote
@@ -19,8 +21,9 @@ use crate::tables::reader::Table;
 /// * A sweep's folder gets the picture `sweep`, `heatmap` if two settings were varied, and `report.md`. It has a runs.csv with a
 ///   column trial. A runs.csv without that column counts as well if there is no epochs.csv beside it: runs that were started
 ///   one by one leave it. If its column sweep_id names several sweeps, each also gets a picture of its own.
-/// * A run's folder gets the picture `curves` if it has an epochs.csv, `confusion` if it has a confusion.csv, and `report.md` if
-///   it has a summary.csv.
+///   If some of its runs are of classification and others of regression, no picture compares them.
+/// * A run's folder gets the picture `curves` if it has an epochs.csv, `confusion` if it has a confusion.csv, `predictions` if it
+///   has a predictions.csv, and `report.md` if it has a summary.csv. So does a folder of `evaluate`.
 ///
 /// # Errors
 /// When a CSV file can't be read or parsed, or a file can't be written.
@@ -53,7 +56,8 @@ pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>> {
 /// Runs are labelled by the settings in which they differ, if each has a summary.csv.
 ///
 /// # Errors
-/// When a folder has no epochs.csv of a single run, no epoch of any run has a metric, or a file can't be written.
+/// When a folder has no epochs.csv of a single run, no epoch of any run has a metric, runs of classification and of regression
+/// would be compared, or a file can't be written.
 pub fn overlay(dirs: &[PathBuf], out: &Path, style: &PictureStyle) -> Result<Vec<PathBuf>> {
     let read = |dir: &PathBuf| read_run(&Table::read(&dir.join("epochs.csv"))?);
     let mut runs = dirs.iter().map(read).collect::<Result<Vec<_>>>()?;
@@ -84,9 +88,25 @@ pub fn overlay(dirs: &[PathBuf], out: &Path, style: &PictureStyle) -> Result<Vec
         let problem = "no epoch of any run has a metric".to_owned();
         return Err(Error::Plot { path: out.join("overlay.svg"), problem });
     }
+    let kind =
+        common_score(&runs).map_err(|problem| Error::Plot { path: out.join("overlay.svg"), problem })?;
     let mut written = Written { out, style, files: vec![] };
-    written.picture("overlay", |scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>(), &note))?;
+    written
+        .picture("overlay", |scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>(), kind, &note))?;
     Ok(written.files)
+}
+
+/// The score that all runs have; an error that names a run of each task if they differ
+fn common_score(runs: &[Curves]) -> std::result::Result<ScoreKind, String> {
+    let [accuracy, rmse] = ScoreKind::ALL.map(|kind| runs.iter().find(|run| run.kind == Some(kind)));
+    match (accuracy, rmse) {
+        (Some(classes), Some(numbers)) => Err(format!(
+            "`{}` is a run of classification and `{}` one of regression: expected runs of one task",
+            classes.run_id, numbers.run_id
+        )),
+        (None, Some(_)) => Ok(ScoreKind::Rmse),
+        (_, None) => Ok(ScoreKind::Accuracy),
+    }
 }
 
 /// The summary.csv of a run's folder; `None` if there is none
@@ -107,20 +127,31 @@ fn draw_run(dir: &Path, epochs: Option<Table>, written: &mut Written<'_>) -> Res
     let named = curves.as_ref().map_or("", |curves| &curves.run_id).to_owned();
     if let Some(curves) = curves.filter(|curves| !curves.is_empty()) {
         written.picture("curves", |scene| run_curves::draw(scene, &curves, &subtitle))?;
-        pictures.push(("curves", "Loss and accuracy by epoch"));
+        let score = curves.kind.unwrap_or_default().name();
+        pictures.push(("curves", format!("Loss and {score} by epoch")));
     }
     let confused = table(dir.join("confusion.csv"))?;
     let matrix = confused.as_ref().map(confusion::read).transpose()?;
     if let (Some(confused), Some(matrix), Some(saved)) = (&confused, &matrix, &saved) {
         check_confusion(confused, matrix, saved)?;
     }
+    let name = summary.as_ref().map_or(named, |summary| summary.run.id.clone());
     if let Some(matrix) = matrix.filter(|matrix| !matrix.names.is_empty()) {
-        let name = summary.as_ref().map_or(named, |summary| summary.run.id.clone());
         written.picture("confusion", |scene| confusion::draw(scene, &matrix, &name))?;
-        pictures.push(("confusion", "Confusion matrix"));
+        pictures.push(("confusion", "Confusion matrix".to_owned()));
+    }
+    if let Some(predicted) = table(dir.join("predictions.csv"))? {
+        let targets = predictions_csv::read(&predicted)?;
+        if let Some(saved) = &saved {
+            check_predictions(&predicted, &targets, saved)?;
+        }
+        written.picture("predictions", |scene| predictions::draw(scene, &targets, &name))?;
+        pictures.push(("predictions", "Predicted against true values".to_owned()));
     }
     if let Some(summary) = summary {
-        let text = run_report(&summary, confused.as_ref(), &written.links(&pictures))?;
+        let errors = table(dir.join("targets.csv"))?;
+        let pictures: Vec<_> = pictures.iter().map(|(name, what)| (*name, what.as_str())).collect();
+        let text = run_report(&summary, confused.as_ref(), errors.as_ref(), &written.links(&pictures))?;
         written.file("report.md", text.as_bytes())?;
     }
     Ok(())
@@ -136,14 +167,18 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
         check_trials(runs, &curves)?;
         check_epochs(epochs, &curves, runs)?;
     }
-    let what = "Accuracy by varied setting, and the learning curves of all trials";
-    written.picture("sweep", |scene| sweep::draw(scene, &analysis, &curves))?;
-    let mut pictures = vec![("sweep".to_owned(), what.to_owned())];
-    if analysis.axes.len() == 2 {
-        written.picture("heatmap", |scene| heatmap::draw(scene, &analysis))?;
-        pictures.push(("heatmap".to_owned(), "Accuracy by both settings".to_owned()));
+    let mut pictures = vec![];
+    if analysis.other.is_none() {
+        let score = analysis.score.kind.title();
+        let what = format!("{score} by varied setting, and the learning curves of all trials");
+        written.picture("sweep", |scene| sweep::draw(scene, &analysis, &curves))?;
+        pictures.push(("sweep".to_owned(), what));
+        if analysis.axes.len() == 2 {
+            written.picture("heatmap", |scene| heatmap::draw(scene, &analysis))?;
+            pictures.push(("heatmap".to_owned(), format!("{score} by both settings")));
+        }
     }
-    for (id, analysis) in Analysis::sweeps(runs)? {
+    for (id, analysis) in Analysis::sweeps(runs)?.into_iter().filter(|(_, found)| found.other.is_none()) {
         let known: HashSet<_> =
             analysis.trials.iter().chain(&analysis.repeats).map(|run| run.id.as_str()).collect();
         let of_sweep = curves.iter().filter(|run| known.contains(run.run_id.as_str()));

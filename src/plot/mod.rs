@@ -9,6 +9,7 @@ mod output;
 mod parts;
 mod picture_files;
 mod pictures;
+mod predictions_csv;
 mod table_checks;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests {
     use crate::plot::parts::line_style::{FRAME, GRID, Look};
     use crate::plot::pictures::{confusion, heatmap, overlay, sweep};
     use crate::report::analysis::{Analysis, Spread};
+    use crate::report::score::ScoreKind;
     use crate::tables::reader::Table;
 
     const RUNS: &str =
@@ -73,7 +75,7 @@ mod tests {
     }
 
     /// Asserts that all texts lie in the picture and none lies over another
-    fn check(what: &str, (scene, height): &(Scene, f64)) {
+    pub(super) fn check(what: &str, (scene, height): &(Scene, f64)) {
         let texts: Vec<_> = scene.texts().collect();
         assert!(texts.len() > 5, "{what}");
         for (i, text) in texts.iter().enumerate() {
@@ -170,7 +172,12 @@ mod tests {
             let found = grid(&["0.1"], &["7,relu"]);
             let run = curves(&found).swap_remove(0);
             let runs: Vec<_> = names(count).map(|name| Curves { run_id: name, ..run.clone() }).collect();
-            check("overlay", &scene(|scene| overlay::draw(scene, &runs.iter().collect::<Vec<_>>(), "")));
+            check(
+                "overlay",
+                &scene(|scene| {
+                    overlay::draw(scene, &runs.iter().collect::<Vec<_>>(), ScoreKind::Accuracy, "")
+                }),
+            );
         }
         for count in [1, 2, 4, 10, 26, 100] {
             let names: Vec<_> = names(count).collect();

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::error::{Error, Result, shown};
 use crate::plot::epochs_csv::Curves;
 use crate::plot::pictures::confusion::ConfusionMatrix;
+use crate::plot::predictions_csv::Target;
 use crate::tables::Status;
 use crate::tables::reader::Table;
 
@@ -79,6 +80,32 @@ pub(super) fn check_confusion(confused: &Table, matrix: &ConfusionMatrix, summar
     let differs = |expected: &f64| (expected - accuracy).abs() > 1e-6;
     match known("test_accuracy")?.filter(|expected| is_ok && differs(expected)) {
         Some(expected) => contradiction(format!("a test accuracy of {expected}"), accuracy.to_string()),
+        None => Ok(()),
+    }
+}
+
+/// Checks that the predictions have the samples and the RMSE that the run's summary says
+///
+/// # Errors
+/// If they differ, or a cell of the summary holds no number.
+pub(super) fn check_predictions(predictions: &Table, targets: &[Target], summary: &Table) -> Result<()> {
+    let Some(row) = summary.rows().next() else { return Ok(()) };
+    let contradiction = |expected: String, found: String| {
+        let problem = format!("expected {expected}, as {} says, found {found}", shown(summary.path()));
+        Err(Error::content(predictions.path(), problem))
+    };
+    let known = |name: &str| summary.column(name).map_or(Ok(None), |column| row.number(column));
+    let samples = targets.first().map_or(0, |target| target.values.len());
+    if let Some(expected) = known("test_samples")?.filter(|&expected| expected != samples as f64) {
+        return contradiction(format!("{expected} rows of each target"), samples.to_string());
+    }
+    let rmse = targets.iter().map(|target| target.rmse_and_r2().0 / targets.len() as f64).sum::<f64>();
+    let sizes = targets.iter().flat_map(|target| &target.values).map(|(t, p)| t.abs().max(p.abs()));
+    // f32 runs round the metric, and each prediction.
+    let tolerance = 1e-4 * rmse + 1e-6 * sizes.fold(0.0, f64::max);
+    let is_ok = summary.column("status").map(|column| row.status(column)).transpose()? == Some(Status::Ok);
+    match known("test_rmse")?.filter(|expected| is_ok && (expected - rmse).abs() > tolerance) {
+        Some(expected) => contradiction(format!("a test RMSE of {expected}"), rmse.to_string()),
         None => Ok(()),
     }
 }

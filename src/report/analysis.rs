@@ -3,9 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+pub use super::metric_column::MetricColumn;
+pub use super::observed_run::ObservedRun;
 use super::observed_run::read_runs;
-pub use super::observed_run::{MetricColumn, ObservedRun};
-pub use super::short_number::short_number;
+use super::score::{Score, ScoreKind};
+pub use super::short_number::{four_digits, short_number};
 pub use super::spread::Spread;
 pub use super::varied_setting::VariedSetting;
 use super::varied_setting::varied_settings;
@@ -32,7 +34,7 @@ pub struct Analysis {
     pub trials: Vec<ObservedRun>,
     /// Runs that are not counted because they repeat an observation, in the file's order
     pub repeats: Vec<ObservedRun>,
-    /// Number of repeats that are `ok` and have another loss or accuracy than the run that is counted
+    /// Number of repeats that are `ok` and have another loss or score than the run that is counted
     pub contradictions: usize,
     /// The settings that were varied
     pub axes: Vec<VariedSetting>,
@@ -40,15 +42,18 @@ pub struct Analysis {
     pub fixed: Vec<(&'static str, String)>,
     /// The combinations, in the order of their first observations
     pub groups: Vec<Group>,
-    /// The accuracy by which combinations are compared: of validation data if every `ok` run has it, else of test data
-    pub deciding: MetricColumn,
+    /// The score by which combinations are compared: on validation data if every `ok` run has it, else on test data
+    pub score: Score,
+    /// The score of the runs of regression, if there are also runs of classification: they can't be compared, so none
+    /// is best
+    pub other: Option<Score>,
     /// Indices of the groups, best first
     ranked: Vec<usize>,
 }
 
 /// Whether combinations or curves are compared on validation data: if there are any, and all of them have validation data
 ///
-/// Otherwise they are compared on test data, since validation and test accuracies can't be compared with each other.
+/// Otherwise they are compared on test data, since validation and test metrics can't be compared with each other.
 pub fn validation_decides<T>(
     items: impl IntoIterator<Item = T>,
     has_validation: impl FnMut(T) -> bool,
@@ -122,16 +127,13 @@ impl Analysis {
             groups[group].trials.push(observations.len());
             observations.push(trial);
         }
-        let ok = observations.iter().filter(|trial| trial.status == Status::Ok);
-        let validated = validation_decides(ok, |trial| trial.metric(MetricColumn::ValAccuracy).is_some());
-        let deciding = if validated { MetricColumn::ValAccuracy } else { MetricColumn::TestAccuracy };
+        let (score, other) = scores(&observations);
         let ranked = vec![];
         let mut found =
-            Self { trials: observations, repeats, contradictions, axes, fixed, groups, deciding, ranked };
-        let means = found.groups.iter().map(|group| found.accuracy(group).map_or(-1.0, |spread| spread.mean));
-        let means: Vec<_> = means.collect();
-        found.ranked = (0..means.len()).collect();
-        found.ranked.sort_by(|&a, &b| means[b].total_cmp(&means[a])); // stable: the first of equals stays first
+            Self { trials: observations, repeats, contradictions, axes, fixed, groups, score, other, ranked };
+        let ranks: Vec<_> = found.groups.iter().map(|group| found.rank(group)).collect();
+        found.ranked = (0..ranks.len()).collect();
+        found.ranked.sort_by(|&a, &b| ranks[b].total_cmp(&ranks[a])); // stable: the first of equals stays first
         found
     }
 
@@ -146,33 +148,34 @@ impl Analysis {
         Spread::of(&metrics)
     }
 
-    /// The deciding accuracy of a group
-    pub fn accuracy(&self, group: &Group) -> Option<Spread> {
-        self.spread(group, self.deciding)
+    /// The deciding score of a group; `None` if it has none, or if none decides
+    pub fn scored(&self, group: &Group) -> Option<Spread> {
+        self.spread(group, self.score.column()).filter(|_| self.other.is_none())
     }
 
-    /// Indices of the groups: best mean accuracy first, groups without an accuracy last
+    /// A number that is greater the better the mean score of a group is; least without a score
+    pub fn rank(&self, group: &Group) -> f64 {
+        self.score.kind.rank(self.scored(group).map(|spread| spread.mean))
+    }
+
+    /// Indices of the groups: best mean score first, groups without a score last
     pub fn ranking(&self) -> &[usize] {
         &self.ranked
     }
 
-    /// The group with the best mean accuracy
+    /// The group with the best mean score
     pub fn winner(&self) -> Option<&Group> {
         let best = self.ranked.first().copied()?;
-        Some(&self.groups[best]).filter(|group| self.accuracy(group).is_some())
+        Some(&self.groups[best]).filter(|group| self.scored(group).is_some())
     }
 
-    /// The lowest mean within one standard error of the best mean, sd / √n
+    /// The rank of the worst mean within one standard error of the best mean, sd / √n
     ///
     /// `None` if the best combination has one seed only.
     pub fn as_good_as_best(&self) -> Option<f64> {
-        let best = self.accuracy(self.winner()?)?;
-        Some(best.mean - best.sd? / (best.n as f64).sqrt())
-    }
-
-    /// The data on which combinations are compared: `validation` or `test`
-    pub fn decided_on(&self) -> &'static str {
-        if self.deciding == MetricColumn::ValAccuracy { "validation" } else { "test" }
+        let winner = self.winner()?;
+        let best = self.scored(winner)?;
+        Some(self.rank(winner) - best.sd? / (best.n as f64).sqrt())
     }
 
     /// The values of a group on all axes except those in `but`, as `learning_rate 0.1, activation relu`
@@ -181,6 +184,27 @@ impl Analysis {
             |(i, axis): (usize, &VariedSetting)| format!("{} {}", axis.name, axis.values[group.place[i]]);
         let shown = self.axes.iter().enumerate().filter(|(i, _)| !but.contains(i));
         shown.map(named).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The score by which `trials` are compared, and a second one if some classify and some regress
+///
+/// The runs that are `ok` say which; if none is, all runs do.
+fn scores(trials: &[ObservedRun]) -> (Score, Option<Score>) {
+    let is_ok = |trial: &&ObservedRun| trial.status == Status::Ok;
+    let any_ok = trials.iter().any(|trial| is_ok(&trial));
+    let of = |kind: ScoreKind| {
+        let mut runs = trials.iter().filter(|trial| is_ok(trial) || !any_ok);
+        runs.any(|trial| trial.score == Some(kind)).then(|| {
+            let ok = trials.iter().filter(is_ok);
+            let ok = ok.filter(|trial| trial.score.is_none_or(|score| score == kind));
+            let [_, validation, _] = kind.columns();
+            Score { kind, is_validated: validation_decides(ok, |trial| trial.metric(validation).is_some()) }
+        })
+    };
+    match ScoreKind::ALL.map(of) {
+        [Some(accuracy), rmse] => (accuracy, rmse),
+        [None, rmse] => (rmse.unwrap_or_default(), None),
     }
 }
 
@@ -218,12 +242,12 @@ mod tests {
         assert_eq!(found.axes.len(), 1);
         assert_eq!(found.axes[0].values, ["0.01", "0.1", "1e6"]);
         assert_eq!(found.fixed, [("epochs", "5".to_owned())]);
-        let spread = found.accuracy(&found.groups[0]).unwrap();
+        let spread = found.scored(&found.groups[0]).unwrap();
         assert_eq!((spread.n, (spread.mean * 10.0).round()), (2, 6.0));
         // Of 0.5 and 0.7: √(2 · 0.1² / 1)
         assert!((spread.sd.unwrap() - 0.02f64.sqrt()).abs() < 1e-12);
-        assert_eq!(found.accuracy(&found.groups[1]), None);
-        assert_eq!((found.ranking(), found.decided_on()), (&[0, 2, 1][..], "test"));
+        assert_eq!(found.scored(&found.groups[1]), None);
+        assert_eq!((found.ranking(), found.score.samples()), (&[0, 2, 1][..], "test"));
         assert_eq!(found.name(found.winner().unwrap(), &[]), "learning_rate 0.1");
     }
 
@@ -240,7 +264,7 @@ mod tests {
             (["b", "e", "f", "g"].map(str::to_owned).to_vec(), 1)
         );
         assert_eq!(ids(&found.repeats), ["a", "c", "d", "h"]);
-        let spread = found.accuracy(found.winner().unwrap()).unwrap();
+        let spread = found.scored(found.winner().unwrap()).unwrap();
         assert_eq!((spread.n, spread.mean), (2, 0.6));
         assert_eq!((found.count(Status::Ok), found.count(Status::Failed)), (5, 3));
         // Without seeds, no two runs are known to be the same.
@@ -264,9 +288,9 @@ mod tests {
             )
         };
         let both = analysis(&csv("0.7", "0.6"));
-        assert_eq!((both.deciding, both.ranking()[0]), (MetricColumn::ValAccuracy, 0));
+        assert_eq!((both.score.column(), both.ranking()[0]), (MetricColumn::ValAccuracy, 0));
         let one = analysis(&csv("0.7", ""));
-        assert_eq!((one.deciding, one.ranking()[0]), (MetricColumn::TestAccuracy, 1));
+        assert_eq!((one.score.column(), one.ranking()[0]), (MetricColumn::TestAccuracy, 1));
     }
 
     #[test]
@@ -286,6 +310,45 @@ mod tests {
         let csv = "trial,status,momentum,seed,test_accuracy\na,ok,0,1,0.5\nb,ok,0,2,0.7\nc,ok,0.5,1,0.51\n";
         // sd 0.1414, divided by √2: 0.1
         assert!((analysis(csv).as_good_as_best().unwrap() - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn runs_of_regression_are_ranked_by_rmse_from_the_lowest() {
+        let head = "trial,status,momentum,seed,test_accuracy,test_rmse,val_rmse\n";
+        let csv = format!("{head}a,ok,0,1,,3,\nb,ok,0.5,1,,1,\nc,ok,0.5,2,,2,\nd,diverged,0.9,1,,,\n");
+        let found = analysis(&csv);
+        assert_eq!((found.score.column(), found.other), (MetricColumn::TestRmse, None));
+        assert_eq!(found.ranking(), [1, 0, 2]);
+        // Mean 1.5, sd √½, divided by √2: 0.5
+        assert!((found.as_good_as_best().unwrap() + 2.0).abs() < 1e-12);
+        let validated = analysis(&format!("{head}a,ok,0,1,,3,1\nb,ok,0.5,1,,1,2\n"));
+        assert_eq!((validated.score.column(), validated.ranking()[0]), (MetricColumn::ValRmse, 0));
+    }
+
+    #[test]
+    fn no_score_decides_between_classification_and_regression() {
+        let head = "trial,status,momentum,seed,test_accuracy,test_rmse,task\n";
+        let found = analysis(&format!("{head}a,ok,0,1,0.5,,\nb,ok,0.5,1,,2,\n"));
+        assert_eq!(found.score.column(), MetricColumn::TestAccuracy);
+        assert_eq!(found.other.map(Score::column), Some(MetricColumn::TestRmse));
+        assert_eq!((found.winner(), found.as_good_as_best()), (None, None));
+        assert!(found.groups.iter().all(|group| found.scored(group).is_none()));
+        // A run that failed has no part in it.
+        let found = analysis(&format!("{head}a,failed,0,1,0.5,,\nb,ok,0.5,1,,2,\n"));
+        assert_eq!((found.score.kind, found.other, found.ranking()[0]), (ScoreKind::Rmse, None, 1));
+        // Without metrics, the task says what they would be.
+        let found = analysis(&format!("{head}a,diverged,0,1,,,regress\n"));
+        assert_eq!(found.score.column(), MetricColumn::TestRmse);
+    }
+
+    #[test]
+    fn a_row_with_an_accuracy_and_an_rmse_is_an_error() {
+        let csv = b"trial,status,test_accuracy,val_rmse\na,ok,0.5,\nb,ok,0.5,2\n";
+        let table = Table::parse(Path::new("runs.csv"), csv).unwrap();
+        let error = Analysis::from_table(&table).unwrap_err().to_string();
+        let expected =
+            "runs.csv: line 3, column val_rmse: expected an empty cell beside test_accuracy, found `2`";
+        assert_eq!(error, expected);
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! `report.md` of a sweep: the winner, how it was chosen, and the table of all combinations
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use crate::config::SHORT_FORMS;
 use crate::error::separated;
-use crate::report::analysis::{Analysis, Group, MetricColumn, ObservedRun, VariedSetting};
-use crate::report::markdown_text::{decimals, escape, percent, plural, row, seconds};
+use crate::report::analysis::{
+    Analysis, Group, MetricColumn, ObservedRun, Spread, VariedSetting, four_digits,
+};
+use crate::report::markdown_text::{decimals, escape, plural, row, seconds};
+use crate::report::score::{Score, labelled};
 use crate::report::train_command::train_command;
 use crate::tables::Status;
 
@@ -16,7 +20,7 @@ pub fn report(analysis: &Analysis, pictures: &[(String, &str)]) -> String {
     let mut parts = vec![overview(analysis), winner(analysis)];
     parts.extend(pictures.iter().map(|(file, what)| format!("![{}]({file})\n", escape(what))));
     parts.push(table(analysis));
-    parts.extend(softmax(analysis));
+    parts.extend(against_linear(analysis));
     parts.extend(not_ok(analysis));
     parts.push(
         "Made from `runs.csv` and `epochs.csv` alone; `chainrule plot` with this folder makes it again.\n"
@@ -70,31 +74,44 @@ fn repeats(analysis: &Analysis) -> String {
 
 fn winner(analysis: &Analysis) -> String {
     let mut text = if analysis.groups.len() > 1 { "## Winner\n\n" } else { "## Result\n\n" }.to_owned();
-    let on = analysis.decided_on();
-    let winner = analysis.winner().and_then(|winner| Some((winner, analysis.accuracy(winner)?)));
-    let Some((winner, accuracy)) = winner else {
+    let Score { kind, is_validated } = analysis.score;
+    if analysis.other.is_some() {
+        return text
+            + "None: some trials are of classification and others of regression. Accuracies and RMSEs can't be compared, so no \
+               setting is the best, and no picture compares them.\n";
+    }
+    let winner = analysis.winner().and_then(|winner| Some((winner, analysis.scored(winner)?)));
+    let Some((winner, scored)) = winner else {
         return text + "None: no trial ended with metrics.\n";
     };
     let name =
         if analysis.axes.is_empty() { "The only setting".to_owned() } else { combination(analysis, winner) };
-    let over = if accuracy.n > 1 { format!(" over {} seeds", accuracy.n) } else { String::new() };
-    text += &format!("{name}: {on} accuracy {} %{over}.\n", percent(Some(accuracy)));
-    let lost = winner.trials.len() - accuracy.n;
+    let over = if scored.n > 1 { format!(" over {} seeds", scored.n) } else { String::new() };
+    let score = analysis.score.name();
+    text += &format!("{name}: {score} {}{over}.\n", kind.with_unit(&kind.spread_text(scored)));
+    let lost = winner.trials.len() - scored.n;
     if lost > 0 {
         let (trials, are) = (plural(lost, "trial"), if lost == 1 { "is" } else { "are" });
         text += &format!("{trials} of this setting did not end as `ok` and {are} not in the mean.\n");
     }
-    let test = percent(analysis.spread(winner, MetricColumn::TestAccuracy));
-    text += &match (on, analysis.groups.len()) {
+    let [_, _, column] = kind.columns();
+    let test = analysis.spread(winner, column);
+    let test = test.map_or_else(String::new, |spread| kind.spread_text(spread));
+    text += &match (is_validated, analysis.groups.len()) {
         (_, 1) => String::new(),
-        ("validation", _) => format!(
-            "\nIt was chosen by validation accuracy. Its test accuracy, which had no part in the choice, is {test} %; it is reported \
-             for the winner only, once.\n"
+        (true, _) => format!(
+            "\nIt was chosen by {score}. Its test {}, which had no part in the choice, is {}; it is reported \
+             for the winner only, once.\n",
+            kind.name(),
+            kind.with_unit(&test)
         ),
-        _ => "\nThere was no validation split: **test metrics picked the winner, so its test accuracy is too optimistic**. \
-              With `--val-split 0.1` the choice is made on samples held out from training.\n"
-            .to_owned(),
+        (false, _) => format!(
+            "\nThere was no validation split: **test metrics picked the winner, so its test {} is too optimistic**. \
+             With `--val-split 0.1` the choice is made on samples held out from training.\n",
+            kind.name()
+        ),
     };
+    text += &errors(analysis, winner);
     let ok = |&&i: &&usize| analysis.trials[i].status == Status::Ok;
     let mut trials = winner.trials.iter().filter(ok).map(|&i| &analysis.trials[i]);
     if let Some(first) = trials.next() {
@@ -105,6 +122,24 @@ fn winner(analysis: &Analysis) -> String {
         }
     }
     text
+}
+
+/// The errors of regression on the test samples; empty if the winner has none
+///
+/// The RMSE is among them if it is said nowhere else: validation data decided, and there was no choice.
+fn errors(analysis: &Analysis, winner: &Group) -> String {
+    let is_new = analysis.score.is_validated && analysis.groups.len() == 1;
+    let spread = |column| analysis.spread(winner, column);
+    let error = |Spread { mean, sd, .. }: Spread| four_digits(mean, sd);
+    let r2 = spread(MetricColumn::TestR2);
+    let found = [
+        ("RMSE", spread(MetricColumn::TestRmse).filter(|_| is_new).map(error)),
+        ("MAE", spread(MetricColumn::TestMae).map(error)),
+        ("R²", r2.map(|_| decimals(r2, 4))),
+    ];
+    let found = found.into_iter().filter_map(|(name, text)| Some(format!("{name} {}", text?)));
+    let found: Vec<_> = found.collect();
+    if found.is_empty() { String::new() } else { format!("\nOn the test samples: {}.\n", found.join(", ")) }
 }
 
 /// The command that repeats `trial`, with the settings that were varied even where they have their defaults
@@ -118,8 +153,6 @@ fn repeated(analysis: &Analysis, trial: &ObservedRun) -> String {
 }
 
 fn table(analysis: &Analysis) -> String {
-    let on = analysis.decided_on();
-    let loss = if on == "validation" { MetricColumn::ValLoss } else { MetricColumn::TestLoss };
     let mut text = "## All settings\n\n".to_owned();
     text += "Metrics after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`.";
     let several = analysis.groups.len() > 1;
@@ -128,7 +161,8 @@ fn table(analysis: &Analysis) -> String {
         text += " The winner is set in bold.";
     }
     if as_good.is_some() {
-        text += " Accuracies with ≈ are within one standard error (± divided by √n) of the winner's: the seeds don't tell \
+        text += &format!(" {}", analysis.score.kind.plural());
+        text += " with ≈ are within one standard error (± divided by √n) of the winner's: the seeds don't tell \
                  these settings apart.";
     }
     text += "\n\n";
@@ -136,11 +170,14 @@ fn table(analysis: &Analysis) -> String {
     if heads.is_empty() {
         heads.push("setting".to_owned());
     }
+    let scores: Vec<Score> = [analysis.score].into_iter().chain(analysis.other).collect();
+    let of_scores: Vec<String> = scores.iter().flat_map(|score| score_heads(*score)).collect();
     text += &format!(
-        "| {} | trials | parameters | {on} accuracy (%) | {on} loss (nats) | training accuracy (%) | time of training (s) |\n\
-         {}|---:|---:|---:|---:|---:|---:|\n",
+        "| {} | trials | parameters | {} | time of training (s) |\n{}|---:|---:{}|---:|\n",
         heads.join(" | "),
-        "|---".repeat(heads.len())
+        of_scores.join(" | "),
+        "|---".repeat(heads.len()),
+        "|---:".repeat(of_scores.len())
     );
     let mut groups: Vec<&Group> = analysis.groups.iter().collect();
     groups.sort_by_key(|group| &group.place);
@@ -148,8 +185,7 @@ fn table(analysis: &Analysis) -> String {
     for group in groups {
         let spread = |column| analysis.spread(group, column);
         let is_as_good = |group: &Group| {
-            let mean = analysis.accuracy(group).map(|spread| spread.mean);
-            winner != Some(group) && as_good.zip(mean).is_some_and(|(least, mean)| mean >= least)
+            winner != Some(group) && as_good.is_some_and(|least| analysis.rank(group) >= least)
         };
         let mut cells: Vec<String> =
             analysis.axes.iter().zip(&group.place).map(|(axis, &i)| escape(&axis.values[i])).collect();
@@ -162,11 +198,20 @@ fn table(analysis: &Analysis) -> String {
             if ok == all { separated(all) } else { format!("{} of {} ok", separated(ok), separated(all)) },
             spread(MetricColumn::Parameters)
                 .map_or(String::new(), |count| separated(count.mean.round() as u128)),
-            percent(spread(analysis.deciding)) + if is_as_good(group) { " ≈" } else { "" },
-            decimals(spread(loss), 4),
-            percent(spread(MetricColumn::TrainAccuracy)),
-            seconds(spread(MetricColumn::TrainS)),
         ]);
+        for score in &scores {
+            let is_of = |&i: &usize| analysis.trials[i].score == Some(score.kind);
+            let has_it = analysis.other.is_none() || group.trials.iter().any(is_of);
+            let text =
+                |column| spread(column).map_or_else(String::new, |found| score.kind.spread_text(found));
+            let [training, ..] = score.kind.columns();
+            cells.extend([
+                text(score.column()) + if is_as_good(group) { " ≈" } else { "" },
+                if has_it { decimals(spread(score.loss()), 4) } else { String::new() },
+                text(training),
+            ]);
+        }
+        cells.push(seconds(spread(MetricColumn::TrainS)));
         if several && winner == Some(group) {
             cells.iter_mut().filter(|cell| !cell.is_empty()).for_each(|cell| *cell = format!("**{cell}**"));
         }
@@ -175,30 +220,42 @@ fn table(analysis: &Analysis) -> String {
     text
 }
 
-/// Compares the best net with softmax regression, if the sweep has both
-fn softmax(analysis: &Analysis) -> Option<String> {
-    let is_softmax = |group: &Group| analysis.trials[group.trials[0]].setting("hidden_dims") == "none";
-    let best = |softmax: bool| {
+/// The heads of the columns of a score: itself, the loss, and the same score in training
+fn score_heads(score: Score) -> [String; 3] {
+    let kind = score.kind;
+    [
+        labelled(&score.name(), &[kind.unit()]),
+        labelled(&format!("{} loss", score.samples()), &[kind.loss_unit()]),
+        labelled(&format!("training {}", kind.name()), &[kind.unit()]),
+    ]
+}
+
+/// Compares the best net with the best one without hidden layers, if the sweep has both
+fn against_linear(analysis: &Analysis) -> Option<String> {
+    let is_linear = |group: &Group| analysis.trials[group.trials[0]].setting("hidden_dims") == "none";
+    let best = |linear: bool| {
         let mut ranked = analysis.ranking().iter().map(|&i| &analysis.groups[i]);
-        let group = ranked.find(|group| is_softmax(group) == softmax)?;
-        Some((group, analysis.accuracy(group)?))
+        let group = ranked.find(|group| is_linear(group) == linear)?;
+        Some((group, analysis.scored(group)?))
     };
-    let ((regression, plain), (net, accuracy)) = (best(true)?, best(false)?);
-    let points = 100.0 * (accuracy.mean - plain.mean);
-    let verdict = match points {
-        p if p > 0.0 => format!("{p:.2} percentage points better"),
-        p if p < 0.0 => format!("{:.2} percentage points worse", -p),
-        _ => "no better".to_owned(),
+    let ((without, plain), (net, scored)) = (best(true)?, best(false)?);
+    let Score { kind, .. } = analysis.score;
+    let distance = kind.distance(scored.mean, plain.mean);
+    let verdict = match analysis.rank(net).total_cmp(&analysis.rank(without)) {
+        Ordering::Greater => format!("{distance} better"),
+        Ordering::Less => format!("{distance} worse"),
+        Ordering::Equal => "no better".to_owned(),
     };
-    let on = analysis.decided_on();
+    let (model, score) = (kind.linear_model(), analysis.score.name());
     let rows = [
-        row(&["softmax regression".to_owned(), combination(analysis, regression), percent(Some(plain))]),
-        row(&["net".to_owned(), combination(analysis, net), percent(Some(accuracy))]),
+        row(&[model.to_owned(), combination(analysis, without), kind.spread_text(plain)]),
+        row(&["net".to_owned(), combination(analysis, net), kind.spread_text(scored)]),
     ];
     Some(format!(
-        "## Against softmax regression\n\n\
-         Without hidden layers (`hidden_dims` none) a net is softmax regression. The best net is {verdict} than the best of it, by {on} \
-         accuracy:\n\n| | setting | {on} accuracy (%) |\n|---|---|---:|\n{}",
+        "## Against {model}\n\n\
+         Without hidden layers (`hidden_dims` none) a net is {model}. The best net is {verdict} than the best of it, by \
+         {score}:\n\n| | setting | {} |\n|---|---|---:|\n{}",
+        labelled(&score, &[kind.unit()]),
         rows.concat()
     ))
 }
@@ -259,6 +316,51 @@ mod tests {
         assert!(text.contains("chosen by validation accuracy"), "{text}");
         assert_eq!((text.matches("76.66").count(), text.matches("77.77").count()), (1, 0), "{text}");
         assert!(text.contains("--val-split 0.1"), "{text}");
+    }
+
+    const REGRESSION: &str = "trial,status,hidden_dims,seed,test_accuracy,val_loss,train_rmse,val_rmse,test_rmse,test_mae,\
+                              test_r2,test_loss\n";
+
+    #[test]
+    fn a_sweep_of_regression_is_ranked_by_rmse_and_names_mae_and_r2_of_the_winner_alone() {
+        let text = of(&format!(
+            "{REGRESSION}a,ok,none,1,,0.25,2.5,2.75,2.9,1.5,0.75,0.26\nb,ok,64,1,,0.125,1.5,1.75,1.625,1.25,0.875,0.13\n\
+             c,ok,64,2,,0.125,1.5,1.25,1.375,1.25,0.875,0.13\n"
+        ));
+        for part in [
+            "`hidden_dims` 64: validation RMSE 1.500 ± 0.354 over 2 seeds.\n",
+            "It was chosen by validation RMSE. Its test RMSE, which had no part in the choice, is 1.500 ± 0.177; it is",
+            "On the test samples: MAE 1.250 ± 0.000, R² 0.8750 ± 0.0000.\n",
+            "| hidden\\_dims | trials | parameters | validation RMSE | validation loss (of standardised targets) | training RMSE \
+             | time of training (s) |\n|---|---:|---:|---:|---:|---:|---:|\n",
+            "| none | 1 |  | 2.750 | 0.2500 | 2.500 |  |\n",
+            "| **64** | **2** |  | **1.500 ± 0.354** | **0.1250 ± 0.0000** | **1.500 ± 0.000** |  |\n",
+            "## Against linear regression\n",
+            "The best net is 1.250 better than the best of it, by validation RMSE:",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(!text.contains("2.9") && !text.contains('%') && !text.contains("accurac"), "{text}");
+    }
+
+    #[test]
+    fn without_a_split_the_test_rmse_of_regression_is_too_optimistic() {
+        let text = of(&format!("{REGRESSION}a,ok,32,1,,,2,,3e9,1,-0.5,0.5\nb,ok,64,1,,,2,,2e9,1,0.5,0.5\n"));
+        assert!(text.contains("`hidden_dims` 64: test RMSE 2.000e9.\n"), "{text}");
+        assert!(text.contains("so its test RMSE is too optimistic**"), "{text}");
+    }
+
+    #[test]
+    fn runs_of_both_tasks_are_listed_without_a_winner() {
+        let text = of("trial,status,hidden_dims,seed,test_accuracy,test_loss,test_rmse\n\
+                       a,ok,32,1,0.5,0.25,\nb,ok,64,1,,0.75,2.5\n");
+        assert!(text.contains("Accuracies and RMSEs can't be compared"), "{text}");
+        assert!(
+            text.contains("| test accuracy (%) | test loss (nats) | training accuracy (%) | test RMSE |"),
+            "{text}"
+        );
+        assert!(text.contains("| 32 | 1 |  | 50.00 | 0.2500 |  |  |  |  |  |\n"), "{text}");
+        assert!(text.contains("| 64 | 1 |  |  |  |  | 2.500 | 0.7500 |  |  |\n"), "{text}");
     }
 
     #[test]

@@ -8,11 +8,6 @@ pub fn row(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// A share in percent, as `88.49 ± 0.21`; empty where there is none
-pub fn percent(spread: Option<Spread>) -> String {
-    decimals(spread.map(|s| Spread { n: s.n, mean: 100.0 * s.mean, sd: s.sd.map(|sd| 100.0 * sd) }), 2)
-}
-
 /// A mean with its deviation, as `0.3512 ± 0.0021`; empty where there is none
 pub fn decimals(spread: Option<Spread>, digits: usize) -> String {
     // Losses of runs that nearly diverged: their decimals carry no information.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use toml::Value;
 
+use super::metric_column::MetricColumn;
 use super::number_columns::RESULTS;
+use super::score::ScoreKind;
 use super::short_number::short_number;
 use crate::config::{Kind, SHORT_FORMS, Setting, find, sweepable, text};
 use crate::error::Result;
@@ -13,38 +15,6 @@ use crate::tables::reader::{Table, TableRow};
 
 /// The settings that decide how data are read
 const READ_AS: [&str; 6] = ["dtype", "test_data", "target", "ignore", "categorical", "missing"];
-
-/// A column of `runs.csv` that holds a metric
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricColumn {
-    /// Accuracy on the training samples, a running mean over the last epoch
-    TrainAccuracy,
-    /// Accuracy on the validation samples after the last epoch
-    ValAccuracy,
-    /// Loss on the validation samples, nats
-    ValLoss,
-    /// Accuracy on the test samples after the last epoch
-    TestAccuracy,
-    /// Loss on the test samples, nats
-    TestLoss,
-    /// Time of training, without evaluation, s
-    TrainS,
-    /// Number of trained parameters
-    Parameters,
-}
-
-impl MetricColumn {
-    /// All columns with their names
-    const ALL: [(Self, &'static str); 7] = [
-        (Self::TrainAccuracy, "train_accuracy"),
-        (Self::ValAccuracy, "val_accuracy"),
-        (Self::ValLoss, "val_loss"),
-        (Self::TestAccuracy, "test_accuracy"),
-        (Self::TestLoss, "test_loss"),
-        (Self::TrainS, "train_s"),
-        (Self::Parameters, "parameters"),
-    ];
-}
 
 /// One row of `runs.csv`
 #[derive(Clone, Debug)]
@@ -57,6 +27,8 @@ pub struct ObservedRun {
     pub seed: String,
     /// Name and value of each setting that has a column, without the seed
     pub settings: Vec<(&'static str, String)>,
+    /// The score of its task; `None` if neither its metrics nor its column task say which it has
+    pub score: Option<ScoreKind>,
     metrics: [Option<f64>; MetricColumn::ALL.len()],
 }
 
@@ -66,7 +38,7 @@ impl ObservedRun {
         self.metrics[column as usize].filter(|_| self.status == Status::Ok)
     }
 
-    /// Whether both are `ok` and a loss or an accuracy differs
+    /// Whether both are `ok` and a loss or a score differs
     pub(super) fn contradicts(&self, other: &Self) -> bool {
         let time = MetricColumn::TrainS as usize;
         self.status == Status::Ok
@@ -83,8 +55,8 @@ impl ObservedRun {
 /// Reads the rows that `chosen` chooses; returns the runs, and the short form that replaces `hidden_dims`, if one does
 ///
 /// # Errors
-/// If the table lacks run_id, status or test_accuracy, names a run twice, or holds a status, a setting or a number that
-/// is out of range.
+/// If the table lacks run_id, status or test_accuracy, names a run twice, holds a status, a setting or a number that
+/// is out of range, or a row has both accuracies and RMSEs.
 pub(super) fn read_runs(
     table: &Table,
     chosen: impl Fn(&TableRow<'_>) -> bool,
@@ -99,7 +71,7 @@ pub(super) fn read_runs(
     let others: Vec<_> = others.filter_map(|setting| Some((setting, table.column(setting.name)?))).collect();
     let numbers = RESULTS.iter().filter_map(|numbers| Some((numbers, table.column(numbers.name)?)));
     let numbers: Vec<_> = numbers.collect();
-    let hash = table.column("data_hash");
+    let (hash, task) = (table.column("data_hash"), table.column("task"));
     // A file that is read in another way has another hash, but is the same data.
     let read_as: Vec<usize> = READ_AS.iter().filter_map(|name| table.column(name)).collect();
     let mut data_names = DataNames::default();
@@ -108,8 +80,8 @@ pub(super) fn read_runs(
         let mut metrics = [None; MetricColumn::ALL.len()];
         for &(numbers, column) in &numbers {
             let number = numbers.read(row, column)?;
-            if let Some((metric, _)) = MetricColumn::ALL.iter().find(|(_, name)| *name == numbers.name) {
-                metrics[*metric as usize] = number;
+            if let Some(metric) = MetricColumn::of(numbers.name) {
+                metrics[metric as usize] = number;
             }
         }
         for &(setting, column) in &others {
@@ -131,10 +103,37 @@ pub(super) fn read_runs(
                 Ok(row.setting(i, setting)?.as_ref().map(text).unwrap_or_default())
             })?,
             settings,
+            score: score_of(table, row, &metrics)?.or_else(|| match row.text(task?).trim() {
+                "classify" => Some(ScoreKind::Accuracy),
+                "regress" => Some(ScoreKind::Rmse),
+                _ => None,
+            }),
             metrics,
         });
     }
     Ok((runs, short))
+}
+
+/// The score that a row has; `None` if it has none
+///
+/// # Errors
+/// If it has both: a run has one task.
+fn score_of(
+    table: &Table,
+    row: TableRow<'_>,
+    metrics: &[Option<f64>; MetricColumn::ALL.len()],
+) -> Result<Option<ScoreKind>> {
+    let first =
+        |kind: ScoreKind| kind.columns().into_iter().find(|column| metrics[*column as usize].is_some());
+    match ScoreKind::ALL.map(first) {
+        [Some(accuracy), Some(rmse)] => {
+            let expected = format!("an empty cell beside {}", accuracy.name());
+            Err(row.problem(table.need(rmse.name())?, &expected))
+        }
+        [Some(_), None] => Ok(Some(ScoreKind::Accuracy)),
+        [None, Some(_)] => Ok(Some(ScoreKind::Rmse)),
+        [None, None] => Ok(None),
+    }
 }
 
 /// The settings that can change results, without the seed, each with its column, and the short form that replaces

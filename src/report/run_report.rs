@@ -1,8 +1,11 @@
-//! `report.md` of one run: what was trained, how well, which classes it confuses, and the command that repeats it
+//! `report.md` of one run: what was trained, how well, which classes it confuses or how far off it is for each target, and
+//! the command that repeats it
 
 use crate::error::{Result, separated};
-use crate::report::analysis::{Analysis, ObservedRun, short_number};
+use crate::report::analysis::{Analysis, ObservedRun, four_digits, short_number};
 use crate::report::markdown_text::{escape, row};
+use crate::report::number_columns::RMSE;
+use crate::report::score::ScoreKind;
 use crate::report::train_command::train_command;
 use crate::tables::reader::{Table, TableRow};
 
@@ -14,9 +17,9 @@ const PAIRS: usize = 5;
 pub struct RunSummary {
     /// The run with its settings
     pub run: ObservedRun,
-    /// The epoch with the best accuracy, and that accuracy
+    /// The epoch with the best score, and that score
     pub best: Option<(u32, f64)>,
-    /// The data on which that accuracy was measured, `validation ` or `test `; empty if an older version did not record it
+    /// The data on which that score was measured, `validation ` or `test `; empty if an older version did not record it
     best_of: &'static str,
     parameters: String,
     /// Name of each metric that the summary has, and its value with the unit
@@ -24,17 +27,57 @@ pub struct RunSummary {
     data: Vec<String>,
 }
 
-/// The metrics in the report: column, name, unit
-const METRICS: [(&str, &str, &str); 8] = [
-    ("test_accuracy", "test accuracy", "%"),
-    ("test_loss", "test loss", "nats"),
-    ("val_accuracy", "validation accuracy", "%"),
-    ("val_loss", "validation loss", "nats"),
-    ("train_accuracy", "training accuracy, mean over the last epoch", "%"),
-    ("train_loss", "training loss, mean over the last epoch", "nats"),
-    ("train_s", "time of training", "s"),
-    ("samples_per_s", "samples per second", ""),
+/// How a metric is printed
+#[derive(Clone, Copy)]
+enum Printed {
+    Score(ScoreKind),
+    Loss,
+    /// A mean absolute error
+    Error,
+    /// R²
+    Share,
+    Seconds,
+    /// A rate, without decimals
+    Rate,
+}
+
+/// The metrics in the report: column, name, and how it is printed
+const METRICS: [(&str, &str, Printed); 13] = [
+    ("test_accuracy", "test accuracy", Printed::Score(ScoreKind::Accuracy)),
+    ("test_rmse", "test RMSE", Printed::Score(ScoreKind::Rmse)),
+    ("test_mae", "test MAE", Printed::Error),
+    ("test_r2", "test R²", Printed::Share),
+    ("test_loss", "test loss", Printed::Loss),
+    ("val_accuracy", "validation accuracy", Printed::Score(ScoreKind::Accuracy)),
+    ("val_rmse", "validation RMSE", Printed::Score(ScoreKind::Rmse)),
+    ("val_loss", "validation loss", Printed::Loss),
+    ("train_accuracy", "training accuracy, mean over the last epoch", Printed::Score(ScoreKind::Accuracy)),
+    ("train_rmse", "training RMSE over the last epoch", Printed::Score(ScoreKind::Rmse)),
+    ("train_loss", "training loss, mean over the last epoch", Printed::Loss),
+    ("train_s", "time of training", Printed::Seconds),
+    ("samples_per_s", "samples per second", Printed::Rate),
 ];
+
+impl Printed {
+    /// The text of `x`, with its unit
+    ///
+    /// * `kind`: the score of the run, which says what unit a loss has
+    fn text(self, x: f64, kind: ScoreKind) -> String {
+        let loss = |text: String| match kind {
+            ScoreKind::Accuracy => format!("{text} {}", kind.loss_unit()),
+            ScoreKind::Rmse => format!("{text} ({})", kind.loss_unit()),
+        };
+        match self {
+            Self::Score(kind) => kind.text_with_unit(x),
+            Self::Loss if x >= 1e4 => loss(format!("{x:.2e}")),
+            Self::Loss => loss(format!("{x:.4}")),
+            Self::Error => four_digits(x, None),
+            Self::Share => format!("{x:.4}"),
+            Self::Seconds => format!("{} s", short_number((x * 1000.0).round() / 1000.0)),
+            Self::Rate => separated(x.round() as u128),
+        }
+    }
+}
 
 impl RunSummary {
     /// Reads a summary.csv; `None` if it has no row
@@ -48,16 +91,9 @@ impl RunSummary {
         };
         let number = |name: &str| line.as_number(summary.column(name)?);
         let text = |name: &str| summary.column(name).map_or("", |i| line.text(i)).trim().to_owned();
-        let metric = |(column, name, unit): (&str, &'static str, &str)| {
-            let x = number(column)?;
-            let value = match (unit, column) {
-                ("%", _) => format!("{:.2} %", 100.0 * x),
-                ("", _) => separated(x.round() as u128),
-                ("s", _) => format!("{} s", short_number((x * 1000.0).round() / 1000.0)),
-                _ if x >= 1e4 => format!("{x:.2e} {unit}"),
-                _ => format!("{x:.4} {unit}"),
-            };
-            Some((name, value))
+        let kind = run.score.unwrap_or_default();
+        let metric = |(column, name, printed): (&str, &'static str, Printed)| {
+            Some((name, printed.text(number(column)?, kind)))
         };
         let metrics = METRICS.into_iter().filter_map(metric).collect();
         let samples =
@@ -71,14 +107,19 @@ impl RunSummary {
         data.extend(Some(text("data_hash")).filter(|n| !n.is_empty()).map(|n| format!("hash {n}")));
         let parameters =
             number("parameters").map_or_else(|| text("parameters"), |n| separated(n.round() as u128));
-        let best =
-            number("best_epoch").zip(number("best_accuracy")).map(|(epoch, share)| (epoch as u32, share));
+        let best = number("best_epoch").zip(number(&format!("best_{}", kind.name().to_lowercase())));
+        let best = best.map(|(epoch, score)| (epoch as u32, score));
         let best_of = match text("best_of").as_str() {
             "val" => "validation ",
             "test" => "test ",
             _ => "",
         };
         Ok(Some(Self { run, best, best_of, parameters, metrics, data }))
+    }
+
+    /// The metric of its score; accuracy if the summary does not say which task it has
+    fn kind(&self) -> ScoreKind {
+        self.run.score.unwrap_or_default()
     }
 
     /// The settings in which runs usually differ, as `hidden layers 128x64, relu, learning_rate 0.01, batch_size 64, seed 42`
@@ -116,19 +157,24 @@ pub fn differences(runs: &[&RunSummary]) -> Vec<String> {
 /// The text of `report.md` of a run
 ///
 /// * `confused`: the table of confusion.csv, if there is one
+/// * `targets`: the table of targets.csv, if there is one
 /// * `pictures`: names of the picture files beside it, each with a description
 ///
 /// # Errors
-/// If a count in `confused` is not a whole number, or a column is missing.
+/// If a cell of `confused` or `targets` holds no number, or a column is missing.
 pub fn run_report(
     summary: &RunSummary,
     confused: Option<&Table>,
+    targets: Option<&Table>,
     pictures: &[(String, &str)],
 ) -> Result<String> {
     let run = &summary.run;
     let mut text = format!("# Run {}\n\nStatus: `{}`.\n\n", escape(&run.id), run.status);
     let bullets = [
-        ("hidden layers", run.setting("hidden_dims").replace("none", "none (softmax regression)")),
+        (
+            "hidden layers",
+            run.setting("hidden_dims").replace("none", &format!("none ({})", summary.kind().linear_model())),
+        ),
         ("parameters", summary.parameters.clone()),
         (
             "data",
@@ -149,8 +195,9 @@ pub fn run_report(
     let mut settings: Vec<_> = settings.map(|(name, value)| format!("`{name}` {}", escape(value))).collect();
     settings.extend(Some(format!("`seed` {}", escape(&run.seed))).filter(|_| !run.seed.is_empty()));
     text += &format!("- settings: {}\n", settings.join(", "));
-    if let Some((epoch, share)) = summary.best {
-        text += &format!("- best epoch: {epoch}, {}accuracy {:.2} %\n", summary.best_of, 100.0 * share);
+    if let Some((epoch, score)) = summary.best {
+        let (kind, on) = (summary.kind(), summary.best_of);
+        text += &format!("- best epoch: {epoch}, {on}{} {}\n", kind.name(), kind.text_with_unit(score));
     }
     if !summary.metrics.is_empty() {
         text += "\n## Results\n\n| metric after the last epoch | |\n|---|---:|\n";
@@ -163,6 +210,9 @@ pub fn run_report(
     }
     if let Some(table) = confused {
         text += &most_confused(table)?;
+    }
+    if let Some(table) = targets {
+        text += &errors_by_target(table)?;
     }
     text += &format!("\n## Repeat it\n\n    {}\n", train_command(run, |_| true));
     Ok(
@@ -199,6 +249,32 @@ fn most_confused(table: &Table) -> Result<String> {
     Ok(text)
 }
 
+/// The table of targets.csv
+fn errors_by_target(table: &Table) -> Result<String> {
+    let [target, samples, r2] = [table.need("target")?, table.need("samples")?, table.need("r2")?];
+    let [rmse, mae] = [("rmse", RMSE), ("mae", "a mean absolute error, 0 or above")];
+    let errors = [(table.need(rmse.0)?, rmse.1), (table.need(mae.0)?, mae.1)];
+    let mut text =
+        "\n## Errors by target\n\n| target | test samples | RMSE | MAE | R² |\n|---|---:|---:|---:|---:|\n"
+            .to_owned();
+    for line in table.rows() {
+        let error = |(column, expected): (usize, &str)| {
+            let error = line.within(column, 0.0..=f64::MAX, expected)?;
+            error.map(|x| four_digits(x, None)).ok_or_else(|| line.problem(column, expected))
+        };
+        let share = line.within(r2, f64::MIN..=1.0, "an R², 1 or below")?;
+        text += &row(&[
+            escape(line.text(target)),
+            separated(line.whole::<u64>(samples)?),
+            error(errors[0])?,
+            error(errors[1])?,
+            // All true values are equal.
+            share.map_or_else(|| "none".to_owned(), |x| format!("{x:.4}")),
+        ]);
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -216,7 +292,7 @@ mod tests {
         let csv = format!("{HEAD}r,ok,128x64,relu,1e-5,42,0.88,7,0.89,a b\n");
         let summary = RunSummary::read(&table(&csv)).unwrap().unwrap();
         let matrix = table("true,predicted,count\na,a,90\na,b,10\nb,b,97\nb,a,3\n");
-        let text = run_report(&summary, Some(&matrix), &[("curves.svg".to_owned(), "Curves")]).unwrap();
+        let text = run_report(&summary, Some(&matrix), None, &[("curves.svg".to_owned(), "Curves")]).unwrap();
         for part in [
             "# Run r\n",
             "- hidden layers: 128x64\n",
@@ -231,12 +307,36 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_regression_has_its_errors_for_each_target() {
+        let csv = "run_id,status,hidden_dims,seed,train_loss,test_accuracy,test_loss,best_epoch,best_accuracy,best_of,classes,\
+                   train_rmse,val_rmse,test_rmse,test_mae,test_r2,best_rmse\n\
+                   r,ok,none,1,0.25,,0.5,3,,val,,1.5,1.625,1234.56,0.75,-0.125,1.375\n";
+        let summary = RunSummary::read(&table(csv)).unwrap().unwrap();
+        let targets = table("target,samples,rmse,mae,r2\ny_1,1200,0.5,0.25,0.9\nflat,1200,2e-6,0,\n");
+        let text = run_report(&summary, None, Some(&targets), &[]).unwrap();
+        for part in [
+            "- hidden layers: none (linear regression)\n",
+            "- best epoch: 3, validation RMSE 1.375\n",
+            "| test RMSE | 1235 |\n| test MAE | 0.7500 |\n| test R² | -0.1250 |\n\
+             | test loss | 0.5000 (of standardised targets) |\n| validation RMSE | 1.625 |\n\
+             | training RMSE over the last epoch | 1.500 |\n",
+            "## Errors by target\n\n| target | test samples | RMSE | MAE | R² |\n|---|---:|---:|---:|---:|\n\
+             | y\\_1 | 1,200 | 0.5000 | 0.2500 | 0.9000 |\n| flat | 1,200 | 2.000e-6 | 0 | none |\n",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        let wrong = table("target,samples,rmse,mae,r2\ny,12,,0.25,0.9\n");
+        let error = run_report(&summary, None, Some(&wrong), &[]).unwrap_err().to_string();
+        assert_eq!(error, "summary.csv: line 2, column rmse: expected an RMSE, 0 or above, found ``");
+    }
+
+    #[test]
     fn counts_have_separated_thousands() {
         let csv = "run_id,status,hidden_dims,seed,test_accuracy,parameters,train_samples,val_samples,test_samples,samples_per_s\n\
                    r,ok,128,1,0.5,1340298,60000,0,10000,333653\n";
         let summary = RunSummary::read(&table(csv)).unwrap().unwrap();
         let matrix = table("true,predicted,count\na,b,1234\nb,b,1\n");
-        let text = run_report(&summary, Some(&matrix), &[]).unwrap();
+        let text = run_report(&summary, Some(&matrix), None, &[]).unwrap();
         for part in [
             "- parameters: 1,340,298\n",
             "- data: , 60,000 training, 10,000 test\n",

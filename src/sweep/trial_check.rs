@@ -27,6 +27,8 @@ const ALWAYS: [&str; 9] = [
 const TEST_METRICS: [&str; 2] = ["test_loss", "test_accuracy"];
 /// Metrics that a row that is ok has after an epoch
 const TRAIN_METRICS: [&str; 2] = ["train_loss", "train_accuracy"];
+/// Metrics that a row of regression has, in place of others
+const INSTEAD: [(&str, &str); 2] = [("train_accuracy", "train_rmse"), ("test_accuracy", "test_rmse")];
 /// Columns of numbers that are results of an epoch alone
 static OF_AN_EPOCH: [NumberColumn; 2] =
     [above_0("learning_rate", "a number, 0 or more"), above_0("epoch_s", "a time, 0 or above")];
@@ -146,8 +148,9 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
 struct Numbers {
     column: usize,
     range: &'static NumberColumn,
-    /// Whether a row that is ok has a number
+    /// Whether a row that is ok has a number, here or in the column `instead`
     is_needed: bool,
+    instead: Option<usize>,
 }
 
 /// The columns of numbers of a table; a column of the user's own may hold anything
@@ -161,7 +164,9 @@ fn number_columns(table: &Table, is_trained: bool, is_tested: bool) -> Result<Ve
         let column = table.column(range.name)?;
         let is_needed = (is_tested && TEST_METRICS.contains(&range.name))
             || (is_trained && TRAIN_METRICS.contains(&range.name));
-        Some(Numbers { column, range, is_needed })
+        let instead = INSTEAD.iter().find(|(name, _)| *name == range.name);
+        let instead = instead.and_then(|(_, other)| table.column(other));
+        Some(Numbers { column, range, is_needed, instead })
     };
     Ok(RESULTS.iter().chain(&OF_AN_EPOCH).filter_map(numbers).collect())
 }
@@ -170,7 +175,8 @@ fn number_columns(table: &Table, is_trained: bool, is_tested: bool) -> Result<Ve
 fn check_numbers(columns: &[Numbers], row: TableRow<'_>, is_ok: bool) -> Result<()> {
     for numbers in columns {
         let number = numbers.range.read(row, numbers.column)?;
-        if number.is_none() && is_ok && numbers.is_needed {
+        let is_elsewhere = numbers.instead.is_some_and(|column| row.as_number(column).is_some());
+        if number.is_none() && is_ok && numbers.is_needed && !is_elsewhere {
             return Err(row.problem(numbers.column, numbers.range.expected));
         }
     }

@@ -17,13 +17,7 @@ use crate::error::{Error, Result, open_regular};
 const NAMED: usize = 10;
 
 /// The columns that say what a row is about, and how a run ended, with what their cells hold; none may be empty
-const KEYS: [(&str, &str); 5] = [
-    ("run_id", "a name"),
-    ("trial", "a name"),
-    ("status", STATUS),
-    ("true", "a class"),
-    ("predicted", "a class"),
-];
+const KEYS: [(&str, &str); 3] = [("run_id", "a name"), ("trial", "a name"), ("status", STATUS)];
 
 /// A whole CSV file in memory
 ///

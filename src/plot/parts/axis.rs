@@ -1,5 +1,7 @@
 //! Ranges, ticks and their labels
 
+use crate::error::separated;
+
 /// One axis: its range, its ticks and its scale
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
@@ -123,12 +125,43 @@ pub fn metrics(values: impl Iterator<Item = f64>, cap: f64, min_span: impl Fn(f6
     Axis { lo, hi, ticks: ticks(lo, hi), scale: Scale::Linear, beyond: vec![] }
 }
 
+/// An axis over `values`, which may lie on both sides of 0
+///
+/// Its range is at least a hundredth of the greatest of their sizes: below, the labels of its ticks would be long.
+pub fn values(values: impl Iterator<Item = f64>) -> Axis {
+    const LEAST: f64 = 0.01;
+    let (mut lo, mut hi) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| (lo.min(x), hi.max(x)));
+    if lo > hi {
+        (lo, hi) = (0.0, 1.0);
+    }
+    let size = lo.abs().max(hi.abs());
+    let span = if size > 0.0 { (LEAST * size).max(1e-300) } else { 1.0 };
+    // Differences of halves don't overflow.
+    if hi / 2.0 - lo / 2.0 < span / 2.0 {
+        let middle = lo / 2.0 + hi / 2.0;
+        (lo, hi) = ((middle - span / 2.0).max(f64::MIN), (middle + span / 2.0).min(f64::MAX));
+    }
+    Axis { lo, hi, ticks: ticks(lo, hi), scale: Scale::Linear, beyond: vec![] }
+}
+
+/// An axis over the counts from 1 to `greatest`, on a log scale; a count of 1 lies a little above its low end
+pub fn counts(greatest: u64) -> Axis {
+    const ABOVE: f64 = 0.15; // of the axis: the position of 1
+    let hi = greatest.max(1) as f64;
+    let per_power: &[u64] = if greatest < 100 { &[1, 2, 5] } else { &[1] };
+    let nice = (0..19).flat_map(|exp| per_power.iter().map(move |m| m * 10u64.pow(exp)));
+    let ticks = nice.take_while(|count| *count <= greatest.max(1));
+    let ticks = ticks.map(|count| (count as f64, separated(count))).collect();
+    Axis { lo: hi.powf(-ABOVE / (1.0 - ABOVE)), hi, ticks, scale: Scale::Log, beyond: vec![] }
+}
+
 /// Three to eight ticks at multiples of 1, 2 or 5 times a power of ten, with labels
 fn ticks(lo: f64, hi: f64) -> Vec<(f64, String)> {
     const MOST: f64 = 8.0;
     const SLACK: f64 = 1e-9; // in steps: a bound that is a multiple up to rounding gets its tick
     let bounds = |step: f64| ((lo / step - SLACK).ceil(), (hi / step + SLACK).floor());
-    let least = ((hi - lo) / MOST).log10().floor() as i32;
+    let least = (hi / MOST - lo / MOST).log10().floor() as i32;
     let nice = (least..=least + 2).flat_map(|exp| [1.0, 2.0, 5.0].map(|m| (exp, m * 10f64.powi(exp))));
     let fits = |&(_, step): &(i32, f64)| bounds(step).1 - bounds(step).0 < MOST;
     let (exp, step) = nice.clone().find(fits).unwrap_or((least, hi - lo));
@@ -139,7 +172,7 @@ fn ticks(lo: f64, hi: f64) -> Vec<(f64, String)> {
             // Dividing by an exact power of ten gives the number that parsing the label gives
             let i = first + i as f64 + 0.0;
             let x = if exp < 0 { i * (step * 10f64.powi(-exp)).round() / 10f64.powi(-exp) } else { i * step };
-            (x, label(x, exp, hi))
+            (x, label(x, exp, lo.abs().max(hi.abs())))
         })
         .collect()
 }
@@ -218,6 +251,37 @@ mod tests {
             assert!(axis.lo < axis.hi && !axis.ticks.is_empty(), "{a} {b}: {axis:?}");
             assert!(axis.ticks.iter().all(|(_, label)| label.len() <= 8), "{a} {b}: {axis:?}");
         }
+    }
+
+    #[test]
+    fn values_of_any_size_on_both_sides_of_0_have_ticks_with_short_labels() {
+        let axis = |a: f64, b: f64| values([a, b].into_iter());
+        assert_eq!(labels(&axis(-3.0, 5.0)), ["-2", "0", "2", "4"]);
+        assert_eq!(labels(&axis(-2e9, -1e9)), ["-2.0e9", "-1.8e9", "-1.6e9", "-1.4e9", "-1.2e9", "-1.0e9"]);
+        assert_eq!(labels(&axis(7.0, 7.0)), ["6.97", "6.98", "6.99", "7.00", "7.01", "7.02", "7.03"]);
+        assert_eq!((axis(0.0, 0.0).lo, axis(0.0, 0.0).hi), (-0.5, 0.5));
+        for size in [1e-6, 1.0, 1e9, 1e300, 1.7e308] {
+            for (a, b) in [(-1.0, 1.0), (-1.0, -0.9), (0.0, 1.0), (1.0, 1.0), (-1.0, -1.0), (0.999, 1.0)] {
+                let axis = axis(a * size, b * size);
+                assert!(axis.lo <= a * size && axis.hi >= b * size && axis.lo < axis.hi, "{axis:?}");
+                assert!((3..=8).contains(&axis.ticks.len()), "{axis:?}");
+                assert!(axis.ticks.iter().all(|(_, label)| label.len() <= 10), "{axis:?}");
+                let places: Vec<_> = axis.ticks.iter().map(|(x, _)| axis.position(*x)).collect();
+                assert!(places.iter().all(|x| (-1e-6..=1.0 + 1e-6).contains(x)), "{places:?} {axis:?}");
+            }
+        }
+        assert!(values(std::iter::empty()).lo < 1.0);
+    }
+
+    #[test]
+    fn a_count_of_1_is_above_the_low_end_and_powers_of_ten_have_ticks() {
+        for greatest in [2, 7, 99, 100, 12_345, u64::MAX] {
+            let axis = counts(greatest);
+            assert!((axis.position(1.0) - 0.15).abs() < 1e-9 && (axis.position(axis.hi) - 1.0).abs() < 1e-9);
+        }
+        assert_eq!(labels(&counts(1)), ["1"]);
+        assert_eq!(labels(&counts(25)), ["1", "2", "5", "10", "20"]);
+        assert_eq!(labels(&counts(1000)), ["1", "10", "100", "1,000"]);
     }
 
     #[test]

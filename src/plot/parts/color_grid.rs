@@ -144,8 +144,8 @@ impl Grid {
 
 /// Draws the bar of colors, from the low end of the axis at the bottom to its high end at the top, with ticks
 ///
-/// * `below`: whether lower values have the lowest color, too; then an arrow with "≤" says so
-pub fn bar(scene: &mut Scene, area: Area, ramp: &Ramp, axis: &Axis, text: &str, below: bool) {
+/// * `beyond`: the values below the low end, which have the lowest color, too, such as "≤ 85.0"; an arrow points to them
+pub fn bar(scene: &mut Scene, area: Area, ramp: &Ramp, axis: &Axis, text: &str, beyond: Option<&str>) {
     const STEPS: usize = 100;
     let step = area.height() / STEPS as f64;
     for i in 0..STEPS {
@@ -159,20 +159,19 @@ pub fn bar(scene: &mut Scene, area: Area, ramp: &Ramp, axis: &Axis, text: &str, 
     for (value, text) in &axis.ticks {
         let y = area.bottom - axis.position(*value) * area.height();
         // The text at the arrow replaces a tick at the bar's end.
-        if below && area.bottom - y < 9.0 {
+        if beyond.is_some() && area.bottom - y < 9.0 {
             continue;
         }
         scene.rule((area.right, y), (area.right + 4.0, y), 0.5, FRAME);
         scene.text(text, TICK_EM, Align::Start, (area.right + 7.0, y + HALF_HEIGHT * TICK_EM));
         widest = widest.max(width(text, TICK_EM));
     }
-    if below {
+    if let Some(beyond) = beyond {
         let (middle, y) = (area.middle().0, area.bottom + 4.0);
         let half = area.width() / 2.0;
         let corners = vec![(middle - half, y), (middle + half, y), (middle, y + 12.0)];
         scene.polygon(corners, shade(ramp, 0.0));
-        let text = format!("≤ {:.1}", axis.lo);
-        scene.text(&text, TICK_EM, Align::Start, (area.right + 7.0, y + 6.0 + HALF_HEIGHT * TICK_EM));
+        scene.text(beyond, TICK_EM, Align::Start, (area.right + 7.0, y + 6.0 + HALF_HEIGHT * TICK_EM));
     }
     let at = (area.right + widest + 23.0, area.middle().1);
     label(scene, text, TICK_EM, true, at, [area.top - 20.0, area.bottom + 20.0]);

@@ -48,6 +48,16 @@ impl Frame {
         Self { area, x, y, outer: Area { bottom, ..outer }, inset: INSET[0], upwards }
     }
 
+    /// Lays out a square frame with the same axis on both sides, in the columns from `left` to `right`, from `top` down
+    pub fn square(axis: &Axis, [left, right]: [f64; 2], top: f64) -> Self {
+        // Half of the last label may lie to the right of the frame.
+        let right = right - (widest(axis) / 2.0 + 2.0 - INSET[0] - RIGHT).max(0.0);
+        let wide = right - left - LEFT - widest(axis) - RIGHT;
+        let high = wide - 2.0 * INSET[0] + 2.0 * INSET[1];
+        let outer = Area { left, top, right, bottom: top + high + BELOW };
+        Self::new(outer, axis.clone(), axis.clone())
+    }
+
     /// Lower end of the panel
     pub fn bottom(&self) -> f64 {
         self.outer.bottom

@@ -38,6 +38,11 @@ pub fn read(table: &Table) -> Result<ConfusionMatrix> {
         let problem = "line 2: expected a row for each pair of classes, found none";
         return Err(Error::content(table.path(), problem));
     }
+    for (row, column) in table.rows().flat_map(|row| [(row, label), (row, predicted)]) {
+        if row.text(column).trim().is_empty() {
+            return Err(row.problem(column, "a class"));
+        }
+    }
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut names = vec![];
     for name in
@@ -150,7 +155,7 @@ pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix, run: &str) -> f64 {
     let shares = Axis { lo: 0.0, hi: 1.0, ticks, scale: Scale::Linear, beyond: vec![] };
     let bottom = grid.area.bottom.max(TOP + 180.0);
     let area = Area { left, right: left + 14.0, top: TOP, bottom };
-    bar(scene, area, &BLUES, &shares, "Share of the true class (%, square-root scale)", false);
+    bar(scene, area, &BLUES, &shares, "Share of the true class (%, square-root scale)", None);
     grid.outer.bottom.max(bottom + 16.0) + 8.0
 }
 
@@ -224,6 +229,10 @@ mod tests {
         let large = "true,predicted,count\na,a,9223372036854775807\n";
         assert!(message(large).contains("line 2, column count: expected a whole number"));
         assert!(message("true,count\n").contains("expected a column predicted"));
+        for (row, column) in [(",a,1", "true"), ("a,,1", "predicted")] {
+            let expected = format!("confusion.csv: line 2, column {column}: expected a class, found ``");
+            assert_eq!(message(&format!("true,predicted,count\n{row}\n")), expected);
+        }
         assert!(
             message("true,predicted,count\na,a,-1\n")
                 .contains("line 2, column count: expected a whole number")

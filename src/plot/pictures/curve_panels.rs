@@ -1,11 +1,12 @@
-//! The pair of panels that all curves by epoch are drawn in: loss beside accuracy
+//! The pair of panels that all curves by epoch are drawn in: loss beside score
 
 use crate::plot::epochs_csv::{Points, Split};
 use crate::plot::output::scene::{Align, Area, Scene, WIDTH};
-use crate::plot::parts::axis;
+use crate::plot::parts::axis::{self, Axis};
 use crate::plot::parts::frame::Frame;
 use crate::plot::parts::line_style::{LABEL_EM, Look};
 use crate::plot::parts::polyline::{coarsen, marked};
+use crate::report::score::{ScoreKind, labelled};
 
 /// Height of the panels in pictures of several runs
 pub const PANELS: f64 = 268.0;
@@ -31,44 +32,61 @@ impl Line {
     }
 }
 
-/// Two panels: loss by epoch beside accuracy by epoch
+/// Two panels: loss by epoch beside score by epoch
 pub struct Pair {
     pub loss: Vec<Line>,
-    pub accuracy: Vec<Line>,
+    pub score: Vec<Line>,
+    pub kind: ScoreKind,
     /// The split of all curves, of several runs; `None` for the splits of one run
     pub of: Option<Split>,
 }
 
 impl Pair {
     pub fn draw(&self, scene: &mut Scene, top: f64, bottom: f64) {
-        let all = self.loss.iter().chain(&self.accuracy).flat_map(|line| &line.points);
+        let all = self.loss.iter().chain(&self.score).flat_map(|line| &line.points);
         let epochs = || all.clone().map(|&(epoch, _)| epoch);
         let range = (epochs().min().unwrap_or(0), epochs().max().unwrap_or(0));
         let x = axis::epochs(range.0, range.1);
         // Narrower ranges would show noise as if it were progress, or the two points of a single epoch at opposite ends.
         let (share, points) = if range.0 == range.1 { (0.25, 10.0) } else { (0.05, 2.0) };
-        let span = |greatest: f64| if greatest > 0.0 { greatest * share } else { 1.0 };
-        let mut losses = covered(&self.loss);
-        if let Some(limit) = self.of.and_then(|_| limit(&mut losses)) {
-            losses.retain(|nats| *nats <= limit);
-        }
-        let y = axis::metrics(losses.into_iter(), f64::MAX, span);
-        let cut = if leaves(&self.loss, |nats| nats > y.hi) { ", top cut off" } else { "" };
-        let label = match self.of {
-            None => "Loss (cross-entropy, nats)".to_owned(),
-            Some(split) => format!("{} loss (nats{cut})", split.name()),
+        let of_greatest = |greatest: f64| if greatest > 0.0 { greatest * share } else { 1.0 };
+        let (y, cut) = self.falling(&self.loss, of_greatest);
+        let unit = self.kind.loss_unit();
+        let label = match (self.of, self.kind) {
+            (Some(split), _) => labelled(&format!("{} loss", split.name()), &[&(unit.to_owned() + cut)]),
+            (None, ScoreKind::Accuracy) => labelled("Loss", &["cross-entropy", unit]),
+            (None, ScoreKind::Rmse) => labelled("Loss", &[unit]),
         };
         let left = Area { left: 0.0, right: WIDTH / 2.0, top, bottom };
         panel(scene, &Frame::new(left, x.clone(), y), &label, &self.loss, 1.0);
-        let percent = covered(&self.accuracy).into_iter().map(|share| 100.0 * share);
-        let y = axis::metrics(percent, 100.0, |_| points);
-        let cut = if leaves(&self.accuracy, |share| 100.0 * share < y.lo) { ", bottom cut off" } else { "" };
-        let label = match self.of {
-            None => "Accuracy (%)".to_owned(),
-            Some(split) => format!("{} accuracy (%{cut})", split.name()),
+        let factor = self.kind.factor();
+        let (y, cut) = if self.kind.falls() {
+            self.falling(&self.score, of_greatest)
+        } else {
+            let numbers = covered(&self.score).into_iter().map(|score| factor * score);
+            let y = axis::metrics(numbers, self.kind.largest(), |_| points);
+            let is_cut = leaves(&self.score, |score| factor * score < y.lo);
+            (y, if is_cut { ", bottom cut off" } else { "" })
         };
+        let notes = self.kind.unit().to_owned() + cut;
+        let name = self.of.map_or_else(
+            || self.kind.title().to_owned(),
+            |split| format!("{} {}", split.name(), self.kind.name()),
+        );
         let right = Area { left: WIDTH / 2.0, right: WIDTH, top, bottom };
-        panel(scene, &Frame::new(right, x, y), &label, &self.accuracy, 100.0);
+        let label = labelled(&name, &[notes.trim_start_matches(", ")]);
+        panel(scene, &Frame::new(right, x, y), &label, &self.score, factor);
+    }
+
+    /// The axis of a metric that falls, and the end of its label if the axis does not reach the greatest value
+    fn falling(&self, lines: &[Line], min_span: impl Fn(f64) -> f64) -> (Axis, &'static str) {
+        let mut metrics = covered(lines);
+        if let Some(limit) = self.of.and_then(|_| limit(&mut metrics)) {
+            metrics.retain(|metric| *metric <= limit);
+        }
+        let y = axis::metrics(metrics.into_iter(), f64::MAX, min_span);
+        let is_cut = leaves(lines, |metric| metric > y.hi);
+        (y, if is_cut { ", top cut off" } else { "" })
     }
 }
 
@@ -83,13 +101,13 @@ fn leaves(lines: &[Line], outside: impl Fn(f64) -> bool) -> bool {
     lines.iter().flat_map(|line| &line.points).any(|&(_, metric)| outside(metric))
 }
 
-/// The loss at which the axis ends if some losses are far above most: a run that almost diverged would squeeze all others together
-fn limit(losses: &mut [f64]) -> Option<f64> {
-    // The limit is a multiple of the loss that n of 20 losses are below.
+/// The value at which the axis ends if some are far above most: a run that almost diverged would squeeze all others together
+fn limit(metrics: &mut [f64]) -> Option<f64> {
+    // The limit is a multiple of the value that n of 20 are below.
     const FAR: [(usize, f64); 2] = [(19, 2.5), (10, 10.0)];
-    losses.sort_by(f64::total_cmp);
-    let greatest = *losses.last()?;
-    let limits = FAR.iter().map(|(of_20, times)| times * losses[(losses.len() - 1) * of_20 / 20]);
+    metrics.sort_by(f64::total_cmp);
+    let greatest = *metrics.last()?;
+    let limits = FAR.iter().map(|(of_20, times)| times * metrics[(metrics.len() - 1) * of_20 / 20]);
     limits.filter(|limit| *limit > 0.0 && *limit < greatest).min_by(f64::total_cmp)
 }
 
@@ -147,7 +165,7 @@ mod tests {
             let line = |look, points: &Points| Line::new(look, points.clone(), true);
             let loss = vec![line(Look::of(0), &usual), line(Look::FAINT, &wild)];
             let mut scene = Scene::default();
-            Pair { loss, accuracy: vec![], of }.draw(&mut scene, 0.0, 300.0);
+            Pair { loss, score: vec![], kind: ScoreKind::Accuracy, of }.draw(&mut scene, 0.0, 300.0);
             let clipped = scene.items.iter().filter_map(|item| match item {
                 Item::Line { points, clip, .. } if points.iter().any(|p| p.1 < 0.0) => Some(*clip),
                 _ => None,
@@ -162,9 +180,9 @@ mod tests {
     fn an_accuracy_of_1_has_a_tick_at_100_percent() {
         for (least, label) in [(0.1, "100"), (0.93, "100"), (1.0, "100.0")] {
             let points = vec![(1, least), (2, 1.0)];
-            let accuracy = vec![Line::new(Look::of(0), points, true)];
+            let score = vec![Line::new(Look::of(0), points, true)];
             let mut scene = Scene::default();
-            Pair { loss: vec![], accuracy, of: None }.draw(&mut scene, 0.0, 300.0);
+            Pair { loss: vec![], score, kind: ScoreKind::Accuracy, of: None }.draw(&mut scene, 0.0, 300.0);
             let mut discs = scene.items.iter().filter_map(|item| match item {
                 Item::Disc { centre, .. } => Some(*centre),
                 _ => None,
@@ -179,5 +197,27 @@ mod tests {
                 _ => false,
             }));
         }
+    }
+
+    #[test]
+    fn rmses_have_an_axis_from_the_lowest_to_the_highest_and_far_ones_are_cut_off() {
+        let usual: Points = (1..=30).map(|e| (e, 1000.0 + 1000.0 / f64::from(e))).collect();
+        let texts = |wild: f64, of| {
+            let mut far = usual.clone();
+            far[3].1 = wild;
+            let score = [&usual, &far].map(|points| Line::new(Look::of(0), points.clone(), true)).to_vec();
+            let mut scene = Scene::default();
+            Pair { loss: vec![], score, kind: ScoreKind::Rmse, of }.draw(&mut scene, 0.0, 300.0);
+            scene.texts().map(|text| text.text.clone()).collect::<Vec<_>>()
+        };
+        let one = texts(1100.0, None);
+        for expected in ["Loss (of standardised targets)", "RMSE", "1200", "2000"] {
+            assert!(one.iter().any(|text| text == expected), "{expected} is not in {one:?}");
+        }
+        assert!(!one.iter().any(|text| text == "0.5" || text == "2200"), "{one:?}");
+        let has = |texts: &[String], label: &str| texts.iter().any(|text| text == label);
+        assert!(has(&texts(1100.0, Some(Split::Test)), "Test RMSE"));
+        assert!(has(&texts(1e6, Some(Split::Test)), "Test RMSE (top cut off)"));
+        assert!(has(&texts(1100.0, Some(Split::Test)), "Test loss (of standardised targets)"));
     }
 }

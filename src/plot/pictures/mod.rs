@@ -1,11 +1,12 @@
 //! The pictures, one file for each kind, and the panels and tables that they are made of
 
-pub mod accuracy_panel;
 pub mod confusion;
 pub mod curve_panels;
 pub mod heatmap;
 pub mod overlay;
+pub mod predictions;
 pub mod run_curves;
+pub mod score_panel;
 pub mod settings_table;
 pub mod sweep;
 pub mod sweep_curves;

@@ -7,26 +7,28 @@ use crate::plot::parts::legend::{Legend, entries};
 use crate::plot::parts::line_style::{LOOKS, Look};
 use crate::plot::pictures::curve_panels::{Line, PANELS, Pair};
 use crate::report::analysis::validation_decides;
+use crate::report::score::ScoreKind;
 
-/// Number of runs that have a look if there are more runs than looks: the most accurate
+/// Number of runs that have a look if there are more runs than looks: the best
 const BEST: usize = 8;
 
-/// Draws loss and accuracy by epoch of several runs, one line per run, and returns the height
+/// Draws loss and score by epoch of several runs, one line per run, and returns the height
 ///
+/// * `kind`: the score that all runs have
 /// * `note`: what all runs have in common; may be empty
 /// * Metrics are those of the validation data if every run has them, otherwise those of the test data.
-/// * If there are more than twelve runs, the eight with the best last accuracies have a look and a name; the others are grey.
-pub fn draw(scene: &mut Scene, runs: &[&Curves], note: &str) -> f64 {
+/// * If there are more than twelve runs, the eight with the best last scores have a look and a name; the others are grey.
+pub fn draw(scene: &mut Scene, runs: &[&Curves], kind: ScoreKind, note: &str) -> f64 {
     let split = shared(runs);
-    titles(scene, &format!("{} loss and accuracy of {} runs", split.name(), runs.len()), note);
+    titles(scene, &format!("{} loss and {} of {} runs", split.name(), kind.name(), runs.len()), note);
     let above = if note.is_empty() { 25.5 } else { 43.0 };
-    let last = |run: &&Curves| run.accuracy[split as usize].last().map_or(-1.0, |&(_, share)| share);
+    let last = |run: &&Curves| kind.rank(run.score[split as usize].last().map(|&(_, score)| score));
     let looks = looks(&runs.iter().map(last).collect::<Vec<_>>());
     let lines = looks.iter().zip(runs).map(|(look, run)| (*look, run.title()));
-    let legend = Legend::new("", entries(lines, "others, less accurate"), WIDTH - 40.0);
+    let legend = Legend::new("", entries(lines, &format!("others, {}", kind.worse())), WIDTH - 40.0);
     legend.draw(scene, [0.0, WIDTH], above);
     let top = above + legend.height() + 8.5;
-    pair(runs, &looks, split).draw(scene, top, top + PANELS);
+    pair(runs, &looks, kind, split).draw(scene, top, top + PANELS);
     top + PANELS
 }
 
@@ -37,7 +39,7 @@ pub fn shared(runs: &[&Curves]) -> Split {
 }
 
 /// The curves of the runs in their looks
-pub fn pair(runs: &[&Curves], looks: &[Look], split: Split) -> Pair {
+fn pair(runs: &[&Curves], looks: &[Look], kind: ScoreKind, split: Split) -> Pair {
     let lines = |metrics: fn(&Curves) -> &[Points; 3]| {
         let line = |(run, look): (&&Curves, &Look)| {
             let points = metrics(run)[split as usize].clone();
@@ -45,21 +47,21 @@ pub fn pair(runs: &[&Curves], looks: &[Look], split: Split) -> Pair {
         };
         runs.iter().zip(looks).map(line).collect()
     };
-    Pair { loss: lines(|run| &run.loss), accuracy: lines(|run| &run.accuracy), of: Some(split) }
+    Pair { loss: lines(|run| &run.loss), score: lines(|run| &run.score), kind, of: Some(split) }
 }
 
-/// The places of the `most` greatest of `metrics`, greatest first
-pub fn best(metrics: &[f64], most: usize) -> Vec<usize> {
-    let mut places: Vec<_> = (0..metrics.len()).collect();
-    places.sort_by(|&a, &b| metrics[b].total_cmp(&metrics[a]));
+/// The places of the `most` greatest of `ranks`, greatest first
+pub fn best(ranks: &[f64], most: usize) -> Vec<usize> {
+    let mut places: Vec<_> = (0..ranks.len()).collect();
+    places.sort_by(|&a, &b| ranks[b].total_cmp(&ranks[a]));
     places.truncate(most);
     places
 }
 
-/// A look for each of `metrics`; if there are more than [`LOOKS`], all but the [`BEST`] greatest ones are faint
-pub fn looks(metrics: &[f64]) -> Vec<Look> {
-    let places = if metrics.len() > LOOKS { best(metrics, BEST) } else { (0..metrics.len()).collect() };
-    let mut looks = vec![Look::FAINT; metrics.len()];
+/// A look for each of `ranks`; if there are more than [`LOOKS`], all but the [`BEST`] greatest ones are faint
+pub fn looks(ranks: &[f64]) -> Vec<Look> {
+    let places = if ranks.len() > LOOKS { best(ranks, BEST) } else { (0..ranks.len()).collect() };
+    let mut looks = vec![Look::FAINT; ranks.len()];
     for (i, place) in places.into_iter().enumerate() {
         looks[place] = Look::of(i);
     }

@@ -6,15 +6,16 @@ use crate::plot::parts::labels::titles;
 use crate::plot::parts::legend::Legend;
 use crate::plot::parts::line_style::Look;
 use crate::plot::pictures::curve_panels::{Line, Pair};
+use crate::report::score::{ScoreKind, labelled};
 
 const HEIGHT: f64 = 320.0;
 
-/// Draws loss and accuracy by epoch side by side, for training, test, and validation if there is one; returns the height
+/// Draws loss and score by epoch side by side, for training, test, and validation if there is one; returns the height
 ///
 /// * `subtitle`: what was trained; may be empty
 ///
-/// Lines bridge epochs without a metric. A ring marks the epoch with the best validation accuracy, or test accuracy without a
-/// validation split.
+/// Lines bridge epochs without a metric. A ring marks the epoch with the best score on validation data, or on test data without
+/// a validation split.
 pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str) -> f64 {
     titles(scene, &curves.title(), subtitle);
     let shown = || Split::ALL.into_iter().filter(|split| curves.has(*split));
@@ -23,10 +24,12 @@ pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str) -> f64 {
         let line = |split| Line::new(look_of(split), metrics[split as usize].clone(), true);
         shown().map(line).collect::<Vec<_>>()
     };
-    let (mut loss, mut accuracy) = (lines(&curves.loss), lines(&curves.accuracy));
-    if let Some((split, epoch, share)) = best(curves) {
-        entries.push((Look::BEST, format!("best epoch: {epoch} ({:.2} %)", 100.0 * share)));
-        for lines in [&mut loss, &mut accuracy] {
+    let kind = curves.kind.unwrap_or_default();
+    let (mut loss, mut score) = (lines(&curves.loss), lines(&curves.score));
+    if let Some((split, epoch, best)) = best(curves, kind) {
+        let best = labelled(&format!("best epoch: {epoch}"), &[&kind.text_with_unit(best)]);
+        entries.push((Look::BEST, best));
+        for lines in [&mut loss, &mut score] {
             lines
                 .iter_mut()
                 .filter(|line| line.look == look_of(split))
@@ -37,17 +40,19 @@ pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str) -> f64 {
     let legend = Legend::new("", entries, WIDTH - 40.0);
     legend.draw(scene, [0.0, WIDTH], top);
     let (top, height) = (top + legend.height() + 8.5, HEIGHT + top - 25.5);
-    Pair { loss, accuracy, of: None }.draw(scene, top, height);
+    Pair { loss, score, kind, of: None }.draw(scene, top, height);
     height
 }
 
-/// The first epoch with the best accuracy, of validation data if there are any, else of test data; `None` for a single epoch
-fn best(curves: &Curves) -> Option<(Split, u32, f64)> {
+/// The first epoch with the best score, of validation data if there are any, else of test data; `None` for a single epoch
+fn best(curves: &Curves, kind: ScoreKind) -> Option<(Split, u32, f64)> {
     let split = [Split::Validation, Split::Test]
         .into_iter()
-        .find(|split| !curves.accuracy[*split as usize].is_empty())?;
-    let points = &curves.accuracy[split as usize];
-    let best = points.iter().copied().reduce(|best, point| if point.1 > best.1 { point } else { best })?;
+        .find(|split| !curves.score[*split as usize].is_empty())?;
+    let points = &curves.score[split as usize];
+    let is_better = |a: f64, b: f64| kind.rank(Some(a)) > kind.rank(Some(b));
+    let best =
+        points.iter().copied().reduce(|best, point| if is_better(point.1, best.1) { point } else { best })?;
     (points.len() > 1).then_some((split, best.0, best.1))
 }
 
@@ -80,7 +85,8 @@ mod tests {
         Curves {
             run_id: run_id.to_owned(),
             loss: [falling(0.8, 0.5), vec![], falling(0.7, 0.3)],
-            accuracy: [rising(1.0, 0.3), vec![], rising(0.9, 0.2)],
+            score: [rising(1.0, 0.3), vec![], rising(0.9, 0.2)],
+            kind: Some(ScoreKind::Accuracy),
             diverged: None,
             epochs,
         }
@@ -139,16 +145,16 @@ mod tests {
         assert!(!files(&curves).0.contains(">validation</text>"));
         curves.loss[2].clear();
         assert!(files(&curves).0.contains(">test</text>"));
-        curves.accuracy[2].clear();
+        curves.score[2].clear();
         assert!(!files(&curves).0.contains(">test</text>"));
-        curves.accuracy[0].clear();
+        curves.score[0].clear();
         assert!(files(&curves).0.contains(">no metrics</text>"));
     }
 
     #[test]
     fn validation_is_a_third_line() {
         let mut curves = curves(5, "r");
-        (curves.loss[1], curves.accuracy[1]) = (curves.loss[2].clone(), curves.accuracy[2].clone());
+        (curves.loss[1], curves.score[1]) = (curves.loss[2].clone(), curves.score[2].clone());
         let svg = files(&curves).0;
         assert!(svg.contains(">validation</text>") && svg.contains("#009E73"), "{svg}");
     }
@@ -178,7 +184,7 @@ mod tests {
     #[test]
     fn a_ring_marks_the_best_epoch_in_both_panels_and_the_legend_names_it() {
         let mut curves = curves(5, "r");
-        curves.accuracy[2][2].1 = 0.95;
+        curves.score[2][2].1 = 0.95;
         assert!(files(&curves).0.contains(">best epoch: 3 (95.00 %)</text>"));
         let is_around = |curves: &Curves, look: Look, place: usize| {
             let (rings, marks) = rings_and_marks(curves, look);
@@ -190,9 +196,27 @@ mod tests {
         };
         assert!(is_around(&curves, look_of(Split::Test), 2));
         // Validation decides if there is any.
-        (curves.loss[1], curves.accuracy[1]) = (curves.loss[2].clone(), curves.accuracy[2].clone());
-        curves.accuracy[1][1].1 = 0.96;
+        (curves.loss[1], curves.score[1]) = (curves.loss[2].clone(), curves.score[2].clone());
+        curves.score[1][1].1 = 0.96;
         assert!(is_around(&curves, look_of(Split::Validation), 1));
         assert!(rings_and_marks(&self::curves(1, "r"), look_of(Split::Test)).0.is_empty());
+    }
+
+    #[test]
+    fn the_ring_of_a_run_of_regression_marks_the_lowest_rmse() {
+        let mut curves = Curves { kind: Some(ScoreKind::Rmse), ..curves(5, "r") };
+        for split in [Split::Training, Split::Test] {
+            curves.score[split as usize] = (1..=5).map(|e| (e, 1e5 / f64::from(e))).collect();
+        }
+        (curves.score[2][3].1, curves.score[2][4].1) = (12_345.6, 12_345.6);
+        let svg = files(&curves).0;
+        for text in ["best epoch: 4 (12346)", "RMSE", "Loss (of standardised targets)"] {
+            assert!(svg.contains(&format!(">{text}</text>")), "{text}");
+        }
+        let (rings, marks) = rings_and_marks(&curves, look_of(Split::Test));
+        assert_eq!((rings.len(), marks.len()), (2, 2));
+        for ((x, y), marks) in rings.iter().zip(&marks) {
+            assert!((marks[3].0 - x).hypot(marks[3].1 - y) < 1e-9);
+        }
     }
 }

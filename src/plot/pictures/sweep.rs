@@ -1,10 +1,10 @@
-//! The picture of a sweep: accuracy by each varied setting, and the curves of all trials
+//! The picture of a sweep: score by each varied setting, and the curves of all trials
 
 use crate::plot::epochs_csv::Curves;
 use crate::plot::output::scene::{Area, Scene, WIDTH};
 use crate::plot::parts::labels::titles;
-use crate::plot::pictures::accuracy_panel::{Panel, accuracy_label, mean, names, seeds};
 use crate::plot::pictures::overlay::best;
+use crate::plot::pictures::score_panel::{Panel, names, seeds};
 use crate::plot::pictures::settings_table::{ranked, settings};
 use crate::plot::pictures::sweep_curves::draw_curves;
 use crate::plot::pictures::sweep_looks::Looks;
@@ -14,11 +14,11 @@ const TOP: f64 = 50.0;
 const PANEL: f64 = 268.0;
 const GAP: f64 = 14.0;
 
-/// Draws accuracy by each setting that was varied, and the curves of all trials below; returns the height
+/// Draws the score by each setting that was varied, and the curves of all trials below; returns the height
 ///
 /// * `curves`: the curves of the trials, in any order; if there are none, their panels are left out
 /// * One setting or none: a wide panel beside the table of settings. Two or three: a panel for each. More: the table alone.
-/// * A setting has one look in the whole picture. If there are more than twelve, only the most accurate have a look of their own;
+/// * A setting has one look in the whole picture. If there are more than twelve, only the best have a look of their own;
 ///   the others are grey.
 pub fn draw(scene: &mut Scene, analysis: &Analysis, curves: &[Curves]) -> f64 {
     const TABLE: f64 = 300.0;
@@ -45,8 +45,8 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis, curves: &[Curves]) -> f64 {
                     bottom = panel.draw(scene, cell(left, left + WIDTH / 2.0, y)).max(bottom);
                 }
                 if row.len() == 1 {
-                    let means: Vec<_> = analysis.groups.iter().map(|group| mean(analysis, group)).collect();
-                    let shown = best(&means, SHOWN);
+                    let ranks: Vec<_> = analysis.groups.iter().map(|group| analysis.rank(group)).collect();
+                    let shown = best(&ranks, SHOWN);
                     bottom = ranked(scene, analysis, &looks.groups, &shown, cell(WIDTH / 2.0, WIDTH, y))
                         .max(bottom);
                 }
@@ -64,8 +64,7 @@ const SHOWN: usize = 12;
 
 fn draw_titles(scene: &mut Scene, analysis: &Analysis) {
     let by = if analysis.axes.is_empty() { "" } else { " by " };
-    let accuracy = accuracy_label(analysis).trim_end_matches(" (%)");
-    let title = format!("{accuracy} after the last epoch{by}{}", names(analysis));
+    let title = format!("{} after the last epoch{by}{}", analysis.score.title(), names(analysis));
     let trials = match analysis.trials.len() {
         1 => "1 trial".to_owned(),
         count => format!("{count} trials"),

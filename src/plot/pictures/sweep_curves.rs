@@ -23,7 +23,11 @@ pub fn draw_curves(
 ) -> f64 {
     const MOST: usize = 400; // grey curves: more of them would be a grey area, and slow to draw
     let repeats: HashSet<&str> = analysis.repeats.iter().map(|run| run.id.as_str()).collect();
-    let is_shown = |run: &&Curves| !run.is_empty() && !repeats.contains(run.run_id.as_str());
+    // A run of the other task has a loss of another kind, too.
+    let kind = analysis.score.kind;
+    let is_shown = |run: &&Curves| {
+        !run.is_empty() && run.kind.is_none_or(|of| of == kind) && !repeats.contains(run.run_id.as_str())
+    };
     let shown: Vec<_> = curves.iter().filter(is_shown).collect();
     if shown.is_empty() {
         return top;
@@ -31,7 +35,7 @@ pub fn draw_curves(
     let split = shared(&shown);
     let curve_of: HashMap<&str, &Curves> = shown.iter().map(|run| (run.run_id.as_str(), *run)).collect();
     let chosen = looks.chosen(analysis);
-    let (mut loss, mut accuracy, mut others) = (vec![], vec![], vec![]);
+    let (mut loss, mut score, mut others) = (vec![], vec![], vec![]);
     let mut has_bands = false;
     for (i, group) in analysis.groups.iter().enumerate() {
         let runs = group.trials.iter().filter_map(|&i| curve_of.get(analysis.trials[i].id.as_str()).copied());
@@ -39,7 +43,7 @@ pub fn draw_curves(
         if chosen.contains(&i) {
             has_bands |= runs.len() > 1;
             loss.extend(with_mean(&runs, looks.groups[i], |run| &run.loss[split as usize]));
-            accuracy.extend(with_mean(&runs, looks.groups[i], |run| &run.accuracy[split as usize]));
+            score.extend(with_mean(&runs, looks.groups[i], |run| &run.score[split as usize]));
         } else {
             others.extend(runs);
         }
@@ -52,7 +56,7 @@ pub fn draw_curves(
     let faint =
         |points: &Points, run: &Curves| Line::new(Look::FAINT, points.clone(), run.diverged.is_none());
     loss.extend(grey.iter().map(|run| faint(&run.loss[split as usize], run)));
-    accuracy.extend(grey.iter().map(|run| faint(&run.accuracy[split as usize], run)));
+    score.extend(grey.iter().map(|run| faint(&run.score[split as usize], run)));
 
     let mut notes = vec![];
     if let Some(color) = looks.color {
@@ -74,7 +78,7 @@ pub fn draw_curves(
         scene.colored_text(&note, TICK_EM, Align::Middle, (WIDTH / 2.0, top + 10.0), FRAME);
         top += 20.0;
     }
-    Pair { loss, accuracy, of: Some(split) }.draw(scene, top, top + PANELS);
+    Pair { loss, score, kind, of: Some(split) }.draw(scene, top, top + PANELS);
     top + PANELS
 }
 

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use crate::plot::output::scene::WIDTH;
 use crate::plot::parts::legend::Legend;
 use crate::plot::parts::line_style::{LOOKS, Look};
-use crate::plot::pictures::accuracy_panel::{failed, mean};
 use crate::plot::pictures::overlay::looks;
+use crate::plot::pictures::score_panel::failed;
 use crate::report::analysis::{Analysis, Group};
 
 /// The look of each setting
@@ -29,7 +29,7 @@ impl Looks {
         let color = fewest(LOOKS, None).filter(|_| matches!(axes.len(), 2 | 3));
         let dashes = fewest(4, color).filter(|_| color.is_some() && axes.len() == 3);
         let groups = match color {
-            None => looks(&analysis.groups.iter().map(|group| mean(analysis, group)).collect::<Vec<_>>()),
+            None => looks(&analysis.groups.iter().map(|group| analysis.rank(group)).collect::<Vec<_>>()),
             Some(color) => {
                 let look = |group: &Group| match dashes {
                     Some(dashes) => Look::of(group.place[color]).dashed(group.place[dashes]),

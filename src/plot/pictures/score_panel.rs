@@ -1,4 +1,4 @@
-//! The panel of accuracy by one varied setting: means over seeds with their standard deviations
+//! The panel of the score by one varied setting: means over seeds with their standard deviations
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use crate::plot::parts::axis::{self, Axis, Scale};
 use crate::plot::parts::frame::Frame;
 use crate::plot::parts::line_style::{FRAME, LABEL_EM, Look};
 use crate::report::analysis::{Analysis, Group, VariedSetting};
+use crate::report::score::{ScoreKind, labelled};
 use crate::tables::Status;
 
 /// Half the width of the cap of an error bar
@@ -57,19 +58,9 @@ pub fn label_of(setting: &VariedSetting, scale: Scale) -> String {
     }
 }
 
-/// `Validation accuracy (%)` or `Test accuracy (%)`
-pub fn accuracy_label(analysis: &Analysis) -> &'static str {
-    if analysis.decided_on() == "validation" { "Validation accuracy (%)" } else { "Test accuracy (%)" }
-}
-
 /// The largest number of trials in a group
 pub fn seeds(analysis: &Analysis) -> usize {
     analysis.groups.iter().map(|group| group.trials.len()).max().unwrap_or(0)
-}
-
-/// Mean accuracy of a group; below all others if it has none
-pub fn mean(analysis: &Analysis, group: &Group) -> f64 {
-    analysis.accuracy(group).map_or(-1.0, |spread| spread.mean)
 }
 
 /// Why a group has no metrics: `diverged`, `failed` or `unfinished`
@@ -96,7 +87,7 @@ pub fn values(analysis: &Analysis, group: &Group) -> String {
     values.collect::<Vec<_>>().join(", ")
 }
 
-/// A panel of accuracy by one varied setting
+/// A panel of the score by one varied setting
 ///
 /// A setting has one look in the whole picture, which its mark has here. Settings that differ only in this one form a line:
 /// in their look if they have the same, else in grey.
@@ -146,19 +137,23 @@ impl<'a> Panel<'a> {
     /// Draws the panel in `outer` and returns its lower end, which may lie below `outer`
     pub fn draw(&self, scene: &mut Scene, outer: Area) -> f64 {
         let (analysis, count) = (self.analysis, self.series.len() as f64);
-        let mut y = axis::metrics(self.percents(), 100.0, |_| 2.0);
+        let kind = analysis.score.kind;
+        let mut y = axis::metrics(self.numbers(), kind.largest(), |greatest| least_span(kind, greatest));
         if analysis.groups.iter().any(|group| failed(analysis, group)) {
-            y.lo -= 0.08 * (y.hi - y.lo); // for their marks, below all others
+            // For their marks, where the worst scores are
+            let beyond = 0.08 * (y.hi - y.lo);
+            if kind.falls() { y.hi += beyond } else { y.lo -= beyond }
         }
-        let with = analysis.groups.iter().filter(|group| analysis.accuracy(group).is_some());
+        let with = analysis.groups.iter().filter(|group| analysis.scored(group).is_some());
         let last = with.filter_map(|group| Some(self.setting.numbers.as_ref()?[self.place(group)]));
         let x = axis_of(&self.setting, last.fold(f64::NEG_INFINITY, f64::max));
         let mut frame = Frame::new(outer, x, y);
         if frame.x.scale != Scale::Names {
             frame.inset = 20.0;
         }
-        frame.draw(scene, &label_of(&self.setting, frame.x.scale), accuracy_label(analysis));
-        if self.percents().next().is_none() {
+        let label = labelled(&analysis.score.title(), &[kind.unit()]);
+        frame.draw(scene, &label_of(&self.setting, frame.x.scale), &label);
+        if self.numbers().next().is_none() {
             scene.text("no metrics", LABEL_EM, Align::Middle, frame.area.middle());
         }
         // Marks without lines are side by side; those with error bars are moved a little, so that all bars are seen.
@@ -185,15 +180,16 @@ impl<'a> Panel<'a> {
     /// * `aside`: units by which its marks are moved to the right
     fn draw_series(&self, scene: &mut Scene, frame: &Frame, series: &Series<'_>, aside: f64) {
         let analysis = self.analysis;
+        let factor = analysis.score.kind.factor();
         let x_of = |group: &Group| {
             let place = self.place(group);
             let numbers = self.setting.numbers.as_ref().filter(|_| frame.x.scale != Scale::Names);
             frame.at_x(numbers.map_or(place as f64, |numbers| numbers[place])) + aside
         };
         let at = |(group, _): &(&Group, Look)| {
-            Some((x_of(group), frame.at_y(100.0 * analysis.accuracy(group)?.mean)))
+            Some((x_of(group), frame.at_y(factor * analysis.scored(group)?.mean)))
         };
-        // The line is interrupted at a value without an accuracy.
+        // The line is interrupted at a value without a score.
         for part in series.groups.split(|group| at(group).is_none()) {
             let points: Vec<_> = part.iter().filter_map(at).collect();
             if self.setting.numbers.is_some() {
@@ -203,38 +199,50 @@ impl<'a> Panel<'a> {
         for (group, look) in &series.groups {
             let x = x_of(group);
             if failed(analysis, group) {
-                Look::FAILURE.mark(scene, (x, frame.area.bottom - 7.0));
+                let falls = analysis.score.kind.falls();
+                let y = if falls { frame.area.top + 7.0 } else { frame.area.bottom - 7.0 };
+                Look::FAILURE.mark(scene, (x, y));
             }
-            let Some(spread) = analysis.accuracy(group) else { continue };
+            let Some(spread) = analysis.scored(group) else { continue };
             if let Some(sd) = spread.sd {
-                let shares =
-                    group.trials.iter().filter_map(|&i| analysis.trials[i].metric(analysis.deciding));
+                let column = analysis.score.column();
+                let scores = group.trials.iter().filter_map(|&i| analysis.trials[i].metric(column));
                 // Dots lie on the mark, spread to both sides so that equal ones are seen.
                 const ASIDE: [f64; 5] = [-4.5, 4.5, -2.25, 2.25, 0.0];
-                for (i, share) in shares.enumerate() {
-                    scene.disc((x + ASIDE[i % 5], frame.at_y(100.0 * share)), 1.25, SEED);
+                for (i, score) in scores.enumerate() {
+                    scene.disc((x + ASIDE[i % 5], frame.at_y(factor * score)), 1.25, SEED);
                 }
-                let [low, high] = ends(spread.mean, sd).map(|percent| frame.at_y(percent));
+                let [low, high] = ends(analysis.score.kind, spread.mean, sd).map(|number| frame.at_y(number));
                 scene.rule((x, high), (x, low), 1.0, look.stroke.color);
                 for y in [low, high] {
                     scene.rule((x - CAP, y), (x + CAP, y), 1.0, look.stroke.color);
                 }
             }
-            look.mark(scene, (x, frame.at_y(100.0 * spread.mean)));
+            look.mark(scene, (x, frame.at_y(factor * spread.mean)));
         }
     }
 
-    /// All values that the y axis has to hold, in %
-    fn percents(&self) -> impl Iterator<Item = f64> {
-        let analysis = self.analysis;
-        let spreads = analysis.groups.iter().filter_map(|group| analysis.accuracy(group));
-        let each = analysis.trials.iter().filter_map(|trial| trial.metric(analysis.deciding));
-        let bars = spreads.flat_map(|spread| ends(spread.mean, spread.sd.unwrap_or(0.0)));
-        bars.chain(each.map(|share| 100.0 * share))
+    /// All numbers that the y axis has to hold
+    fn numbers(&self) -> impl Iterator<Item = f64> {
+        let (analysis, kind, column) =
+            (self.analysis, self.analysis.score.kind, self.analysis.score.column());
+        let spreads = analysis.groups.iter().filter_map(|group| analysis.scored(group));
+        let each = analysis.trials.iter().filter_map(move |trial| trial.metric(column));
+        let bars = spreads.flat_map(move |spread| ends(kind, spread.mean, spread.sd.unwrap_or(0.0)));
+        bars.chain(each.map(move |score| kind.factor() * score))
     }
 }
 
-/// The ends of an error bar, in %
-fn ends(mean: f64, sd: f64) -> [f64; 2] {
-    [mean - sd, mean + sd].map(|share| 100.0 * share.clamp(0.0, 1.0))
+/// The ends of an error bar, as numbers of the y axis
+fn ends(kind: ScoreKind, mean: f64, sd: f64) -> [f64; 2] {
+    [mean - sd, mean + sd].map(|score| kind.factor() * score.clamp(0.0, kind.largest() / kind.factor()))
+}
+
+/// The least range of the y axis: a narrower one would show noise as if it were a difference
+fn least_span(kind: ScoreKind, greatest: f64) -> f64 {
+    match kind {
+        ScoreKind::Accuracy => 2.0,
+        ScoreKind::Rmse if greatest > 0.0 => 0.05 * greatest,
+        ScoreKind::Rmse => 1.0,
+    }
 }
