@@ -46,10 +46,8 @@ impl Answers {
         let names = match outputs {
             Outputs::Classes(names) => names,
             Outputs::Targets { .. } if columns.proba || columns.top_k > 1 => {
-                let name = if columns.proba { "proba" } else { "top-k" };
-                let expected = "a model of classes: this one predicts numbers".to_owned();
-                let found = if columns.proba { "given".to_owned() } else { columns.top_k.to_string() };
-                return Err(Error::Setting { name, expected, found });
+                let problem = "--proba and --top-k are for models of classes, and this one predicts numbers";
+                return Err(Error::Usage(problem.to_owned()));
             }
             Outputs::Targets { targets, .. } => return Ok(Self::Targets(targets.clone())),
         };

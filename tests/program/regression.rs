@@ -150,7 +150,7 @@ fn evaluate_gives_the_metrics_of_the_run_and_predict_its_predictions() {
         for (label, predicted) in tested {
             assert_eq!(*rows[&bits(&label)], predicted);
         }
-        let (_, stderr) = ended(path, &format!("predict {MODEL} flats.csv --proba"), 1);
+        let (_, stderr) = ended(path, &format!("predict {MODEL} flats.csv --proba"), 2);
         assert!(stderr.contains("this one predicts numbers"), "{stderr}");
         let (shown, _) = ended(path, &format!("info {MODEL}"), 0);
         assert!(shown.contains("targets     1, trained by the loss mse\n  price  "), "{shown}");
@@ -240,21 +240,23 @@ fn the_task_follows_from_the_labels_unless_it_is_given() {
     assert_eq!(task("--data texts.csv"), "classify");
     assert_eq!(task("--data few.csv --task regress"), "regress");
     assert_eq!(task("--data many.csv --task classify"), "classify");
-    for (args, message) in [
+    for (code, args, message) in [
         (
+            2,
             "--data few.csv --loss mae",
             "loss is mae, expected auto, which is cross-entropy, since these labels are classes",
         ),
         (
+            2,
             "--data many.csv --class-weight balanced",
             "class-weight is balanced, expected none, since these labels are numbers",
         ),
-        ("--data texts.csv --task regress", "texts.csv: line 2, target y: `x` is no number to predict"),
-        ("--data many.csv --target a,b --task classify", "target is a,b, expected one column"),
-        ("--data many.csv --target a,1", "--target names column a twice"),
-        ("--data many.csv --target a,c", "`c`"),
+        (1, "--data texts.csv --task regress", "texts.csv: line 2, target y: `x` is no number to predict"),
+        (2, "--data many.csv --target a,b --task classify", "target is a,b, expected one column"),
+        (1, "--data many.csv --target a,1", "--target names column a twice"),
+        (1, "--data many.csv --target a,c", "`c`"),
     ] {
-        let (_, stderr) = ended(path, &format!("train --run-id wrong {args}"), 1);
+        let (_, stderr) = ended(path, &format!("train --run-id wrong {args}"), code);
         assert!(stderr.contains(message), "{args}: {stderr}");
         assert!(!path.join("results/wrong").exists());
     }
