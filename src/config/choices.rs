@@ -5,6 +5,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::nn::initial_weights::InitialWeights;
+use crate::nn::layers::Activation;
 use crate::nn::loss::ErrorFunction;
 
 /// The element type of a net
@@ -83,6 +85,33 @@ impl LossChoice {
             Self::Mae => ErrorFunction::Mae,
             Self::Huber => ErrorFunction::Huber,
         }
+    }
+}
+
+/// Where initial weights and biases are drawn from
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum InitialWeightsChoice {
+    /// `activation` for pixels, `inputs` for columns of numbers and categories
+    #[default]
+    Auto,
+    /// Limits by the activation: √(6 / d_in) for ReLU, √(6 / (d_in + d_out)) for sigmoid; biases are 0
+    Activation,
+    /// 1 / √d_in for weights and biases, as in PyTorch
+    Inputs,
+}
+
+impl InitialWeightsChoice {
+    /// The ranges that this choice selects for a net
+    ///
+    /// * `are_pixels`: whether its inputs are pixels
+    pub fn of(self, activation: Activation, are_pixels: bool) -> InitialWeights {
+        let is_by_activation = match self {
+            Self::Auto => are_pixels,
+            Self::Activation => true,
+            Self::Inputs => false,
+        };
+        if is_by_activation { InitialWeights::ByActivation(activation) } else { InitialWeights::ByInputs }
     }
 }
 

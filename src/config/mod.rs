@@ -13,7 +13,7 @@ mod setting;
 mod settings;
 mod train_config;
 
-pub use choices::{CsvDialect, Dtype, EngineChoice, LossChoice};
+pub use choices::{CsvDialect, Dtype, EngineChoice, InitialWeightsChoice, LossChoice};
 pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale, TaskChoice};
 pub use flags::DataFlags;
 pub use given::{Settings, line_of, read, toml_problem};

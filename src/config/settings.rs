@@ -11,7 +11,8 @@ use clap::builder::PossibleValue;
 
 use super::setting::{Kind, Setting};
 use super::{
-    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, LossChoice, Missing, Scale, TaskChoice,
+    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, InitialWeightsChoice, LossChoice, Missing,
+    Scale, TaskChoice,
 };
 use crate::nn::layers::Activation;
 
@@ -65,7 +66,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which the help, tables and pictures show them
-pub static SETTINGS: [Setting; 33] = [
+pub static SETTINGS: [Setting; 34] = [
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
         .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
@@ -223,6 +224,10 @@ pub static SETTINGS: [Setting; 33] = [
     row("loss", Kind::Choice(names::<LossChoice>), "auto", "NAME")
         .under(TRAINING)
         .help("Loss that training minimises; the choice is for numbers to predict, whose errors e it counts in standard deviations")
+        .added(),
+    row("initial_weights", Kind::Choice(names::<InitialWeightsChoice>), "auto", "HOW")
+        .under(NET)
+        .help("Limits of the random initial weights and biases of a layer with d_in inputs and d_out outputs")
         .added(),
     Setting {
         affects_results: false,

@@ -8,8 +8,8 @@ use toml::{Table, Value};
 use super::setting::text;
 use super::settings::SETTINGS;
 use super::{
-    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, HiddenDims, LossChoice, Missing, Scale,
-    TaskChoice,
+    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, HiddenDims, InitialWeightsChoice,
+    LossChoice, Missing, Scale, TaskChoice,
 };
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
@@ -90,6 +90,8 @@ pub struct TrainConfig {
     pub task: TaskChoice,
     /// The loss that training minimises
     pub loss: LossChoice,
+    /// Where initial weights and biases are drawn from
+    pub initial_weights: InitialWeightsChoice,
     /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written

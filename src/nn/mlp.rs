@@ -2,6 +2,7 @@
 
 use chainrule_kernels::{self as kernels, Backend, Scalar, all_finite};
 
+use crate::nn::initial_weights::InitialWeights;
 use crate::nn::layers::{Activation, Layer, Linear, Place};
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::Tensor;
@@ -19,23 +20,41 @@ pub struct Mlp<T> {
 }
 
 impl<T: Scalar> Mlp<T> {
-    /// A net `features → hidden_dims → classes` with random initial weights that depend on `seed`, and biases 0
-    ///
-    /// Weights are uniform in [−a, a) with a = [`Activation::weight_limit`]. They are drawn in f64 layer by layer and
-    /// row by row, and rounded for f32. Unlike normally distributed numbers, uniform ones need only exactly rounded
-    /// operations, so the same seed gives the same weights on every machine.
+    /// A net `features → hidden_dims → outputs` with the initial weights of its activation, and biases 0
     pub fn new(
         features: usize,
         hidden_dims: &[usize],
-        classes: usize,
+        outputs: usize,
         activation: Activation,
         seed: u64,
     ) -> Self {
+        let dims = [&[features], hidden_dims, &[outputs]].concat();
+        Self::with_initial_weights(&dims, activation, InitialWeights::ByActivation(activation), seed)
+    }
+
+    /// A net of the given widths with random initial weights and biases that depend on `seed`
+    ///
+    /// They are uniform in [−a, a) with a = [`InitialWeights::limits`]. The weights are drawn in f64 layer by layer and row by
+    /// row, then the biases, and rounded for f32.
+    pub fn with_initial_weights(
+        dims: &[usize],
+        activation: Activation,
+        initial: InitialWeights,
+        seed: u64,
+    ) -> Self {
         let mut random = Random::new(seed, Purpose::InitialWeights);
-        Self::from_weights(&[&[features], hidden_dims, &[classes]].concat(), activation, |d_in, d_out| {
-            let limit = activation.weight_limit(d_in, d_out);
+        let mut model = Self::from_weights(dims, activation, |d_in, d_out| {
+            let [limit, _] = initial.limits(d_in, d_out);
             Matrix::from_fn(d_in, d_out, |_, _| T::from_f64(random.symmetric(limit)))
-        })
+        });
+        for layer in &mut model.layers {
+            let Layer::Linear(linear) = layer else { continue };
+            let [_, limit] = initial.limits(linear.w.rows(), linear.w.cols());
+            if limit > 0.0 {
+                linear.b.iter_mut().for_each(|b| *b = T::from_f64(random.symmetric(limit)));
+            }
+        }
+        model
     }
 
     /// A net of the given widths; `weights(d_in, d_out)` returns the weights of each layer, first to last; biases are 0
@@ -217,6 +236,25 @@ mod tests {
             assert!(all_finite(ws.output_mut().data()));
         }
         assert!(Mlp::<f32>::new(4, &[128], 64, Activation::Relu, 0).is_finite());
+    }
+
+    #[test]
+    fn initial_weights_by_inputs_fill_their_range_and_include_biases() {
+        let initial = InitialWeights::ByInputs;
+        let model = Mlp::<f64>::with_initial_weights(&[25, 100, 4], Activation::Relu, initial, 1);
+        for (tensor, limit) in model.tensors().zip([0.2, 0.2, 0.1, 0.1]) {
+            let greatest = tensor.data.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+            let least = if tensor.data.len() < 50 { 0.3 } else { 0.9 };
+            assert!((least * limit..=limit).contains(&greatest), "{}: {greatest}", tensor.name());
+        }
+        // The weights of both are one stream, scaled.
+        let other = Mlp::<f64>::new(25, &[100], 4, Activation::Relu, 1);
+        let weights = |model: &Mlp<f64>| model.tensors().next().map(|tensor| tensor.data.to_vec()).unwrap();
+        let scaled = weights(&other).into_iter().map(|w| w / (6.0f64 / 25.0).sqrt() * 0.2);
+        assert!(weights(&model).into_iter().zip(scaled).all(|(a, b)| (a - b).abs() < 1e-15));
+        assert!(
+            other.tensors().filter(|tensor| tensor.kind == "bias").all(|b| b.data.iter().all(|&b| b == 0.0))
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Dense neural networks: matrix, layers, loss, model, optimizer, gradient check and model file
 
 pub mod gradient_check;
+pub mod initial_weights;
 pub mod layers;
 pub mod loss;
 pub mod matrix;

@@ -12,6 +12,7 @@ use crate::config::TrainConfig;
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
 use crate::data::encoder::Encoder;
+use crate::data::preprocessing::Encoding;
 use crate::data::run_data::RunData;
 use crate::error::{Result, memory, separated};
 use crate::nn::layers::Place;
@@ -54,7 +55,9 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, outputs));
         check_memory::<T>(&dims, config.momentum, batch_size, evaluation_rows)?;
-        let mut model = Mlp::new(features, &config.hidden_dims.0, outputs, config.activation, config.seed);
+        let initial =
+            config.initial_weights.of(config.activation, data.preprocessing.encoding == Encoding::Pixels);
+        let mut model = Mlp::with_initial_weights(&dims.0, config.activation, initial, config.seed);
         Ok(Self {
             data,
             encoder: Encoder::new(&data.preprocessing, &set.inputs),
