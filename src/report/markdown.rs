@@ -157,7 +157,7 @@ fn table(analysis: &Analysis) -> String {
     text += "Metrics after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`.";
     let several = analysis.groups.len() > 1;
     let as_good = analysis.as_good_as_best().filter(|_| several);
-    if several {
+    if several && analysis.other.is_none() {
         text += " The winner is set in bold.";
     }
     if as_good.is_some() {
@@ -355,6 +355,7 @@ mod tests {
         let text = of("trial,status,hidden_dims,seed,test_accuracy,test_loss,test_rmse\n\
                        a,ok,32,1,0.5,0.25,\nb,ok,64,1,,0.75,2.5\n");
         assert!(text.contains("Accuracies and RMSEs can't be compared"), "{text}");
+        assert!(!text.contains("winner is"), "{text}");
         assert!(
             text.contains("| test accuracy (%) | test loss (nats) | training accuracy (%) | test RMSE |"),
             "{text}"

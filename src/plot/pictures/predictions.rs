@@ -37,12 +37,11 @@ const DIAGONAL: Stroke = Stroke { width: 1.0, color: FRAME, dash: &[4.0, 3.0] };
 pub fn draw(scene: &mut Scene, targets: &[Target], run: &str) -> f64 {
     let rows = targets.first().map_or(0, |target| target.values.len());
     let shown = &targets[..targets.len().min(PANELS)];
-    let of = if run.is_empty() { String::new() } else { format!("{run}: ") };
-    let title = format!("{of}predicted against true values of {} test samples", separated(rows));
-    let mut note = "on the dashed line, a prediction is right".to_owned();
+    let of = if run.is_empty() { "Predicted".to_owned() } else { format!("{run}: predicted") };
+    let title = format!("{of} against true values of {} test samples", separated(rows));
+    let mut note = "on the dashed line, predictions equal the true values".to_owned();
     if targets.len() > shown.len() {
-        let more = separated(targets.len() - shown.len());
-        note += &format!("; {more} of {} targets are not shown", separated(targets.len()));
+        note += &format!("; the first {} of {} targets", shown.len(), separated(targets.len()));
     }
     titles(scene, &title, &note);
 
@@ -90,7 +89,7 @@ pub fn draw(scene: &mut Scene, targets: &[Target], run: &str) -> f64 {
     if let (true, Some((_, frame))) = (is_counted, panels.get(columns.min(shown.len()) - 1)) {
         let left = frame.area.right + 24.0;
         let area = Area { left, right: left + 14.0, ..frame.area };
-        bar(scene, area, &BLUES, &colors, "Test samples in a cell (log scale)", None);
+        bar(scene, area, &BLUES, &colors, "Samples in a cell (log scale)", None);
     }
     top - GAP + 6.0
 }
@@ -205,7 +204,7 @@ mod tests {
     #[test]
     fn a_point_is_at_its_true_value_from_the_left_and_its_prediction_from_below() {
         let target = Target { name: "y".to_owned(), values: vec![(-1.0, 2.0), (3.0, 2.5), (0.0, 0.0)] };
-        let (scene, _) = drawn(&[target.clone()]);
+        let (scene, _) = drawn(std::slice::from_ref(&target));
         let [x, y] = [ticks(&scene, false), ticks(&scene, true)];
         let value = |[(a, from), (b, to)]: [(f64, f64); 2], at: f64| a + (at - from) / (to - from) * (b - a);
         let found = discs(&scene);
@@ -234,7 +233,7 @@ mod tests {
         let headings = texts.iter().filter(|text| text.starts_with("RMSE "));
         assert_eq!(headings.count(), 6);
         assert!(texts.contains(&"RMSE 1.000") && texts.contains(&"y1"), "{texts:?}");
-        assert!(texts.iter().any(|text| text.ends_with("; 1 of 7 targets are not shown")), "{texts:?}");
+        assert!(texts.iter().any(|text| text.ends_with("; the first 6 of 7 targets")), "{texts:?}");
         let (rmse, r2) = targets[0].rmse_and_r2();
         assert!(texts.contains(&format!("RMSE {rmse:.5}, R² {:.4}", r2.unwrap()).as_str()), "{texts:?}");
         assert!(!texts.iter().any(|text| text.starts_with("y6")), "{texts:?}");
