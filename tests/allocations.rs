@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use chainrule::config::TrainConfig;
 use chainrule::data::run_data::RunData;
-use chainrule::data::{Cells, Dataset, Inputs, Split};
+use chainrule::data::{Cells, Dataset, Inputs, Labels, Split, Task};
 use chainrule::train::trainer::Trainer;
 
 /// The smallest alignment of `matrixmultiply`'s packing buffers; our own allocations have a smaller one
@@ -37,14 +37,15 @@ fn batches_after_the_first_allocate_nothing() {
     // In the first three batches no pixel is 0, later half of them are, so both product kernels run.
     let pixel = |at: usize| if at > 3 * 64 * 784 && at.is_multiple_of(2) { 0 } else { 7 };
     let images = (0..500 * 784).map(pixel).collect();
-    let split =
-        Split { cells: Cells::Bytes(images), labels: (0..500).map(|i| i % 10).collect(), columns: 784 };
+    let labels = Labels::Classes((0..500).map(|i| i % 10).collect());
+    let split = Split { cells: Cells::Bytes(images), labels, columns: 784 };
     let classes = (0..10).map(|class| class.to_string()).collect();
     let source = String::new();
     let data = Dataset {
         source,
         inputs: Inputs::of_array(&[784]),
-        classes,
+        task: Task::Classify(classes),
+        task_note: None,
         train: split.clone(),
         test: split,
         row_weights: None,

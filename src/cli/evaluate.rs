@@ -7,17 +7,21 @@ use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::{CsvDialect, DataFlags, Settings};
 use chainrule::data::DataOptions;
+use chainrule::data::outputs::{Outputs, Target};
 use chainrule::error::{printable, shown};
 use chainrule::plot::folder_pictures;
 use chainrule::predict::{Evaluation, Part, evaluate};
 use chainrule::tables::atomic_file::write_atomically;
-use chainrule::tables::{Cell, Row, to_csv};
+use chainrule::tables::{Cell, EvaluationRow, Metric, Row, TargetRow, to_csv};
+use chainrule::train::confusion::Confusion;
 use chainrule::train::confusion_files;
 use chainrule::train::dims::Dims;
+use chainrule::train::evaluate::Predicted;
+use chainrule::train::target_files::{self, target_rows};
 use chainrule::train::thread_count::{cores, pool};
 use serde_json::{Map, Value, json};
 
-use super::format::{columns, count, percent};
+use super::format::{columns, count, percent, significant};
 use super::{DONE, note, print};
 
 /// Name of the file of metrics
@@ -40,7 +44,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Write metrics.csv, confusion.csv, classes.csv, class_means.csv and pictures of the confusion into a folder
+    /// Write metrics.csv, confusion.csv, classes.csv and class_means.csv, or targets.csv and predictions.csv of a model of
+    /// numbers, and their picture into a folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -103,15 +108,25 @@ fn make_folder(out: &Path) -> Result<()> {
 fn write_files(evaluation: &Evaluation, model: &Path, out: &Path) -> Result<Vec<String>> {
     let dialect = CsvDialect::Standard;
     write_atomically(&out.join(METRICS), &to_csv(&[evaluation.row(model)], dialect))?;
-    confusion_files::write(out, &evaluation.confusion, &evaluation.classes, dialect)?;
+    let outputs = &evaluation.outputs;
+    let names = match &evaluation.predicted {
+        Predicted::Classes(confusion) => {
+            confusion_files::write(out, confusion, outputs.classes(), dialect)?;
+            vec![METRICS, confusion_files::CONFUSION, confusion_files::CLASSES, confusion_files::CLASS_MEANS]
+        }
+        Predicted::Numbers(numbers) => {
+            let (rows, form) = ((&evaluation.labels, &numbers[..]), (evaluation.dtype, dialect));
+            target_files::write(out, outputs.targets(), &evaluation.sums, rows, form)?;
+            vec![METRICS, target_files::TARGETS, target_files::PREDICTIONS]
+        }
+    };
     let pictures = folder_pictures::redraw(out)?;
-    let names = [METRICS, confusion_files::CONFUSION, confusion_files::CLASSES, confusion_files::CLASS_MEANS];
     let pictures = pictures.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    Ok(names.map(str::to_owned).into_iter().chain(pictures).collect())
+    Ok(names.into_iter().map(str::to_owned).chain(pictures).collect())
 }
 
 fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
-    let Evaluation { dims, source, part, sums, top5, confusion, classes, .. } = evaluation;
+    let Evaluation { dims, source, part, sums, top5, outputs, .. } = evaluation;
     let which = match part {
         Part::Test => "test set",
         Part::All => "all rows, since there is no test set",
@@ -119,6 +134,10 @@ fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
     let row = evaluation.row(model);
     let mut text = format!("data        {}: {which}, {} samples\n", printable(source), count(sums.rows));
     writeln!(text, "model       {}: {}, {}", shown(model), Dims(dims.clone()), row.dtype)?;
+    let confusion = match &evaluation.predicted {
+        Predicted::Classes(confusion) => confusion,
+        Predicted::Numbers(_) => return Ok(text + &of_targets(evaluation, &row)),
+    };
     if let Some(loss) = row.loss {
         writeln!(text, "loss        {:.4} nats", loss.value())?;
     }
@@ -130,6 +149,42 @@ fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
     if let Some(means) = confusion.means(false) {
         writeln!(text, "macro F1    {:.4}", means.f1)?;
     }
+    Ok(text + &of_classes(outputs.classes(), confusion))
+}
+
+/// The metrics of a model of numbers, those of all targets and of each
+fn of_targets(evaluation: &Evaluation, row: &EvaluationRow) -> String {
+    let Evaluation { outputs, sums, dtype, .. } = evaluation;
+    let loss = match outputs {
+        Outputs::Targets { loss, .. } => loss.to_string(),
+        Outputs::Classes(_) => String::new(),
+    };
+    let number = |metric: Option<Metric>| metric.map_or(String::new(), |metric| significant(metric.value()));
+    let several = if outputs.len() > 1 { ", mean over targets" } else { "" };
+    let mut text = String::new();
+    for (name, metric, note) in [
+        ("loss", row.loss, format!(" ({loss} of standardised targets)")),
+        ("RMSE", row.rmse, several.to_owned()),
+        ("MAE", row.mae, several.to_owned()),
+        ("R^2", row.r2, several.to_owned()),
+    ] {
+        if metric.is_some() {
+            text += &format!("{name:<11} {}{note}\n", number(metric));
+        }
+    }
+    let head = ["target", "RMSE", "MAE", "R^2", "mean", "sd"].map(str::to_owned).to_vec();
+    let rows = target_rows(outputs.targets(), sums, *dtype).into_iter().zip(outputs.targets());
+    let line = |(row, target): (TargetRow, &Target)| {
+        let moments = [target.center, target.scale].map(significant);
+        let name = printable(&row.target).into_owned();
+        [vec![name, number(row.rmse), number(row.mae), number(row.r2)], moments.to_vec()].concat()
+    };
+    let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows.map(line)).collect();
+    format!("{text}\n{}mean and sd are those of the training rows\n", columns(&lines))
+}
+
+/// The metrics of each class, and the confusion if there are few
+fn of_classes(classes: &[String], confusion: &Confusion) -> String {
     let names: Vec<String> = classes.iter().map(|name| printable(name).into_owned()).collect();
     let share = |share: Option<f64>| share.map_or(String::new(), |share| format!("{share:.4}"));
     let class = |class: usize| {
@@ -143,7 +198,7 @@ fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
     };
     let head = ["class", "precision", "recall", "F1", "support"].map(str::to_owned).to_vec();
     let lines: Vec<Vec<String>> = std::iter::once(head).chain((0..classes.len()).map(class)).collect();
-    text += &format!("\n{}", columns(&lines));
+    let mut text = format!("\n{}", columns(&lines));
     if classes.len() <= SHOWN {
         let short = |name: &String| name.chars().take(NAME_MAX).collect::<String>();
         let head = std::iter::once("true \\ predicted".to_owned()).chain(names.iter().map(short)).collect();
@@ -154,11 +209,11 @@ fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
         let lines: Vec<Vec<String>> = std::iter::once(head).chain((0..classes.len()).map(line)).collect();
         text += &format!("\n{}", columns(&lines));
     }
-    Ok(text)
+    text
 }
 
 fn json_text(evaluation: &Evaluation, model: &Path) -> Result<String> {
-    let Evaluation { confusion, classes, warnings, .. } = evaluation;
+    let Evaluation { outputs, sums, warnings, dtype, .. } = evaluation;
     let row = evaluation.row(model);
     let value = |cell: Cell| match cell {
         Cell::Number(digits) => digits
@@ -167,8 +222,24 @@ fn json_text(evaluation: &Evaluation, model: &Path) -> Result<String> {
         Cell::Text(text) | Cell::Verbatim(text) => text.into(),
         Cell::Empty => Value::Null,
     };
-    let names = chainrule::tables::EvaluationRow::header().into_iter();
+    let names = EvaluationRow::header().into_iter();
     let mut json: Map<String, Value> = names.zip(row.cells().into_iter().map(value)).collect();
+    json.insert("net".to_owned(), Dims(evaluation.dims.clone()).to_string().into());
+    json.insert("warnings".to_owned(), warnings.clone().into());
+    let confusion = match &evaluation.predicted {
+        Predicted::Classes(confusion) => confusion,
+        Predicted::Numbers(_) => {
+            let metric = |metric: Option<Metric>| metric.map(Metric::value);
+            let target = |row: TargetRow| {
+                let [rmse, mae, r2] = [row.rmse, row.mae, row.r2].map(metric);
+                json!({"target": row.target, "rmse": rmse, "mae": mae, "r2": r2})
+            };
+            let rows = target_rows(outputs.targets(), sums, *dtype);
+            json.insert("per_target".to_owned(), rows.into_iter().map(target).collect());
+            return Ok(serde_json::to_string_pretty(&json)? + "\n");
+        }
+    };
+    let classes = outputs.classes();
     let class = |class: usize| {
         json!({
             "class": classes[class], "precision": confusion.precision(class), "recall": confusion.recall(class),
@@ -176,9 +247,7 @@ fn json_text(evaluation: &Evaluation, model: &Path) -> Result<String> {
         })
     };
     let counts = |label: usize| (0..classes.len()).map(|p| confusion.count(label, p)).collect::<Vec<_>>();
-    json.insert("net".to_owned(), Dims(evaluation.dims.clone()).to_string().into());
     json.insert("per_class".to_owned(), (0..classes.len()).map(class).collect());
     json.insert("confusion".to_owned(), (0..classes.len()).map(|label| json!(counts(label))).collect());
-    json.insert("warnings".to_owned(), warnings.clone().into());
     Ok(serde_json::to_string_pretty(&json)? + "\n")
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chainrule::Error;
+use chainrule::data::outputs::Outputs;
 use chainrule::data::saved_model::{self, SavedModel};
 use chainrule::error::{memory, shown};
 use chainrule::export::{c_header, npz, onnx};
@@ -104,10 +105,13 @@ type Exported = std::result::Result<(Vec<u8>, String), String>;
 
 fn as_onnx(saved: &SavedModel<f64>) -> Exported {
     let bytes = onnx::to_bytes(saved)?;
-    let (columns, classes) = (saved.signature.preprocessing.columns(), saved.model.outputs());
+    let (columns, n) = (saved.signature.preprocessing.columns(), saved.model.outputs());
+    let outputs = match saved.signature.outputs {
+        Outputs::Classes(_) => format!("outputs probabilities [batch, {n}] and label [batch]"),
+        Outputs::Targets { .. } => format!("output output [batch, {n}]"),
+    };
     let what = format!(
-        "ONNX, opset {}, IR version {}; input [batch, {columns}], outputs probabilities [batch, {classes}] and label \
-         [batch]; computes in {}",
+        "ONNX, opset {}, IR version {}; input [batch, {columns}], {outputs}; computes in {}",
         onnx::OPSET,
         onnx::IR_VERSION,
         saved.dtype
@@ -125,8 +129,9 @@ fn as_npz(saved: &SavedModel<f64>) -> Exported {
 fn as_c(saved: &SavedModel<f64>, path: &Path) -> Exported {
     let prefix = c_header::prefix(path);
     let c_header::Header { text, sizes } = c_header::header(saved, &prefix)?;
+    let into = if saved.signature.outputs.targets().is_empty() { "probabilities" } else { "targets" };
     let what = format!(
-        "C99, {prefix}_predict(input, probabilities); {} bytes of constants, {} bytes on the stack",
+        "C99, {prefix}_predict(input, {into}); {} bytes of constants, {} bytes on the stack",
         count(sizes.flash),
         count(sizes.ram)
     );

@@ -85,6 +85,19 @@ pub fn times(sizes: &[usize]) -> String {
     sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("×")
 }
 
+/// A number with five digits, as a person would write it
+pub fn significant(x: f64) -> String {
+    let magnitude = x.abs().log10().floor();
+    if x == 0.0 || !(-4.0..12.0).contains(&magnitude) {
+        let text = format!("{x:.4e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let digits = digits.trim_end_matches('0').trim_end_matches('.');
+        return if x == 0.0 { "0".to_owned() } else { format!("{digits}e{exponent}") };
+    }
+    let text = format!("{x:.*}", (4.0 - magnitude).max(0.0) as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +133,21 @@ mod tests {
             (123.45, "123.5 s"),
         ] {
             assert_eq!(duration(s), text);
+        }
+    }
+
+    #[test]
+    fn numbers_have_five_digits() {
+        for (x, text) in [
+            (5.847_500_002, "5.8475"),
+            (0.1, "0.1"),
+            (-39.0, "-39"),
+            (123_456.7, "123457"),
+            (1e-7, "1e-7"),
+            (2.345_678e20, "2.3457e20"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(significant(x), text);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use chainrule::config::{HiddenDims, Settings, find};
+use chainrule::config::{HiddenDims, LossChoice, Settings, TaskChoice, TrainConfig, find};
 use chainrule::data::batches::gather;
 use chainrule::data::encoder::Encoder;
 use chainrule::data::run_data::RunData;
@@ -11,6 +11,7 @@ use chainrule::data::{DataOptions, Dataset};
 use chainrule::error::memory;
 use chainrule::nn::gradient_check::{Check, FORMULA, STEP, TOLERANCE};
 use chainrule::nn::layers::Activation;
+use chainrule::nn::loss::{BatchLabels, Loss};
 use chainrule::nn::matrix::Matrix;
 use chainrule::report::analysis::short_number;
 use chainrule::train::dims::Dims;
@@ -29,11 +30,11 @@ pub struct Args {
     activation: Activation,
 
     /// Check on the first rows of these data, as train reads them, instead of random rows
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["features", "classes"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["features", "classes", "targets"])]
     data: Option<String>,
 
-    /// With --data: column of a table to predict
-    #[arg(long, value_name = "COLUMN", requires = "data")]
+    /// With --data: column of a table to predict, or several of numbers, separated by commas
+    #[arg(long, value_name = "COLUMNS", requires = "data")]
     target: Option<String>,
 
     /// With --data: columns of a table to leave out, separated by commas
@@ -44,13 +45,25 @@ pub struct Args {
     #[arg(long, value_name = "COLUMNS", requires = "data")]
     categorical: Option<String>,
 
+    /// With --data: whether labels are classes or numbers to predict
+    #[arg(long, value_enum, requires = "data", default_value_t)]
+    task: TaskChoice,
+
+    /// Loss of numbers to predict; without --data or --targets, of one target
+    #[arg(long, value_enum, default_value_t)]
+    loss: LossChoice,
+
     /// Number of inputs of the net
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
     features: u32,
 
-    /// Number of outputs of the net
+    /// Number of classes, the outputs of the net
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..))]
     classes: u32,
+
+    /// Number of targets, instead of classes: labels are random numbers
+    #[arg(long, value_name = "N", conflicts_with = "classes", value_parser = clap::value_parser!(u32).range(1..))]
+    targets: Option<u32>,
 
     /// Number of rows in the batch
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
@@ -86,8 +99,9 @@ fn weight_decay(text: &str) -> Result<f64, String> {
 /// The first rows of data
 struct Batch {
     x: Matrix<f64>,
-    labels: Vec<u32>,
-    /// Numbers of inputs and of classes
+    labels: BatchLabels<f64>,
+    loss: Loss<f64>,
+    /// Numbers of inputs and of outputs
     ends: (usize, usize),
 }
 
@@ -103,15 +117,21 @@ impl Args {
                 settings = settings.with(name, value.clone());
             }
         }
-        let config = settings.resolve()?;
+        let config = TrainConfig { task: self.task, loss: self.loss, ..settings.resolve()? };
         let set = Dataset::load(&DataOptions::from(&config))?;
         let data = RunData::new(&config, &set)?;
         let encoder = Encoder::<f64>::new(&data.preprocessing, &set.inputs);
         let rows = &data.train_rows[..data.train_rows.len().min(self.batch_size as usize)];
         let mut x = Matrix::zeros(rows.len(), encoder.features());
-        let mut labels = Vec::new();
-        gather(&set.train, &encoder, rows, &[], &mut x, &mut labels);
-        Ok(Some(Batch { x, labels, ends: (encoder.features(), set.classes.len()) }))
+        let mut labels = data.outputs.batch_labels(rows.len());
+        gather(&set.train, (&encoder, &data.outputs), rows, &[], &mut x, &mut labels);
+        let ends = (encoder.features(), data.outputs.len());
+        Ok(Some(Batch { x, labels, loss: data.outputs.loss(), ends }))
+    }
+
+    /// The number of random targets; `None` for classes
+    fn random_targets(&self) -> Option<u32> {
+        self.targets.or((self.loss != LossChoice::Auto).then_some(1))
     }
 }
 
@@ -125,7 +145,9 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     let hidden: HiddenDims = found.parse().map_err(|_| refused("widths or `none`, not both", found))?;
     let batch = args.batch()?;
-    let ends = batch.as_ref().map_or((args.features as usize, args.classes as usize), |batch| batch.ends);
+    let targets = args.random_targets();
+    let outputs = targets.unwrap_or(args.classes) as usize;
+    let ends = batch.as_ref().map_or((args.features as usize, outputs), |batch| batch.ends);
     let dims = Dims([&[ends.0], &hidden.0[..], &[ends.1]].concat());
     let parameters = dims.parameters();
     if parameters > 100_000_000 {
@@ -137,8 +159,13 @@ pub fn run(args: &Args) -> Result<u8> {
         format!("{dims}, a batch of {}", count(batch_size))
     })?;
     let check = match batch {
-        Some(batch) => Check::on_batch(&dims.0, args.activation, (batch.x, batch.labels), args.seed),
-        None => Check::new(&dims.0, args.activation, batch_size, args.seed),
+        Some(Batch { x, labels, loss, .. }) => {
+            Check::on_batch(&dims.0, args.activation, x, (labels, loss), args.seed)
+        }
+        None => {
+            let regression = targets.map(|_| args.loss.of_numbers());
+            Check::new(&dims.0, args.activation, batch_size, regression, args.seed)
+        }
     };
     let checks = check.with_weight_decay(args.weight_decay).run(args.samples as usize);
     let failed = checks.iter().filter(|check| !check.passed()).count();
@@ -174,7 +201,7 @@ pub fn run(args: &Args) -> Result<u8> {
         )?;
     }
     text += "\nat kink: elements that were not checked, because a step moves an input of ReLU across 0, where ReLU has no \
-             derivative\n";
+             derivative, or an error across a kink of the loss\n";
     writeln!(text, "\ngradient check {verdict}: errors must be below {TOLERANCE:.0e}")?;
     print(&text)?;
     Ok(code)

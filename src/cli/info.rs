@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::{SHORT_FORMS, find, text};
+use chainrule::data::outputs::{Outputs, Target};
 use chainrule::data::saved_model::{self, SavedModel};
 use chainrule::data::source_kind::{self, Kind};
 use chainrule::error::{printable, shell_quoted, shown};
@@ -16,7 +17,7 @@ use chainrule::train::dims::Dims;
 use serde_json::{Map, Value, json};
 use toml::Value as TomlValue;
 
-use super::format::{Shown, cell, count, several, times};
+use super::format::{Shown, cell, count, several, significant, times};
 use super::machine::Machine;
 use super::{DONE, print};
 use super::{info_data, info_inputs};
@@ -34,8 +35,8 @@ pub struct Args {
     json: bool,
 }
 
-/// Classes of a model that are shown; the rest is counted
-const CLASSES: usize = 20;
+/// Classes or targets of a model that are shown; the rest is counted
+const SHOWN: usize = 20;
 
 pub fn run(args: &Args) -> Result<u8> {
     let (text, json) = match args.what.as_deref() {
@@ -74,10 +75,7 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let after = activation.as_ref().map_or_else(String::new, |activation| format!(", {activation}"));
     let mut text = format!("model       {}\nnet         {dims}{after}\n", printable(name));
     writeln!(text, "parameters  {}, {}", count(file.model.parameter_count()), file.dtype)?;
-    let shown: Vec<&str> = file.signature.classes.iter().take(CLASSES).map(String::as_str).collect();
-    let more = file.signature.classes.len() - shown.len();
-    let more = if more > 0 { format!(" … and {} more", count(more)) } else { String::new() };
-    writeln!(text, "classes     {}{more}", printable(&shown.join(", ")))?;
+    text += &outputs(&file.signature.outputs);
     text += &info_inputs::text(&file.signature.preprocessing);
     for (key, value) in &file.metadata.0 {
         if ["version", "format_version", "producer"].contains(&key.as_str()) {
@@ -95,10 +93,34 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     }
     let json = json!({
         "kind": "model", "path": name, "net": dims.to_string(), "dims": dims.0, "activation": activation,
-        "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.signature.classes,
+        "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.signature.outputs.classes(),
+        "targets": file.signature.outputs.targets(),
         "preprocessing": info_inputs::json(&file.signature.preprocessing), "metadata": file.metadata.0, "tensors": tensors,
     });
     Ok((text, json))
+}
+
+/// The classes of a model, or its targets in lines, as a person would write them
+fn outputs(outputs: &Outputs) -> String {
+    let (targets, loss) = match outputs {
+        Outputs::Targets { targets, loss } => (targets, loss),
+        Outputs::Classes(names) => {
+            let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+            let more = names.len() - shown.len();
+            let more = if more > 0 { format!(" … and {} more", count(more)) } else { String::new() };
+            return format!("classes     {}{more}\n", printable(&shown.join(", ")));
+        }
+    };
+    let mut text = format!("targets     {}, trained by the loss {loss}\n", count(targets.len()));
+    for Target { name, center, scale } in targets.iter().take(SHOWN) {
+        let (sign, center) = if *center < 0.0 { ("-", -center) } else { ("+", *center) };
+        let (name, scale) = (printable(name), significant(*scale));
+        text += &format!("  {name}  {scale} y {sign} {}, where y is the output\n", significant(center));
+    }
+    if targets.len() > SHOWN {
+        text += &format!("  … and {} more; --json lists all\n", count(targets.len() - SHOWN));
+    }
+    text
 }
 
 /// A run: its summary and its files

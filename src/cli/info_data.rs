@@ -9,7 +9,7 @@ use chainrule::data::array::{Array, Elements, Use};
 use chainrule::data::csv::{self, Options, Reader, Role};
 use chainrule::data::npz::Npz;
 use chainrule::data::source_kind::Kind;
-use chainrule::data::{Cells, DataOptions, Dataset, Split, idx, npy};
+use chainrule::data::{Cells, DataOptions, Dataset, Split, Task, idx, npy};
 use chainrule::error::{first_ten, printable};
 use chainrule::report::analysis::short_number;
 use serde_json::{Value, json};
@@ -43,26 +43,35 @@ pub fn dataset(what: &str) -> Result<Shown> {
     let mut text = format!("data set    {}\n{content}\n", printable(&data.source));
     let (train_len, test_len) = (data.train.len(), data.test.len());
     writeln!(text, "training    {} {noun}\ntest        {} {noun}\n", count(train_len), count(test_len))?;
+    let json = |labels: Value| {
+        json!({
+            "kind": "data", "source": data.source, "image_dims": data.inputs.dims, "train_samples": train_len,
+            "test_samples": test_len, "classes": labels,
+        })
+    };
+    if let Task::Regress(names) = &data.task {
+        let names: Vec<_> = names.iter().map(|name| printable(name)).collect();
+        writeln!(text, "targets     {}", names.join(", "))?;
+        let mut json = json(Value::Null);
+        json["targets"] = data.task.names().into();
+        return Ok((text, json));
+    }
     let counts = |split: &Split| {
-        let mut counts = vec![0; data.classes.len()];
-        split.labels.iter().for_each(|&label| counts[label as usize] += 1);
+        let mut counts = vec![0; data.task.outputs()];
+        split.labels.classes().iter().for_each(|&label| counts[label as usize] += 1);
         counts
     };
     let (train, test): (Vec<usize>, Vec<usize>) = (counts(&data.train), counts(&data.test));
-    let names: Vec<_> = data.classes.iter().map(|name| printable(name)).collect();
+    let names: Vec<_> = data.task.classes().iter().map(|name| printable(name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("class".len());
     writeln!(text, "label  {:<width$}  training    test", "class")?;
     for (label, name) in names.iter().enumerate() {
         writeln!(text, "{label:>5}  {name:<width$}  {:>8}  {:>6}", count(train[label]), count(test[label]))?;
     }
-    let classes = data.classes.iter().enumerate().map(|(label, name)| {
+    let classes = data.task.classes().iter().enumerate().map(|(label, name)| {
         json!({"label": label, "name": name, "train_samples": train[label], "test_samples": test[label]})
     });
-    let json = json!({
-        "kind": "data", "source": data.source, "image_dims": data.inputs.dims, "train_samples": train_len,
-        "test_samples": test_len, "classes": classes.collect::<Vec<_>>(),
-    });
-    Ok((text, json))
+    Ok((text, json(classes.collect())))
 }
 
 /// What an array of these dimensions holds

@@ -5,7 +5,7 @@ use chainrule::data::preprocessing::{Column, Encoding, Preprocessing};
 use chainrule::error::printable;
 use serde_json::{Value, json};
 
-use super::format::{count, times};
+use super::format::{count, significant, times};
 
 /// Columns and values that are shown; the rest is counted
 const SHOWN: usize = 20;
@@ -66,19 +66,6 @@ fn scaled(center: f64, factor: f64) -> String {
     }
 }
 
-/// A number with five digits, as a person would write it
-fn significant(x: f64) -> String {
-    let magnitude = x.abs().log10().floor();
-    if x == 0.0 || !(-4.0..12.0).contains(&magnitude) {
-        let text = format!("{x:.4e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let digits = digits.trim_end_matches('0').trim_end_matches('.');
-        return if x == 0.0 { "0".to_owned() } else { format!("{digits}e{exponent}") };
-    }
-    let text = format!("{x:.*}", (4.0 - magnitude).max(0.0) as usize);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 /// The preprocessing as JSON, with all columns
 pub fn json(preprocessing: &Preprocessing) -> Value {
     let (scale, columns) = match &preprocessing.encoding {
@@ -101,21 +88,6 @@ pub fn json(preprocessing: &Preprocessing) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_five_digits() {
-        for (x, text) in [
-            (5.847_500_002, "5.8475"),
-            (0.1, "0.1"),
-            (-39.0, "-39"),
-            (123_456.7, "123457"),
-            (1e-7, "1e-7"),
-            (2.345_678e20, "2.3457e20"),
-            (0.0, "0"),
-        ] {
-            assert_eq!(significant(x), text);
-        }
-    }
 
     #[test]
     fn columns_are_written_as_a_person_would() {

@@ -49,11 +49,11 @@ impl Printer {
             Some(Print::Json) => self.write(&json(&outcome.summary)),
             // The last epoch, if it ended early: its row is in epochs.csv, too, unless it was stopped before its first batch.
             Some(Print::Csv) => {
-                let early = outcome.last.filter(|last| last.end != EpochEnd::Done);
+                let early = outcome.last.as_ref().filter(|last| last.end != EpochEnd::Done);
                 if let Some(last) =
                     early.filter(|last| last.train.rows > 0 || last.end != EpochEnd::Interrupted)
                 {
-                    self.row(&last);
+                    self.row(last);
                 }
             }
             Some(Print::RunId) | None => {}

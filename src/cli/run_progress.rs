@@ -13,7 +13,7 @@ use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::format::{count, percent, several, thousands};
+use super::format::{count, percent, several, significant, thousands};
 use super::note;
 
 /// Number of times that a bar is drawn per second; small, since a thread that trains draws it
@@ -97,6 +97,16 @@ impl Progress {
     }
 }
 
+/// The mean loss with the accuracy, or in regression the root-mean-square error; `None` without rows
+fn loss_and_score(sums: &LossSum) -> Option<String> {
+    let loss = sums.mean_loss()?;
+    let accuracy = || sums.accuracy().map(|accuracy| format!("accuracy {}", percent(accuracy)));
+    let score = sums.rmse().map(|rmse| format!("RMSE {}", significant(rmse))).or_else(accuracy)?;
+    // An outlier can have a loss of many digits.
+    let loss = if loss < 1e5 { format!("{loss:.4}") } else { significant(loss) };
+    Some(format!("loss {loss}, {score}"))
+}
+
 /// How many samples are trained on, validated on and tested on
 fn samples(data: &RunData<'_>) -> String {
     let (train, test) = (count(data.train_rows.len()), count(data.set.test.len()));
@@ -124,10 +134,9 @@ impl Reporter for Progress {
         bar.draw(epoch, batch, |bar| {
             let samples_per_batch = sums.rows as f64 / batch as f64;
             format!(
-                "epoch {epoch}/{}, loss {:.4}, accuracy {}, {} samples/s",
+                "epoch {epoch}/{}, {}, {} samples/s",
                 self.epochs,
-                sums.mean_loss().unwrap_or_default(),
-                percent(sums.accuracy().unwrap_or_default()),
+                loss_and_score(sums).unwrap_or_default(),
                 thousands(bar.per_sec() * samples_per_batch)
             )
         });
@@ -138,10 +147,8 @@ impl Reporter for Progress {
         let width = self.epochs.to_string().len();
         let mut line = format!("epoch {epoch:>width$}/{}: ", self.epochs);
         for (name, sums) in [("train", Some(train)), ("validation", val.as_ref()), ("test", test.as_ref())] {
-            let Some((loss, accuracy)) = sums.and_then(|sums| sums.mean_loss().zip(sums.accuracy())) else {
-                continue;
-            };
-            line += &format!("{name} loss {loss:.4}, accuracy {}; ", percent(accuracy));
+            let Some(metrics) = sums.and_then(loss_and_score) else { continue };
+            line += &format!("{name} {metrics}; ");
         }
         line += &format!("{seconds:.3} s, {} samples/s", thousands(train.rows as f64 / seconds));
         self.screen.line(&line);

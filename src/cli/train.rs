@@ -13,13 +13,13 @@ use chainrule::report::divergence::remedy;
 use chainrule::tables::{Columns, Metric, NOTE, Status, SummaryRow, check_appendable};
 use chainrule::train::dims::Dims;
 use chainrule::train::metrics::EpochEnd;
-use chainrule::train::run::{self, Labels, Outcome, Request};
+use chainrule::train::run::{self, Outcome, Request, RunNames};
 use chainrule::train::run_files::{self, NAMES};
 use chainrule::train::run_id;
 use chainrule::train::run_table::{RUNS, append_run};
 use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
 
-use super::format::{count, duration, percent};
+use super::format::{count, duration, percent, significant};
 use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
@@ -150,13 +150,14 @@ pub fn run(args: &Args) -> Result<u8> {
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
     let warnings =
         [warning(threads, machine_cores()), data.warning.as_ref().map(|w| format!("warning: {w}"))];
-    for line in warnings.into_iter().chain([mapping(&set)]).flatten().filter(|_| !args.common.quiet) {
+    let of_task = [set.task_note.clone(), mapping(&set)];
+    for line in of_task.into_iter().chain(warnings).flatten().filter(|_| !args.common.quiet) {
         note(&line);
     }
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };
     (config.data, config.threads) = (Some(set.source.clone()), Some(threads));
-    let labels = Labels { sweep_id: None, tags: &tags };
-    let request = Request { config: &config, data: &data, parent: &config.out, run_id, labels };
+    let names = RunNames { sweep_id: None, tags: &tags };
+    let request = Request { config: &config, data: &data, parent: &config.out, run_id, names };
     let (outcome, printed) = trainers.install(|| {
         let progress = Progress::new(&config, &data, args.common.quiet);
         let mut reporter = Printer::new(progress, args.print, &config);
@@ -194,15 +195,17 @@ pub fn run(args: &Args) -> Result<u8> {
     })
 }
 
-/// The classes that the labels of a table are mapped to; `None` for images and arrays
+/// The classes that the labels of a table are mapped to; `None` for images and arrays, and in regression
 fn mapping(set: &Dataset) -> Option<String> {
-    let classes = set.classes.iter().enumerate().map(|(class, name)| format!("{class} {}", printable(name)));
-    (!set.inputs.names.is_empty()).then(|| format!("classes: {}", first_ten(classes, ", ")))
+    let classes =
+        set.task.classes().iter().enumerate().map(|(class, name)| format!("{class} {}", printable(name)));
+    let is_shown = !set.inputs.names.is_empty() && classes.len() > 0;
+    is_shown.then(|| format!("classes: {}", first_ten(classes, ", ")))
 }
 
 fn diverged(outcome: &Outcome, config: &TrainConfig) -> String {
     let learning_rate = config.learning_rate;
-    let place = match outcome.last.map(|last| (last.epoch, last.end)) {
+    let place = match outcome.last.as_ref().map(|last| (last.epoch, last.end)) {
         Some((epoch, EpochEnd::Diverged { batch: Some(batch) })) => {
             format!(" in epoch {epoch}, at batch {batch},")
         }
@@ -220,16 +223,21 @@ fn diverged(outcome: &Outcome, config: &TrainConfig) -> String {
 fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
     let result = &outcome.summary.result;
     let percent = |metric: Metric| percent(metric.value());
-    let best = match (result.best_accuracy, result.best_epoch) {
-        (Some(best), Some(epoch)) => format!(" (best {} in epoch {epoch})", percent(best)),
+    let is_tested = result.test_samples != Some(0);
+    let (name, metrics, best) = match result.train_rmse.or(result.val_rmse).or(result.test_rmse) {
+        Some(_) => ("RMSE", [result.val_rmse, result.test_rmse], result.best_rmse),
+        None => ("accuracy", [result.val_accuracy, result.test_accuracy], result.best_accuracy),
+    };
+    let digits = |metric: Metric| if name == "RMSE" { significant(metric.value()) } else { percent(metric) };
+    let best = match (best, result.best_epoch) {
+        (Some(best), Some(epoch)) => format!(" (best {} in epoch {epoch})", digits(best)),
         _ => String::new(),
     };
-    let test = result.test_accuracy.map(|last| format!("test accuracy {}", percent(last)));
-    let is_tested = result.test_samples != Some(0);
-    let metrics = match (result.val_accuracy, test) {
-        (Some(val), Some(test)) => format!("validation accuracy {}{best}, {test}, ", percent(val)),
-        (None, Some(test)) => format!("{test}{best}, "),
-        (Some(val), None) => format!("validation accuracy {}{best}, ", percent(val)),
+    let [val, test] = metrics.map(|metric| metric.map(digits));
+    let metrics = match (val, test) {
+        (Some(val), Some(test)) => format!("validation {name} {val}{best}, test {name} {test}, "),
+        (None, Some(test)) => format!("test {name} {test}{best}, "),
+        (Some(val), None) => format!("validation {name} {val}{best}, "),
         _ => String::new(),
     };
     // A run that diverged in its first batches has trained no epoch.

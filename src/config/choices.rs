@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::nn::loss::ErrorFunction;
 
 /// The element type of a net
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
@@ -56,6 +57,32 @@ impl EngineChoice {
         }
         let expected = "auto or matrixmultiply on a processor without AVX2 and FMA".to_owned();
         Err(Error::Setting { name: "engine", expected, found: "fused".to_owned() })
+    }
+}
+
+/// The loss that training minimises
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossChoice {
+    /// Cross-entropy for classes, `mse` for numbers to predict
+    #[default]
+    Auto,
+    /// Mean squared error, e²
+    Mse,
+    /// Mean absolute error, |e|
+    Mae,
+    /// e²/2 for errors up to one standard deviation of the target, |e| − 1/2 for larger ones
+    Huber,
+}
+
+impl LossChoice {
+    /// The loss of numbers to predict
+    pub fn of_numbers(self) -> ErrorFunction {
+        match self {
+            Self::Auto | Self::Mse => ErrorFunction::Mse,
+            Self::Mae => ErrorFunction::Mae,
+            Self::Huber => ErrorFunction::Huber,
+        }
     }
 }
 

@@ -35,6 +35,19 @@ pub enum Missing {
     Drop,
 }
 
+/// Whether labels are classes or numbers to predict
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskChoice {
+    /// `regress` for several targets, and for numbers that have a fractional part or more than 100 different values
+    #[default]
+    Auto,
+    /// Each different label is a class
+    Classify,
+    /// Labels are numbers to predict
+    Regress,
+}
+
 /// How much the rows of each class count in training
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]

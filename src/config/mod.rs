@@ -13,8 +13,8 @@ mod setting;
 mod settings;
 mod train_config;
 
-pub use choices::{CsvDialect, Dtype, EngineChoice};
-pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale};
+pub use choices::{CsvDialect, Dtype, EngineChoice, LossChoice};
+pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale, TaskChoice};
 pub use flags::DataFlags;
 pub use given::{Settings, line_of, read, toml_problem};
 pub use hidden_dims::HiddenDims;

@@ -10,7 +10,9 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use super::setting::{Kind, Setting};
-use super::{ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, Missing, Scale};
+use super::{
+    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, LossChoice, Missing, Scale, TaskChoice,
+};
 use crate::nn::layers::Activation;
 
 const NOT_NEGATIVE: (RangeInclusive<f64>, &str) = (0.0..=f64::MAX, "a finite number, 0 or more");
@@ -63,7 +65,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which the help, tables and pictures show them
-pub static SETTINGS: [Setting; 31] = [
+pub static SETTINGS: [Setting; 33] = [
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
         .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
@@ -138,9 +140,12 @@ pub static SETTINGS: [Setting; 31] = [
         .help("Share of the samples of each class that is held out as test data, chosen by --seed, 0 or more and below 1")
         .within(SHARE)
         .added(),
-    row("target", Kind::Word, "", "COLUMN")
+    row("target", Kind::Names, "", "COLUMNS")
         .under(TABLES)
-        .help("Column to predict, by name or by position from 1 [default: label, target, class or y]")
+        .help(
+            "Column to predict, by name or by position from 1, or several columns of numbers \
+             [default: label, target, class or y]",
+        )
         .added(),
     Setting {
         sweepable: false,
@@ -211,6 +216,14 @@ pub static SETTINGS: [Setting; 31] = [
             .help("Array of the labels in an .npz, or the .npy with them [default: y_train, y; y_test]")
             .added()
     },
+    row("task", Kind::Choice(names::<TaskChoice>), "auto", "WHAT")
+        .under(DATA_AND_FILES)
+        .help("Whether labels are classes or numbers to predict")
+        .added(),
+    row("loss", Kind::Choice(names::<LossChoice>), "auto", "NAME")
+        .under(TRAINING)
+        .help("Loss that training minimises; the choice is for numbers to predict, whose errors e it counts in standard deviations")
+        .added(),
     Setting {
         affects_results: false,
         sweepable: false,

@@ -7,7 +7,10 @@ use toml::{Table, Value};
 
 use super::setting::text;
 use super::settings::SETTINGS;
-use super::{ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, HiddenDims, Missing, Scale};
+use super::{
+    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, HiddenDims, LossChoice, Missing, Scale,
+    TaskChoice,
+};
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
 
@@ -49,7 +52,7 @@ pub struct TrainConfig {
     pub test_data: Option<String>,
     /// Share of the samples of each class that is held out as test data
     pub test_split: f64,
-    /// Column to predict
+    /// Columns to predict, separated by commas
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// Whether the first line of a table holds names
@@ -83,6 +86,10 @@ pub struct TrainConfig {
     /// Array of the labels
     #[serde(skip_serializing_if = "Option::is_none")]
     pub y: Option<String>,
+    /// Whether labels are classes or numbers to predict
+    pub task: TaskChoice,
+    /// The loss that training minimises
+    pub loss: LossChoice,
     /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written
@@ -143,9 +150,9 @@ impl TrainConfig {
         Ok(self.to_values()?.into_iter().map(line).collect())
     }
 
-    /// Widths of all layers, from the features through the hidden layers to the classes
-    pub fn dims(&self, features: usize, classes: usize) -> Vec<usize> {
-        [&[features], &self.hidden_dims.0[..], &[classes]].concat()
+    /// Widths of all layers, from the features through the hidden layers to the outputs
+    pub fn dims(&self, features: usize, outputs: usize) -> Vec<usize> {
+        [&[features], &self.hidden_dims.0[..], &[outputs]].concat()
     }
 }
 

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::array::{Array, Elements};
-use super::raw::{RawLabels, RawSet};
+use super::raw::RawSet;
+use super::raw_labels::{RawLabels, reason};
 use super::{Cells, Inputs};
+use crate::config::TaskChoice;
 use crate::error::{Error, Result, separated, shown};
 
 /// An array and the place it comes from
@@ -26,28 +28,34 @@ impl Placed<'_> {
 
 /// The rows of an array of inputs, whose first dimension counts them, with their labels
 ///
+/// Without a given task, labels are classes if they are up to 100 different whole numbers, or one-hot: rows of one 1 among
+/// zeros. Others are numbers to predict.
+///
 /// # Errors
-/// If the inputs have fewer than 2 dimensions or the labels more than 1, their numbers of rows differ, or a label is not a
+/// If the inputs have fewer than 2 dimensions or the labels more than 2, their numbers of rows differ, or a class is not a
 /// whole number.
-pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
+pub fn raw(inputs: Placed<'_>, labels: Placed<'_>, task: TaskChoice) -> Result<RawSet> {
     let dims = &inputs.array.dims;
     if dims.len() < 2 {
         let problem = "are those of labels, expected images or rows (2 dimensions or more)";
         return Err(inputs.error(format!("dimensions {dims:?} {problem}")));
     }
-    // A column of labels is often kept as n × 1.
     let found = &labels.array.dims;
-    if found.len() != 1 && found[1..] != [1] {
-        let problem = "are those of images or rows, expected labels (1 dimension)";
-        return Err(labels.error(format!("dimensions {found:?} {problem}")));
-    }
+    let columns = match found[..] {
+        [_] => 1,
+        [_, columns] => columns,
+        _ => {
+            let problem = "are those of images, expected labels (1 dimension, or 2 for several targets)";
+            return Err(labels.error(format!("dimensions {found:?} {problem}")));
+        }
+    };
     let [rows, expected] = [found[0], dims[0]].map(separated);
     if found[0] != dims[0] {
         let place = if inputs.name.is_empty() { shown(inputs.path) } else { inputs.name.replace(": ", "") };
         let noun = if dims.len() > 2 { "images" } else { "rows" };
         return Err(labels.error(format!("{rows} labels, but {place} has {expected} {noun}")));
     }
-    let labels_found = integers(&labels)?;
+    let labels_found = labels_of(&labels, columns, task)?;
     let dims = inputs.array.dims[1..].to_vec();
     let cells = match inputs.array.elements {
         Elements::Bytes(bytes) => Cells::Bytes(bytes),
@@ -58,14 +66,67 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
     Ok(RawSet {
         inputs: Inputs::of_array(&dims),
         cells,
-        labels: RawLabels::Integers(labels_found),
+        labels: labels_found,
         weights: None,
         inputs_path: inputs.path.to_owned(),
         path: labels.path.to_owned(),
         lines: None,
-        target: None,
+        targets: Vec::new(),
         kept: None,
     })
+}
+
+/// The labels as classes or as numbers to predict
+///
+/// * `columns`: the numbers in a row
+fn labels_of(labels: &Placed<'_>, columns: usize, task: TaskChoice) -> Result<RawLabels> {
+    let one_hot = (columns > 1 && task != TaskChoice::Regress).then(|| one_hot(labels, columns)).flatten();
+    if let Some(classes) = one_hot {
+        return Ok(RawLabels::Integers(classes));
+    }
+    let numbers = || -> Vec<f64> {
+        match &labels.array.elements {
+            Elements::Bytes(bytes) => bytes.iter().map(|&x| x.into()).collect(),
+            Elements::Integers(integers) => integers.iter().map(|&x| x as f64).collect(),
+            Elements::Single(numbers) => numbers.iter().map(|&x| x.into()).collect(),
+            Elements::Double(numbers) => numbers.clone(),
+        }
+    };
+    let regresses = match task {
+        TaskChoice::Auto => columns > 1 || reason(&numbers()).is_some(),
+        TaskChoice::Classify => false,
+        TaskChoice::Regress => true,
+    };
+    if regresses {
+        let names = if columns == 1 {
+            vec!["y".to_owned()]
+        } else {
+            (1..=columns).map(|k| format!("y{k}")).collect()
+        };
+        return Ok(RawLabels::Numbers { names, values: numbers() });
+    }
+    if columns > 1 {
+        let problem = format!("rows of {columns}, expected one label, or one-hot rows of a 1 among zeros");
+        return Err(labels.error(problem));
+    }
+    integers(labels).map(RawLabels::Integers)
+}
+
+/// The place of the 1 in each row; `None` if a row is anything else than one 1 among zeros
+fn one_hot(labels: &Placed<'_>, columns: usize) -> Option<Vec<i64>> {
+    fn places<T: Copy + PartialEq>(elements: &[T], columns: usize, zero: T, one: T) -> Option<Vec<i64>> {
+        let place = |row: &[T]| {
+            let at = row.iter().position(|&x| x == one)?;
+            row.iter().enumerate().all(|(other, &x)| other == at || x == zero).then_some(at as i64)
+        };
+        elements.chunks_exact(columns).map(place).collect()
+    }
+    match &labels.array.elements {
+        Elements::Bytes(elements) => places(elements, columns, 0, 1),
+        Elements::Integers(elements) => places(elements, columns, 0, 1),
+        Elements::Single(elements) => places(elements, columns, 0.0, 1.0),
+        Elements::Double(elements) => places(elements, columns, 0.0, 1.0),
+    }
 }
 
 /// The labels as whole numbers

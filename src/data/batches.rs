@@ -4,6 +4,8 @@ use chainrule_kernels::Scalar;
 
 use super::Split;
 use super::encoder::Encoder;
+use super::outputs::Outputs;
+use crate::nn::loss::BatchLabels;
 use crate::nn::matrix::Matrix;
 use crate::random::{Purpose, Random};
 
@@ -58,23 +60,22 @@ impl Order {
     }
 }
 
-/// Gathers a batch: `x[i, :] ←` the inputs of row `rows[i]`, and `labels ←` the labels of these rows
+/// Gathers a batch: `x[i, :] ←` the inputs of row `rows[i]`, and `labels ←` the labels of these rows for `outputs`
 ///
 /// * `next`: the rows of the next batch, which are prefetched; empty if there is none
 ///
 /// # Panics
-/// If `x` is not rows × features, the encoder is not for this set, or a row does not exist.
+/// If `x` is not rows × features, the encoder or `labels` is not for this set, or a row does not exist.
 #[track_caller]
 pub fn gather<T: Scalar>(
     split: &Split,
-    encoder: &Encoder<T>,
+    (encoder, outputs): (&Encoder<T>, &Outputs),
     rows: &[u32],
     next: &[u32],
     x: &mut Matrix<T>,
-    labels: &mut Vec<u32>,
+    labels: &mut BatchLabels<T>,
 ) {
-    labels.clear();
-    labels.extend(rows.iter().map(|&row| split.labels[row as usize]));
+    outputs.gather(&split.labels, rows, labels);
     encoder.gather(&split.cells, rows, next, x);
 }
 
@@ -82,7 +83,7 @@ pub fn gather<T: Scalar>(
 mod tests {
     use super::*;
     use crate::data::preprocessing::{Encoding, Preprocessing};
-    use crate::data::{Cells, Inputs};
+    use crate::data::{Cells, Inputs, Labels};
 
     #[test]
     fn each_epoch_visits_every_image_once_in_an_order_of_its_own() {
@@ -120,14 +121,16 @@ mod tests {
     #[test]
     fn gathering_scales_pixels_and_copies_labels() {
         let images = (0..100u8).collect();
-        let split = Split { cells: Cells::Bytes(images), labels: (0..20).collect(), columns: 5 };
+        let split =
+            Split { cells: Cells::Bytes(images), labels: Labels::Classes((0..20).collect()), columns: 5 };
         let inputs = Inputs::of_array(&[5]);
         let preprocessing = Preprocessing { dims: vec![5], names: Vec::new(), encoding: Encoding::Pixels };
         let encoder = Encoder::new(&preprocessing, &inputs);
         let rows: Vec<u32> = (0..20).rev().collect();
-        let (mut x, mut labels) = (Matrix::from_fn(20, 5, |_, _| f64::NAN), Vec::new());
-        gather(&split, &encoder, &rows, &[], &mut x, &mut labels);
-        assert_eq!(labels, rows);
+        let outputs = Outputs::Classes((0..20).map(|class| class.to_string()).collect());
+        let (mut x, mut labels) = (Matrix::from_fn(20, 5, |_, _| f64::NAN), outputs.batch_labels(20));
+        gather(&split, (&encoder, &outputs), &rows, &[], &mut x, &mut labels);
+        assert!(matches!(labels, BatchLabels::Classes(labels) if labels == rows));
         assert_eq!(x.row(3), [80, 81, 82, 83, 84].map(|pixel| f64::from(pixel) / 255.0));
     }
 }

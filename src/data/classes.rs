@@ -54,6 +54,7 @@ pub fn classes(train: &RawSet, test: Option<&RawSet>, named: Option<Vec<String>>
     let classes = match &train.labels {
         RawLabels::Integers(labels) => Classes::of_numbers(train, labels, test, named)?,
         RawLabels::Texts { values, .. } => Classes::of_texts(train, values)?,
+        RawLabels::Numbers { .. } => return Err(numbers(train)),
     };
     let of_train = classes.of(train)?;
     let of_test = test.map_or(Ok(Vec::new()), |test| classes.of(test))?;
@@ -162,6 +163,7 @@ impl Classes {
                 let classes = values.iter().enumerate().map(class).collect::<Result<Vec<u32>>>()?;
                 Ok(codes.iter().map(|&code| classes[code as usize]).collect())
             }
+            RawLabels::Numbers { .. } => Err(numbers(set)),
         }
     }
 
@@ -191,6 +193,11 @@ impl Classes {
         let problem = format!("label {} in {} is outside {outside}", printable(label), set.place(row()));
         Err(Error::content(&set.path, problem))
     }
+}
+
+/// The error for labels that are numbers to predict
+fn numbers(set: &RawSet) -> Error {
+    Error::content(&set.path, "labels are numbers to predict, expected classes")
 }
 
 fn is_fashion_mnist(test: &RawSet) -> bool {
@@ -223,7 +230,7 @@ mod tests {
             inputs_path: PathBuf::from(path),
             path: PathBuf::from(path),
             lines: None,
-            target: None,
+            targets: Vec::new(),
             kept: None,
         }
     }

@@ -1,6 +1,8 @@
-//! A data set in memory: a training and a test set with the same columns and classes
+//! A data set in memory: a training and a test set with the same columns, for the same task
 
 use super::Cells;
+use super::labels::Labels;
+use super::task::Task;
 
 /// Rows of cells and their labels
 #[derive(Clone, Debug, PartialEq)]
@@ -9,8 +11,8 @@ pub struct Split {
     pub cells: Cells,
     /// Number of cells of a row
     pub columns: usize,
-    /// The class of each row
-    pub labels: Vec<u32>,
+    /// The labels of all rows
+    pub labels: Labels,
 }
 
 impl Split {
@@ -27,7 +29,7 @@ impl Split {
     /// Some of the rows, in the given order
     #[must_use]
     pub fn rows(&self, rows: &[u32]) -> Self {
-        let labels = rows.iter().map(|&row| self.labels[row as usize]).collect();
+        let labels = self.labels.rows(rows);
         Self { cells: self.cells.rows(rows, self.columns), columns: self.columns, labels }
     }
 }
@@ -57,15 +59,17 @@ impl Inputs {
     }
 }
 
-/// A training and a test set with the same columns and classes
+/// A training and a test set with the same columns, for the same task
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     /// The path that the set was read from, or `synthetic`
     pub source: String,
     /// What the columns are
     pub inputs: Inputs,
-    /// Names of the classes; label k is `classes[k]`
-    pub classes: Vec<String>,
+    /// What is predicted; label k is the class with the k-th name
+    pub task: Task,
+    /// Why the labels are numbers to predict, if a person did not say so
+    pub task_note: Option<String>,
     /// The training set
     pub train: Split,
     /// How much each training row counts, 0 or more; `None`: all the same

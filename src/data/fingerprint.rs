@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::labels::Labels;
 use super::{Dataset, Split};
 
 impl Dataset {
@@ -29,7 +30,7 @@ impl Dataset {
         }
         // Images have no names; a table with other names, texts or labels is another table.
         if !self.inputs.names.is_empty() {
-            let names = self.inputs.names.iter().chain(&self.classes);
+            let names = self.inputs.names.iter().chain(self.task.names());
             for name in names.chain(self.inputs.categories.iter().flatten().flatten()) {
                 hasher.update(name.as_bytes());
                 hasher.update(&[0]);
@@ -47,23 +48,35 @@ fn add(hasher: &mut crc32fast::Hasher, split: &Split) {
         hasher.update(&(size as u64).to_le_bytes());
     }
     split.cells.hash_into(hasher);
-    for labels in split.labels.chunks(1 << 12) {
-        hasher.update(&labels.iter().flat_map(|label| label.to_le_bytes()).collect::<Vec<_>>());
+    match &split.labels {
+        Labels::Classes(labels) => {
+            for labels in labels.chunks(1 << 12) {
+                hasher.update(&labels.iter().flat_map(|label| label.to_le_bytes()).collect::<Vec<_>>());
+            }
+        }
+        Labels::Numbers { values, .. } => {
+            for values in values.chunks(1 << 12) {
+                hasher.update(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::task::Task;
     use crate::data::{Cells, Inputs};
 
     #[test]
     fn the_hash_depends_on_the_data_alone_and_is_no_number() {
-        let split = Split { cells: Cells::Bytes((0..12).collect()), labels: vec![0, 1, 0], columns: 4 };
+        let labels = Labels::Classes(vec![0, 1, 0]);
+        let split = Split { cells: Cells::Bytes((0..12).collect()), labels, columns: 4 };
         let data = Dataset {
             source: "a".to_owned(),
             inputs: Inputs::of_array(&[2, 2]),
-            classes: vec!["x".to_owned(), "y".to_owned()],
+            task: Task::Classify(vec!["x".to_owned(), "y".to_owned()]),
+            task_note: None,
             train: split.clone(),
             test: split,
             row_weights: None,
@@ -77,7 +90,7 @@ mod tests {
             other.hash()
         };
         assert_eq!(other(|data| data.source = "b".to_owned()), hash);
-        assert_ne!(other(|data| data.test.labels[2] = 1), hash);
+        assert_ne!(other(|data| data.test.labels = Labels::Classes(vec![0, 1, 1])), hash);
         assert_ne!(other(|data| data.row_weights = Some(vec![1.0; 3])), hash);
         assert_ne!(other(|data| data.train.cells = Cells::Bytes((1..13).collect())), hash);
     }

@@ -205,17 +205,27 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::data::{Inputs, Split};
+    use crate::data::{Labels, Task};
 
     fn data(columns: &[&[f64]]) -> Dataset {
         let rows = columns[0].len();
         let cells = (0..rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
-        let train = Split { cells: Cells::Double(cells), columns: columns.len(), labels: vec![0; rows] };
-        let test = Split { cells: Cells::Double(Vec::new()), columns: columns.len(), labels: Vec::new() };
+        let train = Split {
+            cells: Cells::Double(cells),
+            columns: columns.len(),
+            labels: Labels::Classes(vec![0; rows]),
+        };
+        let test = Split {
+            cells: Cells::Double(Vec::new()),
+            columns: columns.len(),
+            labels: Labels::Classes(Vec::new()),
+        };
         let inputs = Inputs::of_array(&[columns.len()]);
         Dataset {
             source: String::new(),
             inputs,
-            classes: vec!["a".to_owned()],
+            task: Task::Classify(vec!["a".to_owned()]),
+            task_note: None,
             train,
             test,
             row_weights: None,

@@ -1,6 +1,6 @@
 //! Loading a data set: the sources that the options name, the classes, and the test set
 
-use super::classes::{Labelled, classes};
+use super::label_sets::{LabelSets, label_sets};
 use super::options::TableOptions;
 use super::raw::RawSets;
 use super::read_source::read;
@@ -51,7 +51,7 @@ impl Dataset {
             return wrong("0, since these data have a test set");
         }
         let Parts { train, val: test } =
-            hold_out(&self.train.labels, split.share(), split.seed, Purpose::Test);
+            hold_out(&self.train.labels.groups(), split.share(), split.seed, Purpose::Test);
         if test.is_empty() {
             return wrong("0 where no class has two samples");
         }
@@ -74,20 +74,24 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
         }
         Some(path) => {
             // A position of the target counts in the training table; a test table has the column of that name.
-            let target = train.target.clone().or_else(|| options.table.target.clone());
-            let table = TableOptions { target, ..options.table.clone() };
-            let sets = read(path, &DataOptions { table, ..options.clone() }, Wanted::Like(&train.inputs))?.0;
+            let named = !train.targets.is_empty();
+            let targets = if named { train.targets.clone() } else { options.table.targets.clone() };
+            let table = TableOptions { targets, ..options.table.clone() };
+            let options = DataOptions { table, task: train.labels.task(), ..options.clone() };
+            let sets = read(path, &options, Wanted::Like(&train.inputs))?.0;
             Some(sets.test.unwrap_or(sets.train))
         }
     };
-    let test = test.map(|test| fit::fitted(test, &mut train)).transpose()?;
-    let Labelled { names, train: train_labels, test: test_labels } = classes(&train, test.as_ref(), named)?;
+    let mut test = test.map(|test| fit::fitted(test, &mut train)).transpose()?;
+    let LabelSets { task, note, train: train_labels, test: test_labels } =
+        label_sets(&mut train, test.as_mut(), named, options.task)?;
     let columns = train.inputs.columns();
     let no_cells = train.cells.rows(&[], columns);
     Ok(Dataset {
         source: found,
         inputs: train.inputs,
-        classes: names,
+        task,
+        task_note: note,
         train: Split { cells: train.cells, columns, labels: train_labels },
         test: Split { cells: test.map_or(no_cells, |test| test.cells), columns, labels: test_labels },
         row_weights: train.weights,

@@ -20,14 +20,14 @@ impl ModelColumns {
     /// A model that was trained on arrays knows no names: it takes all columns of numbers, by their position, except for
     /// one that has a usual name of a target. So does a model of a table without a header, if the columns are as many.
     ///
-    /// * `target`: a column that is read as the label
+    /// * `targets`: columns that are read as labels
     /// * `ignored`: columns that are no inputs
     ///
     /// # Errors
     /// If a column is missing or there are several of its name, or the number of columns is another.
-    pub fn of(head: &Head, model: &Preprocessing, target: Option<usize>, ignored: &[usize]) -> Result<Self> {
+    pub fn of(head: &Head, model: &Preprocessing, targets: &[usize], ignored: &[usize]) -> Result<Self> {
         let columns = match is_by_position(head, model) {
-            true => by_position(head, model, target, ignored)?,
+            true => by_position(head, model, targets, ignored)?,
             false => by_name(head, model)?,
         };
         let mut roles = vec![Role::Skip; head.names.len()];
@@ -36,7 +36,7 @@ impl ModelColumns {
             let expected = |what: &str| {
                 Error::content(&head.path, format!("column {name} is an input of the model, expected {what}"))
             };
-            if Some(column) == target {
+            if targets.contains(&column) {
                 return Err(expected("another column as --target"));
             }
             if ignored.contains(&column) {
@@ -44,9 +44,7 @@ impl ModelColumns {
             }
             roles[column] = if is_category(model, at) { Role::Category } else { Role::Number };
         }
-        if let Some(target) = target {
-            roles[target] = Role::Target;
-        }
+        targets.iter().for_each(|&target| roles[target] = Role::Target);
         let mut read = columns.clone();
         read.sort_unstable();
         let place = |column: &usize| read.binary_search(column).unwrap_or_default();
@@ -115,11 +113,11 @@ fn by_name(head: &Head, model: &Preprocessing) -> Result<Vec<usize>> {
 fn by_position(
     head: &Head,
     model: &Preprocessing,
-    target: Option<usize>,
+    targets: &[usize],
     ignored: &[usize],
 ) -> Result<Vec<usize>> {
     let expected = model.columns();
-    let is_usable = |column: &usize| Some(*column) != target && !ignored.contains(column);
+    let is_usable = |column: &usize| !targets.contains(column) && !ignored.contains(column);
     let is_read = |column: &usize| model.names.is_empty() && text(head, *column).is_some();
     let found: Vec<usize> =
         (0..head.names.len()).filter(is_usable).filter(|column| !is_read(column)).collect();
@@ -170,14 +168,13 @@ mod tests {
     fn columns_are_matched_by_name_in_any_order() {
         use Role::{Category, Number, Skip, Target};
         let model = model(&["age", "sex", "fare"], 3);
-        let found = ModelColumns::of(&head(&["id", "sex", "fare", "age"], true), &model, None, &[]).unwrap();
+        let found = ModelColumns::of(&head(&["id", "sex", "fare", "age"], true), &model, &[], &[]).unwrap();
         assert_eq!(found.roles, [Skip, Category, Number, Number]);
         assert_eq!(found.places, Some(vec![2, 0, 1]));
         assert_eq!(found.categories(vec![vec!["m".to_owned()]])[1], Some(vec!["m".to_owned()]));
-        let found =
-            ModelColumns::of(&head(&["age", "sex", "y", "fare"], true), &model, Some(2), &[]).unwrap();
+        let found = ModelColumns::of(&head(&["age", "sex", "y", "fare"], true), &model, &[2], &[]).unwrap();
         assert_eq!((found.roles, found.places), (vec![Number, Category, Target, Number], None));
-        let error = |head: &Head| ModelColumns::of(head, &model, None, &[]).unwrap_err().to_string();
+        let error = |head: &Head| ModelColumns::of(head, &model, &[], &[]).unwrap_err().to_string();
         assert_eq!(
             error(&head(&["Age", "sex"], true)),
             "t.csv: lacks 2 of the 3 columns of the model: `age`, `fare`; its columns are `Age`, `sex`"
@@ -189,7 +186,7 @@ mod tests {
     #[test]
     fn columns_without_names_are_matched_by_position() {
         let places = |names: &[&str], has_header, model: &Preprocessing| {
-            ModelColumns::of(&head(names, has_header), model, None, &[]).map(|found| found.roles)
+            ModelColumns::of(&head(names, has_header), model, &[], &[]).map(|found| found.roles)
         };
         use Role::{Category, Number, Skip};
         let array = model(&[], 2);

@@ -42,6 +42,9 @@ pub fn of_model(names: &[String], set: &RawSet, train: &RawSet) -> Result<Vec<u3
             };
             codes.iter().enumerate().map(class).collect()
         }
+        (RawLabels::Numbers { .. }, None) => {
+            Err(Error::content(&set.path, "labels are numbers to predict, but the model predicts classes"))
+        }
     }
 }
 
@@ -52,6 +55,7 @@ fn numbers(names: &[String], set: &RawSet) -> Option<Vec<i64>> {
     }
     match &set.labels {
         RawLabels::Integers(labels) => Some(labels.clone()),
+        RawLabels::Numbers { .. } => None,
         RawLabels::Texts { values, .. } if values.iter().all(|value| names.contains(value)) => None,
         RawLabels::Texts { values, codes } => {
             let values: Option<Vec<i64>> = values.iter().map(|value| value.parse().ok()).collect();
@@ -99,7 +103,7 @@ mod tests {
             lines,
             kept: None,
             weights: None,
-            target: None,
+            targets: Vec::new(),
         }
     }
 

@@ -1,16 +1,17 @@
-//! Labelled rows as a model reads them: its columns in its order, and its classes
+//! Labelled rows as a model reads them: its columns in its order, and its classes or targets
 
 use super::model_cells::{self, Origin, UnknownValues};
 use super::model_labels::of_model;
 use super::options::DataOptions;
-use super::preprocessing::Preprocessing;
-use super::raw::{RawSet, RawSets};
+use super::outputs::Outputs;
+use super::raw::{RawLabels, RawSet, RawSets};
 use super::read_source::read;
 use super::signature::Signature;
 use super::table_set::Wanted;
 use super::validation_split::hold_out;
-use super::{Cells, Dataset, Inputs, Split};
-use crate::error::{Error, Result};
+use super::{Cells, Dataset, Inputs, Labels, Split};
+use crate::config::TaskChoice;
+use crate::error::{Error, Result, separated};
 use crate::random::Purpose;
 
 /// Which rows of a data set they are
@@ -46,15 +47,19 @@ impl ModelSet {
         if options.data.as_deref() == Some("synthetic") && options.test_data.is_none() {
             return Self::synthetic(options, signature);
         }
-        let Sets { source, train, test } = read_sets(options, &signature.preprocessing)?;
-        let names = &signature.classes;
+        let task = match signature.outputs {
+            Outputs::Classes(_) => TaskChoice::Classify,
+            Outputs::Targets { .. } => TaskChoice::Regress,
+        };
+        let options = &DataOptions { task, ..options.clone() };
+        let Sets { source, train, test } = read_sets(options, signature)?;
         let (set, part, labels) = match (train, test) {
             (train, Some(test)) => {
-                let labels = of_model(names, &test, train.as_ref().unwrap_or(&test))?;
+                let labels = labels(&signature.outputs, &test, train.as_ref().unwrap_or(&test))?;
                 (test, Part::Test, labels)
             }
             (Some(train), None) => {
-                let labels = of_model(names, &train, &train)?;
+                let labels = labels(&signature.outputs, &train, &train)?;
                 (train, Part::All, labels)
             }
             (None, None) => return Err(Error::content(source.as_ref(), "has no rows to evaluate")),
@@ -68,7 +73,7 @@ impl ModelSet {
     /// The rows of a part of these rows that the options hold out as test set
     fn divided(mut self, options: &DataOptions) -> Result<Self> {
         if let Some(split) = options.test_split.as_ref().filter(|_| self.part == Part::All) {
-            let rows = hold_out(&self.rows.labels, split.share(), split.seed, Purpose::Test).val;
+            let rows = hold_out(&self.rows.labels.groups(), split.share(), split.seed, Purpose::Test).val;
             (self.rows, self.part) = (self.rows.rows(&rows), Part::Test);
         }
         if self.rows.is_empty() {
@@ -79,13 +84,12 @@ impl ModelSet {
 
     fn synthetic(options: &DataOptions, signature: &Signature) -> Result<Self> {
         let set = Dataset::load(options)?;
-        let (found, expected) = ((&set.inputs.dims, set.classes.len()), &signature.preprocessing.dims);
-        if (found.0, found.1) != (expected, signature.classes.len()) {
+        let (found, expected) = ((&set.inputs.dims, set.task.outputs()), &signature.preprocessing.dims);
+        let classes = signature.outputs.classes().len();
+        if (found.0, found.1) != (expected, classes) {
             let problem = format!(
                 "has {} classes of {:?}, but the model has {} of {expected:?}",
-                found.1,
-                found.0,
-                signature.classes.len()
+                found.1, found.0, classes
             );
             return Err(Error::content(set.source.as_ref(), problem));
         }
@@ -96,6 +100,29 @@ impl ModelSet {
             rows: set.test,
             warnings: Vec::new(),
         })
+    }
+}
+
+/// The labels of a set as the model's outputs
+///
+/// * `train`: the training set of the same source, whose labels show the order of classes
+fn labels(outputs: &Outputs, set: &RawSet, train: &RawSet) -> Result<Labels> {
+    let targets = match outputs {
+        Outputs::Classes(names) => return of_model(names, set, train).map(Labels::Classes),
+        Outputs::Targets { targets, .. } => targets.len(),
+    };
+    match &set.labels {
+        RawLabels::Numbers { names, values } if names.len() == targets => {
+            Ok(Labels::Numbers { values: values.clone(), targets })
+        }
+        RawLabels::Numbers { names, .. } => {
+            let [found, expected] = [names.len(), targets].map(separated);
+            let problem = format!(
+                "labels of {found} targets, but the model predicts {expected}; name them with --target"
+            );
+            Err(Error::content(&set.path, problem))
+        }
+        _ => Err(Error::content(&set.path, "labels are classes, but the model predicts numbers")),
     }
 }
 
@@ -113,7 +140,7 @@ struct Sets {
 ///
 /// # Errors
 /// If files are missing or damaged, or tables lack columns of the model.
-fn read_sets(options: &DataOptions, model: &Preprocessing) -> Result<Sets> {
+fn read_sets(options: &DataOptions, model: &Signature) -> Result<Sets> {
     let wanted = Wanted::Model(model);
     if let Some(source) = options.test_data.clone() {
         let RawSets { train, test } = read(&source, options, wanted)?.0;

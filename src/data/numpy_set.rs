@@ -7,7 +7,7 @@ use super::array_set::{self, Placed};
 use super::npy;
 use super::npz::Npz;
 use super::raw::{RawSet, RawSets};
-use crate::config::Dtype;
+use crate::config::{Dtype, TaskChoice};
 use crate::error::{Error, Result, first_ten, printable};
 
 /// Names of the arrays of inputs and of labels of a training set, the first pair that is there
@@ -30,7 +30,13 @@ const TEST: [[&str; 2]; 3] = [["x_test", "y_test"], ["X_test", "y_test"], ["test
 ///
 /// # Errors
 /// If the file is damaged, or has no arrays of the names, or they don't fit together.
-pub fn from_npz(path: &Path, [x, y]: [Option<&str>; 2], is_training: bool, dtype: Dtype) -> Result<RawSets> {
+pub fn from_npz(
+    path: &Path,
+    [x, y]: [Option<&str>; 2],
+    is_training: bool,
+    dtype: Dtype,
+    task: TaskChoice,
+) -> Result<RawSets> {
     let mut file = Npz::open(path)?;
     let names = file.names();
     let is_there = |pair: &&[&str; 2]| pair.iter().all(|name| names.iter().any(|other| other == name));
@@ -51,23 +57,25 @@ pub fn from_npz(path: &Path, [x, y]: [Option<&str>; 2], is_training: bool, dtype
         }
     };
     let test = of_test.filter(|test| x.is_none() && y.is_none() && **test != train);
-    let mut set = |[x, y]: [&str; 2]| -> Result<RawSet> {
+    let mut set = |[x, y]: [&str; 2], task| -> Result<RawSet> {
         let inputs = file.read(x, Use::Features(dtype))?;
         let labels = file.read(y, Use::Labels)?;
         let placed = |name: &str, array: Array| Placed { path, name: format!("{name}: "), array };
-        array_set::raw(placed(x, inputs), placed(y, labels))
+        array_set::raw(placed(x, inputs), placed(y, labels), task)
     };
-    Ok(RawSets { train: set(train)?, test: test.map(|test| set(*test)).transpose()? })
+    let train = set(train, task)?;
+    let task = train.labels.task();
+    Ok(RawSets { train, test: test.map(|test| set(*test, task)).transpose()? })
 }
 
 /// Reads the set of an .npy of inputs and one of labels
 ///
 /// # Errors
 /// If a file is damaged, or they don't fit together.
-pub fn from_npy(x: &Path, y: &Path, dtype: Dtype) -> Result<RawSet> {
+pub fn from_npy(x: &Path, y: &Path, dtype: Dtype, task: TaskChoice) -> Result<RawSet> {
     let (inputs, labels) = rayon::join(|| npy::read(x, Use::Features(dtype)), || npy::read(y, Use::Labels));
     let placed = |path, array| Placed { path, name: String::new(), array };
-    array_set::raw(placed(x, inputs?), placed(y, labels?))
+    array_set::raw(placed(x, inputs?), placed(y, labels?), task)
 }
 
 /// The files of a folder that holds `x_train.npy` and `y_train.npy`, or others of the usual names
@@ -79,9 +87,11 @@ pub fn files(folder: &Path) -> Option<[PathBuf; 2]> {
 ///
 /// # Errors
 /// If a file is damaged, or they don't fit together.
-pub fn from_folder(folder: &Path, [x, y]: &[PathBuf; 2], dtype: Dtype) -> Result<RawSets> {
-    let test = found(folder, &TEST).map(|[x, y]| from_npy(&x, &y, dtype)).transpose()?;
-    Ok(RawSets { train: from_npy(x, y, dtype)?, test })
+pub fn from_folder(folder: &Path, [x, y]: &[PathBuf; 2], dtype: Dtype, task: TaskChoice) -> Result<RawSets> {
+    let train = from_npy(x, y, dtype, task)?;
+    let task = train.labels.task();
+    let test = found(folder, &TEST).map(|[x, y]| from_npy(&x, &y, dtype, task)).transpose()?;
+    Ok(RawSets { train, test })
 }
 
 fn found(folder: &Path, names: &[[&str; 2]]) -> Option<[PathBuf; 2]> {

@@ -1,6 +1,6 @@
 //! Which data are read, and how
 
-use crate::config::{Decimal, Dtype, Header, Missing, TrainConfig};
+use crate::config::{Decimal, Dtype, Header, Missing, TaskChoice, TrainConfig};
 
 /// The settings that decide what is read; two runs with equal options train on the same data
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -13,6 +13,8 @@ pub struct DataOptions {
     pub test_split: Option<TestSplit>,
     /// Element type of numbers that are not bytes
     pub dtype: Dtype,
+    /// Whether labels are classes or numbers to predict
+    pub task: TaskChoice,
     /// How tables are read
     pub table: TableOptions,
     /// The array of the inputs in an .npz
@@ -24,8 +26,8 @@ pub struct DataOptions {
 /// How tables are read
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TableOptions {
-    /// Column to predict
-    pub target: Option<String>,
+    /// Columns to predict; empty for one with a usual name
+    pub targets: Vec<String>,
     /// Whether the first line holds names
     pub header: Header,
     /// Columns to leave out
@@ -98,7 +100,7 @@ impl From<&TrainConfig> for DataOptions {
             _ => Categorical::Named(list(&config.categorical)),
         };
         let table = TableOptions {
-            target: config.target.clone(),
+            targets: list(&config.target),
             header: config.header,
             ignore: list(&config.ignore),
             keep_as_id: list(&config.keep_as_id),
@@ -113,6 +115,7 @@ impl From<&TrainConfig> for DataOptions {
             test_data: config.test_data.clone(),
             test_split: TestSplit::new(config.test_split, config.seed),
             dtype: config.dtype,
+            task: config.task,
             table,
             x: config.x.clone(),
             y: config.y.clone(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::csv::Lines;
+pub use super::raw_labels::RawLabels;
 use super::{Cells, Inputs};
 
 /// The rows of one file, or of a file of inputs and one of labels
@@ -16,8 +17,8 @@ pub struct RawSet {
     pub labels: RawLabels,
     /// How much each row counts in training; `None`: all the same
     pub weights: Option<Vec<f64>>,
-    /// The name of a table's target column
-    pub target: Option<String>,
+    /// The names of a table's target columns; empty for arrays
+    pub targets: Vec<String>,
     /// The file with the cells, for messages
     pub inputs_path: PathBuf,
     /// The file with the labels, for messages
@@ -26,20 +27,6 @@ pub struct RawSet {
     pub lines: Option<Lines>,
     /// The rows of the file that are rows of the set, ascending; `None`: all
     pub kept: Option<Vec<u32>>,
-}
-
-/// The labels of rows
-#[derive(Debug)]
-pub enum RawLabels {
-    /// Whole numbers
-    Integers(Vec<i64>),
-    /// Texts, or numbers as texts: the distinct ones in order, and the index of each row's own
-    Texts {
-        /// The distinct texts
-        values: Vec<String>,
-        /// The index of each row's text
-        codes: Vec<u32>,
-    },
 }
 
 impl RawSet {

@@ -13,27 +13,27 @@ use crate::error::{Error, Result};
 /// * `wanted`: which columns of a table are read
 pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<(RawSets, Option<Vec<String>>)> {
     let unnamed = |train, test| Ok((RawSets { train, test }, None));
-    let (file, dtype) = (Path::new(path), options.dtype);
+    let (file, dtype, task) = (Path::new(path), options.dtype, options.task);
     let is_training = matches!(wanted, Wanted::Any);
     if let Some((x, y)) = pair(path, options.y.as_deref().filter(|_| is_training))? {
-        return unnamed(numpy_set::from_npy(x.as_ref(), y.as_ref(), dtype)?, None);
+        return unnamed(numpy_set::from_npy(x.as_ref(), y.as_ref(), dtype, task)?, None);
     }
     if path == "-" {
-        return unnamed(table_set::read(path, &options.table, dtype, wanted)?, None);
+        return unnamed(table_set::read(path, options, wanted)?, None);
     }
     // The files of one of several sets in a folder are named by their prefix, which is no file and has no extension.
     if file.is_dir() || (!file.exists() && file.extension().is_none()) {
         return match numpy_set::files(file) {
-            Some(files) => Ok((numpy_set::from_folder(file, &files, dtype)?, None)),
-            None => idx_folder::load(file, dtype),
+            Some(files) => Ok((numpy_set::from_folder(file, &files, dtype, task)?, None)),
+            None => idx_folder::load(file, dtype, task),
         };
     }
     let expected = |problem: &str| Err(Error::content(file, problem));
     match source_kind::kind(file)? {
-        Kind::Table => unnamed(table_set::read(path, &options.table, dtype, wanted)?, None),
+        Kind::Table => unnamed(table_set::read(path, options, wanted)?, None),
         Kind::Npz => {
             let (x, y) = (options.x.as_deref(), options.y.as_deref());
-            Ok((numpy_set::from_npz(file, [x, y], is_training, dtype)?, None))
+            Ok((numpy_set::from_npz(file, [x, y], is_training, dtype, task)?, None))
         }
         Kind::Npy => expected("is one array, expected two, of inputs and of labels: --data x.npy,y.npy"),
         Kind::Folder | Kind::Idx => expected("is one IDX file, expected the folder with images and labels"),

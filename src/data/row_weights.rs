@@ -1,6 +1,6 @@
 //! What the loss of each training row is multiplied by: the weight of its class times its own
 
-use super::Dataset;
+use super::{Dataset, Task};
 use crate::config::{ClassWeight, TrainConfig};
 use crate::error::{Error, Result};
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// Source: scikit-learn, `compute_class_weight` (`balanced`).
 ///
 /// # Errors
-/// If all rows that are trained on have weight 0.
+/// If all rows that are trained on have weight 0, or classes are balanced where there are none.
 pub fn weights(config: &TrainConfig, set: &Dataset, rows: &[u32]) -> Result<Option<Vec<f64>>> {
     let of_rows = set.row_weights.as_ref().map(|weights| {
         scaled(weights, rows).ok_or_else(|| Error::Setting {
@@ -26,9 +26,13 @@ pub fn weights(config: &TrainConfig, set: &Dataset, rows: &[u32]) -> Result<Opti
     if config.class_weight == ClassWeight::None {
         return Ok(of_rows);
     }
+    if let Task::Regress(_) = set.task {
+        let expected = "none, since these labels are numbers to predict".to_owned();
+        return Err(Error::Setting { name: "class-weight", expected, found: "balanced".to_owned() });
+    }
     let of_class = balanced(set, rows);
     let mut weights = of_rows.unwrap_or_else(|| vec![1.0; set.train.len()]);
-    for (weight, &label) in weights.iter_mut().zip(&set.train.labels) {
+    for (weight, &label) in weights.iter_mut().zip(set.train.labels.classes()) {
         *weight *= of_class[label as usize];
     }
     Ok(Some(weights))
@@ -45,8 +49,9 @@ fn scaled(weights: &[f64], rows: &[u32]) -> Option<Vec<f64>> {
 
 /// The weight of each class; 0 for a class without rows
 fn balanced(set: &Dataset, rows: &[u32]) -> Vec<f64> {
-    let mut counts = vec![0_usize; set.classes.len()];
-    rows.iter().for_each(|&row| counts[set.train.labels[row as usize] as usize] += 1);
+    let mut counts = vec![0_usize; set.task.outputs()];
+    let labels = set.train.labels.classes();
+    rows.iter().for_each(|&row| counts[labels[row as usize] as usize] += 1);
     let present = counts.iter().filter(|&&count| count > 0).count();
     let weight = |count: usize| rows.len() as f64 / (present as f64 * count as f64);
     counts.into_iter().map(|count| if count > 0 { weight(count) } else { 0.0 }).collect()
@@ -55,18 +60,19 @@ fn balanced(set: &Dataset, rows: &[u32]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Cells, Inputs, Split};
+    use crate::data::{Cells, Inputs, Labels, Split};
 
     fn data(labels: &[u32], row_weights: Option<&[f64]>) -> Dataset {
         let split = |labels: &[u32]| Split {
             cells: Cells::Double(vec![0.0; labels.len()]),
             columns: 1,
-            labels: labels.to_vec(),
+            labels: Labels::Classes(labels.to_vec()),
         };
         Dataset {
             source: String::new(),
             inputs: Inputs::of_array(&[1]),
-            classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            task: Task::Classify(["a", "b", "c"].map(str::to_owned).to_vec()),
+            task_note: None,
             train: split(labels),
             row_weights: row_weights.map(<[f64]>::to_vec),
             test: split(&[]),

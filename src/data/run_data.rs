@@ -1,13 +1,14 @@
 //! A data set as one run uses it: which rows it trains and validates on, and what it learns from the former
 
-use super::Dataset;
 use super::learn::learn;
+use super::outputs::Outputs;
 use super::preprocessing::Preprocessing;
 use super::row_weights::weights;
 use super::signature::Signature;
 use super::validation_split::{Parts, hold_out};
-use crate::config::TrainConfig;
-use crate::error::{Error, Result};
+use super::{Dataset, Task};
+use crate::config::{LossChoice, TrainConfig};
+use crate::error::{Error, Result, printable};
 use crate::random::Purpose;
 
 /// A data set as one run uses it
@@ -21,6 +22,8 @@ pub struct RunData<'a> {
     pub val_rows: Option<Vec<u32>>,
     /// The preprocessing, learnt from the rows that are trained on
     pub preprocessing: Preprocessing,
+    /// What the outputs of the net mean; targets are standardised by the rows that are trained on
+    pub outputs: Outputs,
     /// What the loss of each row of the training set is multiplied by; `None`: 1
     pub weights: Option<Vec<f64>>,
     /// What a person should know about the data, such as constant columns
@@ -31,26 +34,44 @@ impl<'a> RunData<'a> {
     /// Divides the training set, and learns the preprocessing and the weights from the rows that are trained on
     ///
     /// # Errors
-    /// If there is a validation split, but no class has two rows, or all rows that are trained on have weight 0.
+    /// If there is a validation split, but no class has two rows; all rows that are trained on have weight 0, or the same
+    /// target; or a setting is for another task.
     ///
     /// # Panics
     /// If there are 2³² rows or more.
     pub fn new(config: &TrainConfig, set: &'a Dataset) -> Result<Self> {
         let (train_rows, val_rows) = divide(config, set)?;
         let (preprocessing, warning) = learn(set, &train_rows, config.scale, config.missing);
+        let outputs = outputs(config, set, &train_rows)?;
         let weights = weights(config, set, &train_rows)?;
-        Ok(Self { set, train_rows, val_rows, preprocessing, weights, warning })
+        Ok(Self { set, train_rows, val_rows, preprocessing, outputs, weights, warning })
     }
 
     /// What the inputs and outputs of a net for these data mean
     pub fn signature(&self) -> Signature {
-        Signature { classes: self.set.classes.clone(), preprocessing: self.preprocessing.clone() }
+        Signature { outputs: self.outputs.clone(), preprocessing: self.preprocessing.clone() }
     }
 
-    /// Widths of the net that the settings describe, from these inputs to these classes
+    /// Widths of the net that the settings describe, from these inputs to these outputs
     pub fn dims(&self, config: &TrainConfig) -> Vec<usize> {
-        config.dims(self.preprocessing.features(), self.set.classes.len())
+        config.dims(self.preprocessing.features(), self.outputs.len())
     }
+}
+
+/// The outputs of the net, learnt from the rows `rows`
+fn outputs(config: &TrainConfig, set: &Dataset, rows: &[u32]) -> Result<Outputs> {
+    let is_classes = matches!(set.task, Task::Classify(_));
+    if is_classes && config.loss != LossChoice::Auto {
+        let expected = "auto, which is cross-entropy, since these labels are classes".to_owned();
+        let found = config.loss.of_numbers().to_string();
+        return Err(Error::Setting { name: "loss", expected, found });
+    }
+    Outputs::learn(&set.task, &set.train.labels, rows, config.loss.of_numbers()).map_err(|(name, value)| {
+        let name = printable(&name);
+        let problem =
+            format!("the target {name} is {value} in every training row, expected different numbers");
+        Error::content(set.source.as_ref(), problem)
+    })
 }
 
 fn divide(config: &TrainConfig, set: &Dataset) -> Result<(Vec<u32>, Option<Vec<u32>>)> {
@@ -59,7 +80,7 @@ fn divide(config: &TrainConfig, set: &Dataset) -> Result<(Vec<u32>, Option<Vec<u
         return Ok(((0..len).collect(), None));
     }
     let Parts { train, val } =
-        hold_out(&set.train.labels, config.val_split, config.seed, Purpose::Validation);
+        hold_out(&set.train.labels.groups(), config.val_split, config.seed, Purpose::Validation);
     if val.is_empty() {
         let expected = "0 where no class has two samples".to_owned();
         return Err(Error::Setting { name: "val-split", expected, found: config.val_split.to_string() });

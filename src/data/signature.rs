@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::class_name;
+use super::outputs::{Outputs, Target};
 use super::preprocessing::{Column, Encoding, Preprocessing};
 use crate::config::Scale;
 use crate::nn::Metadata;
@@ -11,6 +12,8 @@ use crate::nn::Metadata;
 /// The entry that says how pixels become inputs, and its only value
 const PIXEL_SCALING: (&str, &str) = ("pixel_scaling", "divide_by_255");
 const CLASS_NAMES: &str = "class_names";
+const TARGETS: &str = "targets";
+const LOSS: &str = "loss";
 const INPUT_DIMS: &str = "input_dims";
 const SCALE: &str = "scale";
 const COLUMNS: &str = "columns";
@@ -18,8 +21,8 @@ const COLUMNS: &str = "columns";
 /// What the inputs and outputs of a model mean
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signature {
-    /// Names of the classes; output k is `classes[k]`
-    pub classes: Vec<String>,
+    /// What the outputs are
+    pub outputs: Outputs,
     /// How a row becomes the inputs
     pub preprocessing: Preprocessing,
 }
@@ -45,10 +48,13 @@ impl Signature {
     /// The entries of the metadata
     pub fn to_metadata(&self) -> Metadata {
         let Preprocessing { dims, names, encoding } = &self.preprocessing;
-        let mut entries = vec![
-            (CLASS_NAMES, Value::from(&self.classes[..]).to_string()),
-            (INPUT_DIMS, Value::from(&dims[..]).to_string()),
-        ];
+        let mut entries = match &self.outputs {
+            Outputs::Classes(names) => vec![(CLASS_NAMES, Value::from(&names[..]).to_string())],
+            Outputs::Targets { targets, loss } => {
+                vec![(TARGETS, serde_json::to_string(targets).unwrap_or_default()), (LOSS, loss.to_string())]
+            }
+        };
+        entries.push((INPUT_DIMS, Value::from(&dims[..]).to_string()));
         match encoding {
             Encoding::Pixels => entries.push((PIXEL_SCALING.0, PIXEL_SCALING.1.to_owned())),
             Encoding::Columns { scale, columns } => {
@@ -69,13 +75,8 @@ impl Signature {
     /// # Errors
     /// If an entry is missing or malformed, or does not fit the net; the message names it.
     pub fn from_metadata(metadata: &Metadata, features: usize, outputs: usize) -> Result<Self, String> {
-        let classes: Vec<String> = metadata.json(CLASS_NAMES, "a JSON list")?;
-        if classes.len() != outputs {
-            return Err(metadata.bad(CLASS_NAMES, &format!("{outputs} names")));
-        }
-        if let Some((at, problem)) = class_name::problem(&classes, "entry") {
-            return Err(format!("metadata `{CLASS_NAMES}`: entry {}: {problem}", at + 1));
-        }
+        let outputs =
+            if metadata.has(TARGETS) { targets(metadata, outputs)? } else { classes(metadata, outputs)? };
         let preprocessing = preprocessing(metadata, features)?;
         if preprocessing.features() != features {
             let found = preprocessing.features();
@@ -83,8 +84,37 @@ impl Signature {
                 "metadata `{COLUMNS}`: give {found} inputs, expected {features}, as the net has"
             ));
         }
-        Ok(Self { classes, preprocessing })
+        Ok(Self { outputs, preprocessing })
     }
+}
+
+fn classes(metadata: &Metadata, outputs: usize) -> Result<Outputs, String> {
+    let classes: Vec<String> = metadata.json(CLASS_NAMES, "a JSON list")?;
+    if classes.len() != outputs {
+        return Err(metadata.bad(CLASS_NAMES, &format!("{outputs} names")));
+    }
+    match class_name::problem(&classes, "entry") {
+        Some((at, problem)) => Err(format!("metadata `{CLASS_NAMES}`: entry {}: {problem}", at + 1)),
+        None => Ok(Outputs::Classes(classes)),
+    }
+}
+
+fn targets(metadata: &Metadata, outputs: usize) -> Result<Outputs, String> {
+    let targets: Vec<Target> = metadata.json(TARGETS, "a JSON list of name, center and scale")?;
+    if targets.len() != outputs {
+        return Err(metadata.bad(TARGETS, &format!("{outputs} targets")));
+    }
+    let is_wrong =
+        |target: &Target| !(target.center.is_finite() && target.scale.is_finite() && target.scale > 0.0);
+    if let Some(at) = targets.iter().position(is_wrong) {
+        return Err(format!(
+            "metadata `{TARGETS}`: entry {}: expected a finite center, and a scale above 0",
+            at + 1
+        ));
+    }
+    let loss = serde_json::from_value(metadata.entry(LOSS)?.into());
+    let loss = loss.map_err(|_| metadata.bad(LOSS, "mse, mae or huber"))?;
+    Ok(Outputs::Targets { targets, loss })
 }
 
 fn preprocessing(metadata: &Metadata, features: usize) -> Result<Preprocessing, String> {
@@ -153,6 +183,7 @@ impl JsonColumn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::loss::ErrorFunction;
 
     fn signature(names: &[&str]) -> Signature {
         let columns = vec![
@@ -163,7 +194,7 @@ mod tests {
         let names = names.iter().map(|&name| name.to_owned()).collect();
         let encoding = Encoding::Columns { scale: Scale::Robust, columns };
         Signature {
-            classes: ["no", "yes"].map(str::to_owned).to_vec(),
+            outputs: Outputs::Classes(["no", "yes"].map(str::to_owned).to_vec()),
             preprocessing: Preprocessing { dims: vec![3], names, encoding },
         }
     }
@@ -181,13 +212,42 @@ mod tests {
     }
 
     #[test]
+    fn targets_read_back_to_the_same_bits_and_damaged_ones_are_named() {
+        let target = |name: &str, center, scale| Target { name: name.to_owned(), center, scale };
+        let targets = vec![target("price, EUR", 0.1 + 0.2, 1.0 / 3.0), target("age", -1e300, 5e-324)];
+        let outputs = Outputs::Targets { targets, loss: ErrorFunction::Huber };
+        let signature = Signature { outputs, ..signature(&[]) };
+        let metadata = signature.to_metadata();
+        assert_eq!(Signature::from_metadata(&metadata, 4, 2).unwrap(), signature);
+        for (key, value, message) in [
+            (TARGETS, "[]", "expected 2 targets"),
+            (TARGETS, "[1,2]", "expected a JSON list of name, center and scale"),
+            (LOSS, "cosine", "expected mse, mae or huber"),
+        ] {
+            let mut metadata = metadata.clone();
+            metadata.0.insert(key.to_owned(), value.to_owned());
+            let error = Signature::from_metadata(&metadata, 4, 2).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+        for scale in ["0", "-1"] {
+            let mut metadata = metadata.clone();
+            let list =
+                format!(r#"[{{"name":"a","center":0,"scale":1}},{{"name":"b","center":0,"scale":{scale}}}]"#);
+            metadata.0.insert(TARGETS.to_owned(), list);
+            let error = Signature::from_metadata(&metadata, 4, 2).unwrap_err();
+            assert!(error.contains("entry 2: expected a finite center"), "{error}");
+        }
+    }
+
+    #[test]
     fn class_names_that_are_no_names_are_refused() {
         for (names, message) in [
             (["cat", "cat"], "entry 2: `cat` is also in entry 1"),
             (["", "dog"], "entry 1: an empty name"),
             (["dog", "\u{1b}[2J"], "entry 2: a name with the control character U+001B"),
         ] {
-            let named = Signature { classes: names.map(str::to_owned).to_vec(), ..signature(&[]) };
+            let outputs = Outputs::Classes(names.map(str::to_owned).to_vec());
+            let named = Signature { outputs, ..signature(&[]) };
             let error = Signature::from_metadata(&named.to_metadata(), 4, 2).unwrap_err();
             assert!(error.contains(&format!("metadata `class_names`: {message}")), "{error}");
         }

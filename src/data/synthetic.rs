@@ -8,7 +8,7 @@
 
 use rayon::prelude::*;
 
-use super::{Cells, Dataset, Inputs, Split};
+use super::{Cells, Dataset, Inputs, Labels, Split, Task};
 
 const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
@@ -28,7 +28,8 @@ impl Dataset {
         Self {
             source: "synthetic".to_owned(),
             inputs: Inputs::of_array(&[SIDE, SIDE]),
-            classes: (0..CLASSES).map(|class| class.to_string()).collect(),
+            task: Task::Classify((0..CLASSES).map(|class| class.to_string()).collect()),
+            task_note: None,
             train: split(60_000, 0, &shapes),
             test: split(10_000, 1 << 32, &shapes),
             row_weights: None,
@@ -43,7 +44,7 @@ fn split(len: usize, first: u64, shapes: &[Vec<u8>]) -> Split {
     images.par_chunks_exact_mut(PIXELS).zip(&mut labels).enumerate().for_each(|(i, (image, label))| {
         *label = draw(first + i as u64, shapes, image);
     });
-    Split { cells: Cells::Bytes(images), labels, columns: PIXELS }
+    Split { cells: Cells::Bytes(images), labels: Labels::Classes(labels), columns: PIXELS }
 }
 
 /// Draws image `number` and returns its class
@@ -112,7 +113,7 @@ mod tests {
             let Cells::Bytes(images) = &split.cells else { panic!("no bytes") };
             checksum.update(images);
         }
-        for label in data.train.labels.iter().chain(&data.test.labels) {
+        for label in data.train.labels.classes().iter().chain(data.test.labels.classes()) {
             checksum.update(&label.to_le_bytes());
         }
         // The checksum of the first version of this set. If it changes, published results are no longer valid.
@@ -123,7 +124,7 @@ mod tests {
     fn every_class_has_about_a_tenth_of_the_images() {
         let labels = Dataset::synthetic().train.labels;
         for class in 0..10 {
-            let count = labels.iter().filter(|&&label| label == class).count();
+            let count = labels.classes().iter().filter(|&&label| label == class).count();
             assert!((5700..6300).contains(&count), "{count} images of class {class}");
         }
     }

@@ -15,12 +15,14 @@ pub struct TableColumns {
     pub roles: Vec<Role>,
     /// The inputs in the order of the file: a name, and whether the column holds categories
     pub inputs: Vec<(String, bool)>,
+    /// The place of each target among the columns with the role `Target`, in the order in which they are named
+    pub targets: Vec<usize>,
     /// The place of the weights among the columns with the role `Target`; `None` if rows have no weights
     pub weights: Option<usize>,
 }
 
 impl TableColumns {
-    /// The columns that the options choose: a target, weights if asked for, and as inputs all columns that they don't leave
+    /// The columns that the options choose: targets, weights if asked for, and as inputs all columns that they don't leave
     /// out
     ///
     /// # Errors
@@ -32,17 +34,17 @@ impl TableColumns {
                 roles[column(head, name, flag)?] = Role::Skip;
             }
         }
-        let target = target(head, options.target.as_deref())?;
-        roles[target] = Role::Target;
+        let targets = targets(head, &options.targets)?;
+        targets.iter().for_each(|&target| roles[target] = Role::Target);
         let mut weights = None;
         if let Some(name) = &options.weight_column {
             let at = column(head, name, "--weight-column")?;
-            if at == target {
+            if targets.contains(&at) {
                 let problem = format!("--weight-column `{}`: that column is the target", printable(name));
                 return Err(Error::content(&head.path, problem));
             }
             roles[at] = Role::Target;
-            weights = Some(usize::from(at > target));
+            weights = Some(at);
         }
         match &options.categorical {
             Categorical::Named(names) => {
@@ -66,27 +68,25 @@ impl TableColumns {
                 }
             }
         }
-        Self::checked(head, roles, weights)
+        Self::checked(head, roles, &targets, weights)
     }
 
     /// The columns of a table with the same inputs as another, in any order; the others are not read
     ///
     /// # Errors
     /// If an input is missing or there are several of its name, or the first rows of a column of numbers hold text.
-    pub fn like(head: &Head, inputs: &Inputs, target: Option<usize>) -> Result<Self> {
+    pub fn like(head: &Head, inputs: &Inputs, targets: &[usize]) -> Result<Self> {
         let mut roles = vec![Role::Skip; head.names.len()];
         for (at, name) in inputs.names.iter().enumerate() {
             let is_category = inputs.categories.get(at).is_some_and(Option::is_some);
             roles[head.column(name, "the inputs have a column")?] =
                 if is_category { Role::Category } else { Role::Number };
         }
-        if let Some(target) = target {
-            roles[target] = Role::Target;
-        }
-        Self::checked(head, roles, None)
+        targets.iter().for_each(|&target| roles[target] = Role::Target);
+        Self::checked(head, roles, targets, None)
     }
 
-    fn checked(head: &Head, roles: Vec<Role>, weights: Option<usize>) -> Result<Self> {
+    fn checked(head: &Head, roles: Vec<Role>, targets: &[usize], weights: Option<usize>) -> Result<Self> {
         let is_input = |at: &usize| matches!(roles[*at], Role::Number | Role::Category);
         let places: Vec<usize> = (0..roles.len()).filter(is_input).collect();
         if places.is_empty() {
@@ -106,16 +106,23 @@ impl TableColumns {
                 return Err(Error::content(&head.path, problem));
             }
         }
-        Ok(Self { weights, ..Self::of_roles(head, roles) })
+        let weights = weights.map(|column| place(&roles, column));
+        Ok(Self { weights, ..Self::of_roles(head, roles, targets) })
     }
 
     /// The columns with these roles, as they are
-    pub fn of_roles(head: &Head, roles: Vec<Role>) -> Self {
+    pub fn of_roles(head: &Head, roles: Vec<Role>, targets: &[usize]) -> Self {
         let is_input = |at: &usize| matches!(roles[*at], Role::Number | Role::Category);
         let input = |at: usize| (head.names[at].clone(), roles[at] == Role::Category);
         let inputs = (0..roles.len()).filter(is_input).map(input).collect();
-        Self { roles, inputs, weights: None }
+        let targets = targets.iter().map(|&column| place(&roles, column)).collect();
+        Self { roles, inputs, targets, weights: None }
     }
+}
+
+/// The place of a column among those with the role `Target`
+fn place(roles: &[Role], column: usize) -> usize {
+    roles[..column].iter().filter(|role| **role == Role::Target).count()
 }
 
 /// The index of the column that `name` names: by its name or, if no column has it, by its position from 1
@@ -130,14 +137,26 @@ pub fn column(head: &Head, name: &str, flag: &str) -> Result<usize> {
     }
 }
 
-/// The index of the target column: the one that is named, or the one that has a usual name
+/// The indices of the target columns: those that are named or, if none is, the one that has a usual name
 ///
 /// # Errors
-/// If there is none or several; the message lists the columns.
-pub fn target(head: &Head, name: Option<&str>) -> Result<usize> {
-    if let Some(name) = name {
-        return column(head, name, "--target");
+/// If a name names no column or several, or a column is named twice, or none or several have a usual name; the message
+/// lists the columns.
+pub fn targets(head: &Head, names: &[String]) -> Result<Vec<usize>> {
+    let mut targets = Vec::new();
+    for name in names {
+        let at = column(head, name, "--target")?;
+        if targets.contains(&at) {
+            let problem = format!("--target names column {} twice", printable(&head.names[at]));
+            return Err(Error::content(&head.path, problem));
+        }
+        targets.push(at);
     }
+    if targets.is_empty() { usual_target(head).map(|at| vec![at]) } else { Ok(targets) }
+}
+
+/// The column that has a usual name of a target
+fn usual_target(head: &Head) -> Result<usize> {
     let is_target = |at: &usize| TARGETS.iter().any(|name| head.names[*at].eq_ignore_ascii_case(name));
     let found: Vec<usize> = (0..head.names.len()).filter(is_target).collect();
     let list = |places: &mut dyn Iterator<Item = usize>| {

@@ -3,23 +3,23 @@
 use std::io::stdin;
 use std::path::Path;
 
-use super::csv::{self, Lines, Missing, NO_CODE, Options, Reader, Table};
+use super::csv::{self, Head, Missing, Options, Reader, Role, Table};
 use super::model_cells::{self, Origin};
 use super::model_columns::ModelColumns;
 use super::options::{Categorical, TableOptions};
+use super::outputs::Outputs;
 use super::preprocessing::Preprocessing;
-use super::raw::{RawLabels, RawSet};
+use super::raw::RawSet;
+use super::signature::Signature;
 pub use super::table_columns::column;
-use super::table_columns::{TableColumns, target};
-use super::{Cells, Inputs, weight_column};
-use crate::config::{Decimal, Dtype, Header, Missing as MissingPolicy};
+use super::table_columns::{TableColumns, targets};
+use super::table_labels::LabelColumns;
+use super::{Cells, DataOptions, Inputs, weight_column};
+use crate::config::{Decimal, Header, Missing as MissingPolicy};
 use crate::error::{Error, Result, printable, separated};
 
 /// Most values of a column of categories that was not named
 const AUTO_VALUES: usize = 50;
-
-/// Most different labels of a target of numbers that is taken for classes
-const NUMBER_CLASSES: usize = 100;
 
 /// Opens a table; `-` is standard input
 ///
@@ -65,14 +65,15 @@ pub enum Wanted<'a> {
     /// Those of a training set
     Like(&'a Inputs),
     /// Those of a model, and they are brought to its order
-    Model(&'a Preprocessing),
+    Model(&'a Signature),
 }
 
 /// Reads a table with its labels
 ///
 /// # Errors
 /// If the table can't be read, or does not fit the options.
-pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>) -> Result<RawSet> {
+pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<RawSet> {
+    let DataOptions { table: options, dtype, task, .. } = options;
     let reader = open(path, options)?;
     let head = reader.head().clone();
     let mut of_model = None;
@@ -80,19 +81,19 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
         Wanted::Model(model) => {
             let ignored = options.ignore.iter().map(|name| column(&head, name, "--ignore"));
             let ignored = ignored.collect::<Result<Vec<_>>>()?;
-            let target = target(&head, options.target.as_deref())?;
-            let columns = ModelColumns::of(&head, model, Some(target), &ignored)?;
-            let found = TableColumns::of_roles(&head, columns.roles.clone());
-            of_model = Some((model, columns));
+            let targets = model_targets(&head, &options.targets, &model.outputs)?;
+            let columns = ModelColumns::of(&head, &model.preprocessing, &targets, &ignored)?;
+            let found = TableColumns::of_roles(&head, columns.roles.clone(), &targets);
+            of_model = Some((&model.preprocessing, columns));
             found
         }
         Wanted::Like(like) if !like.names.is_empty() => {
-            TableColumns::like(&head, like, Some(target(&head, options.target.as_deref())?))?
+            TableColumns::like(&head, like, &targets(&head, &options.targets)?)?
         }
         _ => TableColumns::chosen(&head, options)?,
     };
-    let mut table = reader.read(&columns.roles, dtype)?;
-    let weights = columns.weights.map(|at| table.targets.remove(at));
+    let mut table = reader.read(&columns.roles, *dtype)?;
+    let weights = columns.weights.map(|at| table.targets[at].clone());
     let weights = weights.map(|weights| {
         let name = options.weight_column.as_deref().unwrap_or_default();
         weight_column::weights(&head, name, weights, &table.lines, options.missing)
@@ -105,14 +106,18 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
     }
     let is_auto = matches!(wanted, Wanted::Any) && options.categorical == Categorical::Auto;
     let inputs = inputs(&path, &columns, &table, is_auto)?;
-    let labels_column = table.targets.into_iter().next();
-    let labels_column = labels_column.ok_or_else(|| Error::content(&path, "has no target column"))?;
-    let labels = labels(&path, labels_column, &table.lines, options.missing)?;
+    let mut in_file: Vec<_> = std::mem::take(&mut table.targets).into_iter().map(Some).collect();
+    let targets: Vec<_> = columns.targets.iter().filter_map(|&at| in_file[at].take()).collect();
+    let is_target = |at: &usize| columns.roles[*at] == Role::Target;
+    let of_file: Vec<usize> = (0..head.names.len()).filter(is_target).collect();
+    let names: Vec<String> = columns.targets.iter().map(|&at| head.names[of_file[at]].clone()).collect();
+    let (missing, task) = (options.missing, *task);
+    let labels =
+        LabelColumns { head: &head, names: &names, lines: &table.lines, missing, task }.labels(targets)?;
     let cells = match table.cells {
         csv::Cells::Single(cells) => Cells::Single(cells),
         csv::Cells::Double(cells) => Cells::Double(cells),
     };
-    let target = Some(head.names[target(&head, options.target.as_deref())?].clone());
     let set = RawSet {
         inputs,
         cells,
@@ -120,7 +125,7 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
         weights,
         inputs_path: path.clone(),
         path,
-        target,
+        targets: names,
         lines: Some(table.lines),
         kept: None,
     };
@@ -129,6 +134,14 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
         Some((model, columns)) => fitted(set, model, &columns),
         None => Ok(set),
     }
+}
+
+/// The target columns of a table for a model: those that are named, those of the names of its targets if all are there,
+/// or the one that has a usual name
+fn model_targets(head: &Head, named: &[String], outputs: &Outputs) -> Result<Vec<usize>> {
+    let own: Vec<String> = outputs.targets().iter().map(|target| target.name.clone()).collect();
+    let are_there = !own.is_empty() && own.iter().all(|name| head.names.contains(name));
+    targets(head, if named.is_empty() && are_there { &own } else { named })
 }
 
 /// The set with the columns in the order of a model
@@ -185,73 +198,24 @@ fn inputs(path: &Path, columns: &TableColumns, table: &Table, is_auto: bool) -> 
     Ok(Inputs { dims: vec![columns.inputs.len()], names, categories })
 }
 
-/// The labels of a target column
-///
-/// # Errors
-/// If a label is missing, or the target is a number to predict rather than a class.
-fn labels(path: &Path, target: csv::Target, lines: &Lines, policy: MissingPolicy) -> Result<RawLabels> {
-    if target.missing.count > 0 && policy != MissingPolicy::Drop {
-        let problem = format!(
-            "line {}: the label is missing; --missing drop leaves such rows out",
-            target.missing.first_line
-        );
-        return Err(Error::content(path, problem));
-    }
-    if let Some(numbers) = &target.numbers {
-        let fraction = numbers.iter().position(|x| x.fract() != 0.0 && !x.is_nan());
-        let found = match fraction {
-            Some(row) => format!("is {} in line {}", numbers[row], lines.line(row)),
-            None if target.texts.is_empty() => {
-                format!("has more than {} different values", csv::Target::MAX_TEXTS)
-            }
-            None if target.texts.len() > NUMBER_CLASSES => {
-                format!("has {} different values", target.texts.len())
-            }
-            None => String::new(),
-        };
-        if !found.is_empty() {
-            let problem = format!(
-                "the target {found}, expected classes: up to {NUMBER_CLASSES} whole numbers, or texts"
-            );
-            return Err(Error::content(path, problem));
-        }
-    }
-    Ok(RawLabels::Texts { values: target.texts, codes: target.codes })
-}
-
 /// The set without the rows that lack a cell, the label or the weight
 ///
 /// # Errors
 /// If no row is left.
 fn without_missing(set: RawSet) -> Result<RawSet> {
     let columns = set.inputs.columns();
-    let RawLabels::Texts { values, codes } = set.labels else { return Ok(set) };
     let is_whole = |row: &u32| {
         let start = *row as usize * columns;
         let has_weight = set.weights.as_ref().is_none_or(|weights| !weights[*row as usize].is_nan());
         has_weight
-            && codes[*row as usize] != NO_CODE
+            && !set.labels.is_missing(*row as usize)
             && (start..start + columns).all(|at| !set.cells.get(at).is_nan())
     };
-    let rows: Vec<u32> = (0..).take(codes.len()).filter(is_whole).collect();
+    let rows: Vec<u32> = (0..).take(set.labels.len()).filter(is_whole).collect();
     if rows.is_empty() {
         return Err(Error::content(&set.path, "each row lacks a value, so that --missing drop leaves none"));
     }
-    let codes: Vec<u32> = rows.iter().map(|&row| codes[row as usize]).collect();
-    let (values, codes) = used(values, codes);
     let weights = set.weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
     let cells = set.cells.rows(&rows, columns);
-    Ok(RawSet { cells, weights, labels: RawLabels::Texts { values, codes }, kept: Some(rows), ..set })
-}
-
-/// The labels that rows have, in their order, and the index of each row's own
-fn used(values: Vec<String>, codes: Vec<u32>) -> (Vec<String>, Vec<u32>) {
-    let mut places = vec![None; values.len()];
-    codes.iter().for_each(|&code| places[code as usize] = Some(0));
-    for (place, index) in places.iter_mut().flatten().zip(0..) {
-        *place = index;
-    }
-    let is_used = |at: &usize| places[*at].is_some();
-    let kept = (0..values.len()).filter(is_used).map(|at| values[at].clone()).collect();
-    (kept, codes.iter().filter_map(|&code| places[code as usize]).collect())
+    Ok(RawSet { cells, weights, labels: set.labels.rows(&rows), kept: Some(rows), ..set })
 }

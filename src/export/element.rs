@@ -51,6 +51,13 @@ pub fn check_single(saved: &SavedModel<f64>) -> Result<(), String> {
             return Err(format!("{}: element {at} {}", tensor.name(), problem(x)));
         }
     }
+    for (at, target) in saved.signature.outputs.targets().iter().enumerate() {
+        for (name, x) in [("center", target.center), ("scale", target.scale)] {
+            if too_large(x) {
+                return Err(format!("metadata `targets`: entry {}: {name} {}", at + 1, problem(x)));
+            }
+        }
+    }
     let Encoding::Columns { columns, .. } = &saved.signature.preprocessing.encoding else { return Ok(()) };
     for (at, column) in columns.iter().enumerate() {
         let Column::Number { center, factor, fill } = *column else { continue };

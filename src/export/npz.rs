@@ -14,7 +14,10 @@
 //!         x = x @ m[f"{at}.weight"].T + m[f"{at}.bias"]
 //!     else:
 //!         x = np.maximum(x, 0) if layer == "relu" else 1 / (1 + np.exp(-x))
-//! label = m["class_names"][x.argmax(axis=1)]
+//! if "class_names" in m:
+//!     label = m["class_names"][x.argmax(axis=1)]
+//! else:
+//!     targets = x * m["target_scale"] + m["target_center"]
 //! ```
 
 use std::io::{Cursor, Write};
@@ -26,6 +29,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::element::Element;
 use super::features::Features;
 use super::npy;
+use crate::data::outputs::{Outputs, Target};
 use crate::data::saved_model::SavedModel;
 
 /// The arrays of an NPZ file and what they hold
@@ -38,7 +42,9 @@ use crate::data::saved_model::SavedModel;
 /// | `center`, `factor`, `fill` | those of the model | what each input subtracts, multiplies by, and has for NaN |
 /// | `code` | i64 | the index of the category for which each input is 1; −1 for numbers |
 /// | `is_clipped` | bool | whether numbers are clipped smoothly |
-/// | `class_names` | texts | the name of each class |
+/// | `class_names` | texts | the name of each class; not in regression |
+/// | `target_names` | texts | in regression, the name of each target |
+/// | `target_scale`, `target_center` | those of the model | in regression, what the outputs are multiplied by, and what is added |
 /// | `metadata` | text | the metadata of the model file as JSON: names of columns and categories, dimensions of images |
 ///
 /// # Errors
@@ -63,7 +69,17 @@ pub fn to_bytes(saved: &SavedModel<f64>) -> Result<Vec<u8>, String> {
     archive.add("fill", &of_features(&features.fill))?;
     archive.add("code", &npy::integers(code))?;
     archive.add("is_clipped", &npy::flag(features.is_clipped))?;
-    archive.add("class_names", &npy::texts(&saved.signature.classes))?;
+    match &saved.signature.outputs {
+        Outputs::Classes(names) => archive.add("class_names", &npy::texts(names))?,
+        Outputs::Targets { targets, .. } => {
+            let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
+            let numbers =
+                |of: fn(&Target) -> f64| npy::numbers(element, &[targets.len()], targets.iter().map(of));
+            archive.add("target_names", &npy::texts(&names))?;
+            archive.add("target_scale", &numbers(|target| target.scale))?;
+            archive.add("target_center", &numbers(|target| target.center))?;
+        }
+    }
     archive.add("metadata", &npy::text(&metadata.to_string()))?;
     archive.0.finish().map(Cursor::into_inner).map_err(|problem| of_archive(&problem))
 }

@@ -3,7 +3,7 @@
 use chainrule_kernels::Backend;
 
 use crate::nn::layers::{Activation, Place};
-use crate::nn::loss::SoftmaxCrossEntropy;
+use crate::nn::loss::{BatchLabels, ErrorFunction, Loss};
 use crate::nn::matrix::Matrix;
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
@@ -30,13 +30,13 @@ const DRAWS: usize = 500;
 /// The result for one tensor
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorCheck {
-    /// Name in the model file, such as `0.weight`, or `logits` for the gradient of the loss itself
+    /// Name in the model file, such as `0.weight`; `logits`, or `outputs` in regression, for the gradient of the loss itself
     pub name: String,
     /// Dimensions, `rows×columns` or the length
     pub shape: String,
     /// Number of elements that were checked
     pub checked: usize,
-    /// Number of chosen elements that were not checked because a step crosses ReLU's kink
+    /// Number of chosen elements that were not checked because a step crosses a kink of ReLU or of the loss
     pub at_kink: usize,
     /// Largest relative error, as [`relative_error`] defines it
     pub worst: f64,
@@ -68,7 +68,8 @@ pub fn relative_error(analytic: f64, numeric: f64) -> f64 {
 pub struct Check {
     model: Mlp<f64>,
     x: Matrix<f64>,
-    labels: Vec<u32>,
+    labels: BatchLabels<f64>,
+    loss: Loss<f64>,
     workspace: Workspace<f64>,
     random: Random,
     weight_decay: f64,
@@ -77,35 +78,58 @@ pub struct Check {
 impl Check {
     /// A net of the given widths with random weights and biases, and a batch of random inputs in [−1, 1) that keep
     /// ReLU's inputs away from its kink
-    pub fn new(dims: &[usize], activation: Activation, batch_size: usize, seed: u64) -> Self {
-        let (features, classes) = (dims[0], dims[dims.len() - 1]);
+    ///
+    /// * `regression`: the loss of random numbers in [−2, 2) as labels; `None` for random classes
+    pub fn new(
+        dims: &[usize],
+        activation: Activation,
+        batch_size: usize,
+        regression: Option<ErrorFunction>,
+        seed: u64,
+    ) -> Self {
+        let (features, outputs) = (dims[0], dims[dims.len() - 1]);
         let (model, mut random) = random_model(dims, activation, seed);
         let mut x = Matrix::zeros(batch_size, features);
         for row in x.data_mut().chunks_exact_mut(features) {
             row.copy_from_slice(&away_from_kinks(&model, &mut random));
         }
-        let labels = (0..batch_size).map(|_| random.below(classes as u32)).collect();
-        Self::of(model, x, labels, random)
+        let (labels, loss) = match regression {
+            None => {
+                let labels = (0..batch_size).map(|_| random.below(outputs as u32)).collect();
+                (BatchLabels::Classes(labels), Loss::of_classes())
+            }
+            Some(function) => {
+                let labels = Matrix::from_fn(batch_size, outputs, |_, _| random.symmetric(2.0));
+                (BatchLabels::Numbers(labels), Loss::of_numbers(function, vec![1.0; outputs]))
+            }
+        };
+        Self::of(model, x, (labels, loss), random)
     }
 
-    /// A net of the given widths with random weights and biases, and a batch of given inputs and labels
+    /// A net of the given widths with random weights and biases, and a batch of given inputs and labels with their loss
     ///
     /// # Panics
     /// If the batch does not fit the net.
     pub fn on_batch(
         dims: &[usize],
         activation: Activation,
-        (x, labels): (Matrix<f64>, Vec<u32>),
+        x: Matrix<f64>,
+        labels: (BatchLabels<f64>, Loss<f64>),
         seed: u64,
     ) -> Self {
-        assert_eq!(x.shape(), (labels.len(), dims[0]), "a row of inputs for each label");
+        assert_eq!(x.shape(), (labels.0.len(), dims[0]), "a row of inputs for each label");
         let (model, random) = random_model(dims, activation, seed);
         Self::of(model, x, labels, random)
     }
 
-    fn of(model: Mlp<f64>, x: Matrix<f64>, labels: Vec<u32>, random: Random) -> Self {
+    fn of(
+        model: Mlp<f64>,
+        x: Matrix<f64>,
+        (labels, loss): (BatchLabels<f64>, Loss<f64>),
+        random: Random,
+    ) -> Self {
         let workspace = model.workspace(labels.len(), Backend::auto());
-        Self { model, x, labels, workspace, random, weight_decay: 0.0 }
+        Self { model, x, labels, loss, workspace, random, weight_decay: 0.0 }
     }
 
     /// This check with weight decay λ: it checks the gradient of L + λ/2 Σ w², summed over all weights and biases w
@@ -117,21 +141,21 @@ impl Check {
         Self { weight_decay, ..self }
     }
 
-    /// Checks the gradients of the logits and of every parameter, at most `samples` elements of each
+    /// Checks the gradients of the outputs and of every parameter, at most `samples` elements of each
     pub fn run(&mut self, samples: usize) -> Vec<TensorCheck> {
         self.run_on(samples, |gradients| gradients)
     }
 
     /// Like [`Self::run`], but passes the gradients through `alter` before they are compared; tests insert errors there
     ///
-    /// `alter` gets the gradient of the logits, followed by that of each parameter.
+    /// `alter` gets the gradient of the outputs, followed by that of each parameter.
     pub fn run_on(
         &mut self,
         samples: usize,
         alter: impl FnOnce(Vec<Vec<f64>>) -> Vec<Vec<f64>>,
     ) -> Vec<TensorCheck> {
         let gradients = alter(self.backpropagate());
-        let mut checks = vec![self.check_logits(&gradients[0], samples)];
+        let mut checks = vec![self.check_outputs(&gradients[0], samples)];
         for (gradient, parameter) in gradients[1..].iter().zip(0..) {
             checks.push(self.check_parameter(parameter, gradient, samples));
         }
@@ -140,16 +164,16 @@ impl Check {
 
     fn backpropagate(&mut self) -> Vec<Vec<f64>> {
         self.forward();
-        let Self { model, labels, workspace, .. } = self;
-        SoftmaxCrossEntropy::default().forward(workspace.output_mut(), labels);
-        SoftmaxCrossEntropy::backward(workspace.output_mut(), labels);
-        let logits = workspace.output_mut().data().to_vec();
+        let Self { model, labels, loss, workspace, .. } = self;
+        loss.forward(workspace.output_mut(), labels);
+        loss.backward(workspace.output_mut(), labels);
+        let outputs = workspace.output_mut().data().to_vec();
         if self.weight_decay > 0.0 {
-            return std::iter::once(logits).chain(self.step()).collect();
+            return std::iter::once(outputs).chain(self.step()).collect();
         }
         model.backward(workspace, None);
         let stored = model.parameters_mut().filter_map(|parameter| parameter.gradient);
-        std::iter::once(logits).chain(stored.map(|g| g.to_vec())).collect()
+        std::iter::once(outputs).chain(stored.map(|g| g.to_vec())).collect()
     }
 
     /// What an SGD step with η = 1 subtracts from each parameter; the parameters are restored afterwards
@@ -166,24 +190,27 @@ impl Check {
         steps
     }
 
-    /// Checks the gradient of the loss with respect to the logits, which are moved directly, without running the net
-    fn check_logits(&mut self, gradient: &[f64], samples: usize) -> TensorCheck {
+    /// Checks the gradient of the loss with respect to the outputs, which are moved directly, without running the net
+    fn check_outputs(&mut self, gradient: &[f64], samples: usize) -> TensorCheck {
         self.forward();
-        let logits = self.workspace.output_mut().clone();
-        let mut loss = SoftmaxCrossEntropy::default();
-        let shape = format!("{}×{}", logits.rows(), logits.cols());
+        let outputs = self.workspace.output_mut().clone();
+        let Self { labels, loss, .. } = self;
+        let parts = loss.parts(&outputs, labels);
+        let shape = format!("{}×{}", outputs.rows(), outputs.cols());
+        let name = if parts.is_empty() { "logits" } else { "outputs" };
         let chosen = choose(gradient.len(), samples, &mut self.random);
-        compare("logits".to_owned(), shape, gradient, chosen, |at, h| {
-            let mut z = logits.clone();
+        compare(name.to_owned(), shape, gradient, chosen, |at, h| {
+            let mut z = outputs.clone();
             z.data_mut()[at] += h;
-            (loss.forward(&mut z, &self.labels).loss / self.labels.len() as f64, false)
+            let crossed = loss.parts(&z, labels) != parts;
+            (loss.forward(&mut z, labels).loss / labels.len() as f64, crossed)
         })
     }
 
     /// Checks the gradient of parameter `t`, in the order of [`Mlp::parameters_mut`]
     fn check_parameter(&mut self, t: usize, gradient: &[f64], samples: usize) -> TensorCheck {
         self.forward();
-        let side = self.kink_sides();
+        let sides = self.kink_sides();
         let chosen = choose(gradient.len(), samples, &mut self.random);
         let parameter = self.model.parameters_mut().nth(t);
         let (name, shape) = parameter.map(|p| (p.name(), p.shape.to_string())).unwrap_or_default();
@@ -192,12 +219,12 @@ impl Check {
             let start = self.parameter(t)[at];
             self.parameter(t)[at] = start + h;
             self.forward();
-            let crossed = self.kink_sides() != side;
-            let sum = SoftmaxCrossEntropy::default().forward(self.workspace.output_mut(), &self.labels);
+            let crossed = self.kink_sides() != sides;
+            let loss = self.loss.forward(self.workspace.output_mut(), &self.labels).loss;
             self.parameter(t)[at] = start;
             // The other parameters' terms of the penalty do not change, so they cancel in the differences.
             let penalty = weight_decay / 2.0 * (start + h).powi(2);
-            (sum.loss / self.labels.len() as f64 + penalty, crossed)
+            (loss / self.labels.len() as f64 + penalty, crossed)
         })
     }
 
@@ -212,10 +239,11 @@ impl Check {
         self.model.parameters_mut().nth(t).map_or(&mut [], |parameter| parameter.data)
     }
 
-    /// Whether each unit is above its kink; empty if no layer has a kink
-    fn kink_sides(&self) -> Vec<bool> {
+    /// Whether each unit is above its kink, and the part that each error is on where the loss has kinks
+    fn kink_sides(&mut self) -> (Vec<bool>, Vec<i8>) {
         let kinked = self.workspace.hidden().filter(|(layer, _)| self.model.layers()[*layer].has_kink());
-        kinked.flat_map(|(_, y)| y.data()).map(|&y| y > 0.0).collect()
+        let units = kinked.flat_map(|(_, y)| y.data()).map(|&y| y > 0.0).collect();
+        (units, self.loss.parts(self.workspace.output_mut(), &self.labels))
     }
 }
 

@@ -3,9 +3,11 @@
 use chainrule_kernels::Scalar;
 
 use super::input::Block;
-use super::text_cell::{push_probability, push_text};
+use super::text_cell::{push_number, push_text};
+use crate::data::outputs::{Outputs, Target};
+use crate::error::{Error, Result};
 
-/// Which columns a table of predictions has, beside `row`, `predicted` and `confidence`
+/// Which columns a table of predictions has, beside `row` and what is predicted
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
     /// Columns of the input that are copied, by name or by position from 1
@@ -16,41 +18,63 @@ pub struct Columns {
     pub top_k: usize,
 }
 
+/// The lines of predictions
+#[derive(Debug)]
+pub enum Answers {
+    /// Of classes
+    Classes(ClassAnswers),
+    /// Of numbers
+    Targets(Vec<Target>),
+}
+
 /// The lines of predictions of classes
 #[derive(Debug)]
-pub struct Answers {
+pub struct ClassAnswers {
+    names: Vec<String>,
     /// The cell of each class
-    classes: Vec<Vec<u8>>,
+    cells: Vec<Vec<u8>>,
     proba: bool,
     top_k: usize,
 }
 
 impl Answers {
-    /// The lines for these classes
-    pub fn new(classes: &[String], columns: &Columns) -> Self {
+    /// The lines for these outputs
+    ///
+    /// # Errors
+    /// If probabilities of classes are asked for where numbers are predicted.
+    pub fn new(outputs: &Outputs, columns: &Columns) -> Result<Self> {
+        let names = match outputs {
+            Outputs::Classes(names) => names,
+            Outputs::Targets { .. } if columns.proba || columns.top_k > 1 => {
+                let name = if columns.proba { "proba" } else { "top-k" };
+                let expected = "a model of classes: this one predicts numbers".to_owned();
+                let found = if columns.proba { "given".to_owned() } else { columns.top_k.to_string() };
+                return Err(Error::Setting { name, expected, found });
+            }
+            Outputs::Targets { targets, .. } => return Ok(Self::Targets(targets.clone())),
+        };
         let cell = |name: &String| {
             let mut cell = Vec::new();
             push_text(&mut cell, name);
             cell
         };
-        let classes: Vec<Vec<u8>> = classes.iter().map(cell).collect();
-        let top_k = columns.top_k.clamp(1, classes.len().max(1));
-        Self { classes, proba: columns.proba, top_k }
+        let cells: Vec<Vec<u8>> = names.iter().map(cell).collect();
+        let top_k = columns.top_k.clamp(1, cells.len().max(1));
+        Ok(Self::Classes(ClassAnswers { names: names.clone(), cells, proba: columns.proba, top_k }))
     }
 
     /// The header line
     ///
     /// * `kept`: names of the columns that are copied
-    /// * `names`: names of the classes
-    pub fn header(&self, kept: &[String], names: &[String]) -> Vec<u8> {
+    pub fn header(&self, kept: &[String]) -> Vec<u8> {
         let mut cells: Vec<String> = vec!["row".to_owned()];
         cells.extend_from_slice(kept);
-        cells.extend(["predicted", "confidence"].map(str::to_owned));
-        for k in 2..=self.top_k {
-            cells.extend(["predicted", "confidence"].map(|name| format!("{name}_{k}")));
-        }
-        if self.proba {
-            cells.extend(names.iter().map(|name| format!("p_{name}")));
+        match self {
+            Self::Classes(answers) => cells.extend(answers.columns()),
+            Self::Targets(targets) if targets.len() == 1 => cells.push("predicted".to_owned()),
+            Self::Targets(targets) => {
+                cells.extend(targets.iter().map(|target| format!("predicted_{}", target.name)));
+            }
         }
         let mut line = Vec::new();
         for (at, cell) in cells.iter().enumerate() {
@@ -64,44 +88,57 @@ impl Answers {
     }
 
     /// The lines of a batch, whose first row is row `start` of the block
-    pub fn lines<T: Scalar>(
-        &self,
-        block: &Block,
-        start: usize,
-        predicted: &[u32],
-        probabilities: &[T],
-    ) -> Vec<u8> {
-        let (mut text, mut order) = (Vec::with_capacity(predicted.len() * 32), Vec::new());
-        let rows = probabilities.chunks_exact(self.classes.len());
-        for (row, (&best, probabilities)) in predicted.iter().zip(rows).enumerate() {
+    ///
+    /// * `predicted`, `outputs`: as [`Evaluator::outputs`](crate::train::evaluate::Evaluator::outputs) passes them
+    pub fn lines<T: Scalar>(&self, block: &Block, start: usize, predicted: &[u32], outputs: &[T]) -> Vec<u8> {
+        let width = match self {
+            Self::Classes(answers) => answers.cells.len(),
+            Self::Targets(targets) => targets.len(),
+        };
+        let rows = outputs.chunks_exact(width);
+        let (mut text, mut order) = (Vec::with_capacity(rows.len() * 32), Vec::new());
+        for (row, outputs) in rows.enumerate() {
             let number = block.first_row + (start + row) as u64;
             text.extend(number.to_string().as_bytes());
             for kept in &block.kept {
                 text.push(b',');
                 push_text(&mut text, kept.text(start + row));
             }
-            self.push_best(&mut text, best as usize, probabilities, &mut order);
-            if self.proba {
-                for &p in probabilities {
-                    text.push(b',');
-                    push_probability(&mut text, p);
+            match self {
+                Self::Classes(answers) => {
+                    answers.push(&mut text, predicted[row] as usize, outputs, &mut order);
+                }
+                Self::Targets(targets) => {
+                    for (target, output) in targets.iter().zip(outputs) {
+                        text.push(b',');
+                        push_number::<T>(&mut text, target.value(output.to_f64()));
+                    }
                 }
             }
             text.push(b'\n');
         }
         text
     }
+}
 
-    /// Appends the most probable classes
+impl ClassAnswers {
+    /// The names of the columns
+    fn columns(&self) -> Vec<String> {
+        let pair = ["predicted", "confidence"];
+        let mut cells = pair.map(str::to_owned).to_vec();
+        for k in 2..=self.top_k {
+            cells.extend(pair.map(|name| format!("{name}_{k}")));
+        }
+        if self.proba {
+            cells.extend(self.names.iter().map(|name| format!("p_{name}")));
+        }
+        cells
+    }
+
+    /// Appends the most probable classes and the probabilities of a row
     ///
     /// * `order`: scratch
-    fn push_best<T: Scalar>(
-        &self,
-        text: &mut Vec<u8>,
-        best: usize,
-        probabilities: &[T],
-        order: &mut Vec<usize>,
-    ) {
+    fn push<T: Scalar>(&self, text: &mut Vec<u8>, best: usize, probabilities: &[T], order: &mut Vec<usize>) {
         order.clear();
         if self.top_k == 1 {
             order.push(best);
@@ -117,9 +154,15 @@ impl Answers {
         }
         for &class in order.iter() {
             text.push(b',');
-            text.extend(&self.classes[class]);
+            text.extend(&self.cells[class]);
             text.push(b',');
-            push_probability(text, probabilities[class]);
+            push_number::<T>(text, probabilities[class].to_f64());
+        }
+        if self.proba {
+            for p in probabilities {
+                text.push(b',');
+                push_number::<T>(text, p.to_f64());
+            }
         }
     }
 }

@@ -6,17 +6,17 @@ use chainrule_kernels::Scalar;
 use rayon::ThreadPool;
 
 use crate::config::{Dtype, EngineChoice};
-use crate::data::DataOptions;
 use crate::data::encoder::Encoder;
 use crate::data::model_set::ModelSet;
 pub use crate::data::model_set::Part;
+use crate::data::outputs::Outputs;
 use crate::data::saved_model::{AnyModel, SavedModel, load_any};
+use crate::data::{DataOptions, Labels};
 use crate::error::Result;
 use crate::nn::loss::LossSum;
 use crate::tables::{EvaluationRow, Metric};
-use crate::train::confusion::Confusion;
-use crate::train::evaluate::Evaluator;
-use crate::train::metrics::loss_and_accuracy;
+use crate::train::evaluate::{Evaluator, Predicted};
+use crate::train::metrics::Metrics;
 
 /// Classes above which the five most probable ones are a metric
 const TOP: usize = 5;
@@ -32,21 +32,23 @@ pub struct Evaluation {
     pub source: String,
     /// Which rows of it they are
     pub part: Part,
-    /// Loss and accuracy
+    /// The sums over the rows
     pub sums: LossSum,
     /// Share of the rows whose label is among the five most probable classes; `None` for up to five classes
     pub top5: Option<f64>,
-    /// Counts by true and predicted class
-    pub confusion: Confusion,
-    /// Names of the classes
-    pub classes: Vec<String>,
+    /// What was predicted
+    pub predicted: Predicted,
+    /// The labels of the rows
+    pub labels: Labels,
+    /// What the outputs of the net are
+    pub outputs: Outputs,
     /// Warnings of values that the model does not know
     pub warnings: Vec<String>,
 }
 
 /// Evaluates a model on the test set that the options name, or on all rows if there is none
 ///
-/// Loss and accuracy are those that training writes for the same rows, to the same bits.
+/// The metrics are those that training writes for the same rows, to the same bits.
 ///
 /// # Errors
 /// If the model or the data can't be read, or they don't fit together.
@@ -62,20 +64,21 @@ fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions, dtype: Dtype) ->
     let signature = &model.signature;
     let ModelSet { source, part, inputs, rows: split, warnings } = ModelSet::load(&options, signature)?;
     let (model, encoder) = (&model.model, Encoder::<T>::new(&signature.preprocessing, &inputs));
-    let mut evaluator = Evaluator::new(EngineChoice::Auto.kind()?);
+    let mut evaluator = Evaluator::new(EngineChoice::Auto.kind()?, signature.outputs.clone());
     let rows: Vec<u32> = (0..).take(split.len()).collect();
-    let (sums, confusion) = evaluator.evaluate(model, &encoder, &split, &rows);
-    let classes = signature.classes.clone();
-    let top5 = (classes.len() > TOP).then(|| {
-        let among =
-            evaluator.probabilities(model, &encoder, &split.cells, &rows, |start, _, probabilities| {
-                let labels = &split.labels[start..];
-                let rows = probabilities.chunks_exact(classes.len()).zip(labels);
-                rows.filter(|(row, label)| is_among(row, **label as usize)).count()
-            });
+    let (sums, predicted) = evaluator.evaluate(model, &encoder, &split, &rows);
+    let outputs = signature.outputs.clone();
+    let classes = outputs.classes().len();
+    let top5 = (classes > TOP).then(|| {
+        let among = evaluator.outputs(model, &encoder, &split.cells, &rows, |start, _, probabilities| {
+            let labels = &split.labels.classes()[start..];
+            let rows = probabilities.chunks_exact(classes).zip(labels);
+            rows.filter(|(row, label)| is_among(row, **label as usize)).count()
+        });
         among.iter().sum::<usize>() as f64 / split.len() as f64
     });
-    Ok(Evaluation { dims: model.dims(), dtype, source, part, sums, top5, confusion, classes, warnings })
+    let (dims, labels) = (model.dims(), split.labels);
+    Ok(Evaluation { dims, dtype, source, part, sums, top5, predicted, labels, outputs, warnings })
 }
 
 /// Whether fewer than five classes come before this one: more probable ones, and earlier ones that are as probable
@@ -96,15 +99,19 @@ impl Evaluation {
 
     /// The line of metrics.csv
     pub fn row(&self, model: &Path) -> EvaluationRow {
-        let (loss, accuracy) = loss_and_accuracy(Some(&self.sums), self.dtype);
+        let Metrics { loss, accuracy, rmse, mae, r2 } = Metrics::of(Some(&self.sums), self.dtype);
+        let confusion = match &self.predicted {
+            Predicted::Classes(confusion) => Some(confusion),
+            Predicted::Numbers(_) => None,
+        };
         EvaluationRow {
             loss,
             accuracy,
             top5_accuracy: self.top5.map(Metric::Double),
-            macro_f1: self.confusion.means(false).map(|means| Metric::Double(means.f1)),
+            macro_f1: confusion.and_then(|counts| counts.means(false)).map(|means| Metric::Double(means.f1)),
             samples: self.sums.rows,
-            correct: self.sums.correct,
-            classes: self.classes.len(),
+            correct: confusion.map(|_| self.sums.correct),
+            classes: confusion.map(|_| self.outputs.len()),
             part: self.part_name(),
             data: self.source.clone(),
             model: model.to_string_lossy().into_owned(),
@@ -113,6 +120,9 @@ impl Evaluation {
                 Dtype::F64 => "f64",
             },
             version: env!("CARGO_PKG_VERSION"),
+            rmse,
+            mae,
+            r2,
         }
     }
 }

@@ -95,7 +95,7 @@ impl Input {
     ) -> Result<Self> {
         let reader = table_set::open(path, options)?;
         let head = reader.head().clone();
-        let mut columns = ModelColumns::of(&head, model, None, &[])?;
+        let mut columns = ModelColumns::of(&head, model, &[], &[])?;
         let asked = keep.iter().map(|name| table_set::column(&head, name, "--keep"));
         let asked = asked.collect::<Result<Vec<_>>>()?;
         let mut in_file = asked.clone();

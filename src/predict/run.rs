@@ -66,8 +66,8 @@ fn run<T: Scalar>(
         Input::open(request.input, &signature.preprocessing, &columns.keep, request.table, dtype)?;
     let mut predictor = Predictor {
         model,
-        answers: Answers::new(&signature.classes, columns),
-        evaluator: Evaluator::new(EngineChoice::Auto.kind()?),
+        answers: Answers::new(&signature.outputs, columns)?,
+        evaluator: Evaluator::new(EngineChoice::Auto.kind()?, signature.outputs.clone()),
         encoder: Encoder::new(&signature.preprocessing, &Inputs::default()),
         row_numbers: Vec::new(),
     };
@@ -75,7 +75,7 @@ fn run<T: Scalar>(
         lines.iter().try_for_each(|lines| out.write_all(lines)).map_err(Error::writing(request.output))?;
         out.flush().map_err(Error::writing(request.output))
     };
-    let mut header = Some(predictor.answers.header(&input.kept, &signature.classes));
+    let mut header = Some(predictor.answers.header(&input.kept));
     let next = |input: &mut Input| input.next_block(&signature.preprocessing);
     let (is_live, mut rows) = (input.is_live, 0);
     // A table on standard input may pause between two lines, so its next block is read only after the answers to this.
@@ -116,12 +116,8 @@ impl<T: Scalar> Predictor<'_, T> {
         let encoder = own.as_ref().unwrap_or(encoder);
         row_numbers.extend(row_numbers.len() as u32..block.rows.max(row_numbers.len()) as u32);
         let rows = &row_numbers[..block.rows];
-        evaluator.probabilities(
-            &model.model,
-            encoder,
-            &block.cells,
-            rows,
-            |start, predicted, probabilities| answers.lines(block, start, predicted, probabilities),
-        )
+        evaluator.outputs(&model.model, encoder, &block.cells, rows, |start, predicted, outputs| {
+            answers.lines(block, start, predicted, outputs)
+        })
     }
 }

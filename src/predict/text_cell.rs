@@ -22,17 +22,20 @@ pub fn push_text(line: &mut Vec<u8>, text: &str) {
     line.push(b'"');
 }
 
-/// Appends a probability: the shortest text that reads back to the same number, empty for NaN
-pub fn push_probability<T: Scalar>(line: &mut Vec<u8>, p: T) {
-    let x = p.to_f64();
-    if !x.is_finite() {
+/// Appends a number: the shortest text that reads back to the same `T`, empty if it is not finite
+///
+/// Numbers from 10¹⁶ on, and those below 10⁻⁵, have an exponent.
+pub fn push_number<T: Scalar>(line: &mut Vec<u8>, x: f64) {
+    let x = T::from_f64(x);
+    let size = x.to_f64().abs();
+    if !size.is_finite() {
         return;
     }
     // Writing to a vector can't fail.
-    let _ = match (x > 0.0 && x < 1e-5, T::BYTES) {
-        (true, 4) => write!(line, "{:e}", x as f32),
-        (true, _) => write!(line, "{x:e}"),
-        (false, _) => write!(line, "{p}"),
+    let _ = match (size > 0.0 && size < 1e-5 || size >= 1e16, T::BYTES) {
+        (true, 4) => write!(line, "{:e}", x.to_f64() as f32),
+        (true, _) => write!(line, "{:e}", x.to_f64()),
+        (false, _) => write!(line, "{x}"),
     };
 }
 
@@ -61,15 +64,18 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_read_back_to_the_same_number() {
-        let cell = |p: f32| {
+    fn numbers_read_back_to_the_same_number() {
+        let cell = |p: f64| {
             let mut line = Vec::new();
-            push_probability(&mut line, p);
+            push_number::<f32>(&mut line, p);
             String::from_utf8(line).unwrap()
         };
-        for (p, found) in [(1.0, "1"), (0.25, "0.25"), (1e-7, "1e-7"), (0.0, "0"), (f32::NAN, "")] {
+        for (p, found) in
+            [(1.0, "1"), (0.25, "0.25"), (1e-7, "1e-7"), (0.0, "0"), (f64::NAN, ""), (-2.5e17, "-2.5e17")]
+        {
             assert_eq!(cell(p), found);
         }
         assert_eq!(cell(1.234_567e-30).parse::<f32>().unwrap(), 1.234_567e-30);
+        assert_eq!(cell(0.1 + 0.2), "0.3");
     }
 }

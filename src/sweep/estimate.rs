@@ -60,7 +60,7 @@ pub fn estimate(trials: &[&Trial], jobs: usize) -> Result<Option<Estimate>> {
 
 /// Multiply-adds of an epoch and the evaluation after it
 fn work(config: &TrainConfig, data: &Dataset) -> f64 {
-    let dims = Dims(config.dims(data.features(), data.classes.len()));
+    let dims = Dims(config.dims(data.features(), data.task.outputs()));
     let (training, forward) = (dims.step_multiply_adds(), dims.forward_multiply_adds());
     let held_out = config.val_split * data.train.len() as f64;
     (data.train.len() as f64 - held_out) * training + (data.test.len() as f64 + held_out) * forward

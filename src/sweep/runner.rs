@@ -20,7 +20,7 @@ use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
 use crate::tables::reader::Table;
 use crate::tables::{RunResult, Status, SummaryRow};
-use crate::train::run::{self, Labels, Reporter, Request};
+use crate::train::run::{self, Reporter, Request, RunNames};
 use crate::train::run_files::record_failure;
 use crate::train::thread_count::pool;
 use crate::train::trainer::check_side_by_side;
@@ -233,8 +233,8 @@ impl Sweeper<'_> {
     }
 
     /// The labels that the trials' summaries get from the sweep
-    fn labels(&self) -> Labels<'_> {
-        Labels { sweep_id: self.sweep.file_name().and_then(|name| name.to_str()), ..Labels::default() }
+    fn names(&self) -> RunNames<'_> {
+        RunNames { sweep_id: self.sweep.file_name().and_then(|name| name.to_str()), ..RunNames::default() }
     }
 
     /// Runs one trial and writes its rows
@@ -246,7 +246,7 @@ impl Sweeper<'_> {
         let written = self.sweep.join(&trial.id).join("summary.csv").exists();
         let summary = match summary {
             Some(summary) if written => summary,
-            _ => record_failure(&trial.config, self.sweep, &trial.id, self.labels(), problem.as_deref())?,
+            _ => record_failure(&trial.config, self.sweep, &trial.id, self.names(), problem.as_deref())?,
         };
         if let Some(rows) = self.tables.read(trial, self.sweep)? {
             let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
@@ -272,7 +272,7 @@ impl Sweeper<'_> {
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
             let run_data = RunData::new(config, &data)?;
             let request =
-                Request { config, data: &run_data, parent: self.sweep, run_id, labels: self.labels() };
+                Request { config, data: &run_data, parent: self.sweep, run_id, names: self.names() };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
             *summary = Some(outcome.summary);

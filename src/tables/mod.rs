@@ -27,8 +27,8 @@ pub(crate) use dialect::FORMULA;
 pub use dialect::to_csv;
 pub use record::Record;
 pub use schemas::{
-    BenchRow, ClassMeanRow, ClassRow, ConfusionRow, EpochRow, EvaluationRow, NOTE, RunResult, SummaryRow,
-    is_text,
+    BenchRow, ClassMeanRow, ClassRow, ConfusionRow, EpochRow, EvaluationRow, NOTE, PredictionRow, RunResult,
+    SummaryRow, TargetRow, is_text,
 };
 pub(crate) use shared_file::append_whole;
 pub use shared_file::lock;

@@ -62,7 +62,7 @@ schema! {
 }
 
 schema! {
-    /// A line of `epochs.csv`; losses in nats, accuracies from 0 to 1
+    /// A line of `epochs.csv`; losses in nats, or of standardised targets; accuracies from 0 to 1, empty in regression
     EpochRow {
         /// Name of the run
         run_id: String,
@@ -88,6 +88,17 @@ schema! {
         samples_per_s: Option<f64>,
         /// `ok`, `diverged` or `interrupted`
         status: Status,
+        /// Root-mean-square error over the epoch's batches, each with the weights before its step; in the unit of the target,
+        /// and for several the mean over them; empty for classes, as all columns after it
+        train_rmse: Option<Metric>,
+        /// Root-mean-square error on the validation rows after the epoch; no column without a validation split
+        val_rmse: Option<Metric>,
+        /// Root-mean-square error on the test set after the epoch
+        test_rmse: Option<Metric>,
+        /// Mean absolute error on the test set after the epoch
+        test_mae: Option<Metric>,
+        /// R² on the test set after the epoch
+        test_r2: Option<Metric>,
     }
 }
 
@@ -108,7 +119,7 @@ schema! {
         test_loss: Option<Metric>,
         /// Test accuracy after the last whole epoch; of the initial weights if the run has no epochs
         test_accuracy: Option<Metric>,
-        /// The first epoch with the best accuracy
+        /// The first epoch with the best accuracy, or the lowest root-mean-square error
         best_epoch: Option<u32>,
         /// Best validation accuracy; without a validation split, best test accuracy
         best_accuracy: Option<Metric>,
@@ -136,7 +147,7 @@ schema! {
         val_samples: Option<usize>,
         /// Number of test images
         test_samples: Option<usize>,
-        /// Number of classes
+        /// Number of classes; empty in regression
         classes: Option<usize>,
         /// Number of whole epochs
         epochs_done: u32,
@@ -152,8 +163,20 @@ schema! {
         commit: Option<&'static str>,
         /// Why the run diverged or failed
         reason: Option<String>,
-        /// What `best_accuracy` was measured on: `val` or `test`
+        /// What `best_accuracy` or `best_rmse` was measured on: `val` or `test`
         best_of: Option<&'static str>,
+        /// Root-mean-square error of training in the last whole epoch; empty for classes, as all columns after it
+        train_rmse: Option<Metric>,
+        /// Root-mean-square error on the validation rows after the last whole epoch
+        val_rmse: Option<Metric>,
+        /// Root-mean-square error on the test set after the last whole epoch, in the unit of the target
+        test_rmse: Option<Metric>,
+        /// Mean absolute error on the test set after the last whole epoch, in the unit of the target
+        test_mae: Option<Metric>,
+        /// R² on the test set after the last whole epoch
+        test_r2: Option<Metric>,
+        /// Lowest root-mean-square error on the validation rows; without a validation split, on the test set
+        best_rmse: Option<Metric>,
     }
 }
 
@@ -211,7 +234,8 @@ pub fn is_text(column: &str) -> bool {
 const SUMMARY: &str = "run_id status hidden_dims activation epochs batch_size learning_rate momentum weight_decay seed \
     parameters train_loss train_accuracy test_loss test_accuracy best_epoch best_accuracy train_s samples_per_s threads \
     started_at version val_split val_loss val_accuracy dtype engine no_shuffle data sweep_id dataset data_hash train_samples \
-    val_samples test_samples classes epochs_done wall_s simd cpu host commit reason best_of";
+    val_samples test_samples classes epochs_done wall_s simd cpu host commit reason best_of test_data test_split target ignore \
+    categorical missing scale class_weight weight_column train_rmse val_rmse test_rmse test_mae test_r2 best_rmse";
 
 impl Row for SummaryRow {
     fn header() -> Vec<String> {
@@ -286,11 +310,41 @@ schema! {
 }
 
 schema! {
+    /// A line of `targets.csv`: the metrics of one target of regression, in its own unit
+    TargetRow {
+        /// Name of the target
+        target: String,
+        /// Number of rows
+        samples: usize,
+        /// Root-mean-square error
+        rmse: Option<Metric>,
+        /// Mean absolute error
+        mae: Option<Metric>,
+        /// R²; empty if all true values are equal
+        r2: Option<Metric>,
+    }
+}
+
+schema! {
+    /// A line of `predictions.csv`: what was predicted for a target of a test row
+    PredictionRow {
+        /// Number of the row in the test set, from 1
+        row: usize,
+        /// Name of the target
+        target: String,
+        /// The true value
+        r#true: f64,
+        /// The predicted value
+        predicted: Option<Metric>,
+    }
+}
+
+schema! {
     /// The line of the metrics.csv that `evaluate` writes
     EvaluationRow {
-        /// Mean loss in nats
+        /// Mean loss: in nats, or of standardised targets
         loss: Option<Metric>,
-        /// Share of the rows whose most probable class is their label
+        /// Share of the rows whose most probable class is their label; empty in regression, as the next two
         accuracy: Option<Metric>,
         /// Share of the rows whose label is among the five most probable classes; empty for up to five classes
         top5_accuracy: Option<Metric>,
@@ -298,10 +352,10 @@ schema! {
         macro_f1: Option<Metric>,
         /// Number of rows
         samples: usize,
-        /// Number of rows whose most probable class is their label
-        correct: usize,
-        /// Number of classes
-        classes: usize,
+        /// Number of rows whose most probable class is their label; empty in regression
+        correct: Option<usize>,
+        /// Number of classes; empty in regression
+        classes: Option<usize>,
         /// `test` for a test set, `all` for all rows
         part: &'static str,
         /// Where the rows are from
@@ -312,6 +366,13 @@ schema! {
         dtype: &'static str,
         /// Version of the program
         version: &'static str,
+        /// Root-mean-square error in the unit of the target; for several targets the mean over them; empty for classes, as the
+        /// next two
+        rmse: Option<Metric>,
+        /// Mean absolute error
+        mae: Option<Metric>,
+        /// R²
+        r2: Option<Metric>,
     }
 }
 
@@ -319,7 +380,7 @@ impl EpochRow {
     /// The columns of an `epochs.csv`; `val`: whether the run has a validation split
     pub fn columns(val: bool) -> Columns {
         let all = Columns::of::<Self>();
-        if val { all } else { all.without(&["val_loss", "val_accuracy"]) }
+        if val { all } else { all.without(&["val_loss", "val_accuracy", "val_rmse"]) }
     }
 }
 
@@ -334,12 +395,13 @@ mod tests {
         };
         assert_eq!(
             header(EpochRow::columns(false)),
-            "run_id,epoch,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy,epoch_s,samples_per_s,status"
+            "run_id,epoch,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy,epoch_s,samples_per_s,status,\
+             train_rmse,test_rmse,test_mae,test_r2"
         );
         assert_eq!(
             header(EpochRow::columns(true)),
             "run_id,epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,test_accuracy,\
-             epoch_s,samples_per_s,status"
+             epoch_s,samples_per_s,status,train_rmse,val_rmse,test_rmse,test_mae,test_r2"
         );
         assert_eq!(
             header(Columns::of::<SummaryRow>()),
@@ -348,7 +410,7 @@ mod tests {
              samples_per_s,threads,started_at,version,val_split,val_loss,val_accuracy,dtype,engine,no_shuffle,data,\
              sweep_id,dataset,data_hash,train_samples,val_samples,test_samples,classes,epochs_done,wall_s,simd,cpu,host,\
              commit,reason,best_of,test_data,test_split,target,ignore,categorical,missing,scale,\
-             class_weight,weight_column"
+             class_weight,weight_column,train_rmse,val_rmse,test_rmse,test_mae,test_r2,best_rmse,task,loss"
         );
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");
@@ -359,7 +421,7 @@ mod tests {
     fn settings_that_are_no_numbers_are_columns_of_text() {
         let texts = SETTINGS.iter().map(|setting| setting.name).filter(|name| is_text(name));
         let expected = "hidden_dims activation no_shuffle dtype engine data test_data target ignore categorical missing scale \
-                        class_weight weight_column";
+                        class_weight weight_column task loss";
         assert_eq!(texts.collect::<Vec<_>>().join(" "), expected);
     }
 

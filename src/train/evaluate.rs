@@ -6,8 +6,9 @@ use rayon::prelude::*;
 use super::confusion::Confusion;
 use crate::data::batches::gather;
 use crate::data::encoder::Encoder;
-use crate::data::{Cells, Split};
-use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
+use crate::data::outputs::Outputs;
+use crate::data::{Cells, Labels, Split};
+use crate::nn::loss::{BatchLabels, Loss, LossSum};
 use crate::nn::mlp::Mlp;
 use crate::nn::workspace::Workspace;
 
@@ -16,40 +17,74 @@ use crate::nn::workspace::Workspace;
 /// Chosen by measurement (docs/engine.md, row "rows of a batch in evaluation").
 pub const BATCH_ROWS: usize = 128;
 
+/// What was predicted for rows that were evaluated
+#[derive(Clone, Debug, PartialEq)]
+pub enum Predicted {
+    /// Counts of the rows by true and predicted class
+    Classes(Confusion),
+    /// The targets of each row in their own units, rows × targets
+    Numbers(Vec<f64>),
+}
+
+impl Predicted {
+    fn none(outputs: &Outputs) -> Self {
+        match outputs {
+            Outputs::Classes(names) => Self::Classes(Confusion::new(names.len())),
+            Outputs::Targets { .. } => Self::Numbers(Vec::new()),
+        }
+    }
+
+    /// Adds those of the rows that follow
+    fn add(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Classes(counts), Self::Classes(other)) => counts.add(&other),
+            (Self::Numbers(numbers), Self::Numbers(other)) => numbers.extend(other),
+            _ => unreachable!("all rows are of one task"),
+        }
+    }
+}
+
 /// Predicts and evaluates rows with models of the same dimensions; keeps its scratch between calls
 ///
 /// The model is not changed. The results do not depend on the number of threads.
 #[derive(Debug)]
 pub struct Evaluator<T> {
     backend: Backend,
+    outputs: Outputs,
     /// The scratch of each thread
     readers: Vec<Reader<T>>,
 }
 
 impl<T: Scalar> Evaluator<T> {
-    /// An evaluator that computes with `backend`, which must be available on this processor
-    pub fn new(backend: Backend) -> Self {
-        Self { backend, readers: Vec::new() }
+    /// An evaluator of models with these outputs, which computes with `backend`; the backend must be available on this
+    /// processor
+    pub fn new(backend: Backend, outputs: Outputs) -> Self {
+        Self { backend, outputs, readers: Vec::new() }
     }
 
-    /// The loss sums of the given rows of `split`, and the counts of these rows by true and predicted class
+    /// The sums over the given rows of `split`, and what was predicted for them
     ///
     /// # Panics
-    /// If the model does not fit the rows, or its dimensions differ from those of the model of an earlier call.
+    /// If the model or its outputs do not fit the rows, or its dimensions differ from those of the model of an earlier call.
     pub fn evaluate(
         &mut self,
         model: &Mlp<T>,
         encoder: &Encoder<T>,
         split: &Split,
         rows: &[u32],
-    ) -> (LossSum, Confusion) {
-        let parts = self.pass(model, rows, |reader, _, rows| reader.evaluate(model, encoder, split, rows));
-        let (mut sum, mut confusion) = (LossSum::default(), Confusion::new(model.outputs()));
-        for (sums, counts) in parts {
-            sums.into_iter().for_each(|batch| sum.add(batch));
-            confusion.add(&counts);
+    ) -> (LossSum, Predicted) {
+        let parts = self.pass(model, rows, |reader, outputs, _, rows| {
+            reader.evaluate(model, (encoder, outputs), split, rows)
+        });
+        let (mut sum, mut all) = (LossSum::default(), Predicted::none(&self.outputs));
+        for (sums, predicted) in parts {
+            sums.iter().for_each(|batch| sum.add(batch));
+            all.add(predicted);
         }
-        (sum, confusion)
+        for (at, errors) in sum.errors.iter_mut().enumerate() {
+            errors.variation = variation(&split.labels, at, rows);
+        }
+        (sum, all)
     }
 
     /// The most probable class of each of the given rows of `cells`
@@ -57,17 +92,18 @@ impl<T: Scalar> Evaluator<T> {
     /// # Panics
     /// As [`Self::evaluate`].
     pub fn predict(&mut self, model: &Mlp<T>, encoder: &Encoder<T>, cells: &Cells, rows: &[u32]) -> Vec<u32> {
-        self.pass(model, rows, |reader, _, rows| reader.predict(model, encoder, cells, rows)).concat()
+        self.pass(model, rows, |reader, _, _, rows| reader.predict(model, encoder, cells, rows)).concat()
     }
 
     /// What `each` returns for each batch of the given rows of `cells`, in their order
     ///
-    /// * `each(start, predicted, probabilities)`: called with the index of the batch's first row in `rows`, with the most
-    ///   probable class of each of its rows, as [`Self::predict`] returns it, and with rows × classes probabilities
+    /// * `each(start, predicted, outputs)`: called with the index of the batch's first row in `rows`, with the most
+    ///   probable class of each of its rows, as [`Self::predict`] returns it, and with rows × classes probabilities. In
+    ///   regression, there are no classes, and `outputs` are rows × targets, standardised.
     ///
     /// # Panics
     /// As [`Self::evaluate`].
-    pub fn probabilities<R: Send>(
+    pub fn outputs<R: Send>(
         &mut self,
         model: &Mlp<T>,
         encoder: &Encoder<T>,
@@ -75,9 +111,10 @@ impl<T: Scalar> Evaluator<T> {
         rows: &[u32],
         each: impl Fn(usize, &[u32], &[T]) -> R + Sync,
     ) -> Vec<R> {
-        let parts = self.pass(model, rows, |reader, start, rows| {
-            reader.probabilities(model, encoder, cells, rows, |at, predicted, probabilities| {
-                each(start + at, predicted, probabilities)
+        let parts = self.pass(model, rows, |reader, outputs, start, rows| {
+            let is_classes = matches!(outputs, Outputs::Classes(_));
+            reader.outputs(model, encoder, is_classes, (cells, rows), |at, predicted, outputs| {
+                each(start + at, predicted, outputs)
             })
         });
         parts.into_iter().flatten().collect()
@@ -89,33 +126,46 @@ impl<T: Scalar> Evaluator<T> {
         &mut self,
         model: &Mlp<T>,
         rows: &[u32],
-        read: impl Fn(&mut Reader<T>, usize, &[u32]) -> R + Sync,
+        read: impl Fn(&mut Reader<T>, &Outputs, usize, &[u32]) -> R + Sync,
     ) -> Vec<R> {
+        let Self { backend, outputs, readers } = self;
         let batches = rows.len().div_ceil(BATCH_ROWS);
         let threads = rayon::current_num_threads();
-        while self.readers.len() < threads.min(batches) {
+        while readers.len() < threads.min(batches) {
             let most = BATCH_ROWS.min(rows.len());
-            let (workspace, labels) = (model.forward_workspace(most, self.backend), Vec::with_capacity(most));
+            let workspace = model.forward_workspace(most, *backend);
             let scratch =
                 Scratch { predicted: vec![0; most], max: vec![T::ZERO; most], log_sum: vec![T::ZERO; most] };
-            self.readers.push(Reader { workspace, loss: SoftmaxCrossEntropy::default(), labels, scratch });
+            let (loss, labels) = (outputs.loss(), outputs.batch_labels(most));
+            readers.push(Reader { workspace, loss, labels, scratch });
         }
         let stretch = batches.div_ceil(threads).max(1) * BATCH_ROWS;
-        let parts = self.readers.par_iter_mut().zip(rows.par_chunks(stretch)).enumerate().with_max_len(1);
-        parts.map(|(at, (reader, rows))| team::run_serial(|| read(reader, at * stretch, rows))).collect()
+        let outputs = &*outputs;
+        let parts = readers.par_iter_mut().zip(rows.par_chunks(stretch)).enumerate().with_max_len(1);
+        parts
+            .map(|(at, (reader, rows))| team::run_serial(|| read(reader, outputs, at * stretch, rows)))
+            .collect()
     }
+}
+
+/// `Σ (y − ȳ)²` of a target over rows, where ȳ is the mean of y over them; 0 for classes
+fn variation(labels: &Labels, target: usize, rows: &[u32]) -> f64 {
+    let Labels::Numbers { values, targets } = labels else { return 0.0 };
+    let column = || rows.iter().map(|&row| values[row as usize * targets + target]);
+    let mean = column().sum::<f64>() / rows.len() as f64;
+    column().map(|y| (y - mean) * (y - mean)).sum()
 }
 
 /// The scratch of one thread
 #[derive(Debug)]
 struct Reader<T> {
     workspace: Workspace<T>,
-    loss: SoftmaxCrossEntropy<T>,
-    labels: Vec<u32>,
+    loss: Loss<T>,
+    labels: BatchLabels<T>,
     scratch: Scratch<T>,
 }
 
-/// What [`Reader::probabilities`] computes beside the probabilities of a batch
+/// What [`Reader::outputs`] computes beside the probabilities of a batch
 #[derive(Debug)]
 struct Scratch<T> {
     predicted: Vec<u32>,
@@ -124,25 +174,35 @@ struct Scratch<T> {
 }
 
 impl<T: Scalar> Reader<T> {
-    /// The loss of each batch, and the counts of all rows
+    /// The sums of each batch, and what was predicted for all rows
     fn evaluate(
         &mut self,
         model: &Mlp<T>,
-        encoder: &Encoder<T>,
+        (encoder, outputs): (&Encoder<T>, &Outputs),
         split: &Split,
         rows: &[u32],
-    ) -> (Vec<LossSum>, Confusion) {
+    ) -> (Vec<LossSum>, Predicted) {
         let Self { workspace, loss, labels, .. } = self;
-        let mut confusion = Confusion::new(model.outputs());
+        let mut predicted = Predicted::none(outputs);
         let sums = batches(rows).map(|(rows, next)| {
             workspace.set_rows(rows.len());
-            gather(split, encoder, rows, next, workspace.input_mut(), labels);
+            gather(split, (encoder, outputs), rows, next, workspace.input_mut(), labels);
             model.forward(workspace);
-            let sum = loss.forward(workspace.output_mut(), labels);
-            confusion.add_rows(labels, loss.predicted());
-            sum
+            loss.forward(workspace.output_mut(), labels);
+            match (&mut predicted, &*labels) {
+                (Predicted::Classes(counts), BatchLabels::Classes(labels)) => {
+                    counts.add_rows(labels, loss.predicted());
+                }
+                (Predicted::Numbers(numbers), _) => {
+                    let rows = workspace.output_mut().data().chunks_exact(outputs.len());
+                    let values = rows.flat_map(|row| outputs.targets().iter().zip(row));
+                    numbers.extend(values.map(|(target, output)| target.value(output.to_f64())));
+                }
+                _ => unreachable!("labels are of the outputs' kind"),
+            }
+            loss.sum().clone()
         });
-        (sums.collect(), confusion)
+        (sums.collect(), predicted)
     }
 
     fn predict(&mut self, model: &Mlp<T>, encoder: &Encoder<T>, cells: &Cells, rows: &[u32]) -> Vec<u32> {
@@ -157,12 +217,12 @@ impl<T: Scalar> Reader<T> {
         predicted
     }
 
-    fn probabilities<R>(
+    fn outputs<R>(
         &mut self,
         model: &Mlp<T>,
         encoder: &Encoder<T>,
-        cells: &Cells,
-        rows: &[u32],
+        is_classes: bool,
+        (cells, rows): (&Cells, &[u32]),
         each: impl Fn(usize, &[u32], &[T]) -> R,
     ) -> Vec<R> {
         let Self { workspace, scratch: Scratch { predicted, max, log_sum }, .. } = self;
@@ -174,11 +234,14 @@ impl<T: Scalar> Reader<T> {
             workspace.set_rows(n);
             encoder.gather(cells, rows, next, workspace.input_mut());
             model.forward(workspace);
-            let logits = workspace.output_mut();
-            let classes = logits.cols();
-            argmax_rows(logits.data(), classes, predicted);
-            softmax_rows(logits.data_mut(), classes, max, log_sum);
-            each(at * BATCH_ROWS, predicted, logits.data())
+            let outputs = workspace.output_mut();
+            if !is_classes {
+                return each(at * BATCH_ROWS, &[], outputs.data());
+            }
+            let classes = outputs.cols();
+            argmax_rows(outputs.data(), classes, predicted);
+            softmax_rows(outputs.data_mut(), classes, max, log_sum);
+            each(at * BATCH_ROWS, predicted, outputs.data())
         };
         batches(rows).enumerate().map(batch).collect()
     }
@@ -200,18 +263,20 @@ mod tests {
     #[test]
     fn predictions_need_no_labels_and_are_those_that_evaluation_counts() {
         let images = (0..300 * 9).map(|at| (at * 37 % 251) as u8).collect();
+        let labels: Vec<u32> = (0..300).map(|i| i % 4).collect();
         let split =
-            Split { cells: Cells::Bytes(images), labels: (0..300).map(|i| i % 4).collect(), columns: 9 };
+            Split { cells: Cells::Bytes(images), labels: Labels::Classes(labels.clone()), columns: 9 };
         let preprocessing = Preprocessing { dims: vec![9], names: Vec::new(), encoding: Encoding::Pixels };
         let encoder = Encoder::new(&preprocessing, &Inputs::of_array(&[9]));
         let model = Mlp::<f32>::new(9, &[7], 4, Activation::Relu, 3);
         let rows: Vec<u32> = (0..300).rev().step_by(2).collect();
-        let mut evaluator = Evaluator::new(Backend::Matrixmultiply);
+        let outputs = Outputs::Classes((0..4).map(|class| class.to_string()).collect());
+        let mut evaluator = Evaluator::new(Backend::Matrixmultiply, outputs);
         let (sum, counts) = evaluator.evaluate(&model, &encoder, &split, &rows);
-        let labels: Vec<u32> = rows.iter().map(|&row| split.labels[row as usize]).collect();
+        let labels: Vec<u32> = rows.iter().map(|&row| labels[row as usize]).collect();
         let predicted = evaluator.predict(&model, &encoder, &split.cells, &rows);
         let mut expected = Confusion::new(4);
         expected.add_rows(&labels, &predicted);
-        assert_eq!((sum.rows, counts), (150, expected));
+        assert_eq!((sum.rows, counts), (150, Predicted::Classes(expected)));
     }
 }

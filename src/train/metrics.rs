@@ -30,7 +30,7 @@ impl EpochEnd {
 }
 
 /// The metrics of one epoch, whole or ended early
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct EpochMetrics {
     /// Number of the epoch, from 1
     pub epoch: u32,
@@ -53,38 +53,50 @@ impl EpochMetrics {
     pub fn row(&self, run_id: &str, dtype: Dtype) -> EpochRow {
         let diverged = matches!(self.end, EpochEnd::Diverged { .. });
         let train = Some(&self.train).filter(|_| !diverged);
-        let (train_loss, train_accuracy) = loss_and_accuracy(train, dtype);
-        let (val_loss, val_accuracy) = loss_and_accuracy(self.val.as_ref(), dtype);
-        let (test_loss, test_accuracy) = loss_and_accuracy(self.test.as_ref(), dtype);
+        let train_metrics = Metrics::of(train, dtype);
+        let [val, test] = [&self.val, &self.test].map(|sums| Metrics::of(sums.as_ref(), dtype));
         EpochRow {
             run_id: run_id.to_owned(),
             epoch: self.epoch,
             learning_rate: self.learning_rate,
-            train_loss,
-            train_accuracy,
-            val_loss,
-            val_accuracy,
-            test_loss,
-            test_accuracy,
+            train_loss: train_metrics.loss,
+            train_accuracy: train_metrics.accuracy,
+            val_loss: val.loss,
+            val_accuracy: val.accuracy,
+            test_loss: test.loss,
+            test_accuracy: test.accuracy,
             epoch_s: train.map(|_| tables::seconds(self.seconds)),
             samples_per_s: train.and_then(|train| tables::rate(train.rows, self.seconds)),
             status: self.end.status(),
+            train_rmse: train_metrics.rmse,
+            val_rmse: val.rmse,
+            test_rmse: test.rmse,
+            test_mae: test.mae,
+            test_r2: test.r2,
         }
     }
 
-    /// Enters a whole epoch into the result of its run: as the last, and if its accuracy is the best, as the best
+    /// Enters a whole epoch into the result of its run: as the last, and if its accuracy is the highest or its RMSE the lowest,
+    /// as the best
     ///
-    /// The validation accuracy decides; without a validation split, the test accuracy does; without a test set, there is no
-    /// best epoch.
+    /// The validation rows decide; without a validation split, the test set does; without a test set, there is no best
+    /// epoch.
     pub fn summarise(&self, result: &mut RunResult, dtype: Dtype) {
-        (result.train_loss, result.train_accuracy) = loss_and_accuracy(Some(&self.train), dtype);
-        (result.val_loss, result.val_accuracy) = loss_and_accuracy(self.val.as_ref(), dtype);
-        (result.test_loss, result.test_accuracy) = loss_and_accuracy(self.test.as_ref(), dtype);
-        let decides = if self.val.is_some() { result.val_accuracy } else { result.test_accuracy };
-        if decides > result.best_accuracy {
-            (result.best_epoch, result.best_accuracy) = (Some(self.epoch), decides);
+        let train = Metrics::of(Some(&self.train), dtype);
+        (result.train_loss, result.train_accuracy, result.train_rmse) =
+            (train.loss, train.accuracy, train.rmse);
+        evaluated(result, self.val.as_ref(), self.test.as_ref(), dtype);
+        let (accuracy, rmse) = match self.val {
+            Some(_) => (result.val_accuracy, result.val_rmse),
+            None => (result.test_accuracy, result.test_rmse),
+        };
+        if accuracy > result.best_accuracy {
+            (result.best_epoch, result.best_accuracy) = (Some(self.epoch), accuracy);
         }
-        result.best_of = match (self.val, self.test) {
+        if rmse.is_some_and(|rmse| result.best_rmse.is_none_or(|best| rmse < best)) {
+            (result.best_epoch, result.best_rmse) = (Some(self.epoch), rmse);
+        }
+        result.best_of = match (&self.val, &self.test) {
             (Some(_), _) => Some("val"),
             (None, Some(_)) => Some("test"),
             (None, None) => None,
@@ -99,34 +111,72 @@ impl EpochMetrics {
             EpochEnd::Diverged { batch: None } => format!("in the evaluation after epoch {}", self.epoch),
             _ => return None,
         };
-        Some(format!("the loss is not finite or above 100000 nats {place}"))
+        let limit = match self.train.errors[..] {
+            [] => "100000 nats",
+            _ => "100000 times that of the mean",
+        };
+        Some(format!("the loss is not finite or above {limit} {place}"))
     }
 }
 
+/// Enters the metrics of validation and test rows into the result of a run
+pub fn evaluated(result: &mut RunResult, val: Option<&LossSum>, test: Option<&LossSum>, dtype: Dtype) {
+    let [val, test] = [val, test].map(|sums| Metrics::of(sums, dtype));
+    (result.val_loss, result.val_accuracy, result.val_rmse) = (val.loss, val.accuracy, val.rmse);
+    (result.test_loss, result.test_accuracy, result.test_rmse) = (test.loss, test.accuracy, test.rmse);
+    (result.test_mae, result.test_r2) = (test.mae, test.r2);
+}
+
 /// A metric of a run in `dtype`, which is written with the digits of that type
-fn metric(value: f64, dtype: Dtype) -> Metric {
+pub fn metric(value: f64, dtype: Dtype) -> Metric {
     match dtype {
         Dtype::F32 => Metric::Single(value),
         Dtype::F64 => Metric::Double(value),
     }
 }
 
-/// The mean loss and the accuracy as metrics; `None` where there are no sums
-///
-/// An accuracy is a ratio of two counts, which has the digits of an f64 whatever the run's dtype.
-pub fn loss_and_accuracy(sum: Option<&LossSum>, dtype: Dtype) -> (Option<Metric>, Option<Metric>) {
-    let loss = sum.and_then(LossSum::mean_loss).map(|loss| metric(loss, dtype));
-    (loss, sum.and_then(LossSum::accuracy).map(Metric::Double))
+/// The metrics of rows, as tables have them; `None` where the task has no such metric, or there are no rows
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Metrics {
+    /// Mean loss
+    pub loss: Option<Metric>,
+    /// Accuracy of classes
+    pub accuracy: Option<Metric>,
+    /// Root-mean-square error of targets, in their own units
+    pub rmse: Option<Metric>,
+    /// Mean absolute error of targets, in their own units
+    pub mae: Option<Metric>,
+    /// R² of targets
+    pub r2: Option<Metric>,
+}
+
+impl Metrics {
+    /// The metrics of these sums in a run of `dtype`
+    ///
+    /// An accuracy is a ratio of two counts, which has the digits of an f64 whatever the run's dtype.
+    pub fn of(sum: Option<&LossSum>, dtype: Dtype) -> Self {
+        let Some(sum) = sum else { return Self::default() };
+        let of_dtype = |value: Option<f64>| value.map(|value| metric(value, dtype));
+        Self {
+            loss: of_dtype(sum.mean_loss()),
+            accuracy: sum.accuracy().map(Metric::Double),
+            rmse: of_dtype(sum.rmse()),
+            mae: of_dtype(sum.mae()),
+            r2: of_dtype(sum.r2()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::loss::ErrorSum;
     use crate::tables::{Cell, ToCell};
 
     fn epoch(end: EpochEnd) -> EpochMetrics {
-        let train = LossSum { loss: 1.0, correct: 1, rows: 3 };
-        EpochMetrics { epoch: 2, learning_rate: 0.1, train, val: None, test: Some(train), seconds: 0.5, end }
+        let train = LossSum { loss: 1.0, correct: 1, rows: 3, ..LossSum::default() };
+        let test = Some(train.clone());
+        EpochMetrics { epoch: 2, learning_rate: 0.1, train, val: None, test, seconds: 0.5, end }
     }
 
     #[test]
@@ -145,5 +195,20 @@ mod tests {
         assert_eq!(row.status, end.status());
         assert_eq!((row.train_loss, row.train_accuracy, row.test_loss), (None, None, None));
         assert_eq!((row.epoch_s, row.samples_per_s), (None, None));
+    }
+
+    #[test]
+    fn the_epoch_with_the_lowest_error_is_the_best() {
+        let errors = |squared| ErrorSum { squared, absolute: squared, variation: 4.0 };
+        let sums = |squared| LossSum { rows: 1, errors: vec![errors(squared)], ..LossSum::default() };
+        let mut result = RunResult::default();
+        for (number, squared) in [(1, 4.0), (2, 1.0), (3, 2.0), (4, 1.0)] {
+            let test = Some(sums(squared));
+            let metrics = EpochMetrics { epoch: number, train: sums(squared), test, ..epoch(EpochEnd::Done) };
+            metrics.summarise(&mut result, Dtype::F64);
+        }
+        assert_eq!((result.best_epoch, result.best_of), (Some(2), Some("test")));
+        assert_eq!((result.best_rmse, result.test_rmse), (Some(Metric::Double(1.0)), result.train_rmse));
+        assert_eq!((result.test_r2, result.best_accuracy), (Some(Metric::Double(0.75)), None));
     }
 }

@@ -12,5 +12,6 @@ pub mod run;
 pub mod run_files;
 pub mod run_id;
 pub mod run_table;
+pub mod target_files;
 pub mod thread_count;
 pub mod trainer;

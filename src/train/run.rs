@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use chainrule_kernels::Scalar;
 
-use super::confusion::Confusion;
-use super::metrics::{EpochEnd, EpochMetrics, loss_and_accuracy};
-pub use super::run_files::Labels;
+use super::evaluate::Predicted;
+use super::metrics::{EpochEnd, EpochMetrics, evaluated};
+pub use super::run_files::RunNames;
 use super::run_files::{RunFiles, blank_result, make_folder, now, one_line, resolved};
 use super::trainer::Trainer;
 use crate::config::{Dtype, TrainConfig};
@@ -29,7 +29,7 @@ pub struct Request<'a> {
     /// Name of the run and its folder; `None`: made from the time
     pub run_id: Option<&'a str>,
     /// What the summary says about the run beside its settings and its result
-    pub labels: Labels<'a>,
+    pub names: RunNames<'a>,
 }
 
 /// Receives the progress of a run
@@ -90,7 +90,7 @@ struct Run<'a, T> {
 
 impl<'a, T: Scalar> Run<'a, T> {
     fn start(request: &Request<'a>) -> Result<Self> {
-        let Request { config, data, parent, run_id, labels } = *request;
+        let Request { config, data, parent, run_id, names } = *request;
         let begun = Instant::now();
         let trainer = Trainer::<T>::new(config, data)?;
         let started_at = now();
@@ -105,13 +105,13 @@ impl<'a, T: Scalar> Run<'a, T> {
             train_samples: Some(train_samples),
             val_samples: Some(val_samples),
             test_samples: Some(set.test.len()),
-            classes: Some(set.classes.len()),
-            ..blank_result(&run_id, started_at, labels)
+            classes: Some(data.outputs.classes().len()).filter(|&classes| classes > 0),
+            ..blank_result(&run_id, started_at, names)
         };
         let result = RunResult { train_s: Some(0.0), ..blank.clone() };
         let (source, threads) = (Some(set.source.clone()), Some(rayon::current_num_threads()));
         let used = TrainConfig { data: source, threads, engine: resolved(config.engine)?, ..config.clone() };
-        Ok(Self { config, used, trainer, files, result, trained_rows: 0, tags: labels.tags, blank, begun })
+        Ok(Self { config, used, trainer, files, result, trained_rows: 0, tags: names.tags, blank, begun })
     }
 
     fn run(mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Outcome> {
@@ -121,7 +121,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             Ok(last) => (last, None),
             Err(error) => (None, Some(error)),
         };
-        let ended = last.map_or(Status::Ok, |last| last.end.status());
+        let ended = last.as_ref().map_or(Status::Ok, |last| last.end.status());
         self.result.status = if failure.is_some() { Status::Failed } else { ended };
         self.result.samples_per_s = tables::rate(self.trained_rows, self.result.train_s.unwrap_or_default());
         let divergence = last.as_ref().and_then(EpochMetrics::divergence);
@@ -135,28 +135,29 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// Trains all epochs, each with its row and the model after it; returns the last, which may have ended early
     fn train(&mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Option<EpochMetrics>> {
         self.files.write_model(self.trainer.model())?;
-        let (mut last, mut confusion) = (None, None);
+        let (mut last, mut results) = (None, None);
         if self.config.epochs == 0 {
-            let (test, counts) = self.trainer.evaluate().unzip();
+            results = self.trainer.evaluate();
             let val = self.trainer.validate();
-            let (result, dtype) = (&mut self.result, self.config.dtype);
-            (result.val_loss, result.val_accuracy) = loss_and_accuracy(val.as_ref(), dtype);
-            (result.test_loss, result.test_accuracy) = loss_and_accuracy(test.as_ref(), dtype);
-            confusion = counts;
+            let test = results.as_ref().map(|(sums, _)| sums);
+            evaluated(&mut self.result, val.as_ref(), test, self.config.dtype);
         }
         for epoch in 1..=self.config.epochs {
-            let (metrics, counts) = self.epoch(epoch, reporter, stop);
+            let (metrics, predicted) = self.epoch(epoch, reporter, stop);
             if metrics.train.rows > 0 || metrics.end != EpochEnd::Interrupted {
                 self.record(&metrics)?;
             }
+            let is_done = metrics.end == EpochEnd::Done;
+            if is_done {
+                reporter.epoch(&metrics);
+                results = metrics.test.clone().zip(predicted);
+            }
             last = Some(metrics);
-            if metrics.end != EpochEnd::Done {
+            if !is_done {
                 break;
             }
-            reporter.epoch(&metrics);
-            confusion = counts;
         }
-        confusion.map_or(Ok(()), |confusion| self.files.write_confusion(&confusion))?;
+        results.map_or(Ok(()), |(sums, predicted)| self.files.write_predicted(&sums, &predicted))?;
         Ok(last)
     }
 
@@ -166,7 +167,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         epoch: u32,
         reporter: &mut dyn Reporter,
         stop: &AtomicBool,
-    ) -> (EpochMetrics, Option<Confusion>) {
+    ) -> (EpochMetrics, Option<Predicted>) {
         let Self { trainer, .. } = self;
         let mut metrics =
             trainer.run_epoch(epoch, stop, &mut |batch, sums| reporter.batch(epoch, batch, sums));
@@ -177,14 +178,14 @@ impl<'a, T: Scalar> Run<'a, T> {
         if metrics.end != EpochEnd::Done {
             return (metrics, None);
         }
-        let (test, confusion) = trainer.evaluate().unzip();
+        let (test, predicted) = trainer.evaluate().unzip();
         let val = trainer.validate();
-        if [test, val].into_iter().flatten().any(|sums| sums.has_diverged()) {
+        if [&test, &val].into_iter().flatten().any(LossSum::has_diverged) {
             metrics.end = EpochEnd::Diverged { batch: None };
         } else {
             (metrics.val, metrics.test) = (val, test);
         }
-        (metrics, confusion)
+        (metrics, predicted)
     }
 
     /// Saves the model, unless it diverged, then writes the epoch's row and enters it into the summary

@@ -7,12 +7,14 @@ use std::time::SystemTime;
 
 use chainrule_kernels::{Backend, Scalar};
 
-use super::confusion::Confusion;
 use super::confusion_files::{self, CLASS_MEANS, CLASSES, CONFUSION};
+use super::evaluate::Predicted;
 use super::machine;
+use super::target_files::{self, PREDICTIONS, TARGETS};
 use crate::config::{EngineChoice, TrainConfig};
 use crate::data::run_data::RunData;
 use crate::error::{Error, Result, shell_quoted, shown};
+use crate::nn::loss::LossSum;
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
 use crate::tables::atomic_file::write_atomically;
@@ -26,13 +28,16 @@ pub(super) const SUMMARY: &str = "summary.csv";
 const MODEL: &str = "model.safetensors";
 const CONFIG: &str = "config.toml";
 
-/// Names of the files that a run can leave behind, pictures aside; a run that diverged at once has no confusion.csv,
-/// classes.csv and class_means.csv
-pub const NAMES: [&str; 7] = [EPOCHS, SUMMARY, CONFUSION, CLASSES, CLASS_MEANS, MODEL, CONFIG];
+/// Names of the files that a run can leave behind, pictures aside
+///
+/// A run of classes has confusion.csv, classes.csv and class_means.csv, one of regression targets.csv and predictions.csv;
+/// a run that diverged at once, or has no test set, has neither.
+pub const NAMES: [&str; 9] =
+    [EPOCHS, SUMMARY, CONFUSION, CLASSES, CLASS_MEANS, TARGETS, PREDICTIONS, MODEL, CONFIG];
 
 /// What a person or a sweep calls a run; results do not depend on it
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Labels<'a> {
+pub struct RunNames<'a> {
     /// Name of the sweep that the run belongs to
     pub sweep_id: Option<&'a str>,
     /// Names and texts of further columns of the summary
@@ -63,9 +68,20 @@ impl<'a> RunFiles<'a> {
         )
     }
 
-    /// Writes confusion.csv, classes.csv and class_means.csv
-    pub fn write_confusion(&self, confusion: &Confusion) -> Result<()> {
-        confusion_files::write(&self.folder, confusion, &self.data.set.classes, self.config.csv_dialect)
+    /// Writes what was predicted for the test set: confusion.csv, classes.csv and class_means.csv, or in regression
+    /// targets.csv and predictions.csv
+    pub fn write_predicted(&self, sums: &LossSum, predicted: &Predicted) -> Result<()> {
+        let (outputs, config) = (&self.data.outputs, self.config);
+        match predicted {
+            Predicted::Classes(confusion) => {
+                confusion_files::write(&self.folder, confusion, outputs.classes(), config.csv_dialect)
+            }
+            Predicted::Numbers(numbers) => {
+                let rows = (&self.data.set.test.labels, &numbers[..]);
+                let form = (config.dtype, config.csv_dialect);
+                target_files::write(&self.folder, outputs.targets(), sums, rows, form)
+            }
+        }
     }
 
     /// Writes summary.csv, which marks the run as ended, after all rows of epochs.csv are on disk
@@ -84,7 +100,7 @@ pub fn record_failure(
     config: &TrainConfig,
     parent: &Path,
     run_id: &str,
-    labels: Labels<'_>,
+    names: RunNames<'_>,
     reason: Option<&str>,
 ) -> Result<SummaryRow> {
     let folder = parent.join(run_id);
@@ -94,11 +110,11 @@ pub fn record_failure(
         create_epochs(config, &folder)?;
     }
     let reason = reason.map(one_line);
-    let result = RunResult { status: Status::Failed, reason, ..blank_result(run_id, now(), labels) };
+    let result = RunResult { status: Status::Failed, reason, ..blank_result(run_id, now(), names) };
     let engine = resolved(config.engine).unwrap_or(config.engine);
     let config = TrainConfig { threads: config.threads.or(Some(1)), engine, ..config.clone() };
     let dialect = config.csv_dialect;
-    let summary = SummaryRow { config, result, tags: labels.tags.to_vec() };
+    let summary = SummaryRow { config, result, tags: names.tags.to_vec() };
     write_atomically(&folder.join(SUMMARY), &summary.to_csv(dialect))?;
     Ok(summary)
 }
@@ -109,12 +125,12 @@ pub(super) fn now() -> String {
 }
 
 /// The result of a run that has just started, with what is known about the program and the machine
-pub(super) fn blank_result(run_id: &str, started_at: String, labels: Labels<'_>) -> RunResult {
+pub(super) fn blank_result(run_id: &str, started_at: String, names: RunNames<'_>) -> RunResult {
     RunResult {
         run_id: run_id.to_owned(),
         started_at,
         version: VERSION,
-        sweep_id: labels.sweep_id.map(str::to_owned),
+        sweep_id: names.sweep_id.map(str::to_owned),
         simd: machine::simd(),
         cpu: machine::cpu(),
         host: machine::host(),

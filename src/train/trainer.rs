@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use chainrule_kernels::{Scalar, team};
 
-use super::confusion::Confusion;
 use super::dims::Dims;
-use super::evaluate::{self, Evaluator};
+use super::evaluate::{self, Evaluator, Predicted};
 use super::metrics::{EpochEnd, EpochMetrics};
 use crate::config::TrainConfig;
 use crate::data::Dataset;
@@ -16,7 +15,7 @@ use crate::data::encoder::Encoder;
 use crate::data::run_data::RunData;
 use crate::error::{Result, memory, separated};
 use crate::nn::layers::Place;
-use crate::nn::loss::{LossSum, SoftmaxCrossEntropy};
+use crate::nn::loss::{BatchLabels, Loss, LossSum};
 use crate::nn::mlp::Mlp;
 use crate::nn::sgd::Sgd;
 use crate::nn::workspace::Workspace;
@@ -30,10 +29,10 @@ pub struct Trainer<'a, T> {
     sgd: Sgd<T>,
     learning_rate: f64,
     seed: u64,
-    loss: SoftmaxCrossEntropy<T>,
+    loss: Loss<T>,
     order: Order,
     batch_size: usize,
-    labels: Vec<u32>,
+    labels: BatchLabels<T>,
     /// The weights of a batch's rows; empty without weights
     weights: Vec<f64>,
     workspace: Workspace<T>,
@@ -42,33 +41,33 @@ pub struct Trainer<'a, T> {
 }
 
 impl<'a, T: Scalar> Trainer<'a, T> {
-    /// A net with the initial weights that `config` describes, for the features and classes of `data`
+    /// A net with the initial weights that `config` describes, for the features and outputs of `data`
     ///
     /// # Errors
     /// If a setting does not fit the data or this processor, or there is not enough memory.
     pub fn new(config: &TrainConfig, data: &'a RunData<'a>) -> Result<Self> {
         let (set, backend) = (data.set, config.engine.kind()?);
-        let (features, classes) = (data.preprocessing.features(), set.classes.len());
+        let (features, outputs) = (data.preprocessing.features(), data.outputs.len());
         let order = Order::of(data.train_rows.clone(), (!config.no_shuffle).then_some(config.seed));
         let batch_size = config.batch_size.min(order.len());
         let most = set.test.len().max(data.val_rows.as_ref().map_or(0, Vec::len));
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
-        let dims = Dims(config.dims(features, classes));
+        let dims = Dims(config.dims(features, outputs));
         check_memory::<T>(&dims, config.momentum, batch_size, evaluation_rows)?;
-        let mut model = Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed);
+        let mut model = Mlp::new(features, &config.hidden_dims.0, outputs, config.activation, config.seed);
         Ok(Self {
             data,
             encoder: Encoder::new(&data.preprocessing, &set.inputs),
             sgd: Sgd::new(model.parameters_mut(), config.learning_rate, config.momentum, config.weight_decay),
             learning_rate: config.learning_rate,
             seed: config.seed,
-            loss: SoftmaxCrossEntropy::default(),
+            loss: data.outputs.loss(),
             order,
             batch_size,
-            labels: Vec::with_capacity(batch_size),
+            labels: data.outputs.batch_labels(batch_size),
             weights: Vec::with_capacity(data.weights.as_ref().map_or(0, |_| batch_size)),
             workspace: model.workspace(batch_size, backend),
-            evaluator: Evaluator::new(backend),
+            evaluator: Evaluator::new(backend, data.outputs.clone()),
             test_rows: (0..).take(set.test.len()).collect(),
             model,
         })
@@ -92,7 +91,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// Trains for one pass over the training set: gather, forward, loss, backward and step for each batch
     ///
     /// The metrics that it returns are those of training alone. With weights, the loss is that of the weighted rows; whether
-    /// a batch has diverged, and the accuracy, do not depend on weights.
+    /// a batch has diverged, the accuracy and the errors do not depend on weights.
     ///
     /// * `epoch`: counted from 1, decides the order
     /// * `stop`: read before each batch
@@ -119,20 +118,18 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 workspace.set_rows(rows.len());
                 let next = batches.peek().copied().unwrap_or_default();
-                gather(split, encoder, rows, next, workspace.input_mut(), labels);
+                gather(split, (encoder, &data.outputs), rows, next, workspace.input_mut(), labels);
                 model.forward_training(workspace, Place { seed: *seed, epoch, batch });
-                let mut sum = loss.forward(workspace.output_mut(), labels);
-                if sum.has_diverged() {
+                if loss.forward(workspace.output_mut(), labels).has_diverged() {
                     return EpochEnd::Diverged { batch: Some(batch) };
                 }
-                SoftmaxCrossEntropy::backward(workspace.output_mut(), labels);
+                loss.backward(workspace.output_mut(), labels);
                 if let Some(of_rows) = &data.weights {
                     weights.clear();
                     weights.extend(rows.iter().map(|&row| of_rows[row as usize]));
-                    sum.loss = loss.weighted_loss(weights);
-                    SoftmaxCrossEntropy::weight_rows(workspace.output_mut(), weights);
+                    loss.weigh(workspace.output_mut(), weights);
                 }
-                train.add(sum);
+                train.add(loss.sum());
                 model.backward(workspace, Some(sgd));
                 on_batch(batch, &train);
             }
@@ -142,13 +139,13 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         EpochMetrics { epoch, learning_rate, train, val: None, test: None, seconds, end }
     }
 
-    /// Loss, accuracy and predictions on the test set; `None` without one
-    pub fn evaluate(&mut self) -> Option<(LossSum, Confusion)> {
+    /// The sums over the test set, and what was predicted; `None` without one
+    pub fn evaluate(&mut self) -> Option<(LossSum, Predicted)> {
         let Self { evaluator, model, encoder, data, test_rows, .. } = self;
         (!test_rows.is_empty()).then(|| evaluator.evaluate(model, encoder, &data.set.test, test_rows))
     }
 
-    /// Loss and accuracy on the validation rows; `None` without a validation split
+    /// The sums over the validation rows; `None` without a validation split
     pub fn validate(&mut self) -> Option<LossSum> {
         let rows = self.data.val_rows.as_ref()?;
         Some(self.evaluator.evaluate(&self.model, &self.encoder, &self.data.set.train, rows).0)
@@ -174,7 +171,7 @@ pub fn check_side_by_side<'a>(
 ) -> Result<()> {
     let size = |config: &TrainConfig| {
         let (threads, dims) =
-            (config.threads.unwrap_or(1), Dims(config.dims(data.features(), data.classes.len())));
+            (config.threads.unwrap_or(1), Dims(config.dims(data.features(), data.task.outputs())));
         // The rows of the validation set are some of the training set.
         let most =
             if config.val_split > 0.0 { data.test.len().max(data.train.len()) } else { data.test.len() };

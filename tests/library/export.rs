@@ -7,10 +7,11 @@ use std::path::Path;
 use std::process::Command;
 
 use chainrule::config::Scale;
+use chainrule::data::outputs::Target;
 use chainrule::data::preprocessing::{Column, Encoding};
 use chainrule::export::{c_header, npz, onnx};
 
-use crate::export_cases::{Case, ROWS, cases, check};
+use crate::export_cases::{Case, ROWS, cases, check, check_targets, regression_cases};
 use crate::left_out::left_out;
 
 fn all_cases() -> Vec<Case> {
@@ -44,6 +45,64 @@ fn onnx_graphs_compute_what_the_models_compute() {
 }
 
 #[test]
+fn graphs_arrays_and_headers_of_regression_give_targets_in_their_own_units() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for case in regression_cases(folder) {
+        let file = onnx::to_bytes(&case.saved).unwrap();
+        let [graph] = onnx_reader::messages(&file, 7)[..] else { panic!("several graphs") };
+        let elements: Vec<f64> = case.rows.iter().map(|&x| x.into()).collect();
+        let input = onnx_reader::Array { cols: elements.len() / ROWS, elements };
+        let values = onnx_reader::compute(graph, input);
+        let found: Vec<f32> = values["output"].elements.iter().map(|&x| x as f32).collect();
+        check_targets(&case, &found, 1e-5);
+        let [output] = onnx_reader::messages(graph, 12)[..] else { panic!("several outputs") };
+        assert_eq!(onnx_reader::texts(output, 1), ["output"]);
+
+        let arrays = npz_reader::arrays(npz::to_bytes(&case.saved).unwrap());
+        let targets = case.saved.signature.outputs.targets();
+        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        assert_eq!(arrays["target_names"].texts(), names);
+        let is_near = |name: &str, of: fn(&Target) -> f64| {
+            let pairs = arrays[name].numbers().into_iter().zip(targets.iter().map(of));
+            pairs.into_iter().all(|(found, want)| (found - want).abs() <= 1e-7 * want.abs())
+        };
+        assert!(
+            is_near("target_center", |target| target.center)
+                && is_near("target_scale", |target| target.scale)
+        );
+        assert!(!arrays.contains_key("class_names"));
+    }
+    let cases = regression_cases(folder);
+    for compiler in ["gcc", "clang"] {
+        if Command::new(compiler).arg("--version").output().is_err() {
+            left_out("the C headers of models of numbers", &format!("{compiler} not installed"));
+            continue;
+        }
+        for case in &cases {
+            let header = c_header::header(&case.saved, "flat").unwrap();
+            std::fs::write(folder.join("flat.h"), header.text).unwrap();
+            let program = "#include \"flat.h\"\n#include <stdio.h>\n\nint main(void)\n{\n    \
+                float input[FLAT_INPUTS], targets[FLAT_TARGETS];\n\n    \
+                while (fread(input, sizeof input, 1, stdin) == 1) {\n        flat_predict(input, targets);\n        \
+                fwrite(targets, sizeof targets, 1, stdout);\n    }\n    fputs(flat_target_names[1], stderr);\n    \
+                return 0;\n}\n";
+            std::fs::write(folder.join("main.c"), program).unwrap();
+            let flags = "-std=c99 -Wall -Wextra -Werror -pedantic -Wshadow -O1 main.c -o program -lm";
+            let output = Command::new(compiler).current_dir(folder).args(flags.split(' ')).output().unwrap();
+            assert!(output.status.success(), "{compiler}: {}", String::from_utf8_lossy(&output.stderr));
+            let bytes: Vec<u8> = case.rows.iter().flat_map(|x| x.to_le_bytes()).collect();
+            std::fs::write(folder.join("rows"), bytes).unwrap();
+            let rows = std::fs::File::open(folder.join("rows")).unwrap();
+            let output = Command::new(folder.join("program")).stdin(rows).output().unwrap();
+            assert_eq!(String::from_utf8(output.stderr).unwrap(), "$F_y");
+            let numbers = output.stdout.chunks_exact(4).map(|x| f32::from_le_bytes(x.try_into().unwrap()));
+            check_targets(case, &numbers.collect::<Vec<_>>(), 1e-5);
+        }
+    }
+}
+
+#[test]
 fn onnx_metadata_hold_the_names_of_classes_columns_and_categories() {
     for case in all_cases() {
         let metadata = onnx_reader::metadata(&onnx::to_bytes(&case.saved).unwrap());
@@ -65,7 +124,7 @@ fn npz_arrays_are_those_of_the_model() {
             assert_eq!(array.kind, if case.saved.dtype == "f32" { "<f4" } else { "<f8" });
             assert!(array.shape.starts_with(&format!("({},", tensor.shape.stored()[0])), "{}", array.shape);
         }
-        assert_eq!(arrays["class_names"].texts(), case.saved.signature.classes);
+        assert_eq!(arrays["class_names"].texts(), case.saved.signature.outputs.classes());
         let layers: Vec<String> = case.saved.model.layers().iter().map(ToString::to_string).collect();
         assert_eq!(arrays["layers"].texts(), layers);
         let metadata = serde_json::to_value(case.saved.signature.to_metadata().0).unwrap();
@@ -203,7 +262,8 @@ fn c_headers_compile_without_warnings_and_compute_what_the_models_compute() {
             ]);
             let output = command.output().unwrap();
             assert!(output.status.success(), "{}", case.name);
-            let names = format!("{}\n{}\n", case.saved.signature.classes[1], case.saved.signature.classes[2]);
+            let classes = case.saved.signature.outputs.classes();
+            let names = format!("{}\n{}\n", classes[1], classes[2]);
             assert_eq!(String::from_utf8(output.stdout).unwrap(), names);
             let bytes = std::fs::read(folder.join("out")).unwrap();
             let numbers: Vec<f32> =

@@ -16,8 +16,8 @@ fn fashion_mnist_has_its_sizes_and_names() {
     let data = data();
     assert_eq!((data.train.len(), data.test.len()), (60_000, 10_000));
     assert_eq!((data.inputs.dims.as_slice(), data.features()), (&[28, 28][..], 784));
-    assert_eq!((data.classes[0].as_str(), data.classes[9].as_str()), ("T-shirt/top", "Ankle boot"));
-    assert_eq!(&data.train.labels[..8], [9, 0, 0, 3, 0, 2, 7, 2]);
+    assert_eq!((data.task.names()[0].as_str(), data.task.names()[9].as_str()), ("T-shirt/top", "Ankle boot"));
+    assert_eq!(&data.train.labels.classes()[..8], [9, 0, 0, 3, 0, 2, 7, 2]);
 }
 
 #[test]

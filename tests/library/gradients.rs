@@ -2,7 +2,7 @@
 
 use chainrule::nn::gradient_check::{Check, TOLERANCE, central_difference, relative_error};
 use chainrule::nn::layers::{Activation, Linear};
-use chainrule::nn::loss::SoftmaxCrossEntropy;
+use chainrule::nn::loss::{BatchLabels, ErrorFunction, Loss};
 use chainrule::nn::matrix::Matrix;
 use chainrule_kernels::{self as kernels, DenseKernels};
 
@@ -22,17 +22,24 @@ fn weighted(y: &Matrix<f64>, weights: &Matrix<f64>) -> f64 {
     y.data().iter().zip(weights.data()).map(|(y, w)| y * w).sum()
 }
 
+/// The losses: of classes, and of numbers
+const LOSSES: [Option<ErrorFunction>; 4] =
+    [None, Some(ErrorFunction::Mse), Some(ErrorFunction::Mae), Some(ErrorFunction::Huber)];
+
 #[test]
 fn whole_nets_have_the_right_gradients() {
     for activation in [Activation::Relu, Activation::Sigmoid] {
         for dims in NETS {
             for (batch, seed) in [(1, 1), (4, 2), (7, 3)] {
-                for check in Check::new(dims, activation, batch, seed).run(usize::MAX) {
-                    assert!(check.passed(), "{dims:?} {activation} batch {batch}: {check:?}");
-                    assert!(
-                        check.at_kink <= check.checked / 4,
-                        "{dims:?} {activation} batch {batch}: {check:?}"
-                    );
+                for loss in LOSSES {
+                    let what = format!("{dims:?} {activation} {loss:?} batch {batch}");
+                    let checks = Check::new(dims, activation, batch, loss, seed).run(usize::MAX);
+                    for check in &checks {
+                        assert!(check.passed(), "{what}: {check:?}");
+                    }
+                    let at_kink: usize = checks.iter().map(|check| check.at_kink).sum();
+                    let checked: usize = checks.iter().map(|check| check.checked).sum();
+                    assert!(at_kink <= checked / 4, "{what}: {checks:?}");
                 }
             }
         }
@@ -44,7 +51,8 @@ fn a_gradient_that_is_one_percent_too_large_is_found_in_any_tensor() {
     for activation in [Activation::Relu, Activation::Sigmoid] {
         let tensors = 1 + 2 * 3;
         for planted in 0..tensors {
-            let checks = Check::new(&[5, 7, 4, 3], activation, 4, 2).run_on(usize::MAX, |mut gradients| {
+            let mut checks = Check::new(&[5, 7, 4, 3], activation, 4, LOSSES[planted % 4], 2);
+            let checks = checks.run_on(usize::MAX, |mut gradients| {
                 gradients[planted].iter_mut().for_each(|g| *g *= 1.01);
                 gradients
             });
@@ -57,10 +65,11 @@ fn a_gradient_that_is_one_percent_too_large_is_found_in_any_tensor() {
 
 #[test]
 fn a_wrong_gradient_of_a_single_element_is_found() {
-    let checks = Check::new(&[5, 4, 3], Activation::Sigmoid, 4, 2).run_on(usize::MAX, |mut gradients| {
-        gradients[1][7] *= 1.01;
-        gradients
-    });
+    let checks =
+        Check::new(&[5, 4, 3], Activation::Sigmoid, 4, None, 2).run_on(usize::MAX, |mut gradients| {
+            gradients[1][7] *= 1.01;
+            gradients
+        });
     assert!(!checks[1].passed());
 }
 
@@ -106,45 +115,56 @@ fn activation_layers_have_the_right_gradients() {
     }
 }
 
-#[test]
-fn the_loss_of_weighted_rows_has_the_right_gradient() {
-    for (batch, classes) in [(1, 2), (3, 10), (7, 3)] {
-        let z = random(batch, classes, 4);
-        let labels: Vec<u32> = (0..batch as u32).map(|i| i * 7 % classes as u32).collect();
-        let weights: Vec<f64> = (0..batch).map(|i| [2.5, 0.0, 0.3, 1.0][i % 4]).collect();
-        let mut dz = z.clone();
-        let mut loss = SoftmaxCrossEntropy::default();
-        loss.forward(&mut dz, &labels);
-        SoftmaxCrossEntropy::backward(&mut dz, &labels);
-        SoftmaxCrossEntropy::weight_rows(&mut dz, &weights);
-        for at in 0..batch * classes {
-            let numeric = central_difference(|h| {
-                let mut z = z.clone();
-                z.data_mut()[at] += h;
-                loss.forward(&mut z, &labels);
-                loss.weighted_loss(&weights) / batch as f64
-            });
-            assert!(relative_error(dz.data()[at], numeric) < TOLERANCE, "at {at}");
-        }
-    }
+/// Outputs of each shape with labels, and each loss of them
+fn losses() -> impl Iterator<Item = (Matrix<f64>, BatchLabels<f64>, Loss<f64>)> {
+    let shapes = [(1, 2), (3, 10), (7, 3), (4, 1)];
+    shapes.into_iter().flat_map(|shape| LOSSES.map(|loss| (shape, loss))).filter_map(
+        |((batch, cols), loss)| {
+            let outputs = random(batch, cols, 4);
+            Some(match loss {
+                None if cols == 1 => return None,
+                None => {
+                    let labels = (0..batch as u32).map(|i| i * 7 % cols as u32).collect();
+                    (outputs, BatchLabels::Classes(labels), Loss::of_classes())
+                }
+                Some(function) => {
+                    // Some errors are larger than 1, where Huber's loss has its kinks, and none is close to 0 or to 1.
+                    let mut labels = random(batch, cols, 5);
+                    labels.data_mut().iter_mut().for_each(|y| *y *= 2.0);
+                    let loss = Loss::of_numbers(function, vec![3.0; cols]);
+                    (outputs, BatchLabels::Numbers(labels), loss)
+                }
+            })
+        },
+    )
 }
 
 #[test]
-fn the_loss_has_the_right_gradient() {
-    for (batch, classes) in [(1, 2), (3, 10), (7, 3)] {
-        let z = random(batch, classes, 4);
-        let labels: Vec<u32> = (0..batch as u32).map(|i| i * 7 % classes as u32).collect();
-        let mut dz = z.clone();
-        let mut loss = SoftmaxCrossEntropy::default();
-        loss.forward(&mut dz, &labels);
-        SoftmaxCrossEntropy::backward(&mut dz, &labels);
-        for at in 0..batch * classes {
-            let numeric = central_difference(|h| {
-                let mut z = z.clone();
-                z.data_mut()[at] += h;
-                loss.forward(&mut z, &labels).loss / batch as f64
-            });
-            assert!(relative_error(dz.data()[at], numeric) < TOLERANCE);
+fn losses_have_the_right_gradients_with_and_without_weights() {
+    for (z, labels, mut loss) in losses() {
+        let batch = z.rows();
+        let all: Vec<f64> = (0..batch).map(|i| [2.5, 0.0, 0.3, 1.0][i % 4]).collect();
+        for weights in [None, Some(&all[..])] {
+            let mut dz = z.clone();
+            let mut mean = |z: &mut Matrix<f64>, is_gradient: bool| {
+                loss.forward(z, &labels);
+                let mut gradient = z.clone();
+                loss.backward(&mut gradient, &labels);
+                weights.into_iter().for_each(|weights| loss.weigh(&mut gradient, weights));
+                if is_gradient {
+                    *z = gradient;
+                }
+                loss.sum().loss / batch as f64
+            };
+            mean(&mut dz, true);
+            for at in 0..z.data().len() {
+                let numeric = central_difference(|h| {
+                    let mut z = z.clone();
+                    z.data_mut()[at] += h;
+                    mean(&mut z, false)
+                });
+                assert!(relative_error(dz.data()[at], numeric) < TOLERANCE, "{labels:?} at {at}");
+            }
         }
     }
 }

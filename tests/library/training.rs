@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chainrule::config::{ClassWeight, Settings, TrainConfig};
 use chainrule::data::run_data::RunData;
 use chainrule::data::validation_split::hold_out;
-use chainrule::data::{Cells, Dataset, Inputs, Split};
+use chainrule::data::{Cells, Dataset, Inputs, Labels, Split, Task};
 use chainrule::nn::layers::Activation;
 use chainrule::nn::loss::LossSum;
 use chainrule::nn::mlp::Mlp;
@@ -14,8 +14,9 @@ use chainrule::random::{Purpose, Random};
 use chainrule::tables::{Metric, Status};
 use chainrule::train::metrics::EpochEnd;
 use chainrule::train::metrics::EpochMetrics;
-use chainrule::train::run::{self, Labels, Reporter, Request};
+use chainrule::train::run::{self, Reporter, Request, RunNames};
 use chainrule::train::run_files::NAMES;
+use chainrule::train::target_files::{PREDICTIONS, TARGETS};
 use chainrule::train::trainer::Trainer;
 
 /// Images of `features` pixels in three separable classes; their number is no multiple of the batch size 64
@@ -25,7 +26,7 @@ fn data(features: usize) -> Dataset {
             |i: usize, j: usize| ((i * 31 + j * 17 + salt) % 97 + if j % 3 == i % 3 { 120 } else { 0 }) as u8;
         Split {
             cells: Cells::Bytes((0..len * features).map(|at| pixel(at / features, at % features)).collect()),
-            labels: (0..len as u32).map(|i| i % 3).collect(),
+            labels: Labels::Classes((0..len as u32).map(|i| i % 3).collect()),
             columns: features,
         }
     };
@@ -33,7 +34,8 @@ fn data(features: usize) -> Dataset {
     Dataset {
         source: "test".to_owned(),
         inputs: Inputs::of_array(&[features]),
-        classes,
+        task: Task::Classify(classes),
+        task_note: None,
         train: split(333, 0),
         test: split(100, 5),
         row_weights: None,
@@ -161,7 +163,7 @@ fn evaluation_between_epochs_does_not_change_the_weights() {
 fn validation_rows_are_never_trained_on_and_validation_reads_no_others() {
     let (data, go) = (data(20), AtomicBool::new(false));
     let config = config("hidden_dims = [9]\nval_split = 0.2");
-    let held_out = hold_out(&data.train.labels, 0.2, config.seed, Purpose::Validation).val;
+    let held_out = hold_out(data.train.labels.classes(), 0.2, config.seed, Purpose::Validation).val;
     assert_eq!(held_out.len(), 66);
     let run = |data: &Dataset| {
         let run_data = RunData::new(&config, data).unwrap();
@@ -275,14 +277,14 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
         data: &RunData::new(&config, &data).unwrap(),
         parent: folder.path(),
         run_id: Some("bad"),
-        labels: Labels::default(),
+        names: RunNames::default(),
     };
     let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome.summary.result.status, Status::Diverged);
     let last = outcome.last.map(|last| (last.epoch, last.end));
     assert!(matches!(last, Some((1, EpochEnd::Diverged { batch: Some(_) }))), "{last:?}");
     let epochs = std::fs::read_to_string(folder.path().join("bad/epochs.csv")).unwrap();
-    assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged"));
+    assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged,,,,"));
     let runs = std::fs::read_to_string(folder.path().join("bad/summary.csv")).unwrap();
     assert!(runs.lines().nth(1).unwrap().starts_with("bad,diverged,5,relu,3,"), "{runs}");
     let model =
@@ -308,20 +310,21 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
         data: &RunData::new(&config, &data).unwrap(),
         parent: folder.path(),
         run_id: Some("cut"),
-        labels: Labels::default(),
+        names: RunNames::default(),
     };
     let outcome = run::train(&request, &mut StopAfter(&stop), &stop).unwrap();
     let end = outcome.last.map(|last| last.end);
     assert_eq!((outcome.summary.result.status, end), (Status::Interrupted, Some(EpochEnd::Interrupted)));
     let epochs = std::fs::read_to_string(folder.path().join("cut/epochs.csv")).unwrap();
-    let ends: Vec<_> = epochs.lines().filter_map(|line| line.rsplit(',').next()).collect();
+    let ends: Vec<_> = epochs.lines().filter_map(|line| line.split(',').nth(9)).collect();
     assert_eq!(ends, ["status", "ok", "interrupted"]);
     let mut files: Vec<_> = std::fs::read_dir(folder.path().join("cut"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort_unstable();
-    let mut names = NAMES;
+    let of_regression = [TARGETS, PREDICTIONS];
+    let mut names: Vec<&str> = NAMES.into_iter().filter(|name| !of_regression.contains(name)).collect();
     names.sort_unstable();
     assert_eq!(files, names, "training draws no picture");
 }
@@ -336,7 +339,7 @@ fn with_a_validation_split_validation_chooses_the_best_epoch_and_has_columns() {
         data: &RunData::new(&config, &data).unwrap(),
         parent: folder.path(),
         run_id: Some("val"),
-        labels: Labels::default(),
+        names: RunNames::default(),
     };
     let summary = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap().summary;
     let csv = std::fs::read_to_string(folder.path().join("val/epochs.csv")).unwrap();

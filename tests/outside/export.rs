@@ -8,7 +8,7 @@ use chainrule::data::saved_model::{self, SavedModel};
 use chainrule::data::{Cells, DataOptions, Dataset};
 use chainrule::export::{npz, onnx};
 
-use crate::export_cases::{cases, check, logits, softmax};
+use crate::export_cases::{cases, check, check_targets, logits, regression_cases, softmax};
 use crate::installed::{installed, missing};
 use crate::launch::{CHAINRULE, launch};
 
@@ -73,7 +73,12 @@ fn compare(python: &str, script: &str, args: &[&Path], end: &str) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let cases = cases(folder);
-    for case in &cases {
+    let of_targets = folder.join("targets");
+    std::fs::create_dir(&of_targets).unwrap();
+    let regression = regression_cases(&of_targets);
+    for (folder, case) in
+        cases.iter().map(|case| (folder, case)).chain(regression.iter().map(|case| (&*of_targets, case)))
+    {
         let bytes = if end == "onnx" { onnx::to_bytes(&case.saved) } else { npz::to_bytes(&case.saved) };
         std::fs::write(folder.join(format!("{}.{end}", case.name)), bytes.unwrap()).unwrap();
         write_rows(folder, &case.name, &case.rows);
@@ -82,6 +87,12 @@ fn compare(python: &str, script: &str, args: &[&Path], end: &str) {
     let Cells::Bytes(pixels) = &data.test.cells else { panic!("pixels are not bytes") };
     write_rows(folder, "fashion", &pixels.iter().map(|&x| f32::from(x)).collect::<Vec<_>>());
     run(python, script, &[args, &[folder]].concat());
+    run(python, script, &[args, &[&of_targets]].concat());
+    for case in &regression {
+        let bytes = std::fs::read(of_targets.join(format!("{}.output", case.name))).unwrap();
+        let numbers = bytes.chunks_exact(4).map(|x| f32::from_le_bytes(x.try_into().unwrap()));
+        check_targets(case, &numbers.collect::<Vec<_>>(), 1e-5);
+    }
     for case in &cases {
         let (labels, probabilities) = results(folder, &case.name);
         check(&case.name, &case.logits, &labels, &probabilities, 1e-5);
@@ -141,7 +152,7 @@ fn the_c_program_in_the_documentation_predicts_what_the_program_predicts() {
     assert_eq!(text.lines().count(), data.test.len());
     for (line, row) in text.lines().zip(probabilities.chunks_exact(classes)) {
         let (name, probability) = line.rsplit_once(' ').unwrap();
-        let class = saved.signature.classes.iter().position(|class| class == name).unwrap();
+        let class = saved.signature.outputs.classes().iter().position(|class| class == name).unwrap();
         let most = row.iter().copied().fold(0.0, f64::max);
         // Three decimals are printed.
         let printed: f64 = probability.parse().unwrap();

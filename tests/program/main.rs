@@ -11,6 +11,7 @@ mod export;
 mod own_data;
 mod plots;
 mod predict;
+mod regression;
 mod regression_plots;
 mod sweep;
 mod sweep_faults;

@@ -207,7 +207,12 @@ fn tables_that_do_not_fit_are_refused_with_what_to_type() {
         ("a,label\n".to_owned(), "", &["wrong.csv"]),
         (String::new(), "", &["wrong.csv"]),
         ("a,label\n1,x\n2,x\n".to_owned(), "", &["every label is x, expected at least two classes"]),
-        ("a,y\n1,0.5\n2,1.5\n".to_owned(), "", &["the target is 0.5 in line 2", "classes"]),
+        ("a,y\n1,0.5\n2,0.5\n".to_owned(), "", &["the target y is 0.5 in every training row"]),
+        (
+            "a,y\n1,0.5\n2,x\n".to_owned(),
+            "--task regress",
+            &["line 3, target y: `x` is no number to predict"],
+        ),
         ("label,y,a\n1,0,1\n0,1,2\n".to_owned(), "", &["several columns could be the target", "label, y"]),
     ] {
         fs::write(path.join("wrong.csv"), table).unwrap();

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use chainrule::config::Scale;
 use chainrule::data::encoder::Encoder;
+use chainrule::data::outputs::{Outputs, Target};
 use chainrule::data::preprocessing::{Column, Encoding, Preprocessing};
 use chainrule::data::saved_model::{self, SavedModel};
 use chainrule::data::signature::Signature;
 use chainrule::data::{Cells, Inputs};
 use chainrule::nn::layers::Activation;
+use chainrule::nn::loss::ErrorFunction;
 use chainrule::nn::mlp::Mlp;
 use chainrule::nn::model_file;
 use chainrule::random::{Purpose, Random};
@@ -25,7 +27,7 @@ pub struct Case {
     pub saved: SavedModel<f64>,
     /// `ROWS` rows of raw cells
     pub rows: Vec<f32>,
-    /// The logits of the rows, computed by this program in the type of the model
+    /// The outputs of the rows, logits or standardised targets, computed by this program in the type of the model
     pub logits: Vec<f64>,
 }
 
@@ -81,7 +83,8 @@ pub fn cases(folder: &Path) -> Vec<Case> {
         for hidden in hidden {
             let at = cases.len();
             let classes = texts(&["T-shirt/top", "say \"hi\\??/\"", "Käfer"]);
-            let signature = Signature { classes, preprocessing: preprocessing.clone() };
+            let outputs = Outputs::Classes(classes);
+            let signature = Signature { outputs, preprocessing: preprocessing.clone() };
             // Each kind and each number of layers has both activations and both types.
             let activation = [Activation::Relu, Activation::Sigmoid][(at + at / 4) % 2];
             let case = if at % 4 < 2 { case::<f32> } else { case::<f64> };
@@ -89,6 +92,35 @@ pub fn cases(folder: &Path) -> Vec<Case> {
         }
     }
     cases
+}
+
+/// Each kind of preprocessing with 0 and 2 hidden layers, and two targets of very different sizes
+pub fn regression_cases(folder: &Path) -> Vec<Case> {
+    let target = |name: &str, center, scale| Target { name: name.to_owned(), center, scale };
+    let targets = vec![target("price */ \"EUR\"", 123_456.5, 9876.5), target("$F_y", -0.25, 1e-3)];
+    let outputs = Outputs::Targets { targets, loss: ErrorFunction::Mse };
+    let mut cases = Vec::new();
+    for preprocessing in preprocessings() {
+        for hidden in [&[][..], &[9, 5]] {
+            let signature = Signature { outputs: outputs.clone(), preprocessing: preprocessing.clone() };
+            let case = if cases.len() % 4 < 2 { case::<f32> } else { case::<f64> };
+            cases.push(case(folder, cases.len(), hidden, Activation::Relu, &signature));
+        }
+    }
+    cases
+}
+
+/// Checks numbers against the targets that the program's outputs mean
+pub fn check_targets(case: &Case, found: &[f32], tolerance: f64) {
+    let targets = case.saved.signature.outputs.targets();
+    assert_eq!(found.len(), ROWS * targets.len(), "{}", case.name);
+    for (at, (&found, &output)) in found.iter().zip(&case.logits).enumerate() {
+        let target = &targets[at % targets.len()];
+        let (found, want) = (f64::from(found), target.value(output));
+        // The sum of the center and the scaled output is rounded to f32.
+        let size = target.center.abs() + target.scale * output.abs().max(1.0);
+        assert!((found - want).abs() <= tolerance * size, "{}, {at}: {found}, expected {want}", case.name);
+    }
 }
 
 fn case<T: Scalar>(
@@ -100,7 +132,7 @@ fn case<T: Scalar>(
 ) -> Case {
     let mut random = Random::new(at as u64, Purpose::GradientCheck);
     let preprocessing = &signature.preprocessing;
-    let mut model = Mlp::<T>::new(preprocessing.features(), hidden, signature.classes.len(), activation, 7);
+    let mut model = Mlp::<T>::new(preprocessing.features(), hidden, signature.outputs.len(), activation, 7);
     for tensor in model.tensors_mut().filter(|tensor| tensor.kind == "bias") {
         tensor.data.iter_mut().for_each(|x| *x = T::from_f64(random.symmetric(0.5)));
     }

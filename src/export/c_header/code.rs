@@ -130,6 +130,20 @@ pub const FIRST_END: &str = "        $F_add_row(x, row, y, $COLS);
 }
 ";
 
+/// The prediction of targets
+pub const PREDICT_TARGETS: &str = "\
+/* Stores the $M_TARGETS targets, in the order of $F_target_names */
+static inline void $F_predict(const float *input, float *targets)
+{
+    int k;
+
+    $F_standardised(input, targets);
+    for (k = 0; k < $M_TARGETS; k++) {
+        targets[k] = $F_target_center[k] + $F_target_scale[k] * targets[k];
+    }
+}
+";
+
 /// The prediction from the logits
 pub const PREDICT: &str = "\
 /* Returns the most probable class; also stores the $M_CLASSES probabilities, if not NULL */

@@ -1,7 +1,7 @@
 //! C headers: a model as one C99 file without dependencies, allocations and global state
 //!
-//! The header has the weights as constants, `NAME_predict`, `NAME_logits` and `NAME_class_names`. It computes in `float`
-//! and needs `expf` of libc, nothing else. The first layer scales each cell just before it is multiplied, so there is no
+//! The header has the weights as constants, `NAME_predict`, `NAME_logits` and `NAME_class_names`, or of a model of numbers
+//! `NAME_standardised` and `NAME_target_names` in place of the last two. It computes in `float` and needs `expf` of libc, nothing else. The first layer scales each cell just before it is multiplied, so there is no
 //! buffer of inputs, and the input of a category costs one row of weights.
 
 mod code;
@@ -12,6 +12,7 @@ pub use text::prefix;
 
 use self::inputs::{described, has_categories, has_fill};
 use crate::config::Scale;
+use crate::data::outputs::{Outputs, Target};
 use crate::data::preprocessing::{Column, Encoding, Preprocessing};
 use crate::data::saved_model::SavedModel;
 use crate::error::separated;
@@ -88,11 +89,28 @@ impl Parts<'_> {
             + usize::from(has_fill(self.preprocessing()))
             + usize::from(has_categories(self.preprocessing()));
         let of_columns = self.columns().map_or(0, |(columns, _)| of_numbers * columns.len());
-        let names: usize = self.saved.signature.classes.iter().map(|name| name.len() + 1).sum();
+        let outputs = &self.saved.signature.outputs;
+        let names: usize = self.output_names().iter().map(|name| name.len() + 1).sum();
+        // A model of numbers writes its outputs to the caller's memory, and has a center and a scale for each.
+        let (of_targets, logits) = match outputs {
+            Outputs::Classes(names) => (0, names.len()),
+            Outputs::Targets { targets, .. } => (2 * targets.len(), 0),
+        };
         Sizes {
-            flash: 4 * (self.saved.model.parameter_count() + of_columns) + names,
-            ram: 4 * (self.buffers().iter().sum::<usize>() + self.saved.model.outputs()),
+            flash: 4 * (self.saved.model.parameter_count() + of_columns + of_targets) + names,
+            ram: 4 * (self.buffers().iter().sum::<usize>() + logits),
         }
+    }
+
+    /// The names of the classes or targets
+    fn output_names(&self) -> Vec<&str> {
+        let outputs = &self.saved.signature.outputs;
+        let targets = outputs.targets().iter().map(|target| target.name.as_str());
+        outputs.classes().iter().map(String::as_str).chain(targets).collect()
+    }
+
+    fn is_regression(&self) -> bool {
+        !self.saved.signature.outputs.targets().is_empty()
     }
 
     /// A text of [`code`] with its names
@@ -107,15 +125,24 @@ impl Parts<'_> {
         let activation = model.activation().map_or_else(String::new, |activation| format!(", {activation}"));
         let rounded =
             if *dtype == "f64" { "\n * The model is f64; its weights are rounded to float." } else { "" };
+        let count = signature.outputs.len();
+        let (usage, length) = match signature.outputs {
+            Outputs::Classes(_) => (
+                " *     float probabilities[$M_CLASSES];\n *     int k = $F_predict(input, probabilities);\n \
+                 *     puts($F_class_names[k]);\n",
+                format!("$M_CLASSES {count} /* numbers in `probabilities` and `logits` */"),
+            ),
+            Outputs::Targets { .. } => (
+                " *     float targets[$M_TARGETS];\n *     $F_predict(input, targets);\n",
+                format!("$M_TARGETS {count} /* numbers in `targets` */"),
+            ),
+        };
         let text = format!(
             "\
 /*
  * The net {dims}{activation}, written by chainrule {version}
  *
- *     float probabilities[$M_CLASSES];
- *     int k = $F_predict(input, probabilities);
- *     puts($F_class_names[k]);
- *{rounded}
+{usage} *{rounded}
  * C99, needs expf; {flash} bytes of constants and {ram} bytes of buffers on the stack.
  *
 {inputs} */
@@ -126,14 +153,13 @@ impl Parts<'_> {
 #include <stddef.h>
 
 #define $M_INPUTS {columns} /* numbers in `input` */
-#define $M_CLASSES {classes} /* numbers in `probabilities` and `logits` */
+#define {length}
 ",
             version = env!("CARGO_PKG_VERSION"),
             flash = separated(flash),
             ram = separated(ram),
             inputs = "$INPUTS",
             columns = self.preprocessing().columns(),
-            classes = signature.classes.len(),
         );
         // Names of columns are inserted last: they may contain the marks of names.
         self.filled(&text).replace("$INPUTS", &described(self.preprocessing()))
@@ -141,10 +167,20 @@ impl Parts<'_> {
 
     fn constants(&self) -> String {
         let (prefix, macros) = (self.prefix, self.macros());
-        let classes = self.saved.signature.classes.iter().map(|name| text::string(name));
-        let names = format!("{prefix}_class_names");
+        let (kind, len) = if self.is_regression() { ("target", "TARGETS") } else { ("class", "CLASSES") };
+        let names = self.output_names().into_iter().map(text::string);
+        let len = format!("{macros}_{len}");
         let mut all = "\n".to_owned();
-        all += &text::array("char *const", &names, &format!("{macros}_CLASSES"), classes);
+        all += &text::array("char *const", &format!("{prefix}_{kind}_names"), &len, names);
+        for (name, of) in [("center", (|target| target.center) as fn(&Target) -> f64), ("scale", |t| t.scale)]
+        {
+            let numbers = self.saved.signature.outputs.targets().iter().map(of);
+            let numbers = numbers.map(|x| text::float(x as f32));
+            if self.is_regression() {
+                let name = format!("{prefix}_target_{name}");
+                all += &format!("\n{}", text::array("float", &name, &len, numbers));
+            }
+        }
         if let Some((columns, _)) = self.columns() {
             let number = |of: fn(f64, f64, Option<f64>) -> f64| {
                 columns.iter().map(move |column| match *column {
@@ -212,22 +248,28 @@ impl Parts<'_> {
             first + if is_clipped { code::FIRST_CLIP } else { "" }
         };
         let first = [code::FIRST_START, &first, code::FIRST_END].concat();
-        let logits = self.logits();
-        parts.extend([first.as_str(), &logits, code::PREDICT]);
+        let net = self.net();
+        let predict = if self.is_regression() { code::PREDICT_TARGETS } else { code::PREDICT };
+        parts.extend([first.as_str(), &net, predict]);
         parts.iter().map(|part| self.filled(&format!("\n{part}"))).collect()
     }
 
     /// The function that calls the layers
-    fn logits(&self) -> String {
+    fn net(&self) -> String {
         let layers = self.saved.model.layers();
         let is_linear = |layer: &Layer<f64>| matches!(layer, Layer::Linear(_));
         let last = layers.iter().rposition(is_linear).unwrap_or(0);
-        let mut text = "\
-/* Stores the $M_CLASSES logits, whose softmax are the probabilities */
-static inline void $F_logits(const float *input, float *logits)
-{
+        let (name, what) = match self.is_regression() {
+            true => ("standardised", "$M_TARGETS targets in standard deviations from their means"),
+            false => ("logits", "$M_CLASSES logits, whose softmax are the probabilities"),
+        };
+        let mut text = format!(
+            "\
+/* Stores the {what} */
+static inline void $F_{name}(const float *input, float *{name})
+{{
 "
-        .to_owned();
+        );
         text += &match self.buffers() {
             [0, _] => String::new(),
             [a, 0] => format!("    float a[{a}];\n\n"),
@@ -239,7 +281,7 @@ static inline void $F_logits(const float *input, float *logits)
                 Layer::Linear(linear) => {
                     let (rows, cols) = linear.w.shape();
                     let y = if at == last {
-                        "logits"
+                        name
                     } else if x == "a" {
                         "b"
                     } else {

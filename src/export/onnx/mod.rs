@@ -1,11 +1,11 @@
-//! ONNX files: a graph from the cells of a row to the probabilities of the classes
+//! ONNX files: a graph from the cells of a row to the probabilities of the classes, or to targets
 //!
 //! Input `input` has a row of columns for each row, in f32. An image is its pixels, row by row, from 0 to 255. A missing
 //! number is NaN, and a category is its index in the column's list of values; every other number is none of them.
-//! Outputs are `probabilities` in f32 and `label`, the index of the most probable class. The metadata has the names of
-//! classes, columns and categories as JSON.
+//! Outputs are `probabilities` in f32 and `label`, the index of the most probable class; in regression, `output` in f32,
+//! the targets in their own units. The metadata has the names of classes, targets, columns and categories as JSON.
 //!
-//! The graph computes in the type of the model: an f64 model converts the input to f64, and the probabilities to f32.
+//! The graph computes in the type of the model: an f64 model converts the input to f64, and its output to f32.
 
 mod graph;
 mod protobuf;
@@ -14,6 +14,7 @@ use self::graph::{Dim, Graph, Type};
 use self::protobuf::Message;
 use super::element::Element;
 use super::features::Features;
+use crate::data::outputs::{Outputs, Target};
 use crate::data::preprocessing::{Encoding, Preprocessing};
 use crate::data::saved_model::SavedModel;
 use crate::error::separated;
@@ -75,7 +76,10 @@ fn metadata(saved: &SavedModel<f64>) -> impl Iterator<Item = (String, String)> {
 
 fn write_graph(message: &mut Message, saved: &SavedModel<f64>, element: Element) {
     let SavedModel { model, signature, .. } = saved;
-    let description = "From the cells of a row to the probabilities of the classes";
+    let description = match signature.outputs {
+        Outputs::Classes(_) => "From the cells of a row to the probabilities of the classes",
+        Outputs::Targets { .. } => "From the cells of a row to the targets",
+    };
     let mut graph = Graph::new(message, "chainrule", description, element);
     let columns = signature.preprocessing.columns();
     let of_input = match signature.preprocessing.encoding {
@@ -85,16 +89,13 @@ fn write_graph(message: &mut Message, saved: &SavedModel<f64>, element: Element)
              index of a category in the column's `values`"
         }
     };
-    let of_label = "The index of the most probable class in the metadata `class_names`";
     let batch = Dim::Free("batch");
     graph.input("input", Type::Float, &[batch, Dim::Len(columns)], of_input);
-    let classes = Dim::Len(model.outputs());
-    graph.output("probabilities", Type::Float, &[batch, classes], "The probability of each class");
-    graph.output("label", Type::Int64, &[batch], of_label);
     let mut x = encode(&mut graph, &signature.preprocessing, element).to_owned();
+    let last_name = if signature.outputs.targets().is_empty() { "logits" } else { "standardised" };
     for (at, layer) in model.layers().iter().enumerate() {
         let last = at + 1 == model.layers().len();
-        let output = if last { "logits".to_owned() } else { format!("{at}.output") };
+        let output = if last { last_name.to_owned() } else { format!("{at}.output") };
         for tensor in layer.tensors(at) {
             let elements = tensor.shape.stored_order().map(|at| tensor.data[at]);
             graph.numbers(&tensor.name(), &tensor.shape.stored(), elements);
@@ -109,16 +110,43 @@ fn write_graph(message: &mut Message, saved: &SavedModel<f64>, element: Element)
         }
         x = output;
     }
+    match &signature.outputs {
+        Outputs::Classes(names) => classes(&mut graph, &x, element, [batch, Dim::Len(names.len())]),
+        Outputs::Targets { targets, .. } => self::targets(&mut graph, &x, element, batch, targets),
+    }
+    graph.end();
+}
+
+/// Adds the outputs of a model of classes, from its logits
+fn classes(graph: &mut Graph<'_>, logits: &str, element: Element, dims: [Dim; 2]) {
+    let of_label = "The index of the most probable class in the metadata `class_names`";
+    graph.output("probabilities", Type::Float, &dims, "The probability of each class");
+    graph.output("label", Type::Int64, &dims[..1], of_label);
     let axis = ("axis", 1);
     match element {
-        Element::Single => graph.node("Softmax", &[&x], "probabilities", &[axis]),
+        Element::Single => graph.node("Softmax", &[logits], "probabilities", &[axis]),
         Element::Double => {
-            graph.node("Softmax", &[&x], "softmax", &[axis]);
+            graph.node("Softmax", &[logits], "softmax", &[axis]);
             graph.node("Cast", &["softmax"], "probabilities", &[("to", Type::Float as i64)]);
         }
     }
-    graph.node("ArgMax", &[&x], "label", &[axis, ("keepdims", 0)]);
-    graph.end();
+    graph.node("ArgMax", &[logits], "label", &[axis, ("keepdims", 0)]);
+}
+
+/// Adds the output of a model of numbers, from its standardised targets
+fn targets(graph: &mut Graph<'_>, standardised: &str, element: Element, batch: Dim, targets: &[Target]) {
+    let len = targets.len();
+    graph.output("output", Type::Float, &[batch, Dim::Len(len)], "The targets in the metadata `targets`");
+    graph.numbers("target_scale", &[len], targets.iter().map(|target| target.scale));
+    graph.numbers("target_center", &[len], targets.iter().map(|target| target.center));
+    graph.node("Mul", &[standardised, "target_scale"], "target_scaled", &[]);
+    match element {
+        Element::Single => graph.node("Add", &["target_scaled", "target_center"], "output", &[]),
+        Element::Double => {
+            graph.node("Add", &["target_scaled", "target_center"], "target_values", &[]);
+            graph.node("Cast", &["target_values"], "output", &[("to", Type::Float as i64)]);
+        }
+    }
 }
 
 /// Adds the nodes of the preprocessing; returns the name of the net's input

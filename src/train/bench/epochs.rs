@@ -9,7 +9,7 @@ use super::{Bench, Kind, Net};
 use crate::config::{HiddenDims, TrainConfig};
 use crate::data::encoder::Encoder;
 use crate::data::run_data::RunData;
-use crate::data::{Cells, Dataset, Inputs, Split};
+use crate::data::{Cells, Dataset, Inputs, Labels, Split, Task};
 use crate::error::Result;
 use crate::nn::mlp::Mlp;
 use crate::random::{Purpose, Random};
@@ -55,7 +55,7 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, set: &Dataset, bench: &Benc
     }
     let model = trainer.model();
     let forward = gflop(net.dims.forward_multiply_adds());
-    let (mut evaluator, test) = (Evaluator::new(backend), &set.test);
+    let (mut evaluator, test) = (Evaluator::new(backend, data.outputs.clone()), &set.test);
     let rows: Vec<u32> = (0..).take(test.len()).collect();
     evaluator.predict(model, &encoder, &test.cells, &rows);
     let times = to.effort.times(|| seconds(|| evaluator.predict(model, &encoder, &test.cells, &rows)));
@@ -99,18 +99,18 @@ fn skipped(
 pub fn dataset(net: &Net, images: (usize, usize)) -> Dataset {
     let (features, classes) = net.ends();
     let mut data = Dataset::synthetic();
-    if (features, classes) == (data.features(), data.classes.len()) {
+    if (features, classes) == (data.features(), data.task.outputs()) {
         return data;
     }
     let mut random = Random::new(0, Purpose::BenchImages);
     let mut split = |images: usize| Split {
         cells: Cells::Bytes((0..images * features).map(|_| random.below(256) as u8).collect()),
-        labels: (0..images).map(|_| random.below(classes as u32)).collect(),
+        labels: Labels::Classes((0..images).map(|_| random.below(classes as u32)).collect()),
         columns: features,
     };
     (data.train, data.test) = (split(images.0), split(images.1));
     data.source = "random".to_owned();
     data.inputs = Inputs::of_array(&[features]);
-    data.classes = (0..classes).map(|class| class.to_string()).collect();
+    data.task = Task::Classify((0..classes).map(|class| class.to_string()).collect());
     data
 }

@@ -182,9 +182,9 @@ impl Bench {
             data: Some(source.to_owned()),
             ..DataOptions::default()
         })?);
-        let (features, classes) = (data.features(), data.classes.len());
-        if let Some(net) = self.nets.iter().find(|net| net.ends() != (features, classes)) {
-            let expected = format!("{features}-…-{classes} for {source}");
+        let (features, outputs) = (data.features(), data.task.outputs());
+        if let Some(net) = self.nets.iter().find(|net| net.ends() != (features, outputs)) {
+            let expected = format!("{features}-…-{outputs} for {source}");
             return Err(Error::Setting { name: "net", expected, found: net.to_string() });
         }
         Ok(self.nets.iter().map(|_| Arc::clone(&data)).collect())

@@ -2,7 +2,8 @@
 
     with_numpy.py DOCS_MODELS_MD FOLDER
 
-Rows are read from NAME.rows; labels (int64) and probabilities (float32) are written to NAME.labels and NAME.probabilities.
+Rows are read from NAME.rows; labels (int64) and probabilities (float32) are written to NAME.labels and NAME.probabilities,
+the targets of a model of numbers (float32) to NAME.output.
 """
 
 import pathlib
@@ -18,6 +19,9 @@ for path in sorted(pathlib.Path(sys.argv[2]).glob("*.npz")):
     columns = np.load(path)["source"].max() + 1
     names = {"np": np, "path": path, "rows": np.fromfile(path.with_suffix(".rows"), np.float32).reshape(-1, columns)}
     exec(lines, names)
+    if "targets" in names:
+        names["targets"].astype(np.float32).tofile(path.with_suffix(".output"))
+        continue
     x, classes = names["x"], list(np.load(path)["class_names"])
     exp = np.exp(x - x.max(axis=1, keepdims=True))
     labels = np.array([classes.index(name) for name in names["label"]], np.int64)

@@ -2,7 +2,8 @@
 
     with_onnxruntime.py FOLDER
 
-Rows are read from NAME.rows; labels (int64) and probabilities (float32) are written to NAME.labels and NAME.probabilities.
+Rows are read from NAME.rows; labels (int64) and probabilities (float32) are written to NAME.labels and NAME.probabilities,
+the targets of a model of numbers (float32) to NAME.output.
 """
 
 import pathlib
@@ -18,6 +19,11 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.onnx")):
     (cells,) = session.get_inputs()
     assert (cells.name, cells.type, cells.shape[0]) == ("input", "tensor(float)", "batch"), cells
     rows = np.fromfile(path.with_suffix(".rows"), np.float32).reshape(-1, cells.shape[1])
+    if [output.name for output in session.get_outputs()] == ["output"]:
+        (output,) = session.run(None, {"input": rows})
+        assert output.dtype == np.float32, path
+        output.tofile(path.with_suffix(".output"))
+        continue
     probabilities, label = session.run(["probabilities", "label"], {"input": rows})
     assert (probabilities.dtype, label.dtype, label.shape) == (np.float32, np.int64, (len(rows),)), path
     label.tofile(path.with_suffix(".labels"))

@@ -1,7 +1,8 @@
-//! The loss: softmax and cross-entropy in one, computed from logits and integer labels
+//! The loss of classes: softmax and cross-entropy in one, computed from logits and integer labels
 
 use chainrule_kernels::{self as kernels, Scalar};
 
+use super::sums::LossSum;
 use crate::nn::matrix::Matrix;
 
 /// Softmax cross-entropy, `L = 1/B Σᵢ (ln Σₖ exp z[i,k] − z[i, yᵢ])`: the mean over a batch of B rows, in nats
@@ -16,49 +17,6 @@ pub struct SoftmaxCrossEntropy<T> {
     log_sum: Vec<T>,
     label_logit: Vec<T>,
     predicted: Vec<u32>,
-}
-
-/// Sums over the rows of one or more batches
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LossSum {
-    /// Sum of the rows' losses, in nats; in training with weights, each times its row's weight
-    pub loss: f64,
-    /// Number of rows whose predicted class is their label
-    pub correct: usize,
-    /// Number of rows
-    pub rows: usize,
-}
-
-/// Mean loss per row, in nats, above which training counts as diverged
-///
-/// At this loss, labels have a probability of e⁻¹⁰⁰⁰⁰⁰, far below what any data and initial weights give. A diverged
-/// loss can be finite: if all units of a layer are dead, only biases change, and a learning rate of 1e6 gives about
-/// 2e6 nats.
-const DIVERGED_NATS: f64 = 1e5;
-
-impl LossSum {
-    /// Whether the loss is not finite, or its mean exceeds 100,000 nats
-    pub fn has_diverged(&self) -> bool {
-        let within = self.loss.is_finite() && self.loss <= DIVERGED_NATS * self.rows as f64;
-        !within
-    }
-
-    /// Mean loss per row in nats; `None` if there are no rows
-    pub fn mean_loss(&self) -> Option<f64> {
-        (self.rows > 0).then(|| self.loss / self.rows as f64)
-    }
-
-    /// Share of the rows that are correct, 0 to 1; `None` if there are no rows
-    pub fn accuracy(&self) -> Option<f64> {
-        (self.rows > 0).then(|| self.correct as f64 / self.rows as f64)
-    }
-
-    /// Adds the sums of another batch
-    pub fn add(&mut self, other: Self) {
-        self.loss += other.loss;
-        self.correct += other.correct;
-        self.rows += other.rows;
-    }
 }
 
 impl<T: Scalar> SoftmaxCrossEntropy<T> {
@@ -113,22 +71,6 @@ impl<T: Scalar> SoftmaxCrossEntropy<T> {
         (0..rows).map(|i| weights[i] * self.row_loss(i)).sum()
     }
 
-    /// Multiplies the rows of `dz` by their weights, which makes `dz[i, :]` the gradient of `1/B Σᵢ w[i] ℓ[i]`
-    ///
-    /// A weight is rounded to the type of `dz` first. A weight of 1 changes no bit.
-    ///
-    /// # Panics
-    /// If there is not one weight for each row.
-    #[track_caller]
-    pub fn weight_rows(dz: &mut Matrix<T>, weights: &[f64]) {
-        let (rows, cols) = dz.shape();
-        assert!(rows == weights.len(), "{rows} rows of gradients, {} weights", weights.len());
-        for (row, &weight) in dz.data_mut().chunks_exact_mut(cols).zip(weights) {
-            let weight = T::from_f64(weight);
-            row.iter_mut().for_each(|dz| *dz *= weight);
-        }
-    }
-
     /// The loss of row `i` of the last [`Self::forward`], in nats
     fn row_loss(&self, i: usize) -> f64 {
         // The difference of two f32 is exact in f64, so a small loss keeps its digits when logits are large.
@@ -151,33 +93,6 @@ mod tests {
         let sum = SoftmaxCrossEntropy::default().forward(&mut z, &[0, 4, 9]);
         approx::assert_relative_eq!(sum.loss, 3.0 * 10f64.ln(), max_relative = 1e-15);
         assert_eq!((sum.correct, sum.rows), (1, 3));
-    }
-
-    #[test]
-    fn a_mean_loss_beyond_the_limit_has_diverged_and_a_large_one_has_not() {
-        let sum = |loss| LossSum { loss, correct: 0, rows: 10 };
-        assert!([0.0, 23.0, 9e5].into_iter().all(|loss| !sum(loss).has_diverged()));
-        assert!([2e6, f64::INFINITY, f64::NAN].into_iter().all(|loss| sum(loss).has_diverged()));
-        assert!(!LossSum::default().has_diverged());
-    }
-
-    #[test]
-    fn a_weight_multiplies_the_loss_and_the_gradient_of_its_row_and_1_changes_no_bit() {
-        let logits = Matrix::from_slice(&[0.3f32, -1.0, 2.0, 0.1, 0.7, -0.4], 3, 2);
-        let (labels, mut plain, mut loss) = ([0, 1, 0], logits.clone(), SoftmaxCrossEntropy::default());
-        let sum = loss.forward(&mut plain, &labels).loss;
-        assert_eq!(loss.weighted_loss(&[1.0; 3]), sum);
-        let rows = [0, 1, 2].map(|row| loss.weighted_loss(&[0, 1, 2].map(|i| f64::from(u8::from(i == row)))));
-        let expected = 2.0 * rows[0] + 0.5 * rows[2];
-        approx::assert_relative_eq!(loss.weighted_loss(&[2.0, 0.0, 0.5]), expected, max_relative = 1e-15);
-        SoftmaxCrossEntropy::backward(&mut plain, &labels);
-        let mut weighted = plain.clone();
-        SoftmaxCrossEntropy::weight_rows(&mut weighted, &[1.0; 3]);
-        assert_eq!(weighted.data(), plain.data());
-        SoftmaxCrossEntropy::weight_rows(&mut weighted, &[2.0, 0.0, 0.5]);
-        for (row, factor) in [2.0, 0.0, 0.5].into_iter().enumerate() {
-            assert_eq!(weighted.row(row), [0, 1].map(|j| factor * plain.row(row)[j]), "{row}");
-        }
     }
 
     #[test]

@@ -1,0 +1,95 @@
+//! The labels of a table: one column of classes, or one or several columns of numbers to predict
+
+use super::csv::{Head, Lines, Target};
+use super::raw_labels::{RawLabels, reason};
+use crate::config::{Missing, TaskChoice};
+use crate::error::{Error, Result, printable};
+
+/// Which columns hold the labels, and how they are read
+#[derive(Clone, Copy, Debug)]
+pub struct LabelColumns<'a> {
+    /// The head of the table
+    pub head: &'a Head,
+    /// The names of the columns
+    pub names: &'a [String],
+    /// The lines of the rows
+    pub lines: &'a Lines,
+    /// What is done with rows that lack a label
+    pub missing: Missing,
+    /// The task that a person asks for
+    pub task: TaskChoice,
+}
+
+impl LabelColumns<'_> {
+    /// The labels in `columns`, in the order of their names
+    ///
+    /// Without a given task, several columns are numbers to predict, and so is one with fractions or more than 100
+    /// different numbers; any other column holds classes.
+    ///
+    /// # Errors
+    /// If a label is missing, a number to predict is a text, or there are several columns of classes.
+    pub fn labels(&self, mut columns: Vec<Target>) -> Result<RawLabels> {
+        if self.missing != Missing::Drop
+            && let Some((column, name)) =
+                columns.iter().zip(self.names).find(|(column, _)| column.missing.count > 0)
+        {
+            let what = if columns.len() > 1 {
+                format!("the target {}", printable(name))
+            } else {
+                "the label".to_owned()
+            };
+            let line = column.missing.first_line;
+            return self
+                .error(format!("line {line}: {what} is missing; --missing drop leaves such rows out"));
+        }
+        let needs_numbers = |column: &Target| column.numbers.as_deref().and_then(reason).is_some();
+        let regresses = match self.task {
+            TaskChoice::Auto => columns.len() > 1 || columns.iter().any(needs_numbers),
+            TaskChoice::Classify => false,
+            TaskChoice::Regress => true,
+        };
+        if regresses {
+            return self.numbers(&columns);
+        }
+        if columns.len() > 1 {
+            let expected = "one column, since --task classify predicts the class in it".to_owned();
+            return Err(Error::Setting { name: "target", expected, found: self.names.join(",") });
+        }
+        let Some(column) = columns.pop() else { return self.error("has no target column".to_owned()) };
+        if column.texts.is_empty() && column.numbers.is_some() {
+            let most = Target::MAX_TEXTS;
+            return self.error(format!("the target has more than {most} different values, expected classes"));
+        }
+        Ok(RawLabels::Texts { values: column.texts, codes: column.codes })
+    }
+
+    fn numbers(&self, columns: &[Target]) -> Result<RawLabels> {
+        let mut numbers = Vec::with_capacity(columns.len());
+        for (column, name) in columns.iter().zip(self.names) {
+            match &column.numbers {
+                Some(values) => numbers.push(values),
+                None => return self.error(self.text(column, name)),
+            }
+        }
+        let rows = numbers.first().map_or(0, |values| values.len());
+        let values = (0..rows).flat_map(|row| numbers.iter().map(move |values| values[row])).collect();
+        Ok(RawLabels::Numbers { names: self.names.to_vec(), values })
+    }
+
+    /// The message for a column that has a text where a number is to be predicted
+    fn text(&self, column: &Target, name: &str) -> String {
+        let name = printable(name);
+        let text = |&code: &u32| column.texts.get(code as usize).filter(|text| self.head.is_text(text));
+        let found = column.codes.iter().enumerate().find_map(|(row, code)| Some((row, text(code)?)));
+        // A column of missing cells has no text.
+        let Some((row, text)) = found else { return format!("the target {name} has no numbers") };
+        let (line, text) = (self.lines.line(row), printable(text));
+        format!(
+            "line {line}, target {name}: `{text}` is no number to predict; with --task classify, texts are classes"
+        )
+    }
+
+    fn error<T>(&self, problem: String) -> Result<T> {
+        Err(Error::content(&self.head.path, problem))
+    }
+}
