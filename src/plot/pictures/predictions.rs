@@ -17,6 +17,8 @@ use crate::report::analysis::four_digits;
 const PANELS: usize = 6;
 /// Greatest number of rows that are drawn as points
 const POINTS: usize = 2000;
+/// Least side of a panel's frame
+const LEAST: f64 = 130.0;
 /// Width of a single panel
 const SINGLE: f64 = 480.0;
 /// Side of a cell in which rows are counted
@@ -47,21 +49,28 @@ pub fn draw(scene: &mut Scene, targets: &[Target], run: &str) -> f64 {
 
     let is_counted = rows > POINTS;
     let right = if is_counted { WIDTH - BAR } else { WIDTH };
-    let columns = match shown.len() {
+    let axis = |target: &Target| axis::values(target.values.iter().flat_map(|&(t, p)| [t, p]));
+    let axes: Vec<Axis> = shown.iter().map(axis).collect();
+    let most = match shown.len() {
         0 | 1 => 1,
         2 | 4 => 2,
         _ => 3,
     };
+    // Fewer side by side if the labels of their ticks are long
+    let fits = |columns: &usize| {
+        let frame = |axis| Frame::square(axis, [0.0, right / *columns as f64], 0.0);
+        axes.iter().all(|axis| frame(axis).area.width() >= LEAST)
+    };
+    let columns = (1..=most).rev().find(fits).unwrap_or(1);
     let wide = (right / columns as f64).min(SINGLE);
     let left = (right - wide * columns as f64) / 2.0;
     let mut panels = vec![];
     let mut top = 50.0;
-    for row in shown.chunks(columns) {
+    for (row, axes) in shown.chunks(columns).zip(axes.chunks(columns)) {
         let mut bottom = top;
-        for (i, target) in row.iter().enumerate() {
+        for (i, (target, axis)) in row.iter().zip(axes).enumerate() {
             let at = left + i as f64 * wide;
-            let axis = axis::values(target.values.iter().flat_map(|&(t, p)| [t, p]));
-            let frame = Frame::square(&axis, [at, at + wide], top + TITLE);
+            let frame = Frame::square(axis, [at, at + wide], top + TITLE);
             bottom = frame.bottom().max(bottom);
             panels.push((target, frame));
         }
@@ -259,11 +268,13 @@ mod tests {
     fn texts_lie_inside_and_apart_whatever_the_numbers_and_names() {
         for count in 1..=7 {
             for rows in [1, 5, 2001] {
-                for scale in [1.0, -1e9, 1e-6, 1e300] {
+                for (scale, offset) in [(1.0, 0.0), (-1e9, 0.0), (1e-6, 0.0), (1e300, 0.0), (1.0, -1e5)] {
                     let name = |i: u32| if i == 2 { "target ".repeat(20) } else { format!("y{i}") };
                     let mut targets: Vec<_> = (0..count).map(|i| target(&name(i), rows)).collect();
                     for values in targets.iter_mut().map(|target| &mut target.values) {
-                        values.iter_mut().for_each(|(t, p)| (*t, *p) = (*t * scale, *p * scale));
+                        values
+                            .iter_mut()
+                            .for_each(|(t, p)| (*t, *p) = (*t * scale + offset, *p * scale + offset));
                     }
                     let drawn = drawn(&targets);
                     crate::plot::tests::check(&format!("{count} targets, {rows} rows, {scale}"), &drawn);
