@@ -1,15 +1,13 @@
 //! Progress of a sweep on stderr: a bar for each running trial on a terminal, a line for each ended trial
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chainrule::error::{printable, shown};
 use chainrule::nn::loss::LossSum;
-use chainrule::report::analysis::MetricColumn;
 use chainrule::report::score::ScoreKind;
 use chainrule::sweep::{Observer, Trial};
-use chainrule::tables::{Cell, Row, RunResult, Status};
+use chainrule::tables::{Metric, RunResult, Status};
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 
@@ -71,18 +69,16 @@ fn name(trial: &Trial) -> String {
 
 /// The scores of a result, as `, validation accuracy 88.31 %, test accuracy 88.02 %`; empty without any
 fn scores(result: &RunResult) -> String {
-    let cells: HashMap<_, _> = RunResult::header().into_iter().zip(result.cells()).collect();
-    let number = |column: MetricColumn| match cells.get(column.name())? {
-        Cell::Number(digits) => digits.parse().ok(),
-        _ => None,
+    let scores = [
+        ("validation", ScoreKind::Accuracy, result.val_accuracy),
+        ("validation", ScoreKind::Rmse, result.val_rmse),
+        ("test", ScoreKind::Accuracy, result.test_accuracy),
+        ("test", ScoreKind::Rmse, result.test_rmse),
+    ];
+    let text = |(samples, kind, score): (&str, ScoreKind, Option<Metric>)| {
+        Some(format!(", {samples} {} {}", kind.name(), kind.text_with_unit(score?.value())))
     };
-    let of_kind = |kind: ScoreKind| {
-        let [_, validation, test] = kind.columns();
-        [("validation", validation), ("test", test)].into_iter().filter_map(move |(what, column)| {
-            Some(format!(", {what} {} {}", kind.name(), kind.text_with_unit(number(column)?)))
-        })
-    };
-    ScoreKind::ALL.into_iter().flat_map(of_kind).collect()
+    scores.into_iter().filter_map(text).collect()
 }
 
 /// The bar of a running trial

@@ -95,16 +95,15 @@ fn winner(analysis: &Analysis) -> String {
         text += &format!("{trials} of this setting did not end as `ok` and {are} not in the mean.\n");
     }
     let [_, _, column] = kind.columns();
-    let test = analysis.spread(winner, column);
-    let test = test.map_or_else(String::new, |spread| kind.spread_text(spread));
-    text += &match (is_validated, analysis.groups.len()) {
-        (_, 1) => String::new(),
-        (true, _) => format!(
-            "\nIt was chosen by {score}. Its test {}, which had no part in the choice, is {}; it is reported \
+    let test = analysis.spread(winner, column).map(|spread| kind.with_unit(&kind.spread_text(spread)));
+    text += &match (is_validated, test) {
+        _ if analysis.groups.len() == 1 => String::new(),
+        (true, Some(test)) => format!(
+            "\nIt was chosen by {score}. Its test {}, which had no part in the choice, is {test}; it is reported \
              for the winner only, once.\n",
-            kind.name(),
-            kind.with_unit(&test)
+            kind.name()
         ),
+        (true, None) => format!("\nIt was chosen by {score}. There was no test set.\n"),
         (false, _) => format!(
             "\nThere was no validation split: **test metrics picked the winner, so its test {} is too optimistic**. \
              With `--val-split 0.1` the choice is made on samples held out from training.\n",
@@ -157,7 +156,7 @@ fn table(analysis: &Analysis) -> String {
     text += "Metrics after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`.";
     let several = analysis.groups.len() > 1;
     let as_good = analysis.as_good_as_best().filter(|_| several);
-    if several {
+    if several && analysis.other.is_none() {
         text += " The winner is set in bold.";
     }
     if as_good.is_some() {
@@ -316,6 +315,11 @@ mod tests {
         assert!(text.contains("chosen by validation accuracy"), "{text}");
         assert_eq!((text.matches("76.66").count(), text.matches("77.77").count()), (1, 0), "{text}");
         assert!(text.contains("--val-split 0.1"), "{text}");
+        let untested = of(&format!("{HEAD}a,ok,32,0.1,5,1,,0.81,0.1,d\nb,ok,64,0.1,5,1,,0.82,0.1,d\n"));
+        assert!(
+            untested.contains("It was chosen by validation accuracy. There was no test set.\n"),
+            "{untested}"
+        );
     }
 
     const REGRESSION: &str = "trial,status,hidden_dims,seed,test_accuracy,val_loss,train_rmse,val_rmse,test_rmse,test_mae,\
@@ -355,6 +359,7 @@ mod tests {
         let text = of("trial,status,hidden_dims,seed,test_accuracy,test_loss,test_rmse\n\
                        a,ok,32,1,0.5,0.25,\nb,ok,64,1,,0.75,2.5\n");
         assert!(text.contains("Accuracies and RMSEs can't be compared"), "{text}");
+        assert!(!text.contains("winner is"), "{text}");
         assert!(
             text.contains("| test accuracy (%) | test loss (nats) | training accuracy (%) | test RMSE |"),
             "{text}"

@@ -182,3 +182,30 @@ fn check_numbers(columns: &[Numbers], row: TableRow<'_>, is_ok: bool) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_is_ok_has_accuracies_or_rmses() {
+        let checked = |cells: &str| {
+            let csv =
+                format!("train_loss,train_accuracy,test_loss,test_accuracy,train_rmse,test_rmse\n{cells}\n");
+            let table = Table::parse(Path::new("summary.csv"), csv.as_bytes()).unwrap();
+            let columns = number_columns(&table, true, true).unwrap();
+            check_numbers(&columns, table.rows().next().unwrap(), true).map_err(|error| error.to_string())
+        };
+        assert_eq!(checked("1,0.5,1,0.5,,"), Ok(()));
+        assert_eq!(checked("1,,1,,25,30"), Ok(()));
+        for (cells, column, expected) in [
+            ("1,,1,,25,", "test_accuracy", "a share from 0 to 1"),
+            ("1,,1,,,30", "train_accuracy", "a share from 0 to 1"),
+            ("1,,,,25,30", "test_loss", "a loss, 0 or above"),
+        ] {
+            let message = format!("summary.csv: line 2, column {column}: expected {expected}, found ``");
+            assert_eq!(checked(cells), Err(message));
+        }
+        assert!(checked("1,,1,,25,-1").unwrap_err().contains("column test_rmse: expected an RMSE"));
+    }
+}

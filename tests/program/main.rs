@@ -12,6 +12,7 @@ mod own_data;
 mod plots;
 mod predict;
 mod regression;
+mod regression_plots;
 mod sweep;
 mod sweep_faults;
 mod tables;

@@ -127,18 +127,20 @@ pub fn metrics(values: impl Iterator<Item = f64>, cap: f64, min_span: impl Fn(f6
 
 /// An axis over `values`, which may lie on both sides of 0
 ///
-/// Its range is at least a hundredth of the greatest of their sizes: below, the labels of its ticks would be long.
+/// Values that differ in their seventh digit or later are taken for equal: the labels of ticks between them would be too
+/// long. Then the range is a hundredth of their size.
 pub fn values(values: impl Iterator<Item = f64>) -> Axis {
-    const LEAST: f64 = 0.01;
+    const EQUAL: f64 = 1e-6;
+    const RANGE: f64 = 0.01;
     let (mut lo, mut hi) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| (lo.min(x), hi.max(x)));
     if lo > hi {
         (lo, hi) = (0.0, 1.0);
     }
     let size = lo.abs().max(hi.abs());
-    let span = if size > 0.0 { (LEAST * size).max(1e-300) } else { 1.0 };
     // Differences of halves don't overflow.
-    if hi / 2.0 - lo / 2.0 < span / 2.0 {
+    if hi / 2.0 - lo / 2.0 <= (EQUAL / 2.0 * size).max(1e-300) {
+        let span = if size > 0.0 { (RANGE * size).max(1e-299) } else { 1.0 };
         let middle = lo / 2.0 + hi / 2.0;
         (lo, hi) = ((middle - span / 2.0).max(f64::MIN), (middle + span / 2.0).min(f64::MAX));
     }
@@ -270,6 +272,9 @@ mod tests {
                 assert!(places.iter().all(|x| (-1e-6..=1.0 + 1e-6).contains(x)), "{places:?} {axis:?}");
             }
         }
+        let close = axis(1e9, 1e9 + 1e4);
+        assert_eq!((close.lo, close.hi), (1e9, 1e9 + 1e4));
+        assert_eq!(labels(&close)[1], "1.000002e9");
         assert!(values(std::iter::empty()).lo < 1.0);
     }
 

@@ -1,6 +1,7 @@
 //! The pair of panels that all curves by epoch are drawn in: loss beside score
 
 use crate::plot::epochs_csv::{Points, Split};
+use crate::plot::output::font::width;
 use crate::plot::output::scene::{Align, Area, Scene, WIDTH};
 use crate::plot::parts::axis::{self, Axis};
 use crate::plot::parts::frame::Frame;
@@ -53,7 +54,12 @@ impl Pair {
         let (y, cut) = self.falling(&self.loss, of_greatest);
         let unit = self.kind.loss_unit();
         let label = match (self.of, self.kind) {
-            (Some(split), _) => labelled(&format!("{} loss", split.name()), &[&(unit.to_owned() + cut)]),
+            (Some(split), _) => {
+                let name = format!("{} loss", split.name());
+                let full = labelled(&name, &[unit, cut]);
+                let fits = width(&full, LABEL_EM) <= bottom - top;
+                if fits { full } else { labelled(&name, &[cut]) }
+            }
             (None, ScoreKind::Accuracy) => labelled("Loss", &["cross-entropy", unit]),
             (None, ScoreKind::Rmse) => labelled("Loss", &[unit]),
         };
@@ -66,19 +72,18 @@ impl Pair {
             let numbers = covered(&self.score).into_iter().map(|score| factor * score);
             let y = axis::metrics(numbers, self.kind.largest(), |_| points);
             let is_cut = leaves(&self.score, |score| factor * score < y.lo);
-            (y, if is_cut { ", bottom cut off" } else { "" })
+            (y, if is_cut { "bottom cut off" } else { "" })
         };
-        let notes = self.kind.unit().to_owned() + cut;
         let name = self.of.map_or_else(
             || self.kind.title().to_owned(),
             |split| format!("{} {}", split.name(), self.kind.name()),
         );
         let right = Area { left: WIDTH / 2.0, right: WIDTH, top, bottom };
-        let label = labelled(&name, &[notes.trim_start_matches(", ")]);
+        let label = labelled(&name, &[self.kind.unit(), cut]);
         panel(scene, &Frame::new(right, x, y), &label, &self.score, factor);
     }
 
-    /// The axis of a metric that falls, and the end of its label if the axis does not reach the greatest value
+    /// The axis of a metric that falls, and a note for its label if the axis does not reach the greatest value
     fn falling(&self, lines: &[Line], min_span: impl Fn(f64) -> f64) -> (Axis, &'static str) {
         let mut metrics = covered(lines);
         if let Some(limit) = self.of.and_then(|_| limit(&mut metrics)) {
@@ -86,7 +91,7 @@ impl Pair {
         }
         let y = axis::metrics(metrics.into_iter(), f64::MAX, min_span);
         let is_cut = leaves(lines, |metric| metric > y.hi);
-        (y, if is_cut { ", top cut off" } else { "" })
+        (y, if is_cut { "top cut off" } else { "" })
     }
 }
 
@@ -219,5 +224,13 @@ mod tests {
         assert!(has(&texts(1100.0, Some(Split::Test)), "Test RMSE"));
         assert!(has(&texts(1e6, Some(Split::Test)), "Test RMSE (top cut off)"));
         assert!(has(&texts(1100.0, Some(Split::Test)), "Test loss (of standardised targets)"));
+        let mut scene = Scene::default();
+        let mut far = usual.clone();
+        far[3].1 = 1e6;
+        let loss = [&usual, &far].map(|points| Line::new(Look::of(0), points.clone(), true)).to_vec();
+        let of = Some(Split::Validation);
+        Pair { loss, score: vec![], kind: ScoreKind::Rmse, of }.draw(&mut scene, 0.0, PANELS);
+        let has_label = scene.texts().any(|text| text.text == "Validation loss (top cut off)");
+        assert!(has_label, "a label that is too long loses its unit");
     }
 }

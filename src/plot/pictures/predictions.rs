@@ -17,6 +17,8 @@ use crate::report::analysis::four_digits;
 const PANELS: usize = 6;
 /// Greatest number of rows that are drawn as points
 const POINTS: usize = 2000;
+/// Least side of a panel's frame
+const LEAST: f64 = 130.0;
 /// Width of a single panel
 const SINGLE: f64 = 480.0;
 /// Side of a cell in which rows are counted
@@ -37,32 +39,38 @@ const DIAGONAL: Stroke = Stroke { width: 1.0, color: FRAME, dash: &[4.0, 3.0] };
 pub fn draw(scene: &mut Scene, targets: &[Target], run: &str) -> f64 {
     let rows = targets.first().map_or(0, |target| target.values.len());
     let shown = &targets[..targets.len().min(PANELS)];
-    let of = if run.is_empty() { String::new() } else { format!("{run}: ") };
-    let title = format!("{of}predicted against true values of {} test samples", separated(rows));
-    let mut note = "on the dashed line, a prediction is right".to_owned();
+    let of = if run.is_empty() { "Predicted".to_owned() } else { format!("{run}: predicted") };
+    let title = format!("{of} against true values of {} test samples", separated(rows));
+    let mut note = "on the dashed line, predictions equal the true values".to_owned();
     if targets.len() > shown.len() {
-        let more = separated(targets.len() - shown.len());
-        note += &format!("; {more} of {} targets are not shown", separated(targets.len()));
+        note += &format!("; the first {} of {} targets", shown.len(), separated(targets.len()));
     }
     titles(scene, &title, &note);
 
     let is_counted = rows > POINTS;
     let right = if is_counted { WIDTH - BAR } else { WIDTH };
-    let columns = match shown.len() {
+    let axis = |target: &Target| axis::values(target.values.iter().flat_map(|&(t, p)| [t, p]));
+    let axes: Vec<Axis> = shown.iter().map(axis).collect();
+    let most = match shown.len() {
         0 | 1 => 1,
         2 | 4 => 2,
         _ => 3,
     };
+    // Fewer side by side if the labels of their ticks are long
+    let fits = |columns: &usize| {
+        let frame = |axis| Frame::square(axis, [0.0, right / *columns as f64], 0.0);
+        axes.iter().all(|axis| frame(axis).area.width() >= LEAST)
+    };
+    let columns = (1..=most).rev().find(fits).unwrap_or(1);
     let wide = (right / columns as f64).min(SINGLE);
     let left = (right - wide * columns as f64) / 2.0;
     let mut panels = vec![];
     let mut top = 50.0;
-    for row in shown.chunks(columns) {
+    for (row, axes) in shown.chunks(columns).zip(axes.chunks(columns)) {
         let mut bottom = top;
-        for (i, target) in row.iter().enumerate() {
+        for (i, (target, axis)) in row.iter().zip(axes).enumerate() {
             let at = left + i as f64 * wide;
-            let axis = axis::values(target.values.iter().flat_map(|&(t, p)| [t, p]));
-            let frame = Frame::square(&axis, [at, at + wide], top + TITLE);
+            let frame = Frame::square(axis, [at, at + wide], top + TITLE);
             bottom = frame.bottom().max(bottom);
             panels.push((target, frame));
         }
@@ -90,7 +98,7 @@ pub fn draw(scene: &mut Scene, targets: &[Target], run: &str) -> f64 {
     if let (true, Some((_, frame))) = (is_counted, panels.get(columns.min(shown.len()) - 1)) {
         let left = frame.area.right + 24.0;
         let area = Area { left, right: left + 14.0, ..frame.area };
-        bar(scene, area, &BLUES, &colors, "Test samples in a cell (log scale)", None);
+        bar(scene, area, &BLUES, &colors, "Samples in a cell (log scale)", None);
     }
     top - GAP + 6.0
 }
@@ -205,7 +213,7 @@ mod tests {
     #[test]
     fn a_point_is_at_its_true_value_from_the_left_and_its_prediction_from_below() {
         let target = Target { name: "y".to_owned(), values: vec![(-1.0, 2.0), (3.0, 2.5), (0.0, 0.0)] };
-        let (scene, _) = drawn(&[target.clone()]);
+        let (scene, _) = drawn(std::slice::from_ref(&target));
         let [x, y] = [ticks(&scene, false), ticks(&scene, true)];
         let value = |[(a, from), (b, to)]: [(f64, f64); 2], at: f64| a + (at - from) / (to - from) * (b - a);
         let found = discs(&scene);
@@ -234,7 +242,7 @@ mod tests {
         let headings = texts.iter().filter(|text| text.starts_with("RMSE "));
         assert_eq!(headings.count(), 6);
         assert!(texts.contains(&"RMSE 1.000") && texts.contains(&"y1"), "{texts:?}");
-        assert!(texts.iter().any(|text| text.ends_with("; 1 of 7 targets are not shown")), "{texts:?}");
+        assert!(texts.iter().any(|text| text.ends_with("; the first 6 of 7 targets")), "{texts:?}");
         let (rmse, r2) = targets[0].rmse_and_r2();
         assert!(texts.contains(&format!("RMSE {rmse:.5}, R² {:.4}", r2.unwrap()).as_str()), "{texts:?}");
         assert!(!texts.iter().any(|text| text.starts_with("y6")), "{texts:?}");
@@ -260,11 +268,13 @@ mod tests {
     fn texts_lie_inside_and_apart_whatever_the_numbers_and_names() {
         for count in 1..=7 {
             for rows in [1, 5, 2001] {
-                for scale in [1.0, -1e9, 1e-6, 1e300] {
+                for (scale, offset) in [(1.0, 0.0), (-1e9, 0.0), (1e-6, 0.0), (1e300, 0.0), (1.0, -1e5)] {
                     let name = |i: u32| if i == 2 { "target ".repeat(20) } else { format!("y{i}") };
                     let mut targets: Vec<_> = (0..count).map(|i| target(&name(i), rows)).collect();
                     for values in targets.iter_mut().map(|target| &mut target.values) {
-                        values.iter_mut().for_each(|(t, p)| (*t, *p) = (*t * scale, *p * scale));
+                        values
+                            .iter_mut()
+                            .for_each(|(t, p)| (*t, *p) = (*t * scale + offset, *p * scale + offset));
                     }
                     let drawn = drawn(&targets);
                     crate::plot::tests::check(&format!("{count} targets, {rows} rows, {scale}"), &drawn);
