@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod corruption;
 mod data;
+mod docs;
 mod evaluate;
 mod export;
 mod own_data;
