@@ -80,7 +80,9 @@ impl ModelSet {
     fn synthetic(options: &DataOptions, signature: &Signature) -> Result<Self> {
         let set = Dataset::load(options)?;
         let (found, expected) = ((&set.inputs.dims, set.classes.len()), &signature.preprocessing.dims);
-        if (found.0, found.1) != (expected, signature.classes.len()) {
+        // A model from PyTorch knows the number of pixels only.
+        let columns = (set.inputs.columns(), signature.preprocessing.columns());
+        if columns.0 != columns.1 || found.1 != signature.classes.len() {
             let problem = format!(
                 "has {} classes of {:?}, but the model has {} of {expected:?}",
                 found.1,

@@ -1,6 +1,7 @@
 //! A data set as one run uses it: which rows it trains and validates on, and what it learns from the former
 
 use super::Dataset;
+use super::init_model;
 use super::learn::learn;
 use super::preprocessing::Preprocessing;
 use super::row_weights::weights;
@@ -19,7 +20,7 @@ pub struct RunData<'a> {
     pub train_rows: Vec<u32>,
     /// The rows of the training set that are held out; `None` without a validation split
     pub val_rows: Option<Vec<u32>>,
-    /// The preprocessing, learnt from the rows that are trained on
+    /// The preprocessing, learnt from the rows that are trained on, or that of the model that the run starts from
     pub preprocessing: Preprocessing,
     /// What the loss of each row of the training set is multiplied by; `None`: 1
     pub weights: Option<Vec<f64>>,
@@ -28,16 +29,23 @@ pub struct RunData<'a> {
 }
 
 impl<'a> RunData<'a> {
-    /// Divides the training set, and learns the preprocessing and the weights from the rows that are trained on
+    /// Divides the training set, and learns the preprocessing and the weights from the rows that are trained on; a run that
+    /// starts from a model has the preprocessing of that
     ///
     /// # Errors
-    /// If there is a validation split, but no class has two rows, or all rows that are trained on have weight 0.
+    /// If there is a validation split, but no class has two rows, all rows that are trained on have weight 0, or the model
+    /// that the run starts from does not fit the data.
     ///
     /// # Panics
     /// If there are 2³² rows or more.
     pub fn new(config: &TrainConfig, set: &'a Dataset) -> Result<Self> {
         let (train_rows, val_rows) = divide(config, set)?;
-        let (preprocessing, warning) = learn(set, &train_rows, config.scale, config.missing);
+        let kept =
+            config.init.as_ref().map(|init| init_model::preprocessing(init, config, set)).transpose()?;
+        let (preprocessing, warning) = match kept.flatten() {
+            Some(preprocessing) => (preprocessing, None),
+            None => learn(set, &train_rows, config.scale, config.missing),
+        };
         let weights = weights(config, set, &train_rows)?;
         Ok(Self { set, train_rows, val_rows, preprocessing, weights, warning })
     }

@@ -348,7 +348,7 @@ mod tests {
              samples_per_s,threads,started_at,version,val_split,val_loss,val_accuracy,dtype,engine,no_shuffle,data,\
              sweep_id,dataset,data_hash,train_samples,val_samples,test_samples,classes,epochs_done,wall_s,simd,cpu,host,\
              commit,reason,best_of,test_data,test_split,target,ignore,categorical,missing,scale,\
-             class_weight,weight_column"
+             class_weight,weight_column,init"
         );
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");
@@ -359,7 +359,7 @@ mod tests {
     fn settings_that_are_no_numbers_are_columns_of_text() {
         let texts = SETTINGS.iter().map(|setting| setting.name).filter(|name| is_text(name));
         let expected = "hidden_dims activation no_shuffle dtype engine data test_data target ignore categorical missing scale \
-                        class_weight weight_column";
+                        class_weight weight_column init";
         assert_eq!(texts.collect::<Vec<_>>().join(" "), expected);
     }
 

@@ -13,6 +13,7 @@ use crate::config::TrainConfig;
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
 use crate::data::encoder::Encoder;
+use crate::data::init_model;
 use crate::data::run_data::RunData;
 use crate::error::{Result, memory, separated};
 use crate::nn::layers::Place;
@@ -55,7 +56,10 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, classes));
         check_memory::<T>(&dims, config.momentum, batch_size, evaluation_rows)?;
-        let mut model = Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed);
+        let mut model = match &config.init {
+            Some(init) => init_model::net(init, config, &dims.0)?,
+            None => Mlp::new(features, &config.hidden_dims.0, classes, config.activation, config.seed),
+        };
         Ok(Self {
             data,
             encoder: Encoder::new(&data.preprocessing, &set.inputs),
