@@ -22,6 +22,7 @@ use chainrule::train::thread_count::{cores, pool};
 use serde_json::{Map, Value, json};
 
 use super::format::{columns, count, percent, significant};
+use super::import_flags::ImportFlags;
 use super::{DONE, note, print};
 
 /// Name of the file of metrics
@@ -33,7 +34,7 @@ const NAME_MAX: usize = 10;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model.safetensors; without --data, its own data if the config.toml of its run lies beside it
+    /// A model.safetensors, or a state dict of PyTorch; without --data, its own data if the config.toml of its run lies beside it
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
@@ -60,6 +61,9 @@ pub struct Args {
     /// Print the results, without warnings and names of files
     #[arg(long, short)]
     quiet: bool,
+
+    #[command(flatten)]
+    import: ImportFlags,
 }
 
 pub fn run(args: &Args) -> Result<u8> {
@@ -68,7 +72,8 @@ pub fn run(args: &Args) -> Result<u8> {
         make_folder(out)?;
     }
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;
-    let evaluation = evaluate(&args.model, &options, &pool)?;
+    let model = args.import.load_any(&args.model, args.quiet)?;
+    let evaluation = evaluate(&model, &options, &pool)?;
     if !args.quiet {
         evaluation.warnings.iter().for_each(|warning| note(warning));
     }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use chainrule::Error;
 use chainrule::data::outputs::Outputs;
-use chainrule::data::saved_model::{self, SavedModel};
+use chainrule::data::saved_model::SavedModel;
 use chainrule::error::{memory, shown};
 use chainrule::export::{c_header, npz, onnx};
 use chainrule::tables::atomic_file::{check_writable, write_atomically};
 
 use super::format::{count, several};
+use super::import_flags::ImportFlags;
 use super::{DONE, note, print_bytes};
 
 /// Largest number of bytes that a parameter takes: f64 in the file and in memory, and a number of a C header, twice
@@ -20,10 +21,10 @@ const BYTES_EACH: u128 = 8 + 8 + 2 * 16;
 #[derive(clap::Args)]
 #[command(
     group = clap::ArgGroup::new("formats").required(true).multiple(true),
-    override_usage = "chainrule export MODEL [--onnx FILE] [--npz FILE] [--c FILE.h] [--quiet]"
+    override_usage = "chainrule export MODEL [--onnx FILE] [--npz FILE] [--c FILE.h] [OPTIONS]"
 )]
 pub struct Args {
-    /// A model.safetensors
+    /// A model.safetensors, or a state dict of PyTorch
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
@@ -42,6 +43,9 @@ pub struct Args {
     /// Print errors only
     #[arg(long, short)]
     quiet: bool,
+
+    #[command(flatten)]
+    import: ImportFlags,
 }
 
 impl Args {
@@ -67,7 +71,7 @@ pub fn run(args: &Args) -> Result<u8> {
             check_writable(path)?;
         }
     }
-    let saved: SavedModel<f64> = saved_model::load(&args.model)?;
+    let saved: SavedModel<f64> = args.import.load(&args.model, args.quiet)?;
     let parameters = saved.model.parameter_count();
     memory::check(BYTES_EACH * parameters as u128, || format!("to export {} parameters", count(parameters)))?;
     for (flag, path) in files {

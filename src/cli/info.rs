@@ -7,9 +7,10 @@ use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::{SHORT_FORMS, find, text};
 use chainrule::data::outputs::{Outputs, Target};
-use chainrule::data::saved_model::{self, SavedModel};
+use chainrule::data::saved_model::SavedModel;
 use chainrule::data::source_kind::{self, Kind};
 use chainrule::error::{printable, shell_quoted, shown};
+use chainrule::nn::state_dict::StateDict;
 use chainrule::report::analysis::Analysis;
 use chainrule::tables::reader::{Table, TableRow};
 use chainrule::tables::{Columns, EpochRow, Status, SummaryRow, is_text};
@@ -18,13 +19,14 @@ use serde_json::{Map, Value, json};
 use toml::Value as TomlValue;
 
 use super::format::{Shown, cell, count, several, significant, times};
+use super::import_flags::ImportFlags;
 use super::machine::Machine;
 use super::{DONE, print};
 use super::{info_data, info_inputs};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model.safetensors, data of any kind (a table, an .npz, an .npy, IDX files, `synthetic`), or the folder of a run
+    /// A model.safetensors or a state dict of PyTorch, data of any kind (a table, an .npz, an .npy, IDX files, `synthetic`), or the folder of a run
     /// or a sweep
     /// [default: this machine]
     #[arg(value_name = "MODEL|DATA|RUN|SWEEP")]
@@ -33,6 +35,9 @@ pub struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    import: ImportFlags,
 }
 
 /// Classes or targets of a model that are shown; the rest is counted
@@ -44,13 +49,13 @@ pub fn run(args: &Args) -> Result<u8> {
             let machine = Machine::here();
             (machine.text()?, machine.json()?)
         }
-        Some(what) => found(what)?,
+        Some(what) => found(what, &args.import)?,
     };
     print(&if args.json { serde_json::to_string_pretty(&json)? + "\n" } else { text })?;
     Ok(DONE)
 }
 
-fn found(what: &str) -> Result<Shown> {
+fn found(what: &str, import: &ImportFlags) -> Result<Shown> {
     let path = Path::new(what);
     if what == "synthetic" {
         return info_data::dataset(what);
@@ -64,7 +69,7 @@ fn found(what: &str) -> Result<Shown> {
         };
     }
     match source_kind::kind(path)? {
-        Kind::Model => model(what, &saved_model::load(path)?),
+        Kind::Model => model(what, &import.load(path, false)?),
         kind => info_data::file(what, kind),
     }
 }
@@ -73,7 +78,16 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let dims = Dims(file.model.dims());
     let activation = file.model.activation().map(|activation| activation.to_string());
     let after = activation.as_ref().map_or_else(String::new, |activation| format!(", {activation}"));
-    let mut text = format!("model       {}\nnet         {dims}{after}\n", printable(name));
+    let mut text = format!("model       {}\n", printable(name));
+    let state_dict = file.imported.as_ref().map(|imported| &imported.state_dict);
+    if let Some(state_dict) = state_dict {
+        let prefix = match state_dict.prefix.as_str() {
+            "" => String::new(),
+            prefix => format!(", names begin with `{}`", printable(prefix)),
+        };
+        writeln!(text, "format      state dict of PyTorch in {}{prefix}", state_dict.dtypes().join(" and "))?;
+    }
+    writeln!(text, "net         {dims}{after}")?;
     writeln!(text, "parameters  {}, {}", count(file.model.parameter_count()), file.dtype)?;
     text += &outputs(&file.signature.outputs);
     text += &info_inputs::text(&file.signature.preprocessing);
@@ -84,15 +98,20 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     }
     writeln!(text, "\n{:<10} {:>12} {:>14} {:>14}", "tensor", "shape", "smallest", "largest")?;
     let mut tensors = Vec::new();
-    for tensor in file.model.tensors() {
+    // A layer of a state dict may have no bias, which is then 0.
+    let names: Vec<Option<String>> = state_dict
+        .map_or_else(|| file.model.tensors().map(|tensor| Some(tensor.name())).collect(), StateDict::names);
+    for (tensor, name) in file.model.tensors().zip(names) {
+        let Some(name) = name else { continue };
         let least = tensor.data.iter().copied().fold(f64::INFINITY, f64::min);
         let most = tensor.data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let shape = tensor.shape.stored();
-        writeln!(text, "{:<10} {:>12} {least:>14.6} {most:>14.6}", tensor.name(), times(&shape))?;
-        tensors.push(json!({"name": tensor.name(), "shape": shape, "least": least, "greatest": most}));
+        writeln!(text, "{:<10} {:>12} {least:>14.6} {most:>14.6}", printable(&name), times(&shape))?;
+        tensors.push(json!({"name": name, "shape": shape, "least": least, "greatest": most}));
     }
+    let state_dict = state_dict.map(|dict| json!({"prefix": dict.prefix, "dtypes": dict.dtypes()}));
     let json = json!({
-        "kind": "model", "path": name, "net": dims.to_string(), "dims": dims.0, "activation": activation,
+        "kind": "model", "path": name, "state_dict": state_dict, "net": dims.to_string(), "dims": dims.0, "activation": activation,
         "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.signature.outputs.classes(),
         "targets": file.signature.outputs.targets(),
         "preprocessing": info_inputs::json(&file.signature.preprocessing), "metadata": file.metadata.0, "tensors": tensors,

@@ -19,6 +19,10 @@ pub fn text(preprocessing: &Preprocessing) -> String {
         Encoding::Pixels => return format!("inputs      {dims} pixels / 255\n"),
         Encoding::Columns { scale, columns } => (scale, columns),
     };
+    let is_as_it_is = |column: &Column| matches!(column, Column::Number { center, factor, fill: None } if (*center, *factor) == (0.0, 1.0));
+    if preprocessing.names.is_empty() && columns.iter().all(is_as_it_is) {
+        return format!("inputs      {dims} numbers, as they are\n");
+    }
     let clipped = if *scale == Scale::Robust { "; then z / sqrt(1 + z^2 / 9)" } else { "" };
     let (features, unit) =
         (count(preprocessing.features()), if columns.len() == 1 { "column" } else { "columns" });

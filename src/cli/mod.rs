@@ -7,6 +7,7 @@ mod evaluate;
 mod export;
 mod format;
 mod gradcheck;
+mod import_flags;
 mod info;
 mod info_data;
 mod info_inputs;

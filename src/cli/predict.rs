@@ -12,11 +12,12 @@ use chainrule::tables::atomic_file::{check_writable, replace_atomically};
 use chainrule::train::thread_count::{cores, pool};
 
 use super::format::count;
+use super::import_flags::ImportFlags;
 use super::{DONE, note};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model.safetensors
+    /// A model.safetensors, or a state dict of PyTorch
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
@@ -59,6 +60,9 @@ pub struct Args {
     /// Print errors only
     #[arg(long, short)]
     quiet: bool,
+
+    #[command(flatten)]
+    import: ImportFlags,
 }
 
 pub fn run(args: &Args) -> Result<u8> {
@@ -73,7 +77,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let is_stdout = args.output.as_os_str() == "-";
     let output = if is_stdout { Path::new("standard output") } else { &args.output };
     let input = args.input.to_string_lossy();
-    let request = Request { model: &args.model, input: &input, table: &table, columns: &columns, output };
+    let model = args.import.load_any(&args.model, args.quiet)?;
+    let request = Request { model: &model, input: &input, table: &table, columns: &columns, output };
     let outcome = if is_stdout {
         predict(&request, &pool, &mut io::BufWriter::new(io::stdout().lock()))?
     } else {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use chainrule::config::{Settings, TrainConfig};
+use chainrule::data::init_model::InitNets;
 use chainrule::data::run_data::RunData;
 use chainrule::data::{DataOptions, Dataset};
 use chainrule::error::{first_ten, printable, shown};
@@ -128,7 +129,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let settings = args.common.over(Settings::default())?;
     // If no dialect is given, an existing table keeps its own.
     let table_dialect = settings.get("csv_dialect").is_some();
-    let mut config = settings.resolve()?;
+    let mut nets = InitNets::default();
+    let mut config = nets.complete(settings)?.resolve()?;
     let table_dialect = table_dialect.then_some(config.csv_dialect);
     let tags = args.columns()?;
     // Check that the files can be written before loading the data.
@@ -150,8 +152,10 @@ pub fn run(args: &Args) -> Result<u8> {
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
     let warnings =
         [warning(threads, machine_cores()), data.warning.as_ref().map(|w| format!("warning: {w}"))];
+    let assumed = nets.assumed.into_iter().map(Some);
     let of_task = [set.task_note.clone(), mapping(&set)];
-    for line in of_task.into_iter().chain(warnings).flatten().filter(|_| !args.common.quiet) {
+    let lines = of_task.into_iter().chain(assumed).chain(warnings).flatten();
+    for line in lines.filter(|_| !args.common.quiet) {
         note(&line);
     }
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };

@@ -112,6 +112,11 @@ impl Settings {
         self
     }
 
+    /// The file and line that a value comes from, for the end of a message; empty if it comes from the command line
+    pub fn place(&self, name: &str) -> String {
+        self.places.get(name).map_or(String::new(), |place| format!(" in {place}"))
+    }
+
     /// All settings, with defaults for those that are missing
     ///
     /// # Errors
@@ -119,8 +124,7 @@ impl Settings {
     pub fn resolve(self) -> Result<TrainConfig> {
         TrainConfig::from_values(&self.values).map_err(|error| match error {
             Error::Setting { name, expected, found } => {
-                let place = self.places.get(name).map_or(String::new(), |place| format!(" in {place}"));
-                Error::Setting { name, expected, found: found + &place }
+                Error::Setting { name, expected, found: found + &self.place(name) }
             }
             error => error,
         })

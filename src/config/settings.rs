@@ -66,7 +66,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which the help, tables and pictures show them
-pub static SETTINGS: [Setting; 34] = [
+pub static SETTINGS: [Setting; 35] = [
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
         .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
@@ -242,6 +242,13 @@ pub static SETTINGS: [Setting; 34] = [
             .under(DATA_AND_FILES)
             .help("How CSV files are written")
     },
+    row("init", Kind::Path, "", "MODEL")
+        .under(NET)
+        .help(
+            "Model whose weights are the initial ones: a model.safetensors, whose widths, activation and scales the run \
+             takes, or a state dict of PyTorch [default: random weights]",
+        )
+        .added(),
 ];
 
 /// Settings that only sweeps know: short forms of `hidden_dims`

@@ -24,6 +24,9 @@ pub struct TrainConfig {
     pub hidden_dims: HiddenDims,
     /// Activation after each hidden layer
     pub activation: Activation,
+    /// Model whose weights are the initial ones; `None`: random weights
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
     /// Passes over the training set
     pub epochs: u32,
     /// Samples per training step
@@ -221,6 +224,7 @@ mod tests {
         let word = || Some("a".to_owned());
         let config = TrainConfig {
             data: word(),
+            init: word(),
             test_data: word(),
             target: word(),
             ignore: word(),

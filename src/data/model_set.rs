@@ -86,7 +86,9 @@ impl ModelSet {
         let set = Dataset::load(options)?;
         let (found, expected) = ((&set.inputs.dims, set.task.outputs()), &signature.preprocessing.dims);
         let classes = signature.outputs.classes().len();
-        if (found.0, found.1) != (expected, classes) {
+        // A model from PyTorch knows the number of pixels only.
+        let columns = (set.inputs.columns(), signature.preprocessing.columns());
+        if columns.0 != columns.1 || found.1 != classes {
             let problem = format!(
                 "has {} classes of {:?}, but the model has {} of {expected:?}",
                 found.1, found.0, classes

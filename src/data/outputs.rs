@@ -93,6 +93,14 @@ impl Outputs {
         }
     }
 
+    /// The names of the classes or of the targets
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Classes(names) => names.clone(),
+            Self::Targets { targets, .. } => targets.iter().map(|target| target.name.clone()).collect(),
+        }
+    }
+
     /// The targets; empty for classes
     pub fn targets(&self) -> &[Target] {
         match self {

@@ -1,5 +1,6 @@
 //! A data set as one run uses it: which rows it trains and validates on, and what it learns from the former
 
+use super::init_model;
 use super::learn::learn;
 use super::outputs::Outputs;
 use super::preprocessing::Preprocessing;
@@ -20,7 +21,7 @@ pub struct RunData<'a> {
     pub train_rows: Vec<u32>,
     /// The rows of the training set that are held out; `None` without a validation split
     pub val_rows: Option<Vec<u32>>,
-    /// The preprocessing, learnt from the rows that are trained on
+    /// The preprocessing, learnt from the rows that are trained on, or that of the model that the run starts from
     pub preprocessing: Preprocessing,
     /// What the outputs of the net mean; targets are standardised by the rows that are trained on
     pub outputs: Outputs,
@@ -31,18 +32,26 @@ pub struct RunData<'a> {
 }
 
 impl<'a> RunData<'a> {
-    /// Divides the training set, and learns the preprocessing and the weights from the rows that are trained on
+    /// Divides the training set, and learns the preprocessing and the weights from the rows that are trained on; a run that
+    /// starts from a model has the preprocessing of that
     ///
     /// # Errors
     /// If there is a validation split, but no class has two rows; all rows that are trained on have weight 0, or the same
-    /// target; or a setting is for another task.
+    /// target; a setting is for another task; or the model that the run starts from does not fit the data.
     ///
     /// # Panics
     /// If there are 2³² rows or more.
     pub fn new(config: &TrainConfig, set: &'a Dataset) -> Result<Self> {
         let (train_rows, val_rows) = divide(config, set)?;
-        let (preprocessing, warning) = learn(set, &train_rows, config.scale, config.missing);
-        let outputs = outputs(config, set, &train_rows)?;
+        let learnt_outputs = outputs(config, set, &train_rows)?;
+        let kept = config.init.as_ref().map(|init| init_model::signature(init, config, set)).transpose()?;
+        let (preprocessing, outputs, warning) = match kept.flatten() {
+            Some(Signature { preprocessing, outputs }) => (preprocessing, outputs, None),
+            None => {
+                let (preprocessing, warning) = learn(set, &train_rows, config.scale, config.missing);
+                (preprocessing, learnt_outputs, warning)
+            }
+        };
         let weights = weights(config, set, &train_rows)?;
         Ok(Self { set, train_rows, val_rows, preprocessing, outputs, weights, warning })
     }

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use chainrule_kernels::Scalar;
 
+use super::import::{Import, Imported};
+use super::preprocessing::Preprocessing;
 use super::signature::Signature;
 use crate::error::{Error, Result};
 use crate::nn::Metadata;
@@ -15,23 +17,55 @@ use crate::nn::model_file;
 pub struct SavedModel<T> {
     /// The net
     pub model: Mlp<T>,
-    /// Element type in the file, `f32` or `f64`
+    /// Element type to compute with, `f32` or `f64`
     pub dtype: &'static str,
     /// What its inputs and outputs mean
     pub signature: Signature,
     /// All entries of the file's metadata
     pub metadata: Metadata,
+    /// What there is about a state dict of PyTorch; `None` for a file of this program
+    pub imported: Option<Imported>,
+}
+
+impl<T> SavedModel<T> {
+    /// How rows become inputs; where nobody said it of a state dict, bytes are pixels, and other cells numbers
+    pub fn preprocessing(&self, are_bytes: bool) -> &Preprocessing {
+        let of_bytes = self.imported.as_ref().and_then(|imported| imported.of_bytes.as_ref());
+        of_bytes.filter(|_| are_bytes).unwrap_or(&self.signature.preprocessing)
+    }
+}
+
+/// Reads a model file; the defaults are assumed of a state dict
+///
+/// # Errors
+/// As [`load_as`].
+pub fn load<T: Scalar>(path: &Path) -> Result<SavedModel<T>> {
+    load_as(path, &Import::default())
 }
 
 /// Reads a model file
 ///
+/// * `import`: what a state dict of PyTorch does not say
+///
 /// # Errors
-/// If the file can't be read, is truncated or malformed, or has tensors that don't fit its metadata.
-pub fn load<T: Scalar>(path: &Path) -> Result<SavedModel<T>> {
-    let file = model_file::load(path)?;
-    let signature = Signature::from_metadata(&file.metadata, file.model.features(), file.model.outputs())
-        .map_err(|problem| Error::content(path, problem))?;
-    Ok(SavedModel { model: file.model, dtype: file.dtype, signature, metadata: file.metadata })
+/// If the file can't be read, is truncated or malformed, or has tensors that don't fit its metadata; or `import` does not
+/// fit it, or is given for a file of this program.
+pub fn load_as<T: Scalar>(path: &Path, import: &Import) -> Result<SavedModel<T>> {
+    let mut file = model_file::load(path, import.activation.unwrap_or_default())?;
+    let (signature, imported) = match file.state_dict.take() {
+        Some(state_dict) => {
+            let (signature, imported) = import.signature(path, &file, state_dict)?;
+            (signature, Some(imported))
+        }
+        None => {
+            import.none_given(path)?;
+            let (features, outputs) = (file.model.features(), file.model.outputs());
+            let signature = Signature::from_metadata(&file.metadata, features, outputs)
+                .map_err(|problem| Error::content(path, problem))?;
+            (signature, None)
+        }
+    };
+    Ok(SavedModel { model: file.model, dtype: file.dtype, signature, metadata: file.metadata, imported })
 }
 
 /// A model in the element type of its file
@@ -46,9 +80,13 @@ pub enum AnyModel {
 /// Reads a model file in the element type that it has
 ///
 /// # Errors
-/// As [`load`].
-pub fn load_any(path: &Path) -> Result<AnyModel> {
+/// As [`load_as`].
+pub fn load_any(path: &Path, import: &Import) -> Result<AnyModel> {
     // Every f32 is an f64, so the first reading is exact.
-    let double = load::<f64>(path)?;
-    if double.dtype == "f64" { Ok(AnyModel::Double(double)) } else { load(path).map(AnyModel::Single) }
+    let double = load_as::<f64>(path, import)?;
+    if double.dtype == "f64" {
+        Ok(AnyModel::Double(double))
+    } else {
+        load_as(path, import).map(AnyModel::Single)
+    }
 }

@@ -11,6 +11,8 @@ pub mod model_file;
 mod model_header;
 pub mod parameter;
 pub mod sgd;
+pub mod state_dict;
+mod stored;
 pub mod workspace;
 
 pub use metadata::Metadata;

@@ -5,11 +5,14 @@
 //!
 //! The metadata entry `layers` lists the layers by their texts, so this file knows no particular layer. Format version 1
 //! has no such entry; there, `activation` and `hidden_dims` determine the layers.
+//!
+//! A file without these entries is a state dict that PyTorch wrote: its tensors alone determine the layers
+//! ([`StateDict`]).
 
 use std::io::Read;
 use std::path::Path;
 
-use chainrule_kernels::{Number, Scalar};
+use chainrule_kernels::Scalar;
 use clap::ValueEnum;
 use safetensors::tensor::{Dtype as FileDtype, SafeTensorError, SafeTensors};
 use serde_json::{Value, json};
@@ -17,7 +20,8 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result, memory, open_regular};
 use crate::nn::layers::{Activation, Layer};
 use crate::nn::mlp::Mlp;
-use crate::nn::{Metadata, model_header};
+use crate::nn::state_dict::StateDict;
+use crate::nn::{Metadata, model_header, stored};
 
 /// Version of the format, increased whenever older programs would misread newer files
 const FORMAT_VERSION: u32 = 2;
@@ -25,15 +29,20 @@ const FORMAT_VERSION: u32 = 2;
 /// Largest width of a layer that is accepted; a file that states a larger one is damaged
 const WIDTH_MAX: usize = 10_000_000;
 
+/// Entries of which this program's files have at least one, and those of PyTorch none
+const OWN_ENTRIES: [&str; 4] = ["architecture", "class_names", "format_version", "layers"];
+
 /// A model with the metadata of its file
 #[derive(Debug)]
 pub struct ModelFile<T> {
     /// The net
     pub model: Mlp<T>,
-    /// Element type in the file, `f32` or `f64`
+    /// Element type to compute with, `f32` or `f64`
     pub dtype: &'static str,
     /// All metadata entries, those of the net and those of its data
     pub metadata: Metadata,
+    /// The tensors by PyTorch's names; `None` for a file of this program
+    pub state_dict: Option<StateDict>,
 }
 
 /// The bytes of the file of a model; the same model always gives the same bytes
@@ -86,30 +95,37 @@ fn summary<T: Scalar>(model: &Mlp<T>) -> [(&'static str, String); 4] {
     ]
 }
 
-/// Reads a model file; its elements, f32 or f64, are converted to `T`
+/// Reads a model file; its elements are converted to `T`
+///
+/// * `activation`: what is between two linear layers of a state dict, which does not say it
 ///
 /// # Errors
 /// If the file can't be read, is truncated or malformed, or has tensors that don't fit its metadata.
-pub fn load<T: Scalar>(path: &Path) -> Result<ModelFile<T>> {
+pub fn load<T: Scalar>(path: &Path, activation: Activation) -> Result<ModelFile<T>> {
     let (mut file, mut bytes) = (open_regular(path)?, Vec::new());
     let len = file.metadata().map_err(Error::reading(path))?.len();
-    // Memory for the bytes of the file, the net, and the elements of a tensor while they are converted.
-    memory::check((1 + 2 * T::BYTES as u128 / 4) * u128::from(len), || {
-        format!("to read {}", path.display())
-    })?;
+    let to_read = || format!("to read {}", path.display());
+    memory::check(len.into(), to_read)?;
     file.read_to_end(&mut bytes).map_err(Error::reading(path))?;
-    from_bytes(&bytes).map_err(|problem| Error::content(path, problem))
+    let elements = model_header::check(&bytes).map_err(|problem| Error::content(path, problem))?;
+    // Memory for the net, and the elements of a tensor while they are converted.
+    memory::check(2 * T::BYTES as u128 * u128::from(elements), to_read)?;
+    from_bytes(&bytes, activation).map_err(|problem| Error::content(path, problem))
 }
 
-/// Reads the bytes of a model file; an error names the tensor or the metadata entry
-fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, String> {
-    model_header::check(bytes)?;
+/// Reads the bytes of a model file whose header is consistent; an error names the tensor or the metadata entry
+fn from_bytes<T: Scalar>(bytes: &[u8], activation: Activation) -> std::result::Result<ModelFile<T>, String> {
     let header = |e: SafeTensorError| format!("header: {e}");
     let (header_len, header_metadata) = SafeTensors::read_metadata(bytes).map_err(header)?;
     let data_len = bytes.len() - 8 - header_len;
     let file = SafeTensors::deserialize(bytes).map_err(header)?;
     let metadata =
         Metadata(header_metadata.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect());
+    if !OWN_ENTRIES.iter().any(|key| metadata.has(key)) {
+        let state_dict = StateDict::of(&file)?;
+        let model = state_dict.model(&file, activation)?;
+        return Ok(ModelFile { model, dtype: state_dict.dtype(), metadata, state_dict: Some(state_dict) });
+    }
     let entry = |key: &str| metadata.entry(key);
     let bad = |key: &str, expected: &str| metadata.bad(key, expected);
     let version = metadata.number("format_version", 1, WIDTH_MAX)?;
@@ -149,7 +165,7 @@ fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, Stri
         tensor.shape.stored_order().zip(stored).for_each(|(at, x)| tensor.data[at] = x);
     }
     let dtype = if dtype == Some(FileDtype::F64) { "f64" } else { "f32" };
-    Ok(ModelFile { model, dtype, metadata })
+    Ok(ModelFile { model, dtype, metadata, state_dict: None })
 }
 
 /// The net of the given layers, with parameters that are 0
@@ -205,16 +221,9 @@ fn elements<T: Scalar>(
     if *dtype.get_or_insert(found) != found {
         return Err(format!("is {found:?}, but the tensors before it are {dtype:?}"));
     }
-    let elements: Vec<T> = match found {
-        FileDtype::F32 => {
-            tensor.data().chunks_exact(4).filter_map(f32::read_le).map(|x| T::from_f64(x.into())).collect()
-        }
-        FileDtype::F64 => tensor.data().chunks_exact(8).filter_map(f64::read_le).map(T::from_f64).collect(),
-        other => return Err(format!("is {other:?}, expected F32 or F64")),
-    };
-    match elements.iter().position(|x| !x.is_finite()) {
-        Some(at) => Err(format!("element {at} is {}, expected a finite number", elements[at])),
-        None => Ok(elements),
+    match found {
+        FileDtype::F32 | FileDtype::F64 => stored::elements(&tensor),
+        other => Err(format!("is {other:?}, expected F32 or F64")),
     }
 }
 
@@ -237,6 +246,11 @@ mod tests {
         let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
         assert_eq!(from.len(), to.len());
         [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
+    }
+
+    fn from_bytes<T: Scalar>(bytes: &[u8]) -> std::result::Result<ModelFile<T>, String> {
+        model_header::check(bytes)?;
+        super::from_bytes(bytes, Activation::Relu)
     }
 
     fn error(bytes: &[u8]) -> String {

@@ -33,11 +33,11 @@ const OTHERS: [(&[u8], &str); 10] = [
 const TORCH_ENTRY: &[u8] = b"data.pkl";
 
 /// Checks that the header names each tensor once, with a shape, a type and offsets consistent with each other and the
-/// file
+/// file; returns the number of elements of all tensors
 ///
 /// # Errors
 /// If not; the message names the tensor or the field.
-pub fn check(bytes: &[u8]) -> Result<(), String> {
+pub fn check(bytes: &[u8]) -> Result<u64, String> {
     let data_from = match bytes.first_chunk::<8>().map(|n| u64::from_le_bytes(*n)) {
         Some(n) => usize::try_from(n).ok().and_then(|n| n.checked_add(8)).filter(|&end| end <= bytes.len()),
         None => None,
@@ -49,14 +49,16 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
         return Err("header: is no JSON object, expected the tensors by their names".to_owned());
     };
     let tensors = header.iter().filter(|(name, _)| *name != "__metadata__");
-    let range = |(name, info): (&String, &Value)| match info {
-        Value::Object(info) => data_range(info).map(|range| (range, name.clone())),
+    let range = |info: &Value| match info {
+        Value::Object(info) => data_range(info),
         _ => Err("expected dtype, shape and data_offsets".to_owned()),
     };
     let named = |name: &str, problem: String| format!("header: {name}: {problem}");
-    let mut ranges = Vec::new();
+    let (mut ranges, mut elements) = (Vec::new(), 0);
     for (name, info) in tensors {
-        ranges.push(range((name, info)).map_err(|problem| named(name, problem))?);
+        let (range, size) = range(info).map_err(|problem| named(name, problem))?;
+        elements += (range.1 - range.0) / size;
+        ranges.push((range, name.clone()));
     }
     ranges.sort_unstable();
     let mut end = 0;
@@ -75,14 +77,15 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
         Some((_, name)) if end < len => {
             Err(format!("{} bytes after the last tensor, {name}, expected the end of the file", len - end))
         }
-        Some(_) => Ok(()),
+        Some(_) => Ok(elements),
         None => Err("header: there are no tensors".to_owned()),
     }
 }
 
 /// The message for a file that does not begin with a header
 fn no_header(bytes: &[u8]) -> String {
-    let expected = "expected a model.safetensors that chainrule wrote";
+    let expected =
+        "expected a model.safetensors that chainrule wrote, or a state dict that safetensors.torch saved";
     let torch = bytes.starts_with(OTHERS[0].0)
         && bytes[..bytes.len().min(4096)].windows(TORCH_ENTRY.len()).any(|at| at == TORCH_ENTRY);
     if torch {
@@ -101,8 +104,33 @@ fn no_header(bytes: &[u8]) -> String {
     }
 }
 
-/// The range of a tensor's data; an error if its length is not what the type and shape need
-fn data_range(info: &Map<String, Value>) -> Result<(u64, u64), String> {
+/// The element types of the format that take whole bytes, with their sizes
+///
+/// A net has elements of only some of them: the readers of models refuse the others, by the name of the tensor.
+const SIZES: [(&str, u64); 19] = [
+    ("BOOL", 1),
+    ("U8", 1),
+    ("I8", 1),
+    ("F8_E5M2", 1),
+    ("F8_E4M3", 1),
+    ("F8_E8M0", 1),
+    ("F8_E4M3FNUZ", 1),
+    ("F8_E5M2FNUZ", 1),
+    ("U16", 2),
+    ("I16", 2),
+    ("F16", 2),
+    ("BF16", 2),
+    ("U32", 4),
+    ("I32", 4),
+    ("F32", 4),
+    ("C64", 8),
+    ("F64", 8),
+    ("U64", 8),
+    ("I64", 8),
+];
+
+/// The range of a tensor's data, and the size of an element; an error if its length is not what the type and shape need
+fn data_range(info: &Map<String, Value>) -> Result<((u64, u64), u64), String> {
     let numbers =
         |key: &str| -> Option<Vec<u64>> { info.get(key)?.as_array()?.iter().map(Value::as_u64).collect() };
     let shape = numbers("shape").ok_or("has no shape, expected a list of whole numbers")?;
@@ -110,17 +138,17 @@ fn data_range(info: &Map<String, Value>) -> Result<(u64, u64), String> {
     else {
         return Err("has no data_offsets, expected two whole numbers".to_owned());
     };
-    let size = match info.get("dtype").and_then(Value::as_str) {
-        Some("F32") => 4,
-        Some("F64") => 8,
-        Some(other) => return Err(format!("is {other}, expected F32 or F64")),
-        None => return Err("has no dtype, expected F32 or F64".to_owned()),
+    let Some(dtype) = info.get("dtype").and_then(Value::as_str) else {
+        return Err("has no dtype, expected F32 or F64".to_owned());
+    };
+    let Some((_, size)) = SIZES.into_iter().find(|(name, _)| *name == dtype) else {
+        return Err(format!("is {dtype}, expected F32 or F64"));
     };
     if shape.contains(&0) {
         return Err(format!("has shape {shape:?}, expected dimensions of 1 or more"));
     }
     match shape.iter().try_fold(size, |product: u64, &dim| product.checked_mul(dim)) {
-        Some(len) if from.checked_add(len) == Some(to) => Ok((from, to)),
+        Some(len) if from.checked_add(len) == Some(to) => Ok(((from, to), size)),
         Some(len) => {
             Err(format!("has shape {shape:?}, which takes {len} bytes, but data_offsets are {from} and {to}"))
         }
@@ -206,7 +234,11 @@ mod tests {
         };
         let whole = tensor("[2,3]", "[0,24]");
         let next = whole.replace("\"a\"", "\"b\"").replace("[0,24]", "[24,48]");
-        assert_eq!(check(&file(&format!("{{{whole},{next}}}"), 48)), Ok(()));
+        assert_eq!(check(&file(&format!("{{{whole},{next}}}"), 48)), Ok(12));
+        assert_eq!(
+            check(&file(&format!("{{{}}}", whole.replace("24", "12").replace("F32", "BF16")), 12)),
+            Ok(6)
+        );
         for (inner, message) in [
             (format!("{whole},{whole}"), "a: is there twice"),
             (format!("{whole},\"__metadata__\":{{\"x\":\"1\",\"x\":\"1\"}}"), "x: is there twice"),
@@ -220,7 +252,8 @@ mod tests {
             (tensor("[2,3]", "[0,24,48]"), "a: has no data_offsets"),
             (tensor("[2,3]", "[8,32]"), "a: has a gap before it"),
             (format!("{whole},{}", next.replace("[24,48]", "[8,32]")), "b: overlaps"),
-            (whole.replace("F32", "BF16"), "a: is BF16"),
+            (whole.replace("F32", "F4"), "a: is F4"),
+            (whole.replace("F32", "BF16"), "a: has shape [2, 3], which takes 12 bytes"),
             ("\"a\":3".to_owned(), "a: expected dtype"),
             (String::new(), "no tensors"),
         ] {

@@ -10,8 +10,8 @@ use crate::data::encoder::Encoder;
 use crate::data::model_set::ModelSet;
 pub use crate::data::model_set::Part;
 use crate::data::outputs::Outputs;
-use crate::data::saved_model::{AnyModel, SavedModel, load_any};
-use crate::data::{DataOptions, Labels};
+use crate::data::saved_model::{AnyModel, SavedModel};
+use crate::data::{Cells, DataOptions, Labels};
 use crate::error::Result;
 use crate::nn::loss::LossSum;
 use crate::tables::{EvaluationRow, Metric};
@@ -51,11 +51,11 @@ pub struct Evaluation {
 /// The metrics are those that training writes for the same rows, to the same bits.
 ///
 /// # Errors
-/// If the model or the data can't be read, or they don't fit together.
-pub fn evaluate(model: &Path, options: &DataOptions, pool: &ThreadPool) -> Result<Evaluation> {
-    match load_any(model)? {
-        AnyModel::Single(model) => pool.install(|| run(&model, options, Dtype::F32)),
-        AnyModel::Double(model) => pool.install(|| run(&model, options, Dtype::F64)),
+/// If the data can't be read, or don't fit the model.
+pub fn evaluate(model: &AnyModel, options: &DataOptions, pool: &ThreadPool) -> Result<Evaluation> {
+    match model {
+        AnyModel::Single(model) => pool.install(|| run(model, options, Dtype::F32)),
+        AnyModel::Double(model) => pool.install(|| run(model, options, Dtype::F64)),
     }
 }
 
@@ -63,7 +63,8 @@ fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions, dtype: Dtype) ->
     let options = DataOptions { dtype, ..options.clone() };
     let signature = &model.signature;
     let ModelSet { source, part, inputs, rows: split, warnings } = ModelSet::load(&options, signature)?;
-    let (model, encoder) = (&model.model, Encoder::<T>::new(&signature.preprocessing, &inputs));
+    let preprocessing = model.preprocessing(matches!(split.cells, Cells::Bytes(_)));
+    let (model, encoder) = (&model.model, Encoder::<T>::new(preprocessing, &inputs));
     let mut evaluator = Evaluator::new(EngineChoice::Auto.kind()?, signature.outputs.clone());
     let rows: Vec<u32> = (0..).take(split.len()).collect();
     let (sums, predicted) = evaluator.evaluate(model, &encoder, &split, &rows);

@@ -142,6 +142,11 @@ impl Input {
         Ok(Self { source, path, kept: Vec::new(), is_live: false, next_row: 1, unknown })
     }
 
+    /// Whether the cells are bytes, such as those of images
+    pub fn has_bytes(&self) -> bool {
+        matches!(&self.source, Source::Array { array, .. } if matches!(array.elements, Elements::Bytes(_)))
+    }
+
     /// The next rows; `None` after the last
     ///
     /// # Errors

@@ -12,15 +12,15 @@ use crate::config::{Dtype, EngineChoice};
 use crate::data::Inputs;
 use crate::data::encoder::Encoder;
 use crate::data::options::TableOptions;
-use crate::data::saved_model::{AnyModel, SavedModel, load_any};
+use crate::data::saved_model::{AnyModel, SavedModel};
 use crate::error::{Error, Result};
 use crate::train::evaluate::Evaluator;
 
 /// What to predict, and how
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// A model file
-    pub model: &'a Path,
+    /// The model
+    pub model: &'a AnyModel,
     /// A table, an IDX file or an .npy file; `-` is a table on standard input
     pub input: &'a str,
     /// How a table is read; only `header`, `separator` and `decimal` count
@@ -46,11 +46,11 @@ pub struct Outcome {
 /// is answered before the next is read. The results do not depend on the number of threads of `pool`.
 ///
 /// # Errors
-/// If the model or the input can't be read, they don't fit together, or `out` can't be written to.
+/// If the input can't be read or does not fit the model, or `out` can't be written to.
 pub fn predict(request: &Request<'_>, pool: &ThreadPool, out: &mut dyn Write) -> Result<Outcome> {
-    match load_any(request.model)? {
-        AnyModel::Single(model) => run(&model, request, Dtype::F32, pool, out),
-        AnyModel::Double(model) => run(&model, request, Dtype::F64, pool, out),
+    match request.model {
+        AnyModel::Single(model) => run(model, request, Dtype::F32, pool, out),
+        AnyModel::Double(model) => run(model, request, Dtype::F64, pool, out),
     }
 }
 
@@ -68,7 +68,7 @@ fn run<T: Scalar>(
         model,
         answers: Answers::new(&signature.outputs, columns)?,
         evaluator: Evaluator::new(EngineChoice::Auto.kind()?, signature.outputs.clone()),
-        encoder: Encoder::new(&signature.preprocessing, &Inputs::default()),
+        encoder: Encoder::new(model.preprocessing(input.has_bytes()), &Inputs::default()),
         row_numbers: Vec::new(),
     };
     let mut write = |lines: &[Vec<u8>]| -> Result<()> {

@@ -7,6 +7,7 @@ use toml::Value;
 use super::axis::{Axis, HIDDEN_DIMS};
 use super::plan::Values;
 use crate::config::{HiddenDims, Setting, Settings, TrainConfig, find, text};
+use crate::data::init_model::InitNets;
 use crate::error::{Error, Result, separated};
 
 /// Maximum number of trials; more are probably a typing error
@@ -68,9 +69,11 @@ pub fn seed_setting() -> &'static Setting {
 
 /// All settings of a trial: its combination over the settings that all trials share
 ///
+/// * `nets`: the models that trials start from, whose widths and activation they have
+///
 /// # Errors
-/// If a value is outside its range.
-pub fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
+/// If a value is outside its range, or a model can't be read or has other widths than its trial.
+pub fn apply(values: &Values, base: &Settings, nets: &mut InitNets) -> Result<TrainConfig> {
     let (mut settings, mut width, mut depth) = (Settings::default(), None, None);
     for (setting, value) in values {
         if let Some(expected) = setting.out_of_range(value).map(str::to_owned) {
@@ -87,7 +90,7 @@ pub fn apply(values: &Values, base: &Settings) -> Result<TrainConfig> {
         let dims = HiddenDims(vec![usize::try_from(width).unwrap_or(0); usize::try_from(depth).unwrap_or(0)]);
         settings = settings.with(HIDDEN_DIMS, dims.to_string());
     }
-    let mut config = settings.or(base.clone()).resolve()?;
+    let mut config = nets.complete(settings.or(base.clone()))?.resolve()?;
     // Trials run side by side, so one thread for each is fastest.
     config.threads = config.threads.or(Some(1));
     Ok(config)
@@ -111,7 +114,8 @@ mod tests {
         let dims = |axes: &[&str]| -> Vec<String> {
             let axes: Vec<_> = axes.iter().map(|axis| Axis::parse(axis).unwrap()).collect();
             let all = combinations(&axes, &[], (42, 1), None).unwrap();
-            let config = |values: &Values| apply(values, &Settings::default()).unwrap();
+            let config =
+                |values: &Values| apply(values, &Settings::default(), &mut InitNets::default()).unwrap();
             all.iter().map(|values| config(values).hidden_dims.to_string()).collect()
         };
         assert_eq!(dims(&["hidden_dim=32,64"]), ["32", "64"]);

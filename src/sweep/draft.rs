@@ -12,6 +12,7 @@ use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
 use crate::config::{SETTINGS, Setting, Settings, TrainConfig, text};
 use crate::data::Dataset;
+use crate::data::init_model::InitNets;
 use crate::error::{Error, Result};
 
 /// A sweep as the command line and a plan file describe it
@@ -40,8 +41,9 @@ impl Draft {
     pub fn resolve(self) -> Result<Plan> {
         let varied = self.varied()?;
         let mut base = self.base.clone().resolve()?;
+        let mut nets = InitNets::default();
         let trial = |(number, values): (usize, Values)| {
-            let config = apply(&values, &self.base).map_err(|error| self.placed(error))?;
+            let config = apply(&values, &self.base, &mut nets).map_err(|error| self.placed(error))?;
             Ok(Trial { number, id: format!("t{number:04}"), values, config })
         };
         let seeds = (base.seed, self.seeds());
@@ -125,6 +127,14 @@ impl Draft {
         if self.listed.is_empty() {
             for axis in &self.grid {
                 table.remove(axis.decides());
+            }
+        }
+        // The widths of such trials are those of their models, not the default ones.
+        let starts_from_models =
+            base.init.is_some() || self.varied()?.iter().any(|setting| setting.name == "init");
+        for name in ["hidden_dims", "activation"] {
+            if starts_from_models && self.base.get(name).is_none() {
+                table.remove(name);
             }
         }
         table.insert("seeds".to_owned(), Value::Integer(self.seeds().into()));

@@ -12,6 +12,7 @@ use crate::config::TrainConfig;
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
 use crate::data::encoder::Encoder;
+use crate::data::init_model;
 use crate::data::preprocessing::Encoding;
 use crate::data::run_data::RunData;
 use crate::error::{Result, memory, separated};
@@ -55,9 +56,14 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, outputs));
         check_memory::<T>(&dims, config.momentum, batch_size, evaluation_rows)?;
-        let initial =
-            config.initial_weights.of(config.activation, data.preprocessing.encoding == Encoding::Pixels);
-        let mut model = Mlp::with_initial_weights(&dims.0, config.activation, initial, config.seed);
+        let mut model = match &config.init {
+            Some(init) => init_model::net(init, config, &dims.0)?,
+            None => {
+                let are_pixels = data.preprocessing.encoding == Encoding::Pixels;
+                let initial = config.initial_weights.of(config.activation, are_pixels);
+                Mlp::with_initial_weights(&dims.0, config.activation, initial, config.seed)
+            }
+        };
         Ok(Self {
             data,
             encoder: Encoder::new(&data.preprocessing, &set.inputs),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chainrule::config::{ClassWeight, Settings, TrainConfig};
 use chainrule::data::run_data::RunData;
+use chainrule::data::saved_model;
 use chainrule::data::validation_split::hold_out;
 use chainrule::data::{Cells, Dataset, Inputs, Labels, Split, Task};
 use chainrule::nn::layers::Activation;
@@ -287,8 +288,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
     assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged,,,,"));
     let runs = std::fs::read_to_string(folder.path().join("bad/summary.csv")).unwrap();
     assert!(runs.lines().nth(1).unwrap().starts_with("bad,diverged,5,relu,3,"), "{runs}");
-    let model =
-        chainrule::nn::model_file::load::<f32>(&folder.path().join("bad/model.safetensors")).unwrap().model;
+    let model = saved_model::load::<f32>(&folder.path().join("bad/model.safetensors")).unwrap().model;
     assert_eq!(bits(&model), bits(&Mlp::new(7, &[5], 3, Activation::Relu, 42)));
 }
 
