@@ -4,10 +4,12 @@
 pub mod analysis;
 pub mod divergence;
 pub mod markdown;
+mod markdown_table;
 mod markdown_text;
 mod metric_column;
 pub mod number_columns;
 mod observed_run;
+mod run_metrics;
 pub mod run_report;
 pub mod score;
 mod short_number;
