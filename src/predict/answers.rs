@@ -109,7 +109,8 @@ impl Answers {
                 Self::Targets(targets) => {
                     for (target, output) in targets.iter().zip(outputs) {
                         text.push(b',');
-                        push_number::<T>(&mut text, target.value(output.to_f64()));
+                        // In f32, targets far from 0 compared with their deviations would lose digits.
+                        push_number::<f64>(&mut text, target.value(output.to_f64()));
                     }
                 }
             }

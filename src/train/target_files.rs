@@ -9,7 +9,7 @@ use crate::data::outputs::Target;
 use crate::error::Result;
 use crate::nn::loss::{ErrorSum, LossSum};
 use crate::tables::atomic_file::write_atomically;
-use crate::tables::{PredictionRow, TargetRow, to_csv};
+use crate::tables::{Metric, PredictionRow, TargetRow, to_csv};
 
 /// Name of the file of each target's metrics
 pub const TARGETS: &str = "targets.csv";
@@ -48,7 +48,8 @@ pub fn write(
         row: at / targets.len() + 1,
         target: targets[at % targets.len()].name.clone(),
         r#true: label,
-        predicted: Some(metric(predicted, dtype)),
+        // In f32, targets far from 0 compared with their deviations would lose digits.
+        predicted: Some(Metric::Double(predicted)),
     };
     let rows: Vec<PredictionRow> = values.iter().zip(predicted).enumerate().map(row).collect();
     write_atomically(&folder.join(PREDICTIONS), &to_csv(&rows, dialect))
