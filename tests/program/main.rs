@@ -8,9 +8,11 @@ mod corruption;
 mod data;
 mod evaluate;
 mod export;
+mod init;
 mod own_data;
 mod plots;
 mod predict;
+mod state_dict;
 mod sweep;
 mod sweep_faults;
 mod tables;
@@ -26,3 +28,5 @@ mod numbers;
 
 #[path = "../support/small_data.rs"]
 mod small_data;
+#[path = "../support/state_dicts.rs"]
+mod state_dicts;
