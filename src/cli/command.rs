@@ -23,6 +23,7 @@ const EXAMPLES: [(&str, &str); 12] = [
   chainrule train --hidden-dims none --epochs 15
   chainrule train --data ~/images --val-split 0.1 --run-id first
   chainrule train --config results/first/config.toml --seed 7
+  chainrule train --init results/first/model.safetensors --data later --epochs 5
 
 Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
     ),
@@ -39,6 +40,7 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
         "  chainrule evaluate results/RUN/model.safetensors
   chainrule evaluate results/RUN/model.safetensors --data later.csv --target species
   chainrule evaluate results/RUN/model.safetensors --data later.csv --out evaluation
+  chainrule evaluate torch.safetensors --inputs pixels --class-names coat,bag,shirt
 
 The rows are the test set of the data, or all rows if there is none.",
     ),

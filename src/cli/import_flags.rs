@@ -6,13 +6,14 @@ use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::expand_home;
 use chainrule::data::class_names::read_names;
-use chainrule::data::import::{Import, Imported, ImportedInputs, Normalize};
+use chainrule::data::import::{Assumed, Import, ImportedInputs, Normalize};
 use chainrule::data::saved_model::{self, AnyModel, SavedModel};
 use chainrule::data::source_kind::{self, Kind};
 use chainrule::error::{printable, shown};
 use chainrule::nn::layers::Activation;
 use chainrule_kernels::Scalar;
 
+use super::format::count;
 use super::note;
 
 /// The flags for a state dict of PyTorch; a model of this program needs none of them, and refuses them
@@ -80,21 +81,21 @@ fn divisor(text: &str) -> Result<f64, String> {
 }
 
 impl ImportFlags {
-    /// Reads a model; a note says what was assumed about a state dict, unless `quiet`
+    /// Reads a model for a command that reads no rows; a note says what was assumed about a state dict, unless `quiet`
     pub fn load<T: Scalar>(&self, path: &Path, quiet: bool) -> Result<SavedModel<T>> {
         let saved = saved_model::load_as(path, &self.import()?)?;
-        tell(saved.imported.as_ref(), quiet);
+        tell(path, &saved, false, quiet);
         Ok(saved)
     }
 
-    /// As [`Self::load`], in the element type of the file
+    /// Reads a model in the element type of the file, for a command that reads rows; a note says what was assumed about a
+    /// state dict, unless `quiet`
     pub fn load_any(&self, path: &Path, quiet: bool) -> Result<AnyModel> {
         let saved = saved_model::load_any(path, &self.import()?)?;
-        let imported = match &saved {
-            AnyModel::Single(saved) => saved.imported.as_ref(),
-            AnyModel::Double(saved) => saved.imported.as_ref(),
-        };
-        tell(imported, quiet);
+        match &saved {
+            AnyModel::Single(saved) => tell(path, saved, true, quiet),
+            AnyModel::Double(saved) => tell(path, saved, true, quiet),
+        }
         Ok(saved)
     }
 
@@ -113,10 +114,28 @@ impl ImportFlags {
     }
 }
 
-fn tell(imported: Option<&Imported>, quiet: bool) {
-    if let Some(assumed) = imported.and_then(|imported| imported.assumed.as_ref()).filter(|_| !quiet) {
-        note(assumed);
-    }
+/// Says what was assumed about a state dict
+fn tell<T>(path: &Path, saved: &SavedModel<T>, has_rows: bool, quiet: bool) {
+    let Some(imported) = saved.imported.as_ref().filter(|imported| !quiet && !imported.assumed.is_empty())
+    else {
+        return;
+    };
+    let words = |assumed: &Assumed| match assumed {
+        Assumed::Activation(activation) => format!("{activation} between its layers (--activation)"),
+        Assumed::Inputs if has_rows => "bytes / 255, and other numbers as they are (--inputs)".to_owned(),
+        Assumed::Inputs => "inputs as they are (--inputs)".to_owned(),
+        Assumed::ClassNames => {
+            format!("classes 0 to {} (--class-names)", count(saved.signature.outputs.len().saturating_sub(1)))
+        }
+        Assumed::TargetNames => {
+            format!(
+                "outputs that are numbers: {} (--target-names)",
+                saved.signature.outputs.names().join(", ")
+            )
+        }
+    };
+    let assumed: Vec<String> = imported.assumed.iter().map(words).collect();
+    note(&format!("{} is a state dict of PyTorch; assumed: {}", shown(path), assumed.join(", ")));
 }
 
 fn usage(problem: String) -> Error {

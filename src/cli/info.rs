@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::{SHORT_FORMS, find, text};
+use chainrule::data::import::Assumed;
 use chainrule::data::outputs::{Outputs, Target};
 use chainrule::data::saved_model::SavedModel;
 use chainrule::data::source_kind::{self, Kind};
@@ -90,23 +91,30 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     writeln!(text, "net         {dims}{after}")?;
     writeln!(text, "parameters  {}, {}", count(file.model.parameter_count()), file.dtype)?;
     text += &outputs(&file.signature.outputs);
-    text += &info_inputs::text(&file.signature.preprocessing);
+    text += &match file.imported.as_ref().filter(|imported| imported.assumed.contains(&Assumed::Inputs)) {
+        Some(_) => format!(
+            "inputs      {}; a state dict does not say their scale (--inputs)\n",
+            count(file.model.features())
+        ),
+        None => info_inputs::text(&file.signature.preprocessing),
+    };
     for (key, value) in &file.metadata.0 {
         if ["version", "format_version", "producer"].contains(&key.as_str()) {
             writeln!(text, "{key:<15} {}", printable(value))?;
         }
     }
-    writeln!(text, "\n{:<10} {:>12} {:>14} {:>14}", "tensor", "shape", "smallest", "largest")?;
     let mut tensors = Vec::new();
     // A layer of a state dict may have no bias, which is then 0.
     let names: Vec<Option<String>> = state_dict
         .map_or_else(|| file.model.tensors().map(|tensor| Some(tensor.name())).collect(), StateDict::names);
+    let width = names.iter().flatten().map(|name| name.chars().count()).max().unwrap_or(0).max(10);
+    writeln!(text, "\n{:<width$} {:>12} {:>14} {:>14}", "tensor", "shape", "smallest", "largest")?;
     for (tensor, name) in file.model.tensors().zip(names) {
         let Some(name) = name else { continue };
         let least = tensor.data.iter().copied().fold(f64::INFINITY, f64::min);
         let most = tensor.data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let shape = tensor.shape.stored();
-        writeln!(text, "{:<10} {:>12} {least:>14.6} {most:>14.6}", printable(&name), times(&shape))?;
+        writeln!(text, "{:<width$} {:>12} {least:>14.6} {most:>14.6}", printable(&name), times(&shape))?;
         tensors.push(json!({"name": name, "shape": shape, "least": least, "greatest": most}));
     }
     let state_dict = state_dict.map(|dict| json!({"prefix": dict.prefix, "dtypes": dict.dtypes()}));

@@ -59,8 +59,21 @@ pub struct Imported {
     pub state_dict: StateDict,
     /// The preprocessing of bytes, where it was not said whether cells are pixels or numbers
     pub of_bytes: Option<Preprocessing>,
-    /// What was assumed, in words; `None` if all was said
-    pub assumed: Option<String>,
+    /// What nobody said, for which a default is assumed
+    pub assumed: Vec<Assumed>,
+}
+
+/// Something that neither a state dict nor a person says
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assumed {
+    /// The activation between two linear layers
+    Activation(Activation),
+    /// How cells become inputs
+    Inputs,
+    /// The names of the classes, which are then their numbers
+    ClassNames,
+    /// That outputs are numbers to predict, and their names
+    TargetNames,
 }
 
 impl Import {
@@ -106,7 +119,7 @@ impl Import {
             false => Outputs::Classes(self.classes(path, outputs)?),
         };
         let signature = Signature { outputs: outputs_mean, preprocessing };
-        let assumed = self.assumed(path, &state_dict, outputs);
+        let assumed = self.assumed(&state_dict, outputs);
         Ok((signature, Imported { state_dict, of_bytes, assumed }))
     }
 
@@ -197,24 +210,18 @@ impl Import {
         }
     }
 
-    /// What nobody said, in words
-    fn assumed(&self, path: &Path, state_dict: &StateDict, outputs: usize) -> Option<String> {
-        let activation = (self.activation.is_none() && state_dict.has_activation())
-            .then(|| format!("{} between its layers (--activation)", Activation::default()));
-        let inputs =
-            self.inputs.is_none().then(|| "bytes / 255 and other numbers as they are (--inputs)".to_owned());
-        let meaning = match self.are_numbers(outputs) {
-            true if self.target_names.is_none() => {
-                Some("outputs that are numbers (--target-names)".to_owned())
-            }
-            false if self.class_names.is_none() => {
-                Some(format!("classes 0 to {} (--class-names)", separated(outputs - 1)))
-            }
-            _ => None,
-        };
-        let all: Vec<String> = [activation, inputs, meaning].into_iter().flatten().collect();
-        let file = shown(path);
-        (!all.is_empty()).then(|| format!("{file} is a state dict of PyTorch; assumed: {}", all.join(", ")))
+    /// What nobody said
+    fn assumed(&self, state_dict: &StateDict, outputs: usize) -> Vec<Assumed> {
+        let activation = self.activation.is_none() && state_dict.has_activation();
+        let all = [
+            activation.then(|| Assumed::Activation(Activation::default())),
+            self.inputs.is_none().then_some(Assumed::Inputs),
+            match self.are_numbers(outputs) {
+                true => self.target_names.is_none().then_some(Assumed::TargetNames),
+                false => self.class_names.is_none().then_some(Assumed::ClassNames),
+            },
+        ];
+        all.into_iter().flatten().collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The program together with other programs: shells, GNU parallel, gnuplot, Slurm, LibreOffice, Python, ONNX Runtime
+//! The program together with other programs: shells, GNU parallel, gnuplot, Slurm, LibreOffice, Python, ONNX Runtime, PyTorch
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
@@ -6,6 +6,7 @@ mod export;
 mod installed;
 mod scripts;
 mod spreadsheets;
+mod torch;
 mod wheel;
 
 #[path = "../support/export_cases.rs"]

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use self::damage::{Format, damage};
 use crate::launch::{CHAINRULE, launch};
 use crate::small_data::small_data;
+use crate::state_dict::{of, tensors};
 
 /// Damages of each file, without `CHAINRULE_CORRUPTIONS`
 const DAMAGES: usize = 60;
@@ -53,7 +54,7 @@ const PLOT_SWEEP: [&str; 4] = ["plot", "results/sweep", "--out", "new"];
 const RESUME: [&str; 8] = ["sweep", "--resume", "--plan", "plan.toml", "--sweep-id", "sweep", "--jobs", "1"];
 const TABLES: [&str; 2] = ["results/sweep/runs.csv", "results/sweep/epochs.csv"];
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 19] = [
     Case {
         file: "results/sweep/runs.csv",
         format: Format::Csv,
@@ -182,6 +183,22 @@ const CASES: [Case; 17] = [
         broken: oracle::model,
     },
     Case {
+        file: "torch.safetensors",
+        format: Format::Model,
+        needs: &["data"],
+        args: &["evaluate", "torch.safetensors", "--data", "data", "--json", "-q"],
+        results: &[STDOUT],
+        broken: oracle::state_dict,
+    },
+    Case {
+        file: "torch.safetensors",
+        format: Format::Model,
+        needs: &["data"],
+        args: &["predict", "torch.safetensors", "data/t10k-images-idx3-ubyte.gz", "--proba", "-q"],
+        results: &[STDOUT],
+        broken: oracle::state_dict,
+    },
+    Case {
         file: "results/sweep/t0001/summary.csv",
         format: Format::Csv,
         needs: &["data", "plan.toml", "results/sweep"],
@@ -263,6 +280,9 @@ fn undamaged(folder: &Path) {
                 [grid]\nlearning_rate = [0.01, 0.1]\n";
     std::fs::write(folder.join("plan.toml"), plan).unwrap();
     run(&["sweep", "--plan", "plan.toml", "--sweep-id", "sweep", "--quiet"]);
+    let model = std::fs::read(folder.join("results/one/model.safetensors")).unwrap();
+    let torch = of(&tensors(&model), |name| format!("net.{name}"), &["F32"]);
+    std::fs::write(folder.join("torch.safetensors"), torch).unwrap();
 }
 
 /// Copies a file, or a folder without its pictures

@@ -9,11 +9,13 @@ mod data;
 mod docs;
 mod evaluate;
 mod export;
+mod init;
 mod own_data;
 mod plots;
 mod predict;
 mod regression;
 mod regression_plots;
+mod state_dict;
 mod sweep;
 mod sweep_faults;
 mod tables;
@@ -29,3 +31,5 @@ mod numbers;
 
 #[path = "../support/small_data.rs"]
 mod small_data;
+#[path = "../support/state_dicts.rs"]
+mod state_dicts;

@@ -372,13 +372,38 @@ pub fn gzip(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
         .then(|| "other content, a wrong checksum or bytes behind the end".to_owned())
 }
 
+/// The header of a model file, and the weights after it
+fn split(bytes: &[u8]) -> Option<(serde_json::Map<String, Value>, Vec<u8>)> {
+    let len: [u8; 8] = bytes.get(..8)?.try_into().ok()?;
+    let end = usize::try_from(u64::from_le_bytes(len)).ok()?.checked_add(8)?;
+    Some((serde_json::from_slice(bytes.get(8..end)?).ok()?, bytes[end..].to_vec()))
+}
+
+fn all_finite(weights: &[u8]) -> Result<(), String> {
+    let number = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().expect("four bytes"));
+    match weights.chunks_exact(4).any(|bytes| !number(bytes).is_finite()) {
+        true => Err("a weight that is not finite".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// A state dict, whose metadata say nothing about the net
+pub fn state_dict(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
+    let check = || {
+        let (mut known, weights) = split(original).ok_or("not a state dict")?;
+        let (mut header, found) = split(damaged).ok_or("no header")?;
+        known.remove("__metadata__");
+        header.remove("__metadata__");
+        if known != header || weights.len() != found.len() {
+            return Err("other tensors".to_owned());
+        }
+        all_finite(&found)
+    };
+    broken(check())
+}
+
 /// A model
 pub fn model(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
-    let split = |bytes: &[u8]| -> Option<(serde_json::Map<String, Value>, Vec<u8>)> {
-        let len: [u8; 8] = bytes.get(..8)?.try_into().ok()?;
-        let end = usize::try_from(u64::from_le_bytes(len)).ok()?.checked_add(8)?;
-        Some((serde_json::from_slice(bytes.get(8..end)?).ok()?, bytes[end..].to_vec()))
-    };
     let check = || {
         let (mut known, weights) = split(original).ok_or("not a model")?;
         let (mut header, found) = split(damaged).ok_or("no header")?;
@@ -405,11 +430,7 @@ pub fn model(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
                 _ => return Err(format!("another {name}")),
             }
         }
-        let number = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().expect("four bytes"));
-        match found.chunks_exact(4).any(|bytes| !number(bytes).is_finite()) {
-            true => Err("a weight that is not finite".to_owned()),
-            false => Ok(()),
-        }
+        all_finite(&found)
     };
     broken(check())
 }
