@@ -264,7 +264,9 @@ fn two_processes_share_runs_csv_without_mixing_lines() {
     }
     let runs = std::fs::read_to_string(folder.path().join("results/runs.csv")).unwrap();
     assert_eq!(runs.lines().count(), 9);
-    assert!(runs.lines().all(|line| line.split(',').count() == 53), "{runs}");
+    let cells = |line: &str| line.split(',').count();
+    let columns = runs.lines().next().map_or(0, cells);
+    assert!(columns > 50 && runs.lines().all(|line| cells(line) == columns), "{runs}");
     assert_eq!(runs.matches("run_id").count(), 1);
 }
 
