@@ -8,7 +8,7 @@ use chainrule::Error;
 use chainrule::config::{SHORT_FORMS, find, text};
 use chainrule::data::saved_model::{self, SavedModel};
 use chainrule::data::source_kind::{self, Kind};
-use chainrule::error::{printable, shell_quoted, shown};
+use chainrule::error::{first_ten, printable, shell_quoted, shown};
 use chainrule::report::analysis::Analysis;
 use chainrule::tables::reader::{Table, TableRow};
 use chainrule::tables::{Columns, EpochRow, Status, SummaryRow, is_text};
@@ -79,6 +79,10 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let more = if more > 0 { format!(" … and {} more", count(more)) } else { String::new() };
     writeln!(text, "classes     {}{more}", printable(&shown.join(", ")))?;
     text += &info_inputs::text(&file.signature.preprocessing);
+    if !file.id_columns.is_empty() {
+        let names = first_ten(file.id_columns.iter().map(|name| printable(name).into_owned()), ", ");
+        writeln!(text, "row names   {names}, which predict copies")?;
+    }
     for (key, value) in &file.metadata.0 {
         if ["version", "format_version", "producer"].contains(&key.as_str()) {
             writeln!(text, "{key:<15} {}", printable(value))?;
@@ -96,6 +100,7 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let json = json!({
         "kind": "model", "path": name, "net": dims.to_string(), "dims": dims.0, "activation": activation,
         "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.signature.classes,
+        "id_columns": file.id_columns,
         "preprocessing": info_inputs::json(&file.signature.preprocessing), "metadata": file.metadata.0, "tensors": tensors,
     });
     Ok((text, json))

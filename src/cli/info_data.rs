@@ -16,12 +16,15 @@ use serde_json::{Value, json};
 
 use super::format::{Shown, columns, count, times};
 
+/// Arrays are read with their missing numbers, which are counted
+const WITH_GAPS: Use = Use::FeaturesOrNan(Dtype::F64);
+
 /// A file of data of a kind that its content shows
 pub fn file(what: &str, kind: Kind) -> Result<Shown> {
     let path = Path::new(what);
     match kind {
-        Kind::Idx => array("IDX", what, &idx::read(path, Use::Features(Dtype::F64))?),
-        Kind::Npy => array("NPY", what, &npy::read(path, Use::Features(Dtype::F64))?),
+        Kind::Idx => array("IDX", what, &idx::read(path, WITH_GAPS)?),
+        Kind::Npy => array("NPY", what, &npy::read(path, WITH_GAPS)?),
         Kind::Npz => npz(what),
         Kind::Table => table(what),
         Kind::Folder | Kind::Model => dataset(what),
@@ -78,9 +81,9 @@ fn content(dims: &[usize]) -> String {
 fn array(format: &str, name: &str, array: &Array) -> Result<Shown> {
     let content = content(&array.dims);
     fn range<T: Copy + PartialOrd + Into<Value>>(elements: &[T]) -> [Value; 2] {
-        let first = |choose: fn(&T, &T) -> bool| {
-            elements.iter().copied().reduce(|a, b| if choose(&b, &a) { b } else { a })
-        };
+        // Only NaN differs from itself.
+        let present = || elements.iter().copied().filter(|x| x.partial_cmp(x).is_some());
+        let first = |choose: fn(&T, &T) -> bool| present().reduce(|a, b| if choose(&b, &a) { b } else { a });
         [first(T::lt), first(T::gt)].map(|value| value.map_or(Value::Null, Into::into))
     }
     let (kind, [least, most]) = match &array.elements {
@@ -89,13 +92,32 @@ fn array(format: &str, name: &str, array: &Array) -> Result<Shown> {
         Elements::Single(elements) => ("numbers", range(elements)),
         Elements::Double(elements) => ("numbers", range(elements)),
     };
+    let missing = missing(&array.elements);
     let text = format!(
-        "{:<11} {}\ncontent     {content}, {kind}\nvalues      {least} to {most}\n",
+        "{:<11} {}\ncontent     {content}, {kind}\nvalues      {least} to {most}{}\n",
         format!("{format} file"),
-        printable(name)
+        printable(name),
+        missing_shown(missing)
     );
     let format = format.to_ascii_lowercase();
-    Ok((text, json!({"kind": format, "path": name, "dims": array.dims, "least": least, "greatest": most})))
+    let json = json!({
+        "kind": format, "path": name, "dims": array.dims, "least": least, "greatest": most, "missing": missing,
+    });
+    Ok((text, json))
+}
+
+/// The number of missing elements
+fn missing(elements: &Elements) -> usize {
+    match elements {
+        Elements::Bytes(_) | Elements::Integers(_) => 0,
+        Elements::Single(elements) => elements.iter().filter(|x| x.is_nan()).count(),
+        Elements::Double(elements) => elements.iter().filter(|x| x.is_nan()).count(),
+    }
+}
+
+/// The number of missing elements as a part of a line; empty if there are none
+fn missing_shown(missing: usize) -> String {
+    if missing == 0 { String::new() } else { format!(", {} missing", count(missing)) }
 }
 
 /// The arrays of an .npz
@@ -103,9 +125,11 @@ fn npz(what: &str) -> Result<Shown> {
     let mut file = Npz::open(Path::new(what))?;
     let (mut lines, mut arrays) = (vec![["array", "content"].map(str::to_owned).to_vec()], Vec::new());
     for name in file.names() {
-        let array = file.read(&name, Use::Features(Dtype::F64))?;
-        lines.push(vec![printable(&name).into_owned(), content(&array.dims)]);
-        arrays.push(json!({"name": name, "dims": array.dims}));
+        let array = file.read(&name, WITH_GAPS)?;
+        let missing = missing(&array.elements);
+        let shown = content(&array.dims) + &missing_shown(missing);
+        lines.push(vec![printable(&name).into_owned(), shown]);
+        arrays.push(json!({"name": name, "dims": array.dims, "missing": missing}));
     }
     let text = format!("NPZ file    {}\n\n{}", printable(what), columns(&lines));
     Ok((text, json!({"kind": "npz", "path": what, "arrays": arrays})))

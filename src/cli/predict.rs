@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use chainrule::config::{Decimal, Header};
+use chainrule::config::{Decimal, Header, names};
 use chainrule::data::options::TableOptions;
 use chainrule::error::shown;
 use chainrule::predict::{Columns, Outcome, Request, predict};
@@ -28,9 +28,9 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE", default_value = "-", hide_default_value = true)]
     output: PathBuf,
 
-    /// Columns of the input to copy, by name or by position from 1, such as a column that names the row
-    #[arg(long, value_name = "COLUMN", num_args = 1.., value_delimiter = ',')]
-    keep: Vec<String>,
+    /// Columns of the input to copy, by name or by position from 1, beside those that --keep-as-id named in training
+    #[arg(long, value_name = "COLUMNS", num_args = 1.., value_parser = columns)]
+    keep: Vec<Vec<String>>,
 
     /// Add a column for each class, with its probability
     #[arg(long)]
@@ -61,6 +61,12 @@ pub struct Args {
     quiet: bool,
 }
 
+/// Reads a list of columns
+fn columns(text: &str) -> Result<Vec<String>, String> {
+    let expected = "expected names separated by commas, or `\"a, b\"` for a name that contains one";
+    names::parse(text).ok_or_else(|| expected.to_owned())
+}
+
 pub fn run(args: &Args) -> Result<u8> {
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;
     let table = TableOptions {
@@ -69,7 +75,7 @@ pub fn run(args: &Args) -> Result<u8> {
         decimal: args.decimal,
         ..TableOptions::default()
     };
-    let columns = Columns { keep: args.keep.clone(), proba: args.proba, top_k: args.top_k as usize };
+    let columns = Columns { keep: args.keep.concat(), proba: args.proba, top_k: args.top_k as usize };
     let is_stdout = args.output.as_os_str() == "-";
     let output = if is_stdout { Path::new("standard output") } else { &args.output };
     let input = args.input.to_string_lossy();

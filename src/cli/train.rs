@@ -148,9 +148,9 @@ pub fn run(args: &Args) -> Result<u8> {
     let dims = Dims(data.dims(&config));
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
-    let warnings =
-        [warning(threads, machine_cores()), data.warning.as_ref().map(|w| format!("warning: {w}"))];
-    for line in warnings.into_iter().chain([mapping(&set)]).flatten().filter(|_| !args.common.quiet) {
+    let of_data = set.warnings.iter().chain(&data.warning).map(|w| Some(format!("warning: {w}")));
+    let warnings = [warning(threads, machine_cores())].into_iter().chain(of_data);
+    for line in warnings.chain([mapping(&set)]).flatten().filter(|_| !args.common.quiet) {
         note(&line);
     }
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::array::{Array, Elements};
+use super::array_gaps::drop_rows;
 use super::raw::{RawLabels, RawSet};
 use super::{Cells, Inputs};
 use crate::error::{Error, Result, separated, shown};
@@ -26,10 +27,12 @@ impl Placed<'_> {
 
 /// The rows of an array of inputs, whose first dimension counts them, with their labels
 ///
+/// * `drops`: whether rows that lack a number or the label are left out
+///
 /// # Errors
-/// If the inputs have fewer than 2 dimensions or the labels more than 1, their numbers of rows differ, or a label is not a
-/// whole number.
-pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
+/// If the inputs have fewer than 2 dimensions or the labels more than 1, their numbers of rows differ, a label is not a
+/// whole number, or no row is left.
+pub fn raw(mut inputs: Placed<'_>, mut labels: Placed<'_>, drops: bool) -> Result<RawSet> {
     let dims = &inputs.array.dims;
     if dims.len() < 2 {
         let problem = "are those of labels, expected images or rows (2 dimensions or more)";
@@ -47,14 +50,13 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
         let noun = if dims.len() > 2 { "images" } else { "rows" };
         return Err(labels.error(format!("{rows} labels, but {place} has {expected} {noun}")));
     }
-    let labels_found = integers(&labels)?;
+    let kept = if drops { drop_rows(&mut inputs.array, &mut labels.array) } else { None };
+    if inputs.array.dims[0] == 0 {
+        return Err(inputs.error("each row lacks a value, so that --missing drop leaves none"));
+    }
+    let labels_found = integers(&labels, kept.as_deref())?;
     let dims = inputs.array.dims[1..].to_vec();
-    let cells = match inputs.array.elements {
-        Elements::Bytes(bytes) => Cells::Bytes(bytes),
-        Elements::Single(numbers) => Cells::Single(numbers),
-        Elements::Double(numbers) => Cells::Double(numbers),
-        Elements::Integers(integers) => Cells::Double(integers.into_iter().map(|x| x as f64).collect()),
-    };
+    let cells = Cells::from(inputs.array.elements);
     Ok(RawSet {
         inputs: Inputs::of_array(&dims),
         cells,
@@ -64,14 +66,17 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>) -> Result<RawSet> {
         path: labels.path.to_owned(),
         lines: None,
         target: None,
-        kept: None,
+        kept,
     })
 }
 
 /// The labels as whole numbers
-fn integers(labels: &Placed<'_>) -> Result<Vec<i64>> {
+///
+/// * `kept`: the rows of the file that they are of; `None`: all
+fn integers(labels: &Placed<'_>, kept: Option<&[u32]>) -> Result<Vec<i64>> {
     let whole = |(row, x): (usize, f64)| {
         let is_whole = x.fract() == 0.0 && x.abs() < 2f64.powi(53);
+        let row = kept.map_or(row, |kept| kept[row] as usize);
         let problem =
             || labels.error(format!("label {x} in row {row} (counted from 0), expected a whole number"));
         if is_whole { Ok(x as i64) } else { Err(problem()) }

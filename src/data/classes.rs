@@ -1,9 +1,11 @@
 //! The classes of a data set, and the class of each label
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use super::class_name;
 use super::raw::{RawLabels, RawSet};
+use super::source_kind::{self, Kind};
 use crate::error::{Error, Result, first_ten, printable, separated, shown};
 
 /// Names of Fashion-MNIST's classes, from the README of the data set
@@ -183,6 +185,10 @@ impl Classes {
                 let names = shown(set.path.with_file_name("classes.txt"));
                 format!("the classes 0 to {last}: {names} has {count} names, one for each label from 0")
             }
+            Outside::Numbers if is_numpy(&set.path) => format!(
+                "the classes 0 to {last}; if the label is right, number the classes without gaps, as \
+                 numpy.unique(y, return_inverse=True)[1] does, or leave out the rows of rare labels"
+            ),
             Outside::Numbers => format!(
                 "the classes 0 to {last}; if the label is right, write a classes.txt beside this file, with a name on \
                  each line, for the labels from 0 on"
@@ -191,6 +197,11 @@ impl Classes {
         let problem = format!("label {} in {} is outside {outside}", printable(label), set.place(row()));
         Err(Error::content(&set.path, problem))
     }
+}
+
+/// Whether labels are from a file of NumPy, beside which no classes.txt is read
+fn is_numpy(path: &Path) -> bool {
+    matches!(source_kind::kind(path), Ok(Kind::Npy | Kind::Npz))
 }
 
 fn is_fashion_mnist(test: &RawSet) -> bool {

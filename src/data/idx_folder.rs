@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
-use super::array::Use;
+use super::array_gaps::SetUse;
 use super::array_set::{self, Placed};
 use super::raw::{RawSet, RawSets};
 use super::{class_names, idx};
-use crate::config::{Dtype, expand_home};
+use crate::config::expand_home;
 use crate::error::{Error, Result, shell_quoted};
 
 /// The folders that are searched if neither `--data` nor `CHAINRULE_DATA` names one
@@ -44,24 +44,22 @@ pub fn find() -> Result<PathBuf> {
 ///
 /// # Errors
 /// If a file is missing or damaged, or the images and labels don't fit together.
-pub fn load(path: &Path, dtype: Dtype) -> Result<(RawSets, Option<Vec<String>>)> {
+pub fn load(path: &Path, for_use: SetUse) -> Result<(RawSets, Option<Vec<String>>)> {
     let set = Set::at(path)?;
     let has_test = [IMAGES, LABELS].into_iter().any(|what| set.file(&TEST, what).is_ok());
-    let test = || has_test.then(|| read(&set, &TEST, dtype)).transpose();
-    let (train, test) = rayon::join(|| read(&set, &TRAIN, dtype), test);
+    let test = || has_test.then(|| read(&set, &TEST, for_use)).transpose();
+    let (train, test) = rayon::join(|| read(&set, &TRAIN, for_use), test);
     let named = class_names::read_names(&set.folder.join("classes.txt"))?;
     Ok((RawSets { train: train?, test: test? }, named))
 }
 
 /// Reads the images and the labels of one set
-fn read(set: &Set, parts: &[&str], dtype: Dtype) -> Result<RawSet> {
+fn read(set: &Set, parts: &[&str], for_use: SetUse) -> Result<RawSet> {
     let (images_path, labels_path) = (set.file(parts, IMAGES)?, set.file(parts, LABELS)?);
-    let (images, labels) = rayon::join(
-        || idx::read(&images_path, Use::Features(dtype)),
-        || idx::read(&labels_path, Use::Labels),
-    );
+    let (images, labels) =
+        rayon::join(|| idx::read(&images_path, for_use.inputs), || idx::read(&labels_path, for_use.labels));
     let images = Placed { path: &images_path, name: String::new(), array: images? };
-    array_set::raw(images, Placed { path: &labels_path, name: String::new(), array: labels? })
+    array_set::raw(images, Placed { path: &labels_path, name: String::new(), array: labels? }, for_use.drops)
 }
 
 fn no_data(file: String, places: String) -> Error {

@@ -6,7 +6,7 @@ use super::raw::RawSets;
 use super::read_source::read;
 use super::table_set::Wanted;
 use super::validation_split::{Parts, hold_out};
-use super::{DataOptions, Dataset, Split, fit, idx_folder, synthetic};
+use super::{DataOptions, Dataset, Split, fit, idx_folder, source_flags, synthetic};
 use crate::error::{Error, Result, memory};
 use crate::random::Purpose;
 
@@ -27,6 +27,7 @@ impl Dataset {
     /// # Errors
     /// If files are missing or damaged, or don't fit together or the options.
     pub fn load(options: &DataOptions) -> Result<Self> {
+        source_flags::check(options)?;
         let set = if options.data.as_deref() == Some("synthetic") && options.test_data.is_none() {
             memory::check(synthetic::BYTES, || "the synthetic set".to_owned())?;
             Self::synthetic()
@@ -75,12 +76,14 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
         Some(path) => {
             // A position of the target counts in the training table; a test table has the column of that name.
             let target = train.target.clone().or_else(|| options.table.target.clone());
-            let table = TableOptions { target, ..options.table.clone() };
+            let known_labels = Some(train.labels.texts());
+            let table = TableOptions { target, known_labels, ..options.table.clone() };
             let sets = read(path, &DataOptions { table, ..options.clone() }, Wanted::Like(&train.inputs))?.0;
             Some(sets.test.unwrap_or(sets.train))
         }
     };
-    let test = test.map(|test| fit::fitted(test, &mut train)).transpose()?;
+    let fitted = test.map(|test| fit::fitted(test, &mut train)).transpose()?;
+    let (test, warnings) = fitted.map_or((None, Vec::new()), |(test, warnings)| (Some(test), warnings));
     let Labelled { names, train: train_labels, test: test_labels } = classes(&train, test.as_ref(), named)?;
     let columns = train.inputs.columns();
     let no_cells = train.cells.rows(&[], columns);
@@ -91,6 +94,7 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
         train: Split { cells: train.cells, columns, labels: train_labels },
         test: Split { cells: test.map_or(no_cells, |test| test.cells), columns, labels: test_labels },
         row_weights: train.weights,
+        warnings,
         undivided_hash: None,
     })
 }

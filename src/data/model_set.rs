@@ -2,14 +2,14 @@
 
 use super::model_cells::{self, Origin, UnknownValues};
 use super::model_labels::of_model;
-use super::options::DataOptions;
+use super::options::{DataOptions, TableOptions};
 use super::preprocessing::Preprocessing;
 use super::raw::{RawSet, RawSets};
 use super::read_source::read;
 use super::signature::Signature;
 use super::table_set::Wanted;
 use super::validation_split::hold_out;
-use super::{Cells, Dataset, Inputs, Split};
+use super::{Cells, Dataset, Inputs, Split, source_flags};
 use crate::error::{Error, Result};
 use crate::random::Purpose;
 
@@ -46,7 +46,11 @@ impl ModelSet {
         if options.data.as_deref() == Some("synthetic") && options.test_data.is_none() {
             return Self::synthetic(options, signature);
         }
-        let Sets { source, train, test } = read_sets(options, &signature.preprocessing)?;
+        source_flags::check(options)?;
+        let known_labels = Some(signature.classes.clone());
+        let table = TableOptions { known_labels, ..options.table.clone() };
+        let labelled = DataOptions { table, ..options.clone() };
+        let Sets { source, train, test } = read_sets(&labelled, &signature.preprocessing)?;
         let names = &signature.classes;
         let (set, part, labels) = match (train, test) {
             (train, Some(test)) => {
@@ -135,10 +139,13 @@ fn fitted(mut set: RawSet, signature: &Signature) -> Result<(Inputs, Cells, Vec<
         return Err(Error::content(&set.path, problem));
     }
     let mut unknown = UnknownValues::default();
-    let cells = std::mem::replace(&mut set.cells, Cells::Bytes(Vec::new()));
+    let mut cells = std::mem::replace(&mut set.cells, Cells::Bytes(Vec::new()));
     let place = |row: usize| set.place(row);
     unknown.count(model, &set.inputs, &cells, place);
     let warnings = unknown.warnings(model);
-    let cells = model_cells::fit(model, cells, None, Origin { path: &set.path, place: &place })?;
+    // The reader of tables has fitted their cells.
+    if set.lines.is_none() {
+        cells = model_cells::fit(model, cells, None, Origin { path: &set.path, place: &place })?;
+    }
     Ok((set.inputs, cells, warnings))
 }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::array::{Array, Use};
+use super::array::Array;
+use super::array_gaps::SetUse;
 use super::array_set::{self, Placed};
 use super::npy;
 use super::npz::Npz;
 use super::raw::{RawSet, RawSets};
-use crate::config::Dtype;
 use crate::error::{Error, Result, first_ten, printable};
 
 /// Names of the arrays of inputs and of labels of a training set, the first pair that is there
@@ -30,7 +30,12 @@ const TEST: [[&str; 2]; 3] = [["x_test", "y_test"], ["X_test", "y_test"], ["test
 ///
 /// # Errors
 /// If the file is damaged, or has no arrays of the names, or they don't fit together.
-pub fn from_npz(path: &Path, [x, y]: [Option<&str>; 2], is_training: bool, dtype: Dtype) -> Result<RawSets> {
+pub fn from_npz(
+    path: &Path,
+    [x, y]: [Option<&str>; 2],
+    is_training: bool,
+    for_use: SetUse,
+) -> Result<RawSets> {
     let mut file = Npz::open(path)?;
     let names = file.names();
     let is_there = |pair: &&[&str; 2]| pair.iter().all(|name| names.iter().any(|other| other == name));
@@ -52,10 +57,10 @@ pub fn from_npz(path: &Path, [x, y]: [Option<&str>; 2], is_training: bool, dtype
     };
     let test = of_test.filter(|test| x.is_none() && y.is_none() && **test != train);
     let mut set = |[x, y]: [&str; 2]| -> Result<RawSet> {
-        let inputs = file.read(x, Use::Features(dtype))?;
-        let labels = file.read(y, Use::Labels)?;
+        let inputs = file.read(x, for_use.inputs)?;
+        let labels = file.read(y, for_use.labels)?;
         let placed = |name: &str, array: Array| Placed { path, name: format!("{name}: "), array };
-        array_set::raw(placed(x, inputs), placed(y, labels))
+        array_set::raw(placed(x, inputs), placed(y, labels), for_use.drops)
     };
     Ok(RawSets { train: set(train)?, test: test.map(|test| set(*test)).transpose()? })
 }
@@ -64,10 +69,10 @@ pub fn from_npz(path: &Path, [x, y]: [Option<&str>; 2], is_training: bool, dtype
 ///
 /// # Errors
 /// If a file is damaged, or they don't fit together.
-pub fn from_npy(x: &Path, y: &Path, dtype: Dtype) -> Result<RawSet> {
-    let (inputs, labels) = rayon::join(|| npy::read(x, Use::Features(dtype)), || npy::read(y, Use::Labels));
+pub fn from_npy(x: &Path, y: &Path, for_use: SetUse) -> Result<RawSet> {
+    let (inputs, labels) = rayon::join(|| npy::read(x, for_use.inputs), || npy::read(y, for_use.labels));
     let placed = |path, array| Placed { path, name: String::new(), array };
-    array_set::raw(placed(x, inputs?), placed(y, labels?))
+    array_set::raw(placed(x, inputs?), placed(y, labels?), for_use.drops)
 }
 
 /// The files of a folder that holds `x_train.npy` and `y_train.npy`, or others of the usual names
@@ -79,9 +84,9 @@ pub fn files(folder: &Path) -> Option<[PathBuf; 2]> {
 ///
 /// # Errors
 /// If a file is damaged, or they don't fit together.
-pub fn from_folder(folder: &Path, [x, y]: &[PathBuf; 2], dtype: Dtype) -> Result<RawSets> {
-    let test = found(folder, &TEST).map(|[x, y]| from_npy(&x, &y, dtype)).transpose()?;
-    Ok(RawSets { train: from_npy(x, y, dtype)?, test })
+pub fn from_folder(folder: &Path, [x, y]: &[PathBuf; 2], for_use: SetUse) -> Result<RawSets> {
+    let test = found(folder, &TEST).map(|[x, y]| from_npy(&x, &y, for_use)).transpose()?;
+    Ok(RawSets { train: from_npy(x, y, for_use)?, test })
 }
 
 fn found(folder: &Path, names: &[[&str; 2]]) -> Option<[PathBuf; 2]> {

@@ -1,5 +1,6 @@
 //! Rows as a source has them, before their labels become classes
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::csv::Lines;
@@ -42,14 +43,25 @@ pub enum RawLabels {
     },
 }
 
+impl RawLabels {
+    /// The distinct labels as texts
+    pub fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Texts { values, .. } => values.clone(),
+            Self::Integers(labels) => {
+                let distinct: BTreeSet<i64> = labels.iter().copied().collect();
+                distinct.iter().map(ToString::to_string).collect()
+            }
+        }
+    }
+}
+
 impl RawSet {
     /// Where a row is in its file, for messages: `line 7`, or `row 3 (counted from 0)`
     pub fn place(&self, row: usize) -> String {
+        let row = self.kept.as_ref().map_or(row, |kept| kept[row] as usize);
         match &self.lines {
-            Some(lines) => {
-                let row = self.kept.as_ref().map_or(row, |kept| kept[row] as usize);
-                format!("line {}", lines.line(row))
-            }
+            Some(lines) => format!("line {}", lines.line(row)),
             None => format!("row {row} (counted from 0)"),
         }
     }

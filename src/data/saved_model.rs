@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chainrule_kernels::Scalar;
 
+use super::id_columns;
 use super::signature::Signature;
 use crate::error::{Error, Result};
 use crate::nn::Metadata;
@@ -19,6 +20,8 @@ pub struct SavedModel<T> {
     pub dtype: &'static str,
     /// What its inputs and outputs mean
     pub signature: Signature,
+    /// The names of columns that name a row, which predictions copy
+    pub id_columns: Vec<String>,
     /// All entries of the file's metadata
     pub metadata: Metadata,
 }
@@ -31,7 +34,8 @@ pub fn load<T: Scalar>(path: &Path) -> Result<SavedModel<T>> {
     let file = model_file::load(path)?;
     let signature = Signature::from_metadata(&file.metadata, file.model.features(), file.model.outputs())
         .map_err(|problem| Error::content(path, problem))?;
-    Ok(SavedModel { model: file.model, dtype: file.dtype, signature, metadata: file.metadata })
+    let id_columns = id_columns::of(&file.metadata).map_err(|problem| Error::content(path, problem))?;
+    Ok(SavedModel { model: file.model, dtype: file.dtype, signature, id_columns, metadata: file.metadata })
 }
 
 /// A model in the element type of its file

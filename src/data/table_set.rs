@@ -10,8 +10,8 @@ use super::options::{Categorical, TableOptions};
 use super::preprocessing::Preprocessing;
 use super::raw::{RawLabels, RawSet};
 pub use super::table_columns::column;
-use super::table_columns::{TableColumns, target};
-use super::{Cells, Inputs, weight_column};
+use super::table_columns::{TableColumns, flag_value, ignored, target};
+use super::{Cells, Inputs, label_texts, weight_column};
 use crate::config::{Decimal, Dtype, Header, Missing as MissingPolicy};
 use crate::error::{Error, Result, printable, separated};
 
@@ -78,16 +78,20 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
     let mut of_model = None;
     let columns = match wanted {
         Wanted::Model(model) => {
-            let ignored = options.ignore.iter().map(|name| column(&head, name, "--ignore"));
-            let ignored = ignored.collect::<Result<Vec<_>>>()?;
+            let ignore = options.ignore.iter().map(|name| column(&head, name, "--ignore"));
+            let ignore = ignore.collect::<Result<Vec<_>>>()?;
+            // Columns that named the rows in training may stand elsewhere here.
+            let mut left_out = ignored(&head, options);
+            left_out.retain(|at| ignore.contains(at) || !model.names.contains(&head.names[*at]));
             let target = target(&head, options.target.as_deref())?;
-            let columns = ModelColumns::of(&head, model, Some(target), &ignored)?;
+            let columns = ModelColumns::of(&head, model, Some(target), &left_out)?;
             let found = TableColumns::of_roles(&head, columns.roles.clone());
             of_model = Some((model, columns));
             found
         }
         Wanted::Like(like) if !like.names.is_empty() => {
-            TableColumns::like(&head, like, Some(target(&head, options.target.as_deref())?))?
+            let target = target(&head, options.target.as_deref())?;
+            TableColumns::like(&head, like, Some(target), &ignored(&head, options))?
         }
         _ => TableColumns::chosen(&head, options)?,
     };
@@ -107,6 +111,10 @@ pub fn read(path: &str, options: &TableOptions, dtype: Dtype, wanted: Wanted<'_>
     let inputs = inputs(&path, &columns, &table, is_auto)?;
     let labels_column = table.targets.into_iter().next();
     let labels_column = labels_column.ok_or_else(|| Error::content(&path, "has no target column"))?;
+    let labels_column = match &options.known_labels {
+        Some(known) => label_texts::as_known(labels_column, known, &head),
+        None => labels_column,
+    };
     let labels = labels(&path, labels_column, &table.lines, options.missing)?;
     let cells = match table.cells {
         csv::Cells::Single(cells) => Cells::Single(cells),
@@ -138,7 +146,8 @@ fn fitted(mut set: RawSet, model: &Preprocessing, columns: &ModelColumns) -> Res
     let origin = Origin { path: &set.path, place: &place };
     let cells = model_cells::fit(model, cells, columns.places.as_deref(), origin)?;
     let categories = columns.categories(set.inputs.categories.iter().flatten().cloned().collect());
-    let inputs = Inputs { dims: model.dims.clone(), names: model.names.clone(), categories };
+    let (dims, names, ids) = (model.dims.clone(), model.names.clone(), Vec::new());
+    let inputs = Inputs { dims, names, categories, ids };
     Ok(RawSet { inputs, cells, ..set })
 }
 
@@ -169,10 +178,10 @@ fn inputs(path: &Path, columns: &TableColumns, table: &Table, is_auto: bool) -> 
     for (name, is_category) in &columns.inputs {
         let values = is_category.then(|| values.next().cloned().unwrap_or_default());
         if let Some(values) = values.as_ref().filter(|values| is_auto && values.len() > AUTO_VALUES) {
-            let (name, count) = (printable(name), separated(values.len()));
+            let (value, name, count) = (flag_value(name), printable(name), separated(values.len()));
             let problem = format!(
                 "column {name}: {count} different texts, more than the {AUTO_VALUES} of --categorical auto; leave it out with \
-                 --ignore {name}, or list the columns of categories with it"
+                 --ignore {value}, or list the columns of categories with it"
             );
             return Err(Error::content(path, problem));
         }
@@ -182,7 +191,8 @@ fn inputs(path: &Path, columns: &TableColumns, table: &Table, is_auto: bool) -> 
         categories.clear();
     }
     let names = columns.inputs.iter().map(|(name, _)| name.clone()).collect();
-    Ok(Inputs { dims: vec![columns.inputs.len()], names, categories })
+    let ids = columns.ids.clone();
+    Ok(Inputs { dims: vec![columns.inputs.len()], names, categories, ids })
 }
 
 /// The labels of a target column

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod arrays;
 mod cli;
 mod commands;
 mod corruption;
