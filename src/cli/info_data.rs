@@ -93,10 +93,17 @@ fn array(format: &str, name: &str, array: &Array) -> Result<Shown> {
         Elements::Double(elements) => ("numbers", range(elements)),
     };
     let missing = missing(&array.elements);
+    // A number that a file has in f32 is shown with the digits of f32.
+    let short = |value: &Value| match value.as_f64().map(|x| (x, x as f32)) {
+        Some((x, single)) if value.is_f64() && f64::from(single) == x => single.to_string(),
+        _ => value.to_string(),
+    };
     let text = format!(
-        "{:<11} {}\ncontent     {content}, {kind}\nvalues      {least} to {most}{}\n",
+        "{:<11} {}\ncontent     {content}, {kind}\nvalues      {} to {}{}\n",
         format!("{format} file"),
         printable(name),
+        short(&least),
+        short(&most),
         missing_shown(missing)
     );
     let format = format.to_ascii_lowercase();

@@ -219,3 +219,36 @@ pub fn text(value: &Value) -> String {
         value => value.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::find;
+
+    #[test]
+    fn lists_of_a_file_hold_what_the_command_line_takes() {
+        let value = |name: &str, toml: &str| {
+            let table: toml::Table = toml::from_str(&format!("x = {toml}")).unwrap();
+            find(name).unwrap().value_from_toml(&table["x"])
+        };
+        for (name, toml, expected) in [
+            ("hidden_dims", "[1000000, 8]", "1000000x8"),
+            ("hidden_dims", "[\"16\", 8]", "16x8"),
+            ("ignore", "[\"a, b\", 3, 'say \"hi\"']", "\"a, b\",3,\"say \"\"hi\"\"\""),
+            ("ignore", "\"a, b\"", "a,b"),
+        ] {
+            assert_eq!(value(name, toml), Ok(expected.into()), "{name} = {toml}");
+        }
+        for (name, toml) in [
+            ("hidden_dims", "[1e6]"),
+            ("hidden_dims", "1e6"),
+            ("hidden_dims", "[8, 16.0]"),
+            ("hidden_dims", "[[8]]"),
+            ("ignore", "[1.0]"),
+            ("ignore", "[\"a\", true]"),
+            ("ignore", "[\"\"]"),
+        ] {
+            let error = value(name, toml).unwrap_err();
+            assert!(error.starts_with(&format!("{name}: `")), "{name} = {toml}: {error}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use std::process::Output;
 
+use chainrule::tables::reader::Table;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -92,13 +93,24 @@ fn missing_numbers_of_arrays_are_refused_filled_or_left_out_as_those_of_tables()
     }
     let metrics = |stdout: &str| stdout.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
     for missing in ["mean", "median", "drop"] {
-        let run =
-            |data: &str| format!("train --data {data} {net} --missing {missing} --run-id {missing}-{data}");
+        let run = |data: &str| {
+            format!(
+                "train --data {data} {net} --missing {missing} --run-id {missing}-{}",
+                data.replace('.', "-")
+            )
+        };
         let stderr = ended(path, &run("rows.csv"), 0).1;
         let samples = if missing == "drop" { "144 training and 36 test" } else { "160 training and 40 test" };
         assert!(stderr.contains(samples), "{stderr}");
         let evaluated = |data: &str| {
-            metrics(&ended(path, &format!("evaluate results/{missing}-{data}/model.safetensors"), 0).0)
+            metrics(
+                &ended(
+                    path,
+                    &format!("evaluate results/{missing}-{}/model.safetensors", data.replace('.', "-")),
+                    0,
+                )
+                .0,
+            )
         };
         let expected = evaluated("rows.csv");
         for data in ["both.npz", "idx"] {
@@ -109,21 +121,23 @@ fn missing_numbers_of_arrays_are_refused_filled_or_left_out_as_those_of_tables()
     }
     // The model says what replaces a missing number.
     let with_median =
-        |input: &str| format!("predict results/median-both.npz/model.safetensors {input} --proba");
+        |input: &str| format!("predict results/median-both-npz/model.safetensors {input} --proba");
     let expected = ended(path, &with_median("rows.csv"), 0).0;
     assert_eq!(expected.lines().count(), 201);
     for input in ["x.npy", "idx/train-images-idx3-ubyte"] {
         assert_eq!(ended(path, &with_median(input), 0).0, expected, "{input}");
     }
-    let message = ended(path, "predict results/drop-both.npz/model.safetensors x.npy", 1).1;
+    let message = ended(path, "predict results/drop-both-npz/model.safetensors x.npy", 1).1;
     assert!(message.contains("x.npy: row 4, column 2: a missing value, expected a number"), "{message}");
-    let message = ended(path, "evaluate results/drop-both.npz/model.safetensors --data both.npz", 1).1;
+    let message = ended(path, "evaluate results/drop-both-npz/model.safetensors --data both.npz", 1).1;
     assert!(message.contains("row 3 (counted from 0), column 2: a missing value"), "{message}");
     let (stdout, _) =
-        ended(path, "evaluate results/drop-both.npz/model.safetensors --data both.npz --missing drop", 0);
+        ended(path, "evaluate results/drop-both-npz/model.safetensors --data both.npz --missing drop", 0);
     assert!(stdout.contains("180 samples"), "{stdout}");
-    let output = "sweep --data both.npz --epochs 1 --test-split 0.2 --grid missing=mean,drop --sweep-id s";
-    assert!(ended(path, output, 0).1.contains("144"), "the sweep says how many samples it has");
+    ended(path, "sweep --data both.npz --epochs 1 --test-split 0.2 --grid missing=mean,drop --sweep-id s", 0);
+    let runs = Table::read(&path.join("results/s/runs.csv")).unwrap();
+    let column = runs.need("train_samples").unwrap();
+    assert!(runs.rows().map(|row| row.text(column)).eq(["160", "144"]));
 }
 
 #[test]
@@ -194,7 +208,7 @@ fn settings_that_do_not_fit_the_kind_of_the_data_are_refused() {
     ended(path, "train --config results/a/config.toml --run-id c", 0);
     let sweep = "sweep --missing mean --epochs 1 --sweep-id s --grid data=both.npz,rows.csv";
     ended(path, sweep, 0);
-    let message = ended(path, &format!("{sweep}-none --sweep-id t --target label"), 4).1;
+    let message = ended(path, &format!("{} --target label", sweep.replace("-id s", "-id t")), 4).1;
     assert!(message.contains("since both.npz is an .npz"), "{message}");
 }
 
@@ -220,7 +234,7 @@ fn info_shows_arrays_with_missing_numbers() {
     let path = folder.path();
     write_rows(path, 60);
     let stdout = ended(path, "info x.npy", 0).0;
-    assert!(stdout.contains("60 rows of 3, numbers\nvalues      -6.7 to 21.4, 6 missing"), "{stdout}");
+    assert!(stdout.contains("60 rows of 3, numbers\nvalues      -9.8 to 21.8, 6 missing"), "{stdout}");
     let stdout = ended(path, "info both.npz", 0).0;
     assert!(stdout.contains("60 rows of 3, 6 missing"), "{stdout}");
     ended(path, "info idx/train-images-idx3-ubyte", 0);

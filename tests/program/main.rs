@@ -9,6 +9,7 @@ mod corruption;
 mod data;
 mod evaluate;
 mod export;
+mod odd_tables;
 mod own_data;
 mod plots;
 mod predict;
