@@ -95,7 +95,8 @@ fn names_with_commas_round_trip_through_every_file_and_the_command_that_repeats_
     let grid = ["--sweep-id", "s", "--grid", "ignore=\"a, b\",c"];
     ended(path, &[&sweep[..], &grid].concat(), 0);
     ended(path, &["sweep", "--plan", "results/s/plan.toml", "--sweep-id", "s", "--resume", "-q"], 0);
-    let plan = format!("{toml}epochs = 2\nhidden_dims = [4]\ntest_split = 0.2\n").replace("ignore = [\"a, b\", \"c\"]\n", "")
+    let plan = format!("{toml}epochs = 2\nhidden_dims = [4]\ntest_split = 0.2\n")
+        .replace("ignore = [\"a, b\", \"c\"]\n", "")
         + "[grid]\nignore = [[\"a, b\", \"c\"], '\"a, b\"']\n";
     fs::write(path.join("plan.toml"), plan).unwrap();
     ended(path, &["sweep", "--plan", "plan.toml", "--sweep-id", "p", "-q"], 0);
