@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::{SHORT_FORMS, find, text};
+use chainrule::data::options::TableOptions;
 use chainrule::data::saved_model::{self, SavedModel};
 use chainrule::data::source_kind::{self, Kind};
 use chainrule::error::{first_ten, printable, shell_quoted, shown};
@@ -18,6 +19,7 @@ use toml::Value as TomlValue;
 
 use super::format::{Shown, cell, count, several, times};
 use super::machine::Machine;
+use super::table_form::{TableForm, check_is_table};
 use super::{DONE, print};
 use super::{info_data, info_inputs};
 
@@ -28,6 +30,9 @@ pub struct Args {
     /// [default: this machine]
     #[arg(value_name = "MODEL|DATA|RUN|SWEEP")]
     what: Option<String>,
+
+    #[command(flatten)]
+    form: TableForm,
 
     /// Print JSON
     #[arg(long)]
@@ -43,13 +48,18 @@ pub fn run(args: &Args) -> Result<u8> {
             let machine = Machine::here();
             (machine.text()?, machine.json()?)
         }
-        Some(what) => found(what)?,
+        Some(what) => {
+            if let Some(flag) = args.form.given() {
+                check_is_table(what.as_ref(), flag)?;
+            }
+            found(what, &args.form.options())?
+        }
     };
     print(&if args.json { serde_json::to_string_pretty(&json)? + "\n" } else { text })?;
     Ok(DONE)
 }
 
-fn found(what: &str) -> Result<Shown> {
+fn found(what: &str, form: &TableOptions) -> Result<Shown> {
     let path = Path::new(what);
     if what == "synthetic" {
         return info_data::dataset(what);
@@ -64,7 +74,7 @@ fn found(what: &str) -> Result<Shown> {
     }
     match source_kind::kind(path)? {
         Kind::Model => model(what, &saved_model::load(path)?),
-        kind => info_data::file(what, kind),
+        kind => info_data::file(what, kind, form),
     }
 }
 

@@ -6,10 +6,11 @@ use std::path::Path;
 use anyhow::Result;
 use chainrule::config::Dtype;
 use chainrule::data::array::{Array, Elements, Use};
-use chainrule::data::csv::{self, Options, Reader, Role};
+use chainrule::data::csv::{self, Role};
 use chainrule::data::npz::Npz;
+use chainrule::data::options::TableOptions;
 use chainrule::data::source_kind::Kind;
-use chainrule::data::{Cells, DataOptions, Dataset, Split, idx, npy};
+use chainrule::data::{Cells, DataOptions, Dataset, Split, idx, npy, table_set};
 use chainrule::error::{first_ten, printable};
 use chainrule::report::analysis::short_number;
 use serde_json::{Value, json};
@@ -20,13 +21,15 @@ use super::format::{Shown, columns, count, times};
 const WITH_GAPS: Use = Use::FeaturesOrNan(Dtype::F64);
 
 /// A file of data of a kind that its content shows
-pub fn file(what: &str, kind: Kind) -> Result<Shown> {
+///
+/// * `form`: how a table is written
+pub fn file(what: &str, kind: Kind, form: &TableOptions) -> Result<Shown> {
     let path = Path::new(what);
     match kind {
         Kind::Idx => array("IDX", what, &idx::read(path, WITH_GAPS)?),
         Kind::Npy => array("NPY", what, &npy::read(path, WITH_GAPS)?),
         Kind::Npz => npz(what),
-        Kind::Table => table(what),
+        Kind::Table => table(what, form),
         Kind::Folder | Kind::Model => dataset(what),
     }
 }
@@ -143,8 +146,8 @@ fn npz(what: &str) -> Result<Shown> {
 }
 
 /// The columns of a table: the range of numbers, and how many different texts
-fn table(what: &str) -> Result<Shown> {
-    let reader = Reader::open(Path::new(what), Options::default())?;
+fn table(what: &str, form: &TableOptions) -> Result<Shown> {
+    let reader = table_set::open(what, form)?;
     let head = reader.head().clone();
     let is_text =
         |at: &usize| head.first_rows.iter().filter_map(|row| row.get(*at)).any(|cell| head.is_text(cell));

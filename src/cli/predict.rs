@@ -4,14 +4,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use chainrule::config::{Decimal, Header, names};
-use chainrule::data::options::TableOptions;
+use chainrule::config::names;
 use chainrule::error::shown;
 use chainrule::predict::{Columns, Outcome, Request, predict};
 use chainrule::tables::atomic_file::{check_writable, replace_atomically};
 use chainrule::train::thread_count::{cores, pool};
 
 use super::format::count;
+use super::table_form::{TableForm, check_is_table};
 use super::{DONE, note};
 
 #[derive(clap::Args)]
@@ -40,17 +40,8 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     top_k: u32,
 
-    /// Whether the first line of a table holds the names of the columns
-    #[arg(long, value_name = "WHETHER", value_enum, default_value_t)]
-    header: Header,
-
-    /// Decimal sign of a table's numbers
-    #[arg(long, value_name = "SIGN", value_enum, default_value_t)]
-    decimal: Decimal,
-
-    /// Character between the cells of the table, or `tab` [default: found in the first lines]
-    #[arg(long, value_name = "CHAR")]
-    separator: Option<String>,
+    #[command(flatten)]
+    form: TableForm,
 
     /// Threads to compute with; the results do not depend on it [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -69,12 +60,10 @@ fn columns(text: &str) -> Result<Vec<String>, String> {
 
 pub fn run(args: &Args) -> Result<u8> {
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;
-    let table = TableOptions {
-        header: args.header,
-        separator: args.separator.clone(),
-        decimal: args.decimal,
-        ..TableOptions::default()
-    };
+    let table = args.form.options();
+    if let Some(flag) = args.form.given() {
+        check_is_table(&args.input, flag)?;
+    }
     let columns = Columns { keep: args.keep.concat(), proba: args.proba, top_k: args.top_k as usize };
     let is_stdout = args.output.as_os_str() == "-";
     let output = if is_stdout { Path::new("standard output") } else { &args.output };

@@ -159,6 +159,18 @@ mod tests {
     }
 
     #[test]
+    fn the_bound_of_the_square_changes_no_bit_of_smaller_numbers() {
+        for bits in (0..0x5d5e_0000_u32).step_by(997) {
+            let (z, wide) = (f32::from_bits(bits), f64::from(f32::from_bits(bits)) * 0.9);
+            assert!(z < 1e18);
+            let plain = z / (1.0 + z * z * (1.0 / 9.0)).sqrt();
+            assert_eq!((clip(z).to_bits(), clip(-z).to_bits()), (plain.to_bits(), (-plain).to_bits()), "{z}");
+            let plain = wide / (1.0 + wide * wide * (1.0 / 9.0)).sqrt();
+            assert_eq!(clip(wide).to_bits(), plain.to_bits(), "{wide}");
+        }
+    }
+
+    #[test]
     #[should_panic(expected = "standardize_rows")]
     fn scales_of_different_lengths_are_refused() {
         let scales =
