@@ -49,6 +49,7 @@ fn batches_after_the_first_allocate_nothing() {
         train: split.clone(),
         test: split,
         row_weights: None,
+        warnings: Vec::new(),
         undivided_hash: None,
     };
     let config = TrainConfig { no_shuffle: true, ..TrainConfig::default() };

@@ -43,7 +43,7 @@ pub use elementwise::gather::scale_rows;
 pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
 pub use elementwise::sgd::{SgdRule, SgdStep, sgd};
 pub use elementwise::softmax::softmax_rows;
-pub use elementwise::standardize::{ColumnScales, standardize_rows};
+pub use elementwise::standardize::{CLIP_MAX, ColumnScales, clip, standardize_rows};
 pub use gemm::dispatch::Scalar;
 pub use number::Number;
 pub use threads::team;

@@ -113,8 +113,8 @@ impl Args {
         let columns =
             [("target", &self.target), ("ignore", &self.ignore), ("categorical", &self.categorical)];
         for (name, value) in columns {
-            if let Some(value) = value {
-                settings = settings.with(name, value.clone());
+            if let (Some(value), Some(setting)) = (value, find(name)) {
+                settings = settings.with(name, setting.value(value).map_err(chainrule::Error::Usage)?);
             }
         }
         let config = TrainConfig { task: self.task, loss: self.loss, ..settings.resolve()? };

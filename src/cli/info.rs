@@ -7,10 +7,11 @@ use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::{SHORT_FORMS, find, text};
 use chainrule::data::import::Assumed;
+use chainrule::data::options::TableOptions;
 use chainrule::data::outputs::{Outputs, Target};
 use chainrule::data::saved_model::SavedModel;
 use chainrule::data::source_kind::{self, Kind};
-use chainrule::error::{printable, shell_quoted, shown};
+use chainrule::error::{first_ten, printable, shell_quoted, shown};
 use chainrule::nn::state_dict::StateDict;
 use chainrule::report::analysis::Analysis;
 use chainrule::tables::reader::{Table, TableRow};
@@ -22,6 +23,7 @@ use toml::Value as TomlValue;
 use super::format::{Shown, cell, count, several, significant, times};
 use super::import_flags::ImportFlags;
 use super::machine::Machine;
+use super::table_form::{TableForm, check_is_table};
 use super::{DONE, print};
 use super::{info_data, info_inputs};
 
@@ -32,6 +34,9 @@ pub struct Args {
     /// [default: this machine]
     #[arg(value_name = "MODEL|DATA|RUN|SWEEP")]
     what: Option<String>,
+
+    #[command(flatten)]
+    form: TableForm,
 
     /// Print JSON
     #[arg(long)]
@@ -50,13 +55,18 @@ pub fn run(args: &Args) -> Result<u8> {
             let machine = Machine::here();
             (machine.text()?, machine.json()?)
         }
-        Some(what) => found(what, &args.import)?,
+        Some(what) => {
+            if let Some(flag) = args.form.given() {
+                check_is_table(what.as_ref(), flag)?;
+            }
+            found(what, &args.import, &args.form.options())?
+        }
     };
     print(&if args.json { serde_json::to_string_pretty(&json)? + "\n" } else { text })?;
     Ok(DONE)
 }
 
-fn found(what: &str, import: &ImportFlags) -> Result<Shown> {
+fn found(what: &str, import: &ImportFlags, form: &TableOptions) -> Result<Shown> {
     let path = Path::new(what);
     if what == "synthetic" {
         return info_data::dataset(what);
@@ -71,7 +81,7 @@ fn found(what: &str, import: &ImportFlags) -> Result<Shown> {
     }
     match source_kind::kind(path)? {
         Kind::Model => model(what, &import.load(path, false)?),
-        kind => info_data::file(what, kind),
+        kind => info_data::file(what, kind, form),
     }
 }
 
@@ -98,6 +108,10 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
         ),
         None => info_inputs::text(&file.signature.preprocessing),
     };
+    if !file.id_columns.is_empty() {
+        let names = first_ten(file.id_columns.iter().map(|name| printable(name).into_owned()), ", ");
+        writeln!(text, "row names   {names}, which predict copies")?;
+    }
     for (key, value) in &file.metadata.0 {
         if ["version", "format_version", "producer"].contains(&key.as_str()) {
             writeln!(text, "{key:<15} {}", printable(value))?;
@@ -122,6 +136,7 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
         "kind": "model", "path": name, "state_dict": state_dict, "net": dims.to_string(), "dims": dims.0, "activation": activation,
         "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.signature.outputs.classes(),
         "targets": file.signature.outputs.targets(),
+        "id_columns": file.id_columns,
         "preprocessing": info_inputs::json(&file.signature.preprocessing), "metadata": file.metadata.0, "tensors": tensors,
     });
     Ok((text, json))

@@ -6,24 +6,30 @@ use std::path::Path;
 use anyhow::Result;
 use chainrule::config::Dtype;
 use chainrule::data::array::{Array, Elements, Use};
-use chainrule::data::csv::{self, Options, Reader, Role};
+use chainrule::data::csv::{self, Role};
 use chainrule::data::npz::Npz;
+use chainrule::data::options::TableOptions;
 use chainrule::data::source_kind::Kind;
-use chainrule::data::{Cells, DataOptions, Dataset, Split, Task, idx, npy};
+use chainrule::data::{Cells, DataOptions, Dataset, Split, Task, idx, npy, table_set};
 use chainrule::error::{first_ten, printable};
 use chainrule::report::analysis::short_number;
 use serde_json::{Value, json};
 
 use super::format::{Shown, columns, count, times};
 
+/// Arrays are read with their missing numbers, which are counted
+const WITH_GAPS: Use = Use::FeaturesOrNan(Dtype::F64);
+
 /// A file of data of a kind that its content shows
-pub fn file(what: &str, kind: Kind) -> Result<Shown> {
+///
+/// * `form`: how a table is written
+pub fn file(what: &str, kind: Kind, form: &TableOptions) -> Result<Shown> {
     let path = Path::new(what);
     match kind {
-        Kind::Idx => array("IDX", what, &idx::read(path, Use::Features(Dtype::F64))?),
-        Kind::Npy => array("NPY", what, &npy::read(path, Use::Features(Dtype::F64))?),
+        Kind::Idx => array("IDX", what, &idx::read(path, WITH_GAPS)?),
+        Kind::Npy => array("NPY", what, &npy::read(path, WITH_GAPS)?),
         Kind::Npz => npz(what),
-        Kind::Table => table(what),
+        Kind::Table => table(what, form),
         Kind::Folder | Kind::Model => dataset(what),
     }
 }
@@ -87,9 +93,9 @@ fn content(dims: &[usize]) -> String {
 fn array(format: &str, name: &str, array: &Array) -> Result<Shown> {
     let content = content(&array.dims);
     fn range<T: Copy + PartialOrd + Into<Value>>(elements: &[T]) -> [Value; 2] {
-        let first = |choose: fn(&T, &T) -> bool| {
-            elements.iter().copied().reduce(|a, b| if choose(&b, &a) { b } else { a })
-        };
+        // Only NaN differs from itself.
+        let present = || elements.iter().copied().filter(|x| x.partial_cmp(x).is_some());
+        let first = |choose: fn(&T, &T) -> bool| present().reduce(|a, b| if choose(&b, &a) { b } else { a });
         [first(T::lt), first(T::gt)].map(|value| value.map_or(Value::Null, Into::into))
     }
     let (kind, [least, most]) = match &array.elements {
@@ -98,13 +104,39 @@ fn array(format: &str, name: &str, array: &Array) -> Result<Shown> {
         Elements::Single(elements) => ("numbers", range(elements)),
         Elements::Double(elements) => ("numbers", range(elements)),
     };
+    let missing = missing(&array.elements);
+    // A number that a file has in f32 is shown with the digits of f32.
+    let short = |value: &Value| match value.as_f64().map(|x| (x, x as f32)) {
+        Some((x, single)) if value.is_f64() && f64::from(single) == x => single.to_string(),
+        _ => value.to_string(),
+    };
     let text = format!(
-        "{:<11} {}\ncontent     {content}, {kind}\nvalues      {least} to {most}\n",
+        "{:<11} {}\ncontent     {content}, {kind}\nvalues      {} to {}{}\n",
         format!("{format} file"),
-        printable(name)
+        printable(name),
+        short(&least),
+        short(&most),
+        missing_shown(missing)
     );
     let format = format.to_ascii_lowercase();
-    Ok((text, json!({"kind": format, "path": name, "dims": array.dims, "least": least, "greatest": most})))
+    let json = json!({
+        "kind": format, "path": name, "dims": array.dims, "least": least, "greatest": most, "missing": missing,
+    });
+    Ok((text, json))
+}
+
+/// The number of missing elements
+fn missing(elements: &Elements) -> usize {
+    match elements {
+        Elements::Bytes(_) | Elements::Integers(_) => 0,
+        Elements::Single(elements) => elements.iter().filter(|x| x.is_nan()).count(),
+        Elements::Double(elements) => elements.iter().filter(|x| x.is_nan()).count(),
+    }
+}
+
+/// The number of missing elements as a part of a line; empty if there are none
+fn missing_shown(missing: usize) -> String {
+    if missing == 0 { String::new() } else { format!(", {} missing", count(missing)) }
 }
 
 /// The arrays of an .npz
@@ -112,17 +144,19 @@ fn npz(what: &str) -> Result<Shown> {
     let mut file = Npz::open(Path::new(what))?;
     let (mut lines, mut arrays) = (vec![["array", "content"].map(str::to_owned).to_vec()], Vec::new());
     for name in file.names() {
-        let array = file.read(&name, Use::Features(Dtype::F64))?;
-        lines.push(vec![printable(&name).into_owned(), content(&array.dims)]);
-        arrays.push(json!({"name": name, "dims": array.dims}));
+        let array = file.read(&name, WITH_GAPS)?;
+        let missing = missing(&array.elements);
+        let shown = content(&array.dims) + &missing_shown(missing);
+        lines.push(vec![printable(&name).into_owned(), shown]);
+        arrays.push(json!({"name": name, "dims": array.dims, "missing": missing}));
     }
     let text = format!("NPZ file    {}\n\n{}", printable(what), columns(&lines));
     Ok((text, json!({"kind": "npz", "path": what, "arrays": arrays})))
 }
 
 /// The columns of a table: the range of numbers, and how many different texts
-fn table(what: &str) -> Result<Shown> {
-    let reader = Reader::open(Path::new(what), Options::default())?;
+fn table(what: &str, form: &TableOptions) -> Result<Shown> {
+    let reader = table_set::open(what, form)?;
     let head = reader.head().clone();
     let is_text =
         |at: &usize| head.first_rows.iter().filter_map(|row| row.get(*at)).any(|cell| head.is_text(cell));

@@ -23,6 +23,7 @@ mod standard;
 mod sweep;
 mod sweep_output;
 mod sweep_progress;
+mod table_form;
 mod train;
 mod usage;
 

@@ -4,8 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use chainrule::config::{Decimal, Header};
-use chainrule::data::options::TableOptions;
+use chainrule::config::names;
 use chainrule::error::shown;
 use chainrule::predict::{Columns, Outcome, Request, predict};
 use chainrule::tables::atomic_file::{check_writable, replace_atomically};
@@ -13,6 +12,7 @@ use chainrule::train::thread_count::{cores, pool};
 
 use super::format::count;
 use super::import_flags::ImportFlags;
+use super::table_form::{TableForm, check_is_table};
 use super::{DONE, note};
 
 #[derive(clap::Args)]
@@ -29,9 +29,9 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE", default_value = "-", hide_default_value = true)]
     output: PathBuf,
 
-    /// Columns of the input to copy, by name or by position from 1, such as a column that names the row
-    #[arg(long, value_name = "COLUMN", num_args = 1.., value_delimiter = ',')]
-    keep: Vec<String>,
+    /// Columns of the input to copy, by name or by position from 1, beside those that --keep-as-id named in training
+    #[arg(long, value_name = "COLUMNS", num_args = 1.., value_parser = columns)]
+    keep: Vec<Vec<String>>,
 
     /// Add a column for each class, with its probability
     #[arg(long)]
@@ -41,17 +41,8 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     top_k: u32,
 
-    /// Whether the first line of a table holds the names of the columns
-    #[arg(long, value_name = "WHETHER", value_enum, default_value_t)]
-    header: Header,
-
-    /// Decimal sign of a table's numbers
-    #[arg(long, value_name = "SIGN", value_enum, default_value_t)]
-    decimal: Decimal,
-
-    /// Character between the cells of the table, or `tab` [default: found in the first lines]
-    #[arg(long, value_name = "CHAR")]
-    separator: Option<String>,
+    #[command(flatten)]
+    form: TableForm,
 
     /// Threads to compute with; the results do not depend on it [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -65,15 +56,19 @@ pub struct Args {
     import: ImportFlags,
 }
 
+/// Reads a list of columns
+fn columns(text: &str) -> Result<Vec<String>, String> {
+    let expected = "expected names separated by commas, or `\"a, b\"` for a name that contains one";
+    names::parse(text).ok_or_else(|| expected.to_owned())
+}
+
 pub fn run(args: &Args) -> Result<u8> {
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;
-    let table = TableOptions {
-        header: args.header,
-        separator: args.separator.clone(),
-        decimal: args.decimal,
-        ..TableOptions::default()
-    };
-    let columns = Columns { keep: args.keep.clone(), proba: args.proba, top_k: args.top_k as usize };
+    let table = args.form.options();
+    if let Some(flag) = args.form.given() {
+        check_is_table(&args.input, flag)?;
+    }
+    let columns = Columns { keep: args.keep.concat(), proba: args.proba, top_k: args.top_k as usize };
     let is_stdout = args.output.as_os_str() == "-";
     let output = if is_stdout { Path::new("standard output") } else { &args.output };
     let input = args.input.to_string_lossy();

@@ -1,7 +1,9 @@
 //! Progress of a sweep on stderr: a bar for each running trial on a terminal, a line for each ended trial
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use chainrule::error::{printable, shown};
 use chainrule::nn::loss::LossSum;
@@ -23,16 +25,26 @@ pub struct SweepProgress {
     screen: Screen,
     trials: AtomicUsize,
     done: AtomicUsize,
+    /// Warnings that were shown
+    warned: Mutex<HashSet<String>>,
 }
 
 impl SweepProgress {
     pub fn new(folder: &Path, jobs: usize, quiet: bool) -> Self {
         let (screen, trials, done) = (Screen::new(quiet), AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { folder: folder.to_owned(), jobs, quiet, screen, trials, done }
+        let warned = Mutex::default();
+        Self { folder: folder.to_owned(), jobs, quiet, screen, trials, done, warned }
     }
 }
 
 impl Observer for SweepProgress {
+    fn warn(&self, warning: &str) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(warning.to_owned()) {
+            self.screen.line(&format!("warning: {warning}"));
+        }
+    }
+
     fn started(&self, trials: usize, kept: usize) {
         self.trials.store(trials, Ordering::Relaxed);
         self.done.store(kept, Ordering::Relaxed);

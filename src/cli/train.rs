@@ -150,8 +150,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let dims = Dims(data.dims(&config));
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
-    let warnings =
-        [warning(threads, machine_cores()), data.warning.as_ref().map(|w| format!("warning: {w}"))];
+    let of_data = set.warnings.iter().chain(&data.warning).map(|w| Some(format!("warning: {w}")));
+    let warnings = [warning(threads, machine_cores())].into_iter().chain(of_data);
     let assumed = nets.assumed.into_iter().map(Some);
     let of_task = [set.task_note.clone(), mapping(&set)];
     let lines = of_task.into_iter().chain(assumed).chain(warnings).flatten();

@@ -9,6 +9,7 @@ mod flags;
 mod given;
 mod hidden_dims;
 mod home;
+pub mod names;
 mod setting;
 mod settings;
 mod train_config;

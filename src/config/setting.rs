@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use clap::builder::PossibleValue;
 use toml::Value;
 
-use super::{Dtype, HiddenDims, expand_home};
+use super::{Dtype, HiddenDims, expand_home, names};
 use crate::error::shell_quoted;
 
 /// A setting of a run: a flag, a key of TOML files and, if a sweep can vary it, a column of runs.csv
@@ -52,7 +52,7 @@ pub enum Kind {
     Word,
     /// A path, or a word that is used in place of one, such as `synthetic`; `~` is the home folder
     Path,
-    /// Names separated by commas, such as columns of a table
+    /// Names separated by commas, such as columns of a table; quoted as in CSV where a name contains one
     Names,
     /// One of a few names, each with its help
     Choice(fn() -> Vec<PossibleValue>),
@@ -106,7 +106,7 @@ impl Setting {
             Kind::Switch => text.parse().ok().map(Value::Boolean),
             Kind::Word | Kind::Path if text.is_empty() => None,
             Kind::Word => Some(text.into()),
-            Kind::Names => names(text).map(Value::String),
+            Kind::Names => names::parse(text).map(|list| names::join(list.iter().map(String::as_str)).into()),
             Kind::Path => {
                 return expand_home(text).map(Value::String).map_err(|e| format!("{}: {e}", self.name));
             }
@@ -123,13 +123,13 @@ impl Setting {
         match (self.kind, value) {
             (Kind::Number, Value::Integer(n)) => Ok(Value::Float(*n as f64)),
             (Kind::Dims, Value::Array(widths)) if widths.is_empty() => self.value("none"),
-            (Kind::Dims, Value::Array(widths)) => {
-                self.value(&widths.iter().map(text).collect::<Vec<_>>().join("x"))
-            }
+            (Kind::Dims, Value::Array(widths)) => self.value(&self.items(widths, value)?.join("x")),
             (Kind::Integer | Kind::Dims, Value::Integer(n)) => self.value(&n.to_string()),
             (Kind::Number, Value::Float(_)) | (Kind::Switch, Value::Boolean(_)) => Ok(value.clone()),
+            // Each item is one name, whatever it contains.
             (Kind::Names, Value::Array(list)) => {
-                self.value(&list.iter().map(text).collect::<Vec<_>>().join(","))
+                let list = self.items(list, value)?;
+                self.value(&names::join(list.iter().map(String::as_str)))
             }
             // A column may be given by its position.
             (Kind::Names | Kind::Word, Value::Integer(n)) => self.value(&n.to_string()),
@@ -138,6 +138,15 @@ impl Setting {
             }
             _ => Err(self.unfit(&text(value))),
         }
+    }
+
+    /// The texts of a list of words and whole numbers; a number such as `1e6` is refused, as on the command line
+    fn items(&self, list: &[Value], whole: &Value) -> Result<Vec<String>, String> {
+        let is_item = |item: &Value| matches!(item, Value::String(_) | Value::Integer(_));
+        if list.iter().all(is_item) {
+            return Ok(list.iter().map(text).collect());
+        }
+        Err(self.unfit(&whole.to_string()))
     }
 
     /// The allowed range in words if the value is outside it; `None` if the value is in range
@@ -188,18 +197,12 @@ impl Setting {
             Kind::Dims => "widths, as 128x64, or none".to_owned(),
             Kind::Switch => "true or false".to_owned(),
             Kind::Word | Kind::Path => "a word".to_owned(),
-            Kind::Names => "names separated by commas".to_owned(),
+            Kind::Names => "names separated by commas, or `\"a, b\"` for a name that contains one".to_owned(),
             Kind::Choice(names) => {
                 names().iter().map(PossibleValue::get_name).collect::<Vec<_>>().join(" or ")
             }
         }
     }
-}
-
-/// Names separated by commas, without the spaces around them; `None` if a name is empty
-fn names(text: &str) -> Option<String> {
-    let names: Vec<&str> = text.split(',').map(str::trim).collect();
-    names.iter().all(|name| !name.is_empty()).then(|| names.join(","))
 }
 
 /// Whether all digits of the mantissa are 0; a number such as `1e-400` parses as 0 but is not 0
@@ -214,5 +217,38 @@ pub fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Float(x) => x.to_string(),
         value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::find;
+
+    #[test]
+    fn lists_of_a_file_hold_what_the_command_line_takes() {
+        let value = |name: &str, toml: &str| {
+            let table: toml::Table = toml::from_str(&format!("x = {toml}")).unwrap();
+            find(name).unwrap().value_from_toml(&table["x"])
+        };
+        for (name, toml, expected) in [
+            ("hidden_dims", "[1000000, 8]", "1000000x8"),
+            ("hidden_dims", "[\"16\", 8]", "16x8"),
+            ("ignore", "[\"a, b\", 3, 'say \"hi\"']", "\"a, b\",3,\"say \"\"hi\"\"\""),
+            ("ignore", "\"a, b\"", "a,b"),
+        ] {
+            assert_eq!(value(name, toml), Ok(expected.into()), "{name} = {toml}");
+        }
+        for (name, toml) in [
+            ("hidden_dims", "[1e6]"),
+            ("hidden_dims", "1e6"),
+            ("hidden_dims", "[8, 16.0]"),
+            ("hidden_dims", "[[8]]"),
+            ("ignore", "[1.0]"),
+            ("ignore", "[\"a\", true]"),
+            ("ignore", "[\"\"]"),
+        ] {
+            let error = value(name, toml).unwrap_err();
+            assert!(error.starts_with(&format!("{name}: `")), "{name} = {toml}: {error}");
+        }
     }
 }

@@ -48,6 +48,22 @@ impl Elements {
 pub enum Use {
     /// Inputs of a net of this type: bytes and truth values stay bytes, all other types become `Single` or `Double`
     Features(Dtype),
+    /// The same, some of which may be missing: NaN is read as it is
+    FeaturesOrNan(Dtype),
     /// Labels or targets: bytes and truth values stay bytes, integers become `Integers`, floating-point numbers `Double`
     Labels,
+    /// The same, some of which may be missing: NaN is read as it is
+    LabelsOrNan,
+}
+
+impl Use {
+    /// Whether NaN is read as a missing number rather than refused
+    pub fn allows_nan(self) -> bool {
+        matches!(self, Self::FeaturesOrNan(_) | Self::LabelsOrNan)
+    }
+
+    /// Whether it is read for labels
+    pub fn is_labels(self) -> bool {
+        matches!(self, Self::Labels | Self::LabelsOrNan)
+    }
 }

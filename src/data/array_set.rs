@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::array::{Array, Elements};
+use super::array_gaps::{SetUse, drop_rows};
 use super::raw::RawSet;
 use super::raw_labels::{RawLabels, reason};
 use super::{Cells, Inputs};
@@ -31,10 +32,17 @@ impl Placed<'_> {
 /// Without a given task, labels are classes if they are up to 100 different whole numbers, or one-hot: rows of one 1 among
 /// zeros. Others are numbers to predict.
 ///
+/// * `for_use`: says whether rows that lack a number or a label are left out
+///
 /// # Errors
-/// If the inputs have fewer than 2 dimensions or the labels more than 2, their numbers of rows differ, or a class is not a
-/// whole number.
-pub fn raw(inputs: Placed<'_>, labels: Placed<'_>, task: TaskChoice) -> Result<RawSet> {
+/// If the inputs have fewer than 2 dimensions or the labels more than 2, their numbers of rows differ, a class is not a
+/// whole number, or no row is left.
+pub fn raw(
+    mut inputs: Placed<'_>,
+    mut labels: Placed<'_>,
+    for_use: SetUse,
+    task: TaskChoice,
+) -> Result<RawSet> {
     let dims = &inputs.array.dims;
     if dims.len() < 2 {
         let problem = "are those of labels, expected images or rows (2 dimensions or more)";
@@ -55,14 +63,13 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>, task: TaskChoice) -> Result<R
         let noun = if dims.len() > 2 { "images" } else { "rows" };
         return Err(labels.error(format!("{rows} labels, but {place} has {expected} {noun}")));
     }
-    let labels_found = labels_of(&labels, columns, task)?;
+    let kept = if for_use.drops { drop_rows(&mut inputs.array, &mut labels.array) } else { None };
+    if inputs.array.dims[0] == 0 {
+        return Err(inputs.error("each row lacks a value, so that --missing drop leaves none"));
+    }
+    let labels_found = labels_of(&labels, columns, kept.as_deref(), task)?;
     let dims = inputs.array.dims[1..].to_vec();
-    let cells = match inputs.array.elements {
-        Elements::Bytes(bytes) => Cells::Bytes(bytes),
-        Elements::Single(numbers) => Cells::Single(numbers),
-        Elements::Double(numbers) => Cells::Double(numbers),
-        Elements::Integers(integers) => Cells::Double(integers.into_iter().map(|x| x as f64).collect()),
-    };
+    let cells = Cells::from(inputs.array.elements);
     Ok(RawSet {
         inputs: Inputs::of_array(&dims),
         cells,
@@ -72,14 +79,20 @@ pub fn raw(inputs: Placed<'_>, labels: Placed<'_>, task: TaskChoice) -> Result<R
         path: labels.path.to_owned(),
         lines: None,
         targets: Vec::new(),
-        kept: None,
+        kept,
     })
 }
 
 /// The labels as classes or as numbers to predict
 ///
 /// * `columns`: the numbers in a row
-fn labels_of(labels: &Placed<'_>, columns: usize, task: TaskChoice) -> Result<RawLabels> {
+/// * `kept`: the rows of the file that these are; `None`: all
+fn labels_of(
+    labels: &Placed<'_>,
+    columns: usize,
+    kept: Option<&[u32]>,
+    task: TaskChoice,
+) -> Result<RawLabels> {
     let one_hot = (columns > 1 && task != TaskChoice::Regress).then(|| one_hot(labels, columns)).flatten();
     if let Some(classes) = one_hot {
         return Ok(RawLabels::Integers(classes));
@@ -109,7 +122,7 @@ fn labels_of(labels: &Placed<'_>, columns: usize, task: TaskChoice) -> Result<Ra
         let problem = format!("rows of {columns}, expected one label, or one-hot rows of a 1 among zeros");
         return Err(labels.error(problem));
     }
-    integers(labels).map(RawLabels::Integers)
+    integers(labels, kept).map(RawLabels::Integers)
 }
 
 /// The place of the 1 in each row; `None` if a row is anything else than one 1 among zeros
@@ -130,9 +143,12 @@ fn one_hot(labels: &Placed<'_>, columns: usize) -> Option<Vec<i64>> {
 }
 
 /// The labels as whole numbers
-fn integers(labels: &Placed<'_>) -> Result<Vec<i64>> {
+///
+/// * `kept`: the rows of the file that they are of; `None`: all
+fn integers(labels: &Placed<'_>, kept: Option<&[u32]>) -> Result<Vec<i64>> {
     let whole = |(row, x): (usize, f64)| {
         let is_whole = x.fract() == 0.0 && x.abs() < 2f64.powi(53);
+        let row = kept.map_or(row, |kept| kept[row] as usize);
         let problem =
             || labels.error(format!("label {x} in row {row} (counted from 0), expected a whole number"));
         if is_whole { Ok(x as i64) } else { Err(problem()) }

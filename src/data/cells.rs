@@ -4,6 +4,8 @@ use std::any::Any;
 
 use chainrule_kernels::Scalar;
 
+use super::array::Elements;
+
 /// Cells in row-major order; bytes stay bytes, and every other type is a floating-point number
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cells {
@@ -13,6 +15,18 @@ pub enum Cells {
     Single(Vec<f32>),
     /// Numbers for a net in f64; a missing number is NaN, and a category is its index
     Double(Vec<f64>),
+}
+
+impl From<Elements> for Cells {
+    /// The elements of an array; integers become f64
+    fn from(elements: Elements) -> Self {
+        match elements {
+            Elements::Bytes(bytes) => Self::Bytes(bytes),
+            Elements::Single(numbers) => Self::Single(numbers),
+            Elements::Double(numbers) => Self::Double(numbers),
+            Elements::Integers(integers) => Self::Double(integers.into_iter().map(|x| x as f64).collect()),
+        }
+    }
 }
 
 impl Cells {

@@ -1,9 +1,11 @@
 //! The classes of a data set, and the class of each label
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use super::class_name;
 use super::raw::{RawLabels, RawSet};
+use super::source_kind::{self, Kind};
 use crate::error::{Error, Result, first_ten, printable, separated, shown};
 
 /// Names of Fashion-MNIST's classes, from the README of the data set
@@ -185,6 +187,10 @@ impl Classes {
                 let names = shown(set.path.with_file_name("classes.txt"));
                 format!("the classes 0 to {last}: {names} has {count} names, one for each label from 0")
             }
+            Outside::Numbers if is_numpy(&set.path) => format!(
+                "the classes 0 to {last}; if the label is right, number the classes without gaps, as \
+                 numpy.unique(y, return_inverse=True)[1] does, or leave out the rows of rare labels"
+            ),
             Outside::Numbers => format!(
                 "the classes 0 to {last}; if the label is right, write a classes.txt beside this file, with a name on \
                  each line, for the labels from 0 on"
@@ -198,6 +204,11 @@ impl Classes {
 /// The error for labels that are numbers to predict
 fn numbers(set: &RawSet) -> Error {
     Error::content(&set.path, "labels are numbers to predict, expected classes")
+}
+
+/// Whether labels are from a file of NumPy, beside which no classes.txt is read
+fn is_numpy(path: &Path) -> bool {
+    matches!(source_kind::kind(path), Ok(Kind::Npy | Kind::Npz))
 }
 
 fn is_fashion_mnist(test: &RawSet) -> bool {

@@ -45,6 +45,8 @@ pub struct Inputs {
     ///
     /// Empty if no column has categories.
     pub categories: Vec<Option<Vec<String>>>,
+    /// The names of the columns of a table that name a row and are no inputs
+    pub ids: Vec<String>,
 }
 
 impl Inputs {
@@ -76,6 +78,8 @@ pub struct Dataset {
     pub row_weights: Option<Vec<f64>>,
     /// The test set, which may have no rows
     pub test: Split,
+    /// What a person should know about how the files fit together
+    pub warnings: Vec<String>,
     /// The hash of the set before a part of its training rows became the test set; `None` if none did
     pub undivided_hash: Option<String>,
 }

@@ -111,6 +111,10 @@ pub trait Number: Pod + Send + Sync {
     fn of_f32(value: f32) -> Self;
     /// Whether a number that was converted from `element` is finite and did not wrap around
     fn is_valid(self, element: ElementType) -> bool;
+    /// Whether it is NaN
+    fn is_missing(self) -> bool {
+        false
+    }
 }
 
 impl Number for f32 {
@@ -133,6 +137,9 @@ impl Number for f32 {
     fn is_valid(self, _: ElementType) -> bool {
         self.is_finite()
     }
+    fn is_missing(self) -> bool {
+        self.is_nan()
+    }
 }
 
 impl Number for f64 {
@@ -154,6 +161,9 @@ impl Number for f64 {
     }
     fn is_valid(self, _: ElementType) -> bool {
         self.is_finite()
+    }
+    fn is_missing(self) -> bool {
+        self.is_nan()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading the elements of an array and converting them in blocks, in parallel if the file is plain
 
 use std::io;
+use std::ops::Range;
 
 use bytemuck::allocation::try_zeroed_slice_box;
 use rayon::prelude::*;
@@ -29,27 +30,64 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Whether the elements are read as bytes
+    pub fn has_bytes(&self) -> bool {
+        matches!(self.encoding.element, ElementType::U8 | ElementType::Bool)
+    }
+
     /// Reads the elements that follow the header, up to the end of the source
     ///
     /// Until the length of the source has been compared with the dimensions, no memory is reserved. Beyond the result,
     /// each thread has a buffer of a block. An array in Fortran order takes its memory twice.
     ///
     /// # Errors
-    /// If a dimension is 0, the source has more or fewer elements, or an element is not valid: NaN, infinite, larger
-    /// than the type for `for_use` can hold, or a truth value that is neither 0 nor 1.
+    /// If a dimension is 0, the source has more or fewer elements, or an element is not valid: infinite, NaN unless
+    /// `for_use` allows it, larger than the type for `for_use` can hold, or a truth value that is neither 0 nor 1.
     pub fn elements(&self, source: &mut Source<'_>, for_use: Use) -> Result<Elements> {
-        let len = self.len(source)?;
-        let is_float = self.encoding.element.is_float();
-        Ok(match (self.encoding.element, for_use) {
-            (ElementType::U8 | ElementType::Bool, _) => Elements::Bytes(self.bytes(source, len)?),
-            (_, Use::Labels) if !is_float => Elements::Integers(self.numbers(source, len)?),
-            (_, Use::Features(Dtype::F32)) => Elements::Single(self.numbers(source, len)?),
-            (_, Use::Labels | Use::Features(Dtype::F64)) => Elements::Double(self.numbers(source, len)?),
+        let len = self.check_len(source)?;
+        Ok(match self.stored(for_use) {
+            Stored::Bytes => Elements::Bytes(self.bytes(source, len)?),
+            Stored::Integers => Elements::Integers(self.numbers(source, len, for_use)?),
+            Stored::Single => Elements::Single(self.numbers(source, len, for_use)?),
+            Stored::Double => Elements::Double(self.numbers(source, len, for_use)?),
         })
     }
 
-    /// The number of elements; an error if the source does not have exactly as many
-    fn len(&self, source: &Source<'_>) -> Result<usize> {
+    /// Reads some rows, the next ones or, of a plain file, any
+    ///
+    /// The caller has checked the length with [`Self::check_len`], and asks [`Self::is_in_rows`].
+    ///
+    /// # Errors
+    /// As [`Self::elements`]. That a compressed file has more or fewer elements is found with its last row.
+    pub fn rows(&self, source: &mut Source<'_>, rows: Range<usize>, for_use: Use) -> Result<Elements> {
+        Ok(match self.stored(for_use) {
+            Stored::Bytes => Elements::Bytes(self.some_rows(source, rows, for_use)?),
+            Stored::Integers => Elements::Integers(self.some_rows(source, rows, for_use)?),
+            Stored::Single => Elements::Single(self.some_rows(source, rows, for_use)?),
+            Stored::Double => Elements::Double(self.some_rows(source, rows, for_use)?),
+        })
+    }
+
+    /// Whether the elements of a row follow each other in the file
+    pub fn is_in_rows(&self) -> bool {
+        !self.is_fortran || fortran::is_row_major(&self.dims)
+    }
+
+    /// The type in memory
+    fn stored(&self, for_use: Use) -> Stored {
+        match (self.encoding.element, for_use) {
+            (ElementType::U8 | ElementType::Bool, _) => Stored::Bytes,
+            (element, _) if for_use.is_labels() && !element.is_float() => Stored::Integers,
+            (_, Use::Features(Dtype::F32) | Use::FeaturesOrNan(Dtype::F32)) => Stored::Single,
+            _ => Stored::Double,
+        }
+    }
+
+    /// The number of elements
+    ///
+    /// # Errors
+    /// If a dimension is 0, or the source does not have exactly as many elements.
+    pub fn check_len(&self, source: &Source<'_>) -> Result<usize> {
         if self.dims.contains(&0) {
             return Err(source.error(&format!("{} contain a 0, expected at least 1 each", self.named_dims())));
         }
@@ -83,38 +121,68 @@ impl Layout {
         if self.encoding.element == ElementType::Bool
             && let Some(at) = bytes.iter().position(|&byte| byte > 1)
         {
-            let text = self.problem(&bytes[at..=at]);
+            let text = self.problem(&bytes[at..=at], Use::Labels);
             return Err(self.error(source, 0, Fault::Value { at, text }));
         }
         self.in_rows(source, bytes)
     }
 
-    fn numbers<T: Number>(&self, source: &mut Source<'_>, len: usize) -> Result<Vec<T>> {
+    fn numbers<T: Number>(&self, source: &mut Source<'_>, len: usize, for_use: Use) -> Result<Vec<T>> {
         memory::check(len as u128 * size_of::<T>() as u128, || "the data of an array".to_owned())
             .map_err(|_| source.no_memory(len as u128 * size_of::<T>() as u128))?;
         let mut numbers = zeroed::<T>(source, len)?;
-        self.read(source, &mut numbers)?;
+        self.read(source, 0, &mut numbers, for_use)?;
         self.in_rows(source, numbers)
     }
 
-    /// Fills `out` with the rest of the source
-    fn read<T: Number>(&self, source: &mut Source<'_>, out: &mut [T]) -> Result<()> {
+    fn some_rows<T: Number>(
+        &self,
+        source: &mut Source<'_>,
+        rows: Range<usize>,
+        for_use: Use,
+    ) -> Result<Vec<T>> {
+        let columns: usize = self.dims[1..].iter().product();
+        let mut numbers = zeroed::<T>(source, rows.len() * columns)?;
+        if self.is_in_rows() {
+            self.read(source, rows.start * columns, &mut numbers, for_use)?;
+            return Ok(numbers);
+        }
+        // The rows of each column follow each other, so that they are an array in the same order.
+        for (column, part) in numbers.chunks_mut(rows.len()).enumerate() {
+            self.read(source, column * self.dims[0] + rows.start, part, for_use)?;
+        }
+        let (dims, mut in_rows) = ([&[rows.len()], &self.dims[1..]].concat(), zeroed(source, numbers.len())?);
+        fortran::to_rows(&numbers, &dims, &mut in_rows);
+        Ok(in_rows)
+    }
+
+    /// Fills `out` with the elements from `first` on, which are the next ones unless the file is plain
+    fn read<T: Number>(
+        &self,
+        source: &mut Source<'_>,
+        first: usize,
+        out: &mut [T],
+        for_use: Use,
+    ) -> Result<()> {
         let size = self.encoding.element.bytes();
         #[cfg(unix)]
         if let Some((file, start)) = source.plain() {
             use std::os::unix::fs::FileExt;
             let read = |raw: &mut Vec<u8>, (number, block): (usize, &mut [T])| {
-                let at = start + (number * BLOCK * size) as u64;
-                let outcome = self.block(raw, block, |into| file.read_exact_at(into, at).map_err(Fault::Io));
-                outcome.err().map(|fault| (number * BLOCK, fault))
+                let at = first + number * BLOCK;
+                let from = start + (at * size) as u64;
+                let read = |into: &mut [u8]| file.read_exact_at(into, from).map_err(Fault::Io);
+                self.block(raw, block, for_use, read).err().map(|fault| (at, fault))
             };
             let faults = out.par_chunks_mut(BLOCK).enumerate().map_init(Vec::new, read);
-            let first = faults.find_map_first(|fault| fault);
-            return first.map_or(Ok(()), |(start, fault)| Err(self.error(source, start, fault)));
+            let found = faults.find_map_first(|fault| fault);
+            return found.map_or(Ok(()), |(start, fault)| Err(self.error(source, start, fault)));
         }
-        let (expected, mut raw, mut done) = (out.len() * size, Vec::new(), 0);
+        let len: usize = self.dims.iter().product();
+        let (expected, mut raw, mut done) = (len * size, Vec::new(), first * size);
+        let is_last = first + out.len() == len;
         for (number, block) in out.chunks_mut(BLOCK).enumerate() {
-            let outcome = self.block(&mut raw, block, |into| {
+            let outcome = self.block(&mut raw, block, for_use, |into| {
                 let n = source.fill(into).map_err(Fault::Read)?;
                 done += n;
                 if n == into.len() { Ok(()) } else { Err(Fault::Short) }
@@ -124,10 +192,10 @@ impl Layout {
                 Err(Fault::Short) => {
                     return Err(source.wrong_length(&done.to_string(), expected, &self.stated()));
                 }
-                Err(fault) => return Err(self.error(source, number * BLOCK, fault)),
+                Err(fault) => return Err(self.error(source, first + number * BLOCK, fault)),
             }
         }
-        source.end(expected, &self.stated())
+        if is_last { source.end(expected, &self.stated()) } else { Ok(()) }
     }
 
     /// Fills and checks a block; `read` fills the bytes that it gets with the next bytes of the file
@@ -137,6 +205,7 @@ impl Layout {
         &self,
         raw: &mut Vec<u8>,
         block: &mut [T],
+        for_use: Use,
         read: impl FnOnce(&mut [u8]) -> std::result::Result<(), Fault>,
     ) -> std::result::Result<(), Fault> {
         let size = self.encoding.element.bytes();
@@ -148,18 +217,20 @@ impl Layout {
             self.encoding.convert(raw, block);
         }
         // Without an early exit, the loop is vectorized.
-        let is_valid = |number: &T| number.is_valid(self.encoding.element);
+        let allows_nan = for_use.allows_nan();
+        let is_valid =
+            |number: &T| number.is_valid(self.encoding.element) | (allows_nan & number.is_missing());
         if block.iter().fold(true, |all, number| all & is_valid(number)) {
             return Ok(());
         }
         let at = block.iter().position(|number| !is_valid(number)).unwrap_or_default();
         let bytes = if self.encoding.is_native::<T>() { bytemuck::cast_slice(block) } else { &raw[..] };
-        let text = self.problem(&bytes[at * size..][..size]);
+        let text = self.problem(&bytes[at * size..][..size], for_use);
         Err(Fault::Value { at, text })
     }
 
     /// What is wrong with an element
-    fn problem(&self, raw: &[u8]) -> String {
+    fn problem(&self, raw: &[u8], for_use: Use) -> String {
         let found = self.encoding.text(raw);
         let mut value = [0.0];
         self.encoding.convert(raw, &mut value);
@@ -172,6 +243,12 @@ impl Layout {
                     f32::MAX
                 )
             }
+            _ if value[0].is_nan() && for_use.is_labels() => {
+                format!("found {found}, expected a finite number; --missing drop leaves such rows out")
+            }
+            _ if value[0].is_nan() => format!(
+                "found {found}, expected a finite number; add --missing mean, median or drop if it is missing"
+            ),
             _ => format!("found {found}, expected a finite number"),
         }
     }
@@ -197,13 +274,21 @@ impl Layout {
 
     /// The elements in row-major order
     fn in_rows<T: Number>(&self, source: &Source<'_>, elements: Vec<T>) -> Result<Vec<T>> {
-        if !self.is_fortran || fortran::is_row_major(&self.dims) {
+        if self.is_in_rows() {
             return Ok(elements);
         }
         let mut rows = zeroed(source, elements.len())?;
         fortran::to_rows(&elements, &self.dims, &mut rows);
         Ok(rows)
     }
+}
+
+/// The type of elements in memory
+enum Stored {
+    Bytes,
+    Integers,
+    Single,
+    Double,
 }
 
 /// Why a block can't be read

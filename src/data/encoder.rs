@@ -1,6 +1,6 @@
 //! Rows of cells as inputs of a net: the preprocessing in the element type of the net
 
-use chainrule_kernels::{ColumnScales, Scalar, scale_rows, standardize_rows};
+use chainrule_kernels::{ColumnScales, Scalar, clip, scale_rows, standardize_rows};
 
 use super::preprocessing::{Column, Encoding, Preprocessing};
 use super::{Cells, Inputs};
@@ -152,7 +152,7 @@ impl<T: Scalar> Scales<T> {
     fn scaled(&self, column: usize, x: T) -> T {
         let x = if x.is_nan() { self.fill[column] } else { x };
         let z = (x - self.center[column]) * self.factor[column];
-        if self.is_clipped { z / (T::ONE + z * z * T::from_f64(1.0 / 9.0)).sqrt() } else { z }
+        if self.is_clipped { clip(z) } else { z }
     }
 }
 

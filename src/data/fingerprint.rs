@@ -80,6 +80,7 @@ mod tests {
             train: split.clone(),
             test: split,
             row_weights: None,
+            warnings: Vec::new(),
             undivided_hash: None,
         };
         let hash = data.hash();

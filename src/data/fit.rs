@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use super::Cells;
 use super::raw::RawSet;
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result, first_ten, printable, separated, shown};
 
 /// The test set with the columns of the training set in their order, and with the same indices of categories
 ///
-/// Values of categories that only the test set has are appended to those of the training set.
+/// Values of categories that only the test set has are appended to those of the training set, with a warning for each
+/// column, since their inputs are 0.
 ///
 /// # Errors
 /// If its rows have other dimensions, or lack a column.
-pub fn fitted(test: RawSet, train: &mut RawSet) -> Result<RawSet> {
+pub fn fitted(test: RawSet, train: &mut RawSet) -> Result<(RawSet, Vec<String>)> {
     let by_name = !train.inputs.names.is_empty() && !test.inputs.names.is_empty();
     if test.inputs.dims != train.inputs.dims {
         let times = |dims: &[usize]| dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
@@ -36,10 +37,14 @@ pub fn fitted(test: RawSet, train: &mut RawSet) -> Result<RawSet> {
         false => (0..train.inputs.columns()).collect(),
     };
     let mut codes: Vec<Option<Vec<u32>>> = vec![None; places.len()];
+    let mut warnings = Vec::new();
     for (column, known) in train.inputs.categories.iter_mut().enumerate() {
         let found = test.inputs.categories.get(places[column]).and_then(Option::as_ref);
         if let (Some(known), Some(found)) = (known, found) {
-            codes[column] = Some(merged(known, found));
+            let before = known.len();
+            let merged = merged(known, found);
+            warnings.extend(unknown(&test, places[column], &merged, &known[..before]));
+            codes[column] = Some(merged);
         }
     }
     let is_same = places.iter().copied().eq(0..places.len()) && codes.iter().all(Option::is_none);
@@ -62,7 +67,35 @@ pub fn fitted(test: RawSet, train: &mut RawSet) -> Result<RawSet> {
             Cells::Bytes(arranged(cells, &places, &codes).map(|x| x as u8).collect())
         }
     };
-    Ok(RawSet { inputs: train.inputs.clone(), cells, ..test })
+    Ok((RawSet { inputs: train.inputs.clone(), cells, ..test }, warnings))
+}
+
+/// A warning if rows of the test set have texts in a column that the training set does not have
+///
+/// * `column`: the column in the test set
+/// * `codes`: the index of each text of the test set among all
+/// * `known`: the texts of the training set, which come first among all
+fn unknown(test: &RawSet, column: usize, codes: &[u32], known: &[String]) -> Option<String> {
+    if codes.iter().all(|&code| (code as usize) < known.len()) {
+        return None;
+    }
+    let columns = test.inputs.columns();
+    let cell = |row: usize| test.cells.get(row * columns + column);
+    let is_unknown = |row: &usize| !cell(*row).is_nan() && codes[cell(*row) as usize] as usize >= known.len();
+    let rows: Vec<usize> = (0..test.cells.len() / columns).filter(is_unknown).collect();
+    let first = *rows.first()?;
+    let value = test.inputs.categories[column].as_ref()?.get(cell(first) as usize)?;
+    let values = if rows.len() == 1 { "value" } else { "values" };
+    let name = test.inputs.names.get(column).map_or_else(|| (column + 1).to_string(), Clone::clone);
+    Some(format!(
+        "{}: {} {values} of column {} that the training data do not have (`{}` in {}), so the inputs of {} are 0",
+        shown(&test.path),
+        separated(rows.len()),
+        printable(&name),
+        printable(value),
+        test.place(first),
+        first_ten(known.iter().map(|value| printable(value).into_owned()), ", ")
+    ))
 }
 
 /// The cells in the order of the training set's columns, with its indices of categories

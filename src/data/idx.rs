@@ -40,7 +40,8 @@ pub fn is_idx(start: &[u8]) -> bool {
 ///
 /// # Errors
 /// If `path` is not a file that can be read, if the gzip stream is damaged, if the file is not exactly a header followed
-/// by as many elements as the header states, or if an element is NaN, infinite or too large for a net in f32.
+/// by as many elements as the header states, or if an element is NaN (unless `for_use` allows it), infinite or too
+/// large for a net in f32.
 pub fn read(path: &Path, for_use: Use) -> Result<Array> {
     let mut source = Source::open(path)?;
     let layout = header(&mut source)?;
@@ -48,7 +49,11 @@ pub fn read(path: &Path, for_use: Use) -> Result<Array> {
     Ok(Array { dims: layout.dims, elements })
 }
 
-fn header(source: &mut Source<'_>) -> Result<Layout> {
+/// Reads the header of an IDX file
+///
+/// # Errors
+/// If it is cut, or states another format or a type that the format does not have.
+pub(super) fn header(source: &mut Source<'_>) -> Result<Layout> {
     let magic = BigEndian::read_u32(&source.header(4)?);
     let expected = match magic.to_be_bytes() {
         [0, 0, code, n] => match TYPES.iter().find(|(known, ..)| *known == code) {

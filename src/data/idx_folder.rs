@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
-use super::array::{Array, Elements, Use};
+use super::array::{Array, Elements};
+use super::array_gaps::SetUse;
 use super::array_set::{self, Placed};
 use super::raw::{RawSet, RawSets};
 use super::{class_names, idx};
-use crate::config::{Dtype, TaskChoice, expand_home};
+use crate::config::{TaskChoice, expand_home};
 use crate::error::{Error, Result, shell_quoted};
 
 /// The folders that are searched if neither `--data` nor `CHAINRULE_DATA` names one
@@ -44,14 +45,14 @@ pub fn find() -> Result<PathBuf> {
 ///
 /// # Errors
 /// If a file is missing or damaged, or the images and labels don't fit together.
-pub fn load(path: &Path, dtype: Dtype, task: TaskChoice) -> Result<(RawSets, Option<Vec<String>>)> {
+pub fn load(path: &Path, for_use: SetUse, task: TaskChoice) -> Result<(RawSets, Option<Vec<String>>)> {
     let set = Set::at(path)?;
     let has_test = [IMAGES, LABELS].into_iter().any(|what| set.file(&TEST, what).is_ok());
-    let test = || has_test.then(|| read(&set, &TEST, dtype)).transpose();
-    let (train, test) = rayon::join(|| read(&set, &TRAIN, dtype), test);
-    let train = train?.raw(task)?;
+    let test = || has_test.then(|| read(&set, &TEST, for_use)).transpose();
+    let (train, test) = rayon::join(|| read(&set, &TRAIN, for_use), test);
+    let train = train?.raw(for_use, task)?;
     let task = train.labels.task();
-    let test = test?.map(|test| test.raw(task)).transpose()?;
+    let test = test?.map(|test| test.raw(for_use, task)).transpose()?;
     let named = class_names::read_names(&set.folder.join("classes.txt"))?;
     Ok((RawSets { train, test }, named))
 }
@@ -64,22 +65,21 @@ struct Arrays {
 
 impl Arrays {
     /// The rows with their labels; whole numbers are classes, however many there are
-    fn raw(self, task: TaskChoice) -> Result<RawSet> {
+    fn raw(self, for_use: SetUse, task: TaskChoice) -> Result<RawSet> {
         let Self { images: (images_path, images), labels: (labels_path, labels) } = self;
         let are_whole = matches!(labels.elements, Elements::Bytes(_) | Elements::Integers(_));
         let task = if task == TaskChoice::Auto && are_whole { TaskChoice::Classify } else { task };
         let images = Placed { path: &images_path, name: String::new(), array: images };
-        array_set::raw(images, Placed { path: &labels_path, name: String::new(), array: labels }, task)
+        let labels = Placed { path: &labels_path, name: String::new(), array: labels };
+        array_set::raw(images, labels, for_use, task)
     }
 }
 
 /// Reads the images and the labels of one set
-fn read(set: &Set, parts: &[&str], dtype: Dtype) -> Result<Arrays> {
+fn read(set: &Set, parts: &[&str], for_use: SetUse) -> Result<Arrays> {
     let (images_path, labels_path) = (set.file(parts, IMAGES)?, set.file(parts, LABELS)?);
-    let (images, labels) = rayon::join(
-        || idx::read(&images_path, Use::Features(dtype)),
-        || idx::read(&labels_path, Use::Labels),
-    );
+    let (images, labels) =
+        rayon::join(|| idx::read(&images_path, for_use.inputs), || idx::read(&labels_path, for_use.labels));
     Ok(Arrays { images: (images_path, images?), labels: (labels_path, labels?) })
 }
 

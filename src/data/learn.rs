@@ -229,6 +229,7 @@ mod tests {
             train,
             test,
             row_weights: None,
+            warnings: Vec::new(),
             undivided_hash: None,
         }
     }

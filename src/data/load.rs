@@ -6,7 +6,7 @@ use super::raw::RawSets;
 use super::read_source::read;
 use super::table_set::Wanted;
 use super::validation_split::{Parts, hold_out};
-use super::{DataOptions, Dataset, Split, fit, idx_folder, synthetic};
+use super::{DataOptions, Dataset, Split, fit, idx_folder, source_flags, synthetic};
 use crate::error::{Error, Result, memory};
 use crate::random::Purpose;
 
@@ -27,6 +27,7 @@ impl Dataset {
     /// # Errors
     /// If files are missing or damaged, or don't fit together or the options.
     pub fn load(options: &DataOptions) -> Result<Self> {
+        source_flags::check(options)?;
         let set = if options.data.as_deref() == Some("synthetic") && options.test_data.is_none() {
             memory::check(synthetic::BYTES, || "the synthetic set".to_owned())?;
             Self::synthetic()
@@ -76,13 +77,15 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
             // A position of the target counts in the training table; a test table has the column of that name.
             let named = !train.targets.is_empty();
             let targets = if named { train.targets.clone() } else { options.table.targets.clone() };
-            let table = TableOptions { targets, ..options.table.clone() };
+            let known_labels = train.labels.texts();
+            let table = TableOptions { targets, known_labels, ..options.table.clone() };
             let options = DataOptions { table, task: train.labels.task(), ..options.clone() };
             let sets = read(path, &options, Wanted::Like(&train.inputs))?.0;
             Some(sets.test.unwrap_or(sets.train))
         }
     };
-    let mut test = test.map(|test| fit::fitted(test, &mut train)).transpose()?;
+    let fitted = test.map(|test| fit::fitted(test, &mut train)).transpose()?;
+    let (mut test, warnings) = fitted.map_or((None, Vec::new()), |(test, warnings)| (Some(test), warnings));
     let LabelSets { task, note, train: train_labels, test: test_labels } =
         label_sets(&mut train, test.as_mut(), named, options.task)?;
     let columns = train.inputs.columns();
@@ -95,6 +98,7 @@ fn from_files(options: &DataOptions) -> Result<Dataset> {
         train: Split { cells: train.cells, columns, labels: train_labels },
         test: Split { cells: test.map_or(no_cells, |test| test.cells), columns, labels: test_labels },
         row_weights: train.weights,
+        warnings,
         undivided_hash: None,
     })
 }

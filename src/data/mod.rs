@@ -1,7 +1,9 @@
 //! Data sets in memory, their sources, the preprocessing learnt from them, and how batches are gathered
 
 pub mod array;
+mod array_gaps;
 mod array_set;
+pub mod array_stream;
 pub mod batches;
 mod cells;
 mod class_name;
@@ -16,11 +18,13 @@ mod fingerprint;
 mod fit;
 mod fortran;
 mod gzip;
+mod id_columns;
 pub mod idx;
 mod idx_folder;
 pub mod import;
 pub mod init_model;
 mod label_sets;
+mod label_texts;
 mod labels;
 mod learn;
 mod load;
@@ -43,6 +47,7 @@ pub mod run_data;
 pub mod saved_model;
 pub mod signature;
 mod source;
+mod source_flags;
 pub mod source_kind;
 mod synthetic;
 mod table_columns;

@@ -28,7 +28,7 @@ impl ModelColumns {
     pub fn of(head: &Head, model: &Preprocessing, targets: &[usize], ignored: &[usize]) -> Result<Self> {
         let columns = match is_by_position(head, model) {
             true => by_position(head, model, targets, ignored)?,
-            false => by_name(head, model)?,
+            false => by_name(head, model, ignored)?,
         };
         let mut roles = vec![Role::Skip; head.names.len()];
         for (at, &column) in columns.iter().enumerate() {
@@ -88,10 +88,11 @@ fn is_by_position(head: &Head, model: &Preprocessing) -> bool {
         || !head.has_header && model.names.iter().all(is_number) && !model.names.iter().all(is_there)
 }
 
-fn by_name(head: &Head, model: &Preprocessing) -> Result<Vec<usize>> {
+fn by_name(head: &Head, model: &Preprocessing, ignored: &[usize]) -> Result<Vec<usize>> {
     let missing: Vec<&String> = model.names.iter().filter(|name| !head.names.contains(name)).collect();
     if missing.is_empty() {
-        return model.names.iter().map(|name| head.column(name, "the model has a column")).collect();
+        let column = |name: &String| head.column_beside(ignored, name, "the model has a column");
+        return model.names.iter().map(column).collect();
     }
     let list = |names: &mut dyn Iterator<Item = &String>| {
         first_ten(names.map(|name| format!("`{}`", printable(name))), ", ")

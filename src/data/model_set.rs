@@ -2,14 +2,14 @@
 
 use super::model_cells::{self, Origin, UnknownValues};
 use super::model_labels::of_model;
-use super::options::DataOptions;
+use super::options::{DataOptions, TableOptions};
 use super::outputs::Outputs;
 use super::raw::{RawLabels, RawSet, RawSets};
 use super::read_source::read;
 use super::signature::Signature;
 use super::table_set::Wanted;
 use super::validation_split::hold_out;
-use super::{Cells, Dataset, Inputs, Labels, Split};
+use super::{Cells, Dataset, Inputs, Labels, Split, source_flags};
 use crate::config::TaskChoice;
 use crate::error::{Error, Result, separated};
 use crate::random::Purpose;
@@ -47,12 +47,14 @@ impl ModelSet {
         if options.data.as_deref() == Some("synthetic") && options.test_data.is_none() {
             return Self::synthetic(options, signature);
         }
-        let task = match signature.outputs {
-            Outputs::Classes(_) => TaskChoice::Classify,
-            Outputs::Targets { .. } => TaskChoice::Regress,
+        source_flags::check(options)?;
+        let (task, known_labels) = match &signature.outputs {
+            Outputs::Classes(names) => (TaskChoice::Classify, Some(names.clone())),
+            Outputs::Targets { .. } => (TaskChoice::Regress, None),
         };
-        let options = &DataOptions { task, ..options.clone() };
-        let Sets { source, train, test } = read_sets(options, signature)?;
+        let table = TableOptions { known_labels, ..options.table.clone() };
+        let labelled = DataOptions { task, table, ..options.clone() };
+        let Sets { source, train, test } = read_sets(&labelled, signature)?;
         let (set, part, labels) = match (train, test) {
             (train, Some(test)) => {
                 let labels = labels(&signature.outputs, &test, train.as_ref().unwrap_or(&test))?;
@@ -164,10 +166,13 @@ fn fitted(mut set: RawSet, signature: &Signature) -> Result<(Inputs, Cells, Vec<
         return Err(Error::content(&set.path, problem));
     }
     let mut unknown = UnknownValues::default();
-    let cells = std::mem::replace(&mut set.cells, Cells::Bytes(Vec::new()));
+    let mut cells = std::mem::replace(&mut set.cells, Cells::Bytes(Vec::new()));
     let place = |row: usize| set.place(row);
     unknown.count(model, &set.inputs, &cells, place);
     let warnings = unknown.warnings(model);
-    let cells = model_cells::fit(model, cells, None, Origin { path: &set.path, place: &place })?;
+    // The reader of tables has fitted their cells.
+    if set.lines.is_none() {
+        cells = model_cells::fit(model, cells, None, Origin { path: &set.path, place: &place })?;
+    }
     Ok((set.inputs, cells, warnings))
 }

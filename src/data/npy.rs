@@ -36,7 +36,7 @@ const HEADER_MAX: usize = 1 << 16;
 /// # Errors
 /// If `path` is not a file that can be read, if its header is damaged or states a type other than truth values, integers
 /// and floating-point numbers, if the file is not exactly the header and the elements that it states, if an element is
-/// NaN, infinite or too large for a net in f32, or if labels have more than 2 dimensions.
+/// NaN (unless `for_use` allows it), infinite or too large for a net in f32, or if labels have more than 2 dimensions.
 pub fn read(path: &Path, for_use: Use) -> Result<Array> {
     array(&mut Source::open(path)?, for_use)
 }
@@ -48,13 +48,19 @@ pub fn read(path: &Path, for_use: Use) -> Result<Array> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_member(path: &Path, name: &str, reader: &mut dyn Read, len: u64, for_use: Use) -> Result<Array> {
+pub fn read_member(
+    path: &Path,
+    name: &str,
+    reader: &mut (dyn Read + Send),
+    len: u64,
+    for_use: Use,
+) -> Result<Array> {
     array(&mut Source::member(path, name, reader, len), for_use)
 }
 
 fn array(source: &mut Source<'_>, for_use: Use) -> Result<Array> {
     let layout = header(source)?;
-    if for_use == Use::Labels && layout.dims.len() > 2 {
+    if for_use.is_labels() && layout.dims.len() > 2 {
         let problem = format!("{} dimensions, expected 1 or 2 for labels", layout.dims.len());
         return Err(source.error(&problem));
     }
@@ -62,7 +68,11 @@ fn array(source: &mut Source<'_>, for_use: Use) -> Result<Array> {
     Ok(Array { dims: layout.dims, elements })
 }
 
-fn header(source: &mut Source<'_>) -> Result<Layout> {
+/// Reads the header of an NPY file or member
+///
+/// # Errors
+/// If it is cut, damaged or too long, or states a type other than truth values, integers and floating-point numbers.
+pub(super) fn header(source: &mut Source<'_>) -> Result<Layout> {
     let start = source.header(8)?;
     let (magic, version) = start.split_at(MAGIC.len());
     if magic != MAGIC {

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::array::{Array, Use};
+use super::array::Array;
+use super::array_gaps::SetUse;
 use super::array_set::{self, Placed};
 use super::npy;
 use super::npz::Npz;
 use super::raw::{RawSet, RawSets};
-use crate::config::{Dtype, TaskChoice};
+use crate::config::TaskChoice;
 use crate::error::{Error, Result, first_ten, printable};
 
 /// Names of the arrays of inputs and of labels of a training set, the first pair that is there
@@ -34,7 +35,7 @@ pub fn from_npz(
     path: &Path,
     [x, y]: [Option<&str>; 2],
     is_training: bool,
-    dtype: Dtype,
+    for_use: SetUse,
     task: TaskChoice,
 ) -> Result<RawSets> {
     let mut file = Npz::open(path)?;
@@ -58,10 +59,10 @@ pub fn from_npz(
     };
     let test = of_test.filter(|test| x.is_none() && y.is_none() && **test != train);
     let mut set = |[x, y]: [&str; 2], task| -> Result<RawSet> {
-        let inputs = file.read(x, Use::Features(dtype))?;
-        let labels = file.read(y, Use::Labels)?;
+        let inputs = file.read(x, for_use.inputs)?;
+        let labels = file.read(y, for_use.labels)?;
         let placed = |name: &str, array: Array| Placed { path, name: format!("{name}: "), array };
-        array_set::raw(placed(x, inputs), placed(y, labels), task)
+        array_set::raw(placed(x, inputs), placed(y, labels), for_use, task)
     };
     let train = set(train, task)?;
     let task = train.labels.task();
@@ -72,10 +73,10 @@ pub fn from_npz(
 ///
 /// # Errors
 /// If a file is damaged, or they don't fit together.
-pub fn from_npy(x: &Path, y: &Path, dtype: Dtype, task: TaskChoice) -> Result<RawSet> {
-    let (inputs, labels) = rayon::join(|| npy::read(x, Use::Features(dtype)), || npy::read(y, Use::Labels));
+pub fn from_npy(x: &Path, y: &Path, for_use: SetUse, task: TaskChoice) -> Result<RawSet> {
+    let (inputs, labels) = rayon::join(|| npy::read(x, for_use.inputs), || npy::read(y, for_use.labels));
     let placed = |path, array| Placed { path, name: String::new(), array };
-    array_set::raw(placed(x, inputs?), placed(y, labels?), task)
+    array_set::raw(placed(x, inputs?), placed(y, labels?), for_use, task)
 }
 
 /// The files of a folder that holds `x_train.npy` and `y_train.npy`, or others of the usual names
@@ -87,10 +88,15 @@ pub fn files(folder: &Path) -> Option<[PathBuf; 2]> {
 ///
 /// # Errors
 /// If a file is damaged, or they don't fit together.
-pub fn from_folder(folder: &Path, [x, y]: &[PathBuf; 2], dtype: Dtype, task: TaskChoice) -> Result<RawSets> {
-    let train = from_npy(x, y, dtype, task)?;
+pub fn from_folder(
+    folder: &Path,
+    [x, y]: &[PathBuf; 2],
+    for_use: SetUse,
+    task: TaskChoice,
+) -> Result<RawSets> {
+    let train = from_npy(x, y, for_use, task)?;
     let task = train.labels.task();
-    let test = found(folder, &TEST).map(|[x, y]| from_npy(&x, &y, dtype, task)).transpose()?;
+    let test = found(folder, &TEST).map(|[x, y]| from_npy(&x, &y, for_use, task)).transpose()?;
     Ok(RawSets { train, test })
 }
 

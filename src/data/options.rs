@@ -1,6 +1,6 @@
 //! Which data are read, and how
 
-use crate::config::{Decimal, Dtype, Header, Missing, TaskChoice, TrainConfig};
+use crate::config::{Decimal, Dtype, Header, Missing, TaskChoice, TrainConfig, names};
 
 /// The settings that decide what is read; two runs with equal options train on the same data
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -44,6 +44,8 @@ pub struct TableOptions {
     pub separator: Option<String>,
     /// Decimal sign
     pub decimal: Decimal,
+    /// The labels that those of the table are compared with, which say whether `1` and `1.0` are one; `None`: its own
+    pub known_labels: Option<Vec<String>>,
 }
 
 /// Which columns hold categories
@@ -92,8 +94,8 @@ impl DataOptions {
 
 impl From<&TrainConfig> for DataOptions {
     fn from(config: &TrainConfig) -> Self {
-        let list = |names: &Option<String>| -> Vec<String> {
-            names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect()
+        let list = |list: &Option<String>| -> Vec<String> {
+            list.iter().flat_map(|list| names::parse(list).unwrap_or_default()).collect()
         };
         let categorical = match config.categorical.as_deref() {
             Some("auto") => Categorical::Auto,
@@ -109,6 +111,7 @@ impl From<&TrainConfig> for DataOptions {
             weight_column: config.weight_column.clone(),
             separator: config.separator.clone(),
             decimal: config.decimal,
+            known_labels: None,
         };
         Self {
             data: config.data.clone(),

@@ -32,11 +32,9 @@ pub struct RawSet {
 impl RawSet {
     /// Where a row is in its file, for messages: `line 7`, or `row 3 (counted from 0)`
     pub fn place(&self, row: usize) -> String {
+        let row = self.kept.as_ref().map_or(row, |kept| kept[row] as usize);
         match &self.lines {
-            Some(lines) => {
-                let row = self.kept.as_ref().map_or(row, |kept| kept[row] as usize);
-                format!("line {}", lines.line(row))
-            }
+            Some(lines) => format!("line {}", lines.line(row)),
             None => format!("row {row} (counted from 0)"),
         }
     }

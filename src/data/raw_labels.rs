@@ -1,6 +1,6 @@
 //! Labels as a source has them: whole numbers, texts, or numbers to predict
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::csv::NO_CODE;
 use crate::config::TaskChoice;
@@ -44,6 +44,18 @@ impl RawLabels {
         match self {
             Self::Integers(_) | Self::Texts { .. } => TaskChoice::Classify,
             Self::Numbers { .. } => TaskChoice::Regress,
+        }
+    }
+
+    /// The distinct labels as texts; `None` for numbers to predict
+    pub fn texts(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Texts { values, .. } => Some(values.clone()),
+            Self::Integers(labels) => {
+                let distinct: BTreeSet<i64> = labels.iter().copied().collect();
+                Some(distinct.iter().map(ToString::to_string).collect())
+            }
+            Self::Numbers { .. } => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::array_gaps::SetUse;
 use super::raw::RawSets;
 use super::source_kind::{self, Kind};
 use super::table_set::Wanted;
@@ -15,8 +16,9 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<(Ra
     let unnamed = |train, test| Ok((RawSets { train, test }, None));
     let (file, dtype, task) = (Path::new(path), options.dtype, options.task);
     let is_training = matches!(wanted, Wanted::Any);
+    let arrays = SetUse::new(dtype, options.table.missing, matches!(wanted, Wanted::Model(_)));
     if let Some((x, y)) = pair(path, options.y.as_deref().filter(|_| is_training))? {
-        return unnamed(numpy_set::from_npy(x.as_ref(), y.as_ref(), dtype, task)?, None);
+        return unnamed(numpy_set::from_npy(x.as_ref(), y.as_ref(), arrays, task)?, None);
     }
     if path == "-" {
         return unnamed(table_set::read(path, options, wanted)?, None);
@@ -24,8 +26,8 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<(Ra
     // The files of one of several sets in a folder are named by their prefix, which is no file and has no extension.
     if file.is_dir() || (!file.exists() && file.extension().is_none()) {
         return match numpy_set::files(file) {
-            Some(files) => Ok((numpy_set::from_folder(file, &files, dtype, task)?, None)),
-            None => idx_folder::load(file, dtype, task),
+            Some(files) => Ok((numpy_set::from_folder(file, &files, arrays, task)?, None)),
+            None => idx_folder::load(file, arrays, task),
         };
     }
     let expected = |problem: &str| Err(Error::content(file, problem));
@@ -33,7 +35,7 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<(Ra
         Kind::Table => unnamed(table_set::read(path, options, wanted)?, None),
         Kind::Npz => {
             let (x, y) = (options.x.as_deref(), options.y.as_deref());
-            Ok((numpy_set::from_npz(file, [x, y], is_training, dtype, task)?, None))
+            Ok((numpy_set::from_npz(file, [x, y], is_training, arrays, task)?, None))
         }
         Kind::Npy => expected("is one array, expected two, of inputs and of labels: --data x.npy,y.npy"),
         Kind::Folder | Kind::Idx => expected("is one IDX file, expected the folder with images and labels"),

@@ -76,6 +76,7 @@ mod tests {
             train: split(labels),
             row_weights: row_weights.map(<[f64]>::to_vec),
             test: split(&[]),
+            warnings: Vec::new(),
             undivided_hash: None,
         }
     }

@@ -7,9 +7,10 @@ use super::preprocessing::Preprocessing;
 use super::row_weights::weights;
 use super::signature::Signature;
 use super::validation_split::{Parts, hold_out};
-use super::{Dataset, Task};
+use super::{Dataset, Task, id_columns};
 use crate::config::{LossChoice, TrainConfig};
 use crate::error::{Error, Result, printable};
+use crate::nn::Metadata;
 use crate::random::Purpose;
 
 /// A data set as one run uses it
@@ -59,6 +60,13 @@ impl<'a> RunData<'a> {
     /// What the inputs and outputs of a net for these data mean
     pub fn signature(&self) -> Signature {
         Signature { outputs: self.outputs.clone(), preprocessing: self.preprocessing.clone() }
+    }
+
+    /// The metadata of a model for these data: the signature, and the columns that name a row
+    pub fn metadata(&self) -> Metadata {
+        let mut metadata = self.signature().to_metadata();
+        id_columns::add(&self.set.inputs.ids, &mut metadata);
+        metadata
     }
 
     /// Widths of the net that the settings describe, from these inputs to these outputs

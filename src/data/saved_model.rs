@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chainrule_kernels::Scalar;
 
+use super::id_columns;
 use super::import::{Import, Imported};
 use super::preprocessing::Preprocessing;
 use super::signature::Signature;
@@ -21,6 +22,8 @@ pub struct SavedModel<T> {
     pub dtype: &'static str,
     /// What its inputs and outputs mean
     pub signature: Signature,
+    /// The names of columns that name a row, which predictions copy
+    pub id_columns: Vec<String>,
     /// All entries of the file's metadata
     pub metadata: Metadata,
     /// What there is about a state dict of PyTorch; `None` for a file of this program
@@ -52,20 +55,22 @@ pub fn load<T: Scalar>(path: &Path) -> Result<SavedModel<T>> {
 /// fit it, or is given for a file of this program.
 pub fn load_as<T: Scalar>(path: &Path, import: &Import) -> Result<SavedModel<T>> {
     let mut file = model_file::load(path, import.activation.unwrap_or_default())?;
-    let (signature, imported) = match file.state_dict.take() {
+    let (signature, imported, id_columns) = match file.state_dict.take() {
         Some(state_dict) => {
             let (signature, imported) = import.signature(path, &file, state_dict)?;
-            (signature, Some(imported))
+            (signature, Some(imported), Vec::new())
         }
         None => {
             import.none_given(path)?;
             let (features, outputs) = (file.model.features(), file.model.outputs());
             let signature = Signature::from_metadata(&file.metadata, features, outputs)
                 .map_err(|problem| Error::content(path, problem))?;
-            (signature, None)
+            let id_columns = id_columns::of(&file.metadata);
+            (signature, None, id_columns.map_err(|problem| Error::content(path, problem))?)
         }
     };
-    Ok(SavedModel { model: file.model, dtype: file.dtype, signature, metadata: file.metadata, imported })
+    let model_file::ModelFile { model, dtype, metadata, .. } = file;
+    Ok(SavedModel { model, dtype, signature, id_columns, metadata, imported })
 }
 
 /// A model in the element type of its file

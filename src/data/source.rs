@@ -1,8 +1,9 @@
 //! The unpacked bytes of an array file, read in order, with errors that name the file and the array
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::gzip::{self, BytesBehind, Members};
 use crate::error::{Error, Result, open_regular, printable};
@@ -15,7 +16,7 @@ const BUFFER: usize = 1 << 17;
 
 /// The bytes of one array: a plain file, a gzip file, or a member of an archive
 pub struct Source<'a> {
-    path: &'a Path,
+    path: Cow<'a, Path>,
     /// The name of the array in messages; `None` if the file holds one array
     array: Option<&'a str>,
     reader: Reader<'a>,
@@ -27,7 +28,7 @@ pub struct Source<'a> {
 enum Reader<'a> {
     Plain(BufReader<File>),
     Gzip(Box<Members<BufReader<File>>>),
-    Member(&'a mut dyn Read),
+    Member(&'a mut (dyn Read + Send)),
 }
 
 /// The number of bytes of a source, including the header
@@ -44,10 +45,14 @@ impl<'a> Source<'a> {
     /// # Errors
     /// If `path` is not a file that can be read.
     pub fn open(path: &'a Path) -> Result<Self> {
-        let file = open_regular(path)?;
-        let len = file.metadata().map_err(Error::reading(path))?.len();
+        Self::of(path.into())
+    }
+
+    fn of(path: Cow<'a, Path>) -> Result<Self> {
+        let file = open_regular(&path)?;
+        let len = file.metadata().map_err(Error::reading(&path))?.len();
         let mut file = BufReader::with_capacity(BUFFER, file);
-        let is_gzip = file.fill_buf().map_err(Error::reading(path))?.starts_with(&gzip::MAGIC);
+        let is_gzip = file.fill_buf().map_err(Error::reading(&path))?.starts_with(&gzip::MAGIC);
         let (reader, len) = if is_gzip {
             (Reader::Gzip(Box::new(Members::new(file))), Len::AtMost(len.saturating_mul(DEFLATE_MAX)))
         } else {
@@ -56,16 +61,25 @@ impl<'a> Source<'a> {
         Ok(Self { path, array: None, reader, len, done: 0 })
     }
 
+    /// Opens a file as [`Self::open`] does, and keeps its path
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_owned(path: PathBuf) -> Result<Source<'static>> {
+        Source::of(path.into())
+    }
+
     /// The array of this name in an archive, whose unpacked length is `len`
-    pub fn member(path: &'a Path, array: &'a str, reader: &'a mut dyn Read, len: u64) -> Self {
-        Self { path, array: Some(array), reader: Reader::Member(reader), len: Len::Exactly(len), done: 0 }
+    pub fn member(path: &'a Path, array: &'a str, reader: &'a mut (dyn Read + Send), len: u64) -> Self {
+        let (path, reader) = (path.into(), Reader::Member(reader));
+        Self { path, array: Some(array), reader, len: Len::Exactly(len), done: 0 }
     }
 
     /// The error for a problem in this array
     pub fn error(&self, problem: &str) -> Error {
         match self.array {
-            Some(array) => Error::content(self.path, format!("array {}: {problem}", printable(array))),
-            None => Error::content(self.path, problem),
+            Some(array) => Error::content(&self.path, format!("array {}: {problem}", printable(array))),
+            None => Error::content(&self.path, problem),
         }
     }
 
@@ -162,6 +176,11 @@ impl<'a> Source<'a> {
         if excess.is_empty() { Ok(()) } else { Err(self.wrong_length(&found, expected, by)) }
     }
 
+    /// Whether bytes can be read at any place
+    pub fn is_plain(&self) -> bool {
+        cfg!(unix) && matches!(self.reader, Reader::Plain(_))
+    }
+
     /// A plain file and the number of its bytes that have been read
     #[cfg(unix)]
     pub fn plain(&self) -> Option<(&File, u64)> {
@@ -180,12 +199,12 @@ impl<'a> Source<'a> {
                 self.error(&source.to_string())
             }
             Reader::Gzip(_) if is_decoder => {
-                Error::Gzip { path: self.path.to_owned(), after: self.done, source }
+                Error::Gzip { path: self.path.clone().into_owned(), after: self.done, source }
             }
             Reader::Member(_) if is_decoder => {
                 self.error(&format!("damaged after {} unpacked bytes: {source}", self.done))
             }
-            _ => Error::reading(self.path)(source),
+            _ => Error::reading(&self.path)(source),
         }
     }
 }

@@ -33,6 +33,7 @@ impl Dataset {
             train: split(60_000, 0, &shapes),
             test: split(10_000, 1 << 32, &shapes),
             row_weights: None,
+            warnings: Vec::new(),
             undivided_hash: None,
         }
     }

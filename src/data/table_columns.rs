@@ -1,9 +1,12 @@
 //! Which columns of a table are read for what
 
+use std::collections::HashMap;
+
 use super::Inputs;
 use super::csv::{Head, Role};
 use super::options::{Categorical, TableOptions};
-use crate::error::{Error, Result, first_ten, printable};
+use crate::config::names;
+use crate::error::{Error, Result, first_ten, printable, shell_quoted};
 
 /// Names of the target column if none is given, in any case of letters
 pub const TARGETS: [&str; 4] = ["label", "target", "class", "y"];
@@ -17,6 +20,8 @@ pub struct TableColumns {
     pub inputs: Vec<(String, bool)>,
     /// The place of each target among the columns with the role `Target`, in the order in which they are named
     pub targets: Vec<usize>,
+    /// The names of the columns that name a row
+    pub ids: Vec<String>,
     /// The place of the weights among the columns with the role `Target`; `None` if rows have no weights
     pub weights: Option<usize>,
 }
@@ -26,13 +31,18 @@ impl TableColumns {
     /// out
     ///
     /// # Errors
-    /// If an option names no column or several, no column is left, or the first rows of an input hold text.
+    /// If an option names no column or several, no column is left, two that are read have one name, or the first rows of
+    /// an input hold text.
     pub fn chosen(head: &Head, options: &TableOptions) -> Result<Self> {
         let mut roles = vec![Role::Number; head.names.len()];
-        for (names, flag) in [(&options.ignore, "--ignore"), (&options.keep_as_id, "--keep-as-id")] {
-            for name in names {
-                roles[column(head, name, flag)?] = Role::Skip;
-            }
+        let mut ids = Vec::new();
+        for name in &options.ignore {
+            roles[column(head, name, "--ignore")?] = Role::Skip;
+        }
+        for name in &options.keep_as_id {
+            let at = column(head, name, "--keep-as-id")?;
+            roles[at] = Role::Skip;
+            ids.push(head.names[at].clone());
         }
         let targets = targets(head, &options.targets)?;
         targets.iter().for_each(|&target| roles[target] = Role::Target);
@@ -68,18 +78,21 @@ impl TableColumns {
                 }
             }
         }
-        Self::checked(head, roles, &targets, weights)
+        all_differ(head, &roles)?;
+        Ok(Self { ids, ..Self::checked(head, roles, &targets, weights)? })
     }
 
     /// The columns of a table with the same inputs as another, in any order; the others are not read
     ///
+    /// * `ignored`: columns that are not read, even if they have the name of an input
+    ///
     /// # Errors
     /// If an input is missing or there are several of its name, or the first rows of a column of numbers hold text.
-    pub fn like(head: &Head, inputs: &Inputs, targets: &[usize]) -> Result<Self> {
+    pub fn like(head: &Head, inputs: &Inputs, targets: &[usize], ignored: &[usize]) -> Result<Self> {
         let mut roles = vec![Role::Skip; head.names.len()];
         for (at, name) in inputs.names.iter().enumerate() {
             let is_category = inputs.categories.get(at).is_some_and(Option::is_some);
-            roles[head.column(name, "the inputs have a column")?] =
+            roles[head.column_beside(ignored, name, "the inputs have a column")?] =
                 if is_category { Role::Category } else { Role::Number };
         }
         targets.iter().for_each(|&target| roles[target] = Role::Target);
@@ -97,10 +110,15 @@ impl TableColumns {
         }
         for &at in places.iter().filter(|&&at| roles[at] == Role::Number) {
             if let Some(found) = text(head, at) {
-                let name = printable(&head.names[at]);
+                let (name, value) = (printable(&head.names[at]), flag_value(&head.names[at]));
+                let hint = if head.decimal == b'.' && head.is_decimal_comma(found) {
+                    "; if the comma is a decimal comma, add --decimal ,"
+                } else {
+                    ""
+                };
                 let problem = format!(
-                    "column {name}: `{}` is no number; to make each of its values an input, add --categorical {name}; to \
-                     leave it out, add --ignore {name}",
+                    "column {name}: `{}` is no number; to make each of its values an input, add --categorical {value}; to \
+                     leave it out, add --ignore {value}{hint}",
                     printable(found)
                 );
                 return Err(Error::content(&head.path, problem));
@@ -116,13 +134,43 @@ impl TableColumns {
         let input = |at: usize| (head.names[at].clone(), roles[at] == Role::Category);
         let inputs = (0..roles.len()).filter(is_input).map(input).collect();
         let targets = targets.iter().map(|&column| place(&roles, column)).collect();
-        Self { roles, inputs, targets, weights: None }
+        Self { roles, inputs, targets, ids: Vec::new(), weights: None }
     }
 }
 
 /// The place of a column among those with the role `Target`
 fn place(roles: &[Role], column: usize) -> usize {
     roles[..column].iter().filter(|role| **role == Role::Target).count()
+}
+
+/// Checks that the columns that are read have different names
+///
+/// # Errors
+/// If two have one name; the message has their positions.
+fn all_differ(head: &Head, roles: &[Role]) -> Result<()> {
+    let mut known = HashMap::new();
+    for (at, name) in head.names.iter().enumerate().filter(|(at, _)| roles[*at] != Role::Skip) {
+        if let Some(first) = known.insert(name, at) {
+            let (name, first, second) = (printable(name), first + 1, at + 1);
+            let problem = format!(
+                "columns {first} and {second} are both called `{name}`, expected names that differ; rename one, or leave one \
+                 out by its position, as --ignore {second}"
+            );
+            return Err(Error::content(&head.path, problem));
+        }
+    }
+    Ok(())
+}
+
+/// A name as a person types it behind a flag that takes a list of columns
+pub fn flag_value(name: &str) -> String {
+    shell_quoted(names::join([name]))
+}
+
+/// The columns of a table that these options leave out, as far as it has them
+pub fn ignored(head: &Head, options: &TableOptions) -> Vec<usize> {
+    let names = options.ignore.iter().chain(&options.keep_as_id);
+    names.filter_map(|name| column(head, name, "--ignore").ok()).collect()
 }
 
 /// The index of the column that `name` names: by its name or, if no column has it, by its position from 1

@@ -12,9 +12,9 @@ use super::preprocessing::Preprocessing;
 use super::raw::RawSet;
 use super::signature::Signature;
 pub use super::table_columns::column;
-use super::table_columns::{TableColumns, targets};
+use super::table_columns::{TableColumns, flag_value, ignored, targets};
 use super::table_labels::LabelColumns;
-use super::{Cells, DataOptions, Inputs, weight_column};
+use super::{Cells, DataOptions, Inputs, label_texts, weight_column};
 use crate::config::{Decimal, Header, Missing as MissingPolicy};
 use crate::error::{Error, Result, printable, separated};
 
@@ -79,16 +79,21 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<Raw
     let mut of_model = None;
     let columns = match wanted {
         Wanted::Model(model) => {
-            let ignored = options.ignore.iter().map(|name| column(&head, name, "--ignore"));
-            let ignored = ignored.collect::<Result<Vec<_>>>()?;
+            let ignore = options.ignore.iter().map(|name| column(&head, name, "--ignore"));
+            let ignore = ignore.collect::<Result<Vec<_>>>()?;
+            // Columns that named the rows in training may stand elsewhere here.
+            let mut left_out = ignored(&head, options);
+            left_out
+                .retain(|at| ignore.contains(at) || !model.preprocessing.names.contains(&head.names[*at]));
             let targets = model_targets(&head, &options.targets, &model.outputs)?;
-            let columns = ModelColumns::of(&head, &model.preprocessing, &targets, &ignored)?;
+            let columns = ModelColumns::of(&head, &model.preprocessing, &targets, &left_out)?;
             let found = TableColumns::of_roles(&head, columns.roles.clone(), &targets);
             of_model = Some((&model.preprocessing, columns));
             found
         }
         Wanted::Like(like) if !like.names.is_empty() => {
-            TableColumns::like(&head, like, &targets(&head, &options.targets)?)?
+            let targets = targets(&head, &options.targets)?;
+            TableColumns::like(&head, like, &targets, &ignored(&head, options))?
         }
         _ => TableColumns::chosen(&head, options)?,
     };
@@ -107,7 +112,12 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<Raw
     let is_auto = matches!(wanted, Wanted::Any) && options.categorical == Categorical::Auto;
     let inputs = inputs(&path, &columns, &table, is_auto)?;
     let mut in_file: Vec<_> = std::mem::take(&mut table.targets).into_iter().map(Some).collect();
-    let targets: Vec<_> = columns.targets.iter().filter_map(|&at| in_file[at].take()).collect();
+    let as_known = |column| match &options.known_labels {
+        Some(known) => label_texts::as_known(column, known, &head),
+        None => column,
+    };
+    let targets = columns.targets.iter().filter_map(|&at| in_file[at].take());
+    let targets: Vec<_> = targets.map(as_known).collect();
     let is_target = |at: &usize| columns.roles[*at] == Role::Target;
     let of_file: Vec<usize> = (0..head.names.len()).filter(is_target).collect();
     let names: Vec<String> = columns.targets.iter().map(|&at| head.names[of_file[at]].clone()).collect();
@@ -151,7 +161,8 @@ fn fitted(mut set: RawSet, model: &Preprocessing, columns: &ModelColumns) -> Res
     let origin = Origin { path: &set.path, place: &place };
     let cells = model_cells::fit(model, cells, columns.places.as_deref(), origin)?;
     let categories = columns.categories(set.inputs.categories.iter().flatten().cloned().collect());
-    let inputs = Inputs { dims: model.dims.clone(), names: model.names.clone(), categories };
+    let (dims, names, ids) = (model.dims.clone(), model.names.clone(), Vec::new());
+    let inputs = Inputs { dims, names, categories, ids };
     Ok(RawSet { inputs, cells, ..set })
 }
 
@@ -182,10 +193,10 @@ fn inputs(path: &Path, columns: &TableColumns, table: &Table, is_auto: bool) -> 
     for (name, is_category) in &columns.inputs {
         let values = is_category.then(|| values.next().cloned().unwrap_or_default());
         if let Some(values) = values.as_ref().filter(|values| is_auto && values.len() > AUTO_VALUES) {
-            let (name, count) = (printable(name), separated(values.len()));
+            let (value, name, count) = (flag_value(name), printable(name), separated(values.len()));
             let problem = format!(
                 "column {name}: {count} different texts, more than the {AUTO_VALUES} of --categorical auto; leave it out with \
-                 --ignore {name}, or list the columns of categories with it"
+                 --ignore {value}, or list the columns of categories with it"
             );
             return Err(Error::content(path, problem));
         }
@@ -195,7 +206,8 @@ fn inputs(path: &Path, columns: &TableColumns, table: &Table, is_auto: bool) -> 
         categories.clear();
     }
     let names = columns.inputs.iter().map(|(name, _)| name.clone()).collect();
-    Ok(Inputs { dims: vec![columns.inputs.len()], names, categories })
+    let ids = columns.ids.clone();
+    Ok(Inputs { dims: vec![columns.inputs.len()], names, categories, ids })
 }
 
 /// The set without the rows that lack a cell, the label or the weight

@@ -7,7 +7,8 @@
 //! m = np.load("model.npz")
 //! cells = rows[:, m["source"]]
 //! x = (np.where(np.isnan(cells), m["fill"], cells) - m["center"]) * m["factor"]
-//! x = x / np.sqrt(1 + x * x / 9) if m["is_clipped"] else x
+//! z = np.clip(x, -1e18, 1e18)
+//! x = z / np.sqrt(1 + z * z / 9) if m["is_clipped"] else x
 //! x = np.where(m["code"] >= 0, cells == m["code"], x)
 //! for at, layer in enumerate(m["layers"]):
 //!     if layer.startswith("linear"):

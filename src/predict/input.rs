@@ -1,20 +1,19 @@
-//! The rows that a model predicts: blocks of a table, or parts of an array
+//! The rows that a model predicts: blocks of a table or of an array
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::Dtype;
-use crate::data::array::{Array, Elements, Use};
+use crate::data::array::Use;
+use crate::data::array_stream::ArrayStream;
 use crate::data::csv::{self, Blocks, Kept};
 use crate::data::model_cells::{self, Origin, UnknownValues};
 use crate::data::model_columns::{ModelColumns, is_category};
 use crate::data::options::TableOptions;
 use crate::data::preprocessing::Preprocessing;
 use crate::data::source_kind::{self, Kind};
-use crate::data::{Cells, Inputs, idx, npy, table_set};
+use crate::data::{Cells, Inputs, table_set};
 use crate::error::{Error, Result, separated};
-
-/// Rows of an array that are predicted at once
-const ARRAY_ROWS: usize = 1 << 14;
 
 /// Rows that are predicted at once
 #[derive(Debug)]
@@ -29,6 +28,15 @@ pub struct Block {
     pub cells: Cells,
     /// The columns that are copied, in the order in which they are asked for
     pub kept: Vec<Kept>,
+}
+
+/// Which columns of the input are copied
+#[derive(Clone, Copy, Debug)]
+pub struct KeptColumns<'a> {
+    /// Columns that named the rows in training; those that the input has are copied
+    pub ids: &'a [String],
+    /// Columns that a person asks for, which must be there
+    pub asked: &'a [String],
 }
 
 /// The rows of a file or of standard input
@@ -51,10 +59,7 @@ enum Source {
         /// The index among the kept columns of each that is asked for
         kept: Vec<usize>,
     },
-    Array {
-        array: Array,
-        done: usize,
-    },
+    Array(ArrayStream),
 }
 
 impl Input {
@@ -65,12 +70,11 @@ impl Input {
     pub fn open(
         path: &str,
         model: &Preprocessing,
-        keep: &[String],
+        keep: KeptColumns<'_>,
         options: &TableOptions,
         dtype: Dtype,
     ) -> Result<Self> {
         let file = Path::new(path);
-        let array = |array: Result<Array>| Self::array(file, array?, model, keep);
         let expected = |found: &str| {
             let problem = format!("is {found}, expected a table, an IDX file or an .npy file of inputs");
             Err(Error::content(file, problem))
@@ -78,8 +82,11 @@ impl Input {
         let kind = if path == "-" { Kind::Table } else { source_kind::kind(file)? };
         match kind {
             Kind::Table => Self::table(path, model, keep, options, dtype),
-            Kind::Idx => array(idx::read(file, Use::Features(dtype))),
-            Kind::Npy => array(npy::read(file, Use::Features(dtype))),
+            Kind::Idx | Kind::Npy => {
+                // The model says what replaces a missing number.
+                let array = ArrayStream::open(file, kind, Use::FeaturesOrNan(dtype))?;
+                Self::array(file, array, model, keep)
+            }
             Kind::Npz => expected("an .npz"),
             Kind::Folder => expected("a folder"),
             Kind::Model => expected("a model"),
@@ -89,15 +96,19 @@ impl Input {
     fn table(
         path: &str,
         model: &Preprocessing,
-        keep: &[String],
+        keep: KeptColumns<'_>,
         options: &TableOptions,
         dtype: Dtype,
     ) -> Result<Self> {
         let reader = table_set::open(path, options)?;
         let head = reader.head().clone();
         let mut columns = ModelColumns::of(&head, model, &[], &[])?;
-        let asked = keep.iter().map(|name| table_set::column(&head, name, "--keep"));
-        let asked = asked.collect::<Result<Vec<_>>>()?;
+        let is_there = |name: &&String| head.names.contains(name);
+        let ids = keep.ids.iter().filter(is_there).map(|name| head.column(name, "the model copies"));
+        let asked = keep.asked.iter().map(|name| table_set::column(&head, name, "--keep"));
+        let mut asked = ids.chain(asked).collect::<Result<Vec<_>>>()?;
+        let mut known = HashSet::new();
+        asked.retain(|&column| known.insert(column));
         let mut in_file = asked.clone();
         in_file.sort_unstable();
         in_file.dedup();
@@ -116,9 +127,9 @@ impl Input {
         Ok(Self { source, path: head.path, kept: names, is_live: path == "-", next_row: 1, unknown })
     }
 
-    fn array(path: &Path, array: Array, model: &Preprocessing, keep: &[String]) -> Result<Self> {
+    fn array(path: &Path, array: ArrayStream, model: &Preprocessing, keep: KeptColumns<'_>) -> Result<Self> {
         let error = |problem: String| Err(Error::content(path, problem));
-        if !keep.is_empty() {
+        if !keep.asked.is_empty() {
             return error("is an array, whose columns have no names; --keep is for tables".to_owned());
         }
         if (0..model.columns()).any(|column| is_category(model, column)) {
@@ -126,7 +137,7 @@ impl Input {
                 "is an array, but the model has columns of categories, expected a table".to_owned(),
             );
         }
-        let (rows, dims) = array.dims.split_first().map_or((0, &[][..]), |(&rows, dims)| (rows, dims));
+        let (rows, dims) = array.dims().split_first().map_or((0, &[][..]), |(&rows, dims)| (rows, dims));
         let found: usize = dims.iter().product();
         if dims.is_empty() && model.columns() != 1 || found != model.columns() {
             let found = dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
@@ -137,14 +148,14 @@ impl Input {
                 "has {rows} rows of {found}, expected rows of {expected}, as the model reads"
             ));
         }
-        let (source, unknown) = (Source::Array { array, done: 0 }, UnknownValues::default());
+        let (source, unknown) = (Source::Array(array), UnknownValues::default());
         let path = path.to_owned();
         Ok(Self { source, path, kept: Vec::new(), is_live: false, next_row: 1, unknown })
     }
 
     /// Whether the cells are bytes, such as those of images
     pub fn has_bytes(&self) -> bool {
-        matches!(&self.source, Source::Array { array, .. } if matches!(array.elements, Elements::Bytes(_)))
+        matches!(&self.source, Source::Array(array) if array.has_bytes())
     }
 
     /// The next rows; `None` after the last
@@ -165,36 +176,20 @@ impl Input {
                 };
                 let cells = model_cells::fit(model, cells, columns.places.as_deref(), origin)?;
                 let (dims, names) = (model.dims.clone(), model.names.clone());
-                let inputs = Inputs { dims, names, categories: columns.categories(table.categories) };
+                let categories = columns.categories(table.categories);
+                let inputs = Inputs { dims, names, categories, ids: Vec::new() };
                 unknown.count(model, &inputs, &cells, place);
                 let kept = kept.iter().map(|&at| table.kept[at].clone()).collect();
                 Block { rows: table.rows, first_row, inputs, cells, kept }
             }
-            Source::Array { array, done } => {
-                let left = array.dims.first().map_or(0, |rows| rows - *done);
-                let rows = left.min(ARRAY_ROWS);
-                if rows == 0 {
-                    return Ok(None);
-                }
+            Source::Array(array) => {
+                let Some((rows, cells)) = array.next_block()? else { return Ok(None) };
                 let place = |row: usize| format!("row {}", first_row + row as u64);
-                let cells = part(&array.elements, *done * model.columns(), rows * model.columns());
-                *done += rows;
                 let cells = model_cells::fit(model, cells, None, Origin { path, place: &place })?;
                 Block { rows, first_row, inputs: Inputs::of_array(&model.dims), cells, kept: Vec::new() }
             }
         };
         *next_row += block.rows as u64;
         Ok(Some(block))
-    }
-}
-
-/// Some of the elements
-fn part(elements: &Elements, start: usize, len: usize) -> Cells {
-    let range = start..start + len;
-    match elements {
-        Elements::Bytes(bytes) => Cells::Bytes(bytes[range].to_vec()),
-        Elements::Single(numbers) => Cells::Single(numbers[range].to_vec()),
-        Elements::Double(numbers) => Cells::Double(numbers[range].to_vec()),
-        Elements::Integers(integers) => Cells::Double(integers[range].iter().map(|&x| x as f64).collect()),
     }
 }

@@ -7,7 +7,7 @@ use chainrule_kernels::Scalar;
 use rayon::ThreadPool;
 
 use super::answers::{Answers, Columns};
-use super::input::{Block, Input};
+use super::input::{Block, Input, KeptColumns};
 use crate::config::{Dtype, EngineChoice};
 use crate::data::Inputs;
 use crate::data::encoder::Encoder;
@@ -42,8 +42,8 @@ pub struct Outcome {
 
 /// Predicts each row and writes its line to `out`, in the order of the rows
 ///
-/// A table needs memory for a few blocks of rows, however long it is; an array is read whole. A row of standard input
-/// is answered before the next is read. The results do not depend on the number of threads of `pool`.
+/// It needs memory for a few blocks of rows, however many there are. A row of standard input is answered before the next
+/// is read. The results do not depend on the number of threads of `pool`.
 ///
 /// # Errors
 /// If the input can't be read or does not fit the model, or `out` can't be written to.
@@ -62,8 +62,8 @@ fn run<T: Scalar>(
     out: &mut dyn Write,
 ) -> Result<Outcome> {
     let (signature, columns) = (&model.signature, request.columns);
-    let mut input =
-        Input::open(request.input, &signature.preprocessing, &columns.keep, request.table, dtype)?;
+    let kept = KeptColumns { ids: &model.id_columns, asked: &columns.keep };
+    let mut input = Input::open(request.input, &signature.preprocessing, kept, request.table, dtype)?;
     let mut predictor = Predictor {
         model,
         answers: Answers::new(&signature.outputs, columns)?,

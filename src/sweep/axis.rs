@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use toml::Value;
 
 use super::axis_name::named;
-use crate::config::{Kind, SHORT_FORMS, Setting, text};
+use crate::config::{Kind, SHORT_FORMS, Setting, names, text};
 use crate::error::separated;
 
 /// Maximum number of values of an axis; more are probably a typing error
@@ -87,8 +87,13 @@ fn list(setting: &'static Setting, values: &str) -> Result<Vec<Value>, String> {
             return integers(setting, from, to);
         }
     }
-    few_enough(setting, values.split(',').count())?;
-    values.split(',').map(|value| setting.value(value.trim())).collect()
+    let items = match setting.kind {
+        // A name may contain a comma inside quotes.
+        Kind::Names => names::items(values).ok_or_else(|| setting.unfit(values))?,
+        _ => values.split(',').map(str::trim).collect(),
+    };
+    few_enough(setting, items.len())?;
+    items.into_iter().map(|value| setting.value(value)).collect()
 }
 
 /// Checks the number of an axis's values before they are read

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::plan::Trial;
 use crate::data::{DataOptions, Dataset};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::train::thread_count::{cores, pool};
 
 /// A cache of the data sets that a sweep's trials use, by the settings that decide what is read
@@ -27,6 +27,24 @@ impl DatasetCache {
             entry.get_mut().unwrap_or_else(PoisonError::into_inner).trials_left += 1;
         }
         Self(entries)
+    }
+
+    /// Checks that trials with different settings of the data don't read standard input, which has its bytes once
+    ///
+    /// # Errors
+    /// If they do; the message says what to type.
+    pub fn check_standard_input(&self) -> Result<()> {
+        let reads = |options: &&DataOptions| {
+            [&options.data, &options.test_data].into_iter().any(|path| path.as_deref() == Some("-"))
+        };
+        match self.0.keys().filter(reads).count() {
+            0 | 1 => Ok(()),
+            n => Err(Error::Usage(format!(
+                "standard input can be read once, but the trials read their data in {n} ways, which differ in a setting such \
+                 as test_data, missing or, with --test-split, the seed; save it to a file, as `cat > table.csv`, and name \
+                 that file with --data"
+            ))),
+        }
     }
 
     /// Returns the data of a trial, loaded on all cores; trials with the same data wait until they are loaded

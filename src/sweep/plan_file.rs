@@ -93,9 +93,9 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
     }
 }
 
-/// Whether a list of values for this setting can only be an axis
+/// Whether a list for this setting can only be an axis, not one value
 fn is_axis(name: &str) -> bool {
-    named(name).is_ok_and(|setting| !matches!(setting.kind, Kind::Dims))
+    named(name).is_ok_and(|setting| !matches!(setting.kind, Kind::Dims | Kind::Names))
 }
 
 /// The line of a key, as the start of a message; empty if it is not known

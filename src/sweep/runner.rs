@@ -62,6 +62,8 @@ impl Options {
 
 /// Receives the progress of a sweep, from several threads at once
 pub trait Observer: Sync {
+    /// Called before a trial with each warning about its data; other trials may have the same
+    fn warn(&self, _warning: &str) {}
     /// Called before the first trial, with the number of trials and the number of those that ended in an earlier process
     fn started(&self, trials: usize, kept: usize);
     /// Called before a trial; returns what receives the progress of its run
@@ -99,6 +101,7 @@ pub fn run(
 ) -> Result<Ended> {
     let mine = plan.trials_of(options.shard);
     let cache = DatasetCache::new(&mine);
+    cache.check_standard_input()?;
     // If all trials use the same data, a problem with the data ends the sweep.
     if let Some((first, rest)) = mine.split_first()
         && rest.iter().all(|trial| DataOptions::from(&trial.config) == DataOptions::from(&first.config))
@@ -268,6 +271,7 @@ impl Sweeper<'_> {
         let mut train = || -> Result<Option<Error>> {
             let data = self.cache.get(trial)?;
             self.check_data(trial, &data)?;
+            data.warnings.iter().for_each(|warning| self.observer.warn(warning));
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
             let run_data = RunData::new(config, &data)?;

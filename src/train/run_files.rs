@@ -62,10 +62,7 @@ impl<'a> RunFiles<'a> {
 
     /// Replaces model.safetensors
     pub fn write_model<T: Scalar>(&self, model: &Mlp<T>) -> Result<()> {
-        write_atomically(
-            &self.folder.join(MODEL),
-            &model_file::to_bytes(model, self.data.signature().to_metadata()),
-        )
+        write_atomically(&self.folder.join(MODEL), &model_file::to_bytes(model, self.data.metadata()))
     }
 
     /// Writes what was predicted for the test set: confusion.csv, classes.csv and class_means.csv, or in regression

@@ -415,6 +415,12 @@ fn separators_and_decimal_commas_are_found_or_hinted_at() {
     let options = Options { decimal: b',', ..Options::default() };
     let table = desk.read(b"a;b\n1,5;2\n-,5e1;\n", options, "nn", 3).unwrap();
     assert_eq!(cells(&table), "[1.5, 2.0, -5.0, NaN]");
+    // Between commas, a number with a decimal comma is quoted.
+    for separator in [None, Some(b',')] {
+        let options = Options { separator, ..options };
+        let table = desk.read(b"a,b\n\"1,5\",2\n\"-,5e1\",\n", options, "nn", 3).unwrap();
+        assert_eq!(cells(&table), "[1.5, 2.0, -5.0, NaN]");
+    }
     let late = format!("a\tb\n{}2\t1,5\n", "1\t2\n".repeat(100));
     let late = desk.message(late.as_bytes(), Options { separator: Some(b'\t'), ..YES }, "sn");
     assert_eq!(
@@ -422,7 +428,6 @@ fn separators_and_decimal_commas_are_found_or_hinted_at() {
         "line 102, column `b`: found `1,5`, expected a number (if the comma is a decimal comma, use --decimal ,)"
     );
     for options in [
-        Options { separator: Some(b','), decimal: b',', header: None },
         Options { separator: Some(b'1'), decimal: b'.', header: None },
         Options { separator: None, decimal: b';', header: None },
     ] {
@@ -437,6 +442,8 @@ fn targets_and_categories_have_codes_and_limits() {
     assert_eq!(cells(&table), "[1.0, 0.0, NaN, 1.0]");
     assert_eq!(table.categories, [["blue", "red"]]);
     let target = &table.targets[0];
+    let written = target.written.as_ref().unwrap();
+    assert_eq!((written.0.join(" ").as_str(), &written.1[..]), ("-1 1 1.0", &[1, 0, 2, NO_CODE][..]));
     assert_eq!((target.texts.join(" ").as_str(), &target.codes[..]), ("-1 1", &[1, 0, 1, NO_CODE][..]));
     assert_eq!((target.missing.count, target.missing.first_line, table.missing[0].first_line), (1, 5, 4));
     let many: String = (0..70_000).map(|i| format!("{i}\n")).collect();

@@ -40,6 +40,7 @@ fn data(features: usize) -> Dataset {
         train: split(333, 0),
         test: split(100, 5),
         row_weights: None,
+        warnings: Vec::new(),
         undivided_hash: None,
     }
 }

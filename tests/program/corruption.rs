@@ -8,11 +8,15 @@ mod oracle;
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use self::damage::{Format, damage};
 use crate::launch::{CHAINRULE, launch};
@@ -54,7 +58,7 @@ const PLOT_SWEEP: [&str; 4] = ["plot", "results/sweep", "--out", "new"];
 const RESUME: [&str; 8] = ["sweep", "--resume", "--plan", "plan.toml", "--sweep-id", "sweep", "--jobs", "1"];
 const TABLES: [&str; 2] = ["results/sweep/runs.csv", "results/sweep/epochs.csv"];
 
-const CASES: [Case; 19] = [
+const CASES: [Case; 22] = [
     Case {
         file: "results/sweep/runs.csv",
         format: Format::Csv,
@@ -230,6 +234,30 @@ const CASES: [Case; 19] = [
         results: &TABLES,
         broken: oracle::other,
     },
+    Case {
+        file: "rows.csv",
+        format: Format::Data,
+        needs: &["models"],
+        args: &["predict", "models/table/model.safetensors", "rows.csv"],
+        results: &[STDOUT],
+        broken: oracle::data_table,
+    },
+    Case {
+        file: "rows.npy",
+        format: Format::Binary,
+        needs: &["models"],
+        args: &["predict", "models/array/model.safetensors", "rows.npy"],
+        results: &[STDOUT],
+        broken: oracle::npy,
+    },
+    Case {
+        file: "set.npz",
+        format: Format::Binary,
+        needs: &["models"],
+        args: &["evaluate", "models/array/model.safetensors", "--data", "set.npz"],
+        results: &[STDOUT],
+        broken: oracle::npz,
+    },
 ];
 
 /// How a command ended
@@ -283,6 +311,35 @@ fn undamaged(folder: &Path) {
     let model = std::fs::read(folder.join("results/one/model.safetensors")).unwrap();
     let torch = of(&tensors(&model), |name| format!("net.{name}"), &["F32"]);
     std::fs::write(folder.join("torch.safetensors"), torch).unwrap();
+    data_rows(folder);
+    let train =
+        ["train", "--hidden-dims", "8", "--epochs", "4", "--threads", "1", "--quiet", "--out", "models"];
+    run(&[&train[..], &["--data", "rows.csv", "--run-id", "table"]].concat());
+    run(&[&train[..], &["--data", "set.npz", "--run-id", "array"]].concat());
+}
+
+/// The same rows of three numbers and a label as a table, an array of the numbers, and an archive
+fn data_rows(folder: &Path) {
+    let rows: Vec<[f32; 3]> =
+        (0..50_u8).map(|i| [f32::from(i * 5), f32::from(i % 7) / 4.0, f32::from(i % 3) - 1.0]).collect();
+    let labels: Vec<u8> = (0..50).map(|i| i % 2).collect();
+    let line = |([a, b, c], label): (&[f32; 3], &u8)| format!("{a},{b},{c},{label}\n");
+    let table: String = rows.iter().zip(&labels).map(line).collect();
+    std::fs::write(folder.join("rows.csv"), format!("height,width,depth,label\n{table}")).unwrap();
+    let numbers =
+        npy("<f4", "(50, 3)", &rows.iter().flatten().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>());
+    std::fs::write(folder.join("rows.npy"), &numbers).unwrap();
+    let mut archive = ZipWriter::new(File::create(folder.join("set.npz")).unwrap());
+    for (name, bytes) in [("X.npy", numbers), ("y.npy", npy("|u1", "(50,)", &labels))] {
+        archive.start_file(name, SimpleFileOptions::default()).unwrap();
+        archive.write_all(&bytes).unwrap();
+    }
+    archive.finish().unwrap();
+}
+
+fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    [b"\x93NUMPY\x01\0\x76\0", format!("{header:<117}\n").as_bytes(), data].concat()
 }
 
 /// Copies a file, or a folder without its pictures

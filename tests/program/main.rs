@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod arrays;
 mod cli;
 mod commands;
 mod corruption;
@@ -10,6 +11,7 @@ mod docs;
 mod evaluate;
 mod export;
 mod init;
+mod odd_tables;
 mod own_data;
 mod plots;
 mod predict;

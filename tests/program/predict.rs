@@ -55,9 +55,15 @@ fn trained(more: &[&str]) -> tempfile::TempDir {
 fn columns_are_matched_by_name_in_any_order_and_others_are_ignored() {
     let folder = trained(&[]);
     let path = folder.path();
-    let expected = predicted(path, "passengers.csv", &[]);
-    assert!(expected.starts_with("row,predicted,confidence\n1,yes,0."), "{expected}");
-    assert_eq!(expected.lines().count(), 301);
+    let with_ids = predicted(path, "passengers.csv", &[]);
+    assert!(with_ids.starts_with("row,id,predicted,confidence\n1,0,yes,0."), "{with_ids}");
+    assert_eq!(with_ids.lines().count(), 301);
+    // Without the ids, a table that lacks them has the same predictions.
+    let without = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        format!("{},{},{}\n", cells[0], cells[2], cells[3])
+    };
+    let expected: String = with_ids.lines().map(without).collect();
     let turned: String = passengers(300)
         .lines()
         .map(|line| {
@@ -70,6 +76,33 @@ fn columns_are_matched_by_name_in_any_order_and_others_are_ignored() {
     fs::write(path.join("short.csv"), "age,fare,x\n1,2,3\n").unwrap();
     let message = ended(path, &["predict", MODEL, "short.csv"], 1).1;
     assert!(message.contains("lacks 1 of the 3 columns of the model: `sex`"), "{message}");
+}
+
+#[test]
+fn columns_that_named_the_rows_in_training_are_copied_where_they_are_there() {
+    let folder = trained(&[]);
+    let path = folder.path();
+    let info = ended(path, &["info", MODEL], 0).0;
+    assert!(info.contains("row names   id, which predict copies"), "{info}");
+    let head = |keep: &[&str]| predicted(path, "passengers.csv", keep).lines().next().unwrap().to_owned();
+    assert_eq!(head(&["--keep", "fare"]), "row,id,fare,predicted,confidence");
+    assert_eq!(head(&["--keep", "id,sex", "--keep", "1"]), "row,id,sex,predicted,confidence");
+    // The labels of evaluation are found beside them, and a name may contain a comma.
+    ended(path, &["evaluate", MODEL, "--data", "passengers.csv", "--target", "survived"], 0);
+    let renamed =
+        passengers(300).replacen("fare", "\"fare, paid\"", 1).replacen("id", "\"id, or \"\"name\"\"\"", 1);
+    fs::write(path.join("renamed.csv"), renamed).unwrap();
+    let train =
+        ["train", "--data", "renamed.csv", "--target", "survived", "--epochs", "1", "--run-id", "b", "-q"];
+    let columns =
+        ["--keep-as-id", "\"id, or \"\"name\"\"\"", "--ignore", "\"fare, paid\",age", "--categorical", "sex"];
+    ended(path, &[&train[..], &columns].concat(), 0);
+    let predict = ["predict", "results/b/model.safetensors", "renamed.csv", "--keep", "\"fare, paid\",age"];
+    let out = ended(path, &predict, 0).0;
+    assert!(
+        out.starts_with("row,\"id, or \"\"name\"\"\",\"fare, paid\",age,predicted,confidence\n1,0,0.5,0,"),
+        "{out}"
+    );
 }
 
 #[test]

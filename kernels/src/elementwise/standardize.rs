@@ -23,6 +23,26 @@ pub struct ColumnScales<'a, T> {
     pub is_clipped: bool,
 }
 
+/// Numbers beyond ± this are clipped to it before they are squared, since f32 can't hold the square of 2·10¹⁹
+///
+/// The results are those for larger numbers, too: 3 up to rounding.
+pub const CLIP_MAX: f64 = 1e18;
+
+/// `z / √(1 + (z/3)²)`, which lies between −3 and 3; `ninth` is 1/9 and `most` [`CLIP_MAX`]
+///
+/// NaN stays NaN.
+#[inline(always)]
+fn clipped<T: Number>(z: T, ninth: T, most: T) -> T {
+    let z = if z > most { most } else { z };
+    let z = if z < -most { -most } else { z };
+    z / (T::ONE + z * z * ninth).sqrt()
+}
+
+/// A number clipped smoothly, `z / √(1 + (z/3)²)`, as [`standardize_rows`] does
+pub fn clip<T: Number>(z: T) -> T {
+    clipped(z, T::from_f64(1.0 / 9.0), T::from_f64(CLIP_MAX))
+}
+
 /// `out[i, j] ← (x − center[j]) · factor[j]`, where x is `numbers[rows[i], j]`, or `fill[j]` if that is NaN
 ///
 /// * `numbers` and `out` are row-major with as many columns as there are scales
@@ -67,7 +87,7 @@ multiversion! {
     ) {
         let cols = scales.center.len();
         let part = |row: u32| &numbers[row as usize * cols..][..cols][columns.clone()];
-        let ninth = T::from_f64(1.0 / 9.0);
+        let (ninth, most) = (T::from_f64(1.0 / 9.0), T::from_f64(CLIP_MAX));
         let [center, factor, fill] =
             [scales.center, scales.factor, scales.fill].map(|all| &all[columns.clone()]);
         let mut next = next.iter();
@@ -82,8 +102,7 @@ multiversion! {
             }
             if scales.is_clipped {
                 for out in out.iter_mut() {
-                    let z = *out;
-                    *out = z / (T::ONE + z * z * ninth).sqrt();
+                    *out = clipped(*out, ninth, most);
                 }
             }
         }
@@ -118,6 +137,36 @@ mod tests {
                     assert!(!is_clipped || want.abs() < 3.0);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn numbers_whose_square_overflows_are_clipped_to_3() {
+        for z in [1e4_f32, 1e18, 1.8e19, 1e20, f32::MAX, f32::INFINITY] {
+            for z in [z, -z] {
+                let numbers = [z; 9];
+                let (center, factor, mut out) = ([0.0; 9], [1.0; 9], [0.0; 9]);
+                let scales =
+                    ColumnScales { center: &center, factor: &factor, fill: &center, is_clipped: true };
+                standardize_rows(&numbers, &[0], &[], scales, &mut out);
+                let want = 3.0_f32.copysign(z);
+                assert!(out.iter().all(|x| (x - want).abs() < 1e-6), "{z}: {out:?}");
+                assert!(out.iter().all(|&x| x == clip(z)));
+                assert!((clip(f64::from(z) * 1e200) - f64::from(want)).abs() < 1e-15);
+            }
+        }
+        assert!(clip(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn the_bound_of_the_square_changes_no_bit_of_smaller_numbers() {
+        for bits in (0..0x5d5e_0000_u32).step_by(997) {
+            let (z, wide) = (f32::from_bits(bits), f64::from(f32::from_bits(bits)) * 0.9);
+            assert!(z < 1e18);
+            let plain = z / (1.0 + z * z * (1.0 / 9.0)).sqrt();
+            assert_eq!((clip(z).to_bits(), clip(-z).to_bits()), (plain.to_bits(), (-plain).to_bits()), "{z}");
+            let plain = wide / (1.0 + wide * wide * (1.0 / 9.0)).sqrt();
+            assert_eq!(clip(wide).to_bits(), plain.to_bits(), "{wide}");
         }
     }
 

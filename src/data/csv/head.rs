@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::cell::{is_missing, number};
+use super::cell::{is_decimal_comma, is_missing, number};
 use crate::error::{Error, Result, first_ten, printable};
 
 /// What the first lines of a table say about it
@@ -28,12 +28,33 @@ impl Head {
         !is_missing(cell.as_bytes()) && number::<f64>(cell.as_bytes(), self.decimal).is_none()
     }
 
+    /// The finite number that a cell is; `None` if it is a text
+    pub fn number(&self, cell: &str) -> Option<f64> {
+        number(cell.trim().as_bytes(), self.decimal)
+    }
+
+    /// Whether a cell is a number with one comma as its decimal character
+    pub fn is_decimal_comma(&self, cell: &str) -> bool {
+        is_decimal_comma(cell.trim().as_bytes())
+    }
+
     /// The index of the column with this name; `option` is what names it, such as `--target`
     ///
     /// # Errors
     /// If no column has the name or several have it; the message lists the columns.
     pub fn column(&self, name: &str, option: &str) -> Result<usize> {
-        let found: Vec<_> = (0..self.names.len()).filter(|&column| self.names[column] == name).collect();
+        self.column_beside(&[], name, option)
+    }
+
+    /// The index of the column with this name that is not among `ignored`, if others with the name are
+    ///
+    /// # Errors
+    /// As [`Self::column`].
+    pub fn column_beside(&self, ignored: &[usize], name: &str, option: &str) -> Result<usize> {
+        let mut found: Vec<_> = (0..self.names.len()).filter(|&column| self.names[column] == name).collect();
+        if found.len() > 1 {
+            found.retain(|column| !ignored.contains(column));
+        }
         if let [column] = found[..] {
             return Ok(column);
         }

@@ -24,8 +24,8 @@ impl Options {
     /// Checks that the characters can be told apart
     ///
     /// # Errors
-    /// If the separator is a character of numbers or quotes, if the decimal character is not `.` or `,`, or if both
-    /// are the same.
+    /// If the separator is a character of numbers or quotes, or the decimal character is not `.` or `,`. Both may be `,`:
+    /// a number with a decimal comma is then quoted.
     pub(super) fn check(self) -> Result<()> {
         let expected = |text: &str| text.to_owned();
         let found = |byte: u8| char::from(byte).to_string();
@@ -34,10 +34,6 @@ impl Options {
             return Err(Error::Setting { name: "decimal", expected, found });
         }
         match self.separator {
-            Some(byte) if byte == self.decimal => {
-                let expected = expected("a character other than the decimal character");
-                Err(Error::Setting { name: "separator", expected, found: found(byte) })
-            }
             Some(byte) if byte.is_ascii_alphanumeric() || b"\"\r\n\0+-.".contains(&byte) || byte >= 0x80 => {
                 let expected =
                     expected("an ASCII character that is not part of numbers, such as `,`, `;` or TAB");

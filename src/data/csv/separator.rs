@@ -26,6 +26,7 @@ pub fn find(text: &[u8], is_whole: bool, decimal: u8) -> Found {
     };
     let Some((first, end)) = counts(text, is_whole) else { return Found::More };
     let candidates = match &occurs(first)[..] {
+        [] if decimal == b',' && first[2] > 0 => return around_quotes(text, end, is_whole),
         [] => return Found::Single,
         [(byte, _)] => return Found::Separator(*byte),
         several => several.to_vec(),
@@ -40,6 +41,20 @@ pub fn find(text: &[u8], is_whole: bool, decimal: u8) -> Found {
     match candidates.iter().find(|candidate| second.contains(candidate)) {
         Some(&(byte, _)) => Found::Separator(byte),
         None => Found::Unclear,
+    }
+}
+
+/// Whether commas separate the cells of a table with decimal commas: they do if some cells are quoted
+fn around_quotes(text: &[u8], end: usize, is_whole: bool) -> Found {
+    let second = match text.get(end..) {
+        Some(rest) if !rest.is_empty() => counts(rest, is_whole).map(|(_, len)| end + len),
+        _ if is_whole => Some(end),
+        _ => None,
+    };
+    match second {
+        None => Found::More,
+        Some(end) if text[..end].contains(&b'"') => Found::Separator(b','),
+        Some(_) => Found::Single,
     }
 }
 

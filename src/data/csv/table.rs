@@ -90,6 +90,9 @@ pub struct Target {
     pub texts: Vec<String>,
     /// The index in `texts` of each row, [`NO_CODE`] for a missing cell; empty if `texts` is
     pub codes: Vec<u32>,
+    /// The texts of numbers as they are written, with the index of each row's own; `None` if the column has texts, if all
+    /// are written as in `texts`, or if there are too many
+    pub written: Option<(Vec<String>, Vec<u32>)>,
     /// The missing cells
     pub missing: Missing,
 }

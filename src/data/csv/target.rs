@@ -44,15 +44,20 @@ impl TargetColumn {
         let ParsedTarget { mut numbers, texts, mut codes, missing } = self.0;
         // Without any number, a column of missing cells is neither.
         numbers.take_if(|numbers| numbers.iter().all(|number| number.is_nan()));
-        if let Some(numbers) = numbers {
-            let (texts, codes) = numeric_classes(&numbers);
-            return Target { numbers: Some(numbers), texts, codes, missing };
-        }
-        let (texts, ranks) = texts.unwrap_or_default().sorted();
+        let has_texts = texts.is_some();
+        let (written, ranks) = texts.unwrap_or_default().sorted();
         for code in &mut codes {
             *code = ranks.get(*code as usize).copied().unwrap_or(NO_CODE);
         }
-        Target { numbers: None, texts, codes, missing }
+        let Some(numbers) = numbers else {
+            return Target { numbers: None, texts: written, codes, written: None, missing };
+        };
+        let (texts, in_order) = numeric_classes(&numbers);
+        let mut sorted = texts.clone();
+        sorted.sort_unstable();
+        let is_same = sorted == written;
+        let written = (has_texts && !is_same).then_some((written, codes));
+        Target { numbers: Some(numbers), texts, codes: in_order, written, missing }
     }
 }
 

@@ -10,6 +10,8 @@
 mod graph;
 mod protobuf;
 
+use chainrule_kernels::CLIP_MAX;
+
 use self::graph::{Dim, Graph, Type};
 use self::protobuf::Message;
 use super::element::Element;
@@ -186,6 +188,10 @@ fn encode(graph: &mut Graph<'_>, preprocessing: &Preprocessing, element: Element
     if features.is_clipped {
         graph.numbers("one", &[], [1.0].into_iter());
         graph.numbers("ninth", &[], [1.0 / 9.0].into_iter());
+        // The square of a larger number would overflow.
+        graph.numbers("most", &[], [CLIP_MAX].into_iter());
+        graph.numbers("least", &[], [-CLIP_MAX].into_iter());
+        x = then(graph, "Clip", &[x, "least", "most"], "bounded");
         let square = then(graph, "Mul", &[x, x], "square");
         let ratio = then(graph, "Mul", &[square, "ninth"], "square_ninth");
         let sum = then(graph, "Add", &[ratio, "one"], "square_sum");

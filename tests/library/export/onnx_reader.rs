@@ -127,6 +127,7 @@ pub fn compute(graph: &[u8], input: Array) -> BTreeMap<String, Array> {
             "Div" => x.zip(inputs[1], |a, b| a / b),
             "Equal" => x.zip(inputs[1], |a, b| f64::from(a == b)),
             "IsNaN" => x.map(|x| x.is_nan().into()),
+            "Clip" => x.map(|x| x.clamp(inputs[1].elements[0], inputs[2].elements[0])),
             "Sqrt" => x.map(f64::sqrt),
             "Relu" => x.map(|x| x.max(0.0)),
             "Sigmoid" => x.map(|x| 1.0 / (1.0 + (-x).exp())),

@@ -20,6 +20,8 @@ pub struct Damage {
 pub enum Format {
     /// Cells and lines
     Csv,
+    /// Cells and lines of data, in which a row of separators is a row of missing cells
+    Data,
     /// Other text
     Text,
     /// IDX files and gzip streams
@@ -58,12 +60,15 @@ const HEADER: [Change; 3] =
 const SAME_TEXT: [Change; 2] = [byte_order_mark, crlf];
 /// Changes that leave what a table says as it is
 const SAME_TABLE: [Change; 4] = [swap_columns, separators_at_the_end, empty_columns, upper_case_switches];
+/// Changes that leave what a table of data says as it is
+const SAME_DATA: [Change; 2] = [swap_columns, empty_columns];
 
 /// The damage with this number to a file
 pub fn damage(format: Format, file: &[u8], number: usize) -> Damage {
     let mut random = Numbers::new(number as u64);
     let (same, other): (&[&[Change]], &[&[Change]]) = match format {
         Format::Csv => (&[&SAME_TEXT, &SAME_TABLE], &[&BYTES, &TEXT, &TABLE]),
+        Format::Data => (&[&SAME_TEXT, &SAME_DATA], &[&BYTES, &TEXT, &TABLE]),
         Format::Text => (&[&SAME_TEXT], &[&BYTES, &TEXT]),
         Format::Binary | Format::Model => (&[], &[&BYTES, &HEADER]),
     };

@@ -434,3 +434,40 @@ pub fn model(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
     };
     broken(check())
 }
+
+/// A table of data whose columns height, width and depth a model reads
+pub fn data_table(_: &Path, _: &[u8], damaged: &[u8]) -> Option<String> {
+    let check = || {
+        let rows = Rows::parse(damaged)?;
+        for cells in rows.cells(["height", "width", "depth"])? {
+            if cells.iter().any(|cell| !cell.parse::<f32>().is_ok_and(f32::is_finite)) {
+                return Err("a cell that is no number".to_owned());
+            }
+        }
+        Ok(())
+    };
+    broken(check())
+}
+
+/// An NPY file with a header of 128 bytes and numbers in f32; a type of the same size is not known to be wrong
+pub fn npy(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
+    if damaged.len() != original.len() || damaged[..10] != original[..10] {
+        return Some("another magic or length".to_owned());
+    }
+    let number = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().expect("four bytes"));
+    let is_wrong = damaged[..128] == original[..128]
+        && damaged[128..].chunks_exact(4).any(|bytes| !number(bytes).is_finite());
+    is_wrong.then(|| "a number that is not finite".to_owned())
+}
+
+/// An archive, whose checksums show every other content
+pub fn npz(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
+    let unpack = |bytes: &[u8], name: &str| {
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).ok()?;
+        let (mut content, mut member) = (vec![], archive.by_name(name).ok()?);
+        member.read_to_end(&mut content).ok().map(|_| content)
+    };
+    let differs = |name: &&str| unpack(original, name) != unpack(damaged, name);
+    let mut names = ["X.npy", "y.npy"].into_iter();
+    names.find(differs).map(|name| format!("{name} has other content or a wrong checksum"))
+}

@@ -1,0 +1,245 @@
+//! Tables whose names, numbers, labels and texts are written in unusual ways
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use crate::launch::{CHAINRULE, launch};
+
+/// Standard output and standard error of a command that must end with this exit code
+#[track_caller]
+fn ended(folder: &Path, args: &[&str], code: i32) -> (String, String) {
+    let Output { status, stdout, stderr } = launch(CHAINRULE, folder).args(args).output().unwrap();
+    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert_eq!(status.code(), Some(code), "{args:?}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    (stdout, stderr)
+}
+
+/// The standard error of `train` with small steps and these arguments
+#[track_caller]
+fn train(folder: &Path, args: &[&str], code: i32) -> String {
+    ended(folder, &[&["train", "--epochs", "2", "--hidden-dims", "4"], args].concat(), code).1
+}
+
+fn model(folder: &Path, run: &str) -> Vec<u8> {
+    fs::read(folder.join(format!("results/{run}/model.safetensors"))).unwrap()
+}
+
+/// Rows of two numbers, a text and a label, below a header
+fn table(header: &str) -> String {
+    let row = |i: usize| {
+        let color = ["red", "blue", "white"][i * 5 % 4 % 3];
+        format!("{}.5,{},{color},{}\n", i * 37 % 50, i * 11 % 40, ["no", "yes"][i % 2])
+    };
+    format!("{header}\n{}", (0..80).map(row).collect::<String>())
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused_with_their_positions_unless_one_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("t.csv"), table("a,b,a,label")).unwrap();
+    let categories = ["--data", "t.csv", "--categorical", "3"];
+    let message = train(path, &categories, 1);
+    assert!(message.contains("t.csv: columns 1 and 3 are both called `a`"), "{message}");
+    assert!(message.contains("--ignore 3"), "{message}");
+    let left_out = ["--data", "t.csv", "--ignore", "3", "--test-data", "t.csv", "--run-id", "a"];
+    let stderr = train(path, &left_out, 0);
+    assert!(stderr.contains("80 training and 80 test samples; net 2-"), "{stderr}");
+    let (stdout, _) = ended(path, &["evaluate", "results/a/model.safetensors"], 0);
+    assert!(stdout.contains("80 samples"), "{stdout}");
+    let message = ended(path, &["predict", "results/a/model.safetensors", "t.csv"], 1).1;
+    assert!(message.contains("has several columns with that name (1, 3)"), "{message}");
+    // The other one can be the row's name.
+    train(path, &["--data", "t.csv", "--keep-as-id", "3", "--run-id", "b"], 0);
+}
+
+#[test]
+fn names_with_commas_round_trip_through_every_file_and_the_command_that_repeats_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("t.csv"), table("\"a, b\",c,\"say \"\"hi\"\",\",label")).unwrap();
+    let (ignore, categorical) = ("\"a, b\",c", "\"say \"\"hi\"\",\"");
+    let base = ["--data", "t.csv", "--categorical", categorical];
+    let stderr = train(path, &[&base[..], &["--ignore", ignore, "--run-id", "a"]].concat(), 0);
+    assert!(stderr.contains("net 3-4-2"), "{stderr}");
+    for wrong in ["\"a, b", "a,,b", "\"a\" b"] {
+        let message = train(path, &[&base[..], &["--ignore", wrong]].concat(), 2);
+        assert!(message.contains("`\"a, b\"` for a name that contains one"), "{message}");
+    }
+    let message = train(path, &["--data", "t.csv"], 1);
+    assert!(
+        message.contains("add --categorical '\"say \"\"hi\"\",\"'; to leave it out, add --ignore '"),
+        "{message}"
+    );
+    train(path, &["--config", "results/a/config.toml", "--run-id", "b"], 0);
+    let toml = "data = \"t.csv\"\nignore = [\"a, b\", \"c\"]\ncategorical = ['say \"hi\",']\n";
+    fs::write(path.join("list.toml"), toml).unwrap();
+    train(path, &["--config", "list.toml", "--run-id", "c"], 0);
+    assert!(model(path, "a") == model(path, "b") && model(path, "a") == model(path, "c"));
+    // One value an axis on the command line, a list of names in a plan.
+    let sweep = [
+        "sweep",
+        "--data",
+        "t.csv",
+        "--categorical",
+        categorical,
+        "--epochs",
+        "2",
+        "--hidden-dims",
+        "4",
+        "-q",
+    ];
+    let grid = ["--sweep-id", "s", "--grid", "ignore=\"a, b\",c"];
+    ended(path, &[&sweep[..], &grid].concat(), 0);
+    ended(path, &["sweep", "--plan", "results/s/plan.toml", "--sweep-id", "s", "--resume", "-q"], 0);
+    let plan = format!("{toml}epochs = 2\nhidden_dims = [4]\ntest_split = 0.2\n")
+        .replace("ignore = [\"a, b\", \"c\"]\n", "")
+        + "[grid]\nignore = [[\"a, b\", \"c\"], '\"a, b\"']\n";
+    fs::write(path.join("plan.toml"), plan).unwrap();
+    ended(path, &["sweep", "--plan", "plan.toml", "--sweep-id", "p", "-q"], 0);
+    let plan = fs::read_to_string(path.join("results/p/plan.toml")).unwrap();
+    assert!(plan.contains("ignore = ['\"a, b\",c', '\"a, b\"']"), "{plan}");
+    ended(path, &["sweep", "--plan", "plan.toml", "--sweep-id", "p", "--resume", "-q"], 0);
+    train(path, &["--config", "list.toml", "--test-split", "0.2", "--run-id", "d"], 0);
+    assert!(model(path, "p/t0000") == model(path, "d"));
+    let runs = fs::read_to_string(path.join("results/p/runs.csv")).unwrap();
+    assert!(runs.contains(",\"\"\"a, b\"\",c\","), "{runs}");
+    // The shell reads the command of the report as it is written.
+    let report = fs::read_to_string(path.join("results/p/report.md")).unwrap();
+    let command = report.lines().find(|line| line.trim().starts_with("chainrule train")).unwrap();
+    let command = command.trim().replacen("chainrule", "exec \"$0\"", 1) + " --run-id again --quiet";
+    let output = launch("sh", path).args(["-c", &command, CHAINRULE]).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        ["p/t0000", "p/t0001"].iter().any(|trial| model(path, trial) == model(path, "again")),
+        "{command}"
+    );
+}
+
+#[test]
+fn quoted_decimal_commas_between_commas_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let points = table("a,b,color,label");
+    let quoted = |line: &str| {
+        let (first, rest) = line.split_once(',').unwrap();
+        let first =
+            if first.contains('.') { format!("\"{}\"", first.replace('.', ",")) } else { first.to_owned() };
+        format!("{first},{rest}\n")
+    };
+    let commas: String = points.lines().map(quoted).collect();
+    assert!(commas.contains("\n\"37,5\",11,"), "{commas}");
+    fs::write(path.join("points.csv"), points).unwrap();
+    fs::write(path.join("commas.csv"), &commas).unwrap();
+    let color = ["--categorical", "color", "--data"];
+    train(path, &[&color[..], &["points.csv", "--run-id", "points"]].concat(), 0);
+    let message = train(path, &[&color[..], &["commas.csv"]].concat(), 1);
+    assert!(message.contains("`0,5` is no number") && message.contains("add --decimal ,"), "{message}");
+    let decimal = ["commas.csv", "--decimal", ",", "--run-id"];
+    train(path, &[&color[..], &decimal, &["found"]].concat(), 0);
+    train(path, &[&color[..], &decimal, &["given", "--separator", ","]].concat(), 0);
+    assert!(model(path, "points") == model(path, "found") && model(path, "points") == model(path, "given"));
+    let mut child = launch(CHAINRULE, path)
+        .args(["predict", "results/points/model.safetensors", "-", "--decimal", ","])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(commas.as_bytes()).unwrap();
+    let streamed = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(streamed, ended(path, &["predict", "results/found/model.safetensors", "points.csv"], 0).0);
+    // Without quotes, a comma is the decimal sign of one column.
+    fs::write(path.join("one.csv"), "1,5\n2,5\n").unwrap();
+    let message = train(path, &["--data", "one.csv", "--decimal", ",", "--header", "no"], 1);
+    assert!(message.contains("the columns are c1"), "{message}");
+}
+
+/// 40 rows with these labels in turns
+fn labelled(labels: &[&str]) -> String {
+    let row = |i: usize| format!("{},{}\n", i * 37 % 50, labels[i % labels.len()]);
+    format!("a,label\n{}", (0..40).map(row).collect::<String>())
+}
+
+#[test]
+fn equal_numbers_are_one_class_wherever_the_training_labels_are_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let write = |name: &str, labels: &[&str]| fs::write(path.join(name), labelled(labels)).unwrap();
+    write("numbers.csv", &["1", "1.0", "2"]);
+    write("same.csv", &["1.00", "2e0"]);
+    let stderr = train(path, &["--data", "numbers.csv", "--test-data", "same.csv", "--run-id", "a"], 0);
+    assert!(stderr.contains("classes: 0 1, 1 2\n"), "{stderr}");
+    // A text among the test labels is the one that is wrong.
+    write("text.csv", &["1.0", "2.0", "x"]);
+    let message = train(path, &["--data", "numbers.csv", "--test-data", "text.csv"], 1);
+    assert!(message.contains("text.csv: label x in line 4 is outside the 2 classes, 1, 2"), "{message}");
+    let evaluate = |run: &str, data: &str, code: i32| {
+        ended(path, &["evaluate", &format!("results/{run}/model.safetensors"), "--data", data], code)
+    };
+    assert!(evaluate("a", "same.csv", 0).0.contains("40 samples"));
+    let message = evaluate("a", "text.csv", 1).1;
+    assert!(message.contains("label x in line 4 is no class of the model"), "{message}");
+    // Beside a text, each way to write a number is a class, also in a file without that text.
+    write("texts.csv", &["1", "1.0", "x"]);
+    write("one.csv", &["1.0", "1.0", "1"]);
+    let stderr = train(path, &["--data", "texts.csv", "--test-data", "one.csv", "--run-id", "b"], 0);
+    assert!(stderr.contains("classes: 0 1, 1 1.0, 2 x\n"), "{stderr}");
+    let support = |stdout: &str| -> Vec<String> {
+        let lines = stdout.lines().skip_while(|line| !line.starts_with("class ")).skip(1).take(3);
+        lines.map(|line| line.split_whitespace().last().unwrap().to_owned()).collect()
+    };
+    assert_eq!(support(&evaluate("b", "one.csv", 0).0), ["13", "27", "0"]);
+    let classes = fs::read_to_string(path.join("results/b/classes.csv")).unwrap();
+    assert!(classes.contains("\n1.0,") && classes.contains(",27"), "{classes}");
+}
+
+#[test]
+fn texts_that_the_training_data_lack_are_counted_once_in_train_and_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("t.csv"), table("a,b,color,label")).unwrap();
+    let test = "label,color,a,b\nyes,red,1,2\nno,green,3,4\n\nyes,black,5,6\nno,green,7,8\nno,,1,1\n";
+    fs::write(path.join("test.csv"), test).unwrap();
+    let data = ["--data", "t.csv", "--test-data", "test.csv", "--categorical", "color", "--missing", "mean"];
+    let expected = "warning: test.csv: 3 values of column color that the training data do not have (`green` in line 3), so \
+                    the inputs of blue, red, white are 0\n";
+    let stderr = train(path, &data, 0);
+    assert_eq!(stderr.matches(expected).count(), 1, "{stderr}");
+    assert!(!train(path, &[&data[..], &["--quiet"]].concat(), 0).contains("green"));
+    let sweep = ["sweep", "--epochs", "1", "--grid", "learning_rate=0.1,0.01", "--seeds", "2", "--jobs", "2"];
+    let stderr = ended(path, &[&sweep[..], &data].concat(), 0).1;
+    assert_eq!(stderr.matches(expected).count(), 1, "{stderr}");
+}
+
+#[test]
+fn trials_that_would_read_standard_input_twice_are_refused_before_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let sweep = |args: &[&str]| {
+        let base = ["sweep", "--data", "-", "--categorical", "color", "--epochs", "1", "--sweep-id", "s"];
+        let mut child = launch(CHAINRULE, path)
+            .args([&base[..], args].concat())
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The program need not read it.
+        let _ = child.stdin.take().unwrap().write_all(table("a,b,color,label").as_bytes());
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for args in [&["--grid", "missing=mean,drop"][..], &["--seeds", "3", "--test-split", "0.2"]] {
+        let (code, stderr) = sweep(args);
+        assert_eq!(code, Some(2), "{args:?}: {stderr}");
+        assert!(
+            stderr.contains("standard input can be read once") && stderr.contains("cat > table.csv"),
+            "{stderr}"
+        );
+        assert!(!path.join("results").exists(), "{args:?} left files");
+    }
+    let (code, stderr) = sweep(&["--seeds", "3", "--grid", "scale=standard,none"]);
+    assert_eq!(code, Some(0), "{stderr}");
+}
