@@ -13,6 +13,7 @@ pub mod parameter;
 pub mod sgd;
 pub mod state_dict;
 mod stored;
+pub mod tensor_file;
 pub mod workspace;
 
 pub use metadata::Metadata;
