@@ -225,6 +225,13 @@ pub static SETTINGS: [Setting; 35] = [
         .under(TRAINING)
         .help("Loss that training minimises; the choice is for numbers to predict, whose errors e it counts in standard deviations")
         .added(),
+    row("init", Kind::Path, "", "MODEL")
+        .under(NET)
+        .help(
+            "Model whose weights are the initial ones: a model.safetensors, whose widths, activation and scales the run \
+             takes, or a state dict of PyTorch [default: random weights]",
+        )
+        .added(),
     row("initial_weights", Kind::Choice(names::<InitialWeightsChoice>), "auto", "HOW")
         .under(NET)
         .help("Limits of the random initial weights and biases of a layer with d_in inputs and d_out outputs")
@@ -242,13 +249,6 @@ pub static SETTINGS: [Setting; 35] = [
             .under(DATA_AND_FILES)
             .help("How CSV files are written")
     },
-    row("init", Kind::Path, "", "MODEL")
-        .under(NET)
-        .help(
-            "Model whose weights are the initial ones: a model.safetensors, whose widths, activation and scales the run \
-             takes, or a state dict of PyTorch [default: random weights]",
-        )
-        .added(),
 ];
 
 /// Settings that only sweeps know: short forms of `hidden_dims`

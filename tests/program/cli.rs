@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use chainrule::tables::{Columns, SummaryRow};
 use chainrule_kernels::{SimdLevel, simd_level};
 
 use crate::idx_files::{gzip, idx_bytes};
@@ -265,8 +264,9 @@ fn two_processes_share_runs_csv_without_mixing_lines() {
     }
     let runs = std::fs::read_to_string(folder.path().join("results/runs.csv")).unwrap();
     assert_eq!(runs.lines().count(), 9);
-    let columns = Columns::of::<SummaryRow>().names().len();
-    assert!(runs.lines().all(|line| line.split(',').count() == columns), "{runs}");
+    let cells = |line: &str| line.split(',').count();
+    let columns = runs.lines().next().map_or(0, cells);
+    assert!(columns > 50 && runs.lines().all(|line| cells(line) == columns), "{runs}");
     assert_eq!(runs.matches("run_id").count(), 1);
 }
 

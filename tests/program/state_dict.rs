@@ -364,3 +364,46 @@ fn a_table_is_read_by_the_columns_of_another_model() {
     let stderr = ended(path, &["predict", "s.safetensors", "t.csv"], 1).1;
     assert!(stderr.contains("t.csv: has 1 columns of numbers, expected 3"), "{stderr}");
 }
+
+#[test]
+fn a_state_dict_of_numbers_gives_targets_in_their_units_and_a_run_starts_from_its_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let row = |i: usize| format!("{},{},{}.5\n", i % 13, i * 7 % 11, 1000 + 30 * (i % 13) + i * 7 % 11);
+    fs::write(path.join("t.csv"), "a,b,price\n".to_owned() + &(0..90).map(row).collect::<String>()).unwrap();
+    let train = ["train", "--data", "t.csv", "--target", "price", "--hidden-dims", "6", "-q", "--run-id"];
+    ended(path, &[&train[..], &["a", "--epochs", "3"]].concat(), 0);
+    let model = "results/a/model.safetensors";
+    let info: Value = serde_json::from_str(&ended(path, &["info", model, "--json"], 0).0).unwrap();
+    let target = &info["targets"][0];
+    let [mean, std] = ["center", "scale"].map(|name| target[name].to_string());
+    let weights = tensors(&fs::read(path.join(model)).unwrap());
+    fs::write(path.join("net.st"), of(&weights, str::to_owned, &["F32"])).unwrap();
+    let flags = ["--inputs", model, "--target-names", "price", "--target-mean", &mean, "--target-std", &std];
+    let predict = |model: &str, more: &[&str]| {
+        ended(path, &[&["predict", model, "t.csv", "-q", "--keep", "price"], more].concat(), 0).0
+    };
+    assert_eq!(predict("net.st", &flags), predict(model, &[]));
+    let metric = |model: &str, more: &[&str]| {
+        let args = [&["evaluate", model, "--data", "t.csv", "--json", "-q"], more].concat();
+        let json: Value = serde_json::from_str(&ended(path, &args, 0).0).unwrap();
+        ["rmse", "mae", "r2"].map(|name| json[name].clone())
+    };
+    assert_eq!(metric("net.st", &flags), metric(model, &[]));
+    // One output is a number, whose unit nobody said.
+    let (_, stderr) = ended(path, &["predict", "net.st", "t.csv", "--inputs", model], 0);
+    assert!(stderr.contains("outputs that are numbers: y (--target-names)"), "{stderr}");
+    for (more, message) in [
+        (&["--class-names", "x,y"][..], "--class-names is for classes"),
+        (&["--target-names", "x,y"], "--target-names gives 2, but net.st has 1 outputs"),
+    ] {
+        let (_, stderr) = ended(path, &[&["info", "net.st"], more].concat(), 2);
+        assert!(stderr.contains(message), "{stderr}");
+    }
+    ended(path, &[&train[..], &["b", "--epochs", "0", "--init", model, "--test-data", "t.csv"]].concat(), 0);
+    let own = tensors(&fs::read(path.join("results/b/model.safetensors")).unwrap());
+    assert_eq!(own, weights);
+    let summary = chainrule::tables::reader::Table::read(&path.join("results/b/summary.csv")).unwrap();
+    let rmse = summary.rows().next().unwrap().number(summary.need("test_rmse").unwrap()).unwrap();
+    assert_eq!(rmse, metric(model, &[])[0].as_f64());
+}
