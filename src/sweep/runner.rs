@@ -272,7 +272,7 @@ impl Sweeper<'_> {
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
             let run_data = RunData::new(config, &data)?;
             let request =
-                Request { config, data: &run_data, parent: self.sweep, run_id, names: self.names() };
+                Request { config, data: &run_data, parent: self.sweep, run_id, names: self.names(), resume: None };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
             *summary = Some(outcome.summary);
