@@ -112,7 +112,7 @@ fn a_run_keeps_the_scales_of_its_model_and_refuses_other_columns_and_classes() {
         ("--data moved.csv", 1, "reads `size` as column 1, but the data have `color` there"),
         ("--data other.csv", 1, "reads `mass` as column 3, but the data have `weight` there"),
         ("--data fewer.csv --ignore kind2", 1, "reads 3 columns, but the data have 2"),
-        ("--data classes.csv", 1, "has the classes x, y, z, but the data have w, x, y"),
+        ("--data classes.csv", 1, "has the classes x, y, z, but the data have the classes w, x, y"),
         (
             "--data gap.csv --missing mean",
             1,

@@ -60,7 +60,7 @@ fn model(folder: &Path, run: &str) -> Vec<u8> {
     fs::read(folder.join(format!("results/{run}/model.safetensors"))).unwrap()
 }
 
-const FLOWERS: &str = "--data flowers.csv --target kind --categorical color --epochs 10 --hidden-dims 8";
+const FLOWERS: &str = "--data flowers.csv --target kind --categorical color --epochs 30 --hidden-dims 8";
 
 #[test]
 fn a_table_is_trained_on_and_its_classes_and_constant_columns_are_shown() {
