@@ -28,12 +28,12 @@ pub fn append_run(parent: &Path, summary: &SummaryRow, dialect: Option<CsvDialec
     let dialect = shared.dialect();
     let run_id = &summary.result.run_id;
     let (mut listed, mut is_there) = (HashSet::new(), false);
-    let mine = summary.record();
     // A run that went on has a row of its earlier end, and another process may have appended the row between the writing of
     // summary.csv and this moment.
+    let started_at = shared.table().and_then(|table| table.column("started_at"));
     let is_mine = |row: &TableRow<'_>, id: usize| {
-        let there = row.record(CsvDialect::Standard);
-        row.text(id) == run_id && text(&there, "started_at") == text(&mine, "started_at")
+        let start = started_at.map(|column| row.text(column));
+        row.text(id) == run_id && start.is_none_or(|start| start == summary.result.started_at)
     };
     if let Some(table) = shared.table() {
         let id = table.need("run_id")?;
@@ -172,9 +172,4 @@ fn ended_runs(parent: &Path, listed: &HashSet<String>) -> Result<Vec<Result<Ende
     folders.iter().for_each(|folder| remove_leftovers(folder));
     folders.retain(|folder| folder.join(SUMMARY).exists());
     Ok(folders.iter().map(|folder| EndedRun::read(folder)).collect())
-}
-
-/// The text of a cell in the standard dialect, whatever its type
-fn text(record: &Record, name: &str) -> String {
-    String::from_utf8_lossy(&CsvDialect::Standard.line([record.cell(name)])).trim_end().to_owned()
 }
