@@ -20,8 +20,8 @@ use chainrule::train::run_id;
 use chainrule::train::run_table::{RUNS, append_run};
 use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
 
-use super::resume::Resumed;
 use super::format::{count, duration, percent, significant};
+use super::resume::Resumed;
 use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
@@ -144,7 +144,8 @@ pub fn run(args: &Args) -> Result<u8> {
         resumed.check_epochs(config.epochs)?;
         config.out = resumed.parent.clone();
     }
-    let tags = resumed.as_ref().map_or_else(|| args.columns(), |run| Ok(run.checkpoint.saved.tags.clone()))?;
+    let tags =
+        resumed.as_ref().map_or_else(|| args.columns(), |run| Ok(run.checkpoint.saved.tags.clone()))?;
     // Check that the files can be written before loading the data.
     if let Some(folder) = args.run_id.as_ref().map(|id| config.out.join(id))
         && folder.symlink_metadata().is_ok()

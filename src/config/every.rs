@@ -25,7 +25,8 @@ impl Every {
     /// # Errors
     /// If the text is anything else, or 0.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let expected = || "expected a time, as 30s, 5m or 1h, or a number of batches, as 50batches".to_owned();
+        let expected =
+            || "expected a time, as 30s, 5m or 1h, or a number of batches, as 50batches".to_owned();
         let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
         let (number, unit) = text.split_at(split);
         let number: u64 = number.parse().ok().filter(|&n| n > 0).ok_or_else(expected)?;

@@ -122,7 +122,11 @@ impl Tensors {
 }
 
 fn named<'a, T>(names: &[(String, Shape)], elements: &'a [Vec<T>]) -> Vec<(String, Shape, &'a [T])> {
-    names.iter().zip(elements).map(|((name, shape), elements)| (name.clone(), *shape, &elements[..])).collect()
+    names
+        .iter()
+        .zip(elements)
+        .map(|((name, shape), elements)| (name.clone(), *shape, &elements[..]))
+        .collect()
 }
 
 /// A checkpoint as it was read
@@ -180,7 +184,10 @@ fn saved(bytes: &[u8]) -> std::result::Result<Saved, String> {
     let version = serde_json::from_str::<serde_json::Value>(entry).ok();
     let version = version.and_then(|json| json.get("version")?.as_u64());
     if version.is_some_and(|version| version > u64::from(VERSION)) {
-        return Err(format!("has version {}, expected {VERSION} or below: a newer program wrote this", version.unwrap_or(0)));
+        return Err(format!(
+            "has version {}, expected {VERSION} or below: a newer program wrote this",
+            version.unwrap_or(0)
+        ));
     }
     serde_json::from_str(entry).map_err(|e| format!("metadata `checkpoint`: {e}"))
 }
@@ -231,7 +238,13 @@ mod tests {
             let state = state(&model, velocities);
             let last = LastEpoch { epoch: 2, train: state.progress.sums.clone(), val: None, test: None };
             let best = Some(Best { epoch: 1, score: 1.0 / 3.0 });
-            let saved = Saved { run_id: "a,\"b".to_owned(), epochs_csv: 99, best, last: Some(last), ..Saved::default() };
+            let saved = Saved {
+                run_id: "a,\"b".to_owned(),
+                epochs_csv: 99,
+                best,
+                last: Some(last),
+                ..Saved::default()
+            };
             written(folder.path(), &model, &state, &saved);
             let found = Checkpoint::read(folder.path()).unwrap();
             let expected = Saved { version: VERSION, progress: state.progress.clone(), ..saved };
@@ -256,8 +269,11 @@ mod tests {
         let path = folder.path().join(CHECKPOINT);
         let of = |entry: &str| {
             let metadata = [(ENTRY.to_owned(), entry.to_owned())].into_iter().collect();
-            std::fs::write(&path, tensor_file::bytes(metadata, &[("a".to_owned(), Shape::Vector(1), &[0f32][..])]))
-                .unwrap();
+            std::fs::write(
+                &path,
+                tensor_file::bytes(metadata, &[("a".to_owned(), Shape::Vector(1), &[0f32][..])]),
+            )
+            .unwrap();
             Checkpoint::read(folder.path()).unwrap_err().to_string()
         };
         assert!(of(r#"{"version":9}"#).contains("has version 9, expected 1 or below"));

@@ -75,8 +75,7 @@ impl<'a> RunFiles<'a> {
         saved: &Saved,
     ) -> Result<Self> {
         let columns = EpochRow::columns(config.val_split > 0.0);
-        let epochs =
-            CsvWriter::reopen(&folder.join(EPOCHS), saved.epochs_csv, columns, config.csv_dialect)?;
+        let epochs = CsvWriter::reopen(&folder.join(EPOCHS), saved.epochs_csv, columns, config.csv_dialect)?;
         // The run has not ended any more.
         let summary = folder.join(SUMMARY);
         if summary.exists() {
@@ -106,7 +105,6 @@ impl<'a> RunFiles<'a> {
     pub fn finish_saving(&self) -> Result<()> {
         self.saver.finish()
     }
-
 
     /// Writes what was predicted for the test set: confusion.csv, classes.csv and class_means.csv, or in regression
     /// targets.csv and predictions.csv

@@ -7,9 +7,9 @@ use chainrule_kernels::{Scalar, team};
 
 use super::dims::Dims;
 use super::evaluate::{self, Evaluator, Predicted};
+use super::metrics::{EpochEnd, EpochMetrics};
 use super::progress::Progress;
 use super::state::TrainState;
-use super::metrics::{EpochEnd, EpochMetrics};
 use crate::config::{Every, TrainConfig};
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
@@ -155,7 +155,19 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         on_batch: &mut (dyn FnMut(usize, &LossSum) + Send),
     ) -> EpochMetrics {
         let Self {
-            data, encoder, model, sgd, seed, loss, order, batch_size, labels, weights, workspace, progress, ..
+            data,
+            encoder,
+            model,
+            sgd,
+            seed,
+            loss,
+            order,
+            batch_size,
+            labels,
+            weights,
+            workspace,
+            progress,
+            ..
         } = self;
         if progress.epoch != epoch {
             *progress = Progress::start(epoch);

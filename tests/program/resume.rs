@@ -53,7 +53,10 @@ fn elements(path: &Path) -> Vec<u8> {
 /// * `but`: columns of the summary that may differ
 #[track_caller]
 fn assert_same(what: &str, a: &Path, b: &Path, but: &[&str]) {
-    assert!(elements(&a.join("model.safetensors")) == elements(&b.join("model.safetensors")), "{what}: weights");
+    assert!(
+        elements(&a.join("model.safetensors")) == elements(&b.join("model.safetensors")),
+        "{what}: weights"
+    );
     let [x, y] = [a, b].map(|folder| elements(&folder.join("checkpoint.safetensors")));
     assert!(x == y, "{what}: velocities");
     assert_eq!(cells(&a.join("epochs.csv")), cells(&b.join("epochs.csv")), "{what}");
@@ -218,7 +221,11 @@ fn what_would_change_a_run_that_goes_on_is_refused() {
     ended(path, &format!("train {IMAGES} --hidden-dims 9 --epochs 2 --run-id a -q --tag place=here"), 0);
     let before = fs::read(path.join("results/a/checkpoint.safetensors")).unwrap();
     for (args, code, messages) in [
-        ("--learning-rate 0.5 --momentum 0", 2, &["learning-rate was 0.01, and is 0.5", "momentum was 0.9, and is 0"][..]),
+        (
+            "--learning-rate 0.5 --momentum 0",
+            2,
+            &["learning-rate was 0.01, and is 0.5", "momentum was 0.9, and is 0"][..],
+        ),
         ("--epochs 1", 2, &["epochs is 1, expected 2 or more"]),
         ("--run-id b", 2, &["--run-id"]),
         ("--checkpoint-every 5x", 2, &["checkpoint-every is 5x, expected a time, as 30s"]),
@@ -226,10 +233,9 @@ fn what_would_change_a_run_that_goes_on_is_refused() {
         let stderr = ended(path, &format!("train --resume results/a {args}"), code);
         assert!(messages.iter().all(|message| stderr.contains(message)), "{args}: {stderr}");
     }
-    for (folder, message) in [
-        ("results", "has no checkpoint.safetensors"),
-        ("nowhere", "has no checkpoint.safetensors"),
-    ] {
+    for (folder, message) in
+        [("results", "has no checkpoint.safetensors"), ("nowhere", "has no checkpoint.safetensors")]
+    {
         let stderr = ended(path, &format!("train --resume {folder}"), 1);
         assert!(stderr.contains(message), "{stderr}");
     }
