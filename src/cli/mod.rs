@@ -14,6 +14,7 @@ mod info_inputs;
 mod machine;
 mod plot;
 mod predict;
+mod resume;
 mod run_output;
 mod run_progress;
 mod runs;

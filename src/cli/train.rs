@@ -21,6 +21,7 @@ use chainrule::train::run_table::{RUNS, append_run};
 use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
 
 use super::format::{count, duration, percent, significant};
+use super::resume::Resumed;
 use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
@@ -30,6 +31,11 @@ use super::{DIVERGED, DONE, FAILED, SIGNALLED, note};
 pub struct Args {
     #[command(flatten)]
     common: Common,
+
+    /// Go on with the run in this folder, from its checkpoint, to the same bits as a run that was never stopped; only
+    /// epochs, threads, out and checkpoint-every may be others
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["run_id", "tag", "note", "config", "quick"])]
+    resume: Option<PathBuf>,
 
     /// Name of the run and its folder [default: made from the time]
     #[arg(long, value_name = "NAME", value_parser = run_id)]
@@ -126,16 +132,22 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Result<u8> {
-    let settings = args.common.over(Settings::default())?;
+    let given = args.common.over(Settings::default())?;
+    let resumed = args.resume.as_ref().map(|folder| Resumed::read(folder, &given)).transpose()?;
+    let settings = resumed.as_ref().map_or(given, |resumed| resumed.settings.clone());
     // If no dialect is given, an existing table keeps its own.
     let table_dialect = settings.get("csv_dialect").is_some();
     let mut nets = InitNets::default();
     let mut config = nets.complete(settings)?.resolve()?;
     let table_dialect = table_dialect.then_some(config.csv_dialect);
-    let tags = args.columns()?;
+    if let Some(resumed) = &resumed {
+        resumed.check_epochs(config.epochs)?;
+        config.out = resumed.parent.clone();
+    }
+    let tags =
+        resumed.as_ref().map_or_else(|| args.columns(), |run| Ok(run.checkpoint.saved.tags.clone()))?;
     // Check that the files can be written before loading the data.
-    let run_id = args.run_id.as_deref();
-    if let Some(folder) = run_id.map(|id| config.out.join(id))
+    if let Some(folder) = args.run_id.as_ref().map(|id| config.out.join(id))
         && folder.symlink_metadata().is_ok()
     {
         return Err(run_files::taken(&folder).into());
@@ -161,7 +173,9 @@ pub fn run(args: &Args) -> Result<u8> {
     let trainers = if threads == loaders.current_num_threads() { loaders } else { pool(threads)? };
     (config.data, config.threads) = (Some(set.source.clone()), Some(threads));
     let names = RunNames { sweep_id: None, tags: &tags };
-    let request = Request { config: &config, data: &data, parent: &config.out, run_id, names };
+    let run_id = resumed.as_ref().map(|run| run.run_id.as_str()).or(args.run_id.as_deref());
+    let resume = resumed.as_ref().map(|run| &run.checkpoint);
+    let request = Request { config: &config, data: &data, parent: &config.out, run_id, names, resume };
     let (outcome, printed) = trainers.install(|| {
         let progress = Progress::new(&config, &data, args.common.quiet);
         let mut reporter = Printer::new(progress, args.print, &config);

@@ -5,6 +5,7 @@
 
 mod choices;
 mod data_choices;
+mod every;
 mod flags;
 mod given;
 mod hidden_dims;
@@ -16,6 +17,7 @@ mod train_config;
 
 pub use choices::{CsvDialect, Dtype, EngineChoice, InitialWeightsChoice, LossChoice};
 pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale, TaskChoice};
+pub use every::Every;
 pub use flags::DataFlags;
 pub use given::{Settings, line_of, read, toml_problem};
 pub use hidden_dims::HiddenDims;

@@ -66,7 +66,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which the help, tables and pictures show them
-pub static SETTINGS: [Setting; 35] = [
+pub static SETTINGS: [Setting; 36] = [
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
         .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
@@ -236,6 +236,14 @@ pub static SETTINGS: [Setting; 35] = [
         .under(NET)
         .help("Limits of the random initial weights and biases of a layer with d_in inputs and d_out outputs")
         .added(),
+    Setting {
+        affects_results: false,
+        sweepable: false,
+        ..row("checkpoint_every", Kind::Word, "", "TIME|N")
+            .under(DATA_AND_FILES)
+            .help("Also save the state within an epoch, every 30s, 5m, 1h or 50batches [default: after each epoch]")
+            .added()
+    },
     Setting {
         affects_results: false,
         sweepable: false,

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::setting::text;
 use super::settings::SETTINGS;
 use super::{
-    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, HiddenDims, InitialWeightsChoice,
+    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Every, Header, HiddenDims, InitialWeightsChoice,
     LossChoice, Missing, Scale, TaskChoice,
 };
 use crate::error::{Error, Result};
@@ -95,6 +95,9 @@ pub struct TrainConfig {
     pub loss: LossChoice,
     /// Where initial weights and biases are drawn from
     pub initial_weights: InitialWeightsChoice,
+    /// How often the state is saved within an epoch, as [`Every`] reads it; `None`: after each epoch only
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<String>,
     /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written
@@ -131,7 +134,24 @@ impl TrainConfig {
                 return Err(Error::Setting { name: setting.name, expected, found });
             }
         }
+        config.checkpoint_every()?;
         Ok(config)
+    }
+
+    /// How often the state is saved within an epoch; `None`: after each epoch only
+    ///
+    /// # Errors
+    /// If the setting is no time and no number of batches.
+    pub fn checkpoint_every(&self) -> Result<Option<Every>> {
+        let parsed = |text: &String| {
+            let wrong = |expected: String| Error::Setting {
+                name: "checkpoint-every",
+                expected: expected.trim_start_matches("expected ").to_owned(),
+                found: text.clone(),
+            };
+            Every::parse(text).map_err(wrong)
+        };
+        self.checkpoint_every.as_ref().map(parsed).transpose()
     }
 
     /// The settings as TOML values, by their names
@@ -234,6 +254,7 @@ mod tests {
             weight_column: word(),
             x: word(),
             y: word(),
+            checkpoint_every: Some("30s".to_owned()),
             threads: Some(1),
             ..TrainConfig::default()
         };

@@ -8,11 +8,12 @@ pub mod matrix;
 mod metadata;
 pub mod mlp;
 pub mod model_file;
-mod model_header;
+pub mod model_header;
 pub mod parameter;
 pub mod sgd;
 pub mod state_dict;
-mod stored;
+pub mod stored;
+pub mod tensor_file;
 pub mod workspace;
 
 pub use metadata::Metadata;

@@ -9,19 +9,20 @@
 //! A file without these entries is a state dict that PyTorch wrote: its tensors alone determine the layers
 //! ([`StateDict`]).
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
 use chainrule_kernels::Scalar;
 use clap::ValueEnum;
 use safetensors::tensor::{Dtype as FileDtype, SafeTensorError, SafeTensors};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::error::{Error, Result, memory, open_regular};
 use crate::nn::layers::{Activation, Layer};
 use crate::nn::mlp::Mlp;
 use crate::nn::state_dict::StateDict;
-use crate::nn::{Metadata, model_header, stored};
+use crate::nn::{Metadata, model_header, stored, tensor_file};
 
 /// Version of the format, increased whenever older programs would misread newer files
 const FORMAT_VERSION: u32 = 2;
@@ -48,11 +49,13 @@ pub struct ModelFile<T> {
 /// The bytes of the file of a model; the same model always gives the same bytes
 ///
 /// * `data`: the entries that say what the inputs and outputs mean; this file does not read them
-///
-/// The crate `safetensors` can read these files, but it would write metadata in an order that changes from call to
-/// call. This function sorts metadata by name and writes tensors in the order of the layers.
 pub fn to_bytes<T: Scalar>(model: &Mlp<T>, data: Metadata) -> Vec<u8> {
-    let dtype = if T::BYTES == 4 { "F32" } else { "F64" };
+    let tensors: Vec<_> = model.tensors().map(|t| (t.name(), t.shape, t.data)).collect();
+    tensor_file::bytes(metadata(model, data), &tensors)
+}
+
+/// The metadata of the file of a model
+pub fn metadata<T: Scalar>(model: &Mlp<T>, data: Metadata) -> BTreeMap<String, String> {
     let layers: Vec<String> = model.layers().iter().map(ToString::to_string).collect();
     let of_net = [
         ("architecture", "mlp".to_owned()),
@@ -63,22 +66,7 @@ pub fn to_bytes<T: Scalar>(model: &Mlp<T>, data: Metadata) -> Vec<u8> {
     ];
     let mut metadata = data.0;
     metadata.extend(of_net.into_iter().chain(summary(model)).map(|(key, value)| (key.to_owned(), value)));
-    let (mut header, mut end) = (serde_json::Map::new(), 0);
-    header.insert("__metadata__".to_owned(), Value::from_iter(metadata));
-    for tensor in model.tensors() {
-        let (shape, start) = (tensor.shape.stored(), end);
-        end += tensor.data.len() * T::BYTES;
-        header.insert(tensor.name(), json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}));
-    }
-    let mut header = Value::Object(header).to_string().into_bytes();
-    header.resize(header.len().next_multiple_of(8), b' ');
-    let mut file = Vec::with_capacity(8 + header.len() + end);
-    file.extend((header.len() as u64).to_le_bytes());
-    file.extend(header);
-    for tensor in model.tensors() {
-        tensor.shape.stored_order().for_each(|at| tensor.data[at].write_le(&mut file));
-    }
-    file
+    metadata
 }
 
 /// The metadata entries that say in short what `layers` says in full, for people and scripts

@@ -59,6 +59,16 @@ impl<T: Scalar> Sgd<T> {
         Self { rule: SgdRule { eta, mu, lambda }, velocities }
     }
 
+    /// The velocities of all trained tensors, in the order of the tensors passed to [`Self::new`]; none when μ = 0
+    pub fn velocities(&self) -> impl Iterator<Item = &[T]> {
+        self.velocities.values().flatten().map(|velocities| &velocities[..])
+    }
+
+    /// As [`Self::velocities`], for writing
+    pub fn velocities_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        self.velocities.values_mut().flatten().map(|velocities| &mut velocities[..])
+    }
+
     /// The next update of the layer with index `layer`
     pub fn layer_step(&mut self, layer: usize) -> Step<'_, T> {
         let velocities = self.velocities.get_mut(&layer).map(Vec::as_mut_slice).unwrap_or_default();

@@ -15,6 +15,7 @@ mod draft;
 mod estimate;
 mod folder;
 mod folder_plans;
+mod half_trained;
 mod merge;
 mod plan;
 mod plan_file;

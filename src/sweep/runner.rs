@@ -1,7 +1,7 @@
 //! The runner: trains the trials of a plan side by side
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::dataset_cache::DatasetCache;
 use super::folder::{self, Claim, Files};
+use super::half_trained;
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use super::trial_check::{Checked, check};
@@ -141,7 +142,7 @@ struct Sweeper<'a> {
 }
 
 impl Sweeper<'_> {
-    /// Returns the trials to run, in order, and removes their unfinished folders
+    /// Returns the trials to run, in order, and removes the folders of those that can't go on from a checkpoint
     ///
     /// # Errors
     /// If files of trials do not fit the plan, or the data of all trials have changed since one ended.
@@ -150,8 +151,9 @@ impl Sweeper<'_> {
             folder::remove_unfinished(self.sweep)?;
         }
         let mut todo = Vec::new();
-        let mut doubts = Vec::new();
+        let (mut doubts, mut go_on) = (Vec::new(), HashSet::new());
         for trial in mine {
+            let mut may_go_on = false;
             let kept = match check(trial, self.sweep)? {
                 Checked::Ended(Status::Ok, hash) => {
                     let data = DataOptions::from(&trial.config).undivided();
@@ -163,10 +165,16 @@ impl Sweeper<'_> {
                     doubts.push(format!("{} ({doubt})", trial.id));
                     false
                 }
-                Checked::Ended(Status::Interrupted, _) | Checked::Open => false,
+                Checked::Ended(Status::Interrupted, _) | Checked::Open => {
+                    may_go_on = self.options.resume;
+                    false
+                }
             };
             if !kept {
                 todo.push(*trial);
+            }
+            if may_go_on && half_trained::checkpoint(trial, self.sweep).is_some() {
+                go_on.insert(trial.id.as_str());
             }
         }
         if !doubts.is_empty() && !self.options.retry_failed {
@@ -183,7 +191,7 @@ impl Sweeper<'_> {
         {
             self.check_data(first, &*self.cache.get(first)?)?;
         }
-        for trial in &todo {
+        for trial in todo.iter().filter(|trial| !go_on.contains(&trial.id.as_str())) {
             folder::clear(self.sweep, trial)?;
         }
         Ok(todo)
@@ -275,8 +283,9 @@ impl Sweeper<'_> {
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
             let run_data = RunData::new(config, &data)?;
-            let request =
-                Request { config, data: &run_data, parent: self.sweep, run_id, names: self.names() };
+            let checkpoint = half_trained::checkpoint(trial, self.sweep);
+            let (parent, names, resume) = (self.sweep, self.names(), checkpoint.as_ref());
+            let request = Request { config, data: &run_data, parent, run_id, names, resume };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
             *summary = Some(outcome.summary);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::atomic_file::replace_atomically;
 use super::layout::Layout;
-use super::reader::Table;
+use super::reader::{Table, TableRow};
 use super::shared_file::{append_whole, lock};
 use super::{Cell, Record};
 use crate::config::CsvDialect;
@@ -93,21 +93,37 @@ impl SharedTable {
     ///
     /// # Errors
     /// If the file can't be written; a row that a full disk has cut is removed.
-    pub fn append(mut self, rows: &[Record]) -> Result<()> {
+    pub fn append(self, rows: &[Record]) -> Result<()> {
+        self.put(rows, |_| None)
+    }
+
+    /// Appends rows as [`Self::append`] does, and replaces rows of the file by others in their places
+    ///
+    /// * `replaced`: the row that takes the place of a row of the file; `None` if that stays
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn put(mut self, rows: &[Record], replaced: impl Fn(TableRow<'_>) -> Option<Record>) -> Result<()> {
         let layout = self.table.as_ref().map_or(Layout::of(self.dialect), Table::layout);
         let mut names: Vec<&str> = self.table.iter().flat_map(Table::names).collect();
         let old = names.len();
-        for name in rows.iter().flat_map(Record::names) {
+        let others: Vec<Option<Record>> = self.table.iter().flat_map(Table::rows).map(&replaced).collect();
+        let is_changed = others.iter().any(Option::is_some);
+        for name in rows.iter().chain(others.iter().flatten()).flat_map(Record::names) {
             if !names.contains(&name) {
                 names.push(name);
             }
         }
         let lines = rows.iter().flat_map(|row| layout.line(names.iter().map(|name| row.cell(name))));
         match &self.table {
-            Some(table) if names.len() > old => replace_atomically(&self.path, |file| {
+            Some(table) if names.len() > old || is_changed => replace_atomically(&self.path, |file| {
                 let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(Error::writing(&self.path));
                 write(&layout.header(names.iter().copied()))?;
-                for row in table.rows() {
+                for (row, other) in table.rows().zip(&others) {
+                    if let Some(other) = other {
+                        write(&layout.line(names.iter().map(|name| other.cell(name))))?;
+                        continue;
+                    }
                     let cells = (0..old).map(|column| Cell::Verbatim(row.verbatim(column).to_owned()));
                     write(&layout.line(cells.chain((old..names.len()).map(|_| Cell::Empty))))?;
                 }

@@ -434,8 +434,17 @@ mod tests {
             assert_eq!(is_column, setting.sweepable, "{}", setting.name);
         }
         let others: Vec<_> = SETTINGS.iter().filter(|setting| !setting.sweepable).map(|s| s.name).collect();
-        let how_files_are_read_and_written =
-            ["header", "keep_as_id", "separator", "decimal", "x", "y", "out", "csv_dialect"];
+        let how_files_are_read_and_written = [
+            "header",
+            "keep_as_id",
+            "separator",
+            "decimal",
+            "x",
+            "y",
+            "checkpoint_every",
+            "out",
+            "csv_dialect",
+        ];
         assert_eq!(others, how_files_are_read_and_written);
     }
 }

@@ -1,6 +1,6 @@
 //! A CSV file that grows by whole lines
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -27,8 +27,31 @@ impl CsvWriter {
         if !create_atomically(path, &dialect.header(&columns))? {
             return Err(Error::writing(path)(ErrorKind::AlreadyExists.into()));
         }
-        let file = OpenOptions::new().append(true).open(path).map_err(Error::writing(path))?;
+        let file = locked(path)?;
         Ok(Self { path: path.to_owned(), file, columns, dialect })
+    }
+
+    /// Opens a file that [`Self::create`] made, and cuts off what follows its first `len` bytes
+    ///
+    /// # Errors
+    /// If another process has it open, it is shorter, or it can't be written.
+    pub fn reopen(path: &Path, len: u64, columns: Columns, dialect: CsvDialect) -> Result<Self> {
+        let file = locked(path)?;
+        let found = file.metadata().map_err(Error::reading(path))?.len();
+        if found < len {
+            let problem = format!("is {found} bytes long, expected {len} or more, as the checkpoint says");
+            return Err(Error::content(path, problem));
+        }
+        file.set_len(len).map_err(Error::writing(path))?;
+        Ok(Self { path: path.to_owned(), file, columns, dialect })
+    }
+
+    /// Length of the file in bytes
+    ///
+    /// # Errors
+    /// If the system does not say it.
+    pub fn bytes(&self) -> Result<u64> {
+        self.file.metadata().map(|metadata| metadata.len()).map_err(Error::reading(&self.path))
     }
 
     /// Appends a row
@@ -45,5 +68,18 @@ impl CsvWriter {
     /// If they can't be written.
     pub fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(Error::writing(&self.path))
+    }
+}
+
+/// Opens a file for appending, and locks it where the file system can, until it is closed
+fn locked(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().append(true).open(path).map_err(Error::writing(path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let problem = "another process writes to it; wait until that has ended, or stop it";
+            Err(Error::content(path, problem))
+        }
+        Err(TryLockError::Error(e)) if e.kind() != ErrorKind::Unsupported => Err(Error::writing(path)(e)),
+        _ => Ok(file),
     }
 }

@@ -18,15 +18,16 @@ impl Dims {
         self.0.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum()
     }
 
-    /// Number of bytes that training needs, including the evaluation and the model file after each epoch
+    /// Number of bytes that training needs, including the evaluation and the saving of its state after each epoch
     ///
     /// * `element`: bytes of an element
     /// * `momentum`: whether each parameter has a velocity
     /// * `batch`: rows of a batch in training
     /// * `evaluated`: rows of all batches that are evaluated at the same time
     pub fn training_bytes(&self, element: usize, momentum: bool, batch: usize, evaluated: usize) -> u128 {
-        // Parameters, and as many elements for scratch, for the model file and, with momentum, for velocities.
-        let copies = if momentum { 4 } else { 3 };
+        // Parameters and, with momentum, velocities: those in use, in a state that is being saved and in one that waits, and
+        // in the bytes of a file; and as many elements as parameters for scratch.
+        let copies = 1 + 4 * if momentum { 2 } else { 1 };
         // In training, each hidden output has a gradient, and the input and gradients of a layer are packed into scratch.
         let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
         (copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest()) * element as u128

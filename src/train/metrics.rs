@@ -16,6 +16,8 @@ pub enum EpochEnd {
     },
     /// It was told to stop, and stopped between two batches
     Interrupted,
+    /// It has paused between two batches, and goes on
+    Paused,
 }
 
 impl EpochEnd {
@@ -24,7 +26,7 @@ impl EpochEnd {
         match self {
             Self::Done => Status::Ok,
             Self::Diverged { .. } => Status::Diverged,
-            Self::Interrupted => Status::Interrupted,
+            Self::Interrupted | Self::Paused => Status::Interrupted,
         }
     }
 }

@@ -6,16 +6,18 @@ use std::time::Instant;
 
 use chainrule_kernels::Scalar;
 
+use super::checkpoint::{Best, Checkpoint, LastEpoch, Saved};
 use super::evaluate::Predicted;
-use super::metrics::{EpochEnd, EpochMetrics, evaluated};
+use super::metrics::{EpochEnd, EpochMetrics, evaluated, metric};
 pub use super::run_files::RunNames;
 use super::run_files::{RunFiles, blank_result, make_folder, now, one_line, resolved};
 use super::trainer::Trainer;
 use crate::config::{Dtype, TrainConfig};
+use crate::data::Dataset;
 use crate::data::run_data::RunData;
 use crate::error::{Error, Result};
 use crate::nn::loss::LossSum;
-use crate::tables::{self, RunResult, Status, SummaryRow};
+use crate::tables::{self, Metric, RunResult, Status, SummaryRow};
 
 /// What to train, and where its files go
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,8 @@ pub struct Request<'a> {
     pub run_id: Option<&'a str>,
     /// What the summary says about the run beside its settings and its result
     pub names: RunNames<'a>,
+    /// The checkpoint from which a run goes on that was stopped or has ended; `None` for a new run
+    pub resume: Option<&'a Checkpoint>,
 }
 
 /// Receives the progress of a run
@@ -57,8 +61,8 @@ pub struct Outcome {
 
 /// Trains and writes the run's files; draws no picture
 ///
-/// Rows are written as the epochs end, and the model is saved after each, so that a killed process loses at most the
-/// epoch that it was in. When the loss diverges the run ends, and the last model whose metrics were finite stays on
+/// Rows are written as the epochs end, and the model and a checkpoint are saved after each, while the next epoch runs. A
+/// process that is killed loses no more than what came after the checkpoint, and a resumed run ends with the same bits. When the loss diverges the run ends, and the last model whose metrics were finite stays on
 /// disk. `summary.csv` is written last: a run that has one has ended.
 ///
 /// * `stop`: read before each batch
@@ -85,18 +89,35 @@ struct Run<'a, T> {
     tags: &'a [(String, String)],
     /// The result before the first epoch, to which a run that diverged returns
     blank: RunResult,
+    /// The last whole epoch
+    last: Option<LastEpoch>,
     begun: Instant,
+    /// Time before this process, s
+    wall_before: f64,
 }
 
 impl<'a, T: Scalar> Run<'a, T> {
     fn start(request: &Request<'a>) -> Result<Self> {
-        let Request { config, data, parent, run_id, names } = *request;
+        let Request { config, data, parent, run_id, names, resume } = *request;
         let begun = Instant::now();
-        let trainer = Trainer::<T>::new(config, data)?;
-        let started_at = now();
-        let (run_id, folder) = make_folder(parent, run_id, &started_at)?;
+        let mut trainer = Trainer::<T>::new(config, data)?;
+        trainer.pause_every(config.checkpoint_every()?);
         let set = data.set;
-        let files = RunFiles::create(config, data, folder)?;
+        let (run_id, started_at, files) = match resume {
+            None => {
+                let started_at = now();
+                let (run_id, folder) = make_folder(parent, run_id, &started_at)?;
+                (run_id, started_at, RunFiles::create(config, data, folder)?)
+            }
+            Some(checkpoint) => {
+                let saved = &checkpoint.saved;
+                check_data(&saved.data_hash, set)?;
+                trainer.restore(&checkpoint.state(trainer.model(), config.momentum > 0.0)?);
+                let run_id = run_id.unwrap_or(&saved.run_id).to_owned();
+                let files = RunFiles::reopen(config, data, parent.join(&run_id), saved)?;
+                (run_id, saved.started_at.clone(), files)
+            }
+        };
         let (train_samples, val_samples) = trainer.samples();
         let blank = RunResult {
             parameters: Some(trainer.model().parameter_count()),
@@ -108,10 +129,16 @@ impl<'a, T: Scalar> Run<'a, T> {
             classes: Some(data.outputs.classes().len()).filter(|&classes| classes > 0),
             ..blank_result(&run_id, started_at, names)
         };
-        let result = RunResult { train_s: Some(0.0), ..blank.clone() };
+        let mut result = RunResult { train_s: Some(0.0), ..blank.clone() };
+        let saved = resume.map(|checkpoint| checkpoint.saved.clone()).unwrap_or_default();
+        if resume.is_some() {
+            go_on(&mut result, &saved, config.dtype);
+        }
         let (source, threads) = (Some(set.source.clone()), Some(rayon::current_num_threads()));
         let used = TrainConfig { data: source, threads, engine: resolved(config.engine)?, ..config.clone() };
-        Ok(Self { config, used, trainer, files, result, trained_rows: 0, tags: names.tags, blank, begun })
+        let Saved { trained_rows, wall_s: wall_before, last, .. } = saved;
+        let tags = names.tags;
+        Ok(Self { config, used, trainer, files, result, trained_rows, tags, blank, last, begun, wall_before })
     }
 
     fn run(mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Outcome> {
@@ -126,7 +153,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.result.samples_per_s = tables::rate(self.trained_rows, self.result.train_s.unwrap_or_default());
         let divergence = last.as_ref().and_then(EpochMetrics::divergence);
         self.result.reason = failure.as_ref().map(|error| one_line(&error.chain())).or(divergence);
-        self.result.wall_s = Some(tables::seconds(self.begun.elapsed().as_secs_f64()));
+        self.result.wall_s = Some(tables::seconds(self.wall_s()));
         let summary = SummaryRow { config: self.used, result: self.result, tags: self.tags.to_vec() };
         let written = self.files.write_summary(&summary);
         Ok(Outcome { last, folder: self.files.folder, summary, error: failure.or(written.err()) })
@@ -134,7 +161,12 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Trains all epochs, each with its row and the model after it; returns the last, which may have ended early
     fn train(&mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Option<EpochMetrics>> {
-        self.files.write_model(self.trainer.model())?;
+        let progress = self.trainer.progress();
+        let is_within = progress.batches > 0 && progress.batches < self.trainer.batches();
+        let first = if is_within { progress.epoch } else { progress.epoch + 1 };
+        self.save(self.files.epochs.bytes()?)?;
+        // A folder that can't be written is an error before the first epoch.
+        self.files.finish_saving()?;
         let (mut last, mut results) = (None, None);
         if self.config.epochs == 0 {
             results = self.trainer.evaluate();
@@ -142,8 +174,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             let test = results.as_ref().map(|(sums, _)| sums);
             evaluated(&mut self.result, val.as_ref(), test, self.config.dtype);
         }
-        for epoch in 1..=self.config.epochs {
-            let (metrics, predicted) = self.epoch(epoch, reporter, stop);
+        for epoch in first..=self.config.epochs {
+            let (metrics, predicted) = self.epoch(epoch, reporter, stop)?;
             if metrics.train.rows > 0 || metrics.end != EpochEnd::Interrupted {
                 self.record(&metrics)?;
             }
@@ -158,7 +190,35 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
         }
         results.map_or(Ok(()), |(sums, predicted)| self.files.write_predicted(&sums, &predicted))?;
+        self.files.finish_saving()?;
         Ok(last)
+    }
+
+    /// Time since the start, without times in which the run was stopped, s
+    fn wall_s(&self) -> f64 {
+        self.wall_before + self.begun.elapsed().as_secs_f64()
+    }
+
+    /// Hands the state of the training to the thread that saves it
+    ///
+    /// * `epochs_csv`: bytes of epochs.csv that belong to whole epochs
+    fn save(&self, epochs_csv: u64) -> Result<()> {
+        let Self { result, trainer, .. } = self;
+        let score = result.best_rmse.or(result.best_accuracy).map(Metric::value);
+        let saved = Saved {
+            run_id: result.run_id.clone(),
+            started_at: result.started_at.clone(),
+            data_hash: result.data_hash.clone().unwrap_or_default(),
+            tags: self.tags.to_vec(),
+            epochs_csv,
+            trained_rows: self.trained_rows,
+            train_s: result.train_s.unwrap_or_default(),
+            wall_s: self.wall_s(),
+            best: result.best_epoch.zip(score).map(|(epoch, score)| Best { epoch, score }),
+            last: self.last.clone(),
+            ..Saved::default()
+        };
+        self.files.save(trainer.model(), trainer.state(), saved)
     }
 
     /// Trains an epoch and evaluates the model after it
@@ -167,16 +227,25 @@ impl<'a, T: Scalar> Run<'a, T> {
         epoch: u32,
         reporter: &mut dyn Reporter,
         stop: &AtomicBool,
-    ) -> (EpochMetrics, Option<Predicted>) {
+    ) -> Result<(EpochMetrics, Option<Predicted>)> {
+        let mut metrics = loop {
+            let Self { trainer, .. } = self;
+            let metrics =
+                trainer.run_epoch(epoch, stop, &mut |batch, sums| reporter.batch(epoch, batch, sums));
+            if metrics.end != EpochEnd::Paused {
+                break metrics;
+            }
+            if self.trainer.model().is_finite() {
+                self.save(self.files.epochs.bytes()?)?;
+            }
+        };
         let Self { trainer, .. } = self;
-        let mut metrics =
-            trainer.run_epoch(epoch, stop, &mut |batch, sums| reporter.batch(epoch, batch, sums));
         // Weights behind dead units are in no loss.
         if !matches!(metrics.end, EpochEnd::Diverged { .. }) && !trainer.model().is_finite() {
             metrics.end = EpochEnd::Diverged { batch: None };
         }
         if metrics.end != EpochEnd::Done {
-            return (metrics, None);
+            return Ok((metrics, None));
         }
         let (test, predicted) = trainer.evaluate().unzip();
         let val = trainer.validate();
@@ -185,26 +254,67 @@ impl<'a, T: Scalar> Run<'a, T> {
         } else {
             (metrics.val, metrics.test) = (val, test);
         }
-        (metrics, predicted)
+        Ok((metrics, predicted))
     }
 
-    /// Saves the model, unless it diverged, then writes the epoch's row and enters it into the summary
+    /// Writes the epoch's row, enters it into the summary, and saves the state, unless it diverged
     fn record(&mut self, metrics: &EpochMetrics) -> Result<()> {
-        let Self { config, trainer, files, result, trained_rows, blank, .. } = self;
+        let whole_epochs = self.files.epochs.bytes()?;
+        let Self { config, files, result, trained_rows, blank, .. } = self;
+        let before = (result.train_s, *trained_rows);
         result.train_s = Some(tables::seconds(result.train_s.unwrap_or_default() + metrics.seconds));
         *trained_rows += metrics.train.rows;
-        if !matches!(metrics.end, EpochEnd::Diverged { .. }) {
-            files.write_model(trainer.model())?;
-        }
         files.epochs.push(&metrics.row(&result.run_id, config.dtype))?;
         match metrics.end {
-            EpochEnd::Done => metrics.summarise(result, config.dtype),
+            EpochEnd::Done => {
+                metrics.summarise(result, config.dtype);
+                let EpochMetrics { epoch, train, val, test, .. } = metrics.clone();
+                self.last = Some(LastEpoch { epoch, train, val, test });
+                self.save(self.files.epochs.bytes()?)
+            }
             EpochEnd::Diverged { .. } => {
                 let RunResult { train_s, epochs_done, .. } = *result;
                 *result = RunResult { train_s, epochs_done, ..blank.clone() };
+                Ok(())
             }
-            EpochEnd::Interrupted => {}
+            EpochEnd::Interrupted | EpochEnd::Paused => {
+                // A resumed run repeats the row of this epoch, with all its batches.
+                let after = (result.train_s, *trained_rows);
+                (self.result.train_s, self.trained_rows) = before;
+                let saved = self.save(whole_epochs);
+                (self.result.train_s, self.trained_rows) = after;
+                saved
+            }
         }
-        Ok(())
     }
+}
+
+/// Checks that data are those of the run that goes on
+fn check_data(before: &str, set: &Dataset) -> Result<()> {
+    let now = set.hash();
+    if before == now {
+        return Ok(());
+    }
+    let problem = format!(
+        "the data have changed since the run began: their hash was {before}, and is {now}; bring the old data back, or \
+         start another run"
+    );
+    Err(Error::content(set.source.as_ref(), problem))
+}
+
+/// The result of a run up to its checkpoint
+fn go_on(result: &mut RunResult, saved: &Saved, dtype: Dtype) {
+    result.train_s = Some(saved.train_s);
+    let Some(LastEpoch { epoch, train, val, test }) = saved.last.clone() else { return };
+    let is_regression = !train.errors.is_empty();
+    if let Some(Best { epoch, score }) = saved.best {
+        result.best_epoch = Some(epoch);
+        // An accuracy has the digits of an f64, an error those of the dtype.
+        match is_regression {
+            true => result.best_rmse = Some(metric(score, dtype)),
+            false => result.best_accuracy = Some(Metric::Double(score)),
+        }
+    }
+    let end = EpochEnd::Done;
+    EpochMetrics { epoch, learning_rate: 0.0, train, val, test, seconds: 0.0, end }.summarise(result, dtype);
 }

@@ -7,9 +7,12 @@ use std::time::SystemTime;
 
 use chainrule_kernels::{Backend, Scalar};
 
+use super::checkpoint::{CHECKPOINT, Saved, Tensors};
 use super::confusion_files::{self, CLASS_MEANS, CLASSES, CONFUSION};
 use super::evaluate::Predicted;
 use super::machine;
+use super::saver::Saver;
+use super::state::TrainState;
 use super::target_files::{self, PREDICTIONS, TARGETS};
 use crate::config::{EngineChoice, TrainConfig};
 use crate::data::run_data::RunData;
@@ -32,8 +35,8 @@ const CONFIG: &str = "config.toml";
 ///
 /// A run of classes has confusion.csv, classes.csv and class_means.csv, one of regression targets.csv and predictions.csv;
 /// a run that diverged at once, or has no test set, has neither.
-pub const NAMES: [&str; 9] =
-    [EPOCHS, SUMMARY, CONFUSION, CLASSES, CLASS_MEANS, TARGETS, PREDICTIONS, MODEL, CONFIG];
+pub const NAMES: [&str; 10] =
+    [EPOCHS, SUMMARY, CONFUSION, CLASSES, CLASS_MEANS, TARGETS, PREDICTIONS, MODEL, CHECKPOINT, CONFIG];
 
 /// What a person or a sweep calls a run; results do not depend on it
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,18 +54,56 @@ pub(super) struct RunFiles<'a> {
     config: &'a TrainConfig,
     data: &'a RunData<'a>,
     pub epochs: CsvWriter,
+    saver: Saver,
 }
 
 impl<'a> RunFiles<'a> {
     /// Writes config.toml and the header of epochs.csv into the run's folder, which exists
     pub fn create(config: &'a TrainConfig, data: &'a RunData<'a>, folder: PathBuf) -> Result<Self> {
         write_config(config, &folder)?;
-        Ok(Self { epochs: create_epochs(config, &folder)?, folder, config, data })
+        Ok(Self { epochs: create_epochs(config, &folder)?, folder, config, data, saver: Saver::start()? })
     }
 
-    /// Replaces model.safetensors
-    pub fn write_model<T: Scalar>(&self, model: &Mlp<T>) -> Result<()> {
-        write_atomically(&self.folder.join(MODEL), &model_file::to_bytes(model, self.data.metadata()))
+    /// Opens the files of a run that goes on from a checkpoint, as if what came after it had not been written
+    ///
+    /// # Errors
+    /// If another process trains the run, or its files can't be written.
+    pub fn reopen(
+        config: &'a TrainConfig,
+        data: &'a RunData<'a>,
+        folder: PathBuf,
+        saved: &Saved,
+    ) -> Result<Self> {
+        let columns = EpochRow::columns(config.val_split > 0.0);
+        let epochs = CsvWriter::reopen(&folder.join(EPOCHS), saved.epochs_csv, columns, config.csv_dialect)?;
+        // The run has not ended any more.
+        let summary = folder.join(SUMMARY);
+        if summary.exists() {
+            fs::remove_file(&summary).map_err(Error::writing(&summary))?;
+        }
+        write_config(config, &folder)?;
+        Ok(Self { epochs, folder, config, data, saver: Saver::start()? })
+    }
+
+    /// Replaces model.safetensors and checkpoint.safetensors by those of a state, while the training goes on
+    ///
+    /// # Errors
+    /// If an earlier state could not be saved.
+    pub fn save<T: Scalar>(&self, model: &Mlp<T>, state: TrainState<T>, saved: Saved) -> Result<()> {
+        let metadata = model_file::metadata(model, self.data.metadata());
+        let (tensors, folder) = (Tensors::of(model), self.folder.clone());
+        self.saver.save(Box::new(move || {
+            write_atomically(&folder.join(MODEL), &tensors.model_bytes(metadata, &state))?;
+            write_atomically(&folder.join(CHECKPOINT), &tensors.checkpoint_bytes(&saved, &state))
+        }))
+    }
+
+    /// Waits until every state is saved
+    ///
+    /// # Errors
+    /// If one could not be.
+    pub fn finish_saving(&self) -> Result<()> {
+        self.saver.finish()
     }
 
     /// Writes what was predicted for the test set: confusion.csv, classes.csv and class_means.csv, or in regression

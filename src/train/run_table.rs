@@ -8,7 +8,7 @@ use super::run_files::SUMMARY;
 use crate::config::CsvDialect;
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::{remove_leftovers, write_atomically};
-use crate::tables::reader::Table;
+use crate::tables::reader::{Table, TableRow};
 use crate::tables::{Columns, Record, SharedTable, SummaryRow, lock};
 
 /// Name of the table
@@ -28,16 +28,17 @@ pub fn append_run(parent: &Path, summary: &SummaryRow, dialect: Option<CsvDialec
     let dialect = shared.dialect();
     let run_id = &summary.result.run_id;
     let (mut listed, mut is_there) = (HashSet::new(), false);
+    // A run that went on has a row of its earlier end, and another process may have appended the row between the writing of
+    // summary.csv and this moment.
+    let started_at = shared.table().and_then(|table| table.column("started_at"));
+    let is_mine = |row: &TableRow<'_>, id: usize| {
+        let start = started_at.map(|column| row.text(column));
+        row.text(id) == run_id && start.is_none_or(|start| start == summary.result.started_at)
+    };
     if let Some(table) = shared.table() {
         let id = table.need("run_id")?;
         listed.extend(table.rows().map(|row| row.text(id).to_owned()));
-        // Another process may have appended the row between the writing of summary.csv and this moment.
-        let mine = summary.record();
-        let mut same = table.rows().filter(|row| row.text(id) == run_id);
-        is_there = same.any(|row| {
-            let there = row.record(CsvDialect::Standard);
-            ["started_at", "train_s", "wall_s"].iter().all(|name| text(&there, name) == text(&mine, name))
-        });
+        is_there = table.rows().any(|row| is_mine(&row, id));
     }
     listed.insert(run_id.clone());
     let mut missing = vec![];
@@ -52,9 +53,9 @@ pub fn append_run(parent: &Path, summary: &SummaryRow, dialect: Option<CsvDialec
     if !is_there {
         records.push(summary.record());
     }
-    if !records.is_empty() {
-        shared.append(&records)?;
-    }
+    let id = shared.table().map(|table| table.need("run_id")).transpose()?;
+    let own = |row: TableRow<'_>| id.filter(|&id| is_mine(&row, id)).map(|_| summary.record());
+    shared.put(&records, own)?;
     Ok(missing.into_iter().map(|ended| ended.run_id).collect())
 }
 
@@ -171,9 +172,4 @@ fn ended_runs(parent: &Path, listed: &HashSet<String>) -> Result<Vec<Result<Ende
     folders.iter().for_each(|folder| remove_leftovers(folder));
     folders.retain(|folder| folder.join(SUMMARY).exists());
     Ok(folders.iter().map(|folder| EndedRun::read(folder)).collect())
-}
-
-/// The text of a cell in the standard dialect, whatever its type
-fn text(record: &Record, name: &str) -> String {
-    String::from_utf8_lossy(&CsvDialect::Standard.line([record.cell(name)])).trim_end().to_owned()
 }

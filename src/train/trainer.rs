@@ -8,7 +8,9 @@ use chainrule_kernels::{Scalar, team};
 use super::dims::Dims;
 use super::evaluate::{self, Evaluator, Predicted};
 use super::metrics::{EpochEnd, EpochMetrics};
-use crate::config::TrainConfig;
+use super::progress::Progress;
+use super::state::TrainState;
+use crate::config::{Every, TrainConfig};
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
 use crate::data::encoder::Encoder;
@@ -40,6 +42,8 @@ pub struct Trainer<'a, T> {
     workspace: Workspace<T>,
     evaluator: Evaluator<T>,
     test_rows: Vec<u32>,
+    progress: Progress,
+    pause: Option<Every>,
 }
 
 impl<'a, T: Scalar> Trainer<'a, T> {
@@ -78,6 +82,8 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             workspace: model.workspace(batch_size, backend),
             evaluator: Evaluator::new(backend, data.outputs.clone()),
             test_rows: (0..).take(set.test.len()).collect(),
+            progress: Progress::default(),
+            pause: None,
             model,
         })
     }
@@ -85,6 +91,40 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// The model as it is now
     pub fn model(&self) -> &Mlp<T> {
         &self.model
+    }
+
+    /// Where the training is
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Makes [`Self::run_epoch`] pause this often
+    pub fn pause_every(&mut self, every: Option<Every>) {
+        self.pause = every;
+    }
+
+    /// A copy of all that the next batch depends on
+    pub fn state(&self) -> TrainState<T> {
+        let copies = |data: &[T]| data.to_vec();
+        TrainState {
+            tensors: self.model.tensors().map(|tensor| copies(tensor.data)).collect(),
+            velocities: self.sgd.velocities().map(copies).collect(),
+            progress: self.progress.clone(),
+        }
+    }
+
+    /// Goes on from a state of a training with the same settings and data
+    ///
+    /// # Panics
+    /// If its tensors or velocities have other lengths.
+    pub fn restore(&mut self, state: &TrainState<T>) {
+        for (tensor, stored) in self.model.tensors_mut().zip(&state.tensors) {
+            tensor.data.copy_from_slice(stored);
+        }
+        for (velocities, stored) in self.sgd.velocities_mut().zip(&state.velocities) {
+            velocities.copy_from_slice(stored);
+        }
+        self.progress = state.progress.clone();
     }
 
     /// Numbers of training samples and of validation samples
@@ -99,6 +139,9 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 
     /// Trains for one pass over the training set: gather, forward, loss, backward and step for each batch
     ///
+    /// If it was stopped or has paused in this epoch, it goes on after the last batch, and the metrics are those of all
+    /// batches of the epoch so far.
+    ///
     /// The metrics that it returns are those of training alone. With weights, the loss is that of the weighted rows; whether
     /// a batch has diverged, the accuracy and the errors do not depend on weights.
     ///
@@ -112,18 +155,36 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         on_batch: &mut (dyn FnMut(usize, &LossSum) + Send),
     ) -> EpochMetrics {
         let Self {
-            data, encoder, model, sgd, seed, loss, order, batch_size, labels, weights, workspace, ..
+            data,
+            encoder,
+            model,
+            sgd,
+            seed,
+            loss,
+            order,
+            batch_size,
+            labels,
+            weights,
+            workspace,
+            progress,
+            ..
         } = self;
-        let split = &data.set.train;
-        let (start, mut train) = (Instant::now(), LossSum::default());
+        if progress.epoch != epoch {
+            *progress = Progress::start(epoch);
+        }
+        let (split, pause, start) = (&data.set.train, self.pause, Instant::now());
+        let Progress { batches: done, sums: train, .. } = &mut *progress;
+        let first = *done;
         let end = team::scope(|| {
             order.start_epoch(epoch);
-            let mut batches = order.batches(*batch_size).peekable();
-            let mut batch = 0;
+            let mut batches = order.batches(*batch_size).skip(first).peekable();
             while let Some(rows) = batches.next() {
-                batch += 1;
+                let batch = *done + 1;
                 if stop.load(Ordering::Relaxed) {
                     return EpochEnd::Interrupted;
+                }
+                if pause.is_some_and(|every| every.is_due(*done - first, start)) {
+                    return EpochEnd::Paused;
                 }
                 workspace.set_rows(rows.len());
                 let next = batches.peek().copied().unwrap_or_default();
@@ -140,11 +201,13 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 train.add(loss.sum());
                 model.backward(workspace, Some(sgd));
-                on_batch(batch, &train);
+                *done = batch;
+                on_batch(batch, train);
             }
             EpochEnd::Done
         });
-        let (seconds, learning_rate) = (start.elapsed().as_secs_f64(), self.learning_rate);
+        progress.seconds += start.elapsed().as_secs_f64();
+        let (seconds, learning_rate, train) = (progress.seconds, self.learning_rate, progress.sums.clone());
         EpochMetrics { epoch, learning_rate, train, val: None, test: None, seconds, end }
     }
 

@@ -280,6 +280,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
         parent: folder.path(),
         run_id: Some("bad"),
         names: RunNames::default(),
+        resume: None,
     };
     let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome.summary.result.status, Status::Diverged);
@@ -312,6 +313,7 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
         parent: folder.path(),
         run_id: Some("cut"),
         names: RunNames::default(),
+        resume: None,
     };
     let outcome = run::train(&request, &mut StopAfter(&stop), &stop).unwrap();
     let end = outcome.last.map(|last| last.end);
@@ -341,6 +343,7 @@ fn with_a_validation_split_validation_chooses_the_best_epoch_and_has_columns() {
         parent: folder.path(),
         run_id: Some("val"),
         names: RunNames::default(),
+        resume: None,
     };
     let summary = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap().summary;
     let csv = std::fs::read_to_string(folder.path().join("val/epochs.csv")).unwrap();

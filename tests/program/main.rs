@@ -17,6 +17,7 @@ mod plots;
 mod predict;
 mod regression;
 mod regression_plots;
+mod resume;
 mod state_dict;
 mod sweep;
 mod sweep_faults;

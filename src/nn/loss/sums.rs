@@ -1,7 +1,10 @@
 //! Sums over rows, from which the metrics of epochs and evaluations are computed
 
+use serde::{Deserialize, Serialize};
+
 /// Sums over the rows of one or more batches
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LossSum {
     /// Sum of the rows' losses; in training with weights, each times its row's weight
     pub loss: f64,
@@ -16,7 +19,8 @@ pub struct LossSum {
 }
 
 /// Sums over rows of the errors of one target, in its own unit
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ErrorSum {
     /// Sum of (ŷ − y)²
     pub squared: f64,

@@ -1,0 +1,112 @@
+//! `chainrule train --resume`: the settings and the place of a run that goes on
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use chainrule::Error;
+use chainrule::config::{SETTINGS, Settings, text};
+use chainrule::error::{shell_quoted, shown};
+use chainrule::train::checkpoint::{CHECKPOINT, Checkpoint};
+use chainrule::train::run_files::NAMES;
+
+/// Settings that may be others when a run goes on, since they don't change what it has computed so far
+const FREE: [&str; 4] = ["epochs", "threads", "out", "checkpoint_every"];
+
+/// A run that goes on
+pub struct Resumed {
+    /// Its settings, with those that were given now
+    pub settings: Settings,
+    /// Where it goes on
+    pub checkpoint: Checkpoint,
+    /// The folder that its folder is in
+    pub parent: PathBuf,
+    /// The name of its folder
+    pub run_id: String,
+}
+
+impl Resumed {
+    /// Reads the run in `folder`
+    ///
+    /// * `given`: settings that were given now
+    ///
+    /// # Errors
+    /// If it has no checkpoint, or settings were given that it can't change.
+    pub fn read(folder: &Path, given: &Settings) -> Result<Self> {
+        let config = folder.join("config.toml");
+        if !folder.join(CHECKPOINT).is_file() || !config.is_file() {
+            let problem = format!("has no {CHECKPOINT}, expected the folder of a run that can go on");
+            return Err(Error::content(folder, problem).into());
+        }
+        let before = Settings::from_toml(&config)?;
+        check_settings(folder, &before, given)?;
+        let checkpoint = Checkpoint::read(folder)?;
+        let whole = folder.canonicalize().map_err(Error::reading(folder))?;
+        let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut parent = match folder.parent().filter(|_| folder.file_name().is_some()) {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            Some(_) => PathBuf::from("."),
+            None => whole.parent().map_or_else(|| PathBuf::from("."), Path::to_owned),
+        };
+        if let Some(out) = given.get("out").and_then(|out| out.as_str()).map(PathBuf::from)
+            && out.canonicalize().ok() != parent.canonicalize().ok()
+        {
+            copy(folder, &out.join(&name))?;
+            parent = out;
+        }
+        let settings = given.clone().or(before).with("out", parent.to_string_lossy().into_owned());
+        Ok(Self { settings, checkpoint, parent, run_id: name })
+    }
+
+    /// Checks that the run has not done more epochs than it shall have
+    ///
+    /// # Errors
+    /// If it has.
+    pub fn check_epochs(&self, epochs: u32) -> Result<()> {
+        let progress = &self.checkpoint.saved.progress;
+        // An epoch that is not done counts, too, since its batches were trained on.
+        if progress.epoch <= epochs {
+            return Ok(());
+        }
+        let expected = format!("{} or more, since the run is in that epoch", progress.epoch);
+        Err(Error::Setting { name: "epochs", expected, found: epochs.to_string() }.into())
+    }
+}
+
+/// Refuses settings that would change what the run has computed
+fn check_settings(folder: &Path, before: &Settings, given: &Settings) -> Result<()> {
+    let value = |settings: &Settings, name: &str, default: &str| {
+        settings.get(name).map_or_else(|| default.to_owned(), text)
+    };
+    let differences: Vec<String> = SETTINGS
+        .iter()
+        .filter(|setting| !FREE.contains(&setting.name) && given.get(setting.name).is_some())
+        .filter_map(|setting| {
+            let [was, is] = [before, given].map(|all| value(all, setting.name, setting.default));
+            (was != is).then(|| format!("{} was {was}, and is {is}", setting.flag()))
+        })
+        .collect();
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let config = shell_quoted(folder.join("config.toml"));
+    Err(Error::Usage(format!(
+        "a run that goes on keeps its settings, except for epochs, threads, out and checkpoint-every; {}; another run with \
+         these settings: chainrule train --config {config} and the flags",
+        differences.join("; ")
+    ))
+    .into())
+}
+
+/// Copies the files of a run into a new folder
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if to.symlink_metadata().is_ok() {
+        let problem = format!("is there already; the run would be copied from {} to it", shown(from));
+        return Err(Error::content(to, problem).into());
+    }
+    fs::create_dir_all(to).map_err(Error::writing(to))?;
+    for name in NAMES.iter().filter(|name| from.join(name).is_file()) {
+        fs::copy(from.join(name), to.join(name)).map_err(Error::writing(&to.join(name)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! How often a training is saved within an epoch
+
+use std::time::{Duration, Instant};
+
+/// How often a training pauses within an epoch, to be saved
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// After so many batches
+    Batches(usize),
+    /// After the batch in which so much time has passed
+    Time(Duration),
+}
+
+impl Every {
+    /// Whether it is time to pause, after `batches` batches since `start`
+    pub fn is_due(self, batches: usize, start: Instant) -> bool {
+        match self {
+            Self::Batches(most) => batches >= most,
+            Self::Time(most) => batches > 0 && start.elapsed() >= most,
+        }
+    }
+
+    /// Reads `50batches`, or a time such as `30s`, `5m` or `1h`
+    ///
+    /// # Errors
+    /// If the text is anything else, or 0.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let expected =
+            || "expected a time, as 30s, 5m or 1h, or a number of batches, as 50batches".to_owned();
+        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
+        let (number, unit) = text.split_at(split);
+        let number: u64 = number.parse().ok().filter(|&n| n > 0).ok_or_else(expected)?;
+        let seconds = |unit: u64| number.checked_mul(unit).map(|s| Self::Time(Duration::from_secs(s)));
+        let every = match unit {
+            "batches" | "batch" => usize::try_from(number).ok().map(Self::Batches),
+            "s" => seconds(1),
+            "m" => seconds(60),
+            "h" => seconds(3600),
+            _ => None,
+        };
+        every.ok_or_else(expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_numbers_of_batches_are_read() {
+        for (text, every) in [
+            ("30s", Every::Time(Duration::from_secs(30))),
+            ("5m", Every::Time(Duration::from_secs(300))),
+            ("1h", Every::Time(Duration::from_secs(3600))),
+            ("50batches", Every::Batches(50)),
+            ("1batch", Every::Batches(1)),
+        ] {
+            assert_eq!(Every::parse(text), Ok(every));
+        }
+        for text in ["", "30", "0s", "-1s", "5 m", "5d", "1.5h", "99999999999999999999s", "batches"] {
+            assert!(Every::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Trials that were stopped, and go on from their checkpoints
+
+use std::fs;
+use std::path::Path;
+
+use super::plan::Trial;
+use crate::config::{SETTINGS, Settings, TrainConfig};
+use crate::train::checkpoint::Checkpoint;
+
+/// The checkpoint of a trial, if it is whole and of a run with the settings of the plan; `None`: the trial starts again
+pub fn checkpoint(trial: &Trial, sweep: &Path) -> Option<Checkpoint> {
+    let folder = sweep.join(&trial.id);
+    let config = Settings::from_toml(&folder.join("config.toml")).ok()?.resolve().ok()?;
+    if !is_same(&config, &trial.config) {
+        return None;
+    }
+    let checkpoint = Checkpoint::read(&folder).ok()?;
+    let rows = fs::metadata(folder.join("epochs.csv")).ok()?.len();
+    (rows >= checkpoint.saved.epochs_csv).then_some(checkpoint)
+}
+
+/// Whether all settings that change results are equal
+fn is_same(a: &TrainConfig, b: &TrainConfig) -> bool {
+    let (Ok(a), Ok(b)) = (a.to_values(), b.to_values()) else { return false };
+    // A run keeps the path of the data that were found where none was given.
+    let is_given = |name: &str| name != "data" || b.contains_key(name);
+    let mut compared = SETTINGS.iter().filter(|setting| setting.affects_results && is_given(setting.name));
+    compared.all(|setting| a.get(setting.name) == b.get(setting.name))
+}

@@ -1,0 +1,285 @@
+//! The file `checkpoint.safetensors`: the state of a training, from which it goes on to the same bits
+//!
+//! It holds the tensors of the model under their names, their velocities as `velocity.0.weight`, and in its metadata, as
+//! JSON, where the training is, and what it has written.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use chainrule_kernels::Scalar;
+use safetensors::tensor::{Dtype as FileDtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+
+use super::progress::Progress;
+use super::state::TrainState;
+use crate::error::{Error, Result, memory, open_regular};
+use crate::nn::loss::LossSum;
+use crate::nn::mlp::Mlp;
+use crate::nn::parameter::Shape;
+use crate::nn::{model_header, stored, tensor_file};
+
+/// Name of the file in a run's folder
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// Version of the format, increased whenever older programs would misread newer files
+const VERSION: u32 = 1;
+/// The entry of the metadata
+const ENTRY: &str = "checkpoint";
+
+/// What a checkpoint says beside the tensors
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saved {
+    /// Version of the format
+    pub version: u32,
+    /// Name of the run
+    pub run_id: String,
+    /// Time of its start
+    pub started_at: String,
+    /// Hash of its data
+    pub data_hash: String,
+    /// Names and texts of further columns of its summary
+    pub tags: Vec<(String, String)>,
+    /// Where the training is
+    pub progress: Progress,
+    /// Bytes of epochs.csv: the rows of the whole epochs
+    pub epochs_csv: u64,
+    /// Rows that were trained on, in all epochs
+    pub trained_rows: usize,
+    /// Time of training, s
+    pub train_s: f64,
+    /// Time from the start, without times in which it was stopped, s
+    pub wall_s: f64,
+    /// The best epoch so far
+    pub best: Option<Best>,
+    /// The last whole epoch
+    pub last: Option<LastEpoch>,
+}
+
+/// The best epoch so far
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// Its number
+    pub epoch: u32,
+    /// Its accuracy, or in regression its root-mean-square error
+    pub score: f64,
+}
+
+/// The sums of a whole epoch
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastEpoch {
+    /// Its number
+    pub epoch: u32,
+    /// Over the batches
+    pub train: LossSum,
+    /// Over the validation rows
+    pub val: Option<LossSum>,
+    /// Over the test set
+    pub test: Option<LossSum>,
+}
+
+/// The names and shapes of the tensors of a state
+#[derive(Clone, Debug)]
+pub struct Tensors {
+    model: Vec<(String, Shape)>,
+    /// Those that are trained, in their order
+    trained: Vec<(String, Shape)>,
+}
+
+impl Tensors {
+    /// Those of a model
+    pub fn of<T: Scalar>(model: &Mlp<T>) -> Self {
+        let name = |tensor: crate::nn::parameter::Tensor<&[T]>| (tensor.name(), tensor.shape);
+        let trained = model.tensors().filter(|tensor| tensor.gradient.is_some());
+        let trained = trained.map(|tensor| (format!("velocity.{}", tensor.name()), tensor.shape)).collect();
+        Self { model: model.tensors().map(name).collect(), trained }
+    }
+
+    /// The bytes of a model file of a state, given its metadata
+    pub fn model_bytes<T: Scalar>(
+        &self,
+        metadata: BTreeMap<String, String>,
+        state: &TrainState<T>,
+    ) -> Vec<u8> {
+        tensor_file::bytes(metadata, &named(&self.model, &state.tensors))
+    }
+
+    /// The bytes of a checkpoint
+    pub fn checkpoint_bytes<T: Scalar>(&self, saved: &Saved, state: &TrainState<T>) -> Vec<u8> {
+        let saved = Saved { version: VERSION, progress: state.progress.clone(), ..saved.clone() };
+        let entries = [
+            (ENTRY, serde_json::to_string(&saved).unwrap_or_default()),
+            ("producer", "chainrule".to_owned()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        let metadata = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let velocities = named(&self.trained, &state.velocities);
+        tensor_file::bytes(metadata, &[named(&self.model, &state.tensors), velocities].concat())
+    }
+}
+
+fn named<'a, T>(names: &[(String, Shape)], elements: &'a [Vec<T>]) -> Vec<(String, Shape, &'a [T])> {
+    names
+        .iter()
+        .zip(elements)
+        .map(|((name, shape), elements)| (name.clone(), *shape, &elements[..]))
+        .collect()
+}
+
+/// A checkpoint as it was read
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// What it says beside the tensors
+    pub saved: Saved,
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint in the folder of a run
+    ///
+    /// # Errors
+    /// If there is none, or it is no whole checkpoint of this version.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(CHECKPOINT);
+        let (mut file, mut bytes) = (open_regular(&path)?, Vec::new());
+        let len = file.metadata().map_err(Error::reading(&path))?.len();
+        memory::check(len.into(), || format!("to read {}", path.display()))?;
+        file.read_to_end(&mut bytes).map_err(Error::reading(&path))?;
+        let saved = saved(&bytes).map_err(|problem| Error::content(&path, problem))?;
+        Ok(Self { path, bytes, saved })
+    }
+
+    /// The state of a training of this model
+    ///
+    /// # Errors
+    /// If the tensors are not those of the model, with or without velocities, or an element is not finite.
+    pub fn state<T: Scalar>(&self, model: &Mlp<T>, has_velocities: bool) -> Result<TrainState<T>> {
+        let tensors = Tensors::of(model);
+        let trained = if has_velocities { &tensors.trained[..] } else { &[] };
+        let read = || -> std::result::Result<TrainState<T>, String> {
+            let file = SafeTensors::deserialize(&self.bytes).map_err(|e| format!("header: {e}"))?;
+            let expected = tensors.model.len() + trained.len();
+            if file.len() != expected {
+                return Err(format!("has {} tensors, expected {expected}", file.len()));
+            }
+            let all = |names: &[(String, Shape)]| -> std::result::Result<Vec<Vec<T>>, String> {
+                names.iter().map(|(name, shape)| elements(&file, name, *shape)).collect()
+            };
+            let (tensors, velocities) = (all(&tensors.model)?, all(trained)?);
+            Ok(TrainState { tensors, velocities, progress: self.saved.progress.clone() })
+        };
+        read().map_err(|problem| Error::content(&self.path, problem))
+    }
+}
+
+fn saved(bytes: &[u8]) -> std::result::Result<Saved, String> {
+    model_header::check(bytes)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("header: {e}"))?;
+    let entry = header.metadata().as_ref().and_then(|entries| entries.get(ENTRY));
+    let entry = entry.ok_or("has no metadata `checkpoint`, expected a checkpoint that chainrule wrote")?;
+    let version = serde_json::from_str::<serde_json::Value>(entry).ok();
+    let version = version.and_then(|json| json.get("version")?.as_u64());
+    if version.is_some_and(|version| version > u64::from(VERSION)) {
+        return Err(format!(
+            "has version {}, expected {VERSION} or below: a newer program wrote this",
+            version.unwrap_or(0)
+        ));
+    }
+    serde_json::from_str(entry).map_err(|e| format!("metadata `checkpoint`: {e}"))
+}
+
+/// The elements of a tensor, row by row
+fn elements<T: Scalar>(
+    file: &SafeTensors<'_>,
+    name: &str,
+    shape: Shape,
+) -> std::result::Result<Vec<T>, String> {
+    let wrong = |problem: String| format!("{name}: {problem}");
+    let tensor = file.tensor(name).map_err(|_| wrong("missing".to_owned()))?;
+    let dtype = if T::BYTES == 4 { FileDtype::F32 } else { FileDtype::F64 };
+    if (tensor.dtype(), tensor.shape()) != (dtype, &shape.stored()[..]) {
+        let (found, expected) = (tensor.shape(), shape.stored());
+        return Err(wrong(format!("is {:?} {found:?}, expected {dtype:?} {expected:?}", tensor.dtype())));
+    }
+    let stored = stored::elements::<T>(&tensor).map_err(wrong)?;
+    let mut elements = vec![T::ZERO; stored.len()];
+    shape.stored_order().zip(stored).for_each(|(at, x)| elements[at] = x);
+    Ok(elements)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::layers::Activation;
+
+    fn state(model: &Mlp<f32>, velocities: bool) -> TrainState<f32> {
+        let copies = |scale: f32| {
+            model.tensors().map(|t| t.data.iter().map(|x| x * scale).collect()).collect::<Vec<Vec<f32>>>()
+        };
+        let sums = LossSum { loss: 0.1 + 0.2, correct: 3, rows: 8, ..LossSum::default() };
+        let progress = Progress { epoch: 3, batches: 7, sums, seconds: 1e-3 };
+        let velocities = if velocities { copies(-0.5) } else { vec![] };
+        TrainState { tensors: copies(1.0), velocities, progress }
+    }
+
+    fn written(folder: &Path, model: &Mlp<f32>, state: &TrainState<f32>, saved: &Saved) {
+        std::fs::write(folder.join(CHECKPOINT), Tensors::of(model).checkpoint_bytes(saved, state)).unwrap();
+    }
+
+    #[test]
+    fn a_state_reads_back_to_the_same_bits() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = Mlp::<f32>::new(3, &[5, 4], 2, Activation::Relu, 1);
+        for velocities in [true, false] {
+            let state = state(&model, velocities);
+            let last = LastEpoch { epoch: 2, train: state.progress.sums.clone(), val: None, test: None };
+            let best = Some(Best { epoch: 1, score: 1.0 / 3.0 });
+            let saved = Saved {
+                run_id: "a,\"b".to_owned(),
+                epochs_csv: 99,
+                best,
+                last: Some(last),
+                ..Saved::default()
+            };
+            written(folder.path(), &model, &state, &saved);
+            let found = Checkpoint::read(folder.path()).unwrap();
+            let expected = Saved { version: VERSION, progress: state.progress.clone(), ..saved };
+            assert_eq!(found.saved, expected);
+            assert_eq!(found.state(&model, velocities).unwrap(), state);
+            let error = found.state(&model, !velocities).unwrap_err().to_string();
+            assert!(error.contains("tensors, expected"), "{error}");
+        }
+    }
+
+    #[test]
+    fn other_tensors_and_newer_versions_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = Mlp::<f32>::new(3, &[5], 2, Activation::Relu, 1);
+        written(folder.path(), &model, &state(&model, true), &Saved::default());
+        let found = Checkpoint::read(folder.path()).unwrap();
+        let other = Mlp::<f32>::new(3, &[6], 2, Activation::Relu, 1);
+        let error = found.state(&other, true).unwrap_err().to_string();
+        assert!(error.contains("0.weight: is F32 [5, 3], expected F32 [6, 3]"), "{error}");
+        let double = Mlp::<f64>::new(3, &[5], 2, Activation::Relu, 1);
+        assert!(found.state(&double, true).unwrap_err().to_string().contains("expected F64"));
+        let path = folder.path().join(CHECKPOINT);
+        let of = |entry: &str| {
+            let metadata = [(ENTRY.to_owned(), entry.to_owned())].into_iter().collect();
+            std::fs::write(
+                &path,
+                tensor_file::bytes(metadata, &[("a".to_owned(), Shape::Vector(1), &[0f32][..])]),
+            )
+            .unwrap();
+            Checkpoint::read(folder.path()).unwrap_err().to_string()
+        };
+        assert!(of(r#"{"version":9}"#).contains("has version 9, expected 1 or below"));
+        assert!(of(r#"{"version":1}"#).contains("metadata `checkpoint`: missing field"));
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(Checkpoint::read(folder.path()).unwrap_err().to_string().contains("cut"));
+    }
+}

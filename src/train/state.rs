@@ -1,0 +1,14 @@
+//! The state of a training as a value: all that the next batch depends on
+
+use super::progress::Progress;
+
+/// All that the next batch of a training depends on, beside its settings and data
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainState<T> {
+    /// The elements of the model's tensors, in their order
+    pub tensors: Vec<Vec<T>>,
+    /// The velocities of the trained tensors, in their order; none without momentum
+    pub velocities: Vec<Vec<T>>,
+    /// Epoch and batch
+    pub progress: Progress,
+}

@@ -1,0 +1,280 @@
+//! Runs that go on from their checkpoints, stopped at any moment, compared with runs that were never stopped
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use chainrule::tables::reader::Table;
+
+use crate::launch::{CHAINRULE, launch};
+use crate::numbers::Numbers;
+use crate::small_data::small_data;
+
+/// Columns that hold times, or what follows from them
+const TIMES: [&str; 6] = ["train_s", "wall_s", "epoch_s", "samples_per_s", "started_at", "run_id"];
+
+fn start(folder: &Path, args: &str) -> Child {
+    let mut command = launch(CHAINRULE, folder);
+    command.args(args.split(' ')).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+/// Standard error of a command that must end with this exit code
+#[track_caller]
+fn ended(folder: &Path, args: &str, code: i32) -> String {
+    let Output { status, stderr, .. } = start(folder, args).wait_with_output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(code), "{args}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    stderr
+}
+
+/// The cells of a table by rows, without times and the names of runs
+fn cells(path: &Path) -> Vec<Vec<String>> {
+    let table = Table::read(path).unwrap();
+    let names: Vec<String> = table.names().map(str::to_owned).collect();
+    let kept = (0..names.len()).filter(|&at| !TIMES.contains(&names[at].as_str()));
+    let kept: Vec<usize> = kept.collect();
+    let row = |row: chainrule::tables::reader::TableRow<'_>| {
+        kept.iter().map(|&at| format!("{}={}", names[at], row.text(at))).collect()
+    };
+    table.rows().map(row).collect()
+}
+
+/// The elements of the tensors of a safetensors file
+fn elements(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
+    let header = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+    bytes[8 + header..].to_vec()
+}
+
+/// Asserts that two runs ended with the same files, times aside
+///
+/// * `but`: columns of the summary that may differ
+#[track_caller]
+fn assert_same(what: &str, a: &Path, b: &Path, but: &[&str]) {
+    assert!(
+        elements(&a.join("model.safetensors")) == elements(&b.join("model.safetensors")),
+        "{what}: weights"
+    );
+    let [x, y] = [a, b].map(|folder| elements(&folder.join("checkpoint.safetensors")));
+    assert!(x == y, "{what}: velocities");
+    assert_eq!(cells(&a.join("epochs.csv")), cells(&b.join("epochs.csv")), "{what}");
+    let summary = |folder: &Path| {
+        let row = cells(&folder.join("summary.csv")).remove(0);
+        let is_kept = |cell: &String| !but.iter().any(|name| cell.starts_with(&format!("{name}=")));
+        row.into_iter().filter(is_kept).collect::<Vec<_>>()
+    };
+    assert_eq!(summary(a), summary(b), "{what}");
+    for name in ["confusion.csv", "classes.csv", "class_means.csv", "targets.csv", "predictions.csv"] {
+        assert_eq!(fs::read(a.join(name)).ok(), fs::read(b.join(name)).ok(), "{what}: {name}");
+    }
+}
+
+/// A folder with the small set and a table of numbers
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    small_data(folder.path());
+    let row = |i: usize| format!("{},{},{}.5\n", i % 13, i * 7 % 11, 3 * (i % 13) + i * 5 % 7);
+    let table = "a,b,price\n".to_owned() + &(0..300).map(row).collect::<String>();
+    fs::write(folder.path().join("t.csv"), table).unwrap();
+    folder
+}
+
+const IMAGES: &str = "--data .";
+const TABLE: &str = "--data t.csv --target price --test-split 0.2";
+
+#[test]
+fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
+    let folder = folder();
+    let path = folder.path();
+    for (n, (settings, threads)) in [
+        ("--hidden-dims 9 7 --batch-size 16", 1),
+        ("--hidden-dims 9 7 --batch-size 16 --momentum 0 --dtype f64", 3),
+        ("--hidden-dims 12 --activation sigmoid --batch-size 64 --weight-decay 0.01", 2),
+        ("--hidden-dims none --batch-size 7 --val-split 0.2", 1),
+        ("--hidden-dims 9 --batch-size 1000 --no-shuffle=true --momentum 0.5", 2),
+        ("--hidden-dims 9 --class-weight balanced --engine matrixmultiply", 1),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for data in [IMAGES, TABLE] {
+            if data == TABLE && settings.contains("class-weight") {
+                continue;
+            }
+            let kind = if data == TABLE { "t" } else { "i" };
+            let name = |what: &str| format!("{what}{n}{kind}");
+            let train = format!("train {data} {settings} -q");
+            ended(path, &format!("{train} --epochs 5 --threads 1 --run-id {}", name("whole")), 0);
+            for stop in [0, 1, 3, 5] {
+                let id = format!("{}-{stop}", name("part"));
+                ended(path, &format!("{train} --epochs {stop} --threads 1 --run-id {id}"), 0);
+                let again = format!("train --resume results/{id} --epochs 5 --threads {threads} -q");
+                ended(path, &again, 0);
+                let [part, whole] = [id, name("whole")].map(|id| path.join("results").join(id));
+                assert_same(&format!("{train}, {stop} epochs first"), &part, &whole, &["threads"]);
+            }
+        }
+    }
+    // Each run has one row, in which its last end is.
+    let runs = Table::read(&path.join("results/runs.csv")).unwrap();
+    let (id, done) = (runs.need("run_id").unwrap(), runs.need("epochs_done").unwrap());
+    let mut names: Vec<&str> = runs.rows().map(|row| row.text(id)).collect();
+    assert!(runs.rows().all(|row| row.text(done) == "5"));
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!((count, names.len()), (11 * 5, 11 * 5));
+}
+
+/// Kills a run at random moments and lets it go on, until it ends
+fn killed(path: &Path, id: &str, train: &str, most: Duration, random: &mut Numbers) -> usize {
+    let again = format!("train --resume results/{id} -q");
+    let mut kills = 0;
+    let mut args = format!("{train} --run-id {id}");
+    loop {
+        let begun = Instant::now();
+        let mut child = start(path, &args);
+        let wait = most.mul_f64((random.symmetric() + 1.0) / 2.0);
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if begun.elapsed() >= wait {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                break None;
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        };
+        match status {
+            Some(status) => {
+                let output = child.wait_with_output().unwrap();
+                assert!(status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
+                return kills;
+            }
+            None => kills += 1,
+        }
+        let folder = path.join("results").join(id);
+        if folder.join("checkpoint.safetensors").exists() {
+            args.clone_from(&again);
+        } else if folder.exists() {
+            // It was killed before it had begun.
+            fs::remove_dir_all(&folder).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
+    let folder = folder();
+    let path = folder.path();
+    let mut random = Numbers::new(13);
+    let count: usize = std::env::var("CHAINRULE_KILLS").map_or(40, |count| count.parse().unwrap());
+    let mut kills = 0;
+    let mut round = 0;
+    let settings = "--data synthetic --hidden-dims 64 --batch-size 32 --epochs 6 -q --checkpoint-every";
+    ended(path, &format!("train {settings} 1h --run-id whole"), 0);
+    let begun = Instant::now();
+    ended(path, &format!("train {settings} 1h --run-id timed"), 0);
+    let most = begun.elapsed();
+    while kills < count {
+        let id = format!("killed{round}");
+        let every = ["20batches", "1s", "3batches"][round % 3];
+        kills += killed(path, &id, &format!("train {settings} {every}"), most.mul_f64(0.6), &mut random);
+        let [part, whole] = [&id, "whole"].map(|id| path.join("results").join(id));
+        assert_same(&id, &part, &whole, &[]);
+        round += 1;
+    }
+    println!("{kills} kills in {round} runs");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_run_that_a_signal_stops_goes_on_within_its_epoch() {
+    let folder = folder();
+    let path = folder.path();
+    let settings = "train --data synthetic --hidden-dims 64 --batch-size 8 --epochs 3 --val-split 0.1";
+    ended(path, &format!("{settings} -q --run-id whole"), 0);
+    for round in 0..3 {
+        let id = format!("cut{round}");
+        let child = start(path, &format!("{settings} -q --run-id {id}"));
+        let run = path.join("results").join(&id);
+        while !run.join("checkpoint.safetensors").exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(20 + 60 * round));
+        let kill = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+        assert_eq!(status.code(), Some(143), "{}", String::from_utf8_lossy(&stderr));
+        ended(path, &format!("train --resume results/{id} -q"), 0);
+        assert_same(&id, &run, &path.join("results/whole"), &[]);
+    }
+}
+
+#[test]
+fn what_would_change_a_run_that_goes_on_is_refused() {
+    let folder = folder();
+    let path = folder.path();
+    ended(path, &format!("train {IMAGES} --hidden-dims 9 --epochs 2 --run-id a -q --tag place=here"), 0);
+    let before = fs::read(path.join("results/a/checkpoint.safetensors")).unwrap();
+    for (args, code, messages) in [
+        (
+            "--learning-rate 0.5 --momentum 0",
+            2,
+            &["learning-rate was 0.01, and is 0.5", "momentum was 0.9, and is 0"][..],
+        ),
+        ("--epochs 1", 2, &["epochs is 1, expected 2 or more"]),
+        ("--run-id b", 2, &["--run-id"]),
+        ("--checkpoint-every 5x", 2, &["checkpoint-every is 5x, expected a time, as 30s"]),
+    ] {
+        let stderr = ended(path, &format!("train --resume results/a {args}"), code);
+        assert!(messages.iter().all(|message| stderr.contains(message)), "{args}: {stderr}");
+    }
+    for (folder, message) in
+        [("results", "has no checkpoint.safetensors"), ("nowhere", "has no checkpoint.safetensors")]
+    {
+        let stderr = ended(path, &format!("train --resume {folder}"), 1);
+        assert!(stderr.contains(message), "{stderr}");
+    }
+    // The same settings, given again, are no difference.
+    ended(path, "train --resume results/a/ --hidden-dims 9 --learning-rate 1e-2 --epochs 3 -q", 0);
+    assert_ne!(fs::read(path.join("results/a/checkpoint.safetensors")).unwrap(), before);
+    let summary = cells(&path.join("results/a/summary.csv")).remove(0);
+    assert!(summary.contains(&"place=here".to_owned()), "{summary:?}");
+    // A copy goes on elsewhere, and the run stays as it is.
+    let old = fs::read(path.join("results/a/checkpoint.safetensors")).unwrap();
+    ended(path, "train --resume results/a --out elsewhere --epochs 4 -q", 0);
+    assert_eq!(fs::read(path.join("results/a/checkpoint.safetensors")).unwrap(), old);
+    assert_eq!(cells(&path.join("elsewhere/a/epochs.csv")).len(), 4);
+    assert_eq!(Table::read(&path.join("elsewhere/runs.csv")).unwrap().rows().len(), 1);
+    let stderr = ended(path, "train --resume results/a --out elsewhere --epochs 4 -q", 1);
+    assert!(stderr.contains("elsewhere/a: is there already"), "{stderr}");
+
+    // Other data are refused.
+    ended(path, &format!("train {TABLE} --epochs 1 --run-id t -q"), 0);
+    let table = fs::read_to_string(path.join("t.csv")).unwrap();
+    fs::write(path.join("t.csv"), table.replacen("0,", "1,", 1)).unwrap();
+    let stderr = ended(path, "train --resume results/t --epochs 2", 1);
+    assert!(stderr.contains("the data have changed since the run began: their hash was"), "{stderr}");
+}
+
+#[test]
+fn a_second_process_on_a_run_is_refused_and_a_dead_one_leaves_no_lock() {
+    let folder = folder();
+    let path = folder.path();
+    let settings = "train --data synthetic --hidden-dims 64 --batch-size 8 --epochs 500 -q --run-id a";
+    let mut child = start(path, settings);
+    while !path.join("results/a/checkpoint.safetensors").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let stderr = ended(path, "train --resume results/a", 1);
+    assert!(stderr.contains("epochs.csv: another process writes to it"), "{stderr}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let done = cells(&path.join("results/a/epochs.csv")).len().max(1);
+    ended(path, &format!("train --resume results/a --epochs {} -q", done + 1), 0);
+    assert_eq!(cells(&path.join("results/a/epochs.csv")).len(), done + 1);
+}
