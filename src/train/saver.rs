@@ -157,10 +157,20 @@ mod tests {
     #[test]
     fn an_error_comes_with_the_next_state_or_at_the_end() {
         let saver = Saver::start().unwrap();
-        let failing = || -> Job { Box::new(|| Err(Error::Usage("full".to_owned()))) };
+        let (begun, has_begun) = mpsc::channel();
+        let failing = || -> Job {
+            let begun = begun.clone();
+            Box::new(move || {
+                begun.send(()).unwrap();
+                Err(Error::Usage("full".to_owned()))
+            })
+        };
         saver.save(failing()).unwrap();
         assert!(saver.finish().is_err() && saver.finish().is_ok());
+        has_begun.recv().unwrap();
+        // A job that has begun is not replaced.
         saver.save(failing()).unwrap();
+        has_begun.recv().unwrap();
         while saver.save(Box::new(|| Ok(()))).is_ok() {
             std::thread::yield_now();
         }

@@ -278,3 +278,46 @@ fn a_second_process_on_a_run_is_refused_and_a_dead_one_leaves_no_lock() {
     ended(path, &format!("train --resume results/a --epochs {} -q", done + 1), 0);
     assert_eq!(cells(&path.join("results/a/epochs.csv")).len(), done + 1);
 }
+
+#[test]
+fn a_sweep_that_was_killed_goes_on_within_its_trials() {
+    let folder = folder();
+    let path = folder.path();
+    let sweep = |id: &str, more: &str| {
+        format!(
+            "sweep --grid learning_rate=0.02,0.05 --data synthetic --hidden-dims 32 --batch-size 16 --epochs 6 --jobs 2 -q --sweep-id {id}{more}"
+        )
+    };
+    ended(path, &sweep("whole", ""), 0);
+    let mut child = start(path, &sweep("cut", ""));
+    let run = |id: &str, trial: &str| path.join("results").join(id).join(trial);
+    let rows = |trial: &str| {
+        let text = fs::read_to_string(run("cut", trial).join("epochs.csv")).unwrap_or_default();
+        text.lines().count().saturating_sub(1)
+    };
+    while ["t0000", "t0001"].iter().any(|trial| rows(trial) < 2) {
+        assert!(child.try_wait().unwrap().is_none(), "the sweep has ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let started = |trial: &str| {
+        let text = fs::read(run("cut", trial).join("checkpoint.safetensors")).unwrap();
+        let text = String::from_utf8_lossy(&text[..2000.min(text.len())]).into_owned();
+        let at = text.find("started_at").unwrap();
+        text[at..].split('"').nth(2).unwrap().trim_end_matches('\\').to_owned()
+    };
+    let before = ["t0000", "t0001"].map(started);
+    ended(path, &sweep("cut", " --resume"), 0);
+    for (trial, before) in ["t0000", "t0001"].into_iter().zip(before) {
+        assert_same(trial, &run("cut", trial), &run("whole", trial), &["sweep_id"]);
+        let summary = Table::read(&run("cut", trial).join("summary.csv")).unwrap();
+        let started_at = summary.need("started_at").unwrap();
+        assert_eq!(summary.rows().next().unwrap().text(started_at), before, "{trial} began again");
+    }
+    let [cut, whole] = ["cut", "whole"].map(|id| {
+        let rows = cells(&path.join("results").join(id).join("runs.csv"));
+        rows.concat().into_iter().filter(|cell| !cell.starts_with("sweep_id=")).collect::<Vec<_>>()
+    });
+    assert_eq!(cut, whole);
+}
