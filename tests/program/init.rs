@@ -118,7 +118,7 @@ fn a_run_keeps_the_scales_of_its_model_and_refuses_other_columns_and_classes() {
             1,
             "has nothing that replaces a missing number, but training row 1, column size",
         ),
-        ("--data synthetic", 1, "has the classes x, y, z, but the data have "),
+        ("--data synthetic", 2, "--target is for tables: leave it out"),
         (
             "--data t.csv --scale minmax",
             2,
