@@ -147,6 +147,9 @@ fn a_run_keeps_the_scales_of_its_model_and_refuses_other_columns_and_classes() {
         let stderr = run(path, &format!("{train} {args}"), 1);
         assert!(stderr.contains(message), "{args}: {stderr}");
     }
+    let images = format!("train --data synthetic --epochs 1 --run-id no --init {MODEL}");
+    let stderr = run(path, &images, 1);
+    assert!(stderr.contains("has the classes x, y, z, but the data have "), "{stderr}");
     let numbers =
         "train --data t.csv --target kind --ignore color --init results/a/model.safetensors --run-id no";
     assert!(run(path, numbers, 1).contains("reads 3 columns, but the data have 2"));
