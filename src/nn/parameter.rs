@@ -28,6 +28,25 @@ impl Shape {
         };
         (0..cols).flat_map(move |j| (0..rows).map(move |i| i * cols + j))
     }
+
+    /// The elements of the tensor in the order of a model file, as [`Self::stored_order`] has it
+    ///
+    /// A matrix is transposed block by block, so that no cache line is fetched for a single element.
+    pub fn stored_elements<T: Copy>(self, elements: &[T]) -> Vec<T> {
+        const BLOCK: usize = 32;
+        let mut stored = elements.to_vec();
+        let Self::Matrix(rows, cols) = self else { return stored };
+        for top in (0..rows).step_by(BLOCK) {
+            for left in (0..cols).step_by(BLOCK) {
+                for i in top..rows.min(top + BLOCK) {
+                    for j in left..cols.min(left + BLOCK) {
+                        stored[j * rows + i] = elements[i * cols + j];
+                    }
+                }
+            }
+        }
+        stored
+    }
 }
 
 impl fmt::Display for Shape {
@@ -58,5 +77,20 @@ impl<D> Tensor<D> {
     /// The name in a model file, as PyTorch's `nn.Sequential` gives it: `0.weight`
     pub fn name(&self) -> String {
         format!("{}.{}", self.layer, self.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_transposed_as_single_elements_are() {
+        for (rows, cols) in [(1, 1), (1, 70), (33, 1), (32, 64), (45, 67)] {
+            let shape = Shape::Matrix(rows, cols);
+            let elements: Vec<usize> = (0..rows * cols).collect();
+            assert!(shape.stored_order().eq(shape.stored_elements(&elements)), "{rows}×{cols}");
+        }
+        assert_eq!(Shape::Vector(3).stored_elements(&[3, 1, 2]), [3, 1, 2]);
     }
 }

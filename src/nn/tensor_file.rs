@@ -29,7 +29,7 @@ pub fn bytes<T: Scalar>(metadata: BTreeMap<String, String>, tensors: &[NamedTens
     file.extend((header.len() as u64).to_le_bytes());
     file.extend(header);
     for (_, shape, elements) in tensors {
-        shape.stored_order().for_each(|at| elements[at].write_le(&mut file));
+        shape.stored_elements(elements).into_iter().for_each(|x| x.write_le(&mut file));
     }
     file
 }
