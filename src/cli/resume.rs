@@ -11,7 +11,7 @@ use chainrule::train::checkpoint::{CHECKPOINT, Checkpoint};
 use chainrule::train::run_files::NAMES;
 
 /// Settings that may be others when a run goes on, since they don't change what it has computed so far
-const FREE: [&str; 4] = ["epochs", "threads", "out", "checkpoint_every"];
+pub const FREE: [&str; 6] = ["epochs", "threads", "patience", "max_time", "out", "checkpoint_every"];
 
 /// A run that goes on
 pub struct Resumed {
@@ -91,8 +91,9 @@ fn check_settings(folder: &Path, before: &Settings, given: &Settings) -> Result<
     }
     let config = shell_quoted(folder.join("config.toml"));
     Err(Error::Usage(format!(
-        "a run that goes on keeps its settings, except for epochs, threads, out and checkpoint-every; {}; another run with \
-         these settings: chainrule train --config {config} and the flags",
+        "a run that goes on keeps its settings, except for {}; {}; another run with these settings: chainrule train --config \
+         {config} and the flags",
+        FREE.map(|name| name.replace('_', "-")).join(", "),
         differences.join("; ")
     ))
     .into())

@@ -50,9 +50,7 @@ impl Printer {
             // The last epoch, if it ended early: its row is in epochs.csv, too, unless it was stopped before its first batch.
             Some(Print::Csv) => {
                 let early = outcome.last.as_ref().filter(|last| last.end != EpochEnd::Done);
-                if let Some(last) =
-                    early.filter(|last| last.train.rows > 0 || last.end != EpochEnd::Interrupted)
-                {
+                if let Some(last) = early.filter(|last| last.train.rows > 0 || !last.end.is_stopped()) {
                     self.row(last);
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use anyhow::Result;
 use chainrule::config::text;
@@ -16,7 +17,7 @@ use super::standard::{self, StandardParser};
 pub use super::sweep_output::best;
 use super::sweep_output::{dry_run, failed, summarise};
 use super::sweep_progress::SweepProgress;
-use super::train::{Common, run_id};
+use super::train::{Common, deadline, run_id};
 use super::{DONE, SIGNALLED, SOME_FAILED, note};
 
 #[derive(clap::Args)]
@@ -97,6 +98,7 @@ enum Action {
 }
 
 pub fn run(args: &Args) -> Result<u8> {
+    let begun = Instant::now();
     if let Some(Action::Merge { dir, quiet }) = &args.action {
         let (plan, ended) = sweep::merge(dir)?;
         if let Some(line) = failed(&ended.analysis, &plan, &how_to_resume_merged(args, dir)) {
@@ -116,7 +118,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let draft = draft(args)?;
     let threads_given = draft.base.get("threads").map(text);
     let plan = draft.resolve()?;
-    let out = &plan.trials[0].config.out;
+    let config = &plan.trials[0].config;
+    let out = &config.out;
     let sweep_id = args.sweep_id.clone().unwrap_or_else(|| plan.default_id());
     let folder = out.join(&sweep_id);
     if let Some(taken) = &taken
@@ -142,6 +145,7 @@ pub fn run(args: &Args) -> Result<u8> {
         fail_fast: args.fail_fast,
         shard,
         plots: args.plots,
+        deadline: deadline(config, begun)?,
         how_to_resume: how_to_resume(args, &folder, &sweep_id, out, shard, threads_given.as_deref()),
     };
     let progress = SweepProgress::new(&folder, jobs, args.common.quiet);
@@ -153,7 +157,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     if !args.common.quiet {
         summarise(&ended, &folder, shard);
-        if ended.left > 0 || ended.analysis.count(Status::Interrupted) > 0 {
+        if ended.left > 0 || ended.analysis.stopped() > 0 {
             note(&format!("resume with: {}", options.how_to_resume));
         }
     }

@@ -1,19 +1,21 @@
 //! `chainrule train`: trains one run and writes its files and pictures
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use chainrule::config::{Settings, TrainConfig};
 use chainrule::data::init_model::InitNets;
 use chainrule::data::run_data::RunData;
 use chainrule::data::{DataOptions, Dataset};
-use chainrule::error::{first_ten, printable, shown};
+use chainrule::error::{first_ten, printable, shell_quoted, shown};
 use chainrule::plot::folder_pictures;
 use chainrule::report::analysis::short_number;
 use chainrule::report::divergence::remedy;
 use chainrule::tables::{Columns, Metric, NOTE, Status, SummaryRow, check_appendable};
 use chainrule::train::dims::Dims;
 use chainrule::train::metrics::EpochEnd;
+use chainrule::train::monitor;
 use chainrule::train::run::{self, Outcome, Request, RunNames};
 use chainrule::train::run_files::{self, NAMES};
 use chainrule::train::run_id;
@@ -33,7 +35,7 @@ pub struct Args {
     common: Common,
 
     /// Go on with the run in this folder, from its checkpoint, to the same bits as a run that was never stopped; only
-    /// epochs, threads, out and checkpoint-every may be others
+    /// epochs, threads, patience, max-time, out and checkpoint-every may be others
     #[arg(long, value_name = "RUN", conflicts_with_all = ["run_id", "tag", "note", "config", "quick"])]
     resume: Option<PathBuf>,
 
@@ -132,6 +134,7 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Result<u8> {
+    let begun = Instant::now();
     let given = args.common.over(Settings::default())?;
     let resumed = args.resume.as_ref().map(|folder| Resumed::read(folder, &given)).transpose()?;
     let settings = resumed.as_ref().map_or(given, |resumed| resumed.settings.clone());
@@ -162,7 +165,9 @@ pub fn run(args: &Args) -> Result<u8> {
     let dims = Dims(data.dims(&config));
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
-    let of_data = set.warnings.iter().chain(&data.warning).map(|w| Some(format!("warning: {w}")));
+    let chosen_on_test = monitor::warning(&config, &data);
+    let of_data = set.warnings.iter().chain(&data.warning).chain(&chosen_on_test);
+    let of_data = of_data.map(|warning| Some(format!("warning: {warning}")));
     let warnings = [warning(threads, machine_cores())].into_iter().chain(of_data);
     let assumed = nets.assumed.into_iter().map(Some);
     let of_task = [set.task_note.clone(), mapping(&set)];
@@ -175,7 +180,9 @@ pub fn run(args: &Args) -> Result<u8> {
     let names = RunNames { sweep_id: None, tags: &tags };
     let run_id = resumed.as_ref().map(|run| run.run_id.as_str()).or(args.run_id.as_deref());
     let resume = resumed.as_ref().map(|run| &run.checkpoint);
-    let request = Request { config: &config, data: &data, parent: &config.out, run_id, names, resume };
+    let deadline = deadline(&config, begun)?;
+    let parent = &config.out;
+    let request = Request { config: &config, data: &data, parent, run_id, names, resume, deadline };
     let (outcome, printed) = trainers.install(|| {
         let progress = Progress::new(&config, &data, args.common.quiet);
         let mut reporter = Printer::new(progress, args.print, &config);
@@ -203,7 +210,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     printed.context("cannot write standard output")?;
     Ok(match outcome.summary.result.status {
-        Status::Ok => DONE,
+        Status::Ok | Status::TimeLimit => DONE,
         Status::Failed => FAILED,
         Status::Interrupted => SIGNALLED + signals.which(),
         Status::Diverged => {
@@ -211,6 +218,12 @@ pub fn run(args: &Args) -> Result<u8> {
             DIVERGED
         }
     })
+}
+
+/// When the program stops that started at `begun`; `None`: when all is done
+pub fn deadline(config: &TrainConfig, begun: Instant) -> Result<Option<Instant>> {
+    // A moment that the clock can't hold never comes.
+    Ok(config.max_time()?.and_then(|time| begun.checked_add(time)))
 }
 
 /// The classes that the labels of a table are mapped to; `None` for images and arrays, and in regression
@@ -262,6 +275,13 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
     let time = result.train_s.filter(|&s| s > 0.0).map(|s| format!("{} of training", duration(s)));
     let metrics = format!("{metrics}{}", time.as_deref().unwrap_or("no epoch ended"));
     note(&format!("{}: {metrics}", result.status));
+    match &result.reason {
+        Some(reason) if result.status == Status::Ok => note(&format!("stopped early: {reason}")),
+        _ if result.status.can_go_on() => {
+            note(&format!("go on with: chainrule train --resume {}", shell_quoted(&outcome.folder)));
+        }
+        _ => {}
+    }
     if !is_tested {
         note("there was no test set, so test columns are empty; --test-data or --test-split gives one");
     }

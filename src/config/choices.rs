@@ -115,6 +115,37 @@ impl InitialWeightsChoice {
     }
 }
 
+/// The metric by which the epochs of a run are compared
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum MonitorChoice {
+    /// `accuracy` for classes, `rmse` for numbers to predict
+    #[default]
+    Auto,
+    /// Mean loss: lower is better
+    #[value(alias = "val_loss")]
+    Loss,
+    /// Accuracy of classes: higher is better
+    #[value(alias = "val_accuracy")]
+    Accuracy,
+    /// Root-mean-square error of numbers: lower is better
+    #[value(alias = "val_rmse")]
+    Rmse,
+}
+
+/// The epoch whose weights `model.safetensors` has
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// The last
+    #[default]
+    Last,
+    /// The best, as --monitor says
+    Best,
+    /// The last; model-best.safetensors has the best
+    Both,
+}
+
 /// How CSV files are written
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]

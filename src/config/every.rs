@@ -2,6 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+/// Reads a time above 0, such as `30s`, `5m` or `1h 30m`; `None` if the text is anything else
+pub fn time(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|time| !time.is_zero())
+}
+
 /// How often a training pauses within an epoch, to be saved
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Every {
@@ -27,16 +32,10 @@ impl Every {
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected =
             || "expected a time, as 30s, 5m or 1h, or a number of batches, as 50batches".to_owned();
-        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
-        let (number, unit) = text.split_at(split);
-        let number: u64 = number.parse().ok().filter(|&n| n > 0).ok_or_else(expected)?;
-        let seconds = |unit: u64| number.checked_mul(unit).map(|s| Self::Time(Duration::from_secs(s)));
-        let every = match unit {
-            "batches" | "batch" => usize::try_from(number).ok().map(Self::Batches),
-            "s" => seconds(1),
-            "m" => seconds(60),
-            "h" => seconds(3600),
-            _ => None,
+        let number = text.strip_suffix("batches").or_else(|| text.strip_suffix("batch"));
+        let every = match number {
+            Some(number) => number.parse().ok().filter(|&n| n > 0).map(Self::Batches),
+            None => time(text).map(Self::Time),
         };
         every.ok_or_else(expected)
     }
@@ -51,13 +50,14 @@ mod tests {
         for (text, every) in [
             ("30s", Every::Time(Duration::from_secs(30))),
             ("5m", Every::Time(Duration::from_secs(300))),
-            ("1h", Every::Time(Duration::from_secs(3600))),
+            ("1h 30m", Every::Time(Duration::from_secs(5400))),
+            ("1.5h", Every::Time(Duration::from_secs(5400))),
             ("50batches", Every::Batches(50)),
             ("1batch", Every::Batches(1)),
         ] {
             assert_eq!(Every::parse(text), Ok(every));
         }
-        for text in ["", "30", "0s", "-1s", "5 m", "5d", "1.5h", "99999999999999999999s", "batches"] {
+        for text in ["", "30", "0s", "-1s", "99999999999999999999s", "batches", "0batches", "-1batch"] {
             assert!(Every::parse(text).is_err(), "{text}");
         }
     }

@@ -15,7 +15,7 @@ mod setting;
 mod settings;
 mod train_config;
 
-pub use choices::{CsvDialect, Dtype, EngineChoice, InitialWeightsChoice, LossChoice};
+pub use choices::{CsvDialect, Dtype, EngineChoice, InitialWeightsChoice, Keep, LossChoice, MonitorChoice};
 pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale, TaskChoice};
 pub use every::Every;
 pub use flags::DataFlags;

@@ -110,7 +110,9 @@ impl Setting {
             Kind::Path => {
                 return expand_home(text).map(Value::String).map_err(|e| format!("{}: {e}", self.name));
             }
-            Kind::Choice(names) => names().iter().any(|name| name.get_name() == text).then(|| text.into()),
+            Kind::Choice(names) => {
+                names().iter().find(|name| name.matches(text, false)).map(|name| name.get_name().into())
+            }
         };
         value.ok_or_else(|| self.unfit(text))
     }

@@ -11,8 +11,8 @@ use clap::builder::PossibleValue;
 
 use super::setting::{Kind, Setting};
 use super::{
-    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, InitialWeightsChoice, LossChoice, Missing,
-    Scale, TaskChoice,
+    ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, InitialWeightsChoice, Keep, LossChoice,
+    Missing, MonitorChoice, Scale, TaskChoice,
 };
 use crate::nn::layers::Activation;
 
@@ -66,7 +66,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which the help, tables and pictures show them
-pub static SETTINGS: [Setting; 36] = [
+pub static SETTINGS: [Setting; 40] = [
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
         .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
@@ -236,6 +236,32 @@ pub static SETTINGS: [Setting; 36] = [
         .under(NET)
         .help("Limits of the random initial weights and biases of a layer with d_in inputs and d_out outputs")
         .added(),
+    row("patience", Kind::Integer, "0", "N")
+        .under(TRAINING)
+        .help("Stop after N epochs without a better one, as --monitor says; 0 trains all epochs")
+        .within((0.0..=u32::MAX as f64, "0 to 4,294,967,295"))
+        .added(),
+    row("monitor", Kind::Choice(names::<MonitorChoice>), "auto", "METRIC")
+        .under(TRAINING)
+        .help(
+            "Metric by which epochs are compared, on the validation samples, or without --val-split on the test set",
+        )
+        .added(),
+    row("keep", Kind::Choice(names::<Keep>), "last", "EPOCH")
+        .under(DATA_AND_FILES)
+        .help("Epoch whose weights model.safetensors has; metrics in summary.csv are of the same epoch")
+        .added(),
+    Setting {
+        affects_results: false,
+        sweepable: false,
+        ..row("max_time", Kind::Word, "none", "TIME")
+            .under(TRAINING)
+            .help(
+                "Stop after the batch in which so much time has passed since the program started, as 30m or 1h 30m; \
+                 --resume goes on",
+            )
+            .added()
+    },
     Setting {
         affects_results: false,
         sweepable: false,

@@ -1,15 +1,17 @@
 //! The settings of a run with all their values, as a run uses them and as config.toml keeps them
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use super::every::time;
 use super::setting::text;
 use super::settings::SETTINGS;
 use super::{
     ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Every, Header, HiddenDims, InitialWeightsChoice,
-    LossChoice, Missing, Scale, TaskChoice,
+    Keep, LossChoice, Missing, MonitorChoice, Scale, TaskChoice,
 };
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
@@ -95,6 +97,14 @@ pub struct TrainConfig {
     pub loss: LossChoice,
     /// Where initial weights and biases are drawn from
     pub initial_weights: InitialWeightsChoice,
+    /// Number of epochs without a better one after which training stops; 0: it does not
+    pub patience: u32,
+    /// Metric by which epochs are compared
+    pub monitor: MonitorChoice,
+    /// Epoch whose weights model.safetensors has
+    pub keep: Keep,
+    /// Time after which the program stops, as [`Self::max_time`] reads it, or `none`
+    pub max_time: String,
     /// How often the state is saved within an epoch, as [`Every`] reads it; `None`: after each epoch only
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<String>,
@@ -135,6 +145,7 @@ impl TrainConfig {
             }
         }
         config.checkpoint_every()?;
+        config.max_time()?;
         Ok(config)
     }
 
@@ -152,6 +163,21 @@ impl TrainConfig {
             Every::parse(text).map_err(wrong)
         };
         self.checkpoint_every.as_ref().map(parsed).transpose()
+    }
+
+    /// Time from the start of the program after which it stops; `None`: when all epochs are done
+    ///
+    /// # Errors
+    /// If the setting is no time.
+    pub fn max_time(&self) -> Result<Option<Duration>> {
+        let wrong = || {
+            let expected = "a time, as 30s, 30m or 1h 30m, or none".to_owned();
+            Error::Setting { name: "max-time", expected, found: self.max_time.clone() }
+        };
+        match self.max_time.as_str() {
+            "none" => Ok(None),
+            text => time(text).map(Some).ok_or_else(wrong),
+        }
     }
 
     /// The settings as TOML values, by their names

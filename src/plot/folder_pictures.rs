@@ -123,10 +123,11 @@ fn draw_run(dir: &Path, epochs: Option<Table>, written: &mut Written<'_>) -> Res
         check_epochs(table, std::slice::from_ref(curves), saved)?;
     }
     let subtitle = summary.as_ref().map_or(String::new(), RunSummary::subtitle);
+    let best = summary.as_ref().and_then(|summary| summary.best).map(|(epoch, _)| epoch);
     let mut pictures = vec![];
     let named = curves.as_ref().map_or("", |curves| &curves.run_id).to_owned();
     if let Some(curves) = curves.filter(|curves| !curves.is_empty()) {
-        written.picture("curves", |scene| run_curves::draw(scene, &curves, &subtitle))?;
+        written.picture("curves", |scene| run_curves::draw(scene, &curves, &subtitle, best))?;
         let score = curves.kind.unwrap_or_default().name();
         pictures.push(("curves", format!("Loss and {score} by epoch")));
     }

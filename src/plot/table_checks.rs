@@ -9,8 +9,8 @@ use crate::plot::predictions_csv::Target;
 use crate::tables::Status;
 use crate::tables::reader::Table;
 
-/// Checks that each run has the number of epochs in its summary: all of them if it is `ok`, else `epochs_done`, which older
-/// versions did not write
+/// Checks that each run has the number of epochs in its summary: all of them if it is `ok` and could not stop early, else
+/// `epochs_done`, which older versions did not write
 ///
 /// # Errors
 /// If a run has fewer epochs, or a cell holds no whole number.
@@ -18,10 +18,11 @@ pub(super) fn check_epochs(epochs: &Table, curves: &[Curves], summaries: &Table)
     let done = summaries.column("epochs_done");
     // A table of another program has neither column; one of this program has both.
     let all = if done.is_some() { Some(summaries.need("epochs")?) } else { summaries.column("epochs") };
-    let status = summaries.column("status");
+    let (status, patience) = (summaries.column("status"), summaries.column("patience"));
     let found: HashMap<&str, u32> = curves.iter().map(|run| (run.run_id.as_str(), run.epochs)).collect();
     for (row, name) in summaries.rows().zip(summaries.run_names()?) {
-        let is_ok = status.map(|column| row.status(column)).transpose()? == Some(Status::Ok);
+        let stops_early = patience.and_then(|column| row.as_number(column)).is_some_and(|n| n > 0.0);
+        let is_ok = status.map(|column| row.status(column)).transpose()? == Some(Status::Ok) && !stops_early;
         let column = if is_ok { all } else { done };
         let Some(column) = column.filter(|&column| is_ok || !row.text(column).trim().is_empty()) else {
             continue;

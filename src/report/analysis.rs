@@ -142,6 +142,21 @@ impl Analysis {
         self.trials.iter().chain(&self.repeats).filter(|run| run.status == status).count()
     }
 
+    /// Number of runs that were stopped and can go on, repeats included
+    pub fn stopped(&self) -> usize {
+        self.trials.iter().chain(&self.repeats).filter(|run| run.status.can_go_on()).count()
+    }
+
+    /// The epoch whose metrics the runs have: the last, or the best, where the setting `keep` says so
+    pub fn epoch(&self) -> &'static str {
+        let is_best = |run: &ObservedRun| run.setting("keep") == "best";
+        match (self.trials.iter().any(is_best), self.trials.iter().all(is_best)) {
+            (true, true) => "best epoch",
+            (true, false) => "kept epoch",
+            (false, _) => "last epoch",
+        }
+    }
+
     /// Mean and standard deviation of a metric over the observations of a group that are `ok`
     pub fn spread(&self, group: &Group, column: MetricColumn) -> Option<Spread> {
         let metrics: Vec<_> = group.trials.iter().filter_map(|&i| self.trials[i].metric(column)).collect();
@@ -275,8 +290,7 @@ mod tests {
     fn a_status_that_is_none_is_an_error_with_its_place() {
         let table = Table::parse(Path::new("runs.csv"), b"run_id,status,test_accuracy\na,okk,0.5\n").unwrap();
         let error = Analysis::from_table(&table).unwrap_err().to_string();
-        let expected =
-            "runs.csv: line 2, column status: expected ok, diverged, failed or interrupted, found `okk`";
+        let expected = "runs.csv: line 2, column status: expected ok, diverged, failed, interrupted or time_limit, found `okk`";
         assert_eq!(error, expected);
     }
 

@@ -12,7 +12,10 @@ use crate::tables::Status;
 /// The table of all settings
 pub(super) fn table(analysis: &Analysis) -> String {
     let mut text = "## All settings\n\n".to_owned();
-    text += "Metrics after the last epoch; ± is the sample standard deviation over seeds, of the trials that are `ok`.";
+    text += &format!(
+        "Metrics after the {}; ± is the sample standard deviation over seeds, of the trials that are `ok`.",
+        analysis.epoch()
+    );
     let several = analysis.groups.len() > 1;
     let as_good = analysis.as_good_as_best().filter(|_| several);
     if several && analysis.other.is_none() {

@@ -22,9 +22,13 @@ pub struct RunSummary {
     pub best: Option<(u32, f64)>,
     /// The data on which that score was measured, `validation ` or `test `; empty if an older version did not record it
     best_of: &'static str,
+    /// The epoch whose metrics it has: `last epoch` or `best epoch`
+    epoch: &'static str,
+    /// Why the run ended before its last epoch; empty if it did not
+    reason: String,
     parameters: String,
     /// Name of each metric that the summary has, and its value with the unit
-    metrics: Vec<(&'static str, String)>,
+    metrics: Vec<(String, String)>,
     data: Vec<String>,
 }
 
@@ -35,6 +39,7 @@ impl RunSummary {
     /// As [`Analysis::from_table`].
     pub fn read(summary: &Table) -> Result<Option<Self>> {
         let found = Analysis::from_table(summary)?;
+        let epoch = found.epoch();
         let (Some(run), Some(line)) = (found.trials.into_iter().next(), summary.rows().next()) else {
             return Ok(None);
         };
@@ -42,7 +47,7 @@ impl RunSummary {
         let text = |name: &str| summary.column(name).map_or("", |i| line.text(i)).trim().to_owned();
         let kind = run.score.unwrap_or_default();
         let metric = |(column, name, printed): (&str, &'static str, Printed)| {
-            Some((name, printed.text(number(column)?, kind)))
+            Some((name.replace("last epoch", epoch), printed.text(number(column)?, kind)))
         };
         let metrics = METRICS.into_iter().filter_map(metric).collect();
         let samples =
@@ -63,7 +68,8 @@ impl RunSummary {
             "test" => "test ",
             _ => "",
         };
-        Ok(Some(Self { run, best, best_of, parameters, metrics, data }))
+        let reason = text("reason");
+        Ok(Some(Self { run, best, best_of, epoch, reason, parameters, metrics, data }))
     }
 
     /// The metric of its score; accuracy if the summary does not say which task it has
@@ -118,7 +124,13 @@ pub fn run_report(
     pictures: &[(String, &str)],
 ) -> Result<String> {
     let run = &summary.run;
-    let mut text = format!("# Run {}\n\nStatus: `{}`.\n\n", escape(&run.id), run.status);
+    let reason = if summary.reason.is_empty() { "" } else { ": " };
+    let mut text = format!(
+        "# Run {}\n\nStatus: `{}`{reason}{}.\n\n",
+        escape(&run.id),
+        run.status,
+        escape(summary.reason.trim_end_matches('.'))
+    );
     let bullets = [
         (
             "hidden layers",
@@ -149,9 +161,9 @@ pub fn run_report(
         text += &format!("- best epoch: {epoch}, {on}{} {}\n", kind.name(), kind.text_with_unit(score));
     }
     if !summary.metrics.is_empty() {
-        text += "\n## Results\n\n| metric after the last epoch | |\n|---|---:|\n";
+        text += &format!("\n## Results\n\n| metric after the {} | |\n|---|---:|\n", summary.epoch);
         for (name, value) in &summary.metrics {
-            text += &row(&[(*name).to_owned(), value.clone()]);
+            text += &row(&[name.clone(), value.clone()]);
         }
     }
     for (file, what) in pictures {

@@ -15,7 +15,6 @@ use crate::data::DataOptions;
 use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
-use crate::tables::Status;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
 
@@ -61,7 +60,7 @@ pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
     let mut known: HashMap<DataOptions, (&str, String)> = HashMap::new();
     for trial in &plan.trials {
         match check(trial, sweep)? {
-            Checked::Ended(status, hash) if status != Status::Interrupted => {
+            Checked::Ended(status, hash) if !status.can_go_on() => {
                 let Some(hash) = hash else { continue };
                 let options = DataOptions::from(&trial.config).undivided();
                 let (first, expected) = known.entry(options).or_insert_with(|| (&trial.id, hash.clone()));

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use super::dataset_cache::DatasetCache;
 use super::folder::{self, Claim, Files};
@@ -21,6 +22,7 @@ use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
 use crate::tables::reader::Table;
 use crate::tables::{RunResult, Status, SummaryRow};
+use crate::train::monitor;
 use crate::train::run::{self, Reporter, Request, RunNames};
 use crate::train::run_files::record_failure;
 use crate::train::thread_count::pool;
@@ -51,6 +53,8 @@ pub struct Options {
     pub shard: Option<Shard>,
     /// Which pictures to draw
     pub plots: Plots,
+    /// When the sweep stops if it has not ended, as it does at a signal; `None`: it runs all trials
+    pub deadline: Option<Instant>,
     /// The command that resumes this sweep, for messages
     pub how_to_resume: String,
 }
@@ -165,7 +169,7 @@ impl Sweeper<'_> {
                     doubts.push(format!("{} ({doubt})", trial.id));
                     false
                 }
-                Checked::Ended(Status::Interrupted, _) | Checked::Open => {
+                Checked::Ended(Status::Interrupted | Status::TimeLimit, _) | Checked::Open => {
                     may_go_on = self.options.resume;
                     false
                 }
@@ -216,7 +220,8 @@ impl Sweeper<'_> {
     fn work(&self, todo: &[&Trial]) -> Result<usize> {
         let next = AtomicUsize::new(0);
         let worker = || -> Result<()> {
-            while !self.stop.load(Ordering::Relaxed) {
+            let is_over = || self.options.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            while !self.stop.load(Ordering::Relaxed) && !is_over() {
                 let Some(trial) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                 let ended = self.trial(trial);
                 if ended.is_err() {
@@ -283,9 +288,11 @@ impl Sweeper<'_> {
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
             let run_data = RunData::new(config, &data)?;
+            monitor::warning(config, &run_data).iter().for_each(|warning| self.observer.warn(warning));
             let checkpoint = half_trained::checkpoint(trial, self.sweep);
             let (parent, names, resume) = (self.sweep, self.names(), checkpoint.as_ref());
-            let request = Request { config, data: &run_data, parent, run_id, names, resume };
+            let deadline = self.options.deadline;
+            let request = Request { config, data: &run_data, parent, run_id, names, resume, deadline };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
             *summary = Some(outcome.summary);

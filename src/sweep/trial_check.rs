@@ -99,8 +99,11 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
         }
         check_numbers(&columns, row, row.status(ended)? == Status::Ok)?;
     }
-    if is_ok && done != trial.config.epochs {
-        let problem = format!("expected {} epochs, found {done}", trial.config.epochs);
+    // A trial that stopped early says how many epochs it did.
+    let epochs_done = summary.column("epochs_done").filter(|_| trial.config.patience > 0);
+    let expected: u32 = epochs_done.map_or(Ok(trial.config.epochs), |column| row.whole(column))?;
+    if is_ok && (done != expected || expected > trial.config.epochs) {
+        let problem = format!("expected {} epochs, found {done}", expected.min(trial.config.epochs));
         return wrong(epochs, u64::from(done) + 1, problem);
     }
     let hash = summary.column("data_hash").map(|column| row.text(column).trim().to_owned());

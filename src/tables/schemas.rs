@@ -161,7 +161,7 @@ schema! {
         host: Option<String>,
         /// The commit of the program, if the build knew it
         commit: Option<&'static str>,
-        /// Why the run diverged or failed
+        /// Why the run diverged, failed or stopped before its last epoch
         reason: Option<String>,
         /// What `best_accuracy` or `best_rmse` was measured on: `val` or `test`
         best_of: Option<&'static str>,
@@ -411,7 +411,7 @@ mod tests {
              sweep_id,dataset,data_hash,train_samples,val_samples,test_samples,classes,epochs_done,wall_s,simd,cpu,host,\
              commit,reason,best_of,test_data,test_split,target,ignore,categorical,missing,scale,\
              class_weight,weight_column,train_rmse,val_rmse,test_rmse,test_mae,test_r2,best_rmse,task,loss,\
-             init,initial_weights"
+             init,initial_weights,patience,monitor,keep"
         );
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");
@@ -422,7 +422,7 @@ mod tests {
     fn settings_that_are_no_numbers_are_columns_of_text() {
         let texts = SETTINGS.iter().map(|setting| setting.name).filter(|name| is_text(name));
         let expected = "hidden_dims activation no_shuffle dtype engine data test_data target ignore categorical missing scale \
-                        class_weight weight_column task loss init initial_weights";
+                        class_weight weight_column task loss init initial_weights monitor keep";
         assert_eq!(texts.collect::<Vec<_>>().join(" "), expected);
     }
 
@@ -441,6 +441,7 @@ mod tests {
             "decimal",
             "x",
             "y",
+            "max_time",
             "checkpoint_every",
             "out",
             "csv_dialect",

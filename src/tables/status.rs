@@ -16,11 +16,18 @@ pub enum Status {
     Failed,
     /// It was stopped before its last epoch ended
     Interrupted,
+    /// The time that it was given was over before its last epoch ended
+    TimeLimit,
 }
 
 impl Status {
     /// All statuses, in the order in which counts are printed
-    pub const ALL: [Self; 4] = [Self::Ok, Self::Diverged, Self::Failed, Self::Interrupted];
+    pub const ALL: [Self; 5] = [Self::Ok, Self::Diverged, Self::Failed, Self::Interrupted, Self::TimeLimit];
+
+    /// Whether the run was stopped, and can go on
+    pub fn can_go_on(self) -> bool {
+        matches!(self, Self::Interrupted | Self::TimeLimit)
+    }
 
     /// The text in a CSV file
     pub fn name(self) -> &'static str {
@@ -29,6 +36,7 @@ impl Status {
             Self::Diverged => "diverged",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
+            Self::TimeLimit => "time_limit",
         }
     }
 }

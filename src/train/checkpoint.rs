@@ -1,20 +1,21 @@
 //! The file `checkpoint.safetensors`: the state of a training, from which it goes on to the same bits
 //!
-//! It holds the tensors of the model under their names, their velocities as `velocity.0.weight`, and in its metadata, as
-//! JSON, where the training is, and what it has written.
+//! It holds the tensors of the model under their names, their velocities as `velocity.0.weight`, where they are kept those of
+//! the best epoch as `best.0.weight`, and in its metadata, as JSON, where the training is, and what it has written.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chainrule_kernels::Scalar;
 use safetensors::tensor::{Dtype as FileDtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
+use super::metrics::EpochSums;
 use super::progress::Progress;
 use super::state::TrainState;
 use crate::error::{Error, Result, memory, open_regular};
-use crate::nn::loss::LossSum;
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
 use crate::nn::{model_header, stored, tensor_file};
@@ -52,41 +53,28 @@ pub struct Saved {
     /// Time from the start, without times in which it was stopped, s
     pub wall_s: f64,
     /// The best epoch so far
-    pub best: Option<Best>,
+    pub best: Option<EpochSums>,
     /// The last whole epoch
-    pub last: Option<LastEpoch>,
-}
-
-/// The best epoch so far
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Best {
-    /// Its number
-    pub epoch: u32,
-    /// Its accuracy, or in regression its root-mean-square error
-    pub score: f64,
-}
-
-/// The sums of a whole epoch
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LastEpoch {
-    /// Its number
-    pub epoch: u32,
-    /// Over the batches
-    pub train: LossSum,
-    /// Over the validation rows
-    pub val: Option<LossSum>,
-    /// Over the test set
-    pub test: Option<LossSum>,
+    pub last: Option<EpochSums>,
 }
 
 /// The names and shapes of the tensors of a state
 #[derive(Clone, Debug)]
 pub struct Tensors {
     model: Vec<(String, Shape)>,
-    /// Those that are trained, in their order
-    trained: Vec<(String, Shape)>,
+    /// The velocities of those that are trained, in their order
+    velocities: Vec<(String, Shape)>,
+    /// Those after the best epoch
+    best: Vec<(String, Shape)>,
+}
+
+/// What a checkpoint holds beside the tensors of the model
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holds {
+    /// Velocities
+    pub velocities: bool,
+    /// The tensors after the best epoch
+    pub best: bool,
 }
 
 impl Tensors {
@@ -94,17 +82,17 @@ impl Tensors {
     pub fn of<T: Scalar>(model: &Mlp<T>) -> Self {
         let name = |tensor: crate::nn::parameter::Tensor<&[T]>| (tensor.name(), tensor.shape);
         let trained = model.tensors().filter(|tensor| tensor.gradient.is_some());
-        let trained = trained.map(|tensor| (format!("velocity.{}", tensor.name()), tensor.shape)).collect();
-        Self { model: model.tensors().map(name).collect(), trained }
+        let under = |prefix: &str, (name, shape): (String, Shape)| (format!("{prefix}.{name}"), shape);
+        Self {
+            model: model.tensors().map(name).collect(),
+            velocities: trained.map(name).map(|tensor| under("velocity", tensor)).collect(),
+            best: model.tensors().map(name).map(|tensor| under("best", tensor)).collect(),
+        }
     }
 
-    /// The bytes of a model file of a state, given its metadata
-    pub fn model_bytes<T: Scalar>(
-        &self,
-        metadata: BTreeMap<String, String>,
-        state: &TrainState<T>,
-    ) -> Vec<u8> {
-        tensor_file::bytes(metadata, &named(&self.model, &state.tensors))
+    /// The bytes of a model file with these elements, given its metadata
+    pub fn model_bytes<T: Scalar>(&self, metadata: BTreeMap<String, String>, elements: &[Vec<T>]) -> Vec<u8> {
+        tensor_file::bytes(metadata, &named(&self.model, elements))
     }
 
     /// The bytes of a checkpoint
@@ -116,8 +104,13 @@ impl Tensors {
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
         let metadata = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        let velocities = named(&self.trained, &state.velocities);
-        tensor_file::bytes(metadata, &[named(&self.model, &state.tensors), velocities].concat())
+        let best = state.best.as_ref().map_or(&[][..], |best| best);
+        let tensors = [
+            named(&self.model, &state.tensors),
+            named(&self.velocities, &state.velocities),
+            named(&self.best, best),
+        ];
+        tensor_file::bytes(metadata, &tensors.concat())
     }
 }
 
@@ -156,21 +149,23 @@ impl Checkpoint {
     /// The state of a training of this model
     ///
     /// # Errors
-    /// If the tensors are not those of the model, with or without velocities, or an element is not finite.
-    pub fn state<T: Scalar>(&self, model: &Mlp<T>, has_velocities: bool) -> Result<TrainState<T>> {
+    /// If the tensors are not those of the model and those that `holds` says, or an element is not finite.
+    pub fn state<T: Scalar>(&self, model: &Mlp<T>, holds: Holds) -> Result<TrainState<T>> {
         let tensors = Tensors::of(model);
-        let trained = if has_velocities { &tensors.trained[..] } else { &[] };
+        let velocities = if holds.velocities { &tensors.velocities[..] } else { &[] };
+        let best = if holds.best { &tensors.best[..] } else { &[] };
         let read = || -> std::result::Result<TrainState<T>, String> {
             let file = SafeTensors::deserialize(&self.bytes).map_err(|e| format!("header: {e}"))?;
-            let expected = tensors.model.len() + trained.len();
+            let expected = tensors.model.len() + velocities.len() + best.len();
             if file.len() != expected {
                 return Err(format!("has {} tensors, expected {expected}", file.len()));
             }
             let all = |names: &[(String, Shape)]| -> std::result::Result<Vec<Vec<T>>, String> {
                 names.iter().map(|(name, shape)| elements(&file, name, *shape)).collect()
             };
-            let (tensors, velocities) = (all(&tensors.model)?, all(trained)?);
-            Ok(TrainState { tensors, velocities, progress: self.saved.progress.clone() })
+            let best = if holds.best { Some(Arc::new(all(best)?)) } else { None };
+            let (tensors, velocities) = (all(&tensors.model)?, all(velocities)?);
+            Ok(TrainState { tensors, velocities, best, progress: self.saved.progress.clone() })
         };
         read().map_err(|problem| Error::content(&self.path, problem))
     }
@@ -215,15 +210,17 @@ fn elements<T: Scalar>(
 mod tests {
     use super::*;
     use crate::nn::layers::Activation;
+    use crate::nn::loss::LossSum;
 
-    fn state(model: &Mlp<f32>, velocities: bool) -> TrainState<f32> {
+    fn state(model: &Mlp<f32>, holds: Holds) -> TrainState<f32> {
         let copies = |scale: f32| {
             model.tensors().map(|t| t.data.iter().map(|x| x * scale).collect()).collect::<Vec<Vec<f32>>>()
         };
         let sums = LossSum { loss: 0.1 + 0.2, correct: 3, rows: 8, ..LossSum::default() };
         let progress = Progress { epoch: 3, batches: 7, sums, seconds: 1e-3 };
-        let velocities = if velocities { copies(-0.5) } else { vec![] };
-        TrainState { tensors: copies(1.0), velocities, progress }
+        let velocities = if holds.velocities { copies(-0.5) } else { vec![] };
+        let best = holds.best.then(|| Arc::new(copies(0.25)));
+        TrainState { tensors: copies(1.0), velocities, best, progress }
     }
 
     fn written(folder: &Path, model: &Mlp<f32>, state: &TrainState<f32>, saved: &Saved) {
@@ -234,10 +231,11 @@ mod tests {
     fn a_state_reads_back_to_the_same_bits() {
         let folder = tempfile::tempdir().unwrap();
         let model = Mlp::<f32>::new(3, &[5, 4], 2, Activation::Relu, 1);
-        for velocities in [true, false] {
-            let state = state(&model, velocities);
-            let last = LastEpoch { epoch: 2, train: state.progress.sums.clone(), val: None, test: None };
-            let best = Some(Best { epoch: 1, score: 1.0 / 3.0 });
+        for (velocities, best) in [(true, true), (true, false), (false, true), (false, false)] {
+            let holds = Holds { velocities, best };
+            let state = state(&model, holds);
+            let last = EpochSums { epoch: 2, train: state.progress.sums.clone(), val: None, test: None };
+            let best = Some(EpochSums { epoch: 1, test: Some(last.train.clone()), ..last.clone() });
             let saved = Saved {
                 run_id: "a,\"b".to_owned(),
                 epochs_csv: 99,
@@ -249,8 +247,9 @@ mod tests {
             let found = Checkpoint::read(folder.path()).unwrap();
             let expected = Saved { version: VERSION, progress: state.progress.clone(), ..saved };
             assert_eq!(found.saved, expected);
-            assert_eq!(found.state(&model, velocities).unwrap(), state);
-            let error = found.state(&model, !velocities).unwrap_err().to_string();
+            assert_eq!(found.state(&model, holds).unwrap(), state);
+            let other = Holds { velocities: !velocities, ..holds };
+            let error = found.state(&model, other).unwrap_err().to_string();
             assert!(error.contains("tensors, expected"), "{error}");
         }
     }
@@ -259,13 +258,14 @@ mod tests {
     fn other_tensors_and_newer_versions_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let model = Mlp::<f32>::new(3, &[5], 2, Activation::Relu, 1);
-        written(folder.path(), &model, &state(&model, true), &Saved::default());
+        let holds = Holds { velocities: true, best: false };
+        written(folder.path(), &model, &state(&model, holds), &Saved::default());
         let found = Checkpoint::read(folder.path()).unwrap();
         let other = Mlp::<f32>::new(3, &[6], 2, Activation::Relu, 1);
-        let error = found.state(&other, true).unwrap_err().to_string();
+        let error = found.state(&other, holds).unwrap_err().to_string();
         assert!(error.contains("0.weight: is F32 [5, 3], expected F32 [6, 3]"), "{error}");
         let double = Mlp::<f64>::new(3, &[5], 2, Activation::Relu, 1);
-        assert!(found.state(&double, true).unwrap_err().to_string().contains("expected F64"));
+        assert!(found.state(&double, holds).unwrap_err().to_string().contains("expected F64"));
         let path = folder.path().join(CHECKPOINT);
         let of = |entry: &str| {
             let metadata = [(ENTRY.to_owned(), entry.to_owned())].into_iter().collect();

@@ -12,6 +12,15 @@ const WIDTH_MAX: usize = 10_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dims(pub Vec<usize>);
 
+/// What training keeps of each parameter beside its value
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Copies {
+    /// A velocity, with momentum
+    pub velocity: bool,
+    /// The value after the best epoch
+    pub best: bool,
+}
+
 impl Dims {
     /// Number of weights and biases
     pub fn parameters(&self) -> u128 {
@@ -21,13 +30,12 @@ impl Dims {
     /// Number of bytes that training needs, including the evaluation and the saving of its state after each epoch
     ///
     /// * `element`: bytes of an element
-    /// * `momentum`: whether each parameter has a velocity
     /// * `batch`: rows of a batch in training
     /// * `evaluated`: rows of all batches that are evaluated at the same time
-    pub fn training_bytes(&self, element: usize, momentum: bool, batch: usize, evaluated: usize) -> u128 {
-        // Parameters and, with momentum, velocities: those in use, in a state that is being saved and in one that waits, and
-        // in the bytes of a file; and as many elements as parameters for scratch.
-        let copies = 1 + 4 * if momentum { 2 } else { 1 };
+    pub fn training_bytes(&self, element: usize, copies: Copies, batch: usize, evaluated: usize) -> u128 {
+        // Parameters and what is kept of each: those in use, in a state that is being saved and in one that waits, and in the
+        // bytes of a file; and as many elements as parameters for scratch.
+        let copies = 1 + 4 * (1 + u128::from(copies.velocity) + u128::from(copies.best));
         // In training, each hidden output has a gradient, and the input and gradients of a layer are packed into scratch.
         let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
         (copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest()) * element as u128

@@ -1,5 +1,7 @@
 //! The metrics of an epoch, and the rows of `epochs.csv` and `summary.csv` made from them
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::Dtype;
 use crate::nn::loss::LossSum;
 use crate::tables::{self, EpochRow, Metric, RunResult, Status};
@@ -16,6 +18,8 @@ pub enum EpochEnd {
     },
     /// It was told to stop, and stopped between two batches
     Interrupted,
+    /// Its time was over, and it stopped between two batches
+    TimeLimit,
     /// It has paused between two batches, and goes on
     Paused,
 }
@@ -27,8 +31,28 @@ impl EpochEnd {
             Self::Done => Status::Ok,
             Self::Diverged { .. } => Status::Diverged,
             Self::Interrupted | Self::Paused => Status::Interrupted,
+            Self::TimeLimit => Status::TimeLimit,
         }
     }
+
+    /// Whether it was stopped between two batches
+    pub fn is_stopped(self) -> bool {
+        matches!(self, Self::Interrupted | Self::TimeLimit)
+    }
+}
+
+/// The sums of a whole epoch
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochSums {
+    /// Its number, from 1
+    pub epoch: u32,
+    /// Over its batches, each computed with the weights before the batch's step
+    pub train: LossSum,
+    /// Over the validation rows after the epoch; `None` without a validation split
+    pub val: Option<LossSum>,
+    /// Over the test set after the epoch; `None` without one
+    pub test: Option<LossSum>,
 }
 
 /// The metrics of one epoch, whole or ended early
@@ -78,40 +102,19 @@ impl EpochMetrics {
         }
     }
 
-    /// Enters a whole epoch into the result of its run: as the last, and if its accuracy is the highest or its RMSE the lowest,
-    /// as the best
-    ///
-    /// The validation rows decide; without a validation split, the test set does; without a test set, there is no best
-    /// epoch.
-    pub fn summarise(&self, result: &mut RunResult, dtype: Dtype) {
-        let train = Metrics::of(Some(&self.train), dtype);
-        (result.train_loss, result.train_accuracy, result.train_rmse) =
-            (train.loss, train.accuracy, train.rmse);
-        evaluated(result, self.val.as_ref(), self.test.as_ref(), dtype);
-        let (accuracy, rmse) = match self.val {
-            Some(_) => (result.val_accuracy, result.val_rmse),
-            None => (result.test_accuracy, result.test_rmse),
-        };
-        if accuracy > result.best_accuracy {
-            (result.best_epoch, result.best_accuracy) = (Some(self.epoch), accuracy);
-        }
-        if rmse.is_some_and(|rmse| result.best_rmse.is_none_or(|best| rmse < best)) {
-            (result.best_epoch, result.best_rmse) = (Some(self.epoch), rmse);
-        }
-        result.best_of = match (&self.val, &self.test) {
-            (Some(_), _) => Some("val"),
-            (None, Some(_)) => Some("test"),
-            (None, None) => None,
-        };
-        result.epochs_done = self.epoch;
+    /// The sums of this epoch
+    pub fn sums(&self) -> EpochSums {
+        let Self { epoch, train, val, test, .. } = self.clone();
+        EpochSums { epoch, train, val, test }
     }
 
-    /// Why and where training diverged, in words without a comma; `None` if it did not
-    pub fn divergence(&self) -> Option<String> {
+    /// Why and where training ended, in words without a comma; `None` after all batches, or if it was told to stop
+    pub fn reason(&self) -> Option<String> {
         let place = match self.end {
             EpochEnd::Diverged { batch: Some(batch) } => format!("in epoch {} at batch {batch}", self.epoch),
             EpochEnd::Diverged { batch: None } => format!("in the evaluation after epoch {}", self.epoch),
-            _ => return None,
+            EpochEnd::TimeLimit => return Some(format!("the time was over in epoch {}", self.epoch)),
+            EpochEnd::Done | EpochEnd::Interrupted | EpochEnd::Paused => return None,
         };
         let limit = match self.train.errors[..] {
             [] => "100000 nats",
@@ -119,6 +122,32 @@ impl EpochMetrics {
         };
         Some(format!("the loss is not finite or above {limit} {place}"))
     }
+}
+
+/// Enters the epochs of a run into its result
+///
+/// * `described`: the epoch whose metrics the summary has
+/// * `best`: the best epoch; `None` without validation and test rows
+/// * `done`: number of whole epochs
+pub fn summarise(
+    result: &mut RunResult,
+    described: &EpochSums,
+    best: Option<&EpochSums>,
+    done: u32,
+    dtype: Dtype,
+) {
+    let train = Metrics::of(Some(&described.train), dtype);
+    (result.train_loss, result.train_accuracy, result.train_rmse) = (train.loss, train.accuracy, train.rmse);
+    evaluated(result, described.val.as_ref(), described.test.as_ref(), dtype);
+    result.best_of = match (&described.val, &described.test) {
+        (Some(_), _) => Some("val"),
+        (None, Some(_)) => Some("test"),
+        (None, None) => None,
+    };
+    let score = Metrics::of(best.and_then(|best| best.val.as_ref().or(best.test.as_ref())), dtype);
+    result.best_epoch = best.map(|best| best.epoch);
+    (result.best_accuracy, result.best_rmse) = (score.accuracy, score.rmse);
+    result.epochs_done = done;
 }
 
 /// Enters the metrics of validation and test rows into the result of a run
@@ -200,17 +229,19 @@ mod tests {
     }
 
     #[test]
-    fn the_epoch_with_the_lowest_error_is_the_best() {
+    fn a_summary_has_the_metrics_of_one_epoch_and_the_score_of_the_best() {
         let errors = |squared| ErrorSum { squared, absolute: squared, variation: 4.0 };
         let sums = |squared| LossSum { rows: 1, errors: vec![errors(squared)], ..LossSum::default() };
+        let epoch =
+            |epoch, squared| EpochSums { epoch, train: sums(squared), val: None, test: Some(sums(squared)) };
         let mut result = RunResult::default();
-        for (number, squared) in [(1, 4.0), (2, 1.0), (3, 2.0), (4, 1.0)] {
-            let test = Some(sums(squared));
-            let metrics = EpochMetrics { epoch: number, train: sums(squared), test, ..epoch(EpochEnd::Done) };
-            metrics.summarise(&mut result, Dtype::F64);
-        }
-        assert_eq!((result.best_epoch, result.best_of), (Some(2), Some("test")));
-        assert_eq!((result.best_rmse, result.test_rmse), (Some(Metric::Double(1.0)), result.train_rmse));
-        assert_eq!((result.test_r2, result.best_accuracy), (Some(Metric::Double(0.75)), None));
+        summarise(&mut result, &epoch(4, 4.0), Some(&epoch(2, 1.0)), 4, Dtype::F64);
+        assert_eq!((result.best_epoch, result.best_of, result.epochs_done), (Some(2), Some("test"), 4));
+        assert_eq!(
+            (result.best_rmse, result.test_rmse),
+            (Some(Metric::Double(1.0)), Some(Metric::Double(2.0)))
+        );
+        assert_eq!((result.test_r2, result.best_accuracy), (Some(Metric::Double(0.0)), None));
+        assert_eq!(result.test_rmse, result.train_rmse);
     }
 }

@@ -9,6 +9,7 @@ pub mod dims;
 pub mod evaluate;
 mod machine;
 pub mod metrics;
+pub mod monitor;
 pub mod progress;
 pub mod run;
 pub mod run_files;

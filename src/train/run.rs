@@ -6,18 +6,19 @@ use std::time::Instant;
 
 use chainrule_kernels::Scalar;
 
-use super::checkpoint::{Best, Checkpoint, LastEpoch, Saved};
+use super::checkpoint::{Checkpoint, Holds, Saved};
 use super::evaluate::Predicted;
-use super::metrics::{EpochEnd, EpochMetrics, evaluated, metric};
+use super::metrics::{EpochEnd, EpochMetrics, EpochSums, evaluated, summarise};
+use super::monitor::Monitor;
 pub use super::run_files::RunNames;
 use super::run_files::{RunFiles, blank_result, make_folder, now, one_line, resolved};
 use super::trainer::Trainer;
-use crate::config::{Dtype, TrainConfig};
+use crate::config::{Dtype, Keep, TrainConfig};
 use crate::data::Dataset;
 use crate::data::run_data::RunData;
 use crate::error::{Error, Result};
 use crate::nn::loss::LossSum;
-use crate::tables::{self, Metric, RunResult, Status, SummaryRow};
+use crate::tables::{self, RunResult, Status, SummaryRow};
 
 /// What to train, and where its files go
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,8 @@ pub struct Request<'a> {
     pub names: RunNames<'a>,
     /// The checkpoint from which a run goes on that was stopped or has ended; `None` for a new run
     pub resume: Option<&'a Checkpoint>,
+    /// When training stops if it has not ended; `None`: it trains all epochs
+    pub deadline: Option<Instant>,
 }
 
 /// Receives the progress of a run
@@ -62,8 +65,11 @@ pub struct Outcome {
 /// Trains and writes the run's files; draws no picture
 ///
 /// Rows are written as the epochs end, and the model and a checkpoint are saved after each, while the next epoch runs. A
-/// process that is killed loses no more than what came after the checkpoint, and a resumed run ends with the same bits. When the loss diverges the run ends, and the last model whose metrics were finite stays on
-/// disk. `summary.csv` is written last: a run that has one has ended.
+/// process that is killed loses no more than what came after the checkpoint, and a resumed run ends with the same bits.
+///
+/// When the loss diverges the run ends, and the last model whose metrics were finite stays on disk. It also ends when there
+/// was no better epoch for as many epochs as the setting `patience` says. `summary.csv` is written last: a run that has one
+/// has ended. Its metrics are those of model.safetensors, and so are the predictions for the test set.
 ///
 /// * `stop`: read before each batch
 ///
@@ -89,8 +95,11 @@ struct Run<'a, T> {
     tags: &'a [(String, String)],
     /// The result before the first epoch, to which a run that diverged returns
     blank: RunResult,
+    monitor: Monitor,
+    /// The best epoch
+    best: Option<EpochSums>,
     /// The last whole epoch
-    last: Option<LastEpoch>,
+    last: Option<EpochSums>,
     begun: Instant,
     /// Time before this process, s
     wall_before: f64,
@@ -98,10 +107,12 @@ struct Run<'a, T> {
 
 impl<'a, T: Scalar> Run<'a, T> {
     fn start(request: &Request<'a>) -> Result<Self> {
-        let Request { config, data, parent, run_id, names, resume } = *request;
+        let Request { config, data, parent, run_id, names, resume, deadline } = *request;
         let begun = Instant::now();
+        let monitor = Monitor::new(config, data)?;
         let mut trainer = Trainer::<T>::new(config, data)?;
         trainer.pause_every(config.checkpoint_every()?);
+        trainer.stop_at(deadline);
         let set = data.set;
         let (run_id, started_at, files) = match resume {
             None => {
@@ -112,7 +123,9 @@ impl<'a, T: Scalar> Run<'a, T> {
             Some(checkpoint) => {
                 let saved = &checkpoint.saved;
                 check_data(&saved.data_hash, set)?;
-                trainer.restore(&checkpoint.state(trainer.model(), config.momentum > 0.0)?);
+                let best = config.keep != Keep::Last && saved.best.is_some();
+                let holds = Holds { velocities: config.momentum > 0.0, best };
+                trainer.restore(&checkpoint.state(trainer.model(), holds)?);
                 let run_id = run_id.unwrap_or(&saved.run_id).to_owned();
                 let files = RunFiles::reopen(config, data, parent.join(&run_id), saved)?;
                 (run_id, saved.started_at.clone(), files)
@@ -129,16 +142,29 @@ impl<'a, T: Scalar> Run<'a, T> {
             classes: Some(data.outputs.classes().len()).filter(|&classes| classes > 0),
             ..blank_result(&run_id, started_at, names)
         };
-        let mut result = RunResult { train_s: Some(0.0), ..blank.clone() };
         let saved = resume.map(|checkpoint| checkpoint.saved.clone()).unwrap_or_default();
-        if resume.is_some() {
-            go_on(&mut result, &saved, config.dtype);
-        }
+        let result = RunResult { train_s: Some(saved.train_s), ..blank.clone() };
         let (source, threads) = (Some(set.source.clone()), Some(rayon::current_num_threads()));
         let used = TrainConfig { data: source, threads, engine: resolved(config.engine)?, ..config.clone() };
-        let Saved { trained_rows, wall_s: wall_before, last, .. } = saved;
+        let Saved { trained_rows, wall_s: wall_before, best, last, .. } = saved;
         let tags = names.tags;
-        Ok(Self { config, used, trainer, files, result, trained_rows, tags, blank, last, begun, wall_before })
+        let mut run = Self {
+            config,
+            used,
+            trainer,
+            files,
+            result,
+            trained_rows,
+            tags,
+            blank,
+            monitor,
+            best,
+            last,
+            begun,
+            wall_before,
+        };
+        run.summarise();
+        Ok(run)
     }
 
     fn run(mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Outcome> {
@@ -151,15 +177,34 @@ impl<'a, T: Scalar> Run<'a, T> {
         let ended = last.as_ref().map_or(Status::Ok, |last| last.end.status());
         self.result.status = if failure.is_some() { Status::Failed } else { ended };
         self.result.samples_per_s = tables::rate(self.trained_rows, self.result.train_s.unwrap_or_default());
-        let divergence = last.as_ref().and_then(EpochMetrics::divergence);
-        self.result.reason = failure.as_ref().map(|error| one_line(&error.chain())).or(divergence);
+        self.result.reason = match &failure {
+            Some(error) => Some(one_line(&error.chain())),
+            None => last.as_ref().and_then(EpochMetrics::reason).or_else(|| self.stalled()),
+        };
         self.result.wall_s = Some(tables::seconds(self.wall_s()));
         let summary = SummaryRow { config: self.used, result: self.result, tags: self.tags.to_vec() };
         let written = self.files.write_summary(&summary);
         Ok(Outcome { last, folder: self.files.folder, summary, error: failure.or(written.err()) })
     }
 
-    /// Trains all epochs, each with its row and the model after it; returns the last, which may have ended early
+    /// Why the run ended before its last epoch, if no better one came; `None` if it did not
+    fn stalled(&self) -> Option<String> {
+        let (last, best) = (self.last.as_ref()?, self.best.as_ref()?);
+        let is_early = self.result.status == Status::Ok
+            && last.epoch < self.config.epochs
+            && self.monitor.has_stalled(Some(last), Some(best));
+        is_early.then(|| self.monitor.reason(best))
+    }
+
+    /// Enters the epochs so far into the result
+    fn summarise(&mut self) {
+        let Self { config, result, best, last: Some(last), .. } = self else { return };
+        let described = best.as_ref().filter(|_| config.keep == Keep::Best).unwrap_or(last);
+        summarise(result, described, best.as_ref(), last.epoch, config.dtype);
+    }
+
+    /// Trains all epochs, each with its row and the model after it, until no better one comes; returns the last, which may
+    /// have ended early
     fn train(&mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Option<EpochMetrics>> {
         let progress = self.trainer.progress();
         let is_within = progress.batches > 0 && progress.batches < self.trainer.batches();
@@ -175,8 +220,12 @@ impl<'a, T: Scalar> Run<'a, T> {
             evaluated(&mut self.result, val.as_ref(), test, self.config.dtype);
         }
         for epoch in first..=self.config.epochs {
+            let goes_on = is_within && epoch == first;
+            if !goes_on && self.monitor.has_stalled(self.last.as_ref(), self.best.as_ref()) {
+                break;
+            }
             let (metrics, predicted) = self.epoch(epoch, reporter, stop)?;
-            if metrics.train.rows > 0 || metrics.end != EpochEnd::Interrupted {
+            if metrics.train.rows > 0 || !metrics.end.is_stopped() {
                 self.record(&metrics)?;
             }
             let is_done = metrics.end == EpochEnd::Done;
@@ -188,6 +237,11 @@ impl<'a, T: Scalar> Run<'a, T> {
             if !is_done {
                 break;
             }
+        }
+        let is_trained = results.is_some();
+        let is_other = |best: &EpochSums| self.last.as_ref().is_some_and(|last| last.epoch > best.epoch);
+        if self.config.keep == Keep::Best && is_trained && self.best.as_ref().is_some_and(is_other) {
+            results = self.trainer.evaluate_best();
         }
         results.map_or(Ok(()), |(sums, predicted)| self.files.write_predicted(&sums, &predicted))?;
         self.files.finish_saving()?;
@@ -204,7 +258,6 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// * `epochs_csv`: bytes of epochs.csv that belong to whole epochs
     fn save(&self, epochs_csv: u64) -> Result<()> {
         let Self { result, trainer, .. } = self;
-        let score = result.best_rmse.or(result.best_accuracy).map(Metric::value);
         let saved = Saved {
             run_id: result.run_id.clone(),
             started_at: result.started_at.clone(),
@@ -214,7 +267,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             trained_rows: self.trained_rows,
             train_s: result.train_s.unwrap_or_default(),
             wall_s: self.wall_s(),
-            best: result.best_epoch.zip(score).map(|(epoch, score)| Best { epoch, score }),
+            best: self.best.clone(),
             last: self.last.clone(),
             ..Saved::default()
         };
@@ -260,16 +313,22 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// Writes the epoch's row, enters it into the summary, and saves the state, unless it diverged
     fn record(&mut self, metrics: &EpochMetrics) -> Result<()> {
         let whole_epochs = self.files.epochs.bytes()?;
-        let Self { config, files, result, trained_rows, blank, .. } = self;
+        let Self { config, files, result, trained_rows, blank, monitor, .. } = self;
         let before = (result.train_s, *trained_rows);
         result.train_s = Some(tables::seconds(result.train_s.unwrap_or_default() + metrics.seconds));
         *trained_rows += metrics.train.rows;
         files.epochs.push(&metrics.row(&result.run_id, config.dtype))?;
         match metrics.end {
             EpochEnd::Done => {
-                metrics.summarise(result, config.dtype);
-                let EpochMetrics { epoch, train, val, test, .. } = metrics.clone();
-                self.last = Some(LastEpoch { epoch, train, val, test });
+                let sums = metrics.sums();
+                if monitor.is_better(&sums, self.best.as_ref()) {
+                    self.best = Some(sums.clone());
+                    if config.keep != Keep::Last {
+                        self.trainer.keep_best();
+                    }
+                }
+                self.last = Some(sums);
+                self.summarise();
                 self.save(self.files.epochs.bytes()?)
             }
             EpochEnd::Diverged { .. } => {
@@ -277,7 +336,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 *result = RunResult { train_s, epochs_done, ..blank.clone() };
                 Ok(())
             }
-            EpochEnd::Interrupted | EpochEnd::Paused => {
+            EpochEnd::Interrupted | EpochEnd::TimeLimit | EpochEnd::Paused => {
                 // A resumed run repeats the row of this epoch, with all its batches.
                 let after = (result.train_s, *trained_rows);
                 (self.result.train_s, self.trained_rows) = before;
@@ -300,21 +359,4 @@ fn check_data(before: &str, set: &Dataset) -> Result<()> {
          start another run"
     );
     Err(Error::content(set.source.as_ref(), problem))
-}
-
-/// The result of a run up to its checkpoint
-fn go_on(result: &mut RunResult, saved: &Saved, dtype: Dtype) {
-    result.train_s = Some(saved.train_s);
-    let Some(LastEpoch { epoch, train, val, test }) = saved.last.clone() else { return };
-    let is_regression = !train.errors.is_empty();
-    if let Some(Best { epoch, score }) = saved.best {
-        result.best_epoch = Some(epoch);
-        // An accuracy has the digits of an f64, an error those of the dtype.
-        match is_regression {
-            true => result.best_rmse = Some(metric(score, dtype)),
-            false => result.best_accuracy = Some(Metric::Double(score)),
-        }
-    }
-    let end = EpochEnd::Done;
-    EpochMetrics { epoch, learning_rate: 0.0, train, val, test, seconds: 0.0, end }.summarise(result, dtype);
 }

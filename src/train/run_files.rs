@@ -14,7 +14,7 @@ use super::machine;
 use super::saver::Saver;
 use super::state::TrainState;
 use super::target_files::{self, PREDICTIONS, TARGETS};
-use crate::config::{EngineChoice, TrainConfig};
+use crate::config::{EngineChoice, Keep, TrainConfig};
 use crate::data::run_data::RunData;
 use crate::error::{Error, Result, shell_quoted, shown};
 use crate::nn::loss::LossSum;
@@ -29,14 +29,26 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const EPOCHS: &str = "epochs.csv";
 pub(super) const SUMMARY: &str = "summary.csv";
 const MODEL: &str = "model.safetensors";
+const BEST_MODEL: &str = "model-best.safetensors";
 const CONFIG: &str = "config.toml";
 
 /// Names of the files that a run can leave behind, pictures aside
 ///
 /// A run of classes has confusion.csv, classes.csv and class_means.csv, one of regression targets.csv and predictions.csv;
-/// a run that diverged at once, or has no test set, has neither.
-pub const NAMES: [&str; 10] =
-    [EPOCHS, SUMMARY, CONFUSION, CLASSES, CLASS_MEANS, TARGETS, PREDICTIONS, MODEL, CHECKPOINT, CONFIG];
+/// a run that diverged at once, or has no test set, has neither. One that keeps both models has model-best.safetensors.
+pub const NAMES: [&str; 11] = [
+    EPOCHS,
+    SUMMARY,
+    CONFUSION,
+    CLASSES,
+    CLASS_MEANS,
+    TARGETS,
+    PREDICTIONS,
+    MODEL,
+    BEST_MODEL,
+    CHECKPOINT,
+    CONFIG,
+];
 
 /// What a person or a sweep calls a run; results do not depend on it
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,15 +97,27 @@ impl<'a> RunFiles<'a> {
         Ok(Self { epochs, folder, config, data, saver: Saver::start()? })
     }
 
-    /// Replaces model.safetensors and checkpoint.safetensors by those of a state, while the training goes on
+    /// Replaces the models and checkpoint.safetensors by those of a state, while the training goes on
+    ///
+    /// The models are written first: a run that goes on from the checkpoint writes them again.
     ///
     /// # Errors
     /// If an earlier state could not be saved.
     pub fn save<T: Scalar>(&self, model: &Mlp<T>, state: TrainState<T>, saved: Saved) -> Result<()> {
         let metadata = model_file::metadata(model, self.data.metadata());
-        let (tensors, folder) = (Tensors::of(model), self.folder.clone());
+        let (tensors, folder, keep) = (Tensors::of(model), self.folder.clone(), self.config.keep);
         self.saver.save(Box::new(move || {
-            write_atomically(&folder.join(MODEL), &tensors.model_bytes(metadata, &state))?;
+            let write = |name: &str, elements: &[Vec<T>]| {
+                write_atomically(&folder.join(name), &tensors.model_bytes(metadata.clone(), elements))
+            };
+            match (&state.best, keep) {
+                (Some(best), Keep::Best) => write(MODEL, best)?,
+                (Some(best), Keep::Both) => {
+                    write(BEST_MODEL, best)?;
+                    write(MODEL, &state.tensors)?;
+                }
+                (None, _) | (Some(_), Keep::Last) => write(MODEL, &state.tensors)?,
+            }
             write_atomically(&folder.join(CHECKPOINT), &tensors.checkpoint_bytes(&saved, &state))
         }))
     }

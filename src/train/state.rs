@@ -1,5 +1,7 @@
 //! The state of a training as a value: all that the next batch depends on
 
+use std::sync::Arc;
+
 use super::progress::Progress;
 
 /// All that the next batch of a training depends on, beside its settings and data
@@ -9,6 +11,8 @@ pub struct TrainState<T> {
     pub tensors: Vec<Vec<T>>,
     /// The velocities of the trained tensors, in their order; none without momentum
     pub velocities: Vec<Vec<T>>,
+    /// The elements of the tensors after the best epoch; `None` before it, and where they are not kept
+    pub best: Option<Arc<Vec<Vec<T>>>>,
     /// Epoch and batch
     pub progress: Progress,
 }

@@ -1,16 +1,17 @@
 //! Epochs of training of one model on one data set, without files
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chainrule_kernels::{Scalar, team};
 
-use super::dims::Dims;
+use super::dims::{Copies, Dims};
 use super::evaluate::{self, Evaluator, Predicted};
 use super::metrics::{EpochEnd, EpochMetrics};
 use super::progress::Progress;
 use super::state::TrainState;
-use crate::config::{Every, TrainConfig};
+use crate::config::{Every, Keep, TrainConfig};
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
 use crate::data::encoder::Encoder;
@@ -43,7 +44,10 @@ pub struct Trainer<'a, T> {
     evaluator: Evaluator<T>,
     test_rows: Vec<u32>,
     progress: Progress,
+    /// The elements of the tensors after the best epoch, where they are kept
+    best: Option<Arc<Vec<Vec<T>>>>,
     pause: Option<Every>,
+    deadline: Option<Instant>,
 }
 
 impl<'a, T: Scalar> Trainer<'a, T> {
@@ -59,7 +63,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let most = set.test.len().max(data.val_rows.as_ref().map_or(0, Vec::len));
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, outputs));
-        check_memory::<T>(&dims, config.momentum, batch_size, evaluation_rows)?;
+        check_memory::<T>(&dims, config, batch_size, evaluation_rows)?;
         let mut model = match &config.init {
             Some(init) => init_model::net(init, config, &dims.0)?,
             None => {
@@ -83,7 +87,9 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             evaluator: Evaluator::new(backend, data.outputs.clone()),
             test_rows: (0..).take(set.test.len()).collect(),
             progress: Progress::default(),
+            best: None,
             pause: None,
+            deadline: None,
             model,
         })
     }
@@ -103,14 +109,34 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         self.pause = every;
     }
 
+    /// Makes [`Self::run_epoch`] end with [`EpochEnd::TimeLimit`] after the batch in which this moment comes
+    pub fn stop_at(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
     /// A copy of all that the next batch depends on
     pub fn state(&self) -> TrainState<T> {
-        let copies = |data: &[T]| data.to_vec();
         TrainState {
-            tensors: self.model.tensors().map(|tensor| copies(tensor.data)).collect(),
-            velocities: self.sgd.velocities().map(copies).collect(),
+            tensors: self.tensors(),
+            velocities: self.sgd.velocities().map(<[T]>::to_vec).collect(),
+            best: self.best.clone(),
             progress: self.progress.clone(),
         }
+    }
+
+    fn tensors(&self) -> Vec<Vec<T>> {
+        self.model.tensors().map(|tensor| tensor.data.to_vec()).collect()
+    }
+
+    fn set_tensors(&mut self, elements: &[Vec<T>]) {
+        for (tensor, elements) in self.model.tensors_mut().zip(elements) {
+            tensor.data.copy_from_slice(elements);
+        }
+    }
+
+    /// Keeps the weights as they are now as those of the best epoch
+    pub fn keep_best(&mut self) {
+        self.best = Some(Arc::new(self.tensors()));
     }
 
     /// Goes on from a state of a training with the same settings and data
@@ -118,13 +144,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// # Panics
     /// If its tensors or velocities have other lengths.
     pub fn restore(&mut self, state: &TrainState<T>) {
-        for (tensor, stored) in self.model.tensors_mut().zip(&state.tensors) {
-            tensor.data.copy_from_slice(stored);
-        }
+        self.set_tensors(&state.tensors);
         for (velocities, stored) in self.sgd.velocities_mut().zip(&state.velocities) {
             velocities.copy_from_slice(stored);
         }
-        self.progress = state.progress.clone();
+        (self.best, self.progress) = (state.best.clone(), state.progress.clone());
     }
 
     /// Numbers of training samples and of validation samples
@@ -172,7 +196,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         if progress.epoch != epoch {
             *progress = Progress::start(epoch);
         }
-        let (split, pause, start) = (&data.set.train, self.pause, Instant::now());
+        let (split, pause, deadline, start) = (&data.set.train, self.pause, self.deadline, Instant::now());
         let Progress { batches: done, sums: train, .. } = &mut *progress;
         let first = *done;
         let end = team::scope(|| {
@@ -182,6 +206,9 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 let batch = *done + 1;
                 if stop.load(Ordering::Relaxed) {
                     return EpochEnd::Interrupted;
+                }
+                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    return EpochEnd::TimeLimit;
                 }
                 if pause.is_some_and(|every| every.is_due(*done - first, start)) {
                     return EpochEnd::Paused;
@@ -217,6 +244,15 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         (!test_rows.is_empty()).then(|| evaluator.evaluate(model, encoder, &data.set.test, test_rows))
     }
 
+    /// What was predicted for the test set by the model after the best epoch; `None` without a test set, or if it is not kept
+    pub fn evaluate_best(&mut self) -> Option<(LossSum, Predicted)> {
+        let (best, last) = (self.best.clone()?, self.tensors());
+        self.set_tensors(&best);
+        let evaluated = self.evaluate();
+        self.set_tensors(&last);
+        evaluated
+    }
+
     /// The sums over the validation rows; `None` without a validation split
     pub fn validate(&mut self) -> Option<LossSum> {
         let rows = self.data.val_rows.as_ref()?;
@@ -225,11 +261,21 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 }
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
-fn check_memory<T: Scalar>(dims: &Dims, momentum: f64, batch_size: usize, evaluated: usize) -> Result<()> {
-    let bytes = dims.training_bytes(T::BYTES, momentum > 0.0, batch_size, evaluated);
+fn check_memory<T: Scalar>(
+    dims: &Dims,
+    config: &TrainConfig,
+    batch_size: usize,
+    evaluated: usize,
+) -> Result<()> {
+    let bytes = dims.training_bytes(T::BYTES, copies(config), batch_size, evaluated);
     memory::check(bytes, || {
         format!("{} parameters, batches of {}", separated(dims.parameters()), separated(batch_size))
     })
+}
+
+/// What is kept of each parameter beside its value
+fn copies(config: &TrainConfig) -> Copies {
+    Copies { velocity: config.momentum > 0.0, best: config.keep != Keep::Last }
 }
 
 /// Checks that there is memory for the `jobs` largest of these runs at once, each on threads of its own
@@ -249,7 +295,7 @@ pub fn check_side_by_side<'a>(
             if config.val_split > 0.0 { data.test.len().max(data.train.len()) } else { data.test.len() };
         let evaluated = (evaluate::BATCH_ROWS * threads).min(most.max(1));
         let batch_size = config.batch_size.min(data.train.len());
-        let bytes = dims.training_bytes(config.dtype.bytes(), config.momentum > 0.0, batch_size, evaluated);
+        let bytes = dims.training_bytes(config.dtype.bytes(), copies(config), batch_size, evaluated);
         // Its own thread, and those of its pool
         (bytes, 1 + threads)
     };

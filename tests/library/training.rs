@@ -281,6 +281,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
         run_id: Some("bad"),
         names: RunNames::default(),
         resume: None,
+        deadline: None,
     };
     let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome.summary.result.status, Status::Diverged);
@@ -314,6 +315,7 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
         run_id: Some("cut"),
         names: RunNames::default(),
         resume: None,
+        deadline: None,
     };
     let outcome = run::train(&request, &mut StopAfter(&stop), &stop).unwrap();
     let end = outcome.last.map(|last| last.end);
@@ -326,8 +328,8 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort_unstable();
-    let of_regression = [TARGETS, PREDICTIONS];
-    let mut names: Vec<&str> = NAMES.into_iter().filter(|name| !of_regression.contains(name)).collect();
+    let others = [TARGETS, PREDICTIONS, "model-best.safetensors"];
+    let mut names: Vec<&str> = NAMES.into_iter().filter(|name| !others.contains(name)).collect();
     names.sort_unstable();
     assert_eq!(files, names, "training draws no picture");
 }
@@ -344,6 +346,7 @@ fn with_a_validation_split_validation_chooses_the_best_epoch_and_has_columns() {
         run_id: Some("val"),
         names: RunNames::default(),
         resume: None,
+        deadline: None,
     };
     let summary = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap().summary;
     let csv = std::fs::read_to_string(folder.path().join("val/epochs.csv")).unwrap();

@@ -8,6 +8,7 @@ mod commands;
 mod corruption;
 mod data;
 mod docs;
+mod early_stopping;
 mod evaluate;
 mod export;
 mod init;

@@ -21,7 +21,7 @@ fn start(folder: &Path, args: &str) -> Child {
 
 /// Standard error of a command that must end with this exit code
 #[track_caller]
-fn ended(folder: &Path, args: &str, code: i32) -> String {
+pub fn ended(folder: &Path, args: &str, code: i32) -> String {
     let Output { status, stderr, .. } = start(folder, args).wait_with_output().unwrap();
     let stderr = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(code), "{args}: {stderr}");
@@ -30,7 +30,7 @@ fn ended(folder: &Path, args: &str, code: i32) -> String {
 }
 
 /// The cells of a table by rows, without times and the names of runs
-fn cells(path: &Path) -> Vec<Vec<String>> {
+pub fn cells(path: &Path) -> Vec<Vec<String>> {
     let table = Table::read(path).unwrap();
     let names: Vec<String> = table.names().map(str::to_owned).collect();
     let kept = (0..names.len()).filter(|&at| !TIMES.contains(&names[at].as_str()));
@@ -42,7 +42,7 @@ fn cells(path: &Path) -> Vec<Vec<String>> {
 }
 
 /// The elements of the tensors of a safetensors file
-fn elements(path: &Path) -> Vec<u8> {
+pub fn elements(path: &Path) -> Vec<u8> {
     let bytes = fs::read(path).unwrap();
     let header = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
     bytes[8 + header..].to_vec()
@@ -52,7 +52,7 @@ fn elements(path: &Path) -> Vec<u8> {
 ///
 /// * `but`: columns of the summary that may differ
 #[track_caller]
-fn assert_same(what: &str, a: &Path, b: &Path, but: &[&str]) {
+pub fn assert_same(what: &str, a: &Path, b: &Path, but: &[&str]) {
     assert!(
         elements(&a.join("model.safetensors")) == elements(&b.join("model.safetensors")),
         "{what}: weights"
@@ -72,7 +72,7 @@ fn assert_same(what: &str, a: &Path, b: &Path, but: &[&str]) {
 }
 
 /// A folder with the small set and a table of numbers
-fn folder() -> tempfile::TempDir {
+pub fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     small_data(folder.path());
     let row = |i: usize| format!("{},{},{}.5\n", i % 13, i * 7 % 11, 3 * (i % 13) + i * 5 % 7);
@@ -81,8 +81,8 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-const IMAGES: &str = "--data .";
-const TABLE: &str = "--data t.csv --target price --test-split 0.2";
+pub const IMAGES: &str = "--data .";
+pub const TABLE: &str = "--data t.csv --target price --test-split 0.2";
 
 #[test]
 fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {

@@ -119,8 +119,7 @@ fn a_trial_writes_the_same_files_as_train_with_its_settings() {
     let header = &timeless(&sweep.join("epochs.csv"))[0];
     assert_eq!(header[..6], ["run_id", "trial", "hidden_dim", "seed", "epoch", "learning_rate"]);
     assert!(
-        timeless(&sweep.join("runs.csv"))[0]
-            .ends_with(&["initial_weights", "trial", "hidden_dim"].map(str::to_owned))
+        timeless(&sweep.join("runs.csv"))[0].ends_with(&["keep", "trial", "hidden_dim"].map(str::to_owned))
     );
     assert_eq!(column(&sweep.join("runs.csv"), "hidden_dim"), ["4", "4", "5", "5"]);
     assert_eq!(column(&sweep.join("runs.csv"), "seed"), ["42", "43", "42", "43"]);
@@ -353,6 +352,7 @@ fn a_trial_that_panics_is_a_failed_row_and_the_sweep_continues() {
         resume: false,
         retry_failed: false,
         fail_fast: false,
+        deadline: None,
         shard: None,
         plots: Plots::Sweep,
         how_to_resume: String::new(),

@@ -25,7 +25,8 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis) -> f64 {
     let axes = &analysis.axes;
     let (x, y) = if axes[1].values.len() > axes[0].values.len() { (1, 0) } else { (0, 1) };
     let kind = analysis.score.kind;
-    let title = labelled(&format!("{} after the last epoch", analysis.score.title()), &[kind.unit()]);
+    let title = format!("{} after the {}", analysis.score.title(), analysis.epoch());
+    let title = labelled(&title, &[kind.unit()]);
     let seeds = seeds(analysis);
     let spread = match seeds {
         0 | 1 => String::new(),

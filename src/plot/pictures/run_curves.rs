@@ -13,10 +13,11 @@ const HEIGHT: f64 = 320.0;
 /// Draws loss and score by epoch side by side, for training, test, and validation if there is one; returns the height
 ///
 /// * `subtitle`: what was trained; may be empty
+/// * `best`: the best epoch, if the run says it; otherwise that with the best score
 ///
-/// Lines bridge epochs without a metric. A ring marks the epoch with the best score on validation data, or on test data without
+/// Lines bridge epochs without a metric. A ring marks the best epoch on the curves of validation data, or of test data without
 /// a validation split.
-pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str) -> f64 {
+pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str, best: Option<u32>) -> f64 {
     titles(scene, &curves.title(), subtitle);
     let shown = || Split::ALL.into_iter().filter(|split| curves.has(*split));
     let mut entries: Vec<_> = shown().map(|split| (look_of(split), split.name().to_lowercase())).collect();
@@ -26,7 +27,7 @@ pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str) -> f64 {
     };
     let kind = curves.kind.unwrap_or_default();
     let (mut loss, mut score) = (lines(&curves.loss), lines(&curves.score));
-    if let Some((split, epoch, best)) = best(curves, kind) {
+    if let Some((split, epoch, best)) = best_of(curves, kind, best) {
         let best = labelled(&format!("best epoch: {epoch}"), &[&kind.text_with_unit(best)]);
         entries.push((Look::BEST, best));
         for lines in [&mut loss, &mut score] {
@@ -44,15 +45,17 @@ pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str) -> f64 {
     height
 }
 
-/// The first epoch with the best score, of validation data if there are any, else of test data; `None` for a single epoch
-fn best(curves: &Curves, kind: ScoreKind) -> Option<(Split, u32, f64)> {
+/// The epoch `known`, or the first with the best score, and its score on validation data if there are any, else on test data;
+/// `None` for a single epoch
+fn best_of(curves: &Curves, kind: ScoreKind, known: Option<u32>) -> Option<(Split, u32, f64)> {
     let split = [Split::Validation, Split::Test]
         .into_iter()
         .find(|split| !curves.score[*split as usize].is_empty())?;
     let points = &curves.score[split as usize];
     let is_better = |a: f64, b: f64| kind.rank(Some(a)) > kind.rank(Some(b));
-    let best =
-        points.iter().copied().reduce(|best, point| if is_better(point.1, best.1) { point } else { best })?;
+    let better = |best: (u32, f64), point: (u32, f64)| if is_better(point.1, best.1) { point } else { best };
+    let known = points.iter().copied().find(|point| Some(point.0) == known);
+    let best = known.or_else(|| points.iter().copied().reduce(better))?;
     (points.len() > 1).then_some((split, best.0, best.1))
 }
 
@@ -73,7 +76,7 @@ mod tests {
     /// The SVG and the PNG
     fn files(curves: &Curves) -> (String, Vec<u8>) {
         let mut scene = Scene::default();
-        let height = draw(&mut scene, curves, "");
+        let height = draw(&mut scene, curves, "", None);
         let svg = crate::plot::output::svg::svg(&scene, height as u32, 1.0);
         let png = png(&svg).unwrap();
         (svg, png)
@@ -162,7 +165,7 @@ mod tests {
     /// The centre of the ring in each panel, and the centres of the marks in this look in each panel
     fn rings_and_marks(curves: &Curves, look: Look) -> (Vec<Point>, Vec<Vec<Point>>) {
         let mut scene = Scene::default();
-        draw(&mut scene, curves, "");
+        draw(&mut scene, curves, "", None);
         let mean = |points: &[Point]| {
             let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
             (x / points.len() as f64, y / points.len() as f64)

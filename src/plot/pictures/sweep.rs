@@ -64,7 +64,7 @@ const SHOWN: usize = 12;
 
 fn draw_titles(scene: &mut Scene, analysis: &Analysis) {
     let by = if analysis.axes.is_empty() { "" } else { " by " };
-    let title = format!("{} after the last epoch{by}{}", analysis.score.title(), names(analysis));
+    let title = format!("{} after the {}{by}{}", analysis.score.title(), analysis.epoch(), names(analysis));
     let trials = match analysis.trials.len() {
         1 => "1 trial".to_owned(),
         count => format!("{count} trials"),

@@ -2,8 +2,12 @@
 
 use super::{Bench, Net};
 use crate::error::{Result, memory};
+use crate::train::dims::Copies;
 use crate::train::evaluate::BATCH_ROWS;
 use crate::train::thread_count::cores;
+
+/// What the measured training keeps of each parameter
+const COPIES: Copies = Copies { velocity: true, best: false };
 
 /// Numbers of training and test images of the synthetic set, and of its features and classes
 const SYNTHETIC: ((usize, usize), (usize, usize)) = ((60_000, 10_000), (784, 10));
@@ -23,7 +27,7 @@ pub fn check(bench: &Bench) -> Result<()> {
         }
         let Net { dims, batch_size } = net;
         let evaluated = counts.1.min(BATCH_ROWS * cores());
-        let training = dims.training_bytes(4, true, (*batch_size).min(counts.0), evaluated);
+        let training = dims.training_bytes(4, COPIES, (*batch_size).min(counts.0), evaluated);
         largest = largest.max(Some((training.max(dims.products_bytes(*batch_size)), net.to_string())));
     }
     let (bytes, net) = largest.unwrap_or_default();
