@@ -29,23 +29,39 @@ impl Shape {
         (0..cols).flat_map(move |j| (0..rows).map(move |i| i * cols + j))
     }
 
-    /// The elements of the tensor in the order of a model file, as [`Self::stored_order`] has it
+    /// Calls `each` with part after part of the elements, in the order of a model file, as [`Self::stored_order`] has it
     ///
-    /// A matrix is transposed block by block, so that no cache line is fetched for a single element.
-    pub fn stored_elements<T: Copy>(self, elements: &[T]) -> Vec<T> {
+    /// A matrix is transposed some columns at a time and block by block, so that no cache line is fetched for a single
+    /// element, and no copy of the whole is made.
+    ///
+    /// # Errors
+    /// The first error of `each`.
+    pub fn stored_parts<T: Copy, E>(
+        self,
+        elements: &[T],
+        mut each: impl FnMut(&[T]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        /// Rows and columns of a block
         const BLOCK: usize = 32;
-        let mut stored = elements.to_vec();
-        let Self::Matrix(rows, cols) = self else { return stored };
-        for top in (0..rows).step_by(BLOCK) {
-            for left in (0..cols).step_by(BLOCK) {
+        /// Elements of a part, if a column is not longer: they fit in the L2 cache
+        const PART: usize = 1 << 16;
+        let Self::Matrix(rows, cols) = self else { return elements.chunks(PART).try_for_each(each) };
+        let width = (PART / rows.max(1)).clamp(1, BLOCK);
+        let mut part = Vec::with_capacity(width * rows);
+        for left in (0..cols).step_by(width) {
+            let right = cols.min(left + width);
+            part.clear();
+            part.extend_from_slice(&elements[..(right - left) * rows]);
+            for top in (0..rows).step_by(BLOCK) {
                 for i in top..rows.min(top + BLOCK) {
-                    for j in left..cols.min(left + BLOCK) {
-                        stored[j * rows + i] = elements[i * cols + j];
+                    for (j, &x) in elements[i * cols + left..i * cols + right].iter().enumerate() {
+                        part[j * rows + i] = x;
                     }
                 }
             }
+            each(&part)?;
         }
-        stored
+        Ok(())
     }
 }
 
@@ -85,12 +101,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_transposed_as_single_elements_are() {
-        for (rows, cols) in [(1, 1), (1, 70), (33, 1), (32, 64), (45, 67)] {
-            let shape = Shape::Matrix(rows, cols);
-            let elements: Vec<usize> = (0..rows * cols).collect();
-            assert!(shape.stored_order().eq(shape.stored_elements(&elements)), "{rows}×{cols}");
+    fn parts_are_transposed_as_single_elements_are() {
+        for shape in [(1, 1), (1, 70), (33, 1), (32, 64), (45, 67), (3000, 50), (70_000, 3)] {
+            let shape = Shape::Matrix(shape.0, shape.1);
+            assert!(shape.stored_order().eq(stored(shape)), "{shape}");
         }
-        assert_eq!(Shape::Vector(3).stored_elements(&[3, 1, 2]), [3, 1, 2]);
+        assert_eq!(stored(Shape::Vector(70_000)), Vec::from_iter(0..70_000));
+        let failing = Shape::Vector(3).stored_parts(&[1, 2, 3], |part| Err(part.len()));
+        assert_eq!(failing, Err(3));
+    }
+
+    /// The stored parts of a tensor of its indices, together
+    fn stored(shape: Shape) -> Vec<usize> {
+        let elements: Vec<usize> = (0..shape.stored().iter().product()).collect();
+        let mut all = vec![];
+        let each = |part: &[usize]| {
+            all.extend_from_slice(part);
+            Ok::<(), ()>(())
+        };
+        shape.stored_parts(&elements, each).unwrap();
+        all
     }
 }

@@ -4,7 +4,7 @@
 //! the best epoch as `best.0.weight`, and in its metadata, as JSON, where the training is, and what it has written.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -90,13 +90,29 @@ impl Tensors {
         }
     }
 
-    /// The bytes of a model file with these elements, given its metadata
-    pub fn model_bytes<T: Scalar>(&self, metadata: BTreeMap<String, String>, elements: &[Vec<T>]) -> Vec<u8> {
-        tensor_file::bytes(metadata, &named(&self.model, elements))
+    /// Writes a model file with these elements, given its metadata
+    ///
+    /// # Errors
+    /// If `out` can't be written to.
+    pub fn write_model<T: Scalar>(
+        &self,
+        out: &mut dyn Write,
+        metadata: BTreeMap<String, String>,
+        elements: &[Vec<T>],
+    ) -> io::Result<()> {
+        tensor_file::write(out, metadata, &named(&self.model, elements))
     }
 
-    /// The bytes of a checkpoint
-    pub fn checkpoint_bytes<T: Scalar>(&self, saved: &Saved, state: &TrainState<T>) -> Vec<u8> {
+    /// Writes a checkpoint
+    ///
+    /// # Errors
+    /// If `out` can't be written to.
+    pub fn write_checkpoint<T: Scalar>(
+        &self,
+        out: &mut dyn Write,
+        saved: &Saved,
+        state: &TrainState<T>,
+    ) -> io::Result<()> {
         let saved = Saved { version: VERSION, progress: state.progress.clone(), ..saved.clone() };
         let entries = [
             (ENTRY, serde_json::to_string(&saved).unwrap_or_default()),
@@ -110,7 +126,7 @@ impl Tensors {
             named(&self.velocities, &state.velocities),
             named(&self.best, best),
         ];
-        tensor_file::bytes(metadata, &tensors.concat())
+        tensor_file::write(out, metadata, &tensors.concat())
     }
 }
 
@@ -224,7 +240,8 @@ mod tests {
     }
 
     fn written(folder: &Path, model: &Mlp<f32>, state: &TrainState<f32>, saved: &Saved) {
-        std::fs::write(folder.join(CHECKPOINT), Tensors::of(model).checkpoint_bytes(saved, state)).unwrap();
+        let mut file = std::fs::File::create(folder.join(CHECKPOINT)).unwrap();
+        Tensors::of(model).write_checkpoint(&mut file, saved, state).unwrap();
     }
 
     #[test]

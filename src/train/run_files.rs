@@ -20,7 +20,7 @@ use crate::error::{Error, Result, shell_quoted, shown};
 use crate::nn::loss::LossSum;
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
-use crate::tables::atomic_file::write_atomically;
+use crate::tables::atomic_file::{replace_atomically, write_atomically};
 use crate::tables::{CsvWriter, EpochRow, RunResult, Status, SummaryRow};
 
 /// Version of the program, as the `version` column and config.toml have it
@@ -108,7 +108,10 @@ impl<'a> RunFiles<'a> {
         let (tensors, folder, keep) = (Tensors::of(model), self.folder.clone(), self.config.keep);
         self.saver.save(Box::new(move || {
             let write = |name: &str, elements: &[Vec<T>]| {
-                write_atomically(&folder.join(name), &tensors.model_bytes(metadata.clone(), elements))
+                let path = folder.join(name);
+                replace_atomically(&path, |file| {
+                    tensors.write_model(file, metadata.clone(), elements).map_err(Error::writing(&path))
+                })
             };
             match (&state.best, keep) {
                 (Some(best), Keep::Best) => write(MODEL, best)?,
@@ -118,7 +121,10 @@ impl<'a> RunFiles<'a> {
                 }
                 (None, _) | (Some(_), Keep::Last) => write(MODEL, &state.tensors)?,
             }
-            write_atomically(&folder.join(CHECKPOINT), &tensors.checkpoint_bytes(&saved, &state))
+            let path = folder.join(CHECKPOINT);
+            replace_atomically(&path, |file| {
+                tensors.write_checkpoint(file, &saved, &state).map_err(Error::writing(&path))
+            })
         }))
     }
 
