@@ -8,7 +8,7 @@ use super::folder_plans::{check_neighbours, check_plan, names};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use crate::error::{Error, Result};
-use crate::tables::atomic_file::{UNFINISHED, create_atomically};
+use crate::tables::atomic_file::{UNFINISHED, create, create_atomically};
 
 /// The paths of the files of a sweep or of one shard
 #[derive(Clone, Debug)]
@@ -99,13 +99,17 @@ fn create_folder(sweep: &Path, plan: &Plan, file: &Path) -> Result<bool> {
     fs::create_dir_all(parent).map_err(Error::writing(parent))?;
     remove_abandoned(parent);
     let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let beside = builder.prefix(UNFINISHED).tempdir_in(parent).map_err(writing)?;
-    let inside = beside.path().join(file.file_name().unwrap_or_default());
-    create_atomically(&inside, plan.file(file).as_bytes())?;
-    if fs::rename(beside.path(), sweep).is_ok() {
-        let _ = beside.keep();
+    let made = builder.prefix(UNFINISHED).make_in(parent, |path| fs::create_dir(path)).map_err(writing)?;
+    let (_, beside) = made.keep().map_err(|e| writing(e.error))?;
+    let inside = beside.join(file.file_name().unwrap_or_default());
+    // The error names the path that the plan gets, since the folder beside it is removed.
+    let written = create(&inside, plan.file(file).as_bytes()).map_err(Error::writing(file));
+    let is_there = written.is_ok() && fs::rename(&beside, sweep).is_ok();
+    if !is_there {
+        let _ = fs::remove_dir_all(&beside);
+    }
+    written?;
+    if is_there {
         return Ok(true);
     }
     // Another process was faster, or the folder can't be replaced, such as the root of a disk.

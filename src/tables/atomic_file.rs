@@ -36,12 +36,16 @@ pub fn replace_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Resu
         }
         Destination::File(target) => target,
     };
-    let mut beside = io::BufWriter::new(beside(&target).map_err(Error::writing(path))?);
-    fill(&mut beside)?;
+    let beside = beside(&target).map_err(Error::writing(path))?;
+    // The crate tempfile would name the temporary file in errors of its own writer.
+    let mut buffered = io::BufWriter::new(beside.as_file());
+    fill(&mut buffered)?;
+    let written = buffered.flush();
+    drop(buffered);
     let replace = || -> io::Result<()> {
-        let file = beside.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
-        file.persist(&target)?;
+        written?;
+        beside.as_file().sync_all()?;
+        persist(beside, &target)?;
         sync_folder(folder_of(&target))
     };
     replace().map_err(Error::writing(path))
@@ -52,17 +56,19 @@ pub fn replace_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Resu
 /// # Errors
 /// If it can't be written.
 pub fn create_atomically(path: &Path, bytes: &[u8]) -> Result<bool> {
-    let create = || -> io::Result<bool> {
-        let mut beside = beside(path)?;
-        beside.write_all(bytes)?;
-        beside.as_file().sync_all()?;
-        match beside.persist_noclobber(path).map(drop) {
-            Ok(()) => sync_folder(folder_of(path)).map(|()| true),
-            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(e.error),
-        }
-    };
-    create().map_err(Error::writing(path))
+    create(path, bytes).map_err(Error::writing(path))
+}
+
+/// Creates a file, as [`create_atomically`] does, for a caller that names another path in its error
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let beside = beside(path)?;
+    beside.as_file().write_all(bytes)?;
+    beside.as_file().sync_all()?;
+    match beside.persist_noclobber(path).map(drop) {
+        Ok(()) => sync_folder(folder_of(path)).map(|()| true),
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(e.error),
+    }
 }
 
 /// Checks that [`write_atomically`] can write to `path`, without changing it
@@ -99,21 +105,40 @@ pub fn remove_leftovers(folder: &Path) {
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = folder_of(path);
     remove_leftovers(folder);
-    let mut builder = tempfile::Builder::new();
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let permissions = path.metadata().ok().map(|metadata| metadata.permissions());
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    if let Ok(metadata) = path.metadata() {
-        builder.permissions(metadata.permissions());
+    if let Some(permissions) = &permissions {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        options.mode(permissions.mode());
     }
+    let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     loop {
-        let file = builder.tempfile_in(folder)?;
+        let file = builder.make_in(folder, |path| options.open(path))?;
+        if let Some(permissions) = &permissions {
+            // What the umask took; where the file system has no permissions, this fails and changes nothing.
+            let _ = file.as_file().set_permissions(permissions.clone());
+        }
         // On a file system without locks, no leftovers are removed. Elsewhere, another process may have removed the file
         // before it was locked.
         if file.as_file().lock().is_err() || file.path().exists() {
             return Ok(file);
         }
     }
+}
+
+/// Renames a temporary file to `target`, which it replaces; if that fails, the temporary file is removed
+fn persist(file: NamedTempFile, target: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return file.persist(target).map(drop).map_err(Into::into);
+    }
+    // The crate tempfile calls the kernel itself. The function of the C library does the same, and a test can make it fail.
+    let (_locked, mut temporary) = file.into_parts();
+    fs::rename(&temporary, target)?;
+    temporary.disable_cleanup(true);
+    Ok(())
 }
 
 /// Syncs a folder, so that a rename in it is on disk; does nothing on systems other than Unix
@@ -147,9 +172,11 @@ mod tests {
         std::fs::write(&plain, "").unwrap();
         write_atomically(&path, b"1").unwrap();
         assert_eq!(mode(&path), mode(&plain));
-        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-        write_atomically(&path, b"2").unwrap();
-        assert_eq!(mode(&path), 0o640);
+        for kept in [0o640, 0o666] {
+            std::fs::set_permissions(&path, Permissions::from_mode(kept)).unwrap();
+            write_atomically(&path, b"2").unwrap();
+            assert_eq!(mode(&path), kept);
+        }
     }
 
     #[test]
