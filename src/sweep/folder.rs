@@ -159,13 +159,14 @@ fn lock_as(
 /// Removes the folder of a trial, if it exists
 pub fn clear(sweep: &Path, trial: &Trial) -> Result<()> {
     let folder = sweep.join(&trial.id);
-    let gone = |removed: std::io::Result<()>| match removed {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::writing(&folder)(e)),
+    let gone = |removed: std::io::Result<()>, path: &Path| match removed {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::writing(path)(e)),
         _ => Ok(()),
     };
     // summary.csv goes first: it marks the trial as ended, and the rest may be removed only in part.
-    gone(fs::remove_file(folder.join("summary.csv")))?;
-    gone(fs::remove_dir_all(&folder))
+    let summary = folder.join("summary.csv");
+    gone(fs::remove_file(&summary), &summary)?;
+    gone(fs::remove_dir_all(&folder), &folder)
 }
 
 /// Removes unfinished files of a process that was killed; a file that can't be removed stays
