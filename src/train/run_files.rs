@@ -70,10 +70,23 @@ pub(super) struct RunFiles<'a> {
 }
 
 impl<'a> RunFiles<'a> {
-    /// Writes config.toml and the header of epochs.csv into the run's folder, which exists
+    /// Writes config.toml and the header of epochs.csv into the run's folder, which was made for this run
+    ///
+    /// # Errors
+    /// If they can't be written; then the folder is removed, so that the same command can be repeated.
     pub fn create(config: &'a TrainConfig, data: &'a RunData<'a>, folder: PathBuf) -> Result<Self> {
-        write_config(config, &folder)?;
-        Ok(Self { epochs: create_epochs(config, &folder)?, folder, config, data, saver: Saver::start()? })
+        let begin = || -> Result<_> {
+            write_config(config, &folder)?;
+            Ok((create_epochs(config, &folder)?, Saver::start()?))
+        };
+        let (epochs, saver) = begin().inspect_err(|_| {
+            // The first error is reported, not one of the clean-up.
+            for name in [EPOCHS, CONFIG] {
+                let _ = fs::remove_file(folder.join(name));
+            }
+            let _ = fs::remove_dir(&folder);
+        })?;
+        Ok(Self { epochs, folder, config, data, saver })
     }
 
     /// Opens the files of a run that goes on from a checkpoint, as if what came after it had not been written
