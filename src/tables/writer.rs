@@ -69,6 +69,15 @@ impl CsvWriter {
     pub fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(Error::writing(&self.path))
     }
+
+    /// Returns a function that does what [`Self::sync`] does, for another thread
+    ///
+    /// # Errors
+    /// If the system has no descriptor for it.
+    pub fn syncer(&self) -> Result<impl FnOnce() -> Result<()> + Send + use<>> {
+        let (file, path) = (self.file.try_clone().map_err(Error::writing(&self.path))?, self.path.clone());
+        Ok(move || file.sync_all().map_err(Error::writing(&path)))
+    }
 }
 
 /// Opens a file for appending, and locks it where the file system can, until it is closed

@@ -119,6 +119,7 @@ impl<'a> RunFiles<'a> {
     pub fn save<T: Scalar>(&self, model: &Mlp<T>, state: TrainState<T>, saved: Saved) -> Result<()> {
         let metadata = model_file::metadata(model, self.data.metadata());
         let (tensors, folder, keep) = (Tensors::of(model), self.folder.clone(), self.config.keep);
+        let sync_rows = self.epochs.syncer()?;
         self.saver.save(Box::new(move || {
             let write = |name: &str, elements: &[Vec<T>]| {
                 let path = folder.join(name);
@@ -134,6 +135,8 @@ impl<'a> RunFiles<'a> {
                 }
                 (None, _) | (Some(_), Keep::Last) => write(MODEL, &state.tensors)?,
             }
+            // After a power failure, epochs.csv must not be shorter than the checkpoint says.
+            sync_rows()?;
             let path = folder.join(CHECKPOINT);
             replace_atomically(&path, |file| {
                 tensors.write_checkpoint(file, &saved, &state).map_err(Error::writing(&path))
