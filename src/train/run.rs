@@ -213,8 +213,12 @@ impl<'a, T: Scalar> Run<'a, T> {
         // A folder that can't be written is an error before the first epoch.
         self.files.finish_saving()?;
         let (mut last, mut results) = (None, None);
-        if self.config.epochs == 0 {
+        if !is_within && (self.last.is_some() || self.config.epochs == 0) {
+            // A run that goes on may have been killed after this checkpoint, before it wrote what it predicted, and no
+            // other epoch may come.
             results = self.trainer.evaluate();
+        }
+        if self.config.epochs == 0 {
             let val = self.trainer.validate();
             let test = results.as_ref().map(|(sums, _)| sums);
             evaluated(&mut self.result, val.as_ref(), test, self.config.dtype);

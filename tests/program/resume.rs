@@ -129,6 +129,80 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
 }
 
 /// Kills a run at random moments and lets it go on, until it ends
+#[test]
+fn a_run_that_was_killed_before_it_wrote_its_predictions_writes_them() {
+    let folder = folder();
+    let path = folder.path();
+    let whole = path.join("results/whole");
+    for (n, settings) in [
+        format!("{IMAGES} --epochs 2"),
+        format!("{TABLE} --epochs 2"),
+        format!("{IMAGES} --val-split 0.3 --learning-rate 0.03 --epochs 40 --patience 2 --keep best"),
+        format!("{TABLE} --val-split 0.3 --learning-rate 0.03 --epochs 40 --patience 2"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let train =
+            format!("train {settings} --hidden-dims 16 --batch-size 4 --threads 1 -q --run-id killed{n}");
+        ended(path, &train, 0);
+        let run = path.join("results").join(format!("killed{n}"));
+        fs::rename(&run, &whole).unwrap();
+        fs::create_dir(&run).unwrap();
+        for name in ["config.toml", "epochs.csv", "model.safetensors", "checkpoint.safetensors"] {
+            fs::copy(whole.join(name), run.join(name)).unwrap();
+        }
+        ended(path, &format!("train --resume results/killed{n} -q"), 0);
+        assert_same(&train, &run, &whole, &[]);
+        fs::remove_dir_all(&whole).unwrap();
+    }
+}
+
+/// Kills a run at random moments and lets it go on, until it ends
+#[test]
+fn a_run_that_was_killed_before_it_wrote_its_predictions_writes_them() {
+    let folder = folder();
+    let path = folder.path();
+    let whole = path.join("results/whole");
+    for (n, settings) in [
+        format!("{IMAGES} --epochs 2"),
+        format!("{TABLE} --epochs 2"),
+        format!("{IMAGES} --val-split 0.3 --learning-rate 0.03 --epochs 40 --patience 2 --keep best"),
+        format!("{TABLE} --val-split 0.3 --learning-rate 0.03 --epochs 40 --patience 2"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let train =
+            format!("train {settings} --hidden-dims 16 --batch-size 4 --threads 1 -q --run-id killed{n}");
+        ended(path, &train, 0);
+        let run = path.join("results").join(format!("killed{n}"));
+        fs::rename(&run, &whole).unwrap();
+        fs::create_dir(&run).unwrap();
+        for name in ["config.toml", "epochs.csv", "model.safetensors", "checkpoint.safetensors"] {
+            fs::copy(whole.join(name), run.join(name)).unwrap();
+        }
+        ended(path, &format!("train --resume results/killed{n} -q"), 0);
+        assert_same(&train, &run, &whole, &[]);
+        fs::remove_dir_all(&whole).unwrap();
+    }
+}
+
+/// Runs the program, and kills it if it still runs after `wait`; returns its output if it ended before
+fn killed_after(path: &Path, args: &str, wait: Duration) -> Option<Output> {
+    let begun = Instant::now();
+    let mut child = start(path, args);
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() >= wait {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return None;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Some(child.wait_with_output().unwrap())
+}
+
 fn killed(path: &Path, id: &str, train: &str, most: Duration, random: &mut Numbers) -> usize {
     let again = format!("train --resume results/{id} -q");
     let mut kills = 0;
