@@ -31,11 +31,16 @@ pub struct SharedTable {
     /// `None` for an empty file
     table: Option<Table>,
     ends_with_line: bool,
+    /// Length of the whole lines, if a last line follows them of which a killed process wrote only a part
+    whole: Option<u64>,
     dialect: CsvDialect,
 }
 
 impl SharedTable {
     /// Opens and locks the file, which is created if there is none, and reads it
+    ///
+    /// A last line that has no line end and does not fit the others is left out, and is removed when rows are appended: its
+    /// process was killed while it wrote it.
     ///
     /// * `dialect`: the dialect that the file must have; `None`: that of the file, or the standard one for a new file
     ///
@@ -53,10 +58,17 @@ impl SharedTable {
                 file,
                 table: None,
                 ends_with_line,
+                whole: None,
                 dialect: dialect.unwrap_or_default(),
             });
         }
-        let table = Table::parse(&path, &bytes)?;
+        let (table, whole) = match Table::parse(&path, &bytes) {
+            Err(error) if !ends_with_line => {
+                let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+                (Table::parse(&path, &bytes[..whole]).map_err(|_| error)?, Some(whole as u64))
+            }
+            table => (table?, None),
+        };
         table.need("run_id")?;
         table.need("status")?;
         if table.column("trial").is_some() {
@@ -73,7 +85,7 @@ impl SharedTable {
             );
             return Err(Error::content(&path, problem));
         }
-        Ok(Self { path, file, table: Some(table), ends_with_line, dialect: found })
+        Ok(Self { path, file, table: Some(table), ends_with_line, whole, dialect: found })
     }
 
     /// The rows that it holds; `None` for an empty file
@@ -130,7 +142,10 @@ impl SharedTable {
                 write(&lines.collect::<Vec<_>>())
             }),
             Some(_) => {
-                let end = if self.ends_with_line { "" } else { layout.line_end() };
+                if let Some(whole) = self.whole {
+                    self.file.set_len(whole).map_err(Error::writing(&self.path))?;
+                }
+                let end = if self.ends_with_line || self.whole.is_some() { "" } else { layout.line_end() };
                 append_whole(&mut self.file, &self.path, &end.bytes().chain(lines).collect::<Vec<_>>())
             }
             None => {
@@ -198,6 +213,23 @@ mod tests {
             let error = check_appendable(&path, None).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
             assert_eq!(read_to_string(&path).unwrap(), other);
+        }
+    }
+
+    #[test]
+    fn a_last_line_of_which_a_part_was_written_gives_way_to_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.csv");
+        for (before, cells, after) in [
+            ("run_id,status,x\na,ok,1\nb,o", &row("d")[..], "run_id,status,x\na,ok,1\nd,ok,-1.5\n"),
+            ("run_id,status,x\na,ok,1\n\"b", &row("d"), "run_id,status,x\na,ok,1\nd,ok,-1.5\n"),
+            ("run_id,status\na", &row("d"), "run_id,status,x\nd,ok,-1.5\n"),
+        ] {
+            write(&path, before).unwrap();
+            check_appendable(&path, None).unwrap();
+            assert_eq!(read_to_string(&path).unwrap(), before);
+            append(&path, cells).unwrap();
+            assert_eq!(read_to_string(&path).unwrap(), after);
         }
     }
 
