@@ -295,7 +295,9 @@ impl Sweeper<'_> {
             let request = Request { config, data: &run_data, parent, run_id, names, resume, deadline };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
-            *summary = Some(outcome.summary);
+            // A trial whose summary.csv could not be written has failed.
+            let is_written = outcome.error.is_none() || outcome.summary.result.status == Status::Failed;
+            *summary = is_written.then_some(outcome.summary);
             let drawn = match self.options.plots {
                 Plots::Sweep => Ok(Vec::new()),
                 Plots::Each => folder_pictures::redraw(&outcome.folder),
