@@ -12,6 +12,7 @@ mod early_stopping;
 mod evaluate;
 mod export;
 mod init;
+mod kills;
 mod odd_tables;
 mod own_data;
 mod plots;

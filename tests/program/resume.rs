@@ -3,18 +3,18 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chainrule::tables::reader::Table;
 
 use crate::launch::{CHAINRULE, launch};
-use crate::numbers::Numbers;
 use crate::small_data::small_data;
 
 /// Columns that hold times, or what follows from them
 const TIMES: [&str; 6] = ["train_s", "wall_s", "epoch_s", "samples_per_s", "started_at", "run_id"];
 
-fn start(folder: &Path, args: &str) -> Child {
+/// Starts the program with these arguments, which contain no spaces
+pub fn start(folder: &Path, args: &str) -> Child {
     let mut command = launch(CHAINRULE, folder);
     command.args(args.split(' ')).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
@@ -128,7 +128,6 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
     assert_eq!((count, names.len()), (11 * 5, 11 * 5));
 }
 
-/// Kills a run at random moments and lets it go on, until it ends
 #[test]
 fn a_run_that_was_killed_before_it_wrote_its_predictions_writes_them() {
     let folder = folder();
@@ -156,112 +155,6 @@ fn a_run_that_was_killed_before_it_wrote_its_predictions_writes_them() {
         assert_same(&train, &run, &whole, &[]);
         fs::remove_dir_all(&whole).unwrap();
     }
-}
-
-/// Kills a run at random moments and lets it go on, until it ends
-#[test]
-fn a_run_that_was_killed_before_it_wrote_its_predictions_writes_them() {
-    let folder = folder();
-    let path = folder.path();
-    let whole = path.join("results/whole");
-    for (n, settings) in [
-        format!("{IMAGES} --epochs 2"),
-        format!("{TABLE} --epochs 2"),
-        format!("{IMAGES} --val-split 0.3 --learning-rate 0.03 --epochs 40 --patience 2 --keep best"),
-        format!("{TABLE} --val-split 0.3 --learning-rate 0.03 --epochs 40 --patience 2"),
-    ]
-    .iter()
-    .enumerate()
-    {
-        let train =
-            format!("train {settings} --hidden-dims 16 --batch-size 4 --threads 1 -q --run-id killed{n}");
-        ended(path, &train, 0);
-        let run = path.join("results").join(format!("killed{n}"));
-        fs::rename(&run, &whole).unwrap();
-        fs::create_dir(&run).unwrap();
-        for name in ["config.toml", "epochs.csv", "model.safetensors", "checkpoint.safetensors"] {
-            fs::copy(whole.join(name), run.join(name)).unwrap();
-        }
-        ended(path, &format!("train --resume results/killed{n} -q"), 0);
-        assert_same(&train, &run, &whole, &[]);
-        fs::remove_dir_all(&whole).unwrap();
-    }
-}
-
-/// Runs the program, and kills it if it still runs after `wait`; returns its output if it ended before
-fn killed_after(path: &Path, args: &str, wait: Duration) -> Option<Output> {
-    let begun = Instant::now();
-    let mut child = start(path, args);
-    while child.try_wait().unwrap().is_none() {
-        if begun.elapsed() >= wait {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            return None;
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    }
-    Some(child.wait_with_output().unwrap())
-}
-
-fn killed(path: &Path, id: &str, train: &str, most: Duration, random: &mut Numbers) -> usize {
-    let again = format!("train --resume results/{id} -q");
-    let mut kills = 0;
-    let mut args = format!("{train} --run-id {id}");
-    loop {
-        let begun = Instant::now();
-        let mut child = start(path, &args);
-        let wait = most.mul_f64((random.symmetric() + 1.0) / 2.0);
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break Some(status);
-            }
-            if begun.elapsed() >= wait {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                break None;
-            }
-            std::thread::sleep(Duration::from_micros(200));
-        };
-        match status {
-            Some(status) => {
-                let output = child.wait_with_output().unwrap();
-                assert!(status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
-                return kills;
-            }
-            None => kills += 1,
-        }
-        let folder = path.join("results").join(id);
-        if folder.join("checkpoint.safetensors").exists() {
-            args.clone_from(&again);
-        } else if folder.exists() {
-            // It was killed before it had begun.
-            fs::remove_dir_all(&folder).unwrap();
-        }
-    }
-}
-
-#[test]
-fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
-    let folder = folder();
-    let path = folder.path();
-    let mut random = Numbers::new(13);
-    let count: usize = std::env::var("CHAINRULE_KILLS").map_or(40, |count| count.parse().unwrap());
-    let mut kills = 0;
-    let mut round = 0;
-    let settings = "--data synthetic --hidden-dims 64 --batch-size 32 --epochs 6 -q --checkpoint-every";
-    ended(path, &format!("train {settings} 1h --run-id whole"), 0);
-    let begun = Instant::now();
-    ended(path, &format!("train {settings} 1h --run-id timed"), 0);
-    let most = begun.elapsed();
-    while kills < count {
-        let id = format!("killed{round}");
-        let every = ["20batches", "1s", "3batches"][round % 3];
-        kills += killed(path, &id, &format!("train {settings} {every}"), most.mul_f64(0.6), &mut random);
-        let [part, whole] = [&id, "whole"].map(|id| path.join("results").join(id));
-        assert_same(&id, &part, &whole, &[]);
-        round += 1;
-    }
-    println!("{kills} kills in {round} runs");
 }
 
 #[test]
