@@ -8,7 +8,7 @@ use super::folder_plans::{check_neighbours, check_plan, names};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use crate::error::{Error, Result};
-use crate::tables::atomic_file::{UNFINISHED, create, create_atomically};
+use crate::tables::atomic_file::{UNFINISHED, create, create_atomically, sync_folder};
 
 /// The paths of the files of a sweep or of one shard
 #[derive(Clone, Debug)]
@@ -110,6 +110,7 @@ fn create_folder(sweep: &Path, plan: &Plan, file: &Path) -> Result<bool> {
     }
     written?;
     if is_there {
+        sync_folder(parent).map_err(writing)?;
         return Ok(true);
     }
     // Another process was faster, or the folder can't be replaced, such as the root of a disk.

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::destination::{Destination, destination, folder_of};
+pub(crate) use super::destination::folder_of;
+use super::destination::{Destination, destination};
 use crate::error::{Error, Result};
 
 /// Prefix of the names of temporary files; a killed process leaves its file behind
@@ -142,7 +143,7 @@ fn persist(file: NamedTempFile, target: &Path) -> io::Result<()> {
 }
 
 /// Syncs a folder, so that a rename in it is on disk; does nothing on systems other than Unix
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

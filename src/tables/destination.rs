@@ -64,7 +64,7 @@ fn is_character_device(_: FileType) -> bool {
 }
 
 /// The folder that a file is in
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

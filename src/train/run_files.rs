@@ -20,7 +20,7 @@ use crate::error::{Error, Result, shell_quoted, shown};
 use crate::nn::loss::LossSum;
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
-use crate::tables::atomic_file::{replace_atomically, write_atomically};
+use crate::tables::atomic_file::{folder_of, replace_atomically, sync_folder, write_atomically};
 use crate::tables::{CsvWriter, EpochRow, RunResult, Status, SummaryRow};
 
 /// Version of the program, as the `version` column and config.toml have it
@@ -76,6 +76,7 @@ impl<'a> RunFiles<'a> {
     /// If they can't be written; then the folder is removed, so that the same command can be repeated.
     pub fn create(config: &'a TrainConfig, data: &'a RunData<'a>, folder: PathBuf) -> Result<Self> {
         let begin = || -> Result<_> {
+            sync_folder(folder_of(&folder)).map_err(Error::writing(&folder))?;
             write_config(config, &folder)?;
             Ok((create_epochs(config, &folder)?, Saver::start()?))
         };
