@@ -81,6 +81,7 @@ python3 -c 'import numpy, onnx, onnxruntime' 2>/dev/null ||
     skip "ONNX Runtime" "python3 -m pip install numpy onnx onnxruntime"
 command -v gnuplot >/dev/null || skip gnuplot "install the package gnuplot-nox"
 command -v parallel >/dev/null || skip "GNU parallel" "install the package parallel"
+command -v cc >/dev/null || skip "a C compiler" "install the package gcc"
 for program in slurmctld slurmd sbatch; do
     command -v "$program" >/dev/null || skip "Slurm's $program" "install slurmctld, slurmd and slurm-client"
 done

@@ -11,6 +11,8 @@ mod docs;
 mod early_stopping;
 mod evaluate;
 mod export;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod faults;
 mod init;
 mod kills;
 mod odd_tables;
@@ -27,6 +29,9 @@ mod tables;
 
 #[path = "../support/idx_files.rs"]
 mod idx_files;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "../outside/installed.rs"]
+mod installed;
 #[path = "../support/launch.rs"]
 mod launch;
 #[path = "../support/left_out.rs"]
