@@ -11,7 +11,7 @@ use super::table_set::Wanted;
 use super::validation_split::hold_out;
 use super::{Cells, Dataset, Inputs, Labels, Split, source_flags};
 use crate::config::TaskChoice;
-use crate::error::{Error, Result, separated};
+use crate::error::{Error, Result, first_ten, printable, separated};
 use crate::random::Purpose;
 
 /// Which rows of a data set they are
@@ -55,18 +55,19 @@ impl ModelSet {
         let table = TableOptions { known_labels, ..options.table.clone() };
         let labelled = DataOptions { task, table, ..options.clone() };
         let Sets { source, train, test } = read_sets(&labelled, signature)?;
-        let (set, part, labels) = match (train, test) {
+        let (set, part, (labels, warning)) = match (train, test) {
             (train, Some(test)) => {
-                let labels = labels(&signature.outputs, &test, train.as_ref().unwrap_or(&test))?;
+                let labels = labels(signature, &test, train.as_ref().unwrap_or(&test))?;
                 (test, Part::Test, labels)
             }
             (Some(train), None) => {
-                let labels = labels(&signature.outputs, &train, &train)?;
+                let labels = labels(signature, &train, &train)?;
                 (train, Part::All, labels)
             }
             (None, None) => return Err(Error::content(source.as_ref(), "has no rows to evaluate")),
         };
-        let (inputs, cells, warnings) = fitted(set, signature)?;
+        let (inputs, cells, mut warnings) = fitted(set, signature)?;
+        warnings.extend(warning);
         let columns = inputs.columns();
         let rows = Split { cells, columns, labels };
         Self { source, part, inputs, rows, warnings }.divided(options)
@@ -107,27 +108,68 @@ impl ModelSet {
     }
 }
 
-/// The labels of a set as the model's outputs
+/// The labels of a set as the model's outputs, and a warning if the model has another name for its target
 ///
 /// * `train`: the training set of the same source, whose labels show the order of classes
-fn labels(outputs: &Outputs, set: &RawSet, train: &RawSet) -> Result<Labels> {
-    let targets = match outputs {
-        Outputs::Classes(names) => return of_model(names, set, train).map(Labels::Classes),
-        Outputs::Targets { targets, .. } => targets.len(),
-    };
-    match &set.labels {
-        RawLabels::Numbers { names, values } if names.len() == targets => {
-            Ok(Labels::Numbers { values: values.clone(), targets })
+fn labels(signature: &Signature, set: &RawSet, train: &RawSet) -> Result<(Labels, Option<String>)> {
+    match (&signature.outputs, &set.labels) {
+        (Outputs::Classes(names), _) => {
+            of_model(names, set, train).map(|classes| (Labels::Classes(classes), None))
         }
-        RawLabels::Numbers { names, .. } => {
-            let [found, expected] = [names.len(), targets].map(separated);
-            let problem = format!(
-                "labels of {found} targets, but the model predicts {expected}; name them with --target"
-            );
-            Err(Error::content(&set.path, problem))
+        (Outputs::Targets { targets, .. }, RawLabels::Numbers { names, values }) => {
+            let own: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+            let are_of_array = signature.preprocessing.names.is_empty();
+            let (places, warning) = target_places(&own, are_of_array, names, set)?;
+            let values = values.chunks_exact(names.len().max(1));
+            let values = values.flat_map(|row| places.iter().map(|&place| row[place])).collect();
+            Ok((Labels::Numbers { values, targets: own.len() }, warning))
         }
         _ => Err(Error::content(&set.path, "labels are classes, but the model predicts numbers")),
     }
+}
+
+/// For each target of a model, its index among the targets `names` of a set, and a warning if that is not by its name
+///
+/// Targets have the order of their names. Columns of other names are the targets in the order in which they are named only
+/// if that order is all that is known: those of arrays and of tables without a header, all those of a model that was
+/// trained on such data, and a single target.
+///
+/// * `are_of_array`: whether the model was trained on arrays, whose targets have no names of their own
+fn target_places(
+    own: &[&str],
+    are_of_array: bool,
+    names: &[String],
+    set: &RawSet,
+) -> Result<(Vec<usize>, Option<String>)> {
+    if names.len() != own.len() {
+        let [found, expected] = [names.len(), own.len()].map(separated);
+        let problem =
+            format!("labels of {found} targets, but the model predicts {expected}; name them with --target");
+        return Err(Error::content(&set.path, problem));
+    }
+    let in_order = (0..own.len()).collect();
+    let place = |name: &&str| names.iter().position(|other| other == name);
+    if let Some(places) = own.iter().map(place).collect() {
+        return Ok((places, None));
+    }
+    let list = |names: &[&str]| first_ten(names.iter().map(|name| printable(name).into_owned()), ", ");
+    let is_number = |name: &str| name.strip_prefix('c').is_some_and(|n| n.parse::<usize>().is_ok());
+    let (is_array, has_no_header) = (set.lines.is_none(), names.iter().all(|name| is_number(name)));
+    let found = list(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    if let ([own], false, false) = (own, is_array, are_of_array) {
+        let own = printable(own);
+        let warning = format!("warning: the target is the column {found}, but the model predicts {own}");
+        return Ok((in_order, Some(warning)));
+    }
+    let is_by_position = is_array || has_no_header || are_of_array || own.iter().all(|name| is_number(name));
+    if is_by_position && own.iter().all(|name| place(name).is_none()) {
+        return Ok((in_order, None));
+    }
+    let problem = format!(
+        "labels of the targets {found}, but the model predicts {}; name the same columns with --target",
+        list(own)
+    );
+    Err(Error::content(&set.path, problem))
 }
 
 /// The sets of a source, whose columns are those of a model

@@ -334,3 +334,29 @@ fn gradients_are_checked_on_the_losses_of_numbers() {
         assert!(stdout.contains("outputs") && stdout.contains("gradient check passed"), "{args}: {stdout}");
     }
 }
+
+#[test]
+fn targets_are_matched_by_their_names() {
+    let folder = folder();
+    let path = folder.path();
+    ended(path, &format!("{FLATS} --target price,rent --epochs 2 --run-id a"), 0);
+    let evaluate =
+        |target: &str, code| ended(path, &format!("evaluate {MODEL} --data flats.csv {target}"), code);
+    let (expected, _) = evaluate("--target price,rent", 0);
+    for target in ["--target rent,price", "--target 5,4", "--quiet"] {
+        assert_eq!(evaluate(target, 0).0, expected, "{target}");
+    }
+    let (_, stderr) = evaluate("--target price,id", 1);
+    let said = "labels of the targets price, id, but the model predicts price, rent; name the same columns";
+    assert!(stderr.contains(said), "{stderr}");
+    // The columns of a table without a header have only positions.
+    let headless: String = flats(400).lines().skip(1).map(|line| line.to_owned() + "\n").collect();
+    fs::write(path.join("headless.csv"), format!("area,floor,town,c4,c5,id\n{headless}")).unwrap();
+    let (_, stderr) = ended(path, &format!("evaluate {MODEL} --data headless.csv --target c4,c5"), 0);
+    assert_eq!(stderr, "");
+
+    ended(path, &format!("{FLATS} {PRICE}").replace("--run-id a", "--run-id b"), 0);
+    let other = MODEL.replace("/a/", "/b/");
+    let (_, stderr) = ended(path, &format!("evaluate {other} --data flats.csv --target rent"), 0);
+    assert!(stderr.contains("warning: the target is the column rent, but the model predicts price"));
+}
