@@ -137,6 +137,7 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
         "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.signature.outputs.classes(),
         "targets": file.signature.outputs.targets(),
         "id_columns": file.id_columns,
+        "target_column": file.target_column,
         "preprocessing": info_inputs::json(&file.signature.preprocessing), "metadata": file.metadata.0, "tensors": tensors,
     });
     Ok((text, json))

@@ -47,6 +47,8 @@ pub struct Inputs {
     pub categories: Vec<Option<Vec<String>>>,
     /// The names of the columns of a table that name a row and are no inputs
     pub ids: Vec<String>,
+    /// The name of the column of a table with what is predicted; `None` if there are several
+    pub target: Option<String>,
 }
 
 impl Inputs {

@@ -53,6 +53,7 @@ mod synthetic;
 mod table_columns;
 mod table_labels;
 pub mod table_set;
+mod target_column;
 mod task;
 pub mod validation_split;
 mod weight_column;

@@ -46,6 +46,8 @@ pub struct TableOptions {
     pub decimal: Decimal,
     /// The labels that those of the table are compared with, which say whether `1` and `1.0` are one; `None`: its own
     pub known_labels: Option<Vec<String>>,
+    /// The column that held the classes in training; it is read if `targets` is empty and the table has it
+    pub class_column: Option<String>,
 }
 
 /// Which columns hold categories
@@ -112,6 +114,7 @@ impl From<&TrainConfig> for DataOptions {
             separator: config.separator.clone(),
             decimal: config.decimal,
             known_labels: None,
+            class_column: None,
         };
         Self {
             data: config.data.clone(),

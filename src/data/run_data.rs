@@ -7,7 +7,7 @@ use super::preprocessing::Preprocessing;
 use super::row_weights::weights;
 use super::signature::Signature;
 use super::validation_split::{Parts, hold_out};
-use super::{Dataset, Task, id_columns};
+use super::{Dataset, Task, id_columns, target_column};
 use crate::config::{LossChoice, TrainConfig};
 use crate::error::{Error, Result, printable};
 use crate::nn::Metadata;
@@ -62,10 +62,12 @@ impl<'a> RunData<'a> {
         Signature { outputs: self.outputs.clone(), preprocessing: self.preprocessing.clone() }
     }
 
-    /// The metadata of a model for these data: the signature, and the columns that name a row
+    /// The metadata of a model for these data: the signature, the columns that name a row, and the column of the classes
     pub fn metadata(&self) -> Metadata {
         let mut metadata = self.signature().to_metadata();
         id_columns::add(&self.set.inputs.ids, &mut metadata);
+        let column = self.set.inputs.target.as_ref();
+        target_column::add(column.filter(|_| !self.outputs.classes().is_empty()), &mut metadata);
         metadata
     }
 

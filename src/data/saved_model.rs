@@ -4,10 +4,10 @@ use std::path::Path;
 
 use chainrule_kernels::Scalar;
 
-use super::id_columns;
 use super::import::{Import, Imported};
 use super::preprocessing::Preprocessing;
 use super::signature::Signature;
+use super::{id_columns, target_column};
 use crate::error::{Error, Result};
 use crate::nn::Metadata;
 use crate::nn::mlp::Mlp;
@@ -24,6 +24,8 @@ pub struct SavedModel<T> {
     pub signature: Signature,
     /// The names of columns that name a row, which predictions copy
     pub id_columns: Vec<String>,
+    /// The name of the column that held the classes; `None` for other models, and older ones
+    pub target_column: Option<String>,
     /// All entries of the file's metadata
     pub metadata: Metadata,
     /// What there is about a state dict of PyTorch; `None` for a file of this program
@@ -70,7 +72,8 @@ pub fn load_as<T: Scalar>(path: &Path, import: &Import) -> Result<SavedModel<T>>
         }
     };
     let model_file::ModelFile { model, dtype, metadata, .. } = file;
-    Ok(SavedModel { model, dtype, signature, id_columns, metadata, imported })
+    let target_column = target_column::of(&metadata).filter(|_| imported.is_none());
+    Ok(SavedModel { model, dtype, signature, id_columns, target_column, metadata, imported })
 }
 
 /// A model in the element type of its file

@@ -85,7 +85,7 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<Raw
             let mut left_out = ignored(&head, options);
             left_out
                 .retain(|at| ignore.contains(at) || !model.preprocessing.names.contains(&head.names[*at]));
-            let targets = model_targets(&head, &options.targets, &model.outputs)?;
+            let targets = model_targets(&head, options, &model.outputs)?;
             let columns = ModelColumns::of(&head, &model.preprocessing, &targets, &left_out)?;
             let found = TableColumns::of_roles(&head, columns.roles.clone(), &targets);
             of_model = Some((&model.preprocessing, columns));
@@ -110,7 +110,7 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<Raw
         check_missing(&path, &columns, &table, options.missing)?;
     }
     let is_auto = matches!(wanted, Wanted::Any) && options.categorical == Categorical::Auto;
-    let inputs = inputs(&path, &columns, &table, is_auto)?;
+    let mut inputs = inputs(&path, &columns, &table, is_auto)?;
     let mut in_file: Vec<_> = std::mem::take(&mut table.targets).into_iter().map(Some).collect();
     let as_known = |column| match &options.known_labels {
         Some(known) => label_texts::as_known(column, known, &head),
@@ -121,6 +121,7 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<Raw
     let is_target = |at: &usize| columns.roles[*at] == Role::Target;
     let of_file: Vec<usize> = (0..head.names.len()).filter(is_target).collect();
     let names: Vec<String> = columns.targets.iter().map(|&at| head.names[of_file[at]].clone()).collect();
+    inputs.target = names.first().filter(|_| names.len() == 1).cloned();
     let (missing, task) = (options.missing, *task);
     let labels =
         LabelColumns { head: &head, names: &names, lines: &table.lines, missing, task }.labels(targets)?;
@@ -146,10 +147,14 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<Raw
     }
 }
 
-/// The target columns of a table for a model: those that are named, those of the names of its targets if all are there,
-/// or the one that has a usual name
-fn model_targets(head: &Head, named: &[String], outputs: &Outputs) -> Result<Vec<usize>> {
-    let own: Vec<String> = outputs.targets().iter().map(|target| target.name.clone()).collect();
+/// The target columns of a table for a model: those that are named, those that the model was trained to predict if all are
+/// there, or the one that has a usual name
+fn model_targets(head: &Head, options: &TableOptions, outputs: &Outputs) -> Result<Vec<usize>> {
+    let named = &options.targets;
+    let own: Vec<String> = match outputs {
+        Outputs::Classes(_) => options.class_column.iter().cloned().collect(),
+        Outputs::Targets { targets, .. } => targets.iter().map(|target| target.name.clone()).collect(),
+    };
     let are_there = !own.is_empty() && own.iter().all(|name| head.names.contains(name));
     targets(head, if named.is_empty() && are_there { &own } else { named })
 }
@@ -162,7 +167,7 @@ fn fitted(mut set: RawSet, model: &Preprocessing, columns: &ModelColumns) -> Res
     let cells = model_cells::fit(model, cells, columns.places.as_deref(), origin)?;
     let categories = columns.categories(set.inputs.categories.iter().flatten().cloned().collect());
     let (dims, names, ids) = (model.dims.clone(), model.names.clone(), Vec::new());
-    let inputs = Inputs { dims, names, categories, ids };
+    let inputs = Inputs { dims, names, categories, ids, target: None };
     Ok(RawSet { inputs, cells, ..set })
 }
 
@@ -207,7 +212,7 @@ fn inputs(path: &Path, columns: &TableColumns, table: &Table, is_auto: bool) -> 
     }
     let names = columns.inputs.iter().map(|(name, _)| name.clone()).collect();
     let ids = columns.ids.clone();
-    Ok(Inputs { dims: vec![columns.inputs.len()], names, categories, ids })
+    Ok(Inputs { dims: vec![columns.inputs.len()], names, categories, ids, target: None })
 }
 
 /// The set without the rows that lack a cell, the label or the weight

@@ -60,7 +60,8 @@ pub fn evaluate(model: &AnyModel, options: &DataOptions, pool: &ThreadPool) -> R
 }
 
 fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions, dtype: Dtype) -> Result<Evaluation> {
-    let options = DataOptions { dtype, ..options.clone() };
+    let mut options = DataOptions { dtype, ..options.clone() };
+    options.table.class_column = model.target_column.clone();
     let signature = &model.signature;
     let ModelSet { source, part, inputs, rows: split, warnings } = ModelSet::load(&options, signature)?;
     let preprocessing = model.preprocessing(matches!(split.cells, Cells::Bytes(_)));

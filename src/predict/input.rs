@@ -177,7 +177,7 @@ impl Input {
                 let cells = model_cells::fit(model, cells, columns.places.as_deref(), origin)?;
                 let (dims, names) = (model.dims.clone(), model.names.clone());
                 let categories = columns.categories(table.categories);
-                let inputs = Inputs { dims, names, categories, ids: Vec::new() };
+                let inputs = Inputs { dims, names, categories, ..Inputs::default() };
                 unknown.count(model, &inputs, &cells, place);
                 let kept = kept.iter().map(|&at| table.kept[at].clone()).collect();
                 Block { rows: table.rows, first_row, inputs, cells, kept }

@@ -104,3 +104,20 @@ fn labels_are_mapped_by_name_and_rows_without_a_test_set_are_all_evaluated() {
     let message = ended(path, &[&evaluate[..], &["flowers.csv", "--out", "results/a"]].concat(), 1).1;
     assert!(message.contains("give --out another folder"), "{message}");
 }
+
+#[test]
+fn the_column_of_the_classes_is_known_from_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("flowers.csv"), flowers()).unwrap();
+    let train =
+        ["train", "--data", "flowers.csv", "--target", "species", "--ignore", "id,color", "--missing", "drop"];
+    ended(path, &[&train[..], &["--hidden-dims", "4", "--epochs", "2", "--run-id", "a", "-q"]].concat(), 0);
+    let evaluate = ["evaluate", MODEL, "--data", "flowers.csv", "--missing", "drop", "-q"];
+    let (expected, _) = ended(path, &[&evaluate[..], &["--target", "species"]].concat(), 0);
+    let (found, _) = ended(path, &evaluate, 0);
+    assert_eq!(found, expected);
+    // A table that lacks the column has its own.
+    fs::write(path.join("flowers.csv"), flowers().replacen("species", "Class", 1)).unwrap();
+    assert_eq!(ended(path, &evaluate, 0).0, expected);
+}
