@@ -8,6 +8,10 @@ use crate::config::TaskChoice;
 /// Most different labels that are taken for classes if they are numbers and the task is not given
 pub const NUMBER_CLASSES: usize = 100;
 
+/// Most different labels that are taken for classes if most of them are numbers to predict, some are texts, and the task is
+/// not given
+pub const MIXED_CLASSES: usize = 20;
+
 /// The labels of rows
 #[derive(Debug)]
 pub enum RawLabels {

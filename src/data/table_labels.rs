@@ -1,9 +1,9 @@
 //! The labels of a table: one column of classes, or one or several columns of numbers to predict
 
 use super::csv::{Head, Lines, Target};
-use super::raw_labels::{RawLabels, reason};
+use super::raw_labels::{MIXED_CLASSES, RawLabels, reason};
 use crate::config::{Missing, TaskChoice};
-use crate::error::{Error, Result, printable};
+use crate::error::{Error, Result, printable, separated};
 
 /// Which columns hold the labels, and how they are read
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,8 @@ impl LabelColumns<'_> {
     /// The labels in `columns`, in the order of their names
     ///
     /// Without a given task, several columns are numbers to predict, and so is one with fractions or more than 100
-    /// different numbers; any other column holds classes.
+    /// different numbers; any other column holds classes. A person has to say what a column of many different numbers is in
+    /// which some cells are texts: such a text is more probably a mistake than a class.
     ///
     /// # Errors
     /// If a label is missing, a number to predict is a text, or there are several columns of classes.
@@ -56,11 +57,45 @@ impl LabelColumns<'_> {
             return Err(Error::Setting { name: "target", expected, found: self.names.join(",") });
         }
         let Some(column) = columns.pop() else { return self.error("has no target column".to_owned()) };
+        if self.task == TaskChoice::Auto
+            && let Some(problem) = self.mixed(&column)
+        {
+            return self.error(problem);
+        }
         if column.texts.is_empty() && column.numbers.is_some() {
             let most = Target::MAX_TEXTS;
             return self.error(format!("the target has more than {most} different values, expected classes"));
         }
         Ok(RawLabels::Texts { values: column.texts, codes: column.codes })
+    }
+
+    /// The message for a column of numbers to predict with a few texts; `None` for one of classes
+    ///
+    /// Labels such as `1`, `2` and `unknown`, or `1.5`, `2.0` and `beta`, are classes, since few of them differ.
+    fn mixed(&self, column: &Target) -> Option<String> {
+        if column.numbers.is_some() || column.texts.len() <= MIXED_CLASSES {
+            return None;
+        }
+        let numbers: Vec<Option<f64>> = column.texts.iter().map(|text| self.head.number(text)).collect();
+        reason(&numbers.iter().flatten().copied().collect::<Vec<_>>())?;
+        let labels = || column.codes.iter().filter_map(|&code| numbers.get(code as usize));
+        let (rows, of_numbers) = (labels().count(), labels().flatten().count());
+        if 2 * of_numbers < rows {
+            return None;
+        }
+        let is_text = |code: &u32| matches!(numbers.get(*code as usize), Some(None));
+        let row = column.codes.iter().position(is_text)?;
+        let text = column.texts.get(column.codes[row] as usize)?;
+        let name = self.names.first().map_or("", String::as_str);
+        Some(format!(
+            "line {}, target {}: `{}` is no number, but {} of {} labels are; correct it, or empty the cell and add --missing \
+             drop; with --task classify, each different label is a class",
+            self.lines.line(row),
+            printable(name),
+            printable(text),
+            separated(of_numbers),
+            separated(rows)
+        ))
     }
 
     fn numbers(&self, columns: &[Target]) -> Result<RawLabels> {

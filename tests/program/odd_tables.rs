@@ -243,3 +243,33 @@ fn trials_that_would_read_standard_input_twice_are_refused_before_the_first() {
     let (code, stderr) = sweep(&["--seeds", "3", "--grid", "scale=standard,none"]);
     assert_eq!(code, Some(0), "{stderr}");
 }
+
+#[test]
+fn a_text_among_numbers_to_predict_is_an_error_and_no_class() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let write = |label: &dyn Fn(usize) -> String| {
+        let rows: String = (0..300).map(|i| format!("{},{}\n", i * 7 % 31, label(i))).collect();
+        fs::write(path.join("t.csv"), format!("a,y\n{rows}")).unwrap();
+    };
+    for wrong in ["inf", "1.5x", "-", "1e999"] {
+        write(&|i| if i == 40 { wrong.to_owned() } else { format!("-0.{:05}", 37 * i + 1) });
+        let message = train(path, &["--data", "t.csv"], 1);
+        let said = format!("t.csv: line 42, target y: `{wrong}` is no number, but 299 of 300 labels are");
+        assert!(message.contains(&said) && message.contains("--task classify"), "{message}");
+    }
+    train(path, &["--data", "t.csv", "--task", "classify", "--run-id", "asked"], 0);
+    write(&|i| if i % 100 == 7 { "none".to_owned() } else { (i * 3).to_string() });
+    assert!(train(path, &["--data", "t.csv"], 1).contains("line 9, target y: `none` is no number"));
+    // Few labels, labels that are texts for the most part, and few whole numbers are classes.
+    for (run, label) in [
+        ("few", (|i| ["1", "2", "unknown"][i % 3].to_owned()) as fn(usize) -> String),
+        ("versions", |i| ["1.5", "2.0", "beta"][i % 3].to_owned()),
+        ("codes", |i| if i % 3 == 0 { format!("{}.5", i % 50) } else { format!("V{}", i % 20) }),
+        ("whole", |i| if i % 30 == 0 { "other".to_owned() } else { (i % 40).to_string() }),
+    ] {
+        write(&label);
+        let stderr = train(path, &["--data", "t.csv", "--run-id", run], 0);
+        assert!(stderr.contains("classes: 0 "), "{run}: {stderr}");
+    }
+}
