@@ -10,7 +10,7 @@ use super::array_set::{self, Placed};
 use super::raw::{RawSet, RawSets};
 use super::{class_names, idx};
 use crate::config::{TaskChoice, expand_home};
-use crate::error::{Error, Result, shell_quoted};
+use crate::error::{Error, Result, first_ten, shell_quoted};
 
 /// The folders that are searched if neither `--data` nor `CHAINRULE_DATA` names one
 const DEFAULT_FOLDERS: [&str; 2] = ["data/fashion-mnist", "/usr/share/datasets/fashion-mnist"];
@@ -47,7 +47,7 @@ pub fn find() -> Result<PathBuf> {
 /// If a file is missing or damaged, or the images and labels don't fit together.
 pub fn load(path: &Path, for_use: SetUse, task: TaskChoice) -> Result<(RawSets, Option<Vec<String>>)> {
     let set = Set::at(path)?;
-    let has_test = [IMAGES, LABELS].into_iter().any(|what| set.file(&TEST, what).is_ok());
+    let has_test = [IMAGES, LABELS].into_iter().any(|what| set.has(&TEST, what));
     let test = || has_test.then(|| read(&set, &TEST, for_use)).transpose();
     let (train, test) = rayon::join(|| read(&set, &TRAIN, for_use), test);
     let train = train?.raw(for_use, task)?;
@@ -106,10 +106,10 @@ impl Set {
             let (folder, name) = path.parent().zip(path.file_name()).ok_or_else(no_files)?;
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             let named = set(folder, format!("{}-", name.to_string_lossy()));
-            return if named.file(&TRAIN, IMAGES).is_ok() { Ok(named) } else { Err(no_files()) };
+            return if named.has(&TRAIN, IMAGES) { Ok(named) } else { Err(no_files()) };
         }
         let plain = set(path, String::new());
-        if plain.file(&TRAIN, IMAGES).is_ok() {
+        if plain.has(&TRAIN, IMAGES) {
             return Ok(plain);
         }
         let entries = path.read_dir().map_err(Error::reading(path))?;
@@ -117,7 +117,7 @@ impl Set {
         let prefix = |name: String| Some(name[..name.find("train-images")?].to_owned());
         let prefixes: BTreeSet<String> = entries.filter_map(name).filter_map(prefix).collect();
         let sets = prefixes.into_iter().map(|prefix| set(path, prefix));
-        let mut sets: Vec<Self> = sets.filter(|set| set.file(&TRAIN, IMAGES).is_ok()).collect();
+        let mut sets: Vec<Self> = sets.filter(|set| set.has(&TRAIN, IMAGES)).collect();
         if sets.len() > 1 {
             let first = shell_quoted(path.join(sets[0].prefix.trim_end_matches('-')));
             let problem = format!("has {} data sets, expected the name of one: --data {first}", sets.len());
@@ -126,27 +126,75 @@ impl Set {
         sets.pop().ok_or_else(no_files)
     }
 
+    /// Whether there is such a file, or several of which one has to be chosen
+    fn has(&self, parts: &[&str], names: [&str; 2]) -> bool {
+        !matches!(self.file(parts, names), Err(Error::NoData { .. }))
+    }
+
     /// The path of a file of this set; after the prefix, its name begins with one of `parts`
     ///
     /// The names vary: `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, each also with `.gz`, and each also as a
-    /// folder that holds a file of the same name.
+    /// folder that holds a file of the same name. If there is none, the number of dimensions and the type can be others, as
+    /// in `train-images-idx2-float`.
+    ///
+    /// # Errors
+    /// If there is no such file, or several have other numbers or types.
     fn file(&self, parts: &[&str], [what, idx]: [&str; 2]) -> Result<PathBuf> {
         let name =
             |part: &str, dot: &str, end: &str| format!("{}{part}-{what}{dot}{idx}-ubyte{end}", self.prefix);
         let mut folders = Vec::new();
-        for (part, dot) in parts.iter().flat_map(|part| ["-", "."].map(|dot| (part, dot))) {
-            for file in ["", ".gz"].map(|end| name(part, dot, end)) {
+        let mut find = |stem: String| {
+            ["", ".gz"].map(|end| stem.clone() + end).into_iter().find_map(|file| {
                 let path = self.folder.join(&file);
-                match path.symlink_metadata() {
-                    Ok(_) if path.is_dir() => folders.push((path, file)),
-                    // A dangling link counts as existing, so that reading it reports the error.
-                    Ok(_) => return Ok(path),
-                    Err(_) => {}
+                // A dangling link counts as existing, so that reading it reports the error.
+                path.symlink_metadata().ok()?;
+                if path.is_dir() {
+                    folders.push((path, file));
+                    return None;
                 }
-            }
+                Some(path)
+            })
+        };
+        let mut usual = parts.iter().flat_map(|part| ["-", "."].map(|dot| name(part, dot, "")));
+        if let Some(path) = usual.find_map(&mut find) {
+            return Ok(path);
+        }
+        if let Some(path) = self.other_name(parts, what)?.and_then(find) {
+            return Ok(path);
         }
         let inner = folders.iter().map(|(folder, file)| folder.join(file)).find(|path| path.is_file());
         let found = inner.or_else(|| folders.into_iter().next().map(|(folder, _)| folder));
         found.ok_or_else(|| no_data(name(parts[0], "-", ""), self.folder.display().to_string()))
+    }
+
+    /// The name without `.gz` of a file whose number of dimensions or type is not the usual one; `None` if there is none
+    ///
+    /// # Errors
+    /// If there are several, and none has the usual name.
+    fn other_name(&self, parts: &[&str], what: &str) -> Result<Option<String>> {
+        let usual = if what == IMAGES[0] { IMAGES[1] } else { LABELS[1] };
+        let names = self.folder.read_dir().into_iter().flatten();
+        let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let stem = |name: String| {
+            let rest = name.strip_prefix(&self.prefix)?;
+            let rest = parts.iter().find_map(|part| rest.strip_prefix(part))?.strip_prefix('-')?;
+            let form = rest.strip_prefix(what)?.strip_prefix(['-', '.'])?;
+            let form = form.strip_suffix(".gz").unwrap_or(form);
+            let (number, element) = form.strip_prefix("idx")?.split_once('-')?;
+            let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            let is_type = !element.is_empty() && element.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let stem = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
+            (is_number && is_type).then_some(stem)
+        };
+        let stems: BTreeSet<String> = names.filter_map(stem).collect();
+        let end = format!("{usual}-ubyte");
+        match stems.len() {
+            2.. if !stems.iter().any(|stem| stem.ends_with(&end)) => {
+                let stems = first_ten(stems.into_iter(), ", ");
+                let problem = format!("has the files {stems}, expected one of them");
+                Err(Error::content(&self.folder, problem))
+            }
+            _ => Ok(stems.into_iter().next()),
+        }
     }
 }

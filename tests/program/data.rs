@@ -68,6 +68,21 @@ fn the_names_that_data_sets_come_with_are_found() {
     };
     rename(emnist.path(), name("letters"));
     assert!(done(emnist.path(), &["info", "."]).contains("200 images"));
+    // The number is that of dimensions, where flat images have two, and the type is another where elements are no bytes.
+    for number in ["2", "5"] {
+        let other = folder();
+        rename(other.path(), |part, what| format!("{part}-{what}-idx{number}-ubyte"));
+        assert!(done(other.path(), &["info", "."]).contains("test        50 images"), "{number}");
+    }
+    let typed = folder();
+    rename(typed.path(), |part, what| format!("set-{part}-{what}.idx1-float.gz"));
+    assert!(done(typed.path(), &["info", "set"]).contains("test        50 images"));
+    let two = typed.path().join("set-train-images-idx2-double");
+    std::fs::copy(typed.path().join("set-train-images.idx1-float.gz"), two).unwrap();
+    let message = refused(typed.path(), &["train", "--data", "set"], 1);
+    let said =
+        "has the files set-train-images-idx2-double, set-train-images.idx1-float, expected one of them";
+    assert!(message.contains(said), "{message}");
     let run = ["train", "--epochs", "1", "--quiet", "--data"];
     done(emnist.path(), &[&run[..], &["./emnist-letters"]].concat());
     small_data(emnist.path());

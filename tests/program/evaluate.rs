@@ -110,8 +110,17 @@ fn the_column_of_the_classes_is_known_from_training() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     fs::write(path.join("flowers.csv"), flowers()).unwrap();
-    let train =
-        ["train", "--data", "flowers.csv", "--target", "species", "--ignore", "id,color", "--missing", "drop"];
+    let train = [
+        "train",
+        "--data",
+        "flowers.csv",
+        "--target",
+        "species",
+        "--ignore",
+        "id,color",
+        "--missing",
+        "drop",
+    ];
     ended(path, &[&train[..], &["--hidden-dims", "4", "--epochs", "2", "--run-id", "a", "-q"]].concat(), 0);
     let evaluate = ["evaluate", MODEL, "--data", "flowers.csv", "--missing", "drop", "-q"];
     let (expected, _) = ended(path, &[&evaluate[..], &["--target", "species"]].concat(), 0);
