@@ -36,6 +36,11 @@ pub fn find() -> Result<PathBuf> {
     found.ok_or_else(|| no_data(TRAIN_IMAGES.to_owned(), DEFAULT_FOLDERS.join(", ")))
 }
 
+/// Whether `path` is a folder with training images, or names such a set of a folder
+pub fn is_there(path: &Path) -> bool {
+    Set::at(path).is_ok()
+}
+
 /// Reads the files of a set, plain or gzip, in parallel, and the names of its classes
 ///
 /// The set has no test set if it has no files of one.
@@ -98,7 +103,8 @@ impl Set {
     /// Finds the set in a folder, or the set of several that `path` names
     ///
     /// # Errors
-    /// If there are no training images, or a folder holds several sets and `path` names none of them.
+    /// If there are no training images, or a folder holds several sets and `path` names none of them, or `path` is neither a
+    /// folder nor the beginning of such names.
     fn at(path: &Path) -> Result<Self> {
         let no_files = || no_data(TRAIN_IMAGES.to_owned(), path.display().to_string());
         let set = |folder: &Path, prefix: String| Self { folder: folder.to_owned(), prefix };
@@ -106,7 +112,12 @@ impl Set {
             let (folder, name) = path.parent().zip(path.file_name()).ok_or_else(no_files)?;
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             let named = set(folder, format!("{}-", name.to_string_lossy()));
-            return if named.has(&TRAIN, IMAGES) { Ok(named) } else { Err(no_files()) };
+            if named.has(&TRAIN, IMAGES) {
+                return Ok(named);
+            }
+            // A dangling link does not exist, either.
+            path.metadata().map_err(Error::reading(path))?;
+            return Err(no_files());
         }
         let plain = set(path, String::new());
         if plain.has(&TRAIN, IMAGES) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::options::Categorical;
 use super::source_kind::{self, Kind};
-use super::{DataOptions, Dataset, numpy_set};
+use super::{DataOptions, Dataset, idx_folder, numpy_set};
 use crate::config::{Decimal, Header};
 use crate::error::{Error, Result, shown};
 
@@ -29,7 +29,9 @@ impl Source {
             "synthetic" => return Some(Self::Synthetic),
             "-" => return Some(Self::Table),
             _ if !file.exists() && path.contains(',') => return Some(Self::NpyFiles),
-            _ if !file.exists() && file.extension().is_none() => return Some(Self::Idx),
+            _ if !file.exists() && file.extension().is_none() => {
+                return idx_folder::is_there(file).then_some(Self::Idx);
+            }
             _ => {}
         }
         match source_kind::kind(file).ok()? {

@@ -154,7 +154,7 @@ fn wrong_usage_missing_data_and_divergence_have_different_exit_codes() {
     let path = folder.path();
     for (args, want, message) in [
         (&["train", "--data", ".", "--learning-rate", "1e30"][..], 3, "diverged"),
-        (&["train", "--data", "nowhere"], 1, "scripts/get-data.sh"),
+        (&["train", "--data", "nowhere"], 1, "cannot read nowhere: No such file"),
         (&["train", "--data", ".", "--learning-rate", "-1"], 2, "learning-rate is -1"),
         (&["train", "--data", ".", "--momentum", "1"], 2, "momentum is 1"),
         (&["train", "--data", ".", "--batch-size", "0"], 2, "batch-size is 0"),

@@ -91,7 +91,23 @@ fn the_names_that_data_sets_come_with_are_found() {
     assert!(message.contains("has 2 data sets") && message.contains("--data ./emnist-digits"), "{message}");
     done(emnist.path(), &[&run[..], &["emnist-digits"]].concat());
     let message = refused(emnist.path(), &[&run[..], &["emnist-nothing"]].concat(), 1);
-    assert!(message.contains("no data set"), "{message}");
+    assert!(message.contains("cannot read emnist-nothing"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_does_not_exist_is_no_folder_without_images() {
+    let empty = tempfile::tempdir().unwrap();
+    let run = ["train", "--epochs", "1", "--quiet", "--data"];
+    assert!(refused(empty.path(), &[&run[..], &["."]].concat(), 1).contains("no data set"));
+    std::os::unix::fs::symlink("nowhere", empty.path().join("link")).unwrap();
+    for absent in ["nothing", "no/thing", "link"] {
+        for more in [&[][..], &["--target", "y"]] {
+            let message = refused(empty.path(), &[&run[..], &[absent], more].concat(), 1);
+            let said = format!("cannot read {absent}: No such file or directory");
+            assert!(message.contains(&said), "{message}");
+        }
+    }
 }
 
 #[test]
