@@ -9,7 +9,7 @@ use super::npy;
 use super::npz::Npz;
 use super::raw::{RawSet, RawSets};
 use crate::config::TaskChoice;
-use crate::error::{Error, Result, first_ten, printable};
+use crate::error::{Error, Result, first_ten, printable, shell_quoted};
 
 /// Names of the arrays of inputs and of labels of a training set, the first pair that is there
 const TRAIN: [[&str; 2]; 6] = [
@@ -30,7 +30,7 @@ const TEST: [[&str; 2]; 3] = [["x_test", "y_test"], ["X_test", "y_test"], ["test
 /// * `is_training`: whether there must be training data
 ///
 /// # Errors
-/// If the file is damaged, or has no arrays of the names, or they don't fit together.
+/// If the file is damaged, or has no arrays of the names, or one of the two of a test set, or they don't fit together.
 pub fn from_npz(
     path: &Path,
     [x, y]: [Option<&str>; 2],
@@ -57,7 +57,12 @@ pub fn from_npz(
             return Err(Error::content(path, problem));
         }
     };
-    let test = of_test.filter(|test| x.is_none() && y.is_none() && **test != train);
+    let of_test = of_test.filter(|_| x.is_none() && y.is_none());
+    if let (None, None, None, Some(problem)) = (x, y, of_test, half(|name| names.iter().any(|n| n == name))) {
+        let problem = format!("{problem}, or name the arrays, as --x {} --y {}", train[0], train[1]);
+        return Err(Error::content(path, problem));
+    }
+    let test = of_test.filter(|test| **test != train);
     let mut set = |[x, y]: [&str; 2], task| -> Result<RawSet> {
         let inputs = file.read(x, for_use.inputs)?;
         let labels = file.read(y, for_use.labels)?;
@@ -67,6 +72,19 @@ pub fn from_npz(
     let train = set(train, task)?;
     let task = train.labels.task();
     Ok(RawSets { train, test: test.map(|test| set(*test, task)).transpose()? })
+}
+
+/// The message for a test set that lacks its inputs or its labels; `None` if it has both or neither
+fn half(is_there: impl Fn(&str) -> bool) -> Option<String> {
+    if TEST.iter().any(|pair| pair.iter().all(|name| is_there(name))) {
+        return None;
+    }
+    TEST.iter().find_map(|[x, y]| {
+        let (found, lacking) = if is_there(x) { (x, y) } else { (y, x) };
+        is_there(found).then(|| {
+            format!("has {found}, but not {lacking}, so the test set is not whole; add the other, leave {found} out")
+        })
+    })
 }
 
 /// Reads the set of an .npy of inputs and one of labels
@@ -87,13 +105,18 @@ pub fn files(folder: &Path) -> Option<[PathBuf; 2]> {
 /// Reads the sets of a folder of .npy files of the usual names
 ///
 /// # Errors
-/// If a file is damaged, or they don't fit together.
+/// If a file is damaged, a test set lacks its inputs or its labels, or they don't fit together.
 pub fn from_folder(
     folder: &Path,
     [x, y]: &[PathBuf; 2],
     for_use: SetUse,
     task: TaskChoice,
 ) -> Result<RawSets> {
+    if let Some(problem) = half(|name| folder.join(format!("{name}.npy")).is_file()) {
+        let files = [x, y].map(|file| file.display().to_string()).join(",");
+        let problem = format!("{problem}, or name the files, as --data {}", shell_quoted(files));
+        return Err(Error::content(folder, problem));
+    }
     let train = from_npy(x, y, for_use, task)?;
     let task = train.labels.task();
     let test = found(folder, &TEST).map(|[x, y]| from_npy(&x, &y, for_use, task)).transpose()?;

@@ -320,3 +320,30 @@ fn an_array_larger_than_memory_is_predicted() {
         assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), rows + 1, "{name}");
     }
 }
+
+#[test]
+fn half_a_test_set_is_refused_rather_than_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let x = || npy("<f4", false, &[40, 3], &floats((0..120).map(|i| (i * 7 % 31) as f32)));
+    let y = || npy("|u1", false, &[40], &labels(40));
+    fs::create_dir(path.join("files")).unwrap();
+    let run = "--epochs 1 --hidden-dims 4";
+    for (name, array, lacking) in [("x_test", x(), "y_test"), ("test_labels", y(), "test_images")] {
+        let members = [("x_train", x()), ("y_train", y()), (name, array.clone())];
+        fs::write(path.join("half.npz"), npz(&members)).unwrap();
+        let said = format!("half.npz: has {name}, but not {lacking}");
+        let stderr = ended(path, &format!("train --data half.npz {run}"), 1).1;
+        assert!(stderr.contains(&said) && stderr.contains("--x x_train --y y_train"), "{stderr}");
+        let stderr = ended(path, &format!("train --data half.npz --x x_train --y y_train {run}"), 0).1;
+        assert!(stderr.contains("40 training and 0 test samples"), "{stderr}");
+        for (name, array) in members {
+            fs::write(path.join(format!("files/{name}.npy")), array).unwrap();
+        }
+        let stderr = ended(path, &format!("train --data files {run}"), 1).1;
+        let advice = "--data files/x_train.npy,files/y_train.npy";
+        assert!(stderr.contains(&format!("has {name}, but not {lacking}")), "{stderr}");
+        assert!(stderr.contains(advice), "{stderr}");
+        fs::remove_file(path.join(format!("files/{name}.npy"))).unwrap();
+    }
+}
