@@ -166,7 +166,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
     let chosen_on_test = monitor::warning(&config, &data);
-    let of_data = set.warnings.iter().chain(&data.warning).chain(&chosen_on_test);
+    let of_data = set.warnings.iter().chain(&data.warnings).chain(&chosen_on_test);
     let of_data = of_data.map(|warning| Some(format!("warning: {warning}")));
     let warnings = [warning(threads, machine_cores())].into_iter().chain(of_data);
     let assumed = nets.assumed.into_iter().map(Some);

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::deviation::mean_and_deviation;
 use super::preprocessing::{Column, Encoding, Preprocessing};
 use super::{Cells, Dataset};
 use crate::config::{Missing, Scale};
@@ -10,44 +11,54 @@ use crate::error::{first_ten, printable};
 /// Rows that one task adds up; sums of blocks are then added in order, so that they don't depend on the threads
 const BLOCK: usize = 1 << 12;
 
-/// The preprocessing that the training rows `rows` of a data set give, and a warning if columns are constant
+/// The preprocessing that the training rows `rows` of a data set give, and a warning of columns that are constant, and of
+/// those that no number of the net's type can scale
 ///
 /// Standard deviations are those of the rows themselves (divided by n), and quartiles are interpolated, as in
-/// scikit-learn and NumPy. A column that has one value only gets the factor 0.
-pub fn learn(
-    data: &Dataset,
-    rows: &[u32],
-    scale: Scale,
-    missing: Missing,
-) -> (Preprocessing, Option<String>) {
+/// scikit-learn and NumPy. A column that has one value only, or that can't be scaled, gets the factor 0.
+pub fn learn(data: &Dataset, rows: &[u32], scale: Scale, missing: Missing) -> (Preprocessing, Vec<String>) {
     let (dims, names) = (data.inputs.dims.clone(), data.inputs.names.clone());
     let scale = match (scale, &data.train.cells) {
         (Scale::Auto, Cells::Bytes(_)) => {
-            return (Preprocessing { dims, names, encoding: Encoding::Pixels }, None);
+            return (Preprocessing { dims, names, encoding: Encoding::Pixels }, Vec::new());
         }
         (Scale::Auto, _) => Scale::Standard,
         (scale, _) => scale,
     };
     let view = View { cells: &data.train.cells, columns: data.train.columns, rows };
     let moments = view.moments(scale == Scale::Standard);
-    let learnt: Vec<(Column, bool)> = (0..view.columns)
+    let learnt: Vec<(Column, Fate)> = (0..view.columns)
         .into_par_iter()
         .map(|column| match data.inputs.categories.get(column).and_then(Option::as_ref) {
-            Some(values) => (Column::Category(view.seen(column, values)), false),
+            Some(values) => (Column::Category(view.seen(column, values)), Fate::Scaled),
             None => view.number(column, &moments[column], scale, missing),
         })
         .collect();
-    let constant: Vec<usize> = (0..learnt.len()).filter(|&column| learnt[column].1).collect();
-    let columns = learnt.into_iter().map(|(column, _)| column).collect();
+    let (columns, fates): (Vec<Column>, Vec<Fate>) = learnt.into_iter().unzip();
     let preprocessing = Preprocessing { dims, names, encoding: Encoding::Columns { scale, columns } };
-    let named = first_ten(
-        constant.iter().map(|&column| printable(&preprocessing.column_name(column)).into_owned()),
-        ", ",
-    );
-    let warning = (!constant.is_empty()).then(|| {
-        format!("the same in all training rows, so they become 0: {named}; --ignore leaves columns out")
-    });
-    (preprocessing, warning)
+    let warning = |(fate, reason): (Fate, &str)| {
+        let columns = (0..fates.len()).filter(|&column| fates[column] == fate);
+        let names = columns.map(|column| printable(&preprocessing.column_name(column)).into_owned());
+        let named = first_ten(names.collect::<Vec<_>>().into_iter(), ", ");
+        (!named.is_empty())
+            .then(|| format!("{reason}, so they become 0: {named}; --ignore leaves columns out"))
+    };
+    let type_name = if matches!(data.train.cells, Cells::Double(_)) { "f64" } else { "f32" };
+    let out_of_range = format!("differences that are too small or too large to be scaled in {type_name}");
+    let reasons = [(Fate::Constant, "the same in all training rows"), (Fate::OutOfRange, &*out_of_range)];
+    let warnings = reasons.into_iter().filter_map(warning).collect();
+    (preprocessing, warnings)
+}
+
+/// What becomes of a column
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Its numbers are scaled, or it has categories
+    Scaled,
+    /// It is 0, since all its numbers are the same
+    Constant,
+    /// It is 0, since the factor that would scale it is no number of the net's type
+    OutOfRange,
 }
 
 /// Rows of cells
@@ -147,13 +158,30 @@ impl View<'_> {
         values.iter().zip(seen).filter(|(_, seen)| *seen).map(|(value, _)| value.clone()).collect()
     }
 
-    /// The encoding of a column of numbers, and whether it is constant
-    fn number(&self, column: usize, moments: &Moments, scale: Scale, missing: Missing) -> (Column, bool) {
+    /// The numbers of a column that are not missing
+    fn present(&self, column: usize) -> impl Iterator<Item = f64> + Clone {
+        self.rows.iter().map(move |&row| self.get(row, column)).filter(|x| !x.is_nan())
+    }
+
+    /// The mean and the standard deviation of a column, also where the sums of its moments left the range of f64
+    fn mean_and_deviation(&self, column: usize, moments: &Moments, needs_deviation: bool) -> (f64, f64) {
+        let variance = moments.squares / moments.count.max(1) as f64;
+        let has_deviation = moments.squares >= f64::MIN_POSITIVE && variance.is_finite();
+        if moments.sum.is_finite() && (has_deviation || !needs_deviation) {
+            return (moments.mean(), variance.sqrt());
+        }
+        mean_and_deviation(self.present(column))
+    }
+
+    /// The encoding of a column of numbers, and what becomes of it
+    fn number(&self, column: usize, moments: &Moments, scale: Scale, missing: Missing) -> (Column, Fate) {
         let needs_order = scale == Scale::Robust || missing == Missing::Median;
         let sorted = if needs_order { self.sorted(column) } else { Vec::new() };
         let (least, greatest) = (moments.least, moments.greatest);
         // A column of which no number is present has no least one.
         let is_constant = moments.count == 0 || least == greatest;
+        let needs_deviation = scale == Scale::Standard && !is_constant;
+        let (mean, deviation) = self.mean_and_deviation(column, moments, needs_deviation);
         let (center, width) = match scale {
             Scale::None => (0.0, 1.0),
             Scale::Minmax => (least, greatest - least),
@@ -162,32 +190,34 @@ impl View<'_> {
                 let width = if quartiles > 0.0 { quartiles } else { (greatest - least) / 2.0 };
                 (quantile(&sorted, 0.5), width)
             }
-            Scale::Auto | Scale::Standard => {
-                (moments.mean(), (moments.squares / moments.count.max(1) as f64).sqrt())
-            }
+            Scale::Auto | Scale::Standard => (mean, deviation),
         };
         let factor = 1.0 / width;
-        // Its value in a net of f32 must be a number, too.
-        let is_usable = (factor as f32).is_finite() && factor > 0.0 && center.is_finite() && !is_constant;
+        // It must be a number in the type of the net.
+        let is_finite = match self.cells {
+            Cells::Double(_) => factor.is_finite(),
+            Cells::Single(_) | Cells::Bytes(_) => (factor as f32).is_finite(),
+        };
+        let is_usable = is_finite && factor > 0.0 && center.is_finite() && !is_constant;
         let fill = match missing {
             Missing::Error | Missing::Drop => None,
-            Missing::Mean => Some(moments.mean()).filter(|mean| mean.is_finite()).or(Some(0.0)),
+            Missing::Mean => Some(mean),
             Missing::Median => Some(quantile(&sorted, 0.5)),
         };
         match (scale, is_usable) {
-            (Scale::None, _) => (Column::Number { center, factor: 1.0, fill }, false),
-            (_, true) => (Column::Number { center, factor, fill }, false),
+            (Scale::None, _) => (Column::Number { center, factor: 1.0, fill }, Fate::Scaled),
+            (_, true) => (Column::Number { center, factor, fill }, Fate::Scaled),
             (_, false) => {
                 let center = if moments.count == 0 { 0.0 } else { least };
-                (Column::Number { center, factor: 0.0, fill }, true)
+                let fate = if is_constant { Fate::Constant } else { Fate::OutOfRange };
+                (Column::Number { center, factor: 0.0, fill }, fate)
             }
         }
     }
 
     /// The numbers of a column that are not missing, in ascending order
     fn sorted(&self, column: usize) -> Vec<f64> {
-        let mut sorted: Vec<f64> =
-            self.rows.iter().map(|&row| self.get(row, column)).filter(|x| !x.is_nan()).collect();
+        let mut sorted: Vec<f64> = self.present(column).collect();
         sorted.sort_unstable_by(f64::total_cmp);
         sorted
     }
@@ -258,13 +288,13 @@ mod tests {
             // The third column's quartiles are 0 and 2.
             (Scale::Robust, (2.5, 1.0 / 1.5), (0.0, 1.0 / 2.0)),
         ] {
-            let (preprocessing, warning) = learn(scale);
+            let (preprocessing, warnings) = learn(scale);
             let expected = vec![(first.0, first.1, None), (5.0, 0.0, None), (third.0, third.1, None)];
             assert_eq!(numbers(&preprocessing), expected, "{scale:?}");
-            assert!(warning.unwrap().contains(": column 2;"), "{scale:?}");
+            assert!(warnings[0].contains(": column 2;") && warnings.len() == 1, "{scale:?}");
         }
-        let (preprocessing, warning) = learn(Scale::None);
-        assert_eq!((numbers(&preprocessing), warning), (vec![(0.0, 1.0, None); 3], None));
+        let (preprocessing, warnings) = learn(Scale::None);
+        assert_eq!((numbers(&preprocessing), warnings), (vec![(0.0, 1.0, None); 3], vec![]));
     }
 
     #[test]
@@ -276,9 +306,34 @@ mod tests {
         assert_eq!(fills(Missing::Mean)[1..], [Some(5.0), Some(8.0 / 3.0)]);
         assert_eq!(fills(Missing::Median), [Some(3.0), Some(5.0), Some(0.0)]);
         let all = data(&[&[f64::NAN, f64::NAN]]);
-        let (preprocessing, warning) = learn(&all, &[0, 1], Scale::Standard, Missing::Mean);
+        let (preprocessing, warnings) = learn(&all, &[0, 1], Scale::Standard, Missing::Mean);
         assert_eq!(numbers(&preprocessing), [(0.0, 0.0, Some(0.0))]);
-        assert!(warning.is_some());
+        assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_net_of_f64_scales_differences_of_any_size() {
+        for (unit, scales) in [(1e-300, 3), (1e-200, 3), (1e200, 3), (1e305, 3), (1e-310, 0)] {
+            let column = [1.0, 2.0, 3.0, 4.0].map(|x| x * unit);
+            let data = data(&[&column]);
+            for scale in [Scale::Standard, Scale::Minmax, Scale::Robust] {
+                let (preprocessing, warnings) = learn(&data, &[0, 1, 2, 3], scale, Missing::Mean);
+                let (center, factor, fill) = numbers(&preprocessing)[0];
+                if scales == 0 {
+                    assert!(factor == 0.0 && warnings[0].contains("too small or too large"), "{warnings:?}");
+                    continue;
+                }
+                assert!(warnings.is_empty(), "{unit} {scale:?}: {warnings:?}");
+                let expected = match scale {
+                    Scale::Standard => (2.5, 1.25_f64.sqrt()),
+                    Scale::Minmax => (1.0, 3.0),
+                    _ => (2.5, 1.5),
+                };
+                approx::assert_relative_eq!(center / unit, expected.0, max_relative = 1e-14);
+                approx::assert_relative_eq!(1.0 / factor / unit, expected.1, max_relative = 1e-14);
+                approx::assert_relative_eq!(fill.unwrap() / unit, 2.5, max_relative = 1e-14);
+            }
+        }
     }
 
     #[test]
@@ -302,9 +357,9 @@ mod tests {
         let mut data = data(&[&[2.0, 0.0, f64::NAN, 1.0]]);
         let values = ["x", "y", "z"].map(str::to_owned).to_vec();
         data.inputs.categories = vec![Some(values)];
-        let (preprocessing, warning) = learn(&data, &[0, 1, 2], Scale::Auto, Missing::Error);
+        let (preprocessing, warnings) = learn(&data, &[0, 1, 2], Scale::Auto, Missing::Error);
         let Encoding::Columns { columns, .. } = &preprocessing.encoding else { panic!("pixels") };
         assert_eq!(columns, &[Column::Category(vec!["x".to_owned(), "z".to_owned()])]);
-        assert_eq!((preprocessing.features(), data.features(), warning), (2, 3, None));
+        assert_eq!((preprocessing.features(), data.features(), warnings), (2, 3, vec![]));
     }
 }

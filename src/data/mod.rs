@@ -11,6 +11,7 @@ pub mod class_names;
 mod classes;
 pub mod csv;
 mod dataset;
+mod deviation;
 mod element;
 mod elements;
 pub mod encoder;

@@ -1,10 +1,14 @@
 //! What the outputs of a net mean: classes, or targets and how they are standardised
 
+use std::ops::RangeInclusive;
+
 use chainrule_kernels::Scalar;
 use serde::{Deserialize, Serialize};
 
+use super::deviation::mean_and_deviation;
 use super::labels::Labels;
 use super::task::Task;
+use crate::error::printable;
 use crate::nn::loss::{BatchLabels, ErrorFunction, Loss};
 use crate::nn::matrix::Matrix;
 
@@ -34,6 +38,9 @@ pub struct Target {
     pub scale: f64,
 }
 
+/// The standard deviations that a target may have: squares of errors are numbers of f64
+const DEVIATIONS: RangeInclusive<f64> = 1e-140..=1e140;
+
 impl Target {
     /// The number, in its own unit, that an output means: `center + scale · output`
     pub fn value(&self, output: f64) -> f64 {
@@ -47,13 +54,8 @@ impl Outputs {
     /// Sums go through `rows` in order, on one thread.
     ///
     /// # Errors
-    /// If a target is the same in all these rows; returns its name and value.
-    pub fn learn(
-        task: &Task,
-        labels: &Labels,
-        rows: &[u32],
-        loss: ErrorFunction,
-    ) -> Result<Self, (String, f64)> {
+    /// If a target is the same in all these rows, or squares of its numbers leave the range of f64; returns the problem.
+    pub fn learn(task: &Task, labels: &Labels, rows: &[u32], loss: ErrorFunction) -> Result<Self, String> {
         let (Task::Regress(names), Labels::Numbers { values, targets: count }) = (task, labels) else {
             return Ok(Self::Classes(task.classes().to_vec()));
         };
@@ -61,11 +63,22 @@ impl Outputs {
             let column = || rows.iter().map(move |&row| values[row as usize * count + at]);
             let first = column().next().unwrap_or_default();
             if column().all(|x| x == first) {
-                return Err((name.clone(), first));
+                let name = printable(name);
+                return Err(format!(
+                    "the target {name} is {first} in every training row, expected different numbers"
+                ));
             }
             let n = rows.len() as f64;
             let center = column().sum::<f64>() / n;
             let scale = (column().map(|x| (x - center) * (x - center)).sum::<f64>() / n).sqrt();
+            if !DEVIATIONS.contains(&scale) || !center.is_finite() {
+                let (name, (_, found)) = (printable(name), mean_and_deviation(column()));
+                let (least, most) = (DEVIATIONS.start(), DEVIATIONS.end());
+                return Err(format!(
+                    "the target {name} has the standard deviation {found:e}, expected {least:e} to {most:e}; measure it in \
+                     another unit"
+                ));
+            }
             Ok(Target { name: name.clone(), center, scale })
         };
         let targets = names.iter().enumerate().map(target).collect::<Result<_, _>>()?;
@@ -157,7 +170,7 @@ impl Outputs {
 mod tests {
     use super::*;
 
-    fn learn(rows: &[u32]) -> Result<Outputs, (String, f64)> {
+    fn learn(rows: &[u32]) -> Result<Outputs, String> {
         let labels = Labels::Numbers { values: vec![1.0, 7.0, 3.0, 7.0, 5.0, 9.0, 100.0, 7.0], targets: 2 };
         let task = Task::Regress(["a", "b"].map(str::to_owned).to_vec());
         Outputs::learn(&task, &labels, rows, ErrorFunction::Mse)
@@ -181,6 +194,19 @@ mod tests {
 
     #[test]
     fn a_target_that_is_the_same_in_all_rows_is_refused() {
-        assert_eq!(learn(&[0, 1]), Err(("b".to_owned(), 7.0)));
+        assert!(learn(&[0, 1]).unwrap_err().contains("the target b is 7 in every training row"));
+    }
+
+    #[test]
+    fn a_target_whose_squares_are_no_numbers_is_refused() {
+        for unit in [1e-200, 1e200] {
+            let labels = Labels::Numbers { values: vec![1.0 * unit, 3.0 * unit], targets: 1 };
+            let task = Task::Regress(vec!["a".to_owned()]);
+            let problem = Outputs::learn(&task, &labels, &[0, 1], ErrorFunction::Mse).unwrap_err();
+            assert!(
+                problem.contains(&format!("the target a has the standard deviation {unit:e}")),
+                "{problem}"
+            );
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::signature::Signature;
 use super::validation_split::{Parts, hold_out};
 use super::{Dataset, Task, id_columns, target_column};
 use crate::config::{LossChoice, TrainConfig};
-use crate::error::{Error, Result, printable};
+use crate::error::{Error, Result};
 use crate::nn::Metadata;
 use crate::random::Purpose;
 
@@ -29,7 +29,7 @@ pub struct RunData<'a> {
     /// What the loss of each row of the training set is multiplied by; `None`: 1
     pub weights: Option<Vec<f64>>,
     /// What a person should know about the data, such as constant columns
-    pub warning: Option<String>,
+    pub warnings: Vec<String>,
 }
 
 impl<'a> RunData<'a> {
@@ -46,15 +46,15 @@ impl<'a> RunData<'a> {
         let (train_rows, val_rows) = divide(config, set)?;
         let learnt_outputs = outputs(config, set, &train_rows)?;
         let kept = config.init.as_ref().map(|init| init_model::signature(init, config, set)).transpose()?;
-        let (preprocessing, outputs, warning) = match kept.flatten() {
-            Some(Signature { preprocessing, outputs }) => (preprocessing, outputs, None),
+        let (preprocessing, outputs, warnings) = match kept.flatten() {
+            Some(Signature { preprocessing, outputs }) => (preprocessing, outputs, Vec::new()),
             None => {
-                let (preprocessing, warning) = learn(set, &train_rows, config.scale, config.missing);
-                (preprocessing, learnt_outputs, warning)
+                let (preprocessing, warnings) = learn(set, &train_rows, config.scale, config.missing);
+                (preprocessing, learnt_outputs, warnings)
             }
         };
         let weights = weights(config, set, &train_rows)?;
-        Ok(Self { set, train_rows, val_rows, preprocessing, outputs, weights, warning })
+        Ok(Self { set, train_rows, val_rows, preprocessing, outputs, weights, warnings })
     }
 
     /// What the inputs and outputs of a net for these data mean
@@ -85,12 +85,8 @@ fn outputs(config: &TrainConfig, set: &Dataset, rows: &[u32]) -> Result<Outputs>
         let found = config.loss.of_numbers().to_string();
         return Err(Error::Setting { name: "loss", expected, found });
     }
-    Outputs::learn(&set.task, &set.train.labels, rows, config.loss.of_numbers()).map_err(|(name, value)| {
-        let name = printable(&name);
-        let problem =
-            format!("the target {name} is {value} in every training row, expected different numbers");
-        Error::content(set.source.as_ref(), problem)
-    })
+    Outputs::learn(&set.task, &set.train.labels, rows, config.loss.of_numbers())
+        .map_err(|problem| Error::content(set.source.as_ref(), problem))
 }
 
 fn divide(config: &TrainConfig, set: &Dataset) -> Result<(Vec<u32>, Option<Vec<u32>>)> {

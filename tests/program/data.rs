@@ -76,7 +76,7 @@ fn the_names_that_data_sets_come_with_are_found() {
     }
     let typed = folder();
     rename(typed.path(), |part, what| format!("set-{part}-{what}.idx1-float.gz"));
-    assert!(done(typed.path(), &["info", "set"]).contains("test        50 images"));
+    assert!(done(typed.path(), &["info", "."]).contains("test        50 images"));
     let two = typed.path().join("set-train-images-idx2-double");
     std::fs::copy(typed.path().join("set-train-images.idx1-float.gz"), two).unwrap();
     let message = refused(typed.path(), &["train", "--data", "set"], 1);
