@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use chainrule::Error;
 use chainrule::data::outputs::Outputs;
+use chainrule::data::preprocessing::is_coarse_in_f32;
 use chainrule::data::saved_model::SavedModel;
-use chainrule::error::{memory, shown};
+use chainrule::error::{first_ten, memory, printable, shown};
 use chainrule::export::{c_header, npz, onnx};
 use chainrule::tables::atomic_file::{check_writable, write_atomically};
 
@@ -74,6 +75,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let saved: SavedModel<f64> = args.import.load(&args.model, args.quiet)?;
     let parameters = saved.model.parameter_count();
     memory::check(BYTES_EACH * parameters as u128, || format!("to export {} parameters", count(parameters)))?;
+    let warning = coarse(&saved, files.iter().map(|(flag, _)| *flag));
     for (flag, path) in files {
         let (bytes, what) = match flag {
             "--onnx" => as_onnx(&saved),
@@ -91,7 +93,32 @@ pub fn run(args: &Args) -> Result<u8> {
             note(&format!("wrote {place}: {what}"));
         }
     }
+    if let Some(warning) = warning.filter(|_| !args.quiet) {
+        note(&warning);
+    }
     Ok(DONE)
+}
+
+/// A warning if numbers of the model's columns or targets need more digits than float32 has, in which the files take them
+///
+/// An f32 model was trained on numbers in f32. Its targets are computed in f64 here, but not in the files.
+fn coarse<'a>(saved: &SavedModel<f64>, mut flags: impl Iterator<Item = &'a str>) -> Option<String> {
+    let is_double = saved.dtype == "f64";
+    if flags.all(|flag| flag == "--npz" && is_double) {
+        return None;
+    }
+    let columns = if is_double { saved.signature.preprocessing.coarse_in_f32() } else { Vec::new() };
+    let targets = saved.signature.outputs.targets().iter();
+    let targets = targets.filter(|target| is_coarse_in_f32(target.center, 1.0 / target.scale));
+    let names: Vec<String> = columns.into_iter().chain(targets.map(|target| target.name.clone())).collect();
+    let shown = first_ten(names.iter().map(|name| printable(name).into_owned()), ", ");
+    let remedy = if is_double { "--npz keeps f64, or train" } else { "train" };
+    (!names.is_empty()).then(|| {
+        format!(
+            "warning: float32, in which these files take and give numbers, rounds away the differences between those of \
+             {shown} in part; {remedy} on numbers from which a constant is subtracted"
+        )
+    })
 }
 
 fn is_stdout(path: &Path) -> bool {

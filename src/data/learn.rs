@@ -45,7 +45,12 @@ pub fn learn(data: &Dataset, rows: &[u32], scale: Scale, missing: Missing) -> (P
     };
     let type_name = if matches!(data.train.cells, Cells::Double(_)) { "f64" } else { "f32" };
     let out_of_range = format!("differences that are too small or too large to be scaled in {type_name}");
-    let reasons = [(Fate::Constant, "the same in all training rows"), (Fate::OutOfRange, &*out_of_range)];
+    // Reading may have rounded different numbers to the same one.
+    let constant = match data.train.cells {
+        Cells::Single(_) => "the same in all training rows, rounded to f32",
+        Cells::Bytes(_) | Cells::Double(_) => "the same in all training rows",
+    };
+    let reasons = [(Fate::Constant, constant), (Fate::OutOfRange, &*out_of_range)];
     let warnings = reasons.into_iter().filter_map(warning).collect();
     (preprocessing, warnings)
 }

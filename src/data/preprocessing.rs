@@ -56,6 +56,17 @@ impl Column {
     }
 }
 
+/// Half the distance of neighbouring numbers of f32 from 1 to 2, by which rounding changes a number at most
+const HALF_STEP: f64 = 1.0 / (1 << 24) as f64;
+
+/// Largest change of a scaled number by rounding the cell that is not reported
+const COARSE: f64 = 1e-3;
+
+/// Whether rounding a number near `center` to f32 can change `(x − center) · factor` by more than 0.001
+pub fn is_coarse_in_f32(center: f64, factor: f64) -> bool {
+    (center * factor).abs() * HALF_STEP > COARSE
+}
+
 impl Preprocessing {
     /// The number of columns of a row
     pub fn columns(&self) -> usize {
@@ -73,5 +84,37 @@ impl Preprocessing {
     /// The name of a column in messages and tables: its own, or its position counted from 1
     pub fn column_name(&self, column: usize) -> String {
         self.names.get(column).cloned().unwrap_or_else(|| format!("column {}", separated(column + 1)))
+    }
+
+    /// The names of the columns whose numbers f32 rounds coarsely, compared with their differences
+    pub fn coarse_in_f32(&self) -> Vec<String> {
+        let Encoding::Columns { columns, .. } = &self.encoding else { return Vec::new() };
+        let is_coarse = |column: &Column| match *column {
+            Column::Number { center, factor, .. } => is_coarse_in_f32(center, factor),
+            Column::Category(_) => false,
+        };
+        (0..columns.len()).filter(|&at| is_coarse(&columns[at])).map(|at| self.column_name(at)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_far_from_0_compared_with_their_differences_are_coarse_in_f32() {
+        let number = |center, width| Column::Number { center, factor: 1.0 / width, fill: None };
+        let columns = vec![
+            number(1.6e9, 3e4),
+            number(-1000.0, 1e-3),
+            number(1.6e9, 1e6),
+            number(15.0, 4.0),
+            Column::Number { center: 1e9, factor: 0.0, fill: None },
+            Column::Category(vec!["x".to_owned()]),
+        ];
+        let names = ["time", "length", "year", "height", "same", "kind"].map(str::to_owned).to_vec();
+        let encoding = Encoding::Columns { scale: Scale::Standard, columns };
+        let preprocessing = Preprocessing { dims: vec![6], names, encoding };
+        assert_eq!(preprocessing.coarse_in_f32(), ["time", "length"]);
     }
 }

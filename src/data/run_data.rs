@@ -8,8 +8,8 @@ use super::row_weights::weights;
 use super::signature::Signature;
 use super::validation_split::{Parts, hold_out};
 use super::{Dataset, Task, id_columns, target_column};
-use crate::config::{LossChoice, TrainConfig};
-use crate::error::{Error, Result};
+use crate::config::{Dtype, LossChoice, TrainConfig};
+use crate::error::{Error, Result, first_ten, printable};
 use crate::nn::Metadata;
 use crate::random::Purpose;
 
@@ -46,13 +46,21 @@ impl<'a> RunData<'a> {
         let (train_rows, val_rows) = divide(config, set)?;
         let learnt_outputs = outputs(config, set, &train_rows)?;
         let kept = config.init.as_ref().map(|init| init_model::signature(init, config, set)).transpose()?;
-        let (preprocessing, outputs, warnings) = match kept.flatten() {
+        let (preprocessing, outputs, mut warnings) = match kept.flatten() {
             Some(Signature { preprocessing, outputs }) => (preprocessing, outputs, Vec::new()),
             None => {
                 let (preprocessing, warnings) = learn(set, &train_rows, config.scale, config.missing);
                 (preprocessing, learnt_outputs, warnings)
             }
         };
+        let coarse = preprocessing.coarse_in_f32();
+        if config.dtype == Dtype::F32 && !coarse.is_empty() {
+            let names = first_ten(coarse.iter().map(|name| printable(name).into_owned()), ", ");
+            warnings.push(format!(
+                "numbers so far from 0 that f32 rounds away their differences in part: {names}; add --dtype f64, or subtract \
+                 a constant from them"
+            ));
+        }
         let weights = weights(config, set, &train_rows)?;
         Ok(Self { set, train_rows, val_rows, preprocessing, outputs, weights, warnings })
     }

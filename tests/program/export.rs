@@ -70,3 +70,42 @@ fn errors_name_the_file_and_leave_the_others_as_they_are() {
         assert_eq!(std::fs::read_to_string(path.join("m.npz")).unwrap(), "old", "{args:?}");
     }
 }
+
+#[test]
+fn columns_and_targets_that_float32_rounds_coarsely_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let row = |i: usize| {
+        let time = 1_600_000_000 + i * 7919 % 60_000;
+        format!("{time},{},{},{}.5\n", i % 7, i % 3, 1_600_000_000 + i % 50)
+    };
+    let rows: String = (0..200).map(row).collect();
+    std::fs::write(path.join("t.csv"), format!("time,a,label,price\n{rows}")).unwrap();
+    let stderr = |args: &str, more: &[&str]| {
+        let output = chainrule(path, &[&args.split(' ').collect::<Vec<_>>()[..], more].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{args}: {stderr}");
+        stderr
+    };
+    let train = "train --data t.csv --hidden-dims 4 --epochs 1 --ignore price --run-id";
+    let said = "warning: numbers so far from 0 that f32 rounds away their differences in part: time; add --dtype f64";
+    assert!(stderr(&format!("{train} single"), &[]).contains(said));
+    assert!(!stderr(&format!("{train} double --dtype f64"), &[]).contains("warning"));
+    let export = |run: &str, more: &[&str]| {
+        stderr(&format!("export results/{run}/model.safetensors"), more)
+            .lines()
+            .find(|line| line.starts_with("warning"))
+            .map(str::to_owned)
+    };
+    let double = export("double", &["--onnx", "m.onnx", "--npz", "m.npz"]).unwrap();
+    assert!(double.contains("between those of time in part; --npz keeps f64"), "{double}");
+    assert!(export("double", &["--c", "m.h"]).is_some() && export("double", &["--c", "m.h", "-q"]).is_none());
+    // An f32 model was trained on the rounded numbers.
+    assert_eq!(export("double", &["--npz", "m.npz"]).or(export("single", &["--c", "m.h"])), None);
+    stderr(
+        &format!("{} target --ignore time,label --target price", train.replace(" --ignore price", "")),
+        &[],
+    );
+    let target = export("target", &["--npz", "m.npz"]).unwrap();
+    assert!(target.contains("between those of price in part; train on"), "{target}");
+}
