@@ -31,6 +31,8 @@ pub enum Missing {
     Mean,
     /// The median of the column's training rows replaces it
     Median,
+    /// 0 replaces it, in the unit of the column, as if the file had a 0 there
+    Zero,
     /// Its row is left out
     Drop,
 }

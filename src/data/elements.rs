@@ -247,7 +247,7 @@ impl Layout {
                 format!("found {found}, expected a finite number; --missing drop leaves such rows out")
             }
             _ if value[0].is_nan() => format!(
-                "found {found}, expected a finite number; add --missing mean, median or drop if it is missing"
+                "found {found}, expected a finite number; add --missing mean, median, zero or drop if it is missing"
             ),
             _ => format!("found {found}, expected a finite number"),
         }

@@ -209,7 +209,8 @@ fn check_settings(model: &Preprocessing, config: &TrainConfig) -> Result<()> {
 fn lacking(model: &Preprocessing, config: &TrainConfig, set: &Dataset) -> Option<String> {
     let Encoding::Columns { columns, .. } = &model.encoding else { return None };
     let is_filled = |column: &Column| !matches!(column, Column::Number { fill: None, .. });
-    if !matches!(config.missing, Missing::Mean | Missing::Median) || columns.iter().all(is_filled) {
+    let fills = matches!(config.missing, Missing::Mean | Missing::Median | Missing::Zero);
+    if !fills || columns.iter().all(is_filled) {
         return None;
     }
     [("training", &set.train), ("test", &set.test)].into_iter().find_map(|(what, split)| {

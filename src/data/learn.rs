@@ -25,13 +25,14 @@ pub fn learn(data: &Dataset, rows: &[u32], scale: Scale, missing: Missing) -> (P
         (Scale::Auto, _) => Scale::Standard,
         (scale, _) => scale,
     };
-    let view = View { cells: &data.train.cells, columns: data.train.columns, rows };
+    let instead = if missing == Missing::Zero { 0.0 } else { f64::NAN };
+    let view = View { cells: &data.train.cells, columns: data.train.columns, rows, instead };
     let moments = view.moments(scale == Scale::Standard);
     let learnt: Vec<(Column, Fate)> = (0..view.columns)
         .into_par_iter()
         .map(|column| match data.inputs.categories.get(column).and_then(Option::as_ref) {
             Some(values) => (Column::Category(view.seen(column, values)), Fate::Scaled),
-            None => view.number(column, &moments[column], scale, missing),
+            None => view.encoding(column, &moments[column], scale, missing),
         })
         .collect();
     let (columns, fates): (Vec<Column>, Vec<Fate>) = learnt.into_iter().unzip();
@@ -71,6 +72,8 @@ struct View<'a> {
     cells: &'a Cells,
     columns: usize,
     rows: &'a [u32],
+    /// What is learnt from in place of a missing number; NaN if it is left out
+    instead: f64,
 }
 
 /// Sums over the numbers of a column that are not missing
@@ -106,11 +109,17 @@ impl View<'_> {
         self.cells.get(row as usize * self.columns + column)
     }
 
+    /// A cell of a column of numbers
+    fn number(&self, row: u32, column: usize) -> f64 {
+        let x = self.get(row, column);
+        if x.is_nan() { self.instead } else { x }
+    }
+
     /// The moments of each column; with `squares`, in a second pass over the rows, also the squared differences
     fn moments(&self, squares: bool) -> Vec<Moments> {
         let first = self.blocks(|row, moments| {
             for (column, moments) in moments.iter_mut().enumerate() {
-                let x = self.get(row, column);
+                let x = self.number(row, column);
                 if !x.is_nan() {
                     moments.add(&Moments { count: 1, sum: x, least: x, greatest: x, squares: 0.0 });
                 }
@@ -122,7 +131,7 @@ impl View<'_> {
         let means: Vec<f64> = first.iter().map(Moments::mean).collect();
         let second = self.blocks(|row, moments| {
             for (column, moments) in moments.iter_mut().enumerate() {
-                let difference = self.get(row, column) - means[column];
+                let difference = self.number(row, column) - means[column];
                 if !difference.is_nan() {
                     moments.squares += difference * difference;
                 }
@@ -163,9 +172,9 @@ impl View<'_> {
         values.iter().zip(seen).filter(|(_, seen)| *seen).map(|(value, _)| value.clone()).collect()
     }
 
-    /// The numbers of a column that are not missing
+    /// The numbers of a column, without those that are missing and left out
     fn present(&self, column: usize) -> impl Iterator<Item = f64> + Clone {
-        self.rows.iter().map(move |&row| self.get(row, column)).filter(|x| !x.is_nan())
+        self.rows.iter().map(move |&row| self.number(row, column)).filter(|x| !x.is_nan())
     }
 
     /// The mean and the standard deviation of a column, also where the sums of its moments left the range of f64
@@ -179,7 +188,7 @@ impl View<'_> {
     }
 
     /// The encoding of a column of numbers, and what becomes of it
-    fn number(&self, column: usize, moments: &Moments, scale: Scale, missing: Missing) -> (Column, Fate) {
+    fn encoding(&self, column: usize, moments: &Moments, scale: Scale, missing: Missing) -> (Column, Fate) {
         let needs_order = scale == Scale::Robust || missing == Missing::Median;
         let sorted = if needs_order { self.sorted(column) } else { Vec::new() };
         let (least, greatest) = (moments.least, moments.greatest);
@@ -208,6 +217,7 @@ impl View<'_> {
             Missing::Error | Missing::Drop => None,
             Missing::Mean => Some(mean),
             Missing::Median => Some(quantile(&sorted, 0.5)),
+            Missing::Zero => Some(0.0),
         };
         match (scale, is_usable) {
             (Scale::None, _) => (Column::Number { center, factor: 1.0, fill }, Fate::Scaled),
@@ -310,6 +320,15 @@ mod tests {
         };
         assert_eq!(fills(Missing::Mean)[1..], [Some(5.0), Some(8.0 / 3.0)]);
         assert_eq!(fills(Missing::Median), [Some(3.0), Some(5.0), Some(0.0)]);
+        // As if the file had zeros there.
+        let (holes, _) = learn(&columns(), &[0, 1, 3, 4], Scale::Robust, Missing::Zero);
+        let filled = data(&[&[1.0, 2.0, 4.0, 1e9], &[5.0; 4], &[0.0, 0.0, 8.0, 0.0]]);
+        let (filled, _) = learn(&filled, &[0, 1, 2, 3], Scale::Robust, Missing::Zero);
+        assert_eq!(holes, filled);
+        assert_eq!(numbers(&holes)[2].2, Some(0.0));
+        let gap = data(&[&[1.0, f64::NAN]]);
+        let (gap, warnings) = learn(&gap, &[0, 1], Scale::Standard, Missing::Zero);
+        assert_eq!((numbers(&gap), warnings), (vec![(0.5, 2.0, Some(0.0))], vec![]));
         let all = data(&[&[f64::NAN, f64::NAN]]);
         let (preprocessing, warnings) = learn(&all, &[0, 1], Scale::Standard, Missing::Mean);
         assert_eq!(numbers(&preprocessing), [(0.0, 0.0, Some(0.0))]);

@@ -70,7 +70,7 @@ pub fn fit(
             match first(cells.len(), is_lacking) {
                 Some(at) => error(
                     at,
-                    "a missing value, expected a number; a model trained with --missing mean or median fills it"
+                    "a missing value, expected a number; a model trained with --missing mean, median or zero fills it"
                         .to_owned(),
                 ),
                 None => Ok(cells),

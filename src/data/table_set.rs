@@ -185,7 +185,7 @@ fn check_missing(path: &Path, columns: &TableColumns, table: &Table, policy: Mis
     };
     let others = if *count > 1 { format!(" ({} in this column)", separated(*count)) } else { String::new() };
     let problem = format!(
-        "line {first_line}, column {}: a missing value{others}, expected a number; add --missing mean, median or drop, or \
+        "line {first_line}, column {}: a missing value{others}, expected a number; add --missing mean, median, zero or drop, or \
          --ignore the column",
         printable(name)
     );

@@ -89,10 +89,13 @@ fn missing_numbers_of_arrays_are_refused_filled_or_left_out_as_those_of_tables()
         ("idx", "train-images-idx3-ubyte: row 4, element 2: found NaN"),
     ] {
         let message = ended(path, &format!("train --data {data} {net}"), 1).1;
-        assert!(message.contains(place) && message.contains("--missing mean, median or drop"), "{message}");
+        assert!(
+            message.contains(place) && message.contains("--missing mean, median, zero or drop"),
+            "{message}"
+        );
     }
     let metrics = |stdout: &str| stdout.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
-    for missing in ["mean", "median", "drop"] {
+    for missing in ["mean", "median", "zero", "drop"] {
         let run = |data: &str| {
             format!(
                 "train --data {data} {net} --missing {missing} --run-id {missing}-{}",
