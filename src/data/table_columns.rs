@@ -231,6 +231,9 @@ fn usual_target(head: &Head) -> Result<usize> {
 /// The first cell of a column, in the first rows, that is neither a number nor missing
 pub fn text(head: &Head, column: usize) -> Option<&str> {
     let cells = head.first_rows.iter().filter_map(|row| row.get(column));
-    // A number that is not finite is no text: the reader refuses it with its line.
-    cells.map(String::as_str).find(|cell| head.is_text(cell) && cell.parse::<f64>().is_err())
+    // A number that is not finite is no text, nor are bytes that are not UTF-8: the reader refuses them with their line.
+    let is_text = |cell: &&str| {
+        head.is_text(cell) && cell.parse::<f64>().is_err() && !cell.contains(char::REPLACEMENT_CHARACTER)
+    };
+    cells.map(String::as_str).find(is_text)
 }

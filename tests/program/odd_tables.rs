@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use chainrule::error::separated;
+
 use crate::launch::{CHAINRULE, launch};
 
 /// Standard output and standard error of a command that must end with this exit code
@@ -271,5 +273,37 @@ fn a_text_among_numbers_to_predict_is_an_error_and_no_class() {
         write(&label);
         let stderr = train(path, &["--data", "t.csv", "--run-id", run], 0);
         assert!(stderr.contains("classes: 0 "), "{run}: {stderr}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_named_with_their_place_in_every_kind_of_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (line, column) in [(2, 1), (2, 3), (150, 1), (150, 2), (150, 3)] {
+        let mut bytes = b"a,b,kind\n".to_vec();
+        let mut place = 0;
+        for at in 2..200 {
+            for (index, cell) in [(at % 7).to_string(), ["x", "y"][at % 2].into(), (at % 3).to_string()]
+                .into_iter()
+                .enumerate()
+            {
+                bytes.extend(cell.as_bytes());
+                if (at, index + 1) == (line, column) {
+                    place = bytes.len() + 1;
+                    bytes.extend(b"\xe9\xff");
+                }
+                bytes.push(if index == 2 { b'\n' } else { b',' });
+            }
+        }
+        fs::write(path.join("latin.csv"), bytes).unwrap();
+        for categorical in ["b", "auto"] {
+            let args = ["--data", "latin.csv", "--target", "kind", "--categorical", categorical];
+            let message = train(path, &args, 1);
+            let name = ["a", "b", "kind"][column - 1];
+            let said =
+                format!("line {line}, column `{name}`: byte {} of the file is not UTF-8", separated(place));
+            assert!(message.contains(&said), "{said}: {message}");
+        }
     }
 }

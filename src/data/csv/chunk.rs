@@ -163,7 +163,7 @@ impl<T: Real> Parser<'_, T> {
             Role::Skip => {}
             Role::Number => {
                 let number = cell::number_cell::<T>(self.text, cell, self.layout.decimal)
-                    .map_err(|problem| self.fault(problem, cell.start, Some(column)))?;
+                    .map_err(|problem| self.no_number(problem, cell, column))?;
                 if number.code().is_none() {
                     self.parsed.missing[index].note(self.line);
                 }
@@ -227,6 +227,15 @@ impl<T: Real> Parser<'_, T> {
     #[cold]
     fn fault(&self, problem: Problem, byte: usize, column: Option<usize>) -> Fault {
         Fault { problem, line: self.line, byte, column }
+    }
+
+    /// The fault of a cell that is no number: `problem`, unless it is no text in UTF-8, either
+    #[cold]
+    fn no_number(&self, problem: Problem, cell: RawCell, column: usize) -> Fault {
+        match str::from_utf8(&self.text[cell.start..cell.end]) {
+            Ok(_) => self.fault(problem, cell.start, Some(column)),
+            Err(error) => self.fault(Problem::NotUtf8, cell.start + error.valid_up_to(), Some(column)),
+        }
     }
 
     /// The fault of a record with a wrong number of cells
