@@ -232,8 +232,8 @@ fn sweep_folder(folder: &Path) -> Result<Shown> {
     let best = super::sweep::best(&analysis);
     if let Some(best) = &best {
         writeln!(text, "{}", printable(best))?;
-    } else if analysis.other.is_some() {
-        writeln!(text, "{}", super::sweep_output::NO_BEST)?;
+    } else if let Some(undecided) = analysis.undecided() {
+        writeln!(text, "{}", super::sweep_output::no_best(undecided))?;
     }
     writeln!(text, "\nthe table: chainrule runs {}", shell_quoted(folder))?;
     let columns: Vec<usize> = (0..table.names().count()).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use chainrule::error::{first_ten, printable, shell_quoted, shown};
-use chainrule::report::analysis::{Analysis, VariedSetting};
+use chainrule::report::analysis::{Analysis, Undecided, VariedSetting};
 use chainrule::sweep::{self, Ended, Estimate, Plan, Shard, Trial};
 use chainrule::tables::Status;
 
@@ -73,8 +73,8 @@ pub fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(n)));
     note(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
     best(analysis).iter().for_each(|line| note(line));
-    if analysis.other.is_some() {
-        note(NO_BEST);
+    if let Some(undecided) = analysis.undecided() {
+        note(no_best(undecided));
     }
     let prefix = shard.map_or_else(String::new, Shard::file_prefix);
     let tables = ["runs.csv", "epochs.csv", "plan.toml"].map(|name| format!("{prefix}{name}"));
@@ -86,9 +86,17 @@ pub fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     }
 }
 
-/// The line in place of the winner where trials have scores of both kinds
-pub const NO_BEST: &str =
-    "no best: some trials are of classification and others of regression, which can't be compared";
+/// The line in place of the winner where scores can't be compared
+pub fn no_best(undecided: Undecided) -> &'static str {
+    match undecided {
+        Undecided::Tasks => {
+            "no best: some trials are of classification and others of regression, which can't be compared"
+        }
+        Undecided::Targets => {
+            "no best: trials predict different targets, and RMSEs in their units can't be compared"
+        }
+    }
+}
 
 /// The end of the line that names the winner where test metrics chose it
 const PICKED: &str = ", which also picked it: no --val-split";

@@ -169,7 +169,7 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
         check_epochs(epochs, &curves, runs)?;
     }
     let mut pictures = vec![];
-    if analysis.other.is_none() {
+    if analysis.undecided().is_none() {
         let score = analysis.score.kind.title();
         let what = format!("{score} by varied setting, and the learning curves of all trials");
         written.picture("sweep", |scene| sweep::draw(scene, &analysis, &curves))?;
@@ -179,7 +179,8 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
             pictures.push(("heatmap".to_owned(), format!("{score} by both settings")));
         }
     }
-    for (id, analysis) in Analysis::sweeps(runs)?.into_iter().filter(|(_, found)| found.other.is_none()) {
+    for (id, analysis) in Analysis::sweeps(runs)?.into_iter().filter(|(_, found)| found.undecided().is_none())
+    {
         let known: HashSet<_> =
             analysis.trials.iter().chain(&analysis.repeats).map(|run| run.id.as_str()).collect();
         let of_sweep = curves.iter().filter(|run| known.contains(run.run_id.as_str()));

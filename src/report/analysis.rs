@@ -44,11 +44,19 @@ pub struct Analysis {
     pub groups: Vec<Group>,
     /// The score by which combinations are compared: on validation data if every `ok` run has it, else on test data
     pub score: Score,
-    /// The score of the runs of regression, if there are also runs of classification: they can't be compared, so none
-    /// is best
+    /// The score of the runs of regression, if there are also runs of classification
     pub other: Option<Score>,
     /// Indices of the groups, best first
     ranked: Vec<usize>,
+}
+
+/// Why the scores of runs can't be compared, so that none is best
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecided {
+    /// Some are accuracies and others RMSEs
+    Tasks,
+    /// They are RMSEs in the units of different targets
+    Targets,
 }
 
 /// Whether combinations or curves are compared on validation data: if there are any, and all of them have validation data
@@ -165,7 +173,16 @@ impl Analysis {
 
     /// The deciding score of a group; `None` if it has none, or if none decides
     pub fn scored(&self, group: &Group) -> Option<Spread> {
-        self.spread(group, self.score.column()).filter(|_| self.other.is_none())
+        self.spread(group, self.score.column()).filter(|_| self.undecided().is_none())
+    }
+
+    /// Why no combination is best although there are scores; `None` if the score decides
+    pub fn undecided(&self) -> Option<Undecided> {
+        if self.other.is_some() {
+            return Some(Undecided::Tasks);
+        }
+        let is_of_targets = self.score.kind == ScoreKind::Rmse;
+        (is_of_targets && self.axes.iter().any(|axis| axis.name == "target")).then_some(Undecided::Targets)
     }
 
     /// A number that is greater the better the mean score of a group is; least without a score
@@ -353,6 +370,17 @@ mod tests {
         // Without metrics, the task says what they would be.
         let found = analysis(&format!("{head}a,diverged,0,1,,,regress\n"));
         assert_eq!(found.score.column(), MetricColumn::TestRmse);
+    }
+
+    #[test]
+    fn no_rmse_decides_between_targets() {
+        let csv = "trial,status,target,seed,test_accuracy,test_rmse\na,ok,y1,1,,3\nb,ok,y2,1,,200\n";
+        let found = analysis(csv);
+        assert_eq!((found.undecided(), found.winner()), (Some(Undecided::Targets), None));
+        let classes = "trial,status,target,seed,test_accuracy\na,ok,y1,1,0.5\nb,ok,y2,1,0.6\n";
+        assert_eq!((analysis(classes).undecided(), analysis(classes).ranking()[0]), (None, 1));
+        let same = csv.replace("y2", "y1").replace("y1,1,,200", "y1,2,,200");
+        assert_eq!(analysis(&same).undecided(), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::config::SHORT_FORMS;
 use crate::error::separated;
 use crate::report::analysis::{
-    Analysis, Group, MetricColumn, ObservedRun, Spread, VariedSetting, four_digits,
+    Analysis, Group, MetricColumn, ObservedRun, Spread, Undecided, VariedSetting, four_digits,
 };
 use crate::report::markdown_table::{against_linear, combination, table};
 use crate::report::markdown_text::{decimals, escape, plural, row};
@@ -75,10 +75,18 @@ fn repeats(analysis: &Analysis) -> String {
 fn winner(analysis: &Analysis) -> String {
     let mut text = if analysis.groups.len() > 1 { "## Winner\n\n" } else { "## Result\n\n" }.to_owned();
     let Score { kind, is_validated } = analysis.score;
-    if analysis.other.is_some() {
-        return text
-            + "None: some trials are of classification and others of regression. Accuracies and RMSEs can't be compared, so no \
-               setting is the best, and no picture compares them.\n";
+    match analysis.undecided() {
+        Some(Undecided::Tasks) => {
+            return text
+                + "None: some trials are of classification and others of regression. Accuracies and RMSEs can't be compared, so no \
+                   setting is the best, and no picture compares them.\n";
+        }
+        Some(Undecided::Targets) => {
+            return text
+                + "None: trials predict different targets. Their RMSEs are in the units of the targets and can't be compared, so no \
+                   setting is the best, and no picture compares them.\n";
+        }
+        None => {}
     }
     let winner = analysis.winner().and_then(|winner| Some((winner, analysis.scored(winner)?)));
     let Some((winner, scored)) = winner else {

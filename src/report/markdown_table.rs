@@ -18,7 +18,7 @@ pub(super) fn table(analysis: &Analysis) -> String {
     );
     let several = analysis.groups.len() > 1;
     let as_good = analysis.as_good_as_best().filter(|_| several);
-    if several && analysis.other.is_none() {
+    if several && analysis.undecided().is_none() {
         text += " The winner is set in bold.";
     }
     if as_good.is_some() {

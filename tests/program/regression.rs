@@ -360,3 +360,21 @@ fn targets_are_matched_by_their_names() {
     let (_, stderr) = ended(path, &format!("evaluate {other} --data flats.csv --target rent"), 0);
     assert!(stderr.contains("warning: the target is the column rent, but the model predicts price"));
 }
+
+#[test]
+fn a_sweep_over_targets_names_no_best() {
+    let folder = folder();
+    let path = folder.path();
+    let sweep = FLATS.replacen("train", "sweep", 1);
+    let (_, stderr) = ended(path, &format!("{sweep} --epochs 1 --sweep-id s --grid target=price,rent"), 0);
+    assert!(stderr.contains("no best: trials predict different targets"), "{stderr}");
+    assert!(!stderr.contains("best:") || stderr.contains("no best:"), "{stderr}");
+    let report = fs::read_to_string(path.join("results/s/report.md")).unwrap();
+    assert!(
+        report.contains("None: trials predict different targets") && !report.contains("bold"),
+        "{report}"
+    );
+    assert!(!path.join("results/s/sweep.svg").exists());
+    let (stdout, _) = ended(path, "info results/s", 0);
+    assert!(stdout.contains("no best: trials predict different targets"), "{stdout}");
+}
