@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use chainrule::config::{HiddenDims, LossChoice, Settings, TaskChoice, TrainConfig, find};
+use chainrule::config::{BatchFlags, HiddenDims, LossChoice, TrainConfig, find};
 use chainrule::data::batches::gather;
 use chainrule::data::encoder::Encoder;
 use chainrule::data::run_data::RunData;
@@ -29,40 +29,20 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     activation: Activation,
 
-    /// Check on the first rows of these data, as train reads them, instead of random rows
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["features", "classes", "targets"])]
-    data: Option<String>,
-
-    /// With --data: column of a table to predict, or several of numbers, separated by commas
-    #[arg(long, value_name = "COLUMNS", requires = "data")]
-    target: Option<String>,
-
-    /// With --data: columns of a table to leave out, separated by commas
-    #[arg(long, value_name = "COLUMNS", requires = "data")]
-    ignore: Option<String>,
-
-    /// With --data: columns of text of which each value becomes an input, separated by commas, or `auto`
-    #[arg(long, value_name = "COLUMNS", requires = "data")]
-    categorical: Option<String>,
-
-    /// With --data: whether labels are classes or numbers to predict
-    #[arg(long, value_enum, requires = "data", default_value_t)]
-    task: TaskChoice,
-
     /// Loss of numbers to predict; without --data or --targets, of one target
     #[arg(long, value_enum, default_value_t)]
     loss: LossChoice,
 
     /// Number of inputs of the net
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 6, conflicts_with = "data", value_parser = clap::value_parser!(u32).range(1..))]
     features: u32,
 
     /// Number of classes, the outputs of the net
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "data", value_parser = clap::value_parser!(u32).range(2..))]
     classes: u32,
 
     /// Number of targets, instead of classes: labels are random numbers
-    #[arg(long, value_name = "N", conflicts_with = "classes", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["classes", "data"], value_parser = clap::value_parser!(u32).range(1..))]
     targets: Option<u32>,
 
     /// Number of rows in the batch
@@ -84,6 +64,9 @@ pub struct Args {
     /// Print nothing: the exit code says whether the check passed
     #[arg(long, short)]
     quiet: bool,
+
+    #[command(flatten)]
+    flags: BatchFlags,
 }
 
 /// Reads a weight decay as `train` does
@@ -108,16 +91,11 @@ struct Batch {
 impl Args {
     /// The first rows of the training set of `--data`, preprocessed as in training; `None` without it
     fn batch(&self) -> Result<Option<Batch>> {
-        let Some(data) = &self.data else { return Ok(None) };
-        let mut settings = Settings::default().with("data", data.clone()).with("dtype", "f64");
-        let columns =
-            [("target", &self.target), ("ignore", &self.ignore), ("categorical", &self.categorical)];
-        for (name, value) in columns {
-            if let (Some(value), Some(setting)) = (value, find(name)) {
-                settings = settings.with(name, setting.value(value).map_err(chainrule::Error::Usage)?);
-            }
+        let BatchFlags(settings) = self.flags.clone();
+        if settings.get("data").is_none() {
+            return Ok(None);
         }
-        let config = TrainConfig { task: self.task, loss: self.loss, ..settings.resolve()? };
+        let config = TrainConfig { loss: self.loss, ..settings.with("dtype", "f64").resolve()? };
         let set = Dataset::load(&DataOptions::from(&config))?;
         let data = RunData::new(&config, &set)?;
         let encoder = Encoder::<f64>::new(&data.preprocessing, &set.inputs);

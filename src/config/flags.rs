@@ -60,11 +60,54 @@ impl Settings {
     }
 }
 
-/// The flags of the settings that say which data are read, for commands that do not train
-#[derive(Clone, Debug, Default)]
-pub struct DataFlags(pub Settings);
+/// The flags of some of the settings: a type that holds what is given, and a list of their names
+macro_rules! flags_of {
+    ($(#[$doc:meta])* $flags:ident, $names:ident, $arg:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default)]
+        pub struct $flags(pub Settings);
 
-/// Their names
+        impl $flags {
+            fn settings() -> impl Iterator<Item = &'static Setting> {
+                SETTINGS.iter().filter(|setting| $names.contains(&setting.name))
+            }
+        }
+
+        impl clap::Args for $flags {
+            fn augment_args(command: Command) -> Command {
+                let arg: fn(&'static Setting) -> Arg = $arg;
+                Self::settings().fold(command, |command, setting| command.arg(arg(setting)))
+            }
+
+            fn augment_args_for_update(command: Command) -> Command {
+                Self::augment_args(command)
+            }
+        }
+
+        impl clap::FromArgMatches for $flags {
+            fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+                let mut settings = Self::default();
+                settings.update_from_arg_matches(matches)?;
+                Ok(settings)
+            }
+
+            fn update_from_arg_matches(
+                &mut self,
+                matches: &ArgMatches,
+            ) -> std::result::Result<(), clap::Error> {
+                self.0.read(Self::settings(), matches)
+            }
+        }
+    };
+}
+
+flags_of!(
+    /// The flags of the settings that say which data are read, for commands that do not train
+    DataFlags,
+    DATA,
+    arg
+);
+
 const DATA: [&str; 12] = [
     "data",
     "test_data",
@@ -80,31 +123,31 @@ const DATA: [&str; 12] = [
     "y",
 ];
 
-fn data_settings() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(|setting| DATA.contains(&setting.name))
-}
-
-impl clap::Args for DataFlags {
-    fn augment_args(command: Command) -> Command {
-        data_settings().fold(command, |command, setting| command.arg(arg(setting)))
+flags_of!(
+    /// The flags of the settings that say how a training set becomes a batch; all but `--data` need it
+    BatchFlags,
+    BATCH,
+    |setting| match setting.name {
+        "data" => arg(setting).help("Take the first rows of these data, as train reads them, instead of random rows"),
+        _ => arg(setting).requires("data"),
     }
+);
 
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl clap::FromArgMatches for DataFlags {
-    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
-        let mut settings = Self::default();
-        settings.update_from_arg_matches(matches)?;
-        Ok(settings)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
-        self.0.read(data_settings(), matches)
-    }
-}
+const BATCH: [&str; 13] = [
+    "data",
+    "target",
+    "header",
+    "ignore",
+    "keep_as_id",
+    "categorical",
+    "missing",
+    "scale",
+    "separator",
+    "decimal",
+    "x",
+    "y",
+    "task",
+];
 
 fn arg(setting: &'static Setting) -> Arg {
     let help = match (setting.default, setting.kind) {

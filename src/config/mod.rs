@@ -18,7 +18,7 @@ mod train_config;
 pub use choices::{CsvDialect, Dtype, EngineChoice, InitialWeightsChoice, Keep, LossChoice, MonitorChoice};
 pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale, TaskChoice};
 pub use every::Every;
-pub use flags::DataFlags;
+pub use flags::{BatchFlags, DataFlags};
 pub use given::{Settings, line_of, read, toml_problem};
 pub use hidden_dims::HiddenDims;
 pub use home::expand_home;

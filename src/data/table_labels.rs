@@ -18,6 +18,8 @@ pub struct LabelColumns<'a> {
     pub missing: Missing,
     /// The task that a person asks for
     pub task: TaskChoice,
+    /// Whether the task is that of a model, so that a person can't choose another
+    pub is_of_model: bool,
 }
 
 impl LabelColumns<'_> {
@@ -119,9 +121,8 @@ impl LabelColumns<'_> {
         // A column of missing cells has no text.
         let Some((row, text)) = found else { return format!("the target {name} has no numbers") };
         let (line, text) = (self.lines.line(row), printable(text));
-        format!(
-            "line {line}, target {name}: `{text}` is no number to predict; with --task classify, texts are classes"
-        )
+        let advice = if self.is_of_model { "" } else { "; with --task classify, texts are classes" };
+        format!("line {line}, target {name}: `{text}` is no number to predict{advice}")
     }
 
     fn error<T>(&self, problem: String) -> Result<T> {

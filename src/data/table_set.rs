@@ -123,8 +123,9 @@ pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<Raw
     let names: Vec<String> = columns.targets.iter().map(|&at| head.names[of_file[at]].clone()).collect();
     inputs.target = names.first().filter(|_| names.len() == 1).cloned();
     let (missing, task) = (options.missing, *task);
+    let (lines, is_of_model) = (&table.lines, of_model.is_some());
     let labels =
-        LabelColumns { head: &head, names: &names, lines: &table.lines, missing, task }.labels(targets)?;
+        LabelColumns { head: &head, names: &names, lines, missing, task, is_of_model }.labels(targets)?;
     let cells = match table.cells {
         csv::Cells::Single(cells) => Cells::Single(cells),
         csv::Cells::Double(cells) => Cells::Double(cells),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use chainrule::tables::reader::Table;
@@ -332,6 +333,26 @@ fn gradients_are_checked_on_the_losses_of_numbers() {
     ] {
         let (stdout, _) = ended(path, &format!("gradcheck {args}"), 0);
         assert!(stdout.contains("outputs") && stdout.contains("gradient check passed"), "{args}: {stdout}");
+    }
+    // Data are read by the flags of train, which messages name.
+    fs::write(path.join("gaps.csv"), "id;a;b;y\n1;1,5;x;2,5\n2;;y;1,5\n3;2,5;x;0,5\n").unwrap();
+    let gaps =
+        "gradcheck --data gaps.csv --separator ; --decimal , --header yes --categorical b --keep-as-id id";
+    let (_, stderr) = ended(path, gaps, 1);
+    assert!(stderr.contains("add --missing mean, median, zero or drop"), "{stderr}");
+    let (stdout, _) = ended(path, &format!("{gaps} --missing mean --scale minmax --task regress"), 0);
+    assert!(stdout.contains("gradient check passed"), "{stdout}");
+    let x: Vec<f64> = (0..30).map(|i| f64::from(i * 7 % 11)).collect();
+    let members = [("a", npy("10, 3", &x)), ("b", npy("10,", &x[..10]))];
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&bytes).unwrap();
+    }
+    fs::write(path.join("xy.npz"), archive.finish().unwrap().into_inner()).unwrap();
+    ended(path, "gradcheck --data xy.npz --x a --y b --task regress", 0);
+    for args in ["--missing mean", "--data flats.csv --features 3", "--data flats.csv --targets 2"] {
+        ended(path, &format!("gradcheck {args}"), 2);
     }
 }
 
