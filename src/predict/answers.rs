@@ -1,11 +1,16 @@
 //! The lines of a table of predictions
 
+use std::collections::HashSet;
+
 use chainrule_kernels::Scalar;
 
 use super::input::Block;
 use super::text_cell::{push_number, push_text};
 use crate::data::outputs::{Outputs, Target};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printable};
+
+/// The column with the number of the row
+const ROW: &str = "row";
 
 /// Which columns a table of predictions has, beside `row` and what is predicted
 #[derive(Clone, Debug, Default)]
@@ -63,16 +68,31 @@ impl Answers {
 
     /// The header line
     ///
+    /// A column that is copied and has the name of one that is predicted gets the name `input_NAME`.
+    ///
     /// * `kept`: names of the columns that are copied
-    pub fn header(&self, kept: &[String]) -> Vec<u8> {
-        let mut cells: Vec<String> = vec!["row".to_owned()];
-        cells.extend_from_slice(kept);
-        match self {
-            Self::Classes(answers) => cells.extend(answers.columns()),
-            Self::Targets(targets) if targets.len() == 1 => cells.push("predicted".to_owned()),
+    ///
+    /// # Errors
+    /// If two columns would have one name.
+    pub fn header(&self, kept: &[String]) -> Result<Vec<u8>> {
+        let predicted = match self {
+            Self::Classes(answers) => answers.columns(),
+            Self::Targets(targets) if targets.len() == 1 => vec!["predicted".to_owned()],
             Self::Targets(targets) => {
-                cells.extend(targets.iter().map(|target| format!("predicted_{}", target.name)));
+                targets.iter().map(|target| format!("predicted_{}", target.name)).collect()
             }
+        };
+        let is_own = |name: &String| name == ROW || predicted.contains(name);
+        let copied = |name: &String| if is_own(name) { format!("input_{name}") } else { name.clone() };
+        let mut cells: Vec<String> = [ROW.to_owned()].into_iter().chain(kept.iter().map(copied)).collect();
+        cells.extend(predicted.iter().cloned());
+        let mut known = HashSet::new();
+        if let Some(twice) = cells.iter().find(|&name| !known.insert(name)) {
+            let name = printable(twice);
+            let problem = format!(
+                "the predictions would have two columns called `{name}`; rename one in the input, or leave it out of --keep"
+            );
+            return Err(Error::Usage(problem));
         }
         let mut line = Vec::new();
         for (at, cell) in cells.iter().enumerate() {
@@ -82,7 +102,7 @@ impl Answers {
             push_text(&mut line, cell);
         }
         line.push(b'\n');
-        line
+        Ok(line)
     }
 
     /// The lines of a batch, whose first row is row `start` of the block
@@ -162,6 +182,30 @@ impl ClassAnswers {
                 text.push(b',');
                 push_number::<T>(text, p.to_f64());
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_columns_have_one_name() {
+        let outputs = Outputs::Classes(["a", "b"].map(str::to_owned).to_vec());
+        let answers =
+            Answers::new(&outputs, &Columns { proba: true, top_k: 1, ..Columns::default() }).unwrap();
+        let header = |kept: &[&str]| {
+            let kept: Vec<String> = kept.iter().map(|&name| name.to_owned()).collect();
+            answers.header(&kept).map(|line| String::from_utf8(line).unwrap())
+        };
+        let own = "predicted,confidence,p_a,p_b";
+        assert_eq!(header(&["id", "x, y"]).unwrap(), format!("row,id,\"x, y\",{own}\n"));
+        let kept = ["predicted", "row", "p_b"];
+        assert_eq!(header(&kept).unwrap(), format!("row,input_predicted,input_row,input_p_b,{own}\n"));
+        for kept in [["id", "id"], ["row", "input_row"]] {
+            let message = header(&kept).unwrap_err().to_string();
+            assert!(message.contains(&format!("two columns called `{}`", kept[1])), "{message}");
         }
     }
 }

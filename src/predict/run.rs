@@ -75,7 +75,7 @@ fn run<T: Scalar>(
         lines.iter().try_for_each(|lines| out.write_all(lines)).map_err(Error::writing(request.output))?;
         out.flush().map_err(Error::writing(request.output))
     };
-    let mut header = Some(predictor.answers.header(&input.kept));
+    let mut header = Some(predictor.answers.header(&input.kept)?);
     let next = |input: &mut Input| input.next_block(&signature.preprocessing);
     let (is_live, mut rows) = (input.is_live, 0);
     // A table on standard input may pause between two lines, so its next block is read only after the answers to this.
