@@ -142,6 +142,9 @@ impl Grid {
     }
 }
 
+/// How far the label of a bar may reach beyond each of its ends
+pub const OVERHANG: f64 = 20.0;
+
 /// Draws the bar of colors, from the low end of the axis at the bottom to its high end at the top, with ticks
 ///
 /// * `beyond`: the values below the low end, which have the lowest color, too, such as "≤ 85.0"; an arrow points to them
@@ -174,7 +177,7 @@ pub fn bar(scene: &mut Scene, area: Area, ramp: &Ramp, axis: &Axis, text: &str, 
         scene.text(beyond, TICK_EM, Align::Start, (area.right + 7.0, y + 6.0 + HALF_HEIGHT * TICK_EM));
     }
     let at = (area.right + widest + 23.0, area.middle().1);
-    label(scene, text, TICK_EM, true, at, [area.top - 20.0, area.bottom + 20.0]);
+    label(scene, text, TICK_EM, true, at, [area.top - OVERHANG, area.bottom + OVERHANG]);
 }
 
 #[cfg(test)]

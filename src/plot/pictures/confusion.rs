@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::error::{Error, Result, separated};
+use crate::plot::output::font::width;
 use crate::plot::output::scene::{Align, Area, Rgb, Scene};
 use crate::plot::parts::axis::{Axis, Scale};
-use crate::plot::parts::color_grid::{BLUES, Grid, bar, ink, shade};
+use crate::plot::parts::color_grid::{BLUES, Grid, OVERHANG, bar, ink, shade};
 use crate::plot::parts::labels::titles;
 use crate::plot::parts::line_style::{FRAME, HALF_HEIGHT, TICK_EM};
 use crate::tables::reader::Table;
 
 const TOP: f64 = 78.0;
+/// Label of the bar of colors
+const SHARE: &str = "Share of the true class (%, square-root scale)";
 /// Width of the column of shares and the bar of colors with its ticks and label
 const BESIDE: f64 = 150.0;
 /// Greatest number of classes: more can't be distinguished on a page
@@ -153,10 +156,11 @@ pub fn draw(scene: &mut Scene, matrix: &ConfusionMatrix, run: &str) -> f64 {
     }
     let ticks = [0.0, 1.0, 5.0, 20.0, 50.0, 100.0].map(|x| (lifted(x / 100.0), x.to_string())).to_vec();
     let shares = Axis { lo: 0.0, hi: 1.0, ticks, scale: Scale::Linear, beyond: vec![] };
-    let bottom = grid.area.bottom.max(TOP + 180.0);
+    // High enough for its label, also beside a grid of two classes
+    let bottom = grid.area.bottom.max(TOP + width(SHARE, TICK_EM) - 2.0 * OVERHANG + 1.0);
     let area = Area { left, right: left + 14.0, top: TOP, bottom };
-    bar(scene, area, &BLUES, &shares, "Share of the true class (%, square-root scale)", None);
-    grid.outer.bottom.max(bottom + 16.0) + 8.0
+    bar(scene, area, &BLUES, &shares, SHARE, None);
+    grid.outer.bottom.max(bottom + OVERHANG) + 8.0
 }
 
 /// The square root of `share`: most errors are a few percent, which would look white on a linear scale
@@ -211,6 +215,19 @@ mod tests {
         }
         let in_white = scene.texts().filter(|text| text.color == WHITE).map(|text| text.text.as_str());
         assert_eq!(in_white.collect::<Vec<_>>(), ["70", "12", "60"]);
+    }
+
+    #[test]
+    fn the_label_of_the_bar_is_whole_for_any_number_of_classes() {
+        for classes in [1, 2, 3, 10, 40] {
+            let pairs = (0..classes).flat_map(|i| (0..classes).map(move |j| format!("{i},{j},5\n")));
+            let csv: String = pairs.collect();
+            let mut scene = Scene::default();
+            let height = draw(&mut scene, &matrix(&format!("true,predicted,count\n{csv}")).unwrap(), "r");
+            let label = scene.texts().find(|text| text.text == SHARE).unwrap();
+            let half = width(SHARE, TICK_EM) / 2.0;
+            assert!(label.place.1 - half > 40.0 && label.place.1 + half < height, "{classes}: {label:?}");
+        }
     }
 
     #[test]
