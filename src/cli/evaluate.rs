@@ -94,6 +94,12 @@ fn settings(args: &Args) -> Result<Settings> {
     let is_own = flags.get("data").is_none() && flags.get("test_data").is_none() && beside.is_file();
     let file = args.config.clone().or(is_own.then_some(beside));
     let file = file.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
+    // Test data are evaluated without the training data.
+    let source = file.get("test_data").or_else(|| file.get("data")).and_then(|value| value.as_str());
+    if is_own && args.config.is_none() && source == Some("-") {
+        let problem = "the run read its data from standard input; name labelled rows with --data";
+        return Err(Error::content(&args.model, problem).into());
+    }
     Ok(flags.or(file))
 }
 

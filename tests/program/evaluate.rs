@@ -130,3 +130,21 @@ fn the_column_of_the_classes_is_known_from_training() {
     fs::write(path.join("flowers.csv"), flowers().replacen("species", "Class", 1)).unwrap();
     assert_eq!(ended(path, &evaluate, 0).0, expected);
 }
+
+#[test]
+fn a_run_on_standard_input_needs_data_to_evaluate() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("flowers.csv"), flowers()).unwrap();
+    let train =
+        ["train", "--data", "-", "--target", "species", "--ignore", "id,color", "--missing", "drop", "-q"];
+    let output = launch(CHAINRULE, path)
+        .args([&train[..], &["--epochs", "1", "--run-id", "a"]].concat())
+        .stdin(fs::File::open(path.join("flowers.csv")).unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (_, stderr) = ended(path, &["evaluate", MODEL], 1);
+    assert!(stderr.contains("read its data from standard input; name labelled rows with --data"), "{stderr}");
+    ended(path, &["evaluate", MODEL, "--data", "flowers.csv", "--missing", "drop"], 0);
+}
