@@ -13,7 +13,7 @@ use chainrule::tables::atomic_file::{check_writable, write_atomically};
 
 use super::format::{count, several};
 use super::import_flags::ImportFlags;
-use super::{DONE, note, print_bytes};
+use super::{DONE, is_same, note, print_bytes};
 
 /// Largest number of bytes that a parameter takes: f64 in the file and in memory, and a number of a C header, twice
 /// while texts are joined
@@ -123,12 +123,6 @@ fn coarse<'a>(saved: &SavedModel<f64>, mut flags: impl Iterator<Item = &'a str>)
 
 fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
-}
-
-/// Whether two paths lead to the same file
-fn is_same(a: &Path, b: &Path) -> bool {
-    let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
-    a == b || whole(a).is_some_and(|a| whole(b) == Some(a))
 }
 
 /// A file's bytes, and what is in it

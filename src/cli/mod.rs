@@ -30,6 +30,7 @@ mod usage;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use chainrule::error::printable_lines;
@@ -144,6 +145,12 @@ pub fn main() -> ExitCode {
             if usage { USAGE.into() } else { FAILED.into() }
         }
     }
+}
+
+/// Whether two paths lead to the same file
+fn is_same(a: &Path, b: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    a == b || whole(a).is_some_and(|a| whole(b) == Some(a))
 }
 
 /// Replaces `_` by `-` in a flag's name: `--hidden_dims=…` is accepted, too

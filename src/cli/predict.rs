@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use chainrule::Error;
 use chainrule::config::names;
 use chainrule::error::shown;
 use chainrule::predict::{Columns, Outcome, Request, predict};
@@ -13,7 +14,7 @@ use chainrule::train::thread_count::{cores, pool};
 use super::format::count;
 use super::import_flags::ImportFlags;
 use super::table_form::{TableForm, check_is_table};
-use super::{DONE, note};
+use super::{DONE, is_same, note};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -67,6 +68,12 @@ pub fn run(args: &Args) -> Result<u8> {
     let table = args.form.options();
     if let Some(flag) = args.form.given() {
         check_is_table(&args.input, flag)?;
+    }
+    for (what, path) in [("input", &args.input), ("model", &args.model)] {
+        if args.output.as_os_str() != "-" && path.as_os_str() != "-" && is_same(&args.output, path) {
+            let problem = format!("--output {} would replace the {what}; name another file", shown(path));
+            return Err(Error::Usage(problem).into());
+        }
     }
     let columns = Columns { keep: args.keep.concat(), proba: args.proba, top_k: args.top_k as usize };
     let is_stdout = args.output.as_os_str() == "-";

@@ -269,3 +269,18 @@ fn rubbish_is_refused_with_its_place() {
     let error = ended(path, &["predict", MODEL, "text.csv", "-o", "out.csv"], 1).1;
     assert!(error.contains("line 4") && !path.join("out.csv").exists(), "{error}");
 }
+
+#[test]
+fn the_output_replaces_neither_the_input_nor_the_model() {
+    let folder = trained(&[]);
+    let path = folder.path();
+    fs::write(path.join("in.csv"), passengers(5)).unwrap();
+    for (output, said) in
+        [("in.csv", "replace the input"), ("./in.csv", "replace the input"), (MODEL, "replace the model")]
+    {
+        let (_, message) = ended(path, &["predict", MODEL, "in.csv", "-o", output], 2);
+        assert!(message.contains(said), "{message}");
+    }
+    assert_eq!(fs::read_to_string(path.join("in.csv")).unwrap(), passengers(5));
+    ended(path, &["predict", MODEL, "in.csv", "-o", "out.csv"], 0);
+}
