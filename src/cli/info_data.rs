@@ -156,7 +156,7 @@ fn npz(what: &str) -> Result<Shown> {
 
 /// The columns of a table: the range of numbers, and how many different texts
 fn table(what: &str, form: &TableOptions) -> Result<Shown> {
-    let reader = table_set::open(what, form)?;
+    let reader = table_set::open(what, form, &[])?;
     let head = reader.head().clone();
     let is_text =
         |at: &usize| head.first_rows.iter().filter_map(|row| row.get(*at)).any(|cell| head.is_text(cell));

@@ -23,9 +23,11 @@ const AUTO_VALUES: usize = 50;
 
 /// Opens a table; `-` is standard input
 ///
+/// * `names`: columns that the table should have, which show a header that no row follows
+///
 /// # Errors
 /// If it can't be read, or its first lines are not those of a table.
-pub fn open(path: &str, options: &TableOptions) -> Result<Reader> {
+pub fn open(path: &str, options: &TableOptions, names: &[String]) -> Result<Reader> {
     let form = Options {
         separator: separator(options.separator.as_deref())?,
         decimal: if options.decimal == Decimal::Comma { b',' } else { b'.' },
@@ -36,8 +38,8 @@ pub fn open(path: &str, options: &TableOptions) -> Result<Reader> {
         },
     };
     match path {
-        "-" => Reader::from_stream("standard input", stdin(), form),
-        path => Reader::open(Path::new(path), form),
+        "-" => Reader::from_stream_for("standard input", stdin(), form, names),
+        path => Reader::open_for(Path::new(path), form, names),
     }
 }
 
@@ -74,7 +76,12 @@ pub enum Wanted<'a> {
 /// If the table can't be read, or does not fit the options.
 pub fn read(path: &str, options: &DataOptions, wanted: Wanted<'_>) -> Result<RawSet> {
     let DataOptions { table: options, dtype, task, .. } = options;
-    let reader = open(path, options)?;
+    let names = match wanted {
+        Wanted::Any => &[][..],
+        Wanted::Like(like) => &like.names,
+        Wanted::Model(model) => &model.preprocessing.names,
+    };
+    let reader = open(path, options, names)?;
     let head = reader.head().clone();
     let mut of_model = None;
     let columns = match wanted {

@@ -100,7 +100,7 @@ impl Input {
         options: &TableOptions,
         dtype: Dtype,
     ) -> Result<Self> {
-        let reader = table_set::open(path, options)?;
+        let reader = table_set::open(path, options, &model.names)?;
         let head = reader.head().clone();
         let mut columns = ModelColumns::of(&head, model, &[], &[])?;
         let is_there = |name: &&String| head.names.contains(name);
@@ -156,6 +156,11 @@ impl Input {
     /// Whether the cells are bytes, such as those of images
     pub fn has_bytes(&self) -> bool {
         matches!(&self.source, Source::Array(array) if array.has_bytes())
+    }
+
+    /// The error for a table without rows
+    pub fn no_rows(&self) -> Error {
+        Error::content(&self.path, "has only a header, expected rows after it")
     }
 
     /// The next rows; `None` after the last

@@ -46,7 +46,7 @@ pub struct Outcome {
 /// is read. The results do not depend on the number of threads of `pool`.
 ///
 /// # Errors
-/// If the input can't be read or does not fit the model, or `out` can't be written to.
+/// If the input can't be read, has no rows or does not fit the model, or `out` can't be written to.
 pub fn predict(request: &Request<'_>, pool: &ThreadPool, out: &mut dyn Write) -> Result<Outcome> {
     match request.model {
         AnyModel::Single(model) => run(model, request, Dtype::F32, pool, out),
@@ -91,7 +91,9 @@ fn run<T: Scalar>(
         write(&lines)?;
         block = following.unwrap_or_else(|| pool.install(|| next(&mut input)))?;
     }
-    write(&header.take().into_iter().collect::<Vec<_>>())?;
+    if rows == 0 {
+        return Err(input.no_rows());
+    }
     Ok(Outcome { rows, warnings: input.unknown.warnings(&signature.preprocessing) })
 }
 

@@ -249,7 +249,7 @@ fn rubbish_is_refused_with_its_place() {
     let head = "age,sex,fare\n1,male,2\n";
     for (name, content, message) in [
         ("empty.csv", String::new(), "is empty"),
-        ("head.csv", "age,sex,fare\n".to_owned(), "line 1 may be a header or a row"),
+        ("head.csv", "age,sex,fare\n".to_owned(), "has only a header, expected rows after it"),
         ("ragged.csv", format!("{head}1,male\n"), "line 3"),
         ("text.csv", format!("{head}1,male,3\nx,male,3\n"), "line 4, column `age`"),
         ("binary.csv", "\u{1}\0\u{2}".to_owned(), "binary data"),
@@ -268,6 +268,25 @@ fn rubbish_is_refused_with_its_place() {
     ended(path, &["predict", MODEL], 2);
     let error = ended(path, &["predict", MODEL, "text.csv", "-o", "out.csv"], 1).1;
     assert!(error.contains("line 4") && !path.join("out.csv").exists(), "{error}");
+}
+
+#[test]
+fn a_header_alone_has_no_rows() {
+    let folder = trained(&[]);
+    let path = folder.path();
+    fs::write(path.join("empty.csv"), "id,age,sex,fare\n").unwrap();
+    for more in [&[][..], &["--header", "yes"], &["-o", "out.csv"]] {
+        let (stdout, message) = ended(path, &[&["predict", MODEL, "empty.csv"], more].concat(), 1);
+        assert!(stdout.is_empty() && message.contains("empty.csv: has only a header"), "{message}");
+    }
+    assert!(!path.join("out.csv").exists());
+    fs::write(path.join("empty.csv"), "id,age,sex,fare,survived\n").unwrap();
+    let (_, message) = ended(path, &["evaluate", MODEL, "--data", "empty.csv"], 1);
+    assert!(message.contains("has only a header, expected rows after it"), "{message}");
+    // Names that the model does not know may be a row of texts.
+    fs::write(path.join("empty.csv"), "id,age,sex,price\n").unwrap();
+    let (_, message) = ended(path, &["predict", MODEL, "empty.csv"], 1);
+    assert!(message.contains("may be a header or a row"), "{message}");
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct FirstLines<'a> {
     pub is_whole: bool,
     /// What the caller knows
     pub options: Options,
+    /// Names of columns that the caller looks for: a first line with all of them is a header, even if no row follows
+    pub wanted: &'a [String],
 }
 
 /// A record, and where it stands
@@ -177,12 +179,20 @@ impl FirstLines<'_> {
             Guess::Header => Ok(Some(true)),
             Guess::Data => Ok(Some(false)),
             Guess::Doubtful if !is_all => Ok(None),
+            Guess::Doubtful if self.has_wanted_names(&contents) => Ok(Some(true)),
             Guess::Doubtful => Err(self.error(&format!(
                 "line {} may be a header or a row (`{}`, …); say which with --header yes or --header no",
                 first.line,
                 printable(&shortened(contents[0]))
             ))),
         }
+    }
+
+    /// Whether a record has all names that the caller looks for, which are not all numbers
+    fn has_wanted_names(&self, contents: &[&[u8]]) -> bool {
+        let is_there = |name: &String| contents.iter().any(|content| content.trim_ascii() == name.as_bytes());
+        let is_number = |name: &String| Kind::of(name.as_bytes(), self.options.decimal) == Kind::Number;
+        self.wanted.iter().all(is_there) && !self.wanted.iter().all(is_number)
     }
 
     /// The names of the columns; the bytes of the first record have been checked

@@ -46,7 +46,15 @@ impl Reader {
     /// If the file can't be read, or is empty, or its first lines are not those of a table, or don't show whether there
     /// is a header.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
-        Self::with_chunks(Source::open(path)?, options, CHUNK)
+        Self::open_for(path, options, &[])
+    }
+
+    /// As [`Self::open`]; a first line that has all columns `wanted` is a header, even if no row follows
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_for(path: &Path, options: Options, wanted: &[String]) -> Result<Self> {
+        Self::with_chunks(Source::open(path)?, options, wanted, CHUNK)
     }
 
     /// Reads the head of a table from a stream, such as standard input; messages call it `name`
@@ -56,7 +64,20 @@ impl Reader {
     /// # Errors
     /// As [`Self::open`].
     pub fn from_stream(name: &str, stream: impl Read + Send + 'static, options: Options) -> Result<Self> {
-        Self::with_chunks(Source::of(Path::new(name), stream)?, options, CHUNK)
+        Self::from_stream_for(name, stream, options, &[])
+    }
+
+    /// As [`Self::from_stream`]; a first line that has all columns `wanted` is a header, even if no row follows
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn from_stream_for(
+        name: &str,
+        stream: impl Read + Send + 'static,
+        options: Options,
+        wanted: &[String],
+    ) -> Result<Self> {
+        Self::with_chunks(Source::of(Path::new(name), stream)?, options, wanted, CHUNK)
     }
 
     /// As [`Self::open`], with another size of chunks, which tests make small
@@ -65,11 +86,11 @@ impl Reader {
     /// As [`Self::open`].
     #[doc(hidden)]
     pub fn open_with_chunks(path: &Path, options: Options, chunk: usize) -> Result<Self> {
-        Self::with_chunks(Source::open(path)?, options, chunk)
+        Self::with_chunks(Source::open(path)?, options, &[], chunk)
     }
 
-    fn with_chunks(mut source: Source, options: Options, chunk: usize) -> Result<Self> {
-        let start = start::read(&mut source, options, chunk)?;
+    fn with_chunks(mut source: Source, options: Options, wanted: &[String], chunk: usize) -> Result<Self> {
+        let start = start::read(&mut source, options, wanted, chunk)?;
         Ok(Self { source, start, chunk })
     }
 

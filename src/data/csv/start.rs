@@ -18,9 +18,11 @@ pub struct Start {
 
 /// Reads the head of a table, in steps of `chunk` bytes at first
 ///
+/// * `wanted`: names of columns that the caller looks for
+///
 /// # Errors
 /// If the file can't be read, or its first lines are not those of a table, or a person has to say what they are.
-pub fn read(source: &mut Source, options: Options, chunk: usize) -> Result<Start> {
+pub fn read(source: &mut Source, options: Options, wanted: &[String], chunk: usize) -> Result<Start> {
     options.check()?;
     let (mut buffer, mut filled, mut tried) = (vec![], 0, 0);
     loop {
@@ -33,7 +35,7 @@ pub fn read(source: &mut Source, options: Options, chunk: usize) -> Result<Start
             continue;
         }
         tried = filled;
-        let lines = FirstLines { path: source.path(), text: &buffer[..filled], is_whole, options };
+        let lines = FirstLines { path: source.path(), text: &buffer[..filled], is_whole, options, wanted };
         if let Some((head, line, at)) = lines.head()? {
             source.give_back(&buffer[at..filled]);
             return Ok(Start { head, line });
@@ -59,7 +61,7 @@ mod tests {
             let stream = io::Cursor::new(start.to_owned()).chain(io::repeat(b'1'));
             let mut source = Source::of(Path::new("t.csv"), stream).unwrap();
             source.set_most(1000);
-            let message = read(&mut source, Options::default(), 10).unwrap_err().to_string();
+            let message = read(&mut source, Options::default(), &[], 10).unwrap_err().to_string();
             assert_eq!(message, "t.csv: line 1 is longer than 1,000 bytes; is a quote not closed?");
         }
     }
