@@ -65,7 +65,7 @@ enum Command {
     Gradcheck(gradcheck::Args),
     /// Evaluate a model on labelled rows: loss, accuracy, the metrics of each class, the confusion
     Evaluate(Box<evaluate::Args>),
-    /// Predict the class of each row of a table, an IDX file or an .npy file, which may be longer than memory
+    /// Predict the class of each row of a table, or of an IDX, .npy or .npz file, which may be longer than memory
     Predict(predict::Args),
     /// Measure this machine: its limits, products, loops, epochs, predictions
     Bench(bench::Args),

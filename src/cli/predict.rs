@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use chainrule::Error;
 use chainrule::config::names;
+use chainrule::data::source_kind::{self, Kind};
 use chainrule::error::shown;
 use chainrule::predict::{Columns, Outcome, Request, predict};
 use chainrule::tables::atomic_file::{check_writable, replace_atomically};
@@ -22,7 +23,7 @@ pub struct Args {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
-    /// The rows: a table (CSV, TSV, plain or gzip, `-` for standard input), an IDX file or an .npy file; labels are ignored
+    /// The rows: a table (CSV, TSV, plain or gzip), or an IDX, .npy or .npz file, `-` for standard input; labels are ignored
     #[arg(value_name = "INPUT")]
     input: PathBuf,
 
@@ -41,6 +42,11 @@ pub struct Args {
     /// Number of classes to write, from the most probable on, each with its probability
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     top_k: u32,
+
+    /// Array of an .npz to predict [default: x_test, X_test, test_images, X, x, data, x_train, X_train, train_images or the
+    /// only one]
+    #[arg(long, value_name = "NAME")]
+    x: Option<String>,
 
     #[command(flatten)]
     form: TableForm,
@@ -69,6 +75,13 @@ pub fn run(args: &Args) -> Result<u8> {
     if let Some(flag) = args.form.given() {
         check_is_table(&args.input, flag)?;
     }
+    let is_npz = || matches!(source_kind::kind(&args.input), Ok(Kind::Npz) | Err(_));
+    let is_stdin = args.input.as_os_str() == "-";
+    if args.x.is_some() && (is_stdin || !is_npz()) {
+        let place = if is_stdin { "standard input".to_owned() } else { shown(&args.input) };
+        let problem = format!("{place} is no .npz, and --x is for an .npz: leave it out");
+        return Err(Error::Usage(problem).into());
+    }
     for (what, path) in [("input", &args.input), ("model", &args.model)] {
         if args.output.as_os_str() != "-" && path.as_os_str() != "-" && is_same(&args.output, path) {
             let problem = format!("--output {} would replace the {what}; name another file", shown(path));
@@ -80,7 +93,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let output = if is_stdout { Path::new("standard output") } else { &args.output };
     let input = args.input.to_string_lossy();
     let model = args.import.load_any(&args.model, args.quiet)?;
-    let request = Request { model: &model, input: &input, table: &table, columns: &columns, output };
+    let x = args.x.as_deref();
+    let request = Request { model: &model, input: &input, x, table: &table, columns: &columns, output };
     let outcome = if is_stdout {
         predict(&request, &pool, &mut io::BufWriter::new(io::stdout().lock()))?
     } else {

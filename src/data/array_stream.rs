@@ -1,8 +1,9 @@
 //! The rows of an array file, read block by block, so that the array may be larger than memory
 
+use std::io::Read;
 use std::path::Path;
 
-use super::array::{Elements, Use};
+use super::array::{Array, Elements, Use};
 use super::elements::Layout;
 use super::source::Source;
 use super::source_kind::Kind;
@@ -15,9 +16,10 @@ const ROWS: usize = 1 << 14;
 /// Most bytes of a block in memory, unless one row is longer
 const BYTES: usize = 1 << 24;
 
-/// The rows of an IDX or NPY file
+/// The rows of an IDX or NPY file, of an array of an NPZ file, or of a stream
 ///
-/// An array in Fortran order that is compressed can't be read row by row, so it is read whole.
+/// An array in Fortran order that is compressed or comes from a stream can't be read row by row, so it is read whole, and so is
+/// one of an NPZ file.
 pub struct ArrayStream {
     dims: Vec<usize>,
     done: usize,
@@ -35,7 +37,28 @@ impl ArrayStream {
     /// # Errors
     /// If the file can't be read, its header is damaged, or a plain file is longer or shorter than the header states.
     pub fn open(path: &Path, kind: Kind, for_use: Use) -> Result<Self> {
-        let mut source = Source::open_owned(path.to_owned())?;
+        Self::of(Source::open_owned(path.to_owned())?, kind, for_use)
+    }
+
+    /// Reads the header of an IDX or NPY array that comes from a stream; messages call it `name`
+    ///
+    /// # Errors
+    /// If it can't be read, or its header is damaged.
+    pub fn from_stream(
+        name: &str,
+        stream: impl Read + Send + 'static,
+        kind: Kind,
+        for_use: Use,
+    ) -> Result<Self> {
+        Self::of(Source::stream(name, stream), kind, for_use)
+    }
+
+    /// The rows of an array in memory
+    pub fn in_memory(array: Array) -> Self {
+        Self { dims: array.dims, done: 0, rows: Rows::InMemory(array.elements) }
+    }
+
+    fn of(mut source: Source<'static>, kind: Kind, for_use: Use) -> Result<Self> {
         let layout = if kind == Kind::Idx { idx::header(&mut source)? } else { npy::header(&mut source)? };
         let dims = layout.dims.clone();
         let rows = if layout.is_in_rows() || source.is_plain() {

@@ -36,7 +36,7 @@ pub mod model_set;
 pub mod npy;
 mod npy_header;
 pub mod npz;
-mod numpy_set;
+pub mod numpy_set;
 pub mod options;
 pub mod outputs;
 pub mod preprocessing;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::array::Array;
+use super::array::{Array, Use};
 use super::array_gaps::SetUse;
 use super::array_set::{self, Placed};
 use super::npy;
@@ -85,6 +85,32 @@ fn half(is_there: impl Fn(&str) -> bool) -> Option<String> {
             format!("has {found}, but not {lacking}, so the test set is not whole; add the other, leave {found} out")
         })
     })
+}
+
+/// Names of the array of inputs in an .npz that is predicted, the first that is there: a test set comes first
+const INPUTS: [&str; 9] =
+    ["x_test", "X_test", "test_images", "X", "x", "data", "x_train", "X_train", "train_images"];
+
+/// Reads the array of inputs of an .npz
+///
+/// * `x`: its name; without it, the usual names are looked for, and a file with one array has no other
+///
+/// # Errors
+/// If the file is damaged, or has no such array.
+pub fn inputs(path: &Path, x: Option<&str>, for_use: Use) -> Result<Array> {
+    let mut file = Npz::open(path)?;
+    let names = file.names();
+    let usual = || INPUTS.into_iter().find(|usual| names.iter().any(|name| name == usual));
+    let only = || names.first().filter(|_| names.len() == 1).map(String::as_str);
+    match x.or_else(usual).or_else(only) {
+        Some(name) => file.read(name, for_use),
+        None => {
+            let found = first_ten(names.iter().map(|name| printable(name).into_owned()), ", ");
+            let problem =
+                format!("has the arrays {found}, expected x_test or X; name the one to predict with --x");
+            Err(Error::content(path, problem))
+        }
+    }
 }
 
 /// Reads the set of an .npy of inputs and one of labels

@@ -14,7 +14,7 @@ pub const DEFLATE_MAX: u64 = 258 * 8 / 2;
 /// Size of the reading buffer in bytes; larger ones save no time (docs/engine.md, row "reading buffer")
 const BUFFER: usize = 1 << 17;
 
-/// The bytes of one array: a plain file, a gzip file, or a member of an archive
+/// The bytes of one array: a plain file, a gzip file, a member of an archive, or a stream
 pub struct Source<'a> {
     path: Cow<'a, Path>,
     /// The name of the array in messages; `None` if the file holds one array
@@ -29,13 +29,14 @@ enum Reader<'a> {
     Plain(BufReader<File>),
     Gzip(Box<Members<BufReader<File>>>),
     Member(&'a mut (dyn Read + Send)),
+    Stream(Box<dyn Read + Send>),
 }
 
 /// The number of bytes of a source, including the header
 #[derive(Clone, Copy)]
 enum Len {
     Exactly(u64),
-    /// The largest length that a gzip file can unpack to
+    /// The largest length that a gzip file can unpack to; that of a stream is not limited
     AtMost(u64),
 }
 
@@ -73,6 +74,13 @@ impl<'a> Source<'a> {
     pub fn member(path: &'a Path, array: &'a str, reader: &'a mut (dyn Read + Send), len: u64) -> Self {
         let (path, reader) = (path.into(), Reader::Member(reader));
         Self { path, array: Some(array), reader, len: Len::Exactly(len), done: 0 }
+    }
+
+    /// An array that comes from a stream, such as standard input, whose length is not known; messages call it `name`
+    pub fn stream(name: &str, stream: impl Read + Send + 'static) -> Source<'static> {
+        let stream = BufReader::with_capacity(BUFFER, stream);
+        let (path, reader) = (PathBuf::from(name).into(), Reader::Stream(Box::new(stream)));
+        Source { path, array: None, reader, len: Len::AtMost(u64::MAX), done: 0 }
     }
 
     /// The error for a problem in this array
@@ -140,6 +148,7 @@ impl<'a> Source<'a> {
             Reader::Plain(file) => file.take(n as u64).read_to_end(into),
             Reader::Gzip(members) => members.take(n as u64).read_to_end(into),
             Reader::Member(reader) => reader.take(n as u64).read_to_end(into),
+            Reader::Stream(stream) => stream.take(n as u64).read_to_end(into),
         };
         self.done += into.len() - before;
         outcome.map(drop).map_err(|error| self.reading(error))
@@ -215,6 +224,7 @@ impl Read for Reader<'_> {
             Self::Plain(file) => file.read(into),
             Self::Gzip(members) => members.read(into),
             Self::Member(reader) => reader.read(into),
+            Self::Stream(stream) => stream.read(into),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What kind of data a path has, by its content and not by its name
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::gzip::{self, Members};
@@ -65,6 +65,35 @@ pub fn kind(path: &Path) -> Result<Kind> {
     }
 }
 
+/// Tells the kind of the data that come from a stream: a table, or an array that is not compressed; the reader that is
+/// returned has all bytes of the stream
+///
+/// It waits for no more bytes than it needs, since the lines of a table may come one by one.
+///
+/// # Errors
+/// If it can't be read.
+pub fn of_stream<R: Read>(mut stream: R) -> io::Result<(Kind, impl Read + use<R>)> {
+    let magics = [
+        (&npy::MAGIC[..], Kind::Npy),
+        (ZIP_MAGICS[0], Kind::Npz),
+        (ZIP_MAGICS[1], Kind::Npz),
+        (&[0, 0], Kind::Idx),
+    ];
+    let mut start = Vec::new();
+    let kind = loop {
+        if let Some((_, kind)) = magics.iter().find(|(magic, _)| *magic == start) {
+            break *kind;
+        }
+        if !magics.iter().any(|(magic, _)| magic.starts_with(&start)) {
+            break Kind::Table;
+        }
+        if stream.by_ref().take(1).read_to_end(&mut start)? == 0 {
+            break Kind::Table;
+        }
+    };
+    Ok((kind, io::Cursor::new(start).chain(stream)))
+}
+
 /// The kind of a file that begins with these bytes, or what is wrong with it
 fn of_start(start: &[u8]) -> std::result::Result<Kind, String> {
     const KNOWN: &str =
@@ -96,6 +125,30 @@ fn of_start(start: &[u8]) -> std::result::Result<Kind, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_is_read_no_further_than_its_kind_needs() {
+        for (bytes, kind, needed) in [
+            (&b"\x93NUMPY\x01\0rest"[..], Kind::Npy, 6),
+            (b"PK\x03\x04rest", Kind::Npz, 4),
+            (b"\0\0\x08\x01rest", Kind::Idx, 2),
+            (b"a,b\n1,2\n", Kind::Table, 1),
+            (b"PK,b\n", Kind::Table, 3),
+            (b"P\n", Kind::Table, 2),
+            (b"P", Kind::Table, 1),
+            (b"", Kind::Table, 0),
+            (b"\x1f\x8b", Kind::Table, 1),
+        ] {
+            let mut stream = bytes;
+            let (found, reader) = of_stream(&mut stream).unwrap();
+            let mut all = Vec::new();
+            assert_eq!(found, kind, "{}", bytes.escape_ascii());
+            drop(reader);
+            assert_eq!(bytes.len() - stream.len(), needed, "{}", bytes.escape_ascii());
+            of_stream(bytes).unwrap().1.read_to_end(&mut all).unwrap();
+            assert_eq!(all, bytes);
+        }
+    }
 
     #[test]
     fn kinds_are_told_apart_by_their_first_bytes() {

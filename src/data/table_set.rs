@@ -1,6 +1,6 @@
 //! A set of rows from a table
 
-use std::io::stdin;
+use std::io::{Read, stdin};
 use std::path::Path;
 
 use super::csv::{self, Head, Missing, Options, Reader, Role, Table};
@@ -11,12 +11,16 @@ use super::outputs::Outputs;
 use super::preprocessing::Preprocessing;
 use super::raw::RawSet;
 use super::signature::Signature;
+use super::source_kind::{self, Kind};
 pub use super::table_columns::column;
 use super::table_columns::{TableColumns, flag_value, ignored, targets};
 use super::table_labels::LabelColumns;
 use super::{Cells, DataOptions, Inputs, label_texts, weight_column};
 use crate::config::{Decimal, Header, Missing as MissingPolicy};
 use crate::error::{Error, Result, printable, separated};
+
+/// What messages call standard input
+pub const STDIN: &str = "standard input";
 
 /// Most values of a column of categories that was not named
 const AUTO_VALUES: usize = 50;
@@ -26,9 +30,35 @@ const AUTO_VALUES: usize = 50;
 /// * `names`: columns that the table should have, which show a header that no row follows
 ///
 /// # Errors
-/// If it can't be read, or its first lines are not those of a table.
+/// If it can't be read, is an array, or its first lines are not those of a table.
 pub fn open(path: &str, options: &TableOptions, names: &[String]) -> Result<Reader> {
-    let form = Options {
+    if path != "-" {
+        return Reader::open_for(Path::new(path), form(options)?, names);
+    }
+    let (kind, stream) = source_kind::of_stream(stdin()).map_err(Error::reading(STDIN.as_ref()))?;
+    let found = match kind {
+        Kind::Npz => "an .npz, whose directory is at its end; save it to a file",
+        Kind::Npy | Kind::Idx => "an array, expected a table; save it to a file",
+        Kind::Table | Kind::Folder | Kind::Model => return open_stream(stream, options, names),
+    };
+    Err(Error::content(STDIN.as_ref(), format!("is {found}")))
+}
+
+/// Opens a table on standard input, of which `stream` has all bytes
+///
+/// # Errors
+/// As [`open`].
+pub fn open_stream(
+    stream: impl Read + Send + 'static,
+    options: &TableOptions,
+    names: &[String],
+) -> Result<Reader> {
+    Reader::from_stream_for(STDIN, stream, form(options)?, names)
+}
+
+/// What the options say about the form of a table
+fn form(options: &TableOptions) -> Result<Options> {
+    Ok(Options {
         separator: separator(options.separator.as_deref())?,
         decimal: if options.decimal == Decimal::Comma { b',' } else { b'.' },
         header: match options.header {
@@ -36,11 +66,7 @@ pub fn open(path: &str, options: &TableOptions, names: &[String]) -> Result<Read
             Header::Yes => Some(true),
             Header::No => Some(false),
         },
-    };
-    match path {
-        "-" => Reader::from_stream_for("standard input", stdin(), form, names),
-        path => Reader::open_for(Path::new(path), form, names),
-    }
+    })
 }
 
 /// The byte that a person names as separator

@@ -1,6 +1,7 @@
 //! The rows that a model predicts: blocks of a table or of an array
 
 use std::collections::HashSet;
+use std::io::stdin;
 use std::path::{Path, PathBuf};
 
 use crate::config::Dtype;
@@ -12,7 +13,8 @@ use crate::data::model_columns::{ModelColumns, is_category};
 use crate::data::options::TableOptions;
 use crate::data::preprocessing::Preprocessing;
 use crate::data::source_kind::{self, Kind};
-use crate::data::{Cells, Inputs, table_set};
+use crate::data::table_set::STDIN;
+use crate::data::{Cells, Inputs, numpy_set, table_set};
 use crate::error::{Error, Result, separated};
 
 /// Rows that are predicted at once
@@ -63,44 +65,66 @@ enum Source {
 }
 
 impl Input {
-    /// Opens a table, an IDX file or an .npy file; `-` is a table on standard input
+    /// Opens a table, an IDX, .npy or .npz file; `-` is standard input, from which come tables, and IDX and .npy arrays
+    ///
+    /// * `x`: the array of an .npz; without it, one of a usual name
     ///
     /// # Errors
     /// If it can't be read, is of another kind, or lacks columns of the model or of `keep`.
     pub fn open(
-        path: &str,
+        (path, x): (&str, Option<&str>),
         model: &Preprocessing,
         keep: KeptColumns<'_>,
         options: &TableOptions,
         dtype: Dtype,
     ) -> Result<Self> {
-        let file = Path::new(path);
+        // The model says what replaces a missing number.
+        let for_use = Use::FeaturesOrNan(dtype);
+        let (file, is_live) = if path == "-" { (STDIN.as_ref(), true) } else { (Path::new(path), false) };
         let expected = |found: &str| {
-            let problem = format!("is {found}, expected a table, an IDX file or an .npy file of inputs");
+            let problem = format!("is {found}, expected a table, or an IDX, .npy or .npz file of inputs");
             Err(Error::content(file, problem))
         };
-        let kind = if path == "-" { Kind::Table } else { source_kind::kind(file)? };
-        match kind {
-            Kind::Table => Self::table(path, model, keep, options, dtype),
-            Kind::Idx | Kind::Npy => {
-                // The model says what replaces a missing number.
-                let array = ArrayStream::open(file, kind, Use::FeaturesOrNan(dtype))?;
-                Self::array(file, array, model, keep)
+        if is_live {
+            let (kind, stream) = source_kind::of_stream(stdin()).map_err(Error::reading(file))?;
+            return match kind {
+                Kind::Idx | Kind::Npy => {
+                    let array = ArrayStream::from_stream(STDIN, stream, kind, for_use)?;
+                    Self::array(file, array, model, keep)
+                }
+                Kind::Npz => Err(Error::content(
+                    file,
+                    "is an .npz, whose directory is at its end; save it to a file, and name that",
+                )),
+                Kind::Table | Kind::Folder | Kind::Model => {
+                    let reader = table_set::open_stream(stream, options, &model.names)?;
+                    Self::table(reader, is_live, model, keep, dtype)
+                }
+            };
+        }
+        match source_kind::kind(file)? {
+            Kind::Table => {
+                Self::table(table_set::open(path, options, &model.names)?, is_live, model, keep, dtype)
             }
-            Kind::Npz => expected("an .npz"),
+            kind @ (Kind::Idx | Kind::Npy) => {
+                Self::array(file, ArrayStream::open(file, kind, for_use)?, model, keep)
+            }
+            Kind::Npz => {
+                let array = numpy_set::inputs(file, x, for_use)?;
+                Self::array(file, ArrayStream::in_memory(array), model, keep)
+            }
             Kind::Folder => expected("a folder"),
             Kind::Model => expected("a model"),
         }
     }
 
     fn table(
-        path: &str,
+        reader: csv::Reader,
+        is_live: bool,
         model: &Preprocessing,
         keep: KeptColumns<'_>,
-        options: &TableOptions,
         dtype: Dtype,
     ) -> Result<Self> {
-        let reader = table_set::open(path, options, &model.names)?;
         let head = reader.head().clone();
         let mut columns = ModelColumns::of(&head, model, &[], &[])?;
         let is_there = |name: &&String| head.names.contains(name);
@@ -124,7 +148,7 @@ impl Input {
         let blocks = reader.blocks_keeping(&columns.roles, &also_kept, dtype);
         let source = Source::Table { blocks: Box::new(blocks), columns, kept };
         let unknown = UnknownValues::default();
-        Ok(Self { source, path: head.path, kept: names, is_live: path == "-", next_row: 1, unknown })
+        Ok(Self { source, path: head.path, kept: names, is_live, next_row: 1, unknown })
     }
 
     fn array(path: &Path, array: ArrayStream, model: &Preprocessing, keep: KeptColumns<'_>) -> Result<Self> {

@@ -21,8 +21,10 @@ use crate::train::evaluate::Evaluator;
 pub struct Request<'a> {
     /// The model
     pub model: &'a AnyModel,
-    /// A table, an IDX file or an .npy file; `-` is a table on standard input
+    /// A table, or an IDX, .npy or .npz file; `-` is a table, or an IDX or .npy array, on standard input
     pub input: &'a str,
+    /// The array of an .npz; `None` for one of a usual name
+    pub x: Option<&'a str>,
     /// How a table is read; only `header`, `separator` and `decimal` count
     pub table: &'a TableOptions,
     /// The columns of the predictions
@@ -63,7 +65,8 @@ fn run<T: Scalar>(
 ) -> Result<Outcome> {
     let (signature, columns) = (&model.signature, request.columns);
     let kept = KeptColumns { ids: &model.id_columns, asked: &columns.keep };
-    let mut input = Input::open(request.input, &signature.preprocessing, kept, request.table, dtype)?;
+    let mut input =
+        Input::open((request.input, request.x), &signature.preprocessing, kept, request.table, dtype)?;
     let mut predictor = Predictor {
         model,
         answers: Answers::new(&signature.outputs, columns)?,

@@ -350,3 +350,71 @@ fn half_a_test_set_is_refused_rather_than_ignored() {
         fs::remove_file(path.join(format!("files/{name}.npy"))).unwrap();
     }
 }
+
+#[test]
+fn arrays_of_an_npz_and_of_standard_input_are_predicted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_rows(path, 200);
+    ended(path, "train --data both.npz --missing mean --epochs 1 --hidden-dims 4 --run-id a --quiet", 0);
+    let expected = ended(path, &format!("predict {MODEL} x.npy"), 0).0;
+    assert_eq!(expected.lines().count(), 201);
+    let x = |rows| npy("<f4", false, &[rows, 3], &floats(numbers(rows)));
+    let y = npy("|u1", false, &[200], &labels(200));
+    // A test set comes first, and a file with one array has no other.
+    fs::write(path.join("sets.npz"), npz(&[("x_train", x(7)), ("y_train", y.clone()), ("x_test", x(200))]))
+        .unwrap();
+    fs::write(path.join("only.npz"), npz(&[("rows", x(200))])).unwrap();
+    fs::write(path.join("odd.npz"), npz(&[("a", x(7)), ("b", x(200)), ("c", y)])).unwrap();
+    for input in ["both.npz", "sets.npz", "only.npz", "odd.npz --x b"] {
+        assert_eq!(ended(path, &format!("predict {MODEL} {input}"), 0).0, expected, "{input}");
+    }
+    let train = ended(path, &format!("predict {MODEL} sets.npz --x x_train"), 0).0;
+    assert!(expected.starts_with(&train) && train.lines().count() == 8, "{train}");
+    for (input, code, said) in [
+        (
+            "odd.npz",
+            1,
+            "odd.npz: has the arrays a, b, c, expected x_test or X; name the one to predict with --x",
+        ),
+        ("odd.npz --x z", 1, "has no array z"),
+        ("odd.npz --x c", 1, "has 200 rows of 1 number, as labels have, expected rows of 3"),
+        ("x.npy --x a", 2, "x.npy is no .npz, and --x is for an .npz"),
+        ("- --x a", 2, "standard input is no .npz"),
+    ] {
+        let message = ended(path, &format!("predict {MODEL} {input}"), code).1;
+        assert!(message.contains(said), "{input}: {message}");
+    }
+
+    let piped = |args: &str, file: &str| {
+        let input = fs::File::open(path.join(file)).unwrap();
+        let output = launch(CHAINRULE, path).args(args.split(' ')).stdin(input).output().unwrap();
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), stdout, stderr)
+    };
+    let by_column: Vec<f32> = (0..3)
+        .flat_map(|column| numbers(200).into_iter().skip(column).step_by(3).collect::<Vec<_>>())
+        .collect();
+    fs::write(path.join("fortran.npy"), npy("<f4", true, &[200, 3], &floats(by_column))).unwrap();
+    fs::write(path.join("cut.npy"), &x(200)[..1500]).unwrap();
+    let huge = npy("<f4", false, &[1 << 40, 3], &floats(numbers(1)));
+    fs::write(path.join("huge.npy"), huge).unwrap();
+    let predict = format!("predict {MODEL} -");
+    for file in ["x.npy", "fortran.npy", "idx/train-images-idx3-ubyte", "rows.csv"] {
+        assert_eq!(piped(&predict, file).1, expected, "{file}");
+    }
+    for (args, file, said) in [
+        (&*predict, "cut.npy", "standard input: "),
+        (&predict, "huge.npy", "standard input: "),
+        (
+            &predict,
+            "both.npz",
+            "standard input: is an .npz, whose directory is at its end; save it to a file",
+        ),
+        ("train --data -", "both.npz", "standard input: is an .npz"),
+        ("train --data -", "x.npy", "standard input: is an array, expected a table"),
+    ] {
+        let (code, _, stderr) = piped(args, file);
+        assert!(code == Some(1) && stderr.contains(said), "{args} < {file}: {stderr}");
+    }
+}
