@@ -450,12 +450,15 @@ fn targets_and_categories_have_codes_and_limits() {
     let table = desk.read(format!("t\n{many}").as_bytes(), YES, "t", 1 << 12).unwrap();
     assert!(table.targets[0].texts.is_empty() && table.targets[0].codes.is_empty());
     assert_eq!(table.targets[0].numbers.as_ref().unwrap()[69_999], 69_999.0);
-    for (text, role) in
-        [(format!("t\n{many}"), "c"), (format!("t\n{many}x\n"), "t"), (format!("t\nx\n{many}"), "t")]
-    {
+    for (text, role, found) in [
+        (format!("t\n{many}"), "c", "expected fewer, or numbers"),
+        (format!("t\n{many}x\n"), "t", "; line 70002 has `x`, which is no number"),
+        (format!("t\nx\n{many}y\n"), "t", "; line 2 has `x`, which is no number"),
+    ] {
         for chunk in [1 << 10, 1 << 20] {
             let message = desk.read(text.as_bytes(), YES, role, chunk).unwrap_err().to_string();
             assert!(message.contains("column `t` has more than 65,536 distinct texts"), "{message}");
+            assert!(message.ends_with(found), "{message}");
         }
     }
 }

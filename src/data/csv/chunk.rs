@@ -42,6 +42,8 @@ pub struct ParsedTarget {
     pub codes: Vec<u32>,
     /// The texts; `None` if there are too many
     pub texts: Option<Dictionary>,
+    /// The first cell that is neither a number nor missing, shortened, and its line
+    pub text: Option<(String, u64)>,
     /// The missing cells
     pub missing: Missing,
 }
@@ -178,7 +180,7 @@ impl<T: Real> Parser<'_, T> {
                 match self.parsed.categories[index].code(&text) {
                     Some(code) => self.parsed.cells.push(T::from_code(code)),
                     None => {
-                        let problem = Problem::TooManyTexts { most: Dictionary::MAX };
+                        let problem = Problem::TooManyTexts { most: Dictionary::MAX, text: None };
                         return Err(self.fault(problem, cell.start, Some(column)));
                     }
                 }
@@ -194,8 +196,6 @@ impl<T: Real> Parser<'_, T> {
 
     fn target(&mut self, cell: RawCell, column: usize, index: usize) -> Result<(), Fault> {
         let is_missing = self.is_missing(cell);
-        let too_many = Problem::TooManyTexts { most: Dictionary::MAX };
-        let too_many = Fault { problem: too_many, line: self.line, byte: cell.start, column: Some(column) };
         let text = if is_missing { "".into() } else { text(self.text, cell, self.line, column)? };
         let target = &mut self.parsed.targets[index];
         if is_missing {
@@ -205,17 +205,18 @@ impl<T: Real> Parser<'_, T> {
             let number = cell::number(text.trim_ascii().as_bytes(), self.layout.decimal);
             match number.or(is_missing.then_some(f64::NAN)) {
                 Some(number) => numbers.push(number),
-                None => target.numbers = None,
+                None => {
+                    target.text = Some((cell::shortened(text.as_bytes()), self.line));
+                    target.numbers = None;
+                }
             }
         }
         if let Some(texts) = &mut target.texts {
             match if is_missing { Some(NO_CODE) } else { texts.code(&text) } {
                 Some(code) => target.codes.push(code),
-                None if target.numbers.is_some() => (target.texts, target.codes) = (None, vec![]),
-                None => return Err(too_many),
+                // Whether numbers are left is asked when the chunks are joined.
+                None => (target.texts, target.codes) = (None, vec![]),
             }
-        } else if target.numbers.is_none() {
-            return Err(too_many);
         }
         Ok(())
     }

@@ -102,8 +102,8 @@ impl<'a, T: Real> Collector<'a, T> {
     }
 
     fn append(&mut self, mut parsed: Parsed<T>, len: usize) -> std::result::Result<Vec<T>, Failure> {
-        let too_many = |column| {
-            let problem = Problem::TooManyTexts { most: Dictionary::MAX };
+        let too_many = |column, text| {
+            let problem = Problem::TooManyTexts { most: Dictionary::MAX, text };
             Failure::Fault(Fault { problem, line: 0, byte: 0, column: Some(column) })
         };
         self.collected += len as u64;
@@ -111,7 +111,7 @@ impl<'a, T: Real> Collector<'a, T> {
         for (index, &feature) in self.layout.categories.iter().enumerate() {
             let codes = self.categories[index]
                 .merge(&parsed.categories[index])
-                .ok_or_else(|| too_many(self.layout.feature_columns[feature]))?;
+                .ok_or_else(|| too_many(self.layout.feature_columns[feature], None))?;
             recode(&mut parsed.cells, feature, self.layout.features, &codes);
         }
         self.cells.extend_from_slice(&parsed.cells);
@@ -121,7 +121,7 @@ impl<'a, T: Real> Collector<'a, T> {
         for ((target, other), &column) in
             self.targets.iter_mut().zip(parsed.targets).zip(&self.layout.targets)
         {
-            target.append(other, self.line).ok_or_else(|| too_many(column))?;
+            target.append(other, self.line).map_err(|text| too_many(column, text))?;
         }
         for (kept, other) in self.kept.iter_mut().zip(&parsed.kept) {
             kept.append(other);

@@ -38,6 +38,8 @@ pub enum Problem {
     TooManyTexts {
         /// Most distinct texts of a column
         most: usize,
+        /// The first cell that is no number, and its line in the file; `None` for a column of categories
+        text: Option<(String, u64)>,
     },
 }
 
@@ -91,11 +93,13 @@ impl Fault {
                 format!("{line} is longer than {} bytes; is a quote not closed?", separated(most))
             }
             // The line depends on where chunks end.
-            Problem::TooManyTexts { most } => format!(
-                "{} has more than {} distinct texts, expected fewer, or numbers",
-                column.unwrap_or_default(),
-                separated(most)
-            ),
+            Problem::TooManyTexts { most, text } => {
+                let (column, most) = (column.unwrap_or_default(), separated(most));
+                let text = text.map_or_else(String::new, |(text, line)| {
+                    format!("; line {line} has `{}`, which is no number", printable(&text))
+                });
+                format!("{column} has more than {most} distinct texts, expected fewer, or numbers{text}")
+            }
         };
         Error::content(path, problem)
     }

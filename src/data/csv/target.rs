@@ -14,12 +14,18 @@ impl TargetColumn {
     /// A column without rows
     pub fn new() -> Self {
         let (numbers, texts) = (Some(vec![]), Some(Dictionary::default()));
-        Self(ParsedTarget { numbers, texts, codes: vec![], missing: Missing::default() })
+        Self(ParsedTarget { numbers, texts, codes: vec![], text: None, missing: Missing::default() })
     }
 
-    /// Appends the rows of a chunk, whose lines start behind `line`; `None` if there are too many texts for classes
-    pub fn append(&mut self, other: ParsedTarget, line: u64) -> Option<()> {
+    /// Appends the rows of a chunk, whose lines start behind `line`
+    ///
+    /// # Errors
+    /// If there are too many texts for classes; returns the first cell that is no number, and its line.
+    pub fn append(&mut self, other: ParsedTarget, line: u64) -> Result<(), Option<(String, u64)>> {
         let all = &mut self.0;
+        if all.text.is_none() {
+            all.text = other.text.map(|(text, at)| (text, line + at));
+        }
         all.missing.append(other.missing, line);
         match (&mut all.numbers, &other.numbers) {
             (Some(numbers), Some(more)) => numbers.extend_from_slice(more),
@@ -36,12 +42,12 @@ impl TargetColumn {
             }
             None => (all.texts, all.codes) = (None, vec![]),
         }
-        (all.texts.is_some() || all.numbers.is_some()).then_some(())
+        if all.texts.is_some() || all.numbers.is_some() { Ok(()) } else { Err(all.text.clone()) }
     }
 
     /// The column with its classes sorted
     pub fn finish(self) -> Target {
-        let ParsedTarget { mut numbers, texts, mut codes, missing } = self.0;
+        let ParsedTarget { mut numbers, texts, mut codes, missing, .. } = self.0;
         // Without any number, a column of missing cells is neither.
         numbers.take_if(|numbers| numbers.iter().all(|number| number.is_nan()));
         let has_texts = texts.is_some();
@@ -94,7 +100,9 @@ mod tests {
             let codes = chunk.iter().map(|text| texts.code(text).unwrap()).collect();
             let numbers = chunk.iter().map(|text| text.parse().ok()).collect();
             let missing = Missing::default();
-            column.append(ParsedTarget { numbers, codes, texts: Some(texts), missing }, 1)?;
+            column
+                .append(ParsedTarget { numbers, codes, texts: Some(texts), text: None, missing }, 1)
+                .ok()?;
         }
         Some(column.finish())
     }
