@@ -73,6 +73,9 @@ pub fn draw_curves(
         };
         notes.push(format!("grey: {count} other trials"));
     }
+    if analysis.axes.iter().any(|axis| axis.name == "loss") {
+        notes.push("losses are of different kinds".to_owned());
+    }
     if !notes.is_empty() {
         let note = fit(&format!("Curves: {}", notes.join("; ")), TICK_EM, WIDTH - 40.0);
         scene.colored_text(&note, TICK_EM, Align::Middle, (WIDTH / 2.0, top + 10.0), FRAME);
