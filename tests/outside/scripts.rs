@@ -191,32 +191,83 @@ fn metrics(folder: &Path) -> Vec<Vec<String>> {
     names.map(|name| column(&folder.join("runs.csv"), name)).to_vec()
 }
 
-#[test]
-fn a_slurm_array_and_its_merge_give_the_table_of_one_sweep() {
+/// Whether Slurm can be tried here; says why not
+fn has_slurm() -> bool {
     if !installed(&["sbatch"]) {
-        return;
+        return false;
     }
     if !["/usr/sbin/slurmctld", "/usr/sbin/slurmd"].iter().all(|daemon| Path::new(daemon).is_file()) {
-        return missing("slurmctld or slurmd is not installed");
+        missing("slurmctld or slurmd is not installed");
+        return false;
     }
     let id = Command::new("id").arg("-u").output().unwrap();
     if id.stdout != b"0\n" {
-        return missing("a Slurm node needs root");
+        missing("a Slurm node needs root");
+        return false;
+    }
+    true
+}
+
+/// Runs a script on a Slurm cluster of this machine until all jobs have ended; returns what was printed
+fn slurm(folder: &Path, script: &str, args: &[&str], settings: &[(&str, &str)]) -> String {
+    let script = repository(script);
+    let args = [&[script.to_str().unwrap()], args].concat();
+    let output = run(folder, &repository("tests/outside/slurm-cluster.sh"), &args, settings);
+    assert!(output.status.success(), "{output:?} {:?}", logs(folder));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What the jobs of a folder printed
+fn logs(folder: &Path) -> String {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let logs = files.filter(|file| file.extension().is_some_and(|ending| ending == "log"));
+    logs.filter_map(|log| fs::read_to_string(log).ok()).collect()
+}
+
+#[test]
+fn a_slurm_array_and_its_merge_give_the_table_of_one_sweep() {
+    if !has_slurm() {
+        return;
     }
     let folder = folder();
     let what = ["learning_rate", "--seeds", "2", "--hidden-dims", "8", "--data", "data", "--epochs", "1"];
-    let script = repository("scripts/sweeps/slurm.sh");
-    let args = [&[script.to_str().unwrap(), "rates"], &what[..5]].concat();
-    let output = run(folder.path(), &repository("tests/outside/slurm-cluster.sh"), &args, &[("TASKS", "3")]);
-    let logs: Vec<_> = fs::read_dir(folder.path())
-        .unwrap()
-        .filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok())
-        .collect();
-    assert!(output.status.success(), "{output:?} {logs:?}");
+    let args = [&["rates"], &what[..5]].concat();
+    slurm(folder.path(), "scripts/sweeps/slurm.sh", &args, &[("TASKS", "3")]);
     let alone = [&["sweep"], &what[..], &["--out", "alone", "--sweep-id", "rates", "--quiet"]].concat();
     let alone = run(folder.path(), Path::new(CHAINRULE), &alone, &[]);
     assert!(alone.status.success(), "{alone:?}");
     let merged = metrics(&folder.path().join("results/rates"));
-    assert_eq!(merged[0].len(), 10, "{merged:?} {logs:?}");
+    assert_eq!(merged[0].len(), 10, "{merged:?} {}", logs(folder.path()));
     assert_eq!(merged, metrics(&folder.path().join("alone/rates")));
+}
+
+#[test]
+fn slurm_tasks_that_a_time_limit_stops_are_requeued_and_end_with_the_bits_of_one_sweep() {
+    if !has_slurm() {
+        return;
+    }
+    let folder = folder();
+    let path = folder.path();
+    let what = ["--grid", "learning_rate=0.01,0.02,0.03", "--hidden-dims", "64", "--batch-size", "8"];
+    let args = [&["rates", "2"], &what[..], &["--threads", "1"]].concat();
+    let settings = [("DATA", "synthetic"), ("EPOCHS", "3")];
+    let jobs = slurm(path, "tests/outside/slurm-requeue.sh", &args, &settings);
+    assert_eq!(jobs.matches(" Restarts=1 ").count(), 2, "{jobs}");
+    assert_eq!(jobs.matches(" JobState=COMPLETED ").count(), 3, "{jobs}");
+    let alone = ["--data", "synthetic", "--epochs", "3", "--out", "alone", "--sweep-id", "rates", "--quiet"];
+    let alone = run(path, Path::new(CHAINRULE), &[&["sweep"], &what[..], &alone].concat(), &[]);
+    assert!(alone.status.success(), "{alone:?}");
+    let [requeued, alone] = ["results/rates", "alone/rates"].map(|sweep| path.join(sweep));
+    assert_eq!(metrics(&requeued), metrics(&alone), "{}", logs(path));
+    for trial in ["t0000", "t0001", "t0002"] {
+        let model = |sweep: &Path| fs::read(sweep.join(trial).join("model.safetensors")).unwrap();
+        assert!(model(&requeued) == model(&alone), "{trial}");
+    }
+    // Each task's first trial was interrupted, and went on instead of starting again.
+    for (task, trial) in [(0, "t0000"), (1, "t0001")] {
+        let before = path.join(format!("interrupted-{task}.csv"));
+        let after = requeued.join(trial).join("summary.csv");
+        assert_eq!(column(&before, "status"), ["interrupted"]);
+        assert_eq!(column(&before, "started_at"), column(&after, "started_at"));
+    }
 }
