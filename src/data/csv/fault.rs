@@ -34,6 +34,11 @@ pub enum Problem {
         /// Most bytes of a record
         most: usize,
     },
+    /// A record has more cells than a table may have columns
+    TooManyCells {
+        /// Most cells of a record
+        most: usize,
+    },
     /// A column has more distinct texts than a reader keeps
     TooManyTexts {
         /// Most distinct texts of a column
@@ -91,6 +96,9 @@ impl Fault {
             }
             Problem::TooLong { most } => {
                 format!("{line} is longer than {} bytes; is a quote not closed?", separated(most))
+            }
+            Problem::TooManyCells { most } => {
+                format!("{line} has more than {}, expected fewer; is the separator right?", cells(most))
             }
             // The line depends on where chunks end.
             Problem::TooManyTexts { most, text } => {

@@ -10,12 +10,18 @@ use super::header::{Guess, Kind, guess};
 use super::options::Options;
 use super::scan::{self, RawCell, RecordEnd};
 use super::separator::{self, CANDIDATES, Found};
-use crate::error::{Error, Result, printable};
+use crate::error::{Error, Result, memory, printable, separated};
 
 /// Most rows that are looked at
 const ROWS: usize = 100;
 /// Number of cells after which no further row is looked at
 const CELLS: usize = 100_000;
+/// Most cells of a record; a net has no more inputs
+const COLUMNS_MAX: usize = 10_000_000;
+/// Number of cells of a record from which on memory is checked
+const CHECKED: usize = 1 << 16;
+/// Bytes that a column of one short cell takes, from its place in the first lines to the net's preprocessing
+const COLUMN_BYTES: u128 = 450;
 /// The byte-order mark of UTF-8, with which Excel begins a file
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -106,7 +112,12 @@ impl FirstLines<'_> {
             return Ok(None);
         }
         let (mut next, line, mut cells) = (start, line + blank, vec![]);
+        let mut checked = CHECKED;
         loop {
+            if cells.len() == checked {
+                checked = self.check_cells(&text[next..], cells.len(), separator, line)?;
+                cells.reserve_exact(checked - cells.len());
+            }
             let cell = scan::cell(text, next, separator).map_err(|problem| {
                 let line = line + scan::breaks(&text[start..next]);
                 self.fault(problem, line, next, Some(cells.len()))
@@ -117,6 +128,27 @@ impl FirstLines<'_> {
                 return Ok(Some(Record { start, cells, next, line, next_line }));
             }
         }
+    }
+
+    /// Checks that there is memory for the columns of a record of more than `cells` cells, which goes on with `rest`; returns
+    /// up to which number of cells
+    ///
+    /// # Errors
+    /// If there is not, or they are more than a table may have.
+    fn check_cells(&self, rest: &[u8], cells: usize, separator: u8, line: u64) -> Result<usize> {
+        // A line break in quotes ends the count too early, so that the rest is checked later.
+        let rest = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+        let found = cells + 1 + memchr::memchr_iter(separator, rest).count();
+        // A separator in quotes is text.
+        if cells >= COLUMNS_MAX || found > COLUMNS_MAX && !rest.contains(&b'"') {
+            let problem = Problem::TooManyCells { most: COLUMNS_MAX };
+            return Err(self.fault(problem, line, 0, None));
+        }
+        let columns = found.max(cells + cells / 4).min(COLUMNS_MAX);
+        memory::check(columns as u128 * COLUMN_BYTES, || {
+            format!("{}: line {line} with its {} cells", self.path.display(), separated(columns))
+        })?;
+        Ok(columns)
     }
 
     /// The records after the first one, and whether further ones will not be looked at
