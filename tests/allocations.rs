@@ -2,35 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use chainrule::config::TrainConfig;
 use chainrule::data::run_data::RunData;
 use chainrule::data::{Cells, Dataset, Inputs, Labels, Split, Task};
 use chainrule::train::trainer::Trainer;
 
-/// The smallest alignment of `matrixmultiply`'s packing buffers; our own allocations have a smaller one
-const PACKING_ALIGNMENT: usize = 32;
-
-struct Counting;
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system allocator unchanged; counting writes only an atomic.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(usize::from(layout.align() < PACKING_ALIGNMENT), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is that of `System`, too.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is that of `System`, too.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+#[path = "support/counting.rs"]
+mod counting;
 
 #[test]
 fn batches_after_the_first_allocate_nothing() {
@@ -62,7 +42,7 @@ fn batches_after_the_first_allocate_nothing() {
             // The first of 8 batches may allocate, the last is shorter.
             let mut counts = [0; 8];
             trainer.run_epoch(1, &AtomicBool::new(false), &mut |batch, _| {
-                counts[batch - 1] = COUNT.load(Ordering::Relaxed);
+                counts[batch - 1] = counting::calls();
             });
             assert_eq!(counts, [counts[0]; 8], "{threads} threads");
         });

@@ -33,9 +33,9 @@ impl Dims {
     /// * `batch`: rows of a batch in training
     /// * `evaluated`: rows of all batches that are evaluated at the same time
     pub fn training_bytes(&self, element: usize, copies: Copies, batch: usize, evaluated: usize) -> u128 {
-        // Parameters and what is kept of each: those in use, in a state that is being saved, in one that waits and in one that
-        // replaces it; and as many elements as parameters for scratch.
-        let copies = 1 + 4 * (1 + u128::from(copies.velocity) + u128::from(copies.best));
+        // Parameters and what is kept of each: those in use, in a state that is being saved and in one that waits; and as many
+        // elements as parameters for scratch.
+        let copies = 1 + 3 * (1 + u128::from(copies.velocity) + u128::from(copies.best));
         // In training, each hidden output has a gradient, and the input and gradients of a layer are packed into scratch.
         let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
         (copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest()) * element as u128

@@ -275,7 +275,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             last: self.last.clone(),
             ..Saved::default()
         };
-        self.files.save(trainer.model(), trainer.state(), saved)
+        self.files.save(trainer.model(), || trainer.state(), saved)
     }
 
     /// Trains an epoch and evaluates the model after it

@@ -115,9 +115,19 @@ impl<'a> RunFiles<'a> {
     ///
     /// The models are written first: a run that goes on from the checkpoint writes them again.
     ///
+    /// * `state`: copies the state; called when an older copy that still waits has been dropped, so that there are two
+    ///   copies at most
+    ///
     /// # Errors
     /// If an earlier state could not be saved.
-    pub fn save<T: Scalar>(&self, model: &Mlp<T>, state: TrainState<T>, saved: Saved) -> Result<()> {
+    pub fn save<T: Scalar>(
+        &self,
+        model: &Mlp<T>,
+        state: impl FnOnce() -> TrainState<T>,
+        saved: Saved,
+    ) -> Result<()> {
+        self.saver.drop_waiting();
+        let state = state();
         let metadata = model_file::metadata(model, self.data.metadata());
         let (tensors, folder, keep) = (Tensors::of(model), self.folder.clone(), self.config.keep);
         let sync_rows = self.epochs.syncer()?;

@@ -91,6 +91,12 @@ impl Saver {
         }
     }
 
+    /// Drops a job that still waits, so that its memory is free for the next one
+    pub fn drop_waiting(&self) {
+        let waiting = self.shared.slot().waiting.take();
+        drop(waiting);
+    }
+
     /// Waits until everything is saved
     ///
     /// # Errors
@@ -149,6 +155,8 @@ mod tests {
         saver.save(first).unwrap();
         has_begun.recv().unwrap();
         (1..=5).for_each(|n| saver.save(job(n)).unwrap());
+        saver.drop_waiting();
+        saver.save(job(5)).unwrap();
         go.send(()).unwrap();
         saver.finish().unwrap();
         assert_eq!(*saved.lock().unwrap(), [0, 5]);

@@ -136,6 +136,8 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 
     /// Keeps the weights as they are now as those of the best epoch
     pub fn keep_best(&mut self) {
+        // Their memory is free for the new ones, unless a state that is saved still has them.
+        self.best = None;
         self.best = Some(Arc::new(self.tensors()));
     }
 
@@ -268,7 +270,8 @@ fn check_memory<T: Scalar>(
     evaluated: usize,
 ) -> Result<()> {
     let bytes = dims.training_bytes(T::BYTES, copies(config), batch_size, evaluated);
-    memory::check(bytes, || {
+    // The thread that saves the state
+    memory::check_with_threads(bytes, 1, || {
         format!("{} parameters, batches of {}", separated(dims.parameters()), separated(batch_size))
     })
 }
@@ -296,8 +299,8 @@ pub fn check_side_by_side<'a>(
         let evaluated = (evaluate::BATCH_ROWS * threads).min(most.max(1));
         let batch_size = config.batch_size.min(data.train.len());
         let bytes = dims.training_bytes(config.dtype.bytes(), copies(config), batch_size, evaluated);
-        // Its own thread, and those of its pool
-        (bytes, 1 + threads)
+        // Its own thread, the one that saves its state, and those of its pool
+        (bytes, 2 + threads)
     };
     let mut sizes: Vec<(u128, usize)> = runs.map(size).collect();
     sizes.sort_unstable_by(|a, b| b.cmp(a));

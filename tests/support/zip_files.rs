@@ -8,6 +8,7 @@ use flate2::{Compression, write::DeflateEncoder};
 
 /// How a member is stored
 #[derive(Clone, Copy, PartialEq)]
+#[allow(dead_code, reason = "not every test program needs all of them")]
 pub enum Packed {
     Stored,
     Deflated,
