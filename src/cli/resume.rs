@@ -105,9 +105,16 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         let problem = format!("is there already; the run would be copied from {} to it", shown(from));
         return Err(Error::content(to, problem).into());
     }
-    fs::create_dir_all(to).map_err(Error::writing(to))?;
-    for name in NAMES.iter().filter(|name| from.join(name).is_file()) {
-        fs::copy(from.join(name), to.join(name)).map_err(Error::writing(&to.join(name)))?;
+    let parent = to.parent().unwrap_or(to);
+    fs::create_dir_all(parent).map_err(Error::writing(parent))?;
+    // Fails if another process makes the same copy.
+    fs::create_dir(to).map_err(Error::writing(to))?;
+    // From the last name to the first: of a run that goes on, epochs.csv may be newer than the checkpoint, but not older.
+    let copied = NAMES.iter().rev().filter(|name| from.join(name).is_file()).try_for_each(|name| {
+        fs::copy(from.join(name), to.join(name)).map_err(Error::writing(&to.join(name))).map(drop)
+    });
+    if copied.is_err() {
+        let _ = fs::remove_dir_all(to);
     }
-    Ok(())
+    Ok(copied?)
 }

@@ -4,11 +4,11 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::folder_plans::{check_neighbours, check_plan, names};
+use super::folder_plans::{check_neighbours, check_plan};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use crate::error::{Error, Result};
-use crate::tables::atomic_file::{UNFINISHED, create, create_atomically, sync_folder};
+use crate::tables::atomic_file::{UNFINISHED, create, create_atomically, remove_leftovers, sync_folder};
 
 /// The paths of the files of a sweep or of one shard
 #[derive(Clone, Debug)]
@@ -170,18 +170,17 @@ pub fn clear(sweep: &Path, trial: &Trial) -> Result<()> {
     gone(fs::remove_dir_all(&folder), &folder)
 }
 
-/// Removes unfinished files of a process that was killed; a file that can't be removed stays
-pub fn remove_unfinished(sweep: &Path) -> Result<()> {
-    for name in names(sweep)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
-        let _ = fs::remove_file(sweep.join(name));
-    }
-    Ok(())
+/// Removes the temporary files of processes that were killed, from a sweep's folder and from those of these trials
+pub fn remove_unfinished<'a>(sweep: &Path, trials: impl IntoIterator<Item = &'a Trial>) {
+    remove_leftovers(sweep);
+    trials.into_iter().for_each(|trial| remove_leftovers(&sweep.join(&trial.id)));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Settings;
+    use crate::sweep::folder_plans::names;
     use crate::sweep::{Axis, Draft};
 
     fn plan() -> Plan {

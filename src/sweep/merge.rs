@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
-use super::folder::{Files, lock};
+use super::folder::{Files, lock, remove_unfinished};
 use super::folder_plans::{plans, saved_plan};
 use super::plan::Plan;
 use super::runner::Ended;
@@ -86,6 +86,7 @@ pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
         write_atomically(&files.plan, plan.file(&files.plan).as_bytes())?;
     }
     let _lock = lock(&files.plan)?;
+    remove_unfinished(sweep, &plan.trials);
     tables.rebuild(&files, sweep, &plan.trials_of(None))?;
     let analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
     Ok((plan, Ended { analysis, left: 0, drawn: folder_pictures::redraw(sweep)? }))

@@ -151,8 +151,8 @@ impl Sweeper<'_> {
     /// # Errors
     /// If files of trials do not fit the plan, or the data of all trials have changed since one ended.
     fn todo<'t>(&mut self, mine: &[&'t Trial]) -> Result<Vec<&'t Trial>> {
-        if self.options.resume && self.options.shard.is_none() {
-            folder::remove_unfinished(self.sweep)?;
+        if self.options.resume {
+            folder::remove_unfinished(self.sweep, mine.iter().copied());
         }
         let mut todo = Vec::new();
         let (mut doubts, mut go_on) = (Vec::new(), HashSet::new());

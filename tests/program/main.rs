@@ -15,6 +15,7 @@ mod export;
 mod faults;
 mod init;
 mod kills;
+mod locks;
 mod odd_tables;
 mod own_data;
 mod plots;
