@@ -23,6 +23,14 @@ pub fn remedy(config: &TrainConfig) -> String {
         .to_owned()
 }
 
+/// What a sweep says about a trial that diverged: where, at which learning rate, and what to try
+///
+/// * `reason`: the reason in its summary
+pub fn problem(reason: Option<&str>, config: &TrainConfig) -> String {
+    let reason = reason.unwrap_or("the loss is not finite");
+    format!("{reason}, learning rate {}; {}", short_number(config.learning_rate), remedy(config))
+}
+
 fn two_digits(x: f64) -> f64 {
     format!("{x:.1e}").parse().unwrap_or(x)
 }

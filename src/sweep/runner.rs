@@ -20,6 +20,7 @@ use crate::data::{DataOptions, Dataset};
 use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
+use crate::report::divergence;
 use crate::tables::reader::Table;
 use crate::tables::{RunResult, Status, SummaryRow};
 use crate::train::monitor;
@@ -273,7 +274,7 @@ impl Sweeper<'_> {
             self.stop.store(true, Ordering::Relaxed);
         }
         if status == Status::Diverged && problem.is_none() {
-            problem = Some("the loss is not finite, or above 100,000 nats".to_owned());
+            problem = Some(divergence::problem(summary.result.reason.as_deref(), &trial.config));
         }
         self.observer.ended(trial, &summary.result, problem.as_deref());
         Ok(())

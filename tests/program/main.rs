@@ -15,6 +15,7 @@ mod export;
 mod faults;
 mod init;
 mod kills;
+mod limits;
 mod locks;
 mod odd_tables;
 mod own_data;
@@ -44,3 +45,5 @@ mod numbers;
 mod small_data;
 #[path = "../support/state_dicts.rs"]
 mod state_dicts;
+#[path = "../support/zip_files.rs"]
+mod zip_files;
