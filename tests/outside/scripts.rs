@@ -248,13 +248,13 @@ fn slurm_tasks_that_a_time_limit_stops_are_requeued_and_end_with_the_bits_of_one
     }
     let folder = folder();
     let path = folder.path();
-    let what = ["--grid", "learning_rate=0.01,0.02,0.03", "--hidden-dims", "64", "--batch-size", "8"];
+    let what = ["--grid", "learning_rate=0.01,0.02,0.03", "--hidden-dims", "32", "--batch-size", "16"];
     let args = [&["rates", "2"], &what[..], &["--threads", "1"]].concat();
-    let settings = [("DATA", "synthetic"), ("EPOCHS", "3")];
+    let settings = [("DATA", "synthetic"), ("EPOCHS", "8")];
     let jobs = slurm(path, "tests/outside/slurm-requeue.sh", &args, &settings);
-    assert_eq!(jobs.matches(" Restarts=1 ").count(), 2, "{jobs}");
-    assert_eq!(jobs.matches(" JobState=COMPLETED ").count(), 3, "{jobs}");
-    let alone = ["--data", "synthetic", "--epochs", "3", "--out", "alone", "--sweep-id", "rates", "--quiet"];
+    assert_eq!(jobs.matches(" Restarts=1 ").count(), 2, "{jobs} {}", logs(path));
+    assert_eq!(jobs.matches(" JobState=COMPLETED ").count(), 3, "{jobs} {}", logs(path));
+    let alone = ["--data", "synthetic", "--epochs", "8", "--out", "alone", "--sweep-id", "rates", "--quiet"];
     let alone = run(path, Path::new(CHAINRULE), &[&["sweep"], &what[..], &alone].concat(), &[]);
     assert!(alone.status.success(), "{alone:?}");
     let [requeued, alone] = ["results/rates", "alone/rates"].map(|sweep| path.join(sweep));

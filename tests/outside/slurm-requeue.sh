@@ -21,11 +21,20 @@ until_ok() {
 has_epoch() { grep -q ",ok," "results/$sweep_id/$1/epochs.csv" 2>/dev/null; }
 is_requeued() { [[ $(squeue -h -r -j "$array" -o '%K %T %r' | grep -c 'PENDING BeginTime') == "$tasks" ]]; }
 
+# Each task has its signal before its first trial has ended.
+interrupt() {
+    until_ok has_epoch "t000$1"
+    scancel --batch --signal=USR1 "${array}_$1"
+}
+waiting=()
 for ((task = 0; task < tasks; task++)); do
-    until_ok has_epoch "t000$task"
-    scancel --batch --signal=USR1 "${array}_$task"
+    interrupt "$task" &
+    waiting+=($!)
 done
+for process in "${waiting[@]}"; do wait "$process"; done
 until_ok is_requeued
+# The node refuses a job that starts again within the second in which it was stopped.
+sleep 2
 for ((task = 0; task < tasks; task++)); do
     cp "results/$sweep_id/t000$task/summary.csv" "interrupted-$task.csv"
     # Slurm lets a requeued job wait for two minutes.
