@@ -4,6 +4,7 @@ use super::fault::{Fault, Problem};
 use super::first_lines::FirstLines;
 use super::head::Head;
 use super::options::Options;
+use super::scan::{self, RecordEnd};
 use super::source::Source;
 use crate::error::Result;
 
@@ -42,7 +43,9 @@ pub fn read(source: &mut Source, options: Options, wanted: &[String], chunk: usi
         }
         if is_whole || is_full {
             let problem = Problem::TooLong { most: source.most() };
-            let fault = Fault { problem, line: 0, byte: 0, column: None };
+            // The lines before it are whole.
+            let whole = RecordEnd::default().find(&buffer[..filled], options.separator.unwrap_or(b','));
+            let fault = Fault { problem, line: scan::breaks(&buffer[..whole]), byte: 0, column: None };
             return Err(fault.error(source.path(), &[], 1, 0));
         }
     }
@@ -57,12 +60,13 @@ mod tests {
 
     #[test]
     fn an_endless_first_record_is_refused() {
-        for start in ["", "\"", "\n\"a\n", "a,\"\n"] {
+        for (start, line) in [("", 1), ("\"", 1), ("\n\"a\n", 2), ("a,\"\n", 1), ("a,y\n", 2)] {
             let stream = io::Cursor::new(start.to_owned()).chain(io::repeat(b'1'));
             let mut source = Source::of(Path::new("t.csv"), stream).unwrap();
             source.set_most(1000);
             let message = read(&mut source, Options::default(), &[], 10).unwrap_err().to_string();
-            assert_eq!(message, "t.csv: line 1 is longer than 1,000 bytes; is a quote not closed?");
+            let expected = format!("t.csv: line {line} is longer than 1,000 bytes; is a quote not closed?");
+            assert_eq!(message, expected);
         }
     }
 }
