@@ -81,7 +81,7 @@ fn any_number_of_threads_gives_the_same_weights_and_metrics() {
             })
         };
         let one = run(1);
-        for threads in [2, 3, 5, 8] {
+        for threads in [2, 3, 5, 8, 16] {
             assert!(run(threads) == one, "{threads} threads, {settings}");
         }
     }

@@ -78,7 +78,7 @@ fn leftovers(folder: &Path) -> Vec<String> {
 fn of_two_new_runs_of_one_name_and_of_two_resumes_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    for round in 0..5 {
+    for round in 0..3 {
         let args = format!("train {SHORT} --run-id r{round}");
         let both = [start(path, &args), start(path, &args)];
         let ended = both.map(|mut running| {

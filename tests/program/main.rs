@@ -25,6 +25,7 @@ mod regression;
 mod regression_plots;
 mod resume;
 mod state_dict;
+mod surroundings;
 mod sweep;
 mod sweep_faults;
 mod tables;

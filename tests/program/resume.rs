@@ -164,18 +164,18 @@ fn a_run_that_a_signal_stops_goes_on_within_its_epoch() {
     let path = folder.path();
     let settings = "train --data synthetic --hidden-dims 64 --batch-size 8 --epochs 3 --val-split 0.1";
     ended(path, &format!("{settings} -q --run-id whole"), 0);
-    for round in 0..3 {
+    for (round, (signal, code)) in [("INT", 130), ("TERM", 143), ("USR1", 143)].into_iter().enumerate() {
         let id = format!("cut{round}");
         let child = start(path, &format!("{settings} -q --run-id {id}"));
         let run = path.join("results").join(&id);
         while !run.join("checkpoint.safetensors").exists() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(Duration::from_millis(20 + 60 * round));
-        let kill = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        std::thread::sleep(Duration::from_millis(20 + 60 * round as u64));
+        let kill = std::process::Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
         assert!(kill.unwrap().success());
         let Output { status, stderr, .. } = child.wait_with_output().unwrap();
-        assert_eq!(status.code(), Some(143), "{}", String::from_utf8_lossy(&stderr));
+        assert_eq!(status.code(), Some(code), "{}", String::from_utf8_lossy(&stderr));
         ended(path, &format!("train --resume results/{id} -q"), 0);
         assert_same(&id, &run, &path.join("results/whole"), &[]);
     }
