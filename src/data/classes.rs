@@ -124,7 +124,8 @@ impl Classes {
         };
         let numbers = |n: usize| numbered((0..n).map(|class| class.to_string()).collect(), Outside::Numbers);
         // Labels may start at 1, and a small set may lack some classes, but most classes must have a row.
-        let is_contiguous = first >= 0 && (largest as u64) < 2 * counts.len() as u64 + 8;
+        let most = 2 * counts.len() + 8;
+        let is_contiguous = first >= 0 && (largest as u64) < most as u64;
         Ok(match named {
             Some(names)
                 if (first < 0 || largest as u64 >= names.len() as u64)
@@ -139,7 +140,7 @@ impl Classes {
             }
             None if is_contiguous => numbers(largest as usize + 1),
             None if is_common => Self::new(used().collect(), used(), Outside::Found),
-            None => numbers(contiguous(&counts)),
+            None => numbers(contiguous(&counts).unwrap_or(most)),
         })
     }
 
@@ -217,11 +218,16 @@ fn is_fashion_mnist(test: &RawSet) -> bool {
     bytes.is_some_and(|bytes| crc32fast::hash(&bytes) == FASHION_MNIST_TEST_LABELS)
 }
 
-/// The number of classes, from 0 to the last label before the first gap of more than eight
-fn contiguous(used: &BTreeMap<i64, usize>) -> usize {
-    let labels: Vec<i64> = used.keys().copied().filter(|&label| label >= 0).collect();
-    let gap = labels.windows(2).find(|pair| pair[1] - pair[0] > 8).map(|pair| pair[0]);
-    gap.or(labels.last().copied()).map_or(0, |last| last as usize + 1)
+/// The number of classes, from 0 to the last label before the first gap of more than eight; `None` if that gap begins at 0
+fn contiguous(used: &BTreeMap<i64, usize>) -> Option<usize> {
+    let mut last = None;
+    for &label in used.keys().filter(|&&label| label >= 0) {
+        if label.saturating_sub(last.unwrap_or(-1)) > 8 {
+            break;
+        }
+        last = Some(label);
+    }
+    last.map(|last| last as usize + 1)
 }
 
 #[cfg(test)]
@@ -296,6 +302,15 @@ mod tests {
         rare[37] = 255;
         let error = of(&rare, &[0], None).unwrap_err().to_string();
         assert!(error.contains("row 37") && error.contains("classes.txt"), "{error}");
+    }
+
+    #[test]
+    fn two_large_labels_do_not_make_billions_of_classes() {
+        for (labels, row) in [([0x7fff_ffff_ffff, -4], 0), ([-4, i64::MAX], 0), ([1 << 40, 1 + (1 << 40)], 0)]
+        {
+            let error = classes(&labels, &[0]).unwrap_err().to_string();
+            assert!(error.contains(&format!("in row {row} ")) && error.contains("0 to 11"), "{error}");
+        }
     }
 
     #[test]
