@@ -20,9 +20,10 @@ impl Layout {
         }
     }
 
-    /// The layout of the file with this text, as its header line shows
+    /// The layout of the file with this text, as its header line shows: the first that is not empty
     pub fn detect(text: &str) -> Self {
         let has_mark = text.starts_with('\u{feff}');
+        let text = text.trim_start_matches(['\u{feff}', '\r', '\n']);
         let header_end = text.find(['\r', '\n']).unwrap_or(text.len());
         let is_european = text[..header_end].contains(';');
         let dialect = if is_european { CsvDialect::ExcelEu } else { CsvDialect::Standard };

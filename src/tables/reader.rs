@@ -212,6 +212,15 @@ mod tests {
     }
 
     #[test]
+    fn empty_lines_before_the_header_do_not_hide_the_dialect() {
+        for start in ["\r\n", "\u{feff}\n\n", "\r"] {
+            let table = table(&format!("{start}name;x\r\na;0,5\r\n")).unwrap();
+            assert_eq!(table.dialect(), CsvDialect::ExcelEu);
+            assert_eq!(table.rows().next().unwrap().number(1).unwrap(), Some(0.5));
+        }
+    }
+
+    #[test]
     fn errors_of_a_whole_file_name_the_line_and_what_was_found() {
         let error = table("a,b\n").unwrap().need("c").unwrap_err().to_string();
         assert_eq!(error, "a.csv: line 1: expected a column c, found a, b");
