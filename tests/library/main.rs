@@ -5,6 +5,7 @@
 mod arrays;
 mod export;
 mod fashion;
+mod fuzz;
 mod gradients;
 mod idx;
 mod imports;
@@ -14,6 +15,8 @@ mod training;
 
 #[path = "../support/export_cases.rs"]
 mod export_cases;
+#[path = "../support/fuzz_cases.rs"]
+mod fuzz_cases;
 #[path = "../support/idx_files.rs"]
 mod idx_files;
 #[path = "../support/left_out.rs"]

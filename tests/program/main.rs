@@ -13,6 +13,7 @@ mod evaluate;
 mod export;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod faults;
+mod fuzz_seeds;
 mod init;
 mod kills;
 mod limits;
