@@ -168,9 +168,9 @@ mod tests {
     #[test]
     fn losses_of_different_kinds_are_said_to_be() {
         let table = |text: &str| Table::parse(Path::new("t.csv"), text.as_bytes()).unwrap();
-        let runs = "trial,status,loss,seed,test_rmse\na,ok,mse,1,3\nb,ok,mae,1,2\n";
-        let epochs =
-            "trial,epoch,train_loss,train_rmse,test_loss,test_rmse,status\na,1,9,3,9,3,ok\nb,1,1,2,1,2,ok\n";
+        let runs = "trial,status,loss,seed,test_accuracy,test_rmse\na,ok,mse,1,,3\nb,ok,mae,1,,2\n";
+        let epochs = "trial,epoch,train_loss,train_accuracy,train_rmse,test_loss,test_accuracy,test_rmse,status\n\
+                      a,1,9,,3,9,,3,ok\nb,1,1,,2,1,,2,ok\n";
         let curves = read_trials(&table(epochs)).unwrap();
         for (runs, expected) in [(runs, true), (&runs.replace("mae,1", "mse,2"), false)] {
             let found = Analysis::from_table(&table(runs)).unwrap();
