@@ -418,3 +418,20 @@ fn arrays_of_an_npz_and_of_standard_input_are_predicted() {
         assert!(code == Some(1) && stderr.contains(said), "{args} < {file}: {stderr}");
     }
 }
+
+#[test]
+fn labels_from_1_are_numbers_of_classes_in_an_array_and_names_of_classes_in_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let labels: Vec<u8> = (0..100).map(|i| 1 + i % 10).collect();
+    let x = npy("<f4", false, &[100, 3], &floats(numbers(100)));
+    fs::write(path.join("t.npz"), npz(&[("X", x), ("y", npy("|u1", false, &[100], &labels))])).unwrap();
+    let rows: String = labels.iter().map(|label| format!("{},{},{label}\n", label % 3, label % 4)).collect();
+    fs::write(path.join("t.csv"), format!("a,b,label\n{rows}")).unwrap();
+    for (data, net) in [("t.npz --missing mean", "net 3-4-11,"), ("t.csv", "net 2-4-10,")] {
+        let run = net.replace([' ', ','], "-") + "run";
+        let args = format!("train --data {data} --epochs 1 --hidden-dims 4 --run-id {run}");
+        let stderr = ended(path, &args, 0).1;
+        assert!(stderr.contains(net), "{data}: {stderr}");
+    }
+}
