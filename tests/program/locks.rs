@@ -112,6 +112,37 @@ fn of_two_new_runs_of_one_name_and_of_two_resumes_one_is_refused() {
 }
 
 #[test]
+fn of_two_copies_of_a_run_one_is_refused_and_a_copy_that_fails_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    assert_eq!(ended(path, &format!("train {SHORT} --run-id a")), (Some(0), String::new()));
+    for round in 0..3 {
+        let args = format!("train --resume results/a --out other{round} --epochs 4 -q");
+        let both = [start(path, &args), start(path, &args)];
+        let ended = both.map(|mut running| {
+            let status = running.0.wait().unwrap();
+            (status.code(), std::io::read_to_string(running.0.stderr.take().unwrap()).unwrap())
+        });
+        let fine = ended.iter().filter(|(code, said)| *code == Some(0) && said.is_empty()).count();
+        let is_refused = |said: &str| said.contains("error: ");
+        let refused = ended.iter().filter(|(code, said)| *code == Some(1) && is_refused(said)).count();
+        assert_eq!((fine, refused), (1, 1), "{ended:?}");
+        let epochs = fs::read_to_string(path.join(format!("other{round}/a/epochs.csv"))).unwrap();
+        assert_eq!(epochs.lines().count(), 5, "{epochs}");
+    }
+    if cfg!(unix) {
+        // The checkpoint has 25 KB for each of weights and velocities.
+        let line = "ulimit -f 20; exec \"$0\" \"$@\"";
+        let args =
+            ["-c", line, CHAINRULE, "train", "--resume", "results/a", "--out", "full", "--epochs", "4"];
+        let output = launch("sh", path).args(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains("cannot write full/a/"), "{said}");
+        assert!(!path.join("full/a").exists());
+    }
+}
+
+#[test]
 fn a_sweep_and_a_shard_or_a_trial_of_it_exclude_each_other_while_they_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
