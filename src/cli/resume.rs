@@ -8,10 +8,8 @@ use chainrule::Error;
 use chainrule::config::{SETTINGS, Settings, text};
 use chainrule::error::{shell_quoted, shown};
 use chainrule::train::checkpoint::{CHECKPOINT, Checkpoint};
+use chainrule::train::kept_settings::FREE;
 use chainrule::train::run_files::NAMES;
-
-/// Settings that may be others when a run goes on, since they don't change what it has computed so far
-pub const FREE: [&str; 6] = ["epochs", "threads", "patience", "max_time", "out", "checkpoint_every"];
 
 /// A run that goes on
 pub struct Resumed {
@@ -43,11 +41,22 @@ impl Resumed {
         let checkpoint = Checkpoint::read(folder)?;
         let whole = folder.canonicalize().map_err(Error::reading(folder))?;
         let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut parent = match folder.parent().filter(|_| folder.file_name().is_some()) {
+        let trained_as = &checkpoint.saved.run_id;
+        if *trained_as != name {
+            let problem = format!(
+                "was trained under the name {0}, which its files have; rename it to {0} and resume that",
+                shown(Path::new(trained_as))
+            );
+            return Err(Error::content(folder, problem).into());
+        }
+        let mut parent = match folder.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            Some(_) => PathBuf::from("."),
-            None => whole.parent().map_or_else(|| PathBuf::from("."), Path::to_owned),
+            _ => PathBuf::from("."),
         };
+        // Behind a link, another folder may have this name here.
+        if parent.join(&name).canonicalize().ok().as_ref() != Some(&whole) {
+            parent = whole.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+        }
         if let Some(out) = given.get("out").and_then(|out| out.as_str()).map(PathBuf::from)
             && out.canonicalize().ok() != parent.canonicalize().ok()
         {

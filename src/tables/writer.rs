@@ -33,10 +33,19 @@ impl CsvWriter {
 
     /// Opens a file that [`Self::create`] made, and cuts off what follows its first `len` bytes
     ///
+    /// * `check`: called when no other process can write to the file, and before it is changed
+    ///
     /// # Errors
-    /// If another process has it open, it is shorter, or it can't be written.
-    pub fn reopen(path: &Path, len: u64, columns: Columns, dialect: CsvDialect) -> Result<Self> {
+    /// If another process has it open, it is shorter, or it can't be written; and those of `check`.
+    pub fn reopen(
+        path: &Path,
+        len: u64,
+        columns: Columns,
+        dialect: CsvDialect,
+        check: impl FnOnce() -> Result<()>,
+    ) -> Result<Self> {
         let file = locked(path)?;
+        check()?;
         let found = file.metadata().map_err(Error::reading(path))?.len();
         if found < len {
             let problem = format!("is {found} bytes long, expected {len} or more, as the checkpoint says");

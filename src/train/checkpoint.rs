@@ -40,6 +40,9 @@ pub struct Saved {
     pub started_at: String,
     /// Hash of its data
     pub data_hash: String,
+    /// The settings that it keeps, by their names
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// Names and texts of further columns of its summary
     pub tags: Vec<(String, String)>,
     /// Where the training is

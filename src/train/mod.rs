@@ -7,6 +7,7 @@ pub mod confusion_files;
 pub mod default_pool;
 pub mod dims;
 pub mod evaluate;
+pub mod kept_settings;
 mod machine;
 pub mod metrics;
 pub mod monitor;

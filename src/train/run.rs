@@ -8,6 +8,7 @@ use chainrule_kernels::Scalar;
 
 use super::checkpoint::{Checkpoint, Holds, Saved};
 use super::evaluate::Predicted;
+use super::kept_settings;
 use super::metrics::{EpochEnd, EpochMetrics, EpochSums, evaluated, summarise};
 use super::monitor::Monitor;
 pub use super::run_files::RunNames;
@@ -123,6 +124,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             Some(checkpoint) => {
                 let saved = &checkpoint.saved;
                 check_data(&saved.data_hash, set)?;
+                kept_settings::check(&saved.settings, config)?;
                 let best = config.keep != Keep::Last && saved.best.is_some();
                 let holds = Holds { velocities: config.momentum > 0.0, best };
                 trainer.restore(&checkpoint.state(trainer.model(), holds)?);
@@ -266,6 +268,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             run_id: result.run_id.clone(),
             started_at: result.started_at.clone(),
             data_hash: result.data_hash.clone().unwrap_or_default(),
+            settings: kept_settings::of(self.config)?,
             tags: self.tags.to_vec(),
             epochs_csv,
             trained_rows: self.trained_rows,

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use chainrule_kernels::{Backend, Scalar};
 
-use super::checkpoint::{CHECKPOINT, Saved, Tensors};
+use super::checkpoint::{CHECKPOINT, Checkpoint, Saved, Tensors};
 use super::confusion_files::{self, CLASS_MEANS, CLASSES, CONFUSION};
 use super::evaluate::Predicted;
 use super::machine;
@@ -93,7 +93,7 @@ impl<'a> RunFiles<'a> {
     /// Opens the files of a run that goes on from a checkpoint, as if what came after it had not been written
     ///
     /// # Errors
-    /// If another process trains the run, or its files can't be written.
+    /// If another process trains the run, or has trained it since `saved` was read, or its files can't be written.
     pub fn reopen(
         config: &'a TrainConfig,
         data: &'a RunData<'a>,
@@ -101,7 +101,16 @@ impl<'a> RunFiles<'a> {
         saved: &Saved,
     ) -> Result<Self> {
         let columns = EpochRow::columns(config.val_split > 0.0);
-        let epochs = CsvWriter::reopen(&folder.join(EPOCHS), saved.epochs_csv, columns, config.csv_dialect)?;
+        let is_newest = || {
+            if Checkpoint::read(&folder)?.saved == *saved {
+                return Ok(());
+            }
+            let problem =
+                "another process has trained the run since its checkpoint was read; resume it again";
+            Err(Error::content(&folder.join(CHECKPOINT), problem))
+        };
+        let path = folder.join(EPOCHS);
+        let epochs = CsvWriter::reopen(&path, saved.epochs_csv, columns, config.csv_dialect, is_newest)?;
         // The run has not ended any more.
         let summary = folder.join(SUMMARY);
         if summary.exists() {

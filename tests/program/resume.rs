@@ -1,11 +1,13 @@
 //! Runs that go on from their checkpoints, stopped at any moment, compared with runs that were never stopped
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
 use chainrule::tables::reader::Table;
+use chainrule::train::checkpoint::CHECKPOINT;
 
 use crate::launch::{CHAINRULE, launch};
 use crate::small_data::small_data;
@@ -287,4 +289,73 @@ fn a_sweep_that_was_killed_goes_on_within_its_trials() {
         rows.concat().into_iter().filter(|cell| !cell.starts_with("sweep_id=")).collect::<Vec<_>>()
     });
     assert_eq!(cut, whole);
+}
+
+#[test]
+fn a_run_behind_a_link_goes_on_and_one_of_another_name_is_refused() {
+    let folder = folder();
+    let path = folder.path();
+    let train = format!("train {IMAGES} --hidden-dims 5 -q --run-id a");
+    ended(path, &format!("{train} --epochs 1 --out archive"), 0);
+    ended(path, &format!("{train} --epochs 3 --seed 2"), 0);
+    let read = |run: &str| {
+        ["epochs.csv", "config.toml", CHECKPOINT].map(|name| fs::read(path.join(run).join(name)).unwrap())
+    };
+    let other = read("results/a");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("../archive/a", path.join("results/latest")).unwrap();
+        ended(path, "train --resume results/latest --epochs 2 -q", 0);
+        assert_eq!(Table::read(&path.join("archive/a/epochs.csv")).unwrap().rows().len(), 2);
+        assert!(read("results/a") == other, "the run beside the link is another one");
+    }
+    fs::rename(path.join("results/a"), path.join("results/b")).unwrap();
+    let stderr = ended(path, "train --resume results/b --epochs 4 -q", 1);
+    assert!(stderr.contains("rename it to a"), "{stderr}");
+    assert!(read("results/b") == other);
+}
+
+#[test]
+fn a_run_whose_config_was_edited_is_refused_with_the_differences() {
+    let folder = folder();
+    let path = folder.path();
+    ended(path, &format!("train {IMAGES} --hidden-dims 5 -q --run-id a --epochs 1"), 0);
+    let config = path.join("results/a/config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(
+        &config,
+        text.replace("learning_rate = 0.01", "learning_rate = 0.5").replace("seed = 42", "seed = 7"),
+    )
+    .unwrap();
+    let stderr = ended(path, "train --resume results/a --epochs 2 -q", 2);
+    assert!(stderr.contains("learning_rate was 0.01, and is 0.5; seed was 42, and is 7"), "{stderr}");
+    fs::write(&config, text).unwrap();
+    ended(path, "train --resume results/a --epochs 2 -q", 0);
+}
+
+#[test]
+fn a_run_that_went_on_while_another_process_read_its_data_loses_nothing() {
+    let folder = folder();
+    let path = folder.path();
+    let rows: String =
+        (0..60).map(|i| format!("{},{},{}\n", i % 13, i * 7 % 11, ["x", "y"][i % 2])).collect();
+    let table = format!("a,b,y\n{rows}");
+    let piped = |args: &str| {
+        let mut command = launch(CHAINRULE, path);
+        command.args(args.split(' ')).stdin(Stdio::piped()).stderr(Stdio::piped()).stdout(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let finish = |mut child: Child| {
+        child.stdin.take().unwrap().write_all(table.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let first = piped("train --data - --hidden-dims 3 --epochs 2 -q --run-id a");
+    assert!(finish(first).status.success());
+    let slow = piped("train --resume results/a --epochs 3 -q");
+    // It has read the checkpoint by then; otherwise it finds the newer one.
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(finish(piped("train --resume results/a --epochs 9 -q")).status.success());
+    let Output { status, stderr, .. } = finish(slow);
+    assert!(!status.success(), "{}", String::from_utf8_lossy(&stderr));
+    assert_eq!(Table::read(&path.join("results/a/epochs.csv")).unwrap().rows().len(), 9);
 }

@@ -1,0 +1,43 @@
+//! The settings that a run keeps when it goes on
+
+use std::collections::BTreeMap;
+
+use super::run_files::resolved;
+use crate::config::{TrainConfig, text};
+use crate::error::{Error, Result};
+
+/// Settings that may be others when a run goes on, since they don't change what it has computed so far
+pub const FREE: [&str; 6] = ["epochs", "threads", "patience", "max_time", "out", "checkpoint_every"];
+/// Settings that say where the data are, whose hash is compared instead, and how files are written
+const ELSEWHERE: [&str; 3] = ["data", "test_data", "csv_dialect"];
+
+/// The other settings by their names, as text, with the backend that computes the run on this processor
+///
+/// # Errors
+/// If this processor can't run the backend.
+pub fn of(config: &TrainConfig) -> Result<BTreeMap<String, String>> {
+    let config = TrainConfig { engine: resolved(config.engine)?, ..config.clone() };
+    let kept = |name: &String| ![&FREE[..], &ELSEWHERE].concat().contains(&name.as_str());
+    let values = config.to_values()?.into_iter().filter(|(name, _)| kept(name));
+    Ok(values.map(|(name, value)| (name, text(&value))).collect())
+}
+
+/// Checks that a run was trained with these settings so far
+///
+/// # Errors
+/// With the list of differences, if it was not.
+pub fn check(before: &BTreeMap<String, String>, config: &TrainConfig) -> Result<()> {
+    let now = of(config)?;
+    let differences = before.iter().filter_map(|(name, was)| {
+        let is = now.get(name).filter(|is| *is != was)?;
+        Some(format!("{name} was {was}, and is {is}"))
+    });
+    let differences = differences.collect::<Vec<_>>().join("; ");
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "the run was trained with other settings than those in its config.toml, or on another kind of processor: \
+         {differences}"
+    )))
+}
