@@ -11,22 +11,23 @@ use std::sync::atomic::AtomicBool;
 use chainrule::config::{Keep, Settings, TrainConfig};
 use chainrule::data::run_data::RunData;
 use chainrule::data::{DataOptions, Dataset, saved_model};
-use chainrule::nn::loss::LossSum;
 use chainrule::tables::reader::Table;
 use chainrule::train::checkpoint::Checkpoint;
 use chainrule::train::dims::{Copies, Dims};
-use chainrule::train::metrics::EpochMetrics;
-use chainrule::train::run::{self, Reporter, Request, RunNames};
+use chainrule::train::run::{self, Request, RunNames};
 
 #[path = "support/counting.rs"]
 mod counting;
 #[path = "support/idx_files.rs"]
 mod idx_files;
+#[path = "support/silent.rs"]
+mod silent;
 #[path = "support/zip_files.rs"]
 mod zip_files;
 
 use counting::most_bytes;
 use idx_files::{gzip, idx_bytes};
+use silent::Silent;
 use zip_files::{Packed, zip_bytes};
 
 /// What every reader and training may use beside a multiple of what they read or need, such as buffers: less than a copy of
@@ -54,13 +55,6 @@ fn bounded<R>(what: &str, bytes: usize, multiple: usize, read: impl FnOnce() -> 
     println!("{what}: {most} bytes for {bytes}, {:.2} each", most as f64 / bytes.max(1) as f64);
     assert!(most <= allowed, "{what}: {most} bytes, expected {allowed} or less");
     result
-}
-
-struct Silent;
-impl Reporter for Silent {
-    fn started(&mut self, _: &Path, _: usize, _: usize) {}
-    fn batch(&mut self, _: u32, _: usize, _: &LossSum) {}
-    fn epoch(&mut self, _: &EpochMetrics) {}
 }
 
 #[test]

@@ -17,8 +17,8 @@ const ELSEWHERE: [&str; 3] = ["data", "test_data", "csv_dialect"];
 /// If this processor can't run the backend.
 pub fn of(config: &TrainConfig) -> Result<BTreeMap<String, String>> {
     let config = TrainConfig { engine: resolved(config.engine)?, ..config.clone() };
-    let kept = |name: &String| ![&FREE[..], &ELSEWHERE].concat().contains(&name.as_str());
-    let values = config.to_values()?.into_iter().filter(|(name, _)| kept(name));
+    let is_kept = |name: &str| !FREE.contains(&name) && !ELSEWHERE.contains(&name);
+    let values = config.to_values()?.into_iter().filter(|(name, _)| is_kept(name));
     Ok(values.map(|(name, value)| (name, text(&value))).collect())
 }
 

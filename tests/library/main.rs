@@ -23,5 +23,7 @@ mod idx_files;
 mod left_out;
 #[path = "../support/numbers.rs"]
 mod numbers;
+#[path = "../support/silent.rs"]
+mod silent;
 #[path = "../support/zip_files.rs"]
 mod zip_files;

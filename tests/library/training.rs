@@ -20,6 +20,8 @@ use chainrule::train::run_files::NAMES;
 use chainrule::train::target_files::{PREDICTIONS, TARGETS};
 use chainrule::train::trainer::Trainer;
 
+use crate::silent::Silent;
+
 /// Images of `features` pixels in three separable classes; their number is no multiple of the batch size 64
 fn data(features: usize) -> Dataset {
     let split = |len: usize, salt: usize| {
@@ -53,13 +55,6 @@ fn config(toml: &str) -> TrainConfig {
 
 fn bits(model: &Mlp<f32>) -> Vec<u32> {
     model.tensors().flat_map(|tensor| tensor.data).map(|x| x.to_bits()).collect()
-}
-
-struct Silent;
-impl Reporter for Silent {
-    fn started(&mut self, _: &Path, _: usize, _: usize) {}
-    fn batch(&mut self, _: u32, _: usize, _: &LossSum) {}
-    fn epoch(&mut self, _: &EpochMetrics) {}
 }
 
 #[test]

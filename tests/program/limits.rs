@@ -127,7 +127,7 @@ fn a_run_that_diverges_late_keeps_the_epoch_before_and_diverges_again_when_resum
     assert_eq!(column(&path.join("results/s/runs.csv"), "status"), ["diverged", "ok"]);
 }
 
-/// Runs a command with so many KiB of address space
+/// Runs a command in an address space of `kib` KiB
 #[cfg(target_os = "linux")]
 fn limited(folder: &Path, kib: usize, args: &str) -> Output {
     let line = format!("ulimit -v {kib}; exec \"$0\" \"$@\"");

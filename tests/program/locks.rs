@@ -74,21 +74,26 @@ fn leftovers(folder: &Path) -> Vec<String> {
     found
 }
 
+/// Starts a command twice at once: one process must end without a word, the other with code 1 and `message`
+#[track_caller]
+fn assert_one_is_refused(path: &Path, args: &str, message: &str) {
+    let both = [start(path, args), start(path, args)];
+    let ended = both.map(|mut running| {
+        let status = running.0.wait().unwrap();
+        (status.code(), std::io::read_to_string(running.0.stderr.take().unwrap()).unwrap())
+    });
+    let fine = ended.iter().filter(|(code, said)| *code == Some(0) && said.is_empty()).count();
+    let refused = ended.iter().filter(|(code, said)| *code == Some(1) && said.contains(message)).count();
+    assert_eq!((fine, refused), (1, 1), "{ended:?}");
+}
+
 #[test]
 fn of_two_new_runs_of_one_name_and_of_two_resumes_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     for round in 0..3 {
         let args = format!("train {SHORT} --run-id r{round}");
-        let both = [start(path, &args), start(path, &args)];
-        let ended = both.map(|mut running| {
-            let status = running.0.wait().unwrap();
-            (status.code(), std::io::read_to_string(running.0.stderr.take().unwrap()).unwrap())
-        });
-        let fine = ended.iter().filter(|(code, said)| *code == Some(0) && said.is_empty()).count();
-        let is_refused = |said: &str| said.contains("is there already");
-        let refused = ended.iter().filter(|(code, said)| *code == Some(1) && is_refused(said)).count();
-        assert_eq!((fine, refused), (1, 1), "{ended:?}");
+        assert_one_is_refused(path, &args, "is there already");
         assert_eq!(
             fs::read_to_string(path.join(format!("results/r{round}/epochs.csv"))).unwrap().lines().count(),
             4
@@ -118,15 +123,7 @@ fn of_two_copies_of_a_run_one_is_refused_and_a_copy_that_fails_leaves_nothing() 
     assert_eq!(ended(path, &format!("train {SHORT} --run-id a")), (Some(0), String::new()));
     for round in 0..3 {
         let args = format!("train --resume results/a --out other{round} --epochs 4 -q");
-        let both = [start(path, &args), start(path, &args)];
-        let ended = both.map(|mut running| {
-            let status = running.0.wait().unwrap();
-            (status.code(), std::io::read_to_string(running.0.stderr.take().unwrap()).unwrap())
-        });
-        let fine = ended.iter().filter(|(code, said)| *code == Some(0) && said.is_empty()).count();
-        let is_refused = |said: &str| said.contains("error: ");
-        let refused = ended.iter().filter(|(code, said)| *code == Some(1) && is_refused(said)).count();
-        assert_eq!((fine, refused), (1, 1), "{ended:?}");
+        assert_one_is_refused(path, &args, "error: ");
         let epochs = fs::read_to_string(path.join(format!("other{round}/a/epochs.csv"))).unwrap();
         assert_eq!(epochs.lines().count(), 5, "{epochs}");
     }
