@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{Error, Result};
+use super::{Error, Result, separated};
 
 /// Bytes reserved for what no estimate counts, such as tables and the allocator's own data
 const RESERVE: u128 = 16 << 20;
@@ -31,6 +31,20 @@ pub fn check_with_threads(bytes: u128, threads: usize, what: impl FnOnce() -> St
         && free_address_space().is_none_or(|free| space <= free)
         && usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
     if fits { Ok(()) } else { Err(Error::Memory { what: what(), bytes }) }
+}
+
+/// Checks that this process may use the address space of the stacks of `threads` more threads
+///
+/// A thread that gets its stack and no memory beside it panics, which the caller can't prevent.
+///
+/// # Errors
+/// If it may not.
+pub fn check_stacks(threads: usize) -> Result<()> {
+    let bytes = threads as u128 * STACK;
+    if free_address_space().is_none_or(|free| bytes + RESERVE <= free) {
+        return Ok(());
+    }
+    Err(Error::Memory { what: format!("the stacks of {} threads", separated(threads)), bytes })
 }
 
 /// The memory and swap of this machine, or a lower limit of a control group; `None` if the memory is not known

@@ -3,7 +3,7 @@
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::dims::Dims;
-use crate::error::{Error, Result, separated};
+use crate::error::{Error, Result, memory, separated};
 
 /// Cost of one more thread in a training step, in multiply-adds: barriers, and cache lines that move between cores
 ///
@@ -79,8 +79,9 @@ pub fn warning(threads: usize, cores: usize) -> Option<String> {
 /// A pool of `threads` threads to compute on
 ///
 /// # Errors
-/// If the system can't start them.
+/// If the system can't start them, or this process may not use the memory of their stacks.
 pub fn pool(threads: usize) -> Result<ThreadPool> {
+    memory::check_stacks(threads)?;
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|e| Error::Threads { threads, problem: e.to_string() })
 }
