@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub use message_text::{
     first_ten, is_unprintable, printable, printable_lines, separated, shell_quoted, shown,
 };
+#[cfg(all(test, unix))]
+pub use regular_file::fifo;
 pub use regular_file::{kind_name, open_regular};
 
 /// A [`std::result::Result`] with the library's [`Error`]

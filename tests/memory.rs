@@ -14,7 +14,7 @@ use chainrule::data::{DataOptions, Dataset, saved_model};
 use chainrule::tables::reader::Table;
 use chainrule::train::checkpoint::Checkpoint;
 use chainrule::train::dims::{Copies, Dims};
-use chainrule::train::run::{self, Request, RunNames};
+use chainrule::train::run::{self, Request, Resume, RunNames};
 
 #[path = "support/counting.rs"]
 mod counting;
@@ -192,7 +192,7 @@ fn training(path: &Path) {
                 parent: path,
                 run_id: Some(name),
                 names,
-                resume,
+                resume: resume.map(|checkpoint| Resume { checkpoint, copy_of: None }),
                 deadline: None,
             };
             let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();

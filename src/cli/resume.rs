@@ -1,6 +1,5 @@
 //! `chainrule train --resume`: the settings and the place of a run that goes on
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -9,7 +8,8 @@ use chainrule::config::{SETTINGS, Settings, text};
 use chainrule::error::{shell_quoted, shown};
 use chainrule::train::checkpoint::{CHECKPOINT, Checkpoint};
 use chainrule::train::kept_settings::FREE;
-use chainrule::train::run_files::NAMES;
+use chainrule::train::run::Resume;
+use chainrule::train::run_files::MODEL;
 
 /// A run that goes on
 pub struct Resumed {
@@ -17,8 +17,10 @@ pub struct Resumed {
     pub settings: Settings,
     /// Where it goes on
     pub checkpoint: Checkpoint,
-    /// The folder that its folder is in
+    /// The folder that its folder is in, or is copied to
     pub parent: PathBuf,
+    /// Its folder, if it is copied
+    copy_of: Option<PathBuf>,
     /// The name of its folder
     pub run_id: String,
 }
@@ -49,6 +51,7 @@ impl Resumed {
             );
             return Err(Error::content(folder, problem).into());
         }
+        let mut copy_of = None;
         let mut parent = match folder.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -60,11 +63,22 @@ impl Resumed {
         if let Some(out) = given.get("out").and_then(|out| out.as_str()).map(PathBuf::from)
             && out.canonicalize().ok() != parent.canonicalize().ok()
         {
-            copy(folder, &out.join(&name))?;
+            copy_of = Some(folder.to_owned());
             parent = out;
         }
         let settings = given.clone().or(before).with("out", parent.to_string_lossy().into_owned());
-        Ok(Self { settings, checkpoint, parent, run_id: name })
+        Ok(Self { settings, checkpoint, parent, copy_of, run_id: name })
+    }
+
+    /// Where the run goes on
+    pub fn request(&self) -> Resume<'_> {
+        Resume { checkpoint: &self.checkpoint, copy_of: self.copy_of.as_deref() }
+    }
+
+    /// The model of the run as it was trained so far, which has its preprocessing
+    pub fn model(&self) -> PathBuf {
+        let folder = self.copy_of.clone().unwrap_or_else(|| self.parent.join(&self.run_id));
+        folder.join(MODEL)
     }
 
     /// Checks that the run has not done more epochs than it shall have
@@ -106,24 +120,4 @@ fn check_settings(folder: &Path, before: &Settings, given: &Settings) -> Result<
         differences.join("; ")
     ))
     .into())
-}
-
-/// Copies the files of a run into a new folder
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    if to.symlink_metadata().is_ok() {
-        let problem = format!("is there already; the run would be copied from {} to it", shown(from));
-        return Err(Error::content(to, problem).into());
-    }
-    let parent = to.parent().unwrap_or(to);
-    fs::create_dir_all(parent).map_err(Error::writing(parent))?;
-    // Fails if another process makes the same copy.
-    fs::create_dir(to).map_err(Error::writing(to))?;
-    // From the last name to the first: of a run that goes on, epochs.csv may be newer than the checkpoint, but not older.
-    let copied = NAMES.iter().rev().filter(|name| from.join(name).is_file()).try_for_each(|name| {
-        fs::copy(from.join(name), to.join(name)).map_err(Error::writing(&to.join(name))).map(drop)
-    });
-    if copied.is_err() {
-        let _ = fs::remove_dir_all(to);
-    }
-    Ok(copied?)
 }

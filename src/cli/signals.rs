@@ -7,8 +7,10 @@ use anyhow::Result;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Handlers of Ctrl-C, SIGTERM, SIGUSR1 and SIGHUP: the first signal asks to stop after the batch, the second ends the
-/// process
+/// Handlers of Ctrl-C, SIGTERM, SIGUSR1 and SIGHUP
+///
+/// Until [`Self::let_save`] is called, as while data are read, a signal ends the process, which has nothing to save. Then,
+/// the first signal asks to stop after the batch, and the second ends the process.
 ///
 /// SIGUSR1, which Slurm can send before a time limit, and SIGHUP, which comes when the terminal is closed, count as
 /// SIGTERM. Under `nohup`, SIGHUP stays ignored.
@@ -16,13 +18,15 @@ pub struct Signals {
     /// Set by the first signal
     pub stop: Arc<AtomicBool>,
     number: Arc<AtomicUsize>,
+    /// Whether the next signal ends the process: a flag of its own, since a sweep also sets `stop`, at the first failure
+    /// with --fail-fast
+    is_last: Arc<AtomicBool>,
 }
 
 impl Signals {
     pub fn register() -> Result<Self> {
         let (stop, number) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        // A flag of its own: a sweep also sets `stop`, at the first failure with --fail-fast.
-        let came = Arc::new(AtomicBool::new(false));
+        let is_last = Arc::new(AtomicBool::new(true));
         let mut meanings = vec![(SIGINT, SIGINT), (SIGTERM, SIGTERM)];
         #[cfg(unix)]
         {
@@ -32,13 +36,18 @@ impl Signals {
             }
         }
         for (signal, meaning) in meanings {
-            // The order counts: the second signal finds `came` set, the first does not.
-            flag::register_conditional_shutdown(signal, 128 + meaning, Arc::clone(&came))?;
+            // The order counts: the second signal finds `is_last` set, the first does not.
+            flag::register_conditional_shutdown(signal, 128 + meaning, Arc::clone(&is_last))?;
             flag::register_usize(signal, Arc::clone(&number), meaning as usize)?;
-            flag::register(signal, Arc::clone(&came))?;
+            flag::register(signal, Arc::clone(&is_last))?;
             flag::register(signal, Arc::clone(&stop))?;
         }
-        Ok(Self { stop, number })
+        Ok(Self { stop, number, is_last })
+    }
+
+    /// Makes the next signal ask to stop, so that the state is saved
+    pub fn let_save(&self) {
+        self.is_last.store(false, Ordering::Relaxed);
     }
 
     /// Number of the signal that was received; 0 if none was

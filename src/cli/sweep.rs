@@ -148,7 +148,7 @@ pub fn run(args: &Args) -> Result<u8> {
         deadline: deadline(config, begun)?,
         how_to_resume: how_to_resume(args, &folder, &sweep_id, out, shard, threads_given.as_deref()),
     };
-    let progress = SweepProgress::new(&folder, jobs, args.common.quiet);
+    let progress = SweepProgress::new(&folder, jobs, args.common.quiet, &signals);
     let ended = sweep::run(&plan, &folder, &options, &progress, &signals.stop)?;
     drop(progress);
     // Errors are shown with --quiet, too.

@@ -16,9 +16,10 @@ use chainrule::train::run::Reporter;
 use super::format::{count, several};
 use super::note;
 use super::run_progress::{Bar, Screen};
+use super::signals::Signals;
 
 /// Shows the progress of a sweep
-pub struct SweepProgress {
+pub struct SweepProgress<'a> {
     folder: PathBuf,
     jobs: usize,
     quiet: bool,
@@ -27,17 +28,18 @@ pub struct SweepProgress {
     done: AtomicUsize,
     /// Warnings that were shown
     warned: Mutex<HashSet<String>>,
+    signals: &'a Signals,
 }
 
-impl SweepProgress {
-    pub fn new(folder: &Path, jobs: usize, quiet: bool) -> Self {
+impl<'a> SweepProgress<'a> {
+    pub fn new(folder: &Path, jobs: usize, quiet: bool, signals: &'a Signals) -> Self {
         let (screen, trials, done) = (Screen::new(quiet), AtomicUsize::new(0), AtomicUsize::new(0));
         let warned = Mutex::default();
-        Self { folder: folder.to_owned(), jobs, quiet, screen, trials, done, warned }
+        Self { folder: folder.to_owned(), jobs, quiet, screen, trials, done, warned, signals }
     }
 }
 
-impl Observer for SweepProgress {
+impl Observer for SweepProgress<'_> {
     fn warn(&self, warning: &str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.insert(warning.to_owned()) {
@@ -46,6 +48,7 @@ impl Observer for SweepProgress {
     }
 
     fn started(&self, trials: usize, kept: usize) {
+        self.signals.let_save();
         self.trials.store(trials, Ordering::Relaxed);
         self.done.store(kept, Ordering::Relaxed);
         let kept = if kept > 0 { format!(", {} of them ended before", count(kept)) } else { String::new() };

@@ -35,7 +35,7 @@ pub struct Args {
     common: Common,
 
     /// Go on with the run in this folder, from its checkpoint, to the same bits as a run that was never stopped; only
-    /// epochs, threads, patience, max-time, out and checkpoint-every may be others
+    /// epochs, threads, patience, max-time, out, checkpoint-every and the place of the same data may be others
     #[arg(long, value_name = "RUN", conflicts_with_all = ["run_id", "tag", "note", "config", "quick"])]
     resume: Option<PathBuf>,
 
@@ -141,7 +141,9 @@ pub fn run(args: &Args) -> Result<u8> {
     // If no dialect is given, an existing table keeps its own.
     let table_dialect = settings.get("csv_dialect").is_some();
     let mut nets = InitNets::default();
-    let mut config = nets.complete(settings)?.resolve()?;
+    // The settings of a run that goes on are complete, and the model that it started from is not needed any more.
+    let settings = if resumed.is_some() { settings } else { nets.complete(settings)? };
+    let mut config = settings.resolve()?;
     let table_dialect = table_dialect.then_some(config.csv_dialect);
     if let Some(resumed) = &resumed {
         resumed.check_epochs(config.epochs)?;
@@ -161,7 +163,10 @@ pub fn run(args: &Args) -> Result<u8> {
     // trains.
     let loaders = pool(config.threads.unwrap_or_else(cores))?;
     let set = loaders.install(|| Dataset::load(&DataOptions::from(&config)))?;
-    let data = loaders.install(|| RunData::new(&config, &set))?;
+    let data = loaders.install(|| match &resumed {
+        Some(run) => RunData::of_run(&config, &set, &run.model()),
+        None => RunData::new(&config, &set),
+    })?;
     let dims = Dims(data.dims(&config));
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
@@ -179,10 +184,11 @@ pub fn run(args: &Args) -> Result<u8> {
     (config.data, config.threads) = (Some(set.source.clone()), Some(threads));
     let names = RunNames { sweep_id: None, tags: &tags };
     let run_id = resumed.as_ref().map(|run| run.run_id.as_str()).or(args.run_id.as_deref());
-    let resume = resumed.as_ref().map(|run| &run.checkpoint);
+    let resume = resumed.as_ref().map(Resumed::request);
     let deadline = deadline(&config, begun)?;
     let parent = &config.out;
     let request = Request { config: &config, data: &data, parent, run_id, names, resume, deadline };
+    signals.let_save();
     let (outcome, printed) = trainers.install(|| {
         let progress = Progress::new(&config, &data, args.common.quiet);
         let mut reporter = Printer::new(progress, args.print, &config);

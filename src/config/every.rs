@@ -31,7 +31,7 @@ impl Every {
     /// If the text is anything else, or 0.
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected =
-            || "expected a time, as 30s, 5m or 1h, or a number of batches, as 50batches".to_owned();
+            || "expected a time, as 30s, 5m or 1h, or a number of batches, as 50batches, or none".to_owned();
         let number = text.strip_suffix("batches").or_else(|| text.strip_suffix("batch"));
         let every = match number {
             Some(number) => number.parse().ok().filter(|&n| n > 0).map(Self::Batches),

@@ -267,7 +267,7 @@ pub static SETTINGS: [Setting; 40] = [
         sweepable: false,
         ..row("checkpoint_every", Kind::Word, "", "TIME|N")
             .under(DATA_AND_FILES)
-            .help("Also save the state within an epoch, every 30s, 5m, 1h or 50batches [default: after each epoch]")
+            .help("Also save the state within an epoch, every 30s, 5m, 1h or 50batches; none: after each epoch only [default: none]")
             .added()
     },
     Setting {

@@ -162,7 +162,7 @@ impl TrainConfig {
             };
             Every::parse(text).map_err(wrong)
         };
-        self.checkpoint_every.as_ref().map(parsed).transpose()
+        self.checkpoint_every.as_ref().filter(|text| *text != "none").map(parsed).transpose()
     }
 
     /// Time from the start of the program after which it stops; `None`: when all epochs are done

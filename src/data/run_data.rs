@@ -1,5 +1,7 @@
 //! A data set as one run uses it: which rows it trains and validates on, and what it learns from the former
 
+use std::path::Path;
+
 use super::init_model;
 use super::learn::learn;
 use super::outputs::Outputs;
@@ -43,9 +45,27 @@ impl<'a> RunData<'a> {
     /// # Panics
     /// If there are 2³² rows or more.
     pub fn new(config: &TrainConfig, set: &'a Dataset) -> Result<Self> {
+        Self::with_model(config, set, config.init.as_deref())
+    }
+
+    /// The data of a run that goes on, as [`Self::new`]; one that started from a model has the preprocessing of its own
+    ///
+    /// * `model`: the run's model file
+    ///
+    /// # Errors
+    /// As those of [`Self::new`].
+    ///
+    /// # Panics
+    /// As those of [`Self::new`].
+    pub fn of_run(config: &TrainConfig, set: &'a Dataset, model: &Path) -> Result<Self> {
+        let model = model.to_string_lossy();
+        Self::with_model(config, set, config.init.as_ref().map(|_| model.as_ref()))
+    }
+
+    fn with_model(config: &TrainConfig, set: &'a Dataset, model: Option<&str>) -> Result<Self> {
         let (train_rows, val_rows) = divide(config, set)?;
         let learnt_outputs = outputs(config, set, &train_rows)?;
-        let kept = config.init.as_ref().map(|init| init_model::signature(init, config, set)).transpose()?;
+        let kept = model.map(|model| init_model::signature(model, config, set)).transpose()?;
         let (preprocessing, outputs, mut warnings) = match kept.flatten() {
             Some(Signature { preprocessing, outputs }) => (preprocessing, outputs, Vec::new()),
             None => {

@@ -34,6 +34,30 @@ pub fn kind_name(kind: FileType) -> &'static str {
     if kind.is_dir() { "directory" } else { "special file" }
 }
 
+/// FIFOs for tests
+#[cfg(all(test, unix))]
+pub mod fifo {
+    use std::path::Path;
+    use std::process::Command;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    static START: Mutex<()> = Mutex::new(());
+
+    /// Keeps children from being started until it is dropped
+    ///
+    /// Until a child runs its own program it has all files of this process open, so that their locks don't end when they
+    /// are closed here.
+    pub fn no_children() -> MutexGuard<'static, ()> {
+        START.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a FIFO
+    pub fn make(path: &Path) {
+        let _alone = no_children();
+        assert!(Command::new("mkfifo").arg(path).status().is_ok_and(|status| status.success()));
+    }
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -41,10 +65,10 @@ mod tests {
     #[test]
     fn fifos_devices_and_folders_are_refused_without_opening_them() {
         let folder = tempfile::tempdir().unwrap();
-        let fifo = folder.path().join("fifo");
-        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let path = folder.path().join("fifo");
+        fifo::make(&path);
         let message = |path: &Path| open_regular(path).unwrap_err().to_string();
-        assert!(message(&fifo).ends_with("/fifo: is a FIFO, expected a file"), "{}", message(&fifo));
+        assert!(message(&path).ends_with("/fifo: is a FIFO, expected a file"), "{}", message(&path));
         assert_eq!(message(Path::new("/dev/null")), "/dev/null: is a device, expected a file");
         assert!(message(folder.path()).ends_with("is a directory, expected a file"));
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::folder_plans::{check_neighbours, check_plan};
 use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use crate::error::{Error, Result};
-use crate::tables::atomic_file::{UNFINISHED, create, create_atomically, remove_leftovers, sync_folder};
+use crate::tables::atomic_file::{create, create_atomically, remove_leftovers};
+use crate::tables::create_folder;
 
 /// The paths of the files of a sweep or of one shard
 #[derive(Clone, Debug)]
@@ -61,7 +61,13 @@ pub struct Claim<'a> {
 pub fn open(sweep: &Path, plan: &Plan, claim: Claim<'_>) -> Result<(Files, Locks)> {
     let Claim { shard, resume, how_to_resume } = claim;
     let files = Files::new(sweep, shard);
-    if !create_folder(sweep, plan, &files.plan)? {
+    let fill = |beside: &Path| {
+        let inside = beside.join(files.plan.file_name().unwrap_or_default());
+        // The error names the path that the plan gets, since the folder beside it is removed.
+        let written = create(&inside, plan.file(&files.plan).as_bytes());
+        written.map(drop).map_err(Error::writing(&files.plan))
+    };
+    if !create_folder(sweep, fill)? {
         if !files.plan.exists() {
             check_neighbours(sweep, plan, shard)?;
         }
@@ -81,59 +87,6 @@ pub fn open(sweep: &Path, plan: &Plan, claim: Claim<'_>) -> Result<(Files, Locks
         if shard.is_some() && whole.exists() { Some(lock_as(&whole, File::try_lock_shared)?) } else { None };
     check_plan(&files.plan, plan)?;
     Ok((files, Locks { _own: own, _whole: whole }))
-}
-
-/// Creates the folder `sweep` with the plan in it, in one step; returns false if the folder exists and is not empty, or
-/// can't be replaced
-///
-/// * `file`: the path that the plan gets
-fn create_folder(sweep: &Path, plan: &Plan, file: &Path) -> Result<bool> {
-    let writing = |e| Error::writing(sweep)(e);
-    let parent = sweep.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let is_empty = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if fs::symlink_metadata(sweep).is_ok_and(|there| !there.is_dir()) || (sweep.exists() && !is_empty(sweep))
-    {
-        fs::create_dir_all(sweep).map_err(writing)?;
-        return Ok(false);
-    }
-    fs::create_dir_all(parent).map_err(Error::writing(parent))?;
-    remove_abandoned(parent);
-    let mut builder = tempfile::Builder::new();
-    let made = builder.prefix(UNFINISHED).make_in(parent, |path| fs::create_dir(path)).map_err(writing)?;
-    let (_, beside) = made.keep().map_err(|e| writing(e.error))?;
-    let inside = beside.join(file.file_name().unwrap_or_default());
-    // The error names the path that the plan gets, since the folder beside it is removed.
-    let written = create(&inside, plan.file(file).as_bytes()).map_err(Error::writing(file));
-    let is_there = written.is_ok() && fs::rename(&beside, sweep).is_ok();
-    if !is_there {
-        let _ = fs::remove_dir_all(&beside);
-    }
-    written?;
-    if is_there {
-        sync_folder(parent).map_err(writing)?;
-        return Ok(true);
-    }
-    // Another process was faster, or the folder can't be replaced, such as the root of a disk.
-    fs::create_dir_all(sweep).map_err(writing)?;
-    Ok(false)
-}
-
-/// Removes folders that a killed process left in `parent` before it renamed them
-///
-/// A process renames its folder within milliseconds, so an old one is abandoned.
-fn remove_abandoned(parent: &Path) {
-    const ABANDONED: Duration = Duration::from_secs(600);
-    let is_old = |entry: &fs::DirEntry| {
-        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
-        entry.file_type().is_ok_and(|kind| kind.is_dir())
-            && age.is_ok_and(|age| age.is_ok_and(|age| age > ABANDONED))
-    };
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
-        if is_old(&entry) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }
 
 /// Locks a plan file, as the process that runs the sweep does; fails if another process holds the lock
@@ -197,6 +150,8 @@ mod tests {
     fn of_processes_that_start_at_once_those_that_do_not_fit_the_first_are_refused() {
         let plan = plan();
         for round in 0..50 {
+            #[cfg(unix)]
+            let _alone = crate::error::fifo::no_children();
             let folder = tempfile::tempdir().unwrap();
             let sweep = folder.path().join("out/s");
             if round % 2 == 0 {
@@ -232,7 +187,7 @@ mod tests {
     fn a_plan_that_is_no_file_is_an_error_and_not_waited_for() {
         let (folder, plan) = (tempfile::tempdir().unwrap(), plan());
         let path = folder.path().join("plan.toml");
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        crate::error::fifo::make(&path);
         for shard in [None, Some("0/2")] {
             let error = open(folder.path(), &plan, claim(shard, true)).unwrap_err().to_string();
             assert!(error.contains("plan.toml") && error.contains("FIFO"), "{error}");

@@ -24,7 +24,7 @@ use crate::report::divergence;
 use crate::tables::reader::Table;
 use crate::tables::{RunResult, Status, SummaryRow};
 use crate::train::monitor;
-use crate::train::run::{self, Reporter, Request, RunNames};
+use crate::train::run::{self, Reporter, Request, Resume, RunNames};
 use crate::train::run_files::record_failure;
 use crate::train::thread_count::pool;
 use crate::train::trainer::check_side_by_side;
@@ -291,7 +291,8 @@ impl Sweeper<'_> {
             let run_data = RunData::new(config, &data)?;
             monitor::warning(config, &run_data).iter().for_each(|warning| self.observer.warn(warning));
             let checkpoint = half_trained::checkpoint(trial, self.sweep);
-            let (parent, names, resume) = (self.sweep, self.names(), checkpoint.as_ref());
+            let resume = checkpoint.as_ref().map(|checkpoint| Resume { checkpoint, copy_of: None });
+            let (parent, names) = (self.sweep, self.names());
             let deadline = self.options.deadline;
             let request = Request { config, data: &run_data, parent, run_id, names, resume, deadline };
             let outcome = pool(config.threads.unwrap_or(1))?

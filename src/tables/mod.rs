@@ -12,6 +12,7 @@ mod destination;
 mod dialect;
 mod header;
 mod layout;
+mod new_folder;
 pub mod reader;
 mod record;
 mod schemas;
@@ -25,6 +26,7 @@ pub use cell::{Cell, Metric, Row, ToCell, rate, seconds};
 pub use columns::Columns;
 pub(crate) use dialect::FORMULA;
 pub use dialect::to_csv;
+pub use new_folder::create_folder;
 pub use record::Record;
 pub use schemas::{
     BenchRow, ClassMeanRow, ClassRow, ConfusionRow, EpochRow, EvaluationRow, NOTE, PredictionRow, RunResult,
@@ -33,7 +35,7 @@ pub use schemas::{
 pub(crate) use shared_file::append_whole;
 pub use shared_file::lock;
 pub use status::Status;
-pub use writer::CsvWriter;
+pub use writer::{CsvWriter, Written};
 
 /// Declares a struct whose fields, in order, are the columns of a CSV file
 macro_rules! schema {

@@ -1,13 +1,24 @@
 //! A CSV file that grows by whole lines
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+
+use crc32fast::Hasher;
 
 use super::atomic_file::create_atomically;
 use super::{Columns, Row, append_whole};
 use crate::config::CsvDialect;
 use crate::error::{Error, Result};
+
+/// The part of a file that has been written
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its length in bytes
+    pub bytes: u64,
+    /// Its CRC-32; `None` if a file of an older version does not say it
+    pub crc32: Option<u32>,
+}
 
 /// A CSV file that grows by one row at a time; each row is passed to the operating system at once
 #[derive(Debug)]
@@ -16,6 +27,9 @@ pub struct CsvWriter {
     file: File,
     columns: Columns,
     dialect: CsvDialect,
+    /// Of all that was written
+    bytes: u64,
+    hasher: Hasher,
 }
 
 impl CsvWriter {
@@ -24,43 +38,54 @@ impl CsvWriter {
     /// # Errors
     /// If it exists or can't be written.
     pub fn create(path: &Path, columns: Columns, dialect: CsvDialect) -> Result<Self> {
-        if !create_atomically(path, &dialect.header(&columns))? {
+        let header = dialect.header(&columns);
+        if !create_atomically(path, &header)? {
             return Err(Error::writing(path)(ErrorKind::AlreadyExists.into()));
         }
         let file = locked(path)?;
-        Ok(Self { path: path.to_owned(), file, columns, dialect })
+        let mut hasher = Hasher::new();
+        hasher.update(&header);
+        Ok(Self { path: path.to_owned(), file, columns, dialect, bytes: header.len() as u64, hasher })
     }
 
-    /// Opens a file that [`Self::create`] made, and cuts off what follows its first `len` bytes
+    /// Opens a file that [`Self::create`] made, and cuts off what follows the part `kept` at its start
     ///
     /// * `check`: called when no other process can write to the file, and before it is changed
     ///
     /// # Errors
-    /// If another process has it open, it is shorter, or it can't be written; and those of `check`.
+    /// If another process has it open, it is missing, shorter, or not as it was written, or it can't be written; and those
+    /// of `check`.
     pub fn reopen(
         path: &Path,
-        len: u64,
+        kept: Written,
         columns: Columns,
         dialect: CsvDialect,
         check: impl FnOnce() -> Result<()>,
     ) -> Result<Self> {
         let file = locked(path)?;
         check()?;
-        let found = file.metadata().map_err(Error::reading(path))?.len();
-        if found < len {
-            let problem = format!("is {found} bytes long, expected {len} or more, as the checkpoint says");
+        let mut start = Vec::new();
+        (&file).take(kept.bytes).read_to_end(&mut start).map_err(Error::reading(path))?;
+        let (found, expected) = (start.len() as u64, kept.bytes);
+        if found < expected {
+            let problem =
+                format!("is {found} bytes long, expected {expected} or more, as the checkpoint says");
             return Err(Error::content(path, problem));
         }
-        file.set_len(len).map_err(Error::writing(path))?;
-        Ok(Self { path: path.to_owned(), file, columns, dialect })
+        let mut hasher = Hasher::new();
+        hasher.update(&start);
+        if kept.crc32.is_some_and(|crc32| crc32 != hasher.clone().finalize()) {
+            let problem =
+                "has changed since the checkpoint was saved; bring the file back as the run wrote it";
+            return Err(Error::content(path, problem));
+        }
+        file.set_len(expected).map_err(Error::writing(path))?;
+        Ok(Self { path: path.to_owned(), file, columns, dialect, bytes: expected, hasher })
     }
 
-    /// Length of the file in bytes
-    ///
-    /// # Errors
-    /// If the system does not say it.
-    pub fn bytes(&self) -> Result<u64> {
-        self.file.metadata().map(|metadata| metadata.len()).map_err(Error::reading(&self.path))
+    /// All that has been written, from the start of the file
+    pub fn written(&self) -> Written {
+        Written { bytes: self.bytes, crc32: Some(self.hasher.clone().finalize()) }
     }
 
     /// Appends a row
@@ -68,7 +93,11 @@ impl CsvWriter {
     /// # Errors
     /// If it can't be written; a part that was written is removed.
     pub fn push<R: Row>(&mut self, row: &R) -> Result<()> {
-        append_whole(&mut self.file, &self.path, &self.dialect.line(self.columns.cells(row)))
+        let line = self.dialect.line(self.columns.cells(row));
+        append_whole(&mut self.file, &self.path, &line)?;
+        self.bytes += line.len() as u64;
+        self.hasher.update(&line);
+        Ok(())
     }
 
     /// Waits until all rows are on disk
@@ -91,7 +120,11 @@ impl CsvWriter {
 
 /// Opens a file for appending, and locks it where the file system can, until it is closed
 fn locked(path: &Path) -> Result<File> {
-    let file = OpenOptions::new().append(true).open(path).map_err(Error::writing(path))?;
+    let opened = OpenOptions::new().read(true).append(true).open(path);
+    let file = opened.map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::content(path, "is missing, and the run goes on with it; bring it back"),
+        _ => Error::writing(path)(e),
+    })?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
             let problem = "another process writes to it; wait until that has ended, or stop it";

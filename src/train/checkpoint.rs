@@ -1,7 +1,8 @@
 //! The file `checkpoint.safetensors`: the state of a training, from which it goes on to the same bits
 //!
 //! It holds the tensors of the model under their names, their velocities as `velocity.0.weight`, where they are kept those of
-//! the best epoch as `best.0.weight`, and in its metadata, as JSON, where the training is, and what it has written.
+//! the best epoch as `best.0.weight`, and in its metadata, as JSON, where the training is, and what it has written. Its last
+//! tensor, `crc32`, is the CRC-32 of all bytes before it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -24,7 +25,9 @@ use crate::nn::{model_header, stored, tensor_file};
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// Version of the format, increased whenever older programs would misread newer files
-const VERSION: u32 = 1;
+///
+/// Those of version 1 have no checksums.
+const VERSION: u32 = 2;
 /// The entry of the metadata
 const ENTRY: &str = "checkpoint";
 
@@ -49,6 +52,9 @@ pub struct Saved {
     pub progress: Progress,
     /// Bytes of epochs.csv: the rows of the whole epochs
     pub epochs_csv: u64,
+    /// CRC-32 of these bytes
+    #[serde(default)]
+    pub epochs_csv_crc32: Option<u32>,
     /// Rows that were trained on, in all epochs
     pub trained_rows: usize,
     /// Time of training, s
@@ -129,7 +135,7 @@ impl Tensors {
             named(&self.velocities, &state.velocities),
             named(&self.best, best),
         ];
-        tensor_file::write(out, metadata, &tensors.concat())
+        tensor_file::write_sealed(out, metadata, &tensors.concat())
     }
 }
 
@@ -176,8 +182,9 @@ impl Checkpoint {
         let read = || -> std::result::Result<TrainState<T>, String> {
             let file = SafeTensors::deserialize(&self.bytes).map_err(|e| format!("header: {e}"))?;
             let expected = tensors.model.len() + velocities.len() + best.len();
-            if file.len() != expected {
-                return Err(format!("has {} tensors, expected {expected}", file.len()));
+            let found = file.names().into_iter().filter(|name| *name != tensor_file::SEAL).count();
+            if found != expected {
+                return Err(format!("has {found} tensors, expected {expected}"));
             }
             let all = |names: &[(String, Shape)]| -> std::result::Result<Vec<Vec<T>>, String> {
                 names.iter().map(|(name, shape)| elements(&file, name, *shape)).collect()
@@ -202,6 +209,9 @@ fn saved(bytes: &[u8]) -> std::result::Result<Saved, String> {
             "has version {}, expected {VERSION} or below: a newer program wrote this",
             version.unwrap_or(0)
         ));
+    }
+    if version != Some(1) && !tensor_file::is_as_sealed(bytes) {
+        return Err("is damaged: its checksum is not that of its content".to_owned());
     }
     serde_json::from_str(entry).map_err(|e| format!("metadata `checkpoint`: {e}"))
 }
@@ -296,7 +306,7 @@ mod tests {
             .unwrap();
             Checkpoint::read(folder.path()).unwrap_err().to_string()
         };
-        assert!(of(r#"{"version":9}"#).contains("has version 9, expected 1 or below"));
+        assert!(of(r#"{"version":9}"#).contains("has version 9, expected 2 or below"));
         assert!(of(r#"{"version":1}"#).contains("metadata `checkpoint`: missing field"));
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();

@@ -7,9 +7,12 @@ use crate::config::{TrainConfig, text};
 use crate::error::{Error, Result};
 
 /// Settings that may be others when a run goes on, since they don't change what it has computed so far
-pub const FREE: [&str; 6] = ["epochs", "threads", "patience", "max_time", "out", "checkpoint_every"];
-/// Settings that say where the data are, whose hash is compared instead, and how files are written
-const ELSEWHERE: [&str; 3] = ["data", "test_data", "csv_dialect"];
+///
+/// Data that have moved are known by their hash.
+pub const FREE: [&str; 8] =
+    ["epochs", "threads", "patience", "max_time", "out", "checkpoint_every", "data", "test_data"];
+/// The setting that says how files are written, which config.toml keeps
+const OF_FILES: &str = "csv_dialect";
 
 /// The other settings by their names, as text, with the backend that computes the run on this processor
 ///
@@ -17,7 +20,7 @@ const ELSEWHERE: [&str; 3] = ["data", "test_data", "csv_dialect"];
 /// If this processor can't run the backend.
 pub fn of(config: &TrainConfig) -> Result<BTreeMap<String, String>> {
     let config = TrainConfig { engine: resolved(config.engine)?, ..config.clone() };
-    let is_kept = |name: &str| !FREE.contains(&name) && !ELSEWHERE.contains(&name);
+    let is_kept = |name: &str| !FREE.contains(&name) && name != OF_FILES;
     let values = config.to_values()?.into_iter().filter(|(name, _)| is_kept(name));
     Ok(values.map(|(name, value)| (name, text(&value))).collect())
 }

@@ -19,7 +19,7 @@ use crate::data::Dataset;
 use crate::data::run_data::RunData;
 use crate::error::{Error, Result};
 use crate::nn::loss::LossSum;
-use crate::tables::{self, RunResult, Status, SummaryRow};
+use crate::tables::{self, RunResult, Status, SummaryRow, Written};
 
 /// What to train, and where its files go
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +34,19 @@ pub struct Request<'a> {
     pub run_id: Option<&'a str>,
     /// What the summary says about the run beside its settings and its result
     pub names: RunNames<'a>,
-    /// The checkpoint from which a run goes on that was stopped or has ended; `None` for a new run
-    pub resume: Option<&'a Checkpoint>,
+    /// Where a run goes on that was stopped or has ended; `None` for a new run
+    pub resume: Option<Resume<'a>>,
     /// When training stops if it has not ended; `None`: it trains all epochs
     pub deadline: Option<Instant>,
+}
+
+/// Where a run goes on
+#[derive(Clone, Copy, Debug)]
+pub struct Resume<'a> {
+    /// Its checkpoint
+    pub checkpoint: &'a Checkpoint,
+    /// Another folder from which the run's folder is copied before it goes on; `None`: it is there already
+    pub copy_of: Option<&'a Path>,
 }
 
 /// Receives the progress of a run
@@ -111,7 +120,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         let Request { config, data, parent, run_id, names, resume, deadline } = *request;
         let begun = Instant::now();
         let monitor = Monitor::new(config, data)?;
-        let mut trainer = Trainer::<T>::new(config, data)?;
+        let mut trainer = match resume {
+            // Its weights are in the checkpoint, also if it started from a model, which may be gone.
+            Some(_) => Trainer::<T>::to_restore(config, data)?,
+            None => Trainer::<T>::new(config, data)?,
+        };
         trainer.pause_every(config.checkpoint_every()?);
         trainer.stop_at(deadline);
         let set = data.set;
@@ -121,7 +134,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 let (run_id, folder) = make_folder(parent, run_id, &started_at)?;
                 (run_id, started_at, RunFiles::create(config, data, folder)?)
             }
-            Some(checkpoint) => {
+            Some(Resume { checkpoint, copy_of }) => {
                 let saved = &checkpoint.saved;
                 check_data(&saved.data_hash, set)?;
                 kept_settings::check(&saved.settings, config)?;
@@ -129,7 +142,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 let holds = Holds { velocities: config.momentum > 0.0, best };
                 trainer.restore(&checkpoint.state(trainer.model(), holds)?);
                 let run_id = run_id.unwrap_or(&saved.run_id).to_owned();
-                let files = RunFiles::reopen(config, data, parent.join(&run_id), saved)?;
+                let files = RunFiles::reopen(config, data, parent.join(&run_id), saved, copy_of)?;
                 (run_id, saved.started_at.clone(), files)
             }
         };
@@ -144,7 +157,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             classes: Some(data.outputs.classes().len()).filter(|&classes| classes > 0),
             ..blank_result(&run_id, started_at, names)
         };
-        let saved = resume.map(|checkpoint| checkpoint.saved.clone()).unwrap_or_default();
+        let saved = resume.map(|resume| resume.checkpoint.saved.clone()).unwrap_or_default();
         let result = RunResult { train_s: Some(saved.train_s), ..blank.clone() };
         let (source, threads) = (Some(set.source.clone()), Some(rayon::current_num_threads()));
         let used = TrainConfig { data: source, threads, engine: resolved(config.engine)?, ..config.clone() };
@@ -166,6 +179,15 @@ impl<'a, T: Scalar> Run<'a, T> {
             wall_before,
         };
         run.summarise();
+        // A folder that can't be written, or a disk that is full, is an error before the first epoch.
+        let saved = run.save(run.files.epochs.written()).and_then(|()| run.files.finish_saving());
+        if let Err(error) = saved {
+            // A new run leaves nothing, so that the same command can be repeated; one that goes on has its checkpoint.
+            if resume.is_none() {
+                run.files.abandon();
+            }
+            return Err(error);
+        }
         Ok(run)
     }
 
@@ -211,9 +233,6 @@ impl<'a, T: Scalar> Run<'a, T> {
         let progress = self.trainer.progress();
         let is_within = progress.batches > 0 && progress.batches < self.trainer.batches();
         let first = if is_within { progress.epoch } else { progress.epoch + 1 };
-        self.save(self.files.epochs.bytes()?)?;
-        // A folder that can't be written is an error before the first epoch.
-        self.files.finish_saving()?;
         let (mut last, mut results) = (None, None);
         if !is_within && (self.last.is_some() || self.config.epochs == 0) {
             // A run that goes on may have been killed after this checkpoint, before it wrote what it predicted, and no
@@ -261,8 +280,8 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Hands the state of the training to the thread that saves it
     ///
-    /// * `epochs_csv`: bytes of epochs.csv that belong to whole epochs
-    fn save(&self, epochs_csv: u64) -> Result<()> {
+    /// * `whole_epochs`: the part of epochs.csv that belongs to whole epochs
+    fn save(&self, whole_epochs: Written) -> Result<()> {
         let Self { result, trainer, .. } = self;
         let saved = Saved {
             run_id: result.run_id.clone(),
@@ -270,7 +289,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             data_hash: result.data_hash.clone().unwrap_or_default(),
             settings: kept_settings::of(self.config)?,
             tags: self.tags.to_vec(),
-            epochs_csv,
+            epochs_csv: whole_epochs.bytes,
+            epochs_csv_crc32: whole_epochs.crc32,
             trained_rows: self.trained_rows,
             train_s: result.train_s.unwrap_or_default(),
             wall_s: self.wall_s(),
@@ -296,7 +316,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 break metrics;
             }
             if self.trainer.model().is_finite() {
-                self.save(self.files.epochs.bytes()?)?;
+                self.save(self.files.epochs.written())?;
             }
         };
         let Self { trainer, .. } = self;
@@ -319,7 +339,7 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Writes the epoch's row, enters it into the summary, and saves the state, unless it diverged
     fn record(&mut self, metrics: &EpochMetrics) -> Result<()> {
-        let whole_epochs = self.files.epochs.bytes()?;
+        let whole_epochs = self.files.epochs.written();
         let Self { config, files, result, trained_rows, blank, monitor, .. } = self;
         let before = (result.train_s, *trained_rows);
         result.train_s = Some(tables::seconds(result.train_s.unwrap_or_default() + metrics.seconds));
@@ -336,7 +356,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 }
                 self.last = Some(sums);
                 self.summarise();
-                self.save(self.files.epochs.bytes()?)
+                self.save(self.files.epochs.written())
             }
             EpochEnd::Diverged { .. } => {
                 let RunResult { train_s, epochs_done, .. } = *result;

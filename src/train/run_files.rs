@@ -1,7 +1,7 @@
 //! The folder of a run, and the files in it
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -16,19 +16,22 @@ use super::state::TrainState;
 use super::target_files::{self, PREDICTIONS, TARGETS};
 use crate::config::{EngineChoice, Keep, TrainConfig};
 use crate::data::run_data::RunData;
-use crate::error::{Error, Result, shell_quoted, shown};
+use crate::error::{Error, Result, open_regular, shell_quoted, shown};
 use crate::nn::loss::LossSum;
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
-use crate::tables::atomic_file::{folder_of, replace_atomically, sync_folder, write_atomically};
-use crate::tables::{CsvWriter, EpochRow, RunResult, Status, SummaryRow};
+use crate::tables::atomic_file::{
+    folder_of, remove_leftovers, replace_atomically, sync_folder, write_atomically,
+};
+use crate::tables::{CsvWriter, EpochRow, RunResult, Status, SummaryRow, Written, create_folder};
 
 /// Version of the program, as the `version` column and config.toml have it
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const EPOCHS: &str = "epochs.csv";
 pub(super) const SUMMARY: &str = "summary.csv";
-const MODEL: &str = "model.safetensors";
+/// Name of the model in a run's folder
+pub const MODEL: &str = "model.safetensors";
 const BEST_MODEL: &str = "model-best.safetensors";
 const CONFIG: &str = "config.toml";
 
@@ -80,26 +83,37 @@ impl<'a> RunFiles<'a> {
             write_config(config, &folder)?;
             Ok((create_epochs(config, &folder)?, Saver::start()?))
         };
-        let (epochs, saver) = begin().inspect_err(|_| {
-            // The first error is reported, not one of the clean-up.
-            for name in [EPOCHS, CONFIG] {
-                let _ = fs::remove_file(folder.join(name));
-            }
-            let _ = fs::remove_dir(&folder);
-        })?;
+        let (epochs, saver) = begin().inspect_err(|_| remove(&folder))?;
         Ok(Self { epochs, folder, config, data, saver })
+    }
+
+    /// Removes the folder of a new run whose first state could not be saved
+    pub fn abandon(self) {
+        let Self { folder, saver, epochs, .. } = self;
+        drop((saver, epochs));
+        remove(&folder);
     }
 
     /// Opens the files of a run that goes on from a checkpoint, as if what came after it had not been written
     ///
+    /// * `copy_of`: the folder from which `folder` is copied first
+    ///
     /// # Errors
-    /// If another process trains the run, or has trained it since `saved` was read, or its files can't be written.
+    /// If another process trains the run, or has trained it since `saved` was read, or its files can't be copied or
+    /// written; then no copy is left.
     pub fn reopen(
         config: &'a TrainConfig,
         data: &'a RunData<'a>,
         folder: PathBuf,
         saved: &Saved,
+        copy_of: Option<&Path>,
     ) -> Result<Self> {
+        let Some(from) = copy_of else { return Self::open(config, data, folder, saved) };
+        copy_run(from, &folder)?;
+        Self::open(config, data, folder.clone(), saved).inspect_err(|_| remove(&folder))
+    }
+
+    fn open(config: &'a TrainConfig, data: &'a RunData<'a>, folder: PathBuf, saved: &Saved) -> Result<Self> {
         let columns = EpochRow::columns(config.val_split > 0.0);
         let is_newest = || {
             if Checkpoint::read(&folder)?.saved == *saved {
@@ -110,7 +124,8 @@ impl<'a> RunFiles<'a> {
             Err(Error::content(&folder.join(CHECKPOINT), problem))
         };
         let path = folder.join(EPOCHS);
-        let epochs = CsvWriter::reopen(&path, saved.epochs_csv, columns, config.csv_dialect, is_newest)?;
+        let kept = Written { bytes: saved.epochs_csv, crc32: saved.epochs_csv_crc32 };
+        let epochs = CsvWriter::reopen(&path, kept, columns, config.csv_dialect, is_newest)?;
         // The run has not ended any more.
         let summary = folder.join(SUMMARY);
         if summary.exists() {
@@ -254,6 +269,44 @@ pub(super) fn resolved(engine: EngineChoice) -> Result<EngineChoice> {
 /// Text as one line, for a cell: line breaks and other control characters are spaces
 pub(super) fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
+}
+
+/// Removes the files of a run and its folder; what is not of a run stays
+fn remove(folder: &Path) {
+    // The error before is reported, not one of the clean-up. The checkpoint goes first: without it no run goes on here.
+    let _ = fs::remove_file(folder.join(CHECKPOINT));
+    for name in NAMES {
+        let _ = fs::remove_file(folder.join(name));
+    }
+    remove_leftovers(folder);
+    let _ = fs::remove_dir(folder);
+}
+
+/// Copies the files of a run to a new folder, which appears whole, by one rename
+///
+/// # Errors
+/// If there is something at `to`, or a file can't be read or written.
+fn copy_run(from: &Path, to: &Path) -> Result<()> {
+    let is_there = || {
+        let problem = format!("is there already; the run would be copied from {} to it", shown(from));
+        Error::content(to, problem)
+    };
+    if to.symlink_metadata().is_ok() {
+        return Err(is_there());
+    }
+    // From the last name to the first: of a run that goes on, epochs.csv may be newer than the checkpoint, but not older.
+    let fill = |beside: &Path| {
+        NAMES.iter().rev().filter(|name| from.join(name).is_file()).try_for_each(|name| {
+            let mut original = open_regular(&from.join(name))?;
+            let mut copy = || -> io::Result<()> {
+                let mut file = File::create_new(beside.join(name))?;
+                io::copy(&mut original, &mut file)?;
+                file.sync_all()
+            };
+            copy().map_err(Error::writing(&to.join(name)))
+        })
+    };
+    if create_folder(to, fill)? { Ok(()) } else { Err(is_there()) }
 }
 
 /// Writes config.toml, from which the run can be repeated

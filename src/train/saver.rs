@@ -1,5 +1,6 @@
 //! A thread that saves the state of a training while the training goes on
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -26,7 +27,23 @@ struct Slot {
     waiting: Option<Job>,
     is_busy: bool,
     is_closed: bool,
-    error: Option<Error>,
+    /// How the first job failed that did; `Err`: its panic
+    failure: Option<std::thread::Result<Error>>,
+}
+
+impl Slot {
+    /// # Errors
+    /// The first error of the jobs since the last call.
+    ///
+    /// # Panics
+    /// With the panic of a job, which is a bug.
+    fn take_failure(&mut self) -> Result<()> {
+        match self.failure.take() {
+            None => Ok(()),
+            Some(Ok(error)) => Err(error),
+            Some(Err(panic)) => resume_unwind(panic),
+        }
+    }
 }
 
 impl Shared {
@@ -51,12 +68,11 @@ impl Shared {
             };
             slot.is_busy = true;
             drop(slot);
-            let saved = job();
+            let saved = catch_unwind(AssertUnwindSafe(job));
             slot = self.slot();
             slot.is_busy = false;
-            if let Err(error) = saved {
-                slot.error.get_or_insert(error);
-            }
+            let failure = saved.map(Result::err).transpose();
+            slot.failure = slot.failure.take().or(failure);
             self.changed.notify_all();
         }
     }
@@ -79,16 +95,15 @@ impl Saver {
     ///
     /// # Errors
     /// The first error of the jobs before.
+    ///
+    /// # Panics
+    /// If a job before panicked.
     pub fn save(&self, job: Job) -> Result<()> {
         let mut slot = self.shared.slot();
-        match slot.error.take() {
-            Some(error) => Err(error),
-            None => {
-                slot.waiting = Some(job);
-                self.shared.changed.notify_all();
-                Ok(())
-            }
-        }
+        slot.take_failure()?;
+        slot.waiting = Some(job);
+        self.shared.changed.notify_all();
+        Ok(())
     }
 
     /// Drops a job that still waits, so that its memory is free for the next one
@@ -101,12 +116,15 @@ impl Saver {
     ///
     /// # Errors
     /// The first error of the jobs.
+    ///
+    /// # Panics
+    /// If a job panicked.
     pub fn finish(&self) -> Result<()> {
         let mut slot = self.shared.slot();
         while slot.is_busy || slot.waiting.is_some() {
             slot = self.shared.wait(slot);
         }
-        slot.error.take().map_or(Ok(()), Err)
+        slot.take_failure()
     }
 }
 
@@ -115,7 +133,7 @@ impl Drop for Saver {
         self.shared.slot().is_closed = true;
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take() {
-            // A panic of a job has been reported by the thread itself.
+            // It catches the panics of its jobs.
             let _ = thread.join();
         }
     }
@@ -160,6 +178,15 @@ mod tests {
         go.send(()).unwrap();
         saver.finish().unwrap();
         assert_eq!(*saved.lock().unwrap(), [0, 5]);
+    }
+
+    #[test]
+    fn a_panic_of_a_job_is_not_waited_for() {
+        let saver = Saver::start().unwrap();
+        saver.save(Box::new(|| std::panic::resume_unwind(Box::new("a bug")))).unwrap();
+        let panic = catch_unwind(AssertUnwindSafe(|| saver.finish())).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"a bug"));
+        saver.finish().unwrap();
     }
 
     #[test]

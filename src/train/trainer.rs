@@ -56,6 +56,18 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// # Errors
     /// If a setting does not fit the data or this processor, or there is not enough memory.
     pub fn new(config: &TrainConfig, data: &'a RunData<'a>) -> Result<Self> {
+        Self::with(config, data, config.init.as_deref())
+    }
+
+    /// A net whose weights [`Self::restore`] will set: a model that the run started from is not read
+    ///
+    /// # Errors
+    /// As those of [`Self::new`].
+    pub fn to_restore(config: &TrainConfig, data: &'a RunData<'a>) -> Result<Self> {
+        Self::with(config, data, None)
+    }
+
+    fn with(config: &TrainConfig, data: &'a RunData<'a>, init: Option<&str>) -> Result<Self> {
         let (set, backend) = (data.set, config.engine.kind()?);
         let (features, outputs) = (data.preprocessing.features(), data.outputs.len());
         let order = Order::of(data.train_rows.clone(), (!config.no_shuffle).then_some(config.seed));
@@ -64,7 +76,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, outputs));
         check_memory::<T>(&dims, config, batch_size, evaluation_rows)?;
-        let mut model = match &config.init {
+        let mut model = match init {
             Some(init) => init_model::net(init, config, &dims.0)?,
             None => {
                 let are_pixels = data.preprocessing.encoding == Encoding::Pixels;

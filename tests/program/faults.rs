@@ -260,6 +260,8 @@ fn check_run(path: &Path, command: &str, begun: &Path) {
             without_fault(path, &library, "train --resume results/a --epochs 2 -q", 0);
         } else {
             if run.exists() {
+                let is_unable = ["kill", "tear", "readonly"].contains(&mode);
+                assert!(is_unable, "a new run that failed leaves its folder; {what}");
                 let stderr = without_fault(path, &library, command, 1);
                 assert!(stderr.contains("first remove or rename results/a"), "{stderr}; {what}");
                 fs::remove_dir_all(&run).unwrap();

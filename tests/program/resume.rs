@@ -43,11 +43,13 @@ pub fn cells(path: &Path) -> Vec<Vec<String>> {
     table.rows().map(row).collect()
 }
 
-/// The elements of the tensors of a safetensors file
+/// The elements of the tensors of a safetensors file, without the checksum of a checkpoint, which depends on times
 pub fn elements(path: &Path) -> Vec<u8> {
     let bytes = fs::read(path).unwrap();
     let header = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
-    bytes[8 + header..].to_vec()
+    let (header, elements) = bytes[8..].split_at(header);
+    let is_sealed = String::from_utf8_lossy(header).contains("\"crc32\":");
+    elements[..elements.len() - if is_sealed { 4 } else { 0 }].to_vec()
 }
 
 /// Asserts that two runs ended with the same files, times aside
@@ -97,6 +99,7 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
         ("--hidden-dims none --batch-size 7 --val-split 0.2", 1),
         ("--hidden-dims 9 --batch-size 1000 --no-shuffle=true --momentum 0.5", 2),
         ("--hidden-dims 9 --class-weight balanced --engine matrixmultiply", 1),
+        ("--hidden-dims 10 5 --keep both --val-split 0.25 --patience 9 --batch-size 32", 2),
     ]
     .into_iter()
     .enumerate()
@@ -127,7 +130,7 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
     names.sort_unstable();
     let count = names.len();
     names.dedup();
-    assert_eq!((count, names.len()), (11 * 5, 11 * 5));
+    assert_eq!((count, names.len()), (13 * 5, 13 * 5));
 }
 
 #[test]
@@ -197,11 +200,16 @@ fn what_would_change_a_run_that_goes_on_is_refused() {
         ),
         ("--epochs 1", 2, &["epochs is 1, expected 2 or more"]),
         ("--run-id b", 2, &["--run-id"]),
+        ("--data synthetic", 1, &["the data have changed since the run began"]),
+        ("--data nowhere --out elsewhere", 1, &["nowhere"]),
+        ("--data synthetic --out elsewhere", 1, &["the data have changed since the run began"]),
         ("--checkpoint-every 5x", 2, &["checkpoint-every is 5x, expected a time, as 30s"]),
     ] {
         let stderr = ended(path, &format!("train --resume results/a {args}"), code);
         assert!(messages.iter().all(|message| stderr.contains(message)), "{args}: {stderr}");
     }
+    // What is refused copies nothing.
+    assert!(!path.join("elsewhere").exists());
     for (folder, message) in
         [("results", "has no checkpoint.safetensors"), ("nowhere", "has no checkpoint.safetensors")]
     {
@@ -215,7 +223,15 @@ fn what_would_change_a_run_that_goes_on_is_refused() {
     assert!(summary.contains(&"place=here".to_owned()), "{summary:?}");
     // A copy goes on elsewhere, and the run stays as it is.
     let old = fs::read(path.join("results/a/checkpoint.safetensors")).unwrap();
+    #[cfg(unix)]
+    for file in fs::read_dir(path.join("results/a")).unwrap() {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(file.unwrap().path(), fs::Permissions::from_mode(0o444)).unwrap();
+    }
     ended(path, "train --resume results/a --out elsewhere --epochs 4 -q", 0);
+    for file in fs::read_dir(path.join("elsewhere/a")).unwrap() {
+        assert!(!file.unwrap().metadata().unwrap().permissions().readonly());
+    }
     assert_eq!(fs::read(path.join("results/a/checkpoint.safetensors")).unwrap(), old);
     assert_eq!(cells(&path.join("elsewhere/a/epochs.csv")).len(), 4);
     assert_eq!(Table::read(&path.join("elsewhere/runs.csv")).unwrap().rows().len(), 1);
@@ -228,6 +244,91 @@ fn what_would_change_a_run_that_goes_on_is_refused() {
     fs::write(path.join("t.csv"), table.replacen("0,", "1,", 1)).unwrap();
     let stderr = ended(path, "train --resume results/t --epochs 2", 1);
     assert!(stderr.contains("the data have changed since the run began: their hash was"), "{stderr}");
+    // The same data elsewhere are the same.
+    fs::write(path.join("moved.csv"), table).unwrap();
+    ended(path, "train --resume results/t --epochs 2 -q --data moved.csv", 0);
+    ended(path, "train --resume results/t --epochs 3 -q", 0);
+}
+
+#[test]
+fn a_run_goes_on_without_the_model_that_it_started_from() {
+    let folder = folder();
+    let path = folder.path();
+    let train = format!("train {TABLE} --hidden-dims 6 -q");
+    ended(path, &format!("{train} --epochs 2 --run-id first"), 0);
+    fs::copy(path.join("results/first/model.safetensors"), path.join("start.safetensors")).unwrap();
+    let second = format!("train {TABLE} -q --init start.safetensors");
+    ended(path, &format!("{second} --epochs 4 --run-id whole"), 0);
+    for (id, out) in [("part", ""), ("copy", " --out other")] {
+        ended(path, &format!("{second} --epochs 2 --run-id {id}"), 0);
+        let moved = path.join("moved");
+        fs::rename(path.join("start.safetensors"), &moved).unwrap();
+        ended(path, &format!("train --resume results/{id} --epochs 4 -q{out}"), 0);
+        fs::rename(moved, path.join("start.safetensors")).unwrap();
+        let parent = if out.is_empty() { "results" } else { "other" };
+        assert_same(id, &path.join(parent).join(id), &path.join("results/whole"), &[]);
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_or_other_rows_than_the_run_wrote_are_refused() {
+    let folder = folder();
+    let path = folder.path();
+    ended(path, &format!("train {IMAGES} --hidden-dims 9 --epochs 2 --run-id a -q"), 0);
+    let run = path.join("results/a");
+    let resume = "train --resume results/a --epochs 3 -q";
+    let refused = |name: &str, bytes: Option<&[u8]>, message: &str| {
+        let before = fs::read(run.join(name)).unwrap();
+        match bytes {
+            Some(bytes) => fs::write(run.join(name), bytes).unwrap(),
+            None => fs::remove_file(run.join(name)).unwrap(),
+        }
+        let stderr = ended(path, resume, 1);
+        assert!(stderr.contains(name) && stderr.contains(message), "{name}: {stderr}");
+        fs::write(run.join(name), before).unwrap();
+    };
+    let mut checkpoint = fs::read(run.join(CHECKPOINT)).unwrap();
+    for at in [checkpoint.len() - 1, checkpoint.len() - 1000, 8 + 300] {
+        checkpoint[at] ^= 1;
+        refused(CHECKPOINT, Some(&checkpoint), "is damaged");
+        checkpoint[at] ^= 1;
+    }
+    let rows = fs::read_to_string(run.join("epochs.csv")).unwrap();
+    let digit = rows.replacen("0.0", "0.1", 1);
+    assert_ne!(digit, rows);
+    refused("epochs.csv", Some(digit.as_bytes()), "has changed since the checkpoint was saved");
+    refused("epochs.csv", Some(&rows.as_bytes()[..rows.len() - 3]), "bytes long, expected");
+    refused("epochs.csv", None, "is missing");
+    // What came after the checkpoint is written again.
+    fs::write(run.join("epochs.csv"), rows.clone() + "half a row").unwrap();
+    ended(path, resume, 0);
+    assert_eq!(cells(&run.join("epochs.csv")).len(), 3);
+    assert!(fs::read_to_string(run.join("epochs.csv")).unwrap().starts_with(&rows));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_while_data_are_read_ends_the_program_at_once() {
+    let folder = folder();
+    let path = folder.path();
+    for args in
+        ["train --data - --target y --run-id a", "sweep --data - --target y --grid epochs=1,2 --sweep-id a"]
+    {
+        let mut command = launch(CHAINRULE, path);
+        command.args(args.split(' ')).stdin(Stdio::piped()).stderr(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // More than a pipe holds: when all is written, the program reads, and waits for the end that does not come.
+        child.stdin.as_mut().unwrap().write_all(b"a,y\n").unwrap();
+        child.stdin.as_mut().unwrap().write_all("1,y\n".repeat(100_000).as_bytes()).unwrap();
+        let sent = std::process::Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        // The input stays open until the program has ended.
+        let input = child.stdin.take();
+        let output = child.wait_with_output().unwrap();
+        drop(input);
+        assert_eq!(output.status.code(), Some(130), "{args}: {output:?}");
+        assert!(!path.join("results/a").exists());
+    }
 }
 
 #[test]
