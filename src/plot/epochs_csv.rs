@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::report::number_columns::RMSE;
+use crate::report::number_columns::{EpochColumns, NumberColumn, result};
 use crate::report::score::ScoreKind;
 use crate::tables::Status;
 use crate::tables::reader::Table;
@@ -68,7 +68,8 @@ impl Curves {
 /// Reads the curves of one run; without rows, they are empty
 ///
 /// * Columns are found by name: run_id, epoch, train_loss, train_accuracy, test_loss and test_accuracy are needed; those of
-///   validation data and of RMSEs, and status, may be missing; others are ignored.
+///   validation data and of RMSEs, and status, may be missing; others are not read, but checked if they hold other results or
+///   settings.
 /// * The scores of a run are accuracies or RMSEs: the cells of the others are empty.
 /// * An empty cell leaves out a point. In a row that is `ok`, only metrics of validation data may be empty, and those of
 ///   test data if all rows of the run lack them: then it had no test set.
@@ -93,7 +94,7 @@ pub fn read_trials(table: &Table) -> Result<Vec<Curves>> {
 /// All runs of the table, named by the column `id`; without `many`, a second run is an error
 fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
     let (id, epoch, status) = (table.need(id)?, table.need("epoch")?, table.column("status"));
-    let columns = columns(table)?;
+    let (columns, known_columns) = (columns(table)?, EpochColumns::of(table));
     let mut runs: Vec<Curves> = vec![];
     let mut known: HashMap<&str, (usize, u32)> = HashMap::new(); // index and last epoch of each run
     // The error for the first row of each run that lacks a metric of test data
@@ -124,13 +125,9 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
             columns.iter().find(|found| found.score.is_some() && !row.text(found.column).trim().is_empty());
         run.kind = run.kind.or(of_row.and_then(|found| found.score));
         let kind = run.kind.unwrap_or_default();
-        for &Column { split, score, column } in &columns {
-            let (points, range, expected) = match score {
-                None => (&mut run.loss, 0.0..=f64::MAX, "a loss, 0 or above"),
-                Some(ScoreKind::Accuracy) => (&mut run.score, 0.0..=1.0, "a share from 0 to 1"),
-                Some(ScoreKind::Rmse) => (&mut run.score, 0.0..=f64::MAX, RMSE),
-            };
-            let metric = row.within(column, range, expected)?;
+        for &Column { split, score, column, range } in &columns {
+            let points = if score.is_none() { &mut run.loss } else { &mut run.score };
+            let metric = range.read(row, column)?;
             if score.is_some_and(|score| score != kind) {
                 if metric.is_some() {
                     let expected = format!("an empty cell, since `{name}` has the score {}", kind.name());
@@ -139,7 +136,7 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
                 continue;
             }
             if metric.is_none() && status == Some(Status::Ok) {
-                let problem = || row.problem(column, expected);
+                let problem = || row.problem(column, range.expected);
                 match split {
                     Split::Training => return Err(problem()),
                     Split::Validation => {}
@@ -148,6 +145,7 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
             }
             points[split as usize].extend(metric.map(|metric| (e, metric)));
         }
+        known_columns.check(row)?;
         if run.diverged.is_none() && status == Some(Status::Diverged) {
             run.diverged = Some(e);
         }
@@ -165,6 +163,7 @@ struct Column {
     /// The score that it holds; `None` for a loss
     score: Option<ScoreKind>,
     column: usize,
+    range: &'static NumberColumn,
 }
 
 /// The columns of metrics, the loss of each [`Split`] before its scores
@@ -174,9 +173,13 @@ fn columns(table: &Table) -> Result<Vec<Column>> {
         let scores = ScoreKind::ALL.map(|kind| (Some(kind), kind.columns()[split as usize].name()));
         for (score, name) in [(None, LOSSES[split as usize])].into_iter().chain(scores) {
             let may_lack = split == Split::Validation || score == Some(ScoreKind::Rmse);
-            if !may_lack || table.column(name).is_some() {
-                columns.push(Column { split, score, column: table.need(name)? });
-            }
+            let column = if may_lack { table.column(name) } else { Some(table.need(name)?) };
+            columns.extend(column.zip(result(name)).map(|(column, range)| Column {
+                split,
+                score,
+                column,
+                range,
+            }));
         }
     }
     Ok(columns)
@@ -271,6 +274,32 @@ mod tests {
             "line 3, column run_id: expected `r` as in the rows above, found `s`"
         );
         assert_eq!(row("r,2,1,1"), "line 3: expected 10 cells, found 4");
+    }
+
+    #[test]
+    fn cells_that_are_not_drawn_are_checked_too() {
+        for (cells, column, expected) in [
+            ("r,2,0.1.0,1,1,1,1,1,1,ok", "learning_rate", "a finite number, 0 or more"),
+            ("r,2,-1,1,1,1,1,1,1,ok", "learning_rate", "a finite number, 0 or more"),
+            ("r,2,1,1,1,1,1,01.100,x,ok", "samples_per_s", "a rate, 0 or above"),
+            ("r,2,1,1,1,1,1,0.0.1,1,ok", "epoch_s", "a time, 0 or above"),
+        ] {
+            let error = read(&format!("{HEADER}\nr,1,1,1,1,1,1,1,1,ok\n{cells}\n")).unwrap_err();
+            assert!(error.starts_with(&format!("line 3, column {column}: expected {expected}, ")), "{error}");
+        }
+        let header = HEADER.replace("run_id,", "run_id,trial,momentum,test_r2,");
+        let of_sweep = |momentum: &str, r2: &str| {
+            let text = format!("{header}\nx,a,{momentum},{r2},1,1,1,1,1,1,1,1,ok\n");
+            read_trials(&table(&text).unwrap()).map(drop).map_err(|error| error.to_string())
+        };
+        assert!(
+            of_sweep("1", "").unwrap_err().contains("line 2, column momentum: expected a number, 0 or more")
+        );
+        assert!(
+            of_sweep("0.9", "2").unwrap_err().contains("line 2, column test_r2: expected an R², 1 or below")
+        );
+        assert_eq!(of_sweep("0.9", "-2"), Ok(()));
+        assert_eq!(of_sweep("", ""), Ok(()));
     }
 
     #[test]

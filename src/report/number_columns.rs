@@ -1,7 +1,10 @@
-//! The columns of `summary.csv` and `runs.csv` that hold numbers, with their ranges
+//! The columns of `summary.csv`, `runs.csv` and `epochs.csv` that hold numbers, with their ranges
+//!
+//! Each range of a result is listed here once, and each of a setting in [`SETTINGS`](crate::config::SETTINGS).
 
+use crate::config::{Setting, sweepable};
 use crate::error::Result;
-use crate::tables::reader::TableRow;
+use crate::tables::reader::{Table, TableRow};
 
 /// A column of numbers from `min` to `max`
 #[derive(Debug)]
@@ -19,14 +22,14 @@ pub struct NumberColumn {
 }
 
 /// All columns of numbers that are results of a run
-pub static RESULTS: [NumberColumn; 18] = [
+pub static RESULTS: [NumberColumn; 23] = [
     share("train_accuracy"),
     share("val_accuracy"),
     above_0("val_loss", "a loss, 0 or above"),
     share("test_accuracy"),
     above_0("test_loss", "a loss, 0 or above"),
     above_0("train_s", "a time, 0 or above"),
-    NumberColumn { is_whole: true, ..above_0("parameters", "a count, 0 or above") },
+    count("parameters"),
     share("best_accuracy"),
     NumberColumn { max: u32::MAX as f64, is_whole: true, ..above_0("best_epoch", "an epoch, 0 or above") },
     above_0("train_loss", "a loss, 0 or above"),
@@ -38,7 +41,15 @@ pub static RESULTS: [NumberColumn; 18] = [
     above_0("test_mae", "a mean absolute error, 0 or above"),
     NumberColumn { min: f64::MIN, max: 1.0, ..above_0("test_r2", "an R², 1 or below") },
     above_0("best_rmse", RMSE),
+    NumberColumn { max: u32::MAX as f64, ..count("epochs_done") },
+    count("train_samples"),
+    count("val_samples"),
+    count("test_samples"),
+    count("classes"),
 ];
+
+/// The only column of results that an epoch has and a run does not
+static EPOCH_TIME: NumberColumn = above_0("epoch_s", "a time, 0 or above");
 
 /// The range of an RMSE in words
 pub const RMSE: &str = "an RMSE, 0 or above";
@@ -47,8 +58,13 @@ const fn share(name: &'static str) -> NumberColumn {
     NumberColumn { max: 1.0, ..above_0(name, "a share from 0 to 1") }
 }
 
+/// A column of whole numbers
+const fn count(name: &'static str) -> NumberColumn {
+    NumberColumn { is_whole: true, ..above_0(name, "a count, 0 or above") }
+}
+
 /// A column of numbers without a largest one
-pub const fn above_0(name: &'static str, expected: &'static str) -> NumberColumn {
+const fn above_0(name: &'static str, expected: &'static str) -> NumberColumn {
     NumberColumn { name, min: 0.0, max: f64::MAX, expected, is_whole: false }
 }
 
@@ -63,6 +79,38 @@ impl NumberColumn {
             row.whole::<u64>(column)?;
         }
         Ok(number)
+    }
+}
+
+/// The column of results with this name; `None` if there is none
+pub fn result(name: &str) -> Option<&'static NumberColumn> {
+    RESULTS.iter().find(|column| column.name == name)
+}
+
+/// The columns of an epochs.csv whose cells have a known range: results and settings
+#[derive(Debug)]
+pub struct EpochColumns {
+    results: Vec<(&'static NumberColumn, usize)>,
+    /// The learning rate of the epoch, and in a sweep the settings that are varied
+    settings: Vec<(&'static Setting, usize)>,
+}
+
+impl EpochColumns {
+    /// Those that the table has
+    pub fn of(table: &Table) -> Self {
+        let results = RESULTS.iter().chain([&EPOCH_TIME]);
+        let results = results.filter_map(|range| Some((range, table.column(range.name)?)));
+        let settings = sweepable().filter_map(|setting| Some((setting, table.column(setting.name)?)));
+        Self { results: results.collect(), settings: settings.collect() }
+    }
+
+    /// Checks the cells of a row, each of which may be empty
+    ///
+    /// # Errors
+    /// If a cell holds what its column can't hold.
+    pub fn check(&self, row: TableRow<'_>) -> Result<()> {
+        self.results.iter().try_for_each(|(range, column)| range.read(row, *column).map(drop))?;
+        self.settings.iter().try_for_each(|(setting, column)| row.setting(*column, setting).map(drop))
     }
 }
 
@@ -81,6 +129,9 @@ mod tests {
             ("parameters", "1.5", "a whole number"),
             ("val_accuracy", "1.5", "a share from 0 to 1"),
             ("wall_s", "x", "a time, 0 or above"),
+            ("epochs_done", "2.5", "a whole number"),
+            ("test_samples", "-1", "a count, 0 or above"),
+            ("classes", "x", "a count, 0 or above"),
         ] {
             let csv = format!("run_id,status,test_accuracy,{column}\na,ok,0.5,{cell}\n");
             let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::plan::Trial;
 use crate::config::{EngineChoice, SETTINGS, Setting, text};
 use crate::error::{Error, Result, first_ten};
-use crate::report::number_columns::{NumberColumn, RESULTS, above_0};
+use crate::report::number_columns::{EpochColumns, NumberColumn, RESULTS};
 use crate::tables::Status;
 use crate::tables::reader::{Table, TableRow};
 
@@ -29,9 +29,6 @@ const TEST_METRICS: [&str; 2] = ["test_loss", "test_accuracy"];
 const TRAIN_METRICS: [&str; 2] = ["train_loss", "train_accuracy"];
 /// Metrics that a row of regression has, in place of others
 const INSTEAD: [(&str, &str); 2] = [("train_accuracy", "train_rmse"), ("test_accuracy", "test_rmse")];
-/// Columns of numbers that are results of an epoch alone
-static OF_AN_EPOCH: [NumberColumn; 2] =
-    [above_0("learning_rate", "a number, 0 or more"), above_0("epoch_s", "a time, 0 or above")];
 
 /// What the files of a trial say
 #[derive(Clone, Debug)]
@@ -86,7 +83,7 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
     let test_samples = summary.column("test_samples").and_then(|column| row.as_number(column));
     let is_tested = test_samples != Some(0.0);
     check_numbers(&number_columns(summary, trial.config.epochs > 0, is_tested)?, row, is_ok)?;
-    let columns = number_columns(epochs, true, is_tested)?;
+    let (columns, all_columns) = (number_columns(epochs, true, is_tested)?, EpochColumns::of(epochs));
     let (run_id, epoch, ended) = (epochs.need("run_id")?, epochs.need("epoch")?, epochs.need("status")?);
     let mut done = 0;
     for row in epochs.rows() {
@@ -97,6 +94,7 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
         if row.as_number(epoch) != Some(f64::from(done)) {
             return Err(row.problem(epoch, &format!("epoch {done}")));
         }
+        all_columns.check(row)?;
         check_numbers(&columns, row, row.status(ended)? == Status::Ok)?;
     }
     // A trial that stopped early says how many epochs it did.
@@ -171,7 +169,7 @@ fn number_columns(table: &Table, is_trained: bool, is_tested: bool) -> Result<Ve
         let instead = instead.and_then(|(_, other)| table.column(other));
         Some(Numbers { column, range, is_needed, instead })
     };
-    Ok(RESULTS.iter().chain(&OF_AN_EPOCH).filter_map(numbers).collect())
+    Ok(RESULTS.iter().filter_map(numbers).collect())
 }
 
 /// Checks the numbers of a row

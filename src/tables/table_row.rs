@@ -75,6 +75,7 @@ impl<'a> TableRow<'a> {
         };
         let fits = |value: &Value| setting.out_of_range(value).is_none();
         let expected = || match (setting.kind, &setting.range) {
+            (Kind::Number, Some((_, words))) if words.starts_with("a ") => (*words).to_owned(),
             (Kind::Integer, Some((_, words))) => format!("a whole number, {words}"),
             (Kind::Number, Some((_, words))) => format!("a number, {words}"),
             _ => setting.expected(),
