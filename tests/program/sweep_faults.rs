@@ -65,7 +65,7 @@ fn a_trial_that_contradicts_the_plan_is_named_and_run_again_only_on_request() {
     let (runs, trial) = (path.join("results/s/runs.csv"), path.join("results/s/t0001"));
     let before = timeless(&runs);
     let resume = |more: &[&str]| sweep(path, &[&args[..], &["--resume"], more].concat());
-    let damages: [(&str, &str, &str, &str); 9] = [
+    let damages: [(&str, &str, &str, &str); 12] = [
         ("summary.csv", ",6000,", ",128,", "line 2: batch_size is 128, the plan says 6000"),
         ("summary.csv", ",0.01,", ",0.02,", "line 2: learning_rate is 0.02, the plan says 0.01"),
         ("summary.csv", ",43,", ",44,", "line 2: seed is 44, the plan says 43"),
@@ -74,6 +74,9 @@ fn a_trial_that_contradicts_the_plan_is_named_and_run_again_only_on_request() {
         ("summary.csv", "\nt0001,", "\nt0007,", "line 2: run_id is t0007, the plan says t0001"),
         ("summary.csv", ",ok,", ",okk,", "line 2, column status"),
         ("epochs.csv", "\nt0001,1,", "\nt0001,2,", "line 2, column epoch: expected epoch 1, found `2`"),
+        ("epochs.csv", "\nt0001,1,", "\nt0001,+1,", "line 2, column epoch: expected epoch 1, found `+1`"),
+        ("epochs.csv", "\nt0001,2,", "\nt0001,02,", "line 3, column epoch: expected epoch 2, found `02`"),
+        ("epochs.csv", ",1,0.01,", ",1,0.0.1,", "line 2, column learning_rate: expected a finite number"),
         ("summary.csv", ",f32,", ",f64,", "line 2: dtype is f64"),
     ];
     for (file, from, to, message) in damages {
