@@ -9,6 +9,7 @@ mod markdown_text;
 mod metric_column;
 pub mod number_columns;
 mod observed_run;
+pub mod row_rules;
 mod run_metrics;
 pub mod run_report;
 pub mod score;

@@ -6,6 +6,7 @@ use toml::Value;
 
 use super::metric_column::MetricColumn;
 use super::number_columns::RESULTS;
+use super::row_rules::RowRules;
 use super::score::ScoreKind;
 use super::short_number::short_number;
 use crate::config::{Kind, SHORT_FORMS, Setting, find, sweepable, text};
@@ -56,7 +57,7 @@ impl ObservedRun {
 ///
 /// # Errors
 /// If the table lacks run_id, status or test_accuracy, names a run twice, holds a status, a setting or a number that
-/// is out of range, or a row has both accuracies and RMSEs.
+/// is out of range, or a row has both accuracies and RMSEs, or breaks one of the [`RowRules`].
 pub(super) fn read_runs(
     table: &Table,
     chosen: impl Fn(&TableRow<'_>) -> bool,
@@ -74,7 +75,7 @@ pub(super) fn read_runs(
     let (hash, task) = (table.column("data_hash"), table.column("task"));
     // A file that is read in another way has another hash, but is the same data.
     let read_as: Vec<usize> = READ_AS.iter().filter_map(|name| table.column(name)).collect();
-    let mut data_names = DataNames::default();
+    let (mut data_names, rules) = (DataNames::default(), RowRules::of(table));
     let mut runs = vec![];
     for (row, id) in table.rows().zip(names).filter(|(row, _)| chosen(row)) {
         let mut metrics = [None; MetricColumn::ALL.len()];
@@ -96,18 +97,21 @@ pub(super) fn read_runs(
             }
             settings.push((setting.name, value));
         }
+        let status = row.status(status)?;
+        let score = score_of(table, row, &metrics)?.or_else(|| match row.text(task?).trim() {
+            "classify" => Some(ScoreKind::Accuracy),
+            "regress" => Some(ScoreKind::Rmse),
+            _ => None,
+        });
+        rules.check(row, status, score.unwrap_or_default())?;
         runs.push(ObservedRun {
             id,
-            status: row.status(status)?,
+            status,
             seed: seed.map_or(Ok(String::new()), |(setting, i)| {
                 Ok(row.setting(i, setting)?.as_ref().map(text).unwrap_or_default())
             })?,
             settings,
-            score: score_of(table, row, &metrics)?.or_else(|| match row.text(task?).trim() {
-                "classify" => Some(ScoreKind::Accuracy),
-                "regress" => Some(ScoreKind::Rmse),
-                _ => None,
-            }),
+            score,
             metrics,
         });
     }

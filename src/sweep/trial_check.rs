@@ -6,22 +6,11 @@ use std::path::Path;
 use super::plan::Trial;
 use crate::config::{EngineChoice, SETTINGS, Setting, text};
 use crate::error::{Error, Result, first_ten};
+use crate::report::analysis::Analysis;
 use crate::report::number_columns::{EpochColumns, NumberColumn, RESULTS};
+use crate::report::row_rules::ALWAYS;
 use crate::tables::Status;
 use crate::tables::reader::{Table, TableRow};
-
-/// Settings whose columns every version writes; those of all others may be missing
-const ALWAYS: [&str; 9] = [
-    "hidden_dims",
-    "activation",
-    "learning_rate",
-    "momentum",
-    "weight_decay",
-    "batch_size",
-    "epochs",
-    "seed",
-    "data",
-];
 
 /// Metrics that every row that is ok has
 const TEST_METRICS: [&str; 2] = ["test_loss", "test_accuracy"];
@@ -78,6 +67,8 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
     if !contradictions.is_empty() {
         return wrong(summary, row.line(), first_ten(contradictions.into_iter(), ", "));
     }
+    // The rules of the table that gets this row
+    Analysis::from_table(summary)?;
     let is_ok = status == Status::Ok;
     // Without an epoch, there are metrics of test data alone.
     let test_samples = summary.column("test_samples").and_then(|column| row.as_number(column));
