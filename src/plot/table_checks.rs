@@ -12,8 +12,10 @@ use crate::tables::reader::Table;
 /// Checks that each run has the number of epochs in its summary: all of them if it is `ok` and could not stop early, else
 /// `epochs_done`, which older versions did not write
 ///
+/// A run that is not `ok` may have the row of a further epoch, in which it ended.
+///
 /// # Errors
-/// If a run has fewer epochs, or a cell holds no whole number.
+/// If a run has fewer epochs, or more although it is `ok`, or a cell holds no whole number.
 pub(super) fn check_epochs(epochs: &Table, curves: &[Curves], summaries: &Table) -> Result<()> {
     let done = summaries.column("epochs_done");
     // A table of another program has neither column; one of this program has both.
@@ -22,14 +24,15 @@ pub(super) fn check_epochs(epochs: &Table, curves: &[Curves], summaries: &Table)
     let found: HashMap<&str, u32> = curves.iter().map(|run| (run.run_id.as_str(), run.epochs)).collect();
     for (row, name) in summaries.rows().zip(summaries.run_names()?) {
         let stops_early = patience.and_then(|column| row.as_number(column)).is_some_and(|n| n > 0.0);
-        let is_ok = status.map(|column| row.status(column)).transpose()? == Some(Status::Ok) && !stops_early;
-        let column = if is_ok { all } else { done };
-        let Some(column) = column.filter(|&column| is_ok || !row.text(column).trim().is_empty()) else {
+        let is_ok = status.map(|column| row.status(column)).transpose()? == Some(Status::Ok);
+        let has_all = is_ok && !stops_early;
+        let column = if has_all { all } else { done };
+        let Some(column) = column.filter(|&column| has_all || !row.text(column).trim().is_empty()) else {
             continue;
         };
         let expected: u32 = row.whole(column)?;
         let found = found.get(name.as_str()).copied().unwrap_or(0);
-        if found < expected {
+        if found < expected || (is_ok && found > expected) {
             let says = shown(summaries.path());
             let problem = format!("expected {expected} epochs of `{name}`, as {says} says, found {found}");
             return Err(Error::content(epochs.path(), problem));
@@ -108,5 +111,50 @@ pub(super) fn check_predictions(predictions: &Table, targets: &[Target], summary
     match known("test_rmse")?.filter(|expected| is_ok && (expected - rmse).abs() > tolerance) {
         Some(expected) => contradiction(format!("a test RMSE of {expected}"), rmse.to_string()),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The message about a run with these rows of epochs.csv beside a summary.csv with this row; empty if they agree
+    fn problem(epochs: u32, summary: &str) -> String {
+        let [of_epochs, of_run] = ["run_id,epoch\n", "run_id,status,epochs,epochs_done,patience\n"];
+        let parse = |name: &str, text: String| Table::parse(Path::new(name), text.as_bytes()).unwrap();
+        let rows: String = (1..=epochs).map(|epoch| format!("a,{epoch}\n")).collect();
+        let [epochs_csv, summary] =
+            [("epochs.csv", format!("{of_epochs}{rows}")), ("summary.csv", format!("{of_run}{summary}\n"))]
+                .map(|(name, text)| parse(name, text));
+        let curves = [Curves { run_id: "a".to_owned(), epochs, ..Curves::default() }];
+        check_epochs(&epochs_csv, &curves, &summary)
+            .map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn a_run_that_is_ok_has_the_epochs_of_its_summary_and_no_more() {
+        for (epochs, summary) in [
+            (3, "a,ok,3,3,0"),
+            (2, "a,ok,9,2,5"),
+            (3, "a,ok,3,,"),
+            (2, "a,diverged,9,1,0"),
+            (2, "a,failed,9,0,0"),
+            (1, "a,interrupted,9,1,0"),
+        ] {
+            assert_eq!(problem(epochs, summary), "", "{summary}");
+        }
+        for (epochs, summary, expected) in [
+            (3, "a,ok,0,0,0", 0),
+            (2, "a,ok,3,3,0", 3),
+            (3, "a,ok,9,2,5", 2),
+            (1, "a,ok,9,2,5", 2),
+            (0, "a,diverged,9,1,0", 1),
+        ] {
+            let message =
+                format!("epochs.csv: expected {expected} epochs of `a`, as summary.csv says, found {epochs}");
+            assert_eq!(problem(epochs, summary), message, "{summary}");
+        }
     }
 }
