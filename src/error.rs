@@ -122,6 +122,21 @@ impl Error {
         Self::Content { path: path.to_owned(), problem: problem.into() }
     }
 
+    /// The file or folder that it is about; `None` if it is about none, or several
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Read { path, .. }
+            | Self::Write { path, .. }
+            | Self::Content { path, .. }
+            | Self::Settings { path, .. }
+            | Self::Gzip { path, .. }
+            | Self::Plot { path, .. } => Some(path),
+            // One folder that was named, or the default ones
+            Self::NoData { places, .. } => Some(Path::new(places)),
+            _ => None,
+        }
+    }
+
     /// Its message and those of its sources, as one text
     pub fn chain(&self) -> String {
         let errors = std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source());

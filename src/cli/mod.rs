@@ -147,6 +147,17 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// An error whose message starts with the setting that names the file it is about, and says where the setting is
+///
+/// * `origin`: finds that setting, as [`chainrule::config::Settings::origin`] does
+fn with_origin(error: anyhow::Error, origin: impl FnOnce(&Path) -> Option<String>) -> anyhow::Error {
+    let path = error.downcast_ref().and_then(chainrule::Error::path);
+    match path.and_then(origin) {
+        Some(setting) => error.context(setting),
+        None => error,
+    }
+}
+
 /// Whether two paths lead to the same file
 fn is_same(a: &Path, b: &Path) -> bool {
     let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();

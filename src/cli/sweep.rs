@@ -18,7 +18,7 @@ pub use super::sweep_output::best;
 use super::sweep_output::{dry_run, failed, summarise};
 use super::sweep_progress::SweepProgress;
 use super::train::{Common, deadline, run_id};
-use super::{DONE, SIGNALLED, SOME_FAILED, note};
+use super::{DONE, SIGNALLED, SOME_FAILED, note, with_origin};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -116,13 +116,28 @@ pub fn run(args: &Args) -> Result<u8> {
         note(&format!("{what}, taken from {from}"));
     }
     let draft = draft(args)?;
+    let swept = sweep(args, begun, draft.clone(), shard, taken.as_ref());
+    swept.map_err(|error| with_origin(error, |path| draft.origin(path)))
+}
+
+/// Runs the trials of a sweep
+///
+/// * `begun`: when the program started
+/// * `taken`: the scheduler that `shard` was taken from; `None`: the command line decides
+fn sweep(
+    args: &Args,
+    begun: Instant,
+    draft: Draft,
+    shard: Option<Shard>,
+    taken: Option<&Taken>,
+) -> Result<u8> {
     let threads_given = draft.base.get("threads").map(text);
     let plan = draft.resolve()?;
     let config = &plan.trials[0].config;
     let out = &config.out;
     let sweep_id = args.sweep_id.clone().unwrap_or_else(|| plan.default_id());
     let folder = out.join(&sweep_id);
-    if let Some(taken) = &taken
+    if let Some(taken) = taken
         && let Some(problem) = sweep::submitted_again(taken, &folder)?
     {
         return Err(usage(problem));

@@ -27,7 +27,7 @@ use super::resume::Resumed;
 use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
-use super::{DIVERGED, DONE, FAILED, SIGNALLED, note};
+use super::{DIVERGED, DONE, FAILED, SIGNALLED, note, with_origin};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -138,6 +138,15 @@ pub fn run(args: &Args) -> Result<u8> {
     let given = args.common.over(Settings::default())?;
     let resumed = args.resume.as_ref().map(|folder| Resumed::read(folder, &given)).transpose()?;
     let settings = resumed.as_ref().map_or(given, |resumed| resumed.settings.clone());
+    let trained = train(args, begun, resumed, settings.clone());
+    trained.map_err(|error| with_origin(error, |path| settings.origin(path)))
+}
+
+/// Trains a run with these settings
+///
+/// * `begun`: when the program started
+/// * `resumed`: the run that goes on; `None`: a new one
+fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settings) -> Result<u8> {
     // If no dialect is given, an existing table keeps its own.
     let table_dialect = settings.get("csv_dialect").is_some();
     let mut nets = InitNets::default();

@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 /// Largest number of characters that a message quotes from a line
 const LINE_SHOWN: usize = 100;
 
+/// The settings that name files and folders
+const PATHS: [&str; 5] = ["data", "test_data", "init", "y", "out"];
+
 /// The values of the given settings, by name
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -115,6 +118,26 @@ impl Settings {
     /// The file and line that a value comes from, for the end of a message; empty if it comes from the command line
     pub fn place(&self, name: &str) -> String {
         self.places.get(name).map_or(String::new(), |place| format!(" in {place}"))
+    }
+
+    /// The setting that names the file at `path`, or the folder that it is in, with the file and line that its value comes from,
+    /// for the start of a message; `None` if no setting does, or its value comes from the command line
+    ///
+    pub fn origin(&self, path: &Path) -> Option<String> {
+        let name = self.names(path)?;
+        self.places.get(name).map(|place| format!("{name} in {place}"))
+    }
+
+    /// The name of the setting that names the file at `path`, or the folder that it is in; `None` if no setting does
+    ///
+    /// The folder `out` counts only by itself: what is wrong with a file in it is not the setting's fault.
+    pub fn names(&self, path: &Path) -> Option<&'static str> {
+        let values = PATHS.into_iter().filter_map(|name| Some((name, self.get(name)?.as_str()?)));
+        let named = values.filter(|(name, value)| match *name {
+            "out" => path == Path::new(value),
+            _ => path.starts_with(value) || value.split(',').any(|part| path == Path::new(part)),
+        });
+        named.max_by_key(|(_, value)| value.len()).map(|(name, _)| name)
     }
 
     /// All settings, with defaults for those that are missing
@@ -232,6 +255,27 @@ mod tests {
         assert_eq!(error, "batch-size is 0 in a/c.toml, line 2, expected 1 or more");
         let error = flags.with("batch_size", -1).or(file()).resolve().unwrap_err().to_string();
         assert_eq!(error, "batch-size is -1, expected 1 or more");
+    }
+
+    #[test]
+    fn a_path_is_named_with_the_setting_and_the_file_and_line_that_it_comes_from() {
+        let text = "data = \"a\"\ninit = \"a/m\"\nout = \"o\"\ny = \"p.npy,q.npy\"";
+        let file = parse(text).unwrap().placed(Path::new("c.toml"), text);
+        let origin = |settings: &Settings, path: &str| settings.origin(Path::new(path));
+        for (path, expected) in [
+            ("a", "data in c.toml, line 1"),
+            ("a/train-images", "data in c.toml, line 1"),
+            ("a/m", "init in c.toml, line 2"),
+            ("o", "out in c.toml, line 3"),
+            ("q.npy", "y in c.toml, line 4"),
+        ] {
+            assert_eq!(origin(&file, path), Some(expected.to_owned()));
+        }
+        for path in ["b", "ab", "o/run"] {
+            assert_eq!(origin(&file, path), None, "{path}");
+        }
+        let flags = Settings::default().with("init", "a/m").or(file);
+        assert_eq!(origin(&flags, "a/m"), None, "from the command line");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The draft of a sweep: settings that all trials share, axes whose cross product is run, and seeds
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::Value;
 
@@ -13,7 +13,7 @@ use super::plan_lines::{Section, line_in};
 use crate::config::{SETTINGS, Setting, Settings, TrainConfig, text};
 use crate::data::Dataset;
 use crate::data::init_model::InitNets;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// A sweep as the command line and a plan file describe it
 #[derive(Clone, Debug, Default)]
@@ -65,6 +65,27 @@ impl Draft {
         Ok(Plan { trials, varied, text, hash })
     }
 
+    /// The setting that names the file at `path`, with the file and line that its value comes from, as [`Settings::origin`]
+    /// returns it; the values of an axis or a listed trial come from the plan
+    pub fn origin(&self, path: &Path) -> Option<String> {
+        let is_named = |setting: &Setting, value: &Value| {
+            Settings::default().with(setting.name, value.clone()).names(path).is_some()
+        };
+        let of_axis =
+            self.grid.iter().find(|axis| axis.values.iter().any(|value| is_named(axis.setting, value)));
+        let of_trial = |(trial, values): (usize, &Values)| {
+            let (setting, _) = values.iter().find(|(setting, value)| is_named(setting, value))?;
+            Some((Section::Trial(trial), setting.name))
+        };
+        let axis = of_axis.map(|axis| (Section::Grid, axis.setting.name));
+        let Some((section, name)) = axis.or_else(|| self.listed.iter().enumerate().find_map(of_trial)) else {
+            return self.base.origin(path);
+        };
+        // An axis of the command line is in no file.
+        let line = line_in(&self.file_text, section, name)?;
+        Some(format!("{name} in {}, line {line}", shown(self.file.as_ref()?)))
+    }
+
     fn seeds(&self) -> u32 {
         self.seeds.unwrap_or(1).max(1)
     }
@@ -107,7 +128,7 @@ impl Draft {
         if let (Some(path), Some(section)) = (&self.file, section)
             && let Some(line) = line_in(&self.file_text, section, name)
         {
-            found += &format!(" in {}, line {line}", crate::error::shown(path));
+            found += &format!(" in {}, line {line}", shown(path));
         }
         Error::Setting { name, expected, found }
     }
@@ -277,6 +298,27 @@ mod tests {
             let error = draft.resolve().unwrap_err().to_string();
             assert!(error.contains(&message.replace("{}", path.to_str().unwrap())), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_path_is_named_with_its_place_in_the_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.toml");
+        for (text, line) in [
+            ("data = \"d\"\n[grid]\nepochs = [1]", Some("data in {}, line 1")),
+            ("[grid]\nepochs = [1]\ndata = [\"d\", \"e\"]", Some("data in {}, line 3")),
+            (
+                "data = \"e\"\n[[trial]]\nseed = 1\n[[trial]]\ntest_data = \"d\"",
+                Some("test_data in {}, line 5"),
+            ),
+            ("data = \"e\"\n[grid]\nepochs = [1]", None),
+        ] {
+            std::fs::write(&path, format!("{text}\n")).unwrap();
+            let origin = Draft::from_toml(&path).unwrap().origin(Path::new("d/x"));
+            assert_eq!(origin, line.map(|line| line.replace("{}", path.to_str().unwrap())), "{text}");
+        }
+        let axis = draft(&["data=d,e"]);
+        assert_eq!(axis.origin(Path::new("d")), None, "from the command line");
     }
 
     #[test]

@@ -207,3 +207,31 @@ fn a_sweep_varies_the_model_that_its_trials_start_from() {
     let stderr = run(path, &format!("sweep --data . --init {MODEL} --grid hidden_dim=7,8 --out other"), 2);
     assert!(stderr.contains("hidden-dims is 8, expected 7, as"), "{stderr}");
 }
+
+#[test]
+fn a_path_from_a_file_is_named_with_the_setting_and_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let write = |name: &str, text: &str| fs::write(path.join(name), text).unwrap();
+    write("init.toml", "epochs = 1\ninit = \"last\"\n");
+    write("data.toml", "data = \"nowhere\"\n");
+    write("t.csv", "a,label\n1,x\n2,y\n3,x\n4,y\n");
+    write("test.toml", "data = \"t.csv\"\n\ntest_data = \"nowhere.csv\"\n");
+    write("grid.toml", "data = \"synthetic\"\n[grid]\ninit = [\"last\"]\n");
+    for (args, message) in [
+        ("train --data synthetic --config init.toml", "init in init.toml, line 2: cannot read last: "),
+        ("train --config data.toml", "data in data.toml, line 1: cannot read nowhere: "),
+        ("train --config test.toml", "test_data in test.toml, line 3: cannot read nowhere.csv: "),
+        (
+            "sweep --seeds 2 --config init.toml --data synthetic",
+            "init in init.toml, line 2: cannot read last: ",
+        ),
+        ("sweep --seeds 2 --plan data.toml", "data in data.toml, line 1: cannot read nowhere: "),
+        ("sweep --plan grid.toml", "init in grid.toml, line 3: cannot read last: "),
+        ("train --data synthetic --init last --config data.toml", "cannot read last: "),
+        ("train --data elsewhere --config data.toml", "cannot read elsewhere: "),
+    ] {
+        let said = run(path, args, 1);
+        assert!(said.starts_with(&format!("error: {message}")), "{args}: {said}");
+    }
+}
