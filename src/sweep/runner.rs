@@ -96,8 +96,8 @@ pub struct Ended {
 /// * `stop`: read after each batch and before each trial; the sweep sets it after a failure with `fail_fast`
 ///
 /// # Errors
-/// If the folder can't be used (see [`Options::resume`]), the only data set can't be loaded, or a row can't be
-/// written. Trials that ended before the error are kept.
+/// If the folder can't be used (see [`Options::resume`]), the only data set can't be loaded, data have changed since a trial was
+/// trained on them, or a row can't be written. Trials that ended before the error are kept.
 pub fn run(
     plan: &Plan,
     sweep: &Path,
@@ -137,8 +137,8 @@ struct Sweeper<'a> {
     sweep: &'a Path,
     tables: &'a SweepTables,
     cache: DatasetCache,
-    /// For each value of `data`, a trial that ended before, and the hash of its data
-    known: HashMap<DataOptions, (String, String)>,
+    /// For each value of `data`, the trials that were trained on it before; of those with one hash, the first
+    known: HashMap<DataOptions, Vec<TrainedOn>>,
     /// Locked while a trial's rows are appended
     files: Mutex<&'a Files>,
     options: &'a Options,
@@ -146,11 +146,19 @@ struct Sweeper<'a> {
     stop: &'a AtomicBool,
 }
 
+/// The data of a trial that was trained before
+struct TrainedOn {
+    hash: String,
+    trial: String,
+    /// `ended`, or `began` for a trial that goes on
+    when: &'static str,
+}
+
 impl Sweeper<'_> {
     /// Returns the trials to run, in order, and removes the folders of those that can't go on from a checkpoint
     ///
     /// # Errors
-    /// If files of trials do not fit the plan, or the data of all trials have changed since one ended.
+    /// If files of trials do not fit the plan, or the data of all trials have changed since one ended or was stopped.
     fn todo<'t>(&mut self, mine: &[&'t Trial]) -> Result<Vec<&'t Trial>> {
         if self.options.resume {
             folder::remove_unfinished(self.sweep, mine.iter().copied());
@@ -161,8 +169,7 @@ impl Sweeper<'_> {
             let mut may_go_on = false;
             let kept = match check(trial, self.sweep)? {
                 Checked::Ended(Status::Ok, hash) => {
-                    let data = DataOptions::from(&trial.config).undivided();
-                    self.known.extend(hash.map(|hash| (data, (trial.id.clone(), hash))));
+                    hash.into_iter().for_each(|hash| self.trained_on(trial, hash, "ended"));
                     true
                 }
                 Checked::Ended(Status::Diverged | Status::Failed, _) => !self.options.retry_failed,
@@ -178,7 +185,8 @@ impl Sweeper<'_> {
             if !kept {
                 todo.push(*trial);
             }
-            if may_go_on && half_trained::checkpoint(trial, self.sweep).is_some() {
+            if may_go_on && let Some(checkpoint) = half_trained::checkpoint(trial, self.sweep) {
+                self.trained_on(trial, checkpoint.saved.data_hash, "began");
                 go_on.insert(trial.id.as_str());
             }
         }
@@ -191,8 +199,8 @@ impl Sweeper<'_> {
             return Err(Error::content(self.sweep, problem));
         }
         if let Some((first, rest)) = todo.split_first()
-            && rest.iter().all(|trial| DataOptions::from(&trial.config) == DataOptions::from(&first.config))
-            && self.known.contains_key(&DataOptions::from(&first.config).undivided())
+            && rest.iter().all(|trial| files(trial) == files(first))
+            && self.known.contains_key(&files(first))
         {
             self.check_data(first, &*self.cache.get(first)?)?;
         }
@@ -202,16 +210,22 @@ impl Sweeper<'_> {
         Ok(todo)
     }
 
-    /// Checks that the data of a trial are those with which another trial ended before
-    fn check_data(&self, trial: &Trial, data: &Dataset) -> Result<()> {
-        let options = DataOptions::from(&trial.config).undivided();
-        let Some((id, before)) = self.known.get(&options) else { return Ok(()) };
-        let now = data.hash();
-        if *before == now {
-            return Ok(());
+    /// Keeps the hash of the data that a trial was trained on
+    fn trained_on(&mut self, trial: &Trial, hash: String, when: &'static str) {
+        let known = self.known.entry(files(trial)).or_default();
+        if known.iter().all(|other| other.hash != hash) {
+            known.push(TrainedOn { hash, trial: trial.id.clone(), when });
         }
+    }
+
+    /// Checks that the data of a trial are those that other trials, and itself, were trained on before
+    fn check_data(&self, trial: &Trial, data: &Dataset) -> Result<()> {
+        let now = data.hash();
+        let known = self.known.get(&files(trial));
+        let Some(other) = known.into_iter().flatten().find(|other| other.hash != now) else { return Ok(()) };
+        let TrainedOn { hash, trial, when } = other;
         let problem = format!(
-            "the data have changed since {id} ended: their hash was {before}, and is {now}; bring the old data back, or start \
+            "the data have changed since {trial} {when}: their hash was {hash}, and is {now}; bring the old data back, or start \
              another sweep with --sweep-id"
         );
         Err(Error::content(Path::new(&data.source), problem))
@@ -255,11 +269,16 @@ impl Sweeper<'_> {
     }
 
     /// Runs one trial and writes its rows
+    ///
+    /// # Errors
+    /// If its data have changed since a trial was trained on them, or its rows can't be written.
     fn trial(&self, trial: &Trial) -> Result<()> {
-        let mut summary = None;
-        let mut problem = catch_unwind(AssertUnwindSafe(|| self.train(trial, &mut summary)))
+        let (mut summary, mut refused) = (None, Ok(()));
+        let mut problem = catch_unwind(AssertUnwindSafe(|| self.train(trial, &mut summary, &mut refused)))
             .unwrap_or_else(|panic| Some(format!("panicked: {}", message(&*panic))));
         self.cache.release(trial);
+        // A half-trained trial stays as it is.
+        refused?;
         let written = self.sweep.join(&trial.id).join("summary.csv").exists();
         let summary = match summary {
             Some(summary) if written => summary,
@@ -281,10 +300,20 @@ impl Sweeper<'_> {
     }
 
     /// Trains a trial and stores its summary; returns the error as text, if there was one
-    fn train(&self, trial: &Trial, summary: &mut Option<SummaryRow>) -> Option<String> {
+    ///
+    /// * `refused`: stores the error if its data have changed since a trial was trained on them
+    fn train(
+        &self,
+        trial: &Trial,
+        summary: &mut Option<SummaryRow>,
+        refused: &mut Result<()>,
+    ) -> Option<String> {
         let mut train = || -> Result<Option<Error>> {
             let data = self.cache.get(trial)?;
-            self.check_data(trial, &data)?;
+            *refused = self.check_data(trial, &data);
+            if refused.is_err() {
+                return Ok(None);
+            }
             data.warnings.iter().for_each(|warning| self.observer.warn(warning));
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
@@ -308,6 +337,11 @@ impl Sweeper<'_> {
         };
         train().unwrap_or_else(Some).map(|error| error.chain())
     }
+}
+
+/// What is read from files for a trial
+fn files(trial: &Trial) -> DataOptions {
+    DataOptions::from(&trial.config).undivided()
 }
 
 /// The message of a panic

@@ -14,6 +14,7 @@ mod export;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod faults;
 mod fuzz_seeds;
+mod half_trained;
 mod init;
 mod kills;
 mod limits;
