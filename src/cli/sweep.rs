@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long)]
     resume: bool,
 
-    /// With --resume, run trials again that failed or diverged
+    /// With --resume, run trials again that failed or diverged; those that failed go on from their checkpoints
     #[arg(long, requires = "resume")]
     retry_failed: bool,
 

@@ -1,4 +1,4 @@
-//! Trials that were stopped, and go on from their checkpoints
+//! Trials that were stopped or failed, and go on from their checkpoints
 
 use std::fs;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use super::plan::Trial;
 use crate::config::{SETTINGS, Settings, TrainConfig};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::kept_settings;
 
 /// The checkpoint of a trial, if it is whole and of a run with the settings of the plan; `None`: the trial starts again
 pub fn checkpoint(trial: &Trial, sweep: &Path) -> Option<Checkpoint> {
@@ -17,6 +18,12 @@ pub fn checkpoint(trial: &Trial, sweep: &Path) -> Option<Checkpoint> {
     let checkpoint = Checkpoint::read(&folder).ok()?;
     let rows = fs::metadata(folder.join("epochs.csv")).ok()?.len();
     (rows >= checkpoint.saved.epochs_csv).then_some(checkpoint)
+}
+
+/// Whether a trial that failed can go on from its checkpoint here: on another kind of processor it would fail again
+pub fn is_kept(trial: &Trial, sweep: &Path) -> bool {
+    let kept = |found: Checkpoint| kept_settings::check(&found.saved.settings, &trial.config).is_ok();
+    checkpoint(trial, sweep).is_some_and(kept)
 }
 
 /// Whether all settings that change results are equal

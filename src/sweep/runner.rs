@@ -46,7 +46,7 @@ pub struct Options {
     pub jobs: usize,
     /// Whether to resume in a folder that exists
     pub resume: bool,
-    /// Whether to run trials again that failed or diverged
+    /// Whether to run trials again that failed or diverged; those that failed go on from their checkpoints
     pub retry_failed: bool,
     /// Whether to stop at the first trial that fails or diverges
     pub fail_fast: bool,
@@ -172,7 +172,12 @@ impl Sweeper<'_> {
                     hash.into_iter().for_each(|hash| self.trained_on(trial, hash, "ended"));
                     true
                 }
-                Checked::Ended(Status::Diverged | Status::Failed, _) => !self.options.retry_failed,
+                Checked::Ended(Status::Diverged, _) => !self.options.retry_failed,
+                // What it failed for, such as a full disk, may be over.
+                Checked::Ended(Status::Failed, _) => {
+                    may_go_on = self.options.retry_failed && half_trained::is_kept(trial, self.sweep);
+                    !self.options.retry_failed
+                }
                 Checked::Doubtful(doubt) => {
                     doubts.push(format!("{} ({doubt})", trial.id));
                     false

@@ -1,4 +1,4 @@
-//! Trials of a sweep that were stopped in the middle: when they do not go on
+//! Trials of a sweep that were stopped or failed in the middle: what they go on from, and when they do not
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -184,4 +184,18 @@ fn data_that_changed_since_a_trial_was_stopped_are_refused() {
         assert_eq!(sweep(path, &["--sweep-id", "s", "--resume"]), (Some(0), String::new()));
         assert_same(&path.join("results/s"), &path.join("results/whole"));
     }
+}
+
+#[test]
+fn a_trial_that_failed_goes_on_from_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    prepare(path, "data = \"DIR/d\"");
+    assert_eq!(sweep(path, &["--sweep-id", "whole"]), (Some(0), String::new()));
+    assert_eq!(run(path, false, Cut::Panic), [1]);
+    let summary = std::fs::read_to_string(path.join("results/s/t0000/summary.csv")).unwrap();
+    assert!(summary.contains(",failed,") && summary.contains("panicked: a trap"), "{summary}");
+    let begun = run(path, true, Cut::Never);
+    assert!(begun.len() == 2 && begun[0] > 1 && begun[1] == 1, "{begun:?}");
+    assert_same(&path.join("results/s"), &path.join("results/whole"));
 }
