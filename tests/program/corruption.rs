@@ -1,7 +1,8 @@
 //! Damaged files: no panic, no hang, no raw control characters; an error names the file, and no damage that a reader can
 //! know of gives another result without a word
 //!
-//! `CHAINRULE_CORRUPTIONS=1000 cargo test --release --test program corruption` tries 1000 damages of each file.
+//! `CHAINRULE_CORRUPTIONS=1000 cargo test --release --test program corruption` tries 1000 damages of each file, and
+//! `CHAINRULE_CORRUPTIONS=1000..2000` those with these numbers, which are others.
 
 mod damage;
 mod oracle;
@@ -9,6 +10,7 @@ mod oracle;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::Mutex;
@@ -458,7 +460,7 @@ impl Case {
         }
     }
 
-    fn findings(&self, undamaged: &Path, count: usize, add: &(impl Fn(Finding) + Sync)) {
+    fn findings(&self, undamaged: &Path, numbers: Range<usize>, add: &(impl Fn(Finding) + Sync)) {
         let original = std::fs::read(undamaged.join(self.file)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let expected = self.run(undamaged, folder.path(), &original);
@@ -469,11 +471,11 @@ impl Case {
             self.file,
             String::from_utf8_lossy(&expected.stderr)
         );
-        let next = AtomicUsize::new(0);
+        let next = AtomicUsize::new(numbers.start);
         let work = || {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= count {
+                if number >= numbers.end {
                     return;
                 }
                 let damage = damage(self.format, &original, number);
@@ -501,9 +503,16 @@ impl Case {
     }
 }
 
+/// The numbers of the damages to try, from `CHAINRULE_CORRUPTIONS`
+fn numbers() -> Range<usize> {
+    let Ok(text) = std::env::var("CHAINRULE_CORRUPTIONS") else { return 0..DAMAGES };
+    let (first, end) = text.split_once("..").unwrap_or(("0", &text));
+    first.parse().unwrap()..end.parse().unwrap()
+}
+
 #[test]
 fn a_damaged_file_is_an_error_that_names_it_or_changes_nothing() {
-    let count = std::env::var("CHAINRULE_CORRUPTIONS").map_or(DAMAGES, |count| count.parse().unwrap());
+    let numbers = numbers();
     let folder = tempfile::tempdir().unwrap();
     undamaged(folder.path());
     let found: Mutex<BTreeMap<String, Vec<String>>> = Mutex::default();
@@ -515,7 +524,7 @@ fn a_damaged_file_is_an_error_that_names_it_or_changes_nothing() {
             found.lock().unwrap().entry(finding.cause).or_default().push(finding.example);
         }
     };
-    CASES.iter().for_each(|case| case.findings(folder.path(), count, &add));
+    CASES.iter().for_each(|case| case.findings(folder.path(), numbers.clone(), &add));
     let found = found.into_inner().unwrap();
     let lines = found.into_iter().map(|(cause, mut examples)| {
         examples.sort_by_key(String::len);
@@ -526,5 +535,5 @@ fn a_damaged_file_is_an_error_that_names_it_or_changes_nothing() {
         )
     });
     let lines = lines.collect::<String>();
-    assert!(lines.is_empty(), "{count} damages of each file:\n{lines}");
+    assert!(lines.is_empty(), "damages {numbers:?} of each file:\n{lines}");
 }

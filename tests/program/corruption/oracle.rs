@@ -247,6 +247,11 @@ pub fn confusion(_: &Path, _: &[u8], damaged: &[u8]) -> Option<String> {
     broken(check())
 }
 
+/// A cell as it is compared: `.9` is the number `0.9`
+fn value(cell: &str) -> String {
+    cell.parse::<f64>().map_or_else(|_| cell.to_owned(), |number| number.to_string())
+}
+
 /// The summary.csv of a trial
 pub fn summary(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
     let check = || {
@@ -266,7 +271,9 @@ pub fn summary(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
             "weight_decay",
             "seed",
         ] {
-            if original.cells([name])? != damaged.cells([name])? {
+            let values = [&original, &damaged].map(|rows| Ok::<_, String>(value(rows.cells([name])?[0][0])));
+            let [planned, found] = values;
+            if planned? != found? {
                 return Err(format!("another {name} than in the plan"));
             }
         }
