@@ -15,7 +15,7 @@
  *   - kill: the process is killed before this call
  *   - tear: the process is killed after half of this write; only writes as in `short` are counted
  * - FAULTS_LOG: a file outside of the folder that gets a line for each counted call, the line `HIT` at the
- *   fault, and a line `ALSO` with the path for each call that `full` or `readonly` lets fail later
+ *   fault, and a line `ALSO` with the path for each call that `full`, `readonly` or `short` lets fail later
  *
  * What the program asks of the kernel without the C library is not seen. Of this kind is renameat2, by which the crate
  * tempfile creates a file unless it exists: a filter lets it fail with ENOSYS, and tempfile then uses linkat.
@@ -119,7 +119,10 @@ static void die(void) {
 /* Counts a call on the file `path`, and says what is to happen; `bytes` is 0 unless it writes */
 static enum verdict judge(const char *call, enum kind kind, const char *path, size_t bytes) {
     if (mode == NONE || !is_below(path)) return PASS;
-    if (kind == BYTES && mode == SHORT && atomic_exchange(&is_full, 0)) return REFUSE;
+    if (kind == BYTES && mode == SHORT && atomic_exchange(&is_full, 0)) {
+        say("ALSO", path); /* another thread may write another file */
+        return REFUSE;
+    }
     if (mode == FULL && kind == OTHER) return PASS;
     if ((mode == FULL || mode == READONLY) && atomic_load(&is_full)) {
         say("ALSO", path);
