@@ -92,7 +92,7 @@ pub fn number<T: Real>(content: &[u8], decimal: u8) -> Option<T> {
 /// # Errors
 /// If it is something else.
 pub fn number_cell<T: Real>(text: &[u8], cell: RawCell, decimal: u8) -> Result<T, Problem> {
-    let content = text[cell.start..cell.end].trim_ascii();
+    let content = trimmed(text, cell);
     if let Some(number) = number(content, decimal) {
         return Ok(number);
     }
@@ -100,6 +100,13 @@ pub fn number_cell<T: Real>(text: &[u8], cell: RawCell, decimal: u8) -> Result<T
         return Ok(T::MISSING);
     }
     Err(not_a_number(content, decimal))
+}
+
+/// The content of a cell without spaces around it
+pub fn trimmed(text: &[u8], cell: RawCell) -> &[u8] {
+    let content = &text[cell.start..cell.end];
+    // Others have no spaces, and a carriage return in them is wrong.
+    if cell.is_quoted { content.trim_ascii() } else { content }
 }
 
 /// The problem that a number column contains this, with a hint if it is nearly a number
@@ -184,6 +191,9 @@ mod tests {
             ["inf", "-inf", "Infinity", "1e999", "-nan", "NAN", "1 2", "1x", "0x10", "1_0", "-", "1,5", "ä"]
         {
             assert!(read::<f32>(text, b'.').is_err(), "{text}");
+        }
+        for text in ["\r5;", "5\r;", "\r;", "\rNA;"] {
+            assert!(read::<f32>(text, b'.').is_err(), "{text:?}");
         }
         for text in ["1.5", "1.234,5", "1,2,3", ","] {
             assert!(read::<f32>(text, b',').is_err(), "{text}");

@@ -222,7 +222,7 @@ impl<T: Real> Parser<'_, T> {
     }
 
     fn is_missing(&self, cell: RawCell) -> bool {
-        cell::is_missing(self.text[cell.start..cell.end].trim_ascii())
+        cell::is_missing(cell::trimmed(self.text, cell))
     }
 
     #[cold]

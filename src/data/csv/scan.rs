@@ -34,11 +34,17 @@ pub fn cell(text: &[u8], at: usize, separator: u8) -> Result<RawCell, Problem> {
         None => (text.len(), true, text.len()),
     };
     let content = &text[at..stop];
-    let content = if is_last { content.strip_suffix(b"\r").unwrap_or(content) } else { content };
-    let trimmed = content.trim_ascii_start();
-    let start = at + content.len() - trimmed.len();
-    let end = start + trimmed.trim_ascii_end().len();
-    Ok(RawCell { start, end, is_quoted: false, has_doubled: false, is_last, next })
+    let len = if is_last { len_without(content, |byte| byte == b'\r') } else { content.len() };
+    // A carriage return elsewhere belongs to the cell: it stands where another character was.
+    let is_space = |byte| matches!(byte, b' ' | b'\t' | b'\x0c');
+    let len = len_without(&content[..len], is_space);
+    let start = at + content[..len].iter().take_while(|&&byte| is_space(byte)).count();
+    Ok(RawCell { start, end: at + len, is_quoted: false, has_doubled: false, is_last, next })
+}
+
+/// The length of the text without the bytes at its end for which `is_cut` holds
+fn len_without(text: &[u8], is_cut: impl Fn(u8) -> bool) -> usize {
+    text.iter().rposition(|&byte| !is_cut(byte)).map_or(0, |last| last + 1)
 }
 
 fn quoted(text: &[u8], at: usize, separator: u8) -> Result<RawCell, Problem> {
@@ -160,6 +166,13 @@ mod tests {
         assert_eq!(contents("a, b ,\r\n"), [("a", false), ("b", false), ("", true)]);
         assert_eq!(contents("\"a,\n\" ,\"\"\"\"\nb\r"), [("a,\n", false), ("\"\"", true), ("b", true)]);
         assert_eq!(contents("5\"1,\" \"\n"), [("5\"1", false), (" ", true)]);
+        assert_eq!(contents(" ,\t\r\r\n"), [("", false), ("", true)]);
+    }
+
+    #[test]
+    fn a_carriage_return_that_ends_no_line_belongs_to_its_cell() {
+        assert_eq!(contents("\r1, 2\r,\r\n"), [("\r1", false), ("2\r", false), ("", true)]);
+        assert_eq!(contents("a,\rb \r"), [("a", false), ("\rb", true)]);
     }
 
     #[test]
