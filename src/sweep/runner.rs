@@ -25,7 +25,7 @@ use crate::tables::reader::Table;
 use crate::tables::{RunResult, Status, SummaryRow};
 use crate::train::monitor;
 use crate::train::run::{self, Reporter, Request, Resume, RunNames};
-use crate::train::run_files::record_failure;
+use crate::train::run_files::{MODEL, record_failure};
 use crate::train::thread_count::pool;
 use crate::train::trainer::check_side_by_side;
 
@@ -322,9 +322,12 @@ impl Sweeper<'_> {
             data.warnings.iter().for_each(|warning| self.observer.warn(warning));
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
-            let run_data = RunData::new(config, &data)?;
-            monitor::warning(config, &run_data).iter().for_each(|warning| self.observer.warn(warning));
             let checkpoint = half_trained::checkpoint(trial, self.sweep);
+            let run_data = match &checkpoint {
+                Some(_) => RunData::of_run(config, &data, &self.sweep.join(&trial.id).join(MODEL))?,
+                None => RunData::new(config, &data)?,
+            };
+            monitor::warning(config, &run_data).iter().for_each(|warning| self.observer.warn(warning));
             let resume = checkpoint.as_ref().map(|checkpoint| Resume { checkpoint, copy_of: None });
             let (parent, names) = (self.sweep, self.names());
             let deadline = self.options.deadline;

@@ -58,9 +58,12 @@ const STDOUT: &str = "stdout";
 const PLOT_RUN: [&str; 4] = ["plot", "results/one", "--out", "new"];
 const PLOT_SWEEP: [&str; 4] = ["plot", "results/sweep", "--out", "new"];
 const RESUME: [&str; 8] = ["sweep", "--resume", "--plan", "plan.toml", "--sweep-id", "sweep", "--jobs", "1"];
+const RESUME_RUN: [&str; 8] =
+    ["train", "--resume", "results/one", "--epochs", "5", "--threads", "1", "--quiet"];
+const RESUMED: [&str; 2] = ["results/one/model.safetensors", "results/one/epochs.csv"];
 const TABLES: [&str; 2] = ["results/sweep/runs.csv", "results/sweep/epochs.csv"];
 
-const CASES: [Case; 22] = [
+const CASES: [Case; 24] = [
     Case {
         file: "results/sweep/runs.csv",
         format: Format::Csv,
@@ -187,6 +190,23 @@ const CASES: [Case; 22] = [
         args: &["info", "results/one/model.safetensors"],
         results: &[STDOUT],
         broken: oracle::model,
+    },
+    Case {
+        file: "results/one/checkpoint.safetensors",
+        // Its checksum is that of its bytes: the same JSON in another form is refused.
+        format: Format::Binary,
+        needs: &["data", "results/one"],
+        args: &RESUME_RUN,
+        results: &RESUMED,
+        broken: oracle::other,
+    },
+    Case {
+        file: "results/one/epochs.csv",
+        format: Format::Binary,
+        needs: &["data", "results/one"],
+        args: &RESUME_RUN,
+        results: &RESUMED,
+        broken: oracle::kept,
     },
     Case {
         file: "torch.safetensors",

@@ -287,6 +287,11 @@ pub fn other(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
     (original != damaged).then(|| "the file is not needed".to_owned())
 }
 
+/// The epochs.csv that a run goes on with: all bytes that it had at the last checkpoint are known
+pub fn kept(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
+    (!damaged.starts_with(original)).then(|| "other rows than the run wrote".to_owned())
+}
+
 /// A config.toml or a plan
 pub fn settings(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
     let parse = |bytes: &[u8]| {
