@@ -105,9 +105,10 @@ static void absolute(int dir, const char *name, char *path) {
     strncat(path, name, PATH_MAX - 1 - strlen(path));
 }
 
-static void say(const char *call, const char *path) {
+/* Logs a line and what follows it in one write, since other threads log, too */
+static void say(const char *call, const char *path, const char *next) {
     char line[PATH_MAX + 64];
-    int len = snprintf(line, sizeof line, "%s %s\n", call, path);
+    int len = snprintf(line, sizeof line, "%s %s\n%s", call, path, next);
     if (log_to >= 0 && len > 0) syscall(SYS_write, log_to, line, (size_t)len);
 }
 
@@ -120,19 +121,18 @@ static void die(void) {
 static enum verdict judge(const char *call, enum kind kind, const char *path, size_t bytes) {
     if (mode == NONE || !is_below(path)) return PASS;
     if (kind == BYTES && mode == SHORT && atomic_exchange(&is_full, 0)) {
-        say("ALSO", path); /* another thread may write another file */
+        say("ALSO", path, ""); /* another thread may write another file */
         return REFUSE;
     }
     if (mode == FULL && kind == OTHER) return PASS;
     if ((mode == FULL || mode == READONLY) && atomic_load(&is_full)) {
-        say("ALSO", path);
+        say("ALSO", path, "");
         return REFUSE;
     }
     if ((mode == SHORT || mode == TEAR) && (kind != BYTES || bytes < 2)) return PASS;
     long number = atomic_fetch_add(&calls, 1) + 1;
-    say(call, path);
+    say(call, path, number == at ? "HIT\n" : "");
     if (number != at) return PASS;
-    say("HIT", "");
     switch (mode) {
     case KILL:
         die();
