@@ -73,7 +73,8 @@ fn keeps_rule(name: &str, text: &str) -> bool {
         },
         Switch => ["true", "false"].contains(&text.to_lowercase().as_str()),
         Dims => text == "none" || text.split('x').all(|width| width.parse::<u32>().is_ok_and(|w| w > 0)),
-        OneOf(names) => names.contains(&text),
+        // Readers of tables take `ReLU` as `relu`, and `OK` as `ok`.
+        OneOf(names) => names.iter().any(|name| name.eq_ignore_ascii_case(text)),
     }
 }
 
@@ -348,7 +349,7 @@ pub fn settings(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
 /// A classes.txt
 pub fn class_names(_: &Path, original: &[u8], damaged: &[u8]) -> Option<String> {
     let Ok(text) = std::str::from_utf8(damaged) else { return Some("bytes that are not UTF-8".to_owned()) };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n']);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n', ' ']);
     let names: Vec<&str> = text.lines().map(str::trim).collect();
     let different: BTreeSet<&&str> = names.iter().collect();
     let lines = original.iter().filter(|byte| **byte == b'\n').count();
