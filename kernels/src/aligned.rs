@@ -2,8 +2,6 @@
 
 use std::ops::{Deref, DerefMut};
 
-use crate::number::Number;
-
 /// Bytes of a cache line
 const LINE: usize = 64;
 
@@ -19,7 +17,7 @@ pub struct AlignedVec<T> {
     len: usize,
 }
 
-impl<T: Number> AlignedVec<T> {
+impl<T: Copy + Default> AlignedVec<T> {
     /// A buffer of `len` zeros
     pub fn zeros(len: usize) -> Self {
         let mut zeros = Self::default();
@@ -29,9 +27,9 @@ impl<T: Number> AlignedVec<T> {
 
     /// Sets the number of elements, whose values are then unspecified; allocates only for more elements than ever before
     pub fn set_len(&mut self, len: usize) {
-        let padding = LINE / T::BYTES - 1;
+        let padding = LINE / size_of::<T>() - 1;
         if self.start + len > self.buffer.len() {
-            self.buffer = vec![T::ZERO; len + padding];
+            self.buffer = vec![T::default(); len + padding];
             // `align_offset` may return `usize::MAX`: then the elements start unaligned.
             self.start = self.buffer.as_ptr().align_offset(LINE).min(padding);
         }
@@ -52,7 +50,7 @@ impl<T> DerefMut for AlignedVec<T> {
     }
 }
 
-impl<T: Number> Clone for AlignedVec<T> {
+impl<T: Copy + Default> Clone for AlignedVec<T> {
     fn clone(&self) -> Self {
         let mut copy = Self::zeros(self.len);
         copy.copy_from_slice(self);
@@ -67,8 +65,8 @@ impl<T: PartialEq> PartialEq for AlignedVec<T> {
 }
 
 /// `len` rounded up to whole cache lines
-pub(crate) fn whole_lines<T: Number>(len: usize) -> usize {
-    len.next_multiple_of(LINE / T::BYTES)
+pub(crate) fn whole_lines<T>(len: usize) -> usize {
+    len.next_multiple_of(LINE / size_of::<T>())
 }
 
 #[cfg(test)]

@@ -30,12 +30,16 @@ mod threads;
 mod view;
 
 #[cfg(test)]
+#[path = "../../tests/support/left_out.rs"]
+mod left_out;
+#[cfg(test)]
 #[path = "../../tests/support/numbers.rs"]
 mod numbers;
 
 pub use aligned::AlignedVec;
 pub use cpu::peak;
-pub use cpu::simd_level::{SimdLevel, simd_level};
+pub use cpu::simd_level::{SimdLevel, has_bf16, simd_level};
+pub use dense::scalar::Scalar;
 pub use dense::unfused::gemm;
 pub use dense::{Backend, DenseKernels, Gradient};
 pub use elementwise::activation::{Activation, fill_rows};
@@ -44,7 +48,6 @@ pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
 pub use elementwise::sgd::{SgdRule, SgdStep, sgd};
 pub use elementwise::softmax::softmax_rows;
 pub use elementwise::standardize::{CLIP_MAX, ColumnScales, clip, standardize_rows};
-pub use gemm::dispatch::Scalar;
 pub use number::Number;
 pub use threads::team;
 pub use view::{View, ViewMut};

@@ -79,12 +79,23 @@ fn check<T: Scalar>(multiply: impl Fn(View<'_, T>, View<'_, T>, &[T], ViewMut<'_
     }
 }
 
-/// The backends that this processor can run
-fn backends() -> Vec<Backend> {
-    let (can_run, cannot): (Vec<_>, Vec<_>) =
-        [Backend::Fused, Backend::Matrixmultiply].into_iter().partition(|backend| backend.is_available());
+/// The backends that this processor can run for T
+fn backends<T: Scalar>() -> Vec<Backend> {
+    let all = [Backend::Fused, Backend::Matrixmultiply, Backend::Bf16];
+    let of_type = all.iter().copied().filter(|&backend| backend != Backend::Bf16 || T::BYTES == 4);
+    let (can_run, cannot): (Vec<_>, Vec<_>) = of_type.partition(|backend| backend.is_available());
     cannot.iter().for_each(|backend| left_out(&format!("the backend {backend:?}"), "it needs AVX2"));
     can_run
+}
+
+/// The value with which a backend multiplies: rounded to 8 bits, ties to even, for bf16
+fn operand<T: Scalar>(backend: Backend, x: T) -> f64 {
+    let x = x.to_f64();
+    if backend != Backend::Bf16 || x == 0.0 {
+        return x;
+    }
+    let unit = (x.abs().log2().floor() - 7.0).exp2();
+    (x / unit).round_ties_even() * unit
 }
 
 fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
@@ -94,6 +105,7 @@ fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
 /// Compares forward products with the plain loop, for every activation
 fn check_affine<T: Scalar>(backend: Backend) {
     let mut kernels = DenseKernels::<T>::new(backend);
+    let of = |x: T| operand(backend, x);
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let x = if zeros { half_zeros::<T>(m * k, 1) } else { numbers(m * k, 1) };
         let (w, b) = (numbers::<T>(k * n, 2), numbers::<T>(n, 3));
@@ -105,7 +117,7 @@ fn check_affine<T: Scalar>(backend: Backend) {
             let tolerance = (((k + 2) * (k + 2)) as f64 + 8.0) * T::EPSILON;
             for (at, got) in y.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
-                let z: f64 = (0..k).map(|p| x[i * k + p].to_f64() * w[p * n + j].to_f64()).sum();
+                let z: f64 = (0..k).map(|p| of(x[i * k + p]) * of(w[p * n + j])).sum();
                 let z = z + b[j].to_f64();
                 let want = match f {
                     Activation::Identity => z,
@@ -125,6 +137,7 @@ fn check_affine<T: Scalar>(backend: Backend) {
 /// Compares all three gradients with plain loops, and a step with stored gradients and `sgd`
 fn check_backward<T: Scalar>(backend: Backend) {
     let (mut kernels, nan) = (DenseKernels::<T>::new(backend), T::from_f64(f64::NAN));
+    let of = |x: T| operand(backend, x);
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let make = if zeros { half_zeros::<T> } else { numbers::<T> };
         let (x, dy, w) = (make(m * k, 1), make(m * n, 2), numbers::<T>(k * n, 3));
@@ -143,7 +156,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
             let tolerance = |len: usize| ((len + 4) * (len + 2)) as f64 * T::EPSILON;
             for at in 0..m * k {
                 let (i, j) = (at / k, at % k);
-                let sum: f64 = (0..n).map(|p| dy[i * n + p].to_f64() * w[j * n + p].to_f64()).sum();
+                let sum: f64 = (0..n).map(|p| of(dy[i * n + p]) * of(w[j * n + p])).sum();
                 let y = x[at].to_f64();
                 let want = match f {
                     Activation::Identity => sum,
@@ -164,7 +177,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
             }
             for (at, dw) in dw.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
-                let want: f64 = (0..m).map(|p| x[p * k + i].to_f64() * dy[p * n + j].to_f64()).sum();
+                let want: f64 = (0..m).map(|p| of(x[p * k + i]) * of(dy[p * n + j])).sum();
                 assert!((want - dw.to_f64()).abs() <= tolerance(m), "{backend:?} dw {m}×{k}×{n}");
             }
             for j in 0..n {
@@ -197,18 +210,14 @@ fn check_backward<T: Scalar>(backend: Backend) {
 
 #[test]
 fn affine_maps_agree_with_the_plain_loop() {
-    for backend in backends() {
-        check_affine::<f32>(backend);
-        check_affine::<f64>(backend);
-    }
+    backends::<f32>().into_iter().for_each(check_affine::<f32>);
+    backends::<f64>().into_iter().for_each(check_affine::<f64>);
 }
 
 #[test]
 fn gradients_agree_with_the_plain_loop_and_steps_with_stored_gradients() {
-    for backend in backends() {
-        check_backward::<f32>(backend);
-        check_backward::<f64>(backend);
-    }
+    backends::<f32>().into_iter().for_each(check_backward::<f32>);
+    backends::<f64>().into_iter().for_each(check_backward::<f64>);
 }
 
 #[test]
@@ -220,7 +229,7 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
         let dy: Vec<T> = numbers(m * n, 2).into_iter().map(small).collect();
         let [eta, mu, lambda] = [0.1, 0.9, 0.0].map(T::from_f64);
         let rule = SgdRule { eta, mu, lambda };
-        for backend in backends() {
+        for backend in backends::<T>() {
             let mut kernels = DenseKernels::<T>::new(backend);
             let (mut w, mut dw, mut db) = (vec![T::ZERO; k * n], vec![T::ZERO; k * n], vec![T::ZERO; n]);
             let store = Gradient::Store { dw: &mut dw, db: &mut db };
@@ -258,45 +267,66 @@ fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
     check::<f64>(with_bias);
 }
 
+/// Y, dX, and W, its velocities and b after a step, of a layer of m samples, k inputs and n outputs
+fn layer(backend: Backend, threads: usize, zeros: bool, (m, k, n): (usize, usize, usize)) -> [Vec<f32>; 5] {
+    let make = if zeros { half_zeros } else { numbers };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let (x, dy, b) = (make(m * k, 1), make(m * n, 2), numbers::<f32>(n, 3));
+    let (mut w, mut y, mut dx) = (numbers::<f32>(k * n, 4), vec![f32::NAN; m * n], vec![f32::NAN; m * k]);
+    let (mut db, mut vw) = (b.clone(), vec![0.5; k * n]);
+    let mut kernels = DenseKernels::new(backend);
+    pool.install(|| {
+        team::scope(|| {
+            let y = ViewMut::new(&mut y, m, n);
+            kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, Activation::Relu, y);
+            let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
+            let step = Gradient::Step { b: &mut db, step: SgdStep { rule, vw: &mut vw, vb: &mut [] } };
+            let to = Some((&mut dx[..], Activation::Relu));
+            kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
+        });
+    });
+    [y, dx, w, vw, db]
+}
+
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let run = |backend: Backend, threads: usize, zeros: bool, (m, k, n): (usize, usize, usize)| {
-        let make = if zeros { half_zeros } else { numbers };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let (x, dy, b) = (make(m * k, 1), make(m * n, 2), numbers::<f32>(n, 3));
-        let (mut w, mut y, mut dx) = (numbers::<f32>(k * n, 4), vec![f32::NAN; m * n], vec![f32::NAN; m * k]);
-        let (mut db, mut vw) = (b.clone(), vec![0.5; k * n]);
-        let mut kernels = DenseKernels::new(backend);
-        pool.install(|| {
-            team::scope(|| {
-                kernels.affine(
-                    matrix(&x, m, k),
-                    matrix(&w, k, n),
-                    &b,
-                    Activation::Relu,
-                    ViewMut::new(&mut y, m, n),
-                );
-                let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
-                let step = Gradient::Step { b: &mut db, step: SgdStep { rule, vw: &mut vw, vb: &mut [] } };
-                let to = Some((&mut dx[..], Activation::Relu));
-                kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
-            });
-        });
-        [y, dx, w, vw, db]
-    };
-    for backend in backends() {
+    for backend in backends::<f32>() {
         for shape in
             [(64, 784, 128), (64, 128, 64), (512, 784, 128), (64, 64, 10), (33, 700, 97), (128, 512, 512)]
         {
             for zeros in [false, true] {
-                let one = run(backend, 1, zeros, shape);
+                let one = layer(backend, 1, zeros, shape);
                 for threads in [2, 3, 5, 8] {
-                    let same = run(backend, threads, zeros, shape) == one;
+                    let same = layer(backend, threads, zeros, shape) == one;
                     assert!(same, "{backend:?} {threads} threads, {shape:?}, zeros: {zeros}");
                 }
             }
         }
     }
+}
+
+/// The same hashes with AVX512-BF16, AVX-512, AVX2 and without: `scripts/test.sh` runs this test with each
+/// `CHAINRULE_SIMD`
+#[test]
+fn products_of_bf16_have_the_same_bits_on_every_processor() {
+    let hash = |zeros: bool, shape: (usize, usize, usize)| {
+        let all = layer(Backend::Bf16, 2, zeros, shape).concat();
+        // FNV-1a
+        all.iter().flat_map(|x| x.to_bits().to_le_bytes()).fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        })
+    };
+    let shapes = [
+        (false, (64, 784, 128)),
+        (true, (64, 784, 128)),
+        (true, (33, 701, 97)),
+        (false, (7, 130, 1030)),
+        (true, (64, 128, 10)),
+    ];
+    let hashes = shapes.map(|(zeros, shape)| format!("{:016x}", hash(zeros, shape)));
+    let expected =
+        ["bc1753d7834c9ef4", "16bc269a2460cf7b", "085cd09b935baa13", "9368cc8b312b5d7b", "8bf4df7952ccc856"];
+    assert_eq!(hashes, expected);
 }
 
 #[test]

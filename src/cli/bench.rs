@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use chainrule::Error;
-use chainrule::config::{CsvDialect, EngineChoice};
+use chainrule::config::{CsvDialect, Dtype, EngineChoice};
 use chainrule::error::printable;
 use chainrule::error::shown;
 use chainrule::tables::{BenchRow, Cell, Columns, Row};
@@ -48,6 +48,10 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
 
+    /// Element type of the nets: f32 or bf16
+    #[arg(long, value_enum, value_name = "TYPE", default_value_t)]
+    dtype: Dtype,
+
     /// Data for epochs and predictions: a folder of IDX files, or `synthetic` [default: the synthetic set where it fits]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
@@ -76,6 +80,7 @@ pub fn run(args: &Args) -> Result<u8> {
         nets: chosen.iter().map(|choice| choice.net(batch_size)).collect(),
         epochs: args.epochs,
         engine: args.engine,
+        dtype: args.dtype,
         data: args.data.clone(),
         effort: if args.quick { Effort::QUICK } else { Effort::FULL },
         only: args.only.clone(),
@@ -174,13 +179,14 @@ fn header(common: &BenchRow, args: &Args) -> String {
     let cpu = if common.cpu.is_empty() { "unknown processor" } else { &common.cpu };
     let cores = if common.cores == 1 { "1 core".to_owned() } else { format!("{} cores", common.cores) };
     format!(
-        "chainrule {}, {}\n{cpu}, {cores}, instructions {}, engine {}\ndata: {}\n\
+        "chainrule {}, {}\n{cpu}, {cores}, instructions {}, engine {}, {}\ndata: {}\n\
          Times are medians; ± is half of the interquartile range. skipped: multiply-adds left out, since a factor is 0.\n\
          of peak: multiply-adds done, as a share of the fused multiply-adds that the registers allow.\n\n",
         common.version,
         common.date,
         common.simd,
         common.engine,
+        common.dtype,
         printable(
             args.data.as_deref().unwrap_or("the synthetic set where it fits a net, else random images")
         ),

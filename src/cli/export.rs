@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chainrule::Error;
+use chainrule::config::Dtype;
 use chainrule::data::outputs::Outputs;
 use chainrule::data::preprocessing::is_coarse_in_f32;
 use chainrule::data::saved_model::SavedModel;
@@ -96,6 +97,11 @@ pub fn run(args: &Args) -> Result<u8> {
     if let Some(warning) = warning.filter(|_| !args.quiet) {
         note(&warning);
     }
+    if saved.dtype == Dtype::Bf16 && !args.quiet {
+        note(
+            "these files compute in f32; predict rounds the factors of products to bf16, so its numbers differ a little",
+        );
+    }
     Ok(DONE)
 }
 
@@ -103,7 +109,7 @@ pub fn run(args: &Args) -> Result<u8> {
 ///
 /// An f32 model was trained on numbers in f32. Its targets are computed in f64 here, but not in the files.
 fn coarse<'a>(saved: &SavedModel<f64>, mut flags: impl Iterator<Item = &'a str>) -> Option<String> {
-    let is_double = saved.dtype == "f64";
+    let is_double = saved.dtype == Dtype::F64;
     if flags.all(|flag| flag == "--npz" && is_double) {
         return None;
     }
@@ -139,15 +145,15 @@ fn as_onnx(saved: &SavedModel<f64>) -> Exported {
         "ONNX, opset {}, IR version {}; input [batch, {columns}], {outputs}; computes in {}",
         onnx::OPSET,
         onnx::IR_VERSION,
-        saved.dtype
+        saved.dtype.of_tensors().name()
     );
     Ok((bytes, what))
 }
 
 fn as_npz(saved: &SavedModel<f64>) -> Exported {
     let bytes = npz::to_bytes(saved)?;
-    let what =
-        format!("NumPy arrays, {} in {}", several(saved.model.parameter_count(), "parameter"), saved.dtype);
+    let parameters = several(saved.model.parameter_count(), "parameter");
+    let what = format!("NumPy arrays, {parameters} in {}", saved.dtype.of_tensors().name());
     Ok((bytes, what))
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chainrule::Error;
-use chainrule::config::{SHORT_FORMS, find, text};
+use chainrule::config::{Dtype, SHORT_FORMS, find, text};
 use chainrule::data::import::Assumed;
 use chainrule::data::options::TableOptions;
 use chainrule::data::outputs::{Outputs, Target};
@@ -99,7 +99,8 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
         writeln!(text, "format      state dict of PyTorch in {}{prefix}", state_dict.dtypes().join(" and "))?;
     }
     writeln!(text, "net         {dims}{after}")?;
-    writeln!(text, "parameters  {}, {}", count(file.model.parameter_count()), file.dtype)?;
+    let dtype = if file.dtype == Dtype::Bf16 { "f32, with products of bf16" } else { file.dtype.name() };
+    writeln!(text, "parameters  {}, {dtype}", count(file.model.parameter_count()))?;
     text += &outputs(&file.signature.outputs);
     text += &match file.imported.as_ref().filter(|imported| imported.assumed.contains(&Assumed::Inputs)) {
         Some(_) => format!(
@@ -134,7 +135,7 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let state_dict = state_dict.map(|dict| json!({"prefix": dict.prefix, "dtypes": dict.dtypes()}));
     let json = json!({
         "kind": "model", "path": name, "state_dict": state_dict, "net": dims.to_string(), "dims": dims.0, "activation": activation,
-        "parameters": file.model.parameter_count(), "dtype": file.dtype, "classes": file.signature.outputs.classes(),
+        "parameters": file.model.parameter_count(), "dtype": file.dtype.name(), "classes": file.signature.outputs.classes(),
         "targets": file.signature.outputs.targets(),
         "id_columns": file.id_columns,
         "target_column": file.target_column,

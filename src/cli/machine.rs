@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use chainrule::config::EngineChoice;
+use chainrule::config::{Dtype, EngineChoice};
 use chainrule::train::thread_count::cores;
-use chainrule_kernels::{SimdLevel, simd_level};
+use chainrule_kernels::{SimdLevel, has_bf16, simd_level};
 use serde_json::{Value, json};
 
 /// What `chainrule info` shows without an argument
@@ -18,6 +18,7 @@ pub struct Machine {
     /// Cores of the machine; `None` where the system does not say
     all_cores: Option<usize>,
     simd: SimdLevel,
+    has_bf16: bool,
     /// The value of `CHAINRULE_SIMD`
     limit: Option<String>,
 }
@@ -36,6 +37,7 @@ impl Machine {
             cores: cores(),
             all_cores: (all_cores > 0).then_some(all_cores),
             simd: simd_level(),
+            has_bf16: has_bf16(),
             limit: std::env::var("CHAINRULE_SIMD").ok(),
         }
     }
@@ -57,9 +59,18 @@ impl Machine {
         }
     }
 
+    /// How products of `--dtype bf16` are computed
+    fn bf16(&self) -> &'static str {
+        match (self.has_bf16, self.simd) {
+            (true, _) => "by AVX512-BF16: faster than f32",
+            (false, SimdLevel::Avx512) => "emulated with AVX2, since AVX512-BF16 is missing: slower than f32",
+            (false, _) => "emulated, since AVX-512 is missing or ruled out: slower than f32",
+        }
+    }
+
     /// The backend of `--engine auto`, and why
     fn engine(&self) -> Result<(String, String)> {
-        let name = format!("{:?}", EngineChoice::Auto.kind()?).to_lowercase();
+        let name = format!("{:?}", EngineChoice::Auto.backend(Dtype::F32)?).to_lowercase();
         let why = match (self.simd, self.limit.as_deref()) {
             (SimdLevel::Portable, Some("portable")) => {
                 "CHAINRULE_SIMD=portable rules out the kernels of `fused`"
@@ -85,6 +96,7 @@ impl Machine {
         writeln!(text, "cores       {}{of}", self.cores)?;
         let limit = self.limit.as_ref().map_or(String::new(), |limit| format!("; CHAINRULE_SIMD={limit}"));
         writeln!(text, "vectors     {}: {}{limit}", self.simd(), self.instructions())?;
+        writeln!(text, "bf16        {}", self.bf16())?;
         writeln!(text, "engine      {engine}: {why}")?;
         Ok(text)
     }
@@ -94,7 +106,7 @@ impl Machine {
         Ok(json!({
             "version": self.version, "target": self.target, "cpu": self.cpu, "cores": self.cores,
             "machine_cores": self.all_cores, "simd": self.simd(), "instructions": self.instructions(),
-            "engine": engine, "engine_reason": why,
+            "engine": engine, "engine_reason": why, "bf16": self.has_bf16,
         }))
     }
 }

@@ -18,13 +18,32 @@ pub enum Dtype {
     F32,
     /// 64 bits
     F64,
+    /// Products of 16 bits that are added in 32; weights and all else have 32 bits
+    Bf16,
 }
 
 impl Dtype {
-    /// Bytes of an element
+    /// The name in settings and files
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// The type of the tensors of a net: f32 for bf16, else the same
+    pub fn of_tensors(self) -> Self {
+        match self {
+            Self::F32 | Self::Bf16 => Self::F32,
+            Self::F64 => Self::F64,
+        }
+    }
+
+    /// Bytes of an element of the tensors
     pub fn bytes(self) -> usize {
         match self {
-            Self::F32 => 4,
+            Self::F32 | Self::Bf16 => 4,
             Self::F64 => 8,
         }
     }
@@ -44,15 +63,24 @@ pub enum EngineChoice {
 }
 
 impl EngineChoice {
-    /// The backend that this choice selects on this processor
+    /// The backend that this choice selects on this processor for a net of `dtype`
     ///
     /// # Errors
-    /// If the choice is `fused` and the processor lacks AVX2 or FMA.
-    pub fn kind(self) -> Result<Backend> {
-        let kind = match self {
-            Self::Auto => Backend::auto(),
-            Self::Fused => Backend::Fused,
-            Self::Matrixmultiply => Backend::Matrixmultiply,
+    /// If the choice is `fused` and the processor lacks AVX2 or FMA, or `matrixmultiply` and the net is bf16.
+    pub fn backend(self, dtype: Dtype) -> Result<Backend> {
+        let kind = match (self, dtype) {
+            (Self::Auto | Self::Fused, Dtype::Bf16) => Backend::Bf16,
+            (Self::Matrixmultiply, Dtype::Bf16) => {
+                let (expected, found) = ("auto or fused with --dtype bf16", "matrixmultiply");
+                return Err(Error::Setting {
+                    name: "engine",
+                    expected: expected.to_owned(),
+                    found: found.to_owned(),
+                });
+            }
+            (Self::Auto, _) => Backend::auto(),
+            (Self::Fused, _) => Backend::Fused,
+            (Self::Matrixmultiply, _) => Backend::Matrixmultiply,
         };
         if kind.is_available() {
             return Ok(kind);

@@ -162,7 +162,7 @@ impl Setting {
     ///
     /// In f32, 1e-300 becomes 0, and a learning rate of 0 changes no weight; 0.99999999999 becomes 1.
     pub fn lost_in(&self, value: &Value, dtype: Dtype) -> Option<(String, String)> {
-        let x = value.as_float().filter(|_| self.is_computed_with && dtype == Dtype::F32)?;
+        let x = value.as_float().filter(|_| self.is_computed_with && dtype != Dtype::F64)?;
         let (rounded, found) = (f64::from(x as f32), |what: &str| format!("{x:?}, which is {what} in f32"));
         let words = self.range.as_ref().map_or("a number", |(_, words)| words);
         if rounded == 0.0 && x != 0.0 {

@@ -108,7 +108,10 @@ pub static SETTINGS: [Setting; 40] = [
         .within(SHARE),
     row("dtype", Kind::Choice(names::<Dtype>), "f32", "TYPE")
         .under(COMPUTATION)
-        .help("Element type of the net"),
+        .help(
+            "Element type of the net; bf16: its products take bf16 and add in f32, and weights and all else are f32, \
+             with the same results on every processor",
+        ),
     row("engine", Kind::Choice(names::<EngineChoice>), "auto", "NAME")
         .under(COMPUTATION)
         .help("Backend that computes the layers; results of the backends differ by rounding"),

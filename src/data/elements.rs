@@ -78,7 +78,9 @@ impl Layout {
         match (self.encoding.element, for_use) {
             (ElementType::U8 | ElementType::Bool, _) => Stored::Bytes,
             (element, _) if for_use.is_labels() && !element.is_float() => Stored::Integers,
-            (_, Use::Features(Dtype::F32) | Use::FeaturesOrNan(Dtype::F32)) => Stored::Single,
+            (_, Use::Features(Dtype::F32 | Dtype::Bf16) | Use::FeaturesOrNan(Dtype::F32 | Dtype::Bf16)) => {
+                Stored::Single
+            }
             _ => Stored::Double,
         }
     }

@@ -74,7 +74,7 @@ impl<'a> RunData<'a> {
             }
         };
         let coarse = preprocessing.coarse_in_f32();
-        if config.dtype == Dtype::F32 && !coarse.is_empty() {
+        if config.dtype != Dtype::F64 && !coarse.is_empty() {
             let names = first_ten(coarse.iter().map(|name| printable(name).into_owned()), ", ");
             warnings.push(format!(
                 "numbers so far from 0 that f32 rounds away their differences in part: {names}; add --dtype f64, or subtract \

@@ -8,6 +8,7 @@ use super::import::{Import, Imported};
 use super::preprocessing::Preprocessing;
 use super::signature::Signature;
 use super::{id_columns, target_column};
+use crate::config::Dtype;
 use crate::error::{Error, Result};
 use crate::nn::Metadata;
 use crate::nn::mlp::Mlp;
@@ -18,8 +19,8 @@ use crate::nn::model_file;
 pub struct SavedModel<T> {
     /// The net
     pub model: Mlp<T>,
-    /// Element type to compute with, `f32` or `f64`
-    pub dtype: &'static str,
+    /// Element type to compute with
+    pub dtype: Dtype,
     /// What its inputs and outputs mean
     pub signature: Signature,
     /// The names of columns that name a row, which predictions copy
@@ -72,6 +73,11 @@ pub fn load_as<T: Scalar>(path: &Path, import: &Import) -> Result<SavedModel<T>>
         }
     };
     let model_file::ModelFile { model, dtype, metadata, .. } = file;
+    let dtype = match dtype {
+        "f64" => Dtype::F64,
+        model_file::BF16 => Dtype::Bf16,
+        _ => Dtype::F32,
+    };
     let target_column = target_column::of(&metadata).filter(|_| imported.is_none());
     Ok(SavedModel { model, dtype, signature, id_columns, target_column, metadata, imported })
 }
@@ -79,7 +85,7 @@ pub fn load_as<T: Scalar>(path: &Path, import: &Import) -> Result<SavedModel<T>>
 /// A model in the element type of its file
 #[derive(Debug)]
 pub enum AnyModel {
-    /// A model in f32
+    /// A model in f32, or with products of bf16
     Single(SavedModel<f32>),
     /// A model in f64
     Double(SavedModel<f64>),
@@ -92,7 +98,7 @@ pub enum AnyModel {
 pub fn load_any(path: &Path, import: &Import) -> Result<AnyModel> {
     // Every f32 is an f64, so the first reading is exact.
     let double = load_as::<f64>(path, import)?;
-    if double.dtype == "f64" {
+    if double.dtype == Dtype::F64 {
         Ok(AnyModel::Double(double))
     } else {
         load_as(path, import).map(AnyModel::Single)

@@ -2,6 +2,7 @@
 
 use chainrule_kernels::Number;
 
+use crate::config::Dtype;
 use crate::data::preprocessing::{Column, Encoding};
 use crate::data::saved_model::SavedModel;
 
@@ -15,14 +16,14 @@ pub enum Element {
 }
 
 impl Element {
-    /// The type of the model's file
+    /// The type of the model's tensors
     ///
     /// # Errors
     /// If it is f32, and a number of the preprocessing is too large for it.
     pub fn of(saved: &SavedModel<f64>) -> Result<Self, String> {
         match saved.dtype {
-            "f64" => Ok(Self::Double),
-            _ => check_single(saved).map(|()| Self::Single),
+            Dtype::F64 => Ok(Self::Double),
+            Dtype::F32 | Dtype::Bf16 => check_single(saved).map(|()| Self::Single),
         }
     }
 

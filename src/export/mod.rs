@@ -4,7 +4,7 @@
 //! file and no part of this program. The same model always gives the same bytes.
 //!
 //! A model is given in f64, which holds the elements of f32 models exactly; [`SavedModel::dtype`] says which type the
-//! file has.
+//! file has. The files of a bf16 model compute in f32.
 //!
 //! [`SavedModel::dtype`]: crate::data::saved_model::SavedModel::dtype
 

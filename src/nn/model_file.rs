@@ -30,6 +30,11 @@ const FORMAT_VERSION: u32 = 2;
 /// Largest width of a layer that is accepted; a file that states a larger one is damaged
 const WIDTH_MAX: usize = 10_000_000;
 
+/// The entry that says the element type of the operands of products, if it is not that of the tensors
+pub const PRODUCTS: &str = "products";
+/// The only value of [`PRODUCTS`]
+pub const BF16: &str = "bf16";
+
 /// Entries of which this program's files have at least one, and those of PyTorch none
 const OWN_ENTRIES: [&str; 4] = ["architecture", "class_names", "format_version", "layers"];
 
@@ -38,7 +43,7 @@ const OWN_ENTRIES: [&str; 4] = ["architecture", "class_names", "format_version",
 pub struct ModelFile<T> {
     /// The net
     pub model: Mlp<T>,
-    /// Element type to compute with, `f32` or `f64`
+    /// Element type to compute with, `f32`, `f64` or `bf16`; tensors of the last are f32
     pub dtype: &'static str,
     /// All metadata entries, those of the net and those of its data
     pub metadata: Metadata,
@@ -152,7 +157,13 @@ fn from_bytes<T: Scalar>(bytes: &[u8], activation: Activation) -> std::result::R
             .map_err(|problem| format!("{}: {problem}", tensor.name()))?;
         tensor.shape.stored_order().zip(stored).for_each(|(at, x)| tensor.data[at] = x);
     }
-    let dtype = if dtype == Some(FileDtype::F64) { "f64" } else { "f32" };
+    let dtype = match (dtype, metadata.has(PRODUCTS)) {
+        (Some(FileDtype::F64), false) => "f64",
+        (_, false) => "f32",
+        (Some(FileDtype::F64), true) => return Err(bad(PRODUCTS, "no such entry for tensors of f64")),
+        (_, true) if entry(PRODUCTS)? == BF16 => BF16,
+        (_, true) => return Err(bad(PRODUCTS, BF16)),
+    };
     Ok(ModelFile { model, dtype, metadata, state_dict: None })
 }
 
@@ -316,6 +327,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn only_models_of_f32_have_products_of_bf16() {
+        fn file<T: Scalar>(products: &str) -> Vec<u8> {
+            let mut data = of_data();
+            data.0.insert(PRODUCTS.to_owned(), products.to_owned());
+            to_bytes(&Mlp::<T>::new(4, &[2], 3, Activation::Sigmoid, 1), data)
+        }
+        assert_eq!(from_bytes::<f32>(&file::<f32>(BF16)).unwrap().dtype, BF16);
+        assert!(error(&file::<f32>("f16")).contains("`products`: is `f16`, expected bf16"));
+        assert!(error(&file::<f64>(BF16)).contains("`products`: is `bf16`, expected no such entry"));
     }
 
     #[test]

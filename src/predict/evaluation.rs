@@ -54,19 +54,20 @@ pub struct Evaluation {
 /// If the data can't be read, or don't fit the model.
 pub fn evaluate(model: &AnyModel, options: &DataOptions, pool: &ThreadPool) -> Result<Evaluation> {
     match model {
-        AnyModel::Single(model) => pool.install(|| run(model, options, Dtype::F32)),
-        AnyModel::Double(model) => pool.install(|| run(model, options, Dtype::F64)),
+        AnyModel::Single(model) => pool.install(|| run(model, options)),
+        AnyModel::Double(model) => pool.install(|| run(model, options)),
     }
 }
 
-fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions, dtype: Dtype) -> Result<Evaluation> {
+fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions) -> Result<Evaluation> {
+    let dtype = model.dtype;
     let mut options = DataOptions { dtype, ..options.clone() };
     options.table.class_column = model.target_column.clone();
     let signature = &model.signature;
     let ModelSet { source, part, inputs, rows: split, warnings } = ModelSet::load(&options, signature)?;
     let preprocessing = model.preprocessing(matches!(split.cells, Cells::Bytes(_)));
     let (model, encoder) = (&model.model, Encoder::<T>::new(preprocessing, &inputs));
-    let mut evaluator = Evaluator::new(EngineChoice::Auto.kind()?, signature.outputs.clone());
+    let mut evaluator = Evaluator::new(EngineChoice::Auto.backend(dtype)?, signature.outputs.clone());
     let rows: Vec<u32> = (0..).take(split.len()).collect();
     let (sums, predicted) = evaluator.evaluate(model, &encoder, &split, &rows);
     let outputs = signature.outputs.clone();
@@ -117,10 +118,7 @@ impl Evaluation {
             part: self.part_name(),
             data: self.source.clone(),
             model: model.to_string_lossy().into_owned(),
-            dtype: match self.dtype {
-                Dtype::F32 => "f32",
-                Dtype::F64 => "f64",
-            },
+            dtype: self.dtype.name(),
             version: env!("CARGO_PKG_VERSION"),
             rmse,
             mae,

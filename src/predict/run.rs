@@ -8,7 +8,7 @@ use rayon::ThreadPool;
 
 use super::answers::{Answers, Columns};
 use super::input::{Block, Input, KeptColumns};
-use crate::config::{Dtype, EngineChoice};
+use crate::config::EngineChoice;
 use crate::data::Inputs;
 use crate::data::encoder::Encoder;
 use crate::data::options::TableOptions;
@@ -51,26 +51,25 @@ pub struct Outcome {
 /// If the input can't be read, has no rows or does not fit the model, or `out` can't be written to.
 pub fn predict(request: &Request<'_>, pool: &ThreadPool, out: &mut dyn Write) -> Result<Outcome> {
     match request.model {
-        AnyModel::Single(model) => run(model, request, Dtype::F32, pool, out),
-        AnyModel::Double(model) => run(model, request, Dtype::F64, pool, out),
+        AnyModel::Single(model) => run(model, request, pool, out),
+        AnyModel::Double(model) => run(model, request, pool, out),
     }
 }
 
 fn run<T: Scalar>(
     model: &SavedModel<T>,
     request: &Request<'_>,
-    dtype: Dtype,
     pool: &ThreadPool,
     out: &mut dyn Write,
 ) -> Result<Outcome> {
-    let (signature, columns) = (&model.signature, request.columns);
+    let (signature, columns, dtype) = (&model.signature, request.columns, model.dtype);
     let kept = KeptColumns { ids: &model.id_columns, asked: &columns.keep };
     let mut input =
         Input::open((request.input, request.x), &signature.preprocessing, kept, request.table, dtype)?;
     let mut predictor = Predictor {
         model,
         answers: Answers::new(&signature.outputs, columns)?,
-        evaluator: Evaluator::new(EngineChoice::Auto.kind()?, signature.outputs.clone()),
+        evaluator: Evaluator::new(EngineChoice::Auto.backend(dtype)?, signature.outputs.clone()),
         encoder: Encoder::new(model.preprocessing(input.has_bytes()), &Inputs::default()),
         row_numbers: Vec::new(),
     };

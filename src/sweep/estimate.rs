@@ -45,7 +45,7 @@ pub fn estimate(trials: &[&Trial], jobs: usize) -> Result<Option<Estimate>> {
     let (reference, trial) = sorted[sorted.len() / 2];
     let data = cache.get(trial)?;
     let epoch_s = pool(trial.config.threads.unwrap_or(1))?.install(|| match trial.config.dtype {
-        Dtype::F32 => epoch_s::<f32>(&trial.config, &data),
+        Dtype::F32 | Dtype::Bf16 => epoch_s::<f32>(&trial.config, &data),
         Dtype::F64 => epoch_s::<f64>(&trial.config, &data),
     })?;
     // As in the sweep, the next trial goes to the thread that is free first.

@@ -58,6 +58,8 @@ schema! {
         version: &'static str,
         /// Start of the bench, in UTC
         date: String,
+        /// Element type of the nets: `f32` or `bf16`
+        dtype: &'static str,
     }
 }
 

@@ -41,6 +41,18 @@ impl Dims {
         (copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest()) * element as u128
     }
 
+    /// Number of bytes for the pairs of bf16 that one thread keeps: the operands of the largest product
+    ///
+    /// * `rows`: rows of a batch
+    pub fn pairs_bytes(&self, rows: usize) -> u128 {
+        let operands = |pair: &[usize]| {
+            let (m, k, n) = (rows as u128 + 1, pair[0] as u128 + 1, pair[1] as u128 + 1);
+            // Forward X and W; backward X, W, and dY in two orders
+            2 * (m * k + k * n + 2 * m * n)
+        };
+        self.0.windows(2).map(operands).max().unwrap_or(0)
+    }
+
     /// Number of bytes that the gradient check needs for a batch of `rows` rows, in f64
     pub fn gradient_check_bytes(&self, rows: usize) -> u128 {
         // Parameters, and as many elements for gradients, for scratch and for the indices of a tensor's elements.

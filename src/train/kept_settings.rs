@@ -19,7 +19,7 @@ const OF_FILES: &str = "csv_dialect";
 /// # Errors
 /// If this processor can't run the backend.
 pub fn of(config: &TrainConfig) -> Result<BTreeMap<String, String>> {
-    let config = TrainConfig { engine: resolved(config.engine)?, ..config.clone() };
+    let config = TrainConfig { engine: resolved(config)?, ..config.clone() };
     let is_kept = |name: &str| !FREE.contains(&name) && name != OF_FILES;
     let values = config.to_values()?.into_iter().filter(|(name, _)| is_kept(name));
     Ok(values.map(|(name, value)| (name, text(&value))).collect())

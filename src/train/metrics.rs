@@ -161,7 +161,7 @@ pub fn evaluated(result: &mut RunResult, val: Option<&LossSum>, test: Option<&Lo
 /// A metric of a run in `dtype`, which is written with the digits of that type
 pub fn metric(value: f64, dtype: Dtype) -> Metric {
     match dtype {
-        Dtype::F32 => Metric::Single(value),
+        Dtype::F32 | Dtype::Bf16 => Metric::Single(value),
         Dtype::F64 => Metric::Double(value),
     }
 }

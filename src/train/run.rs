@@ -88,7 +88,7 @@ pub struct Outcome {
 /// error is in [`Outcome::error`].
 pub fn train(request: &Request<'_>, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Outcome> {
     match request.config.dtype {
-        Dtype::F32 => Run::<f32>::start(request)?.run(reporter, stop),
+        Dtype::F32 | Dtype::Bf16 => Run::<f32>::start(request)?.run(reporter, stop),
         Dtype::F64 => Run::<f64>::start(request)?.run(reporter, stop),
     }
 }
@@ -160,7 +160,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let saved = resume.map(|resume| resume.checkpoint.saved.clone()).unwrap_or_default();
         let result = RunResult { train_s: Some(saved.train_s), ..blank.clone() };
         let (source, threads) = (Some(set.source.clone()), Some(rayon::current_num_threads()));
-        let used = TrainConfig { data: source, threads, engine: resolved(config.engine)?, ..config.clone() };
+        let used = TrainConfig { data: source, threads, engine: resolved(config)?, ..config.clone() };
         let Saved { trained_rows, wall_s: wall_before, best, last, .. } = saved;
         let tags = names.tags;
         let mut run = Self {

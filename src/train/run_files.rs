@@ -14,12 +14,12 @@ use super::machine;
 use super::saver::Saver;
 use super::state::TrainState;
 use super::target_files::{self, PREDICTIONS, TARGETS};
-use crate::config::{EngineChoice, Keep, TrainConfig};
+use crate::config::{Dtype, EngineChoice, Keep, TrainConfig};
 use crate::data::run_data::RunData;
 use crate::error::{Error, Result, open_regular, shell_quoted, shown};
 use crate::nn::loss::LossSum;
 use crate::nn::mlp::Mlp;
-use crate::nn::model_file;
+use crate::nn::model_file::{self, BF16, PRODUCTS};
 use crate::tables::atomic_file::{
     folder_of, remove_leftovers, replace_atomically, sync_folder, write_atomically,
 };
@@ -152,7 +152,10 @@ impl<'a> RunFiles<'a> {
     ) -> Result<()> {
         self.saver.drop_waiting();
         let state = state();
-        let metadata = model_file::metadata(model, self.data.metadata());
+        let mut metadata = model_file::metadata(model, self.data.metadata());
+        if self.config.dtype == Dtype::Bf16 {
+            metadata.insert(PRODUCTS.to_owned(), BF16.to_owned());
+        }
         let (tensors, folder, keep) = (Tensors::of(model), self.folder.clone(), self.config.keep);
         let sync_rows = self.epochs.syncer()?;
         self.saver.save(Box::new(move || {
@@ -230,7 +233,7 @@ pub fn record_failure(
     }
     let reason = reason.map(one_line);
     let result = RunResult { status: Status::Failed, reason, ..blank_result(run_id, now(), names) };
-    let engine = resolved(config.engine).unwrap_or(config.engine);
+    let engine = resolved(config).unwrap_or(config.engine);
     let config = TrainConfig { threads: config.threads.or(Some(1)), engine, ..config.clone() };
     let dialect = config.csv_dialect;
     let summary = SummaryRow { config, result, tags: names.tags.to_vec() };
@@ -258,10 +261,10 @@ pub(super) fn blank_result(run_id: &str, started_at: String, names: RunNames<'_>
     }
 }
 
-/// The backend that a choice selects on this processor
-pub(super) fn resolved(engine: EngineChoice) -> Result<EngineChoice> {
-    Ok(match engine.kind()? {
-        Backend::Fused => EngineChoice::Fused,
+/// The backend that the settings select on this processor
+pub(super) fn resolved(config: &TrainConfig) -> Result<EngineChoice> {
+    Ok(match config.engine.backend(config.dtype)? {
+        Backend::Fused | Backend::Bf16 => EngineChoice::Fused,
         Backend::Matrixmultiply => EngineChoice::Matrixmultiply,
     })
 }

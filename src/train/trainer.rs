@@ -11,7 +11,7 @@ use super::evaluate::{self, Evaluator, Predicted};
 use super::metrics::{EpochEnd, EpochMetrics};
 use super::progress::Progress;
 use super::state::TrainState;
-use crate::config::{Every, Keep, TrainConfig};
+use crate::config::{Dtype, Every, Keep, TrainConfig};
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
 use crate::data::encoder::Encoder;
@@ -68,14 +68,14 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     }
 
     fn with(config: &TrainConfig, data: &'a RunData<'a>, init: Option<&str>) -> Result<Self> {
-        let (set, backend) = (data.set, config.engine.kind()?);
+        let (set, backend) = (data.set, config.engine.backend(config.dtype)?);
         let (features, outputs) = (data.preprocessing.features(), data.outputs.len());
         let order = Order::of(data.train_rows.clone(), (!config.no_shuffle).then_some(config.seed));
         let batch_size = config.batch_size.min(order.len());
         let most = set.test.len().max(data.val_rows.as_ref().map_or(0, Vec::len));
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, outputs));
-        check_memory::<T>(&dims, config, batch_size, evaluation_rows)?;
+        check_memory(&dims, config, batch_size, evaluation_rows)?;
         let mut model = match init {
             Some(init) => init_model::net(init, config, &dims.0)?,
             None => {
@@ -275,17 +275,22 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 }
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
-fn check_memory<T: Scalar>(
-    dims: &Dims,
-    config: &TrainConfig,
-    batch_size: usize,
-    evaluated: usize,
-) -> Result<()> {
-    let bytes = dims.training_bytes(T::BYTES, copies(config), batch_size, evaluated);
+fn check_memory(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated: usize) -> Result<()> {
+    let bytes = bytes(dims, config, batch_size, evaluated);
     // The thread that saves the state
     memory::check_with_threads(bytes, 1, || {
         format!("{} parameters, batches of {}", separated(dims.parameters()), separated(batch_size))
     })
+}
+
+/// Number of bytes that a training with these settings needs
+fn bytes(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated: usize) -> u128 {
+    let bytes = dims.training_bytes(config.dtype.bytes(), copies(config), batch_size, evaluated);
+    if config.dtype != Dtype::Bf16 {
+        return bytes;
+    }
+    let batches = evaluated.div_ceil(evaluate::BATCH_ROWS) as u128;
+    bytes + dims.pairs_bytes(batch_size) + batches * dims.pairs_bytes(evaluate::BATCH_ROWS)
 }
 
 /// What is kept of each parameter beside its value
@@ -310,7 +315,7 @@ pub fn check_side_by_side<'a>(
             if config.val_split > 0.0 { data.test.len().max(data.train.len()) } else { data.test.len() };
         let evaluated = (evaluate::BATCH_ROWS * threads).min(most.max(1));
         let batch_size = config.batch_size.min(data.train.len());
-        let bytes = dims.training_bytes(config.dtype.bytes(), copies(config), batch_size, evaluated);
+        let bytes = bytes(&dims, config, batch_size, evaluated);
         // Its own thread, the one that saves its state, and those of its pool
         (bytes, 2 + threads)
     };

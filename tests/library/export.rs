@@ -6,7 +6,7 @@ mod onnx_reader;
 use std::path::Path;
 use std::process::Command;
 
-use chainrule::config::Scale;
+use chainrule::config::{Dtype, Scale};
 use chainrule::data::outputs::Target;
 use chainrule::data::preprocessing::{Column, Encoding};
 use chainrule::export::{c_header, npz, onnx};
@@ -109,7 +109,10 @@ fn onnx_metadata_hold_the_names_of_classes_columns_and_categories() {
         for (key, value) in case.saved.signature.to_metadata().0 {
             assert_eq!(metadata[&key], value);
         }
-        assert_eq!((metadata["opset"].as_str(), &metadata["dtype"]), ("13", &case.saved.dtype.to_owned()));
+        assert_eq!(
+            (metadata["opset"].as_str(), &metadata["dtype"]),
+            ("13", &case.saved.dtype.name().to_owned())
+        );
     }
 }
 
@@ -121,7 +124,7 @@ fn npz_arrays_are_those_of_the_model() {
             let array = &arrays[&tensor.name()];
             let stored: Vec<f64> = tensor.shape.stored_order().map(|at| tensor.data[at]).collect();
             assert_eq!(array.numbers(), stored, "{}", case.name);
-            assert_eq!(array.kind, if case.saved.dtype == "f32" { "<f4" } else { "<f8" });
+            assert_eq!(array.kind, if case.saved.dtype == Dtype::F32 { "<f4" } else { "<f8" });
             assert!(array.shape.starts_with(&format!("({},", tensor.shape.stored()[0])), "{}", array.shape);
         }
         assert_eq!(arrays["class_names"].texts(), case.saved.signature.outputs.classes());
@@ -160,7 +163,7 @@ fn the_same_model_gives_the_same_bytes() {
 #[test]
 fn numbers_that_f32_can_not_hold_are_named() {
     for mut case in all_cases() {
-        let is_double = case.saved.dtype == "f64";
+        let is_double = case.saved.dtype == Dtype::F64;
         if let Encoding::Columns { columns, .. } = &mut case.saved.signature.preprocessing.encoding {
             columns[0] = Column::Number { center: 0.0, factor: 1e39, fill: None };
             let message = "metadata `columns`: entry 1: factor is 1e39, which is too large for f32";

@@ -356,6 +356,55 @@ fn engines_and_the_portable_path_differ_by_rounding_only() {
 }
 
 #[test]
+fn bf16_gives_the_same_model_on_every_processor_and_for_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = |level: &str, settings: &[&str], threads: &str| {
+        let flags = [&["--dtype", "bf16", "--threads", threads], settings].concat();
+        std::fs::read(epoch_at_level(folder.path(), level, &flags).join("model.safetensors")).unwrap()
+    };
+    for settings in [&["--hidden-dims", "129,33"][..], &["--hidden-dims", "40", "--activation", "sigmoid"]] {
+        let first = model("avx512", settings, "1");
+        for threads in ["2", "3", "8"] {
+            assert!(model("avx512", settings, threads) == first, "{settings:?} {threads} threads");
+        }
+        for level in ["avx2", "portable"] {
+            assert!(model(level, settings, "2") == first, "{settings:?} {level}");
+        }
+    }
+}
+
+#[test]
+fn bf16_is_kept_in_the_model_and_evaluated_as_in_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let train = ["train", "--data", "synthetic", "--epochs", "1", "--hidden-dims", "40", "--quiet"];
+    for dtype in ["f32", "bf16"] {
+        let output = chainrule(path, &[&train[..], &["--dtype", dtype, "--run-id", dtype]].concat());
+        assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+    }
+    let cell = |file: &str, name: &str| {
+        let table = std::fs::read_to_string(path.join(file)).unwrap();
+        let column = table.lines().next().unwrap().split(',').position(|found| found == name).unwrap();
+        table.lines().nth(1).unwrap().split(',').nth(column).unwrap().to_owned()
+    };
+    let model = "results/bf16/model.safetensors";
+    let info = text(&chainrule(path, &["info", model]).stdout);
+    assert!(info.contains("products of bf16"), "{info}");
+    let output = chainrule(path, &["evaluate", model, "--data", "synthetic", "--out", "e"]);
+    assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+    assert_eq!(cell("e/metrics.csv", "loss"), cell("results/bf16/summary.csv", "test_loss"));
+    assert_eq!(cell("e/metrics.csv", "dtype"), "bf16");
+    let [single, half] = ["f32", "bf16"]
+        .map(|id| cell(&format!("results/{id}/summary.csv"), "test_loss").parse::<f64>().unwrap());
+    assert!(single != half && (single - half).abs() < 0.02 * single, "{single} {half}");
+    let output =
+        chainrule(path, &["train", "--data", "synthetic", "--dtype", "bf16", "--engine", "matrixmultiply"]);
+    assert_eq!(code(&output), Some(2));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("auto or fused with --dtype bf16"), "{stderr}");
+}
+
+#[test]
 fn an_unknown_simd_level_is_a_usage_error_that_names_the_levels() {
     let folder = tempfile::tempdir().unwrap();
     let output =
@@ -442,7 +491,8 @@ fn bench_compares_with_an_earlier_bench_and_prints_json() {
     let json = quick_bench(folder.path(), &["--compare", "old.csv", "--only", "epoch,machine", "--json"]);
     let rows: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     let rows = rows.as_array().unwrap();
-    assert_eq!(rows.iter().filter(|row| row["kind"] == "machine").count(), 6);
+    let has_bf16 = rows.iter().any(|row| row["operation"] == "vdpbf16ps");
+    assert_eq!(rows.iter().filter(|row| row["kind"] == "machine").count(), if has_bf16 { 8 } else { 6 });
     for row in rows.iter().filter(|row| row["kind"] == "epoch") {
         assert!(row["ratio"].as_f64().unwrap() > 0.0 && row["images_per_s"].is_number(), "{row}");
         assert!(row["gb_per_s"].is_null(), "{row}");

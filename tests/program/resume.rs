@@ -100,6 +100,7 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
         ("--hidden-dims 9 --batch-size 1000 --no-shuffle=true --momentum 0.5", 2),
         ("--hidden-dims 9 --class-weight balanced --engine matrixmultiply", 1),
         ("--hidden-dims 10 5 --keep both --val-split 0.25 --patience 9 --batch-size 32", 2),
+        ("--hidden-dims 19 7 --batch-size 33 --dtype bf16", 3),
     ]
     .into_iter()
     .enumerate()
@@ -130,7 +131,7 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
     names.sort_unstable();
     let count = names.len();
     names.dedup();
-    assert_eq!((count, names.len()), (13 * 5, 13 * 5));
+    assert_eq!((count, names.len()), (15 * 5, 15 * 5));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! No product can be faster than its multiply-adds alone, with all operands in registers.
 
-use crate::cpu::simd_level::{SimdLevel, multiversion, simd_level};
+use crate::cpu::simd_level::{SimdLevel, has_bf16, multiversion, simd_level};
 
 /// Runs `rounds` rounds of independent multiply-adds in registers on this thread; returns the number of flops
 ///
@@ -28,6 +28,20 @@ pub fn fma_burst(rounds: u64) -> u64 {
     rounds * CHAINS as u64 * 2
 }
 
+/// Runs `rounds` rounds of independent products of pairs of bf16 in registers on this thread, each added to a sum;
+/// returns the number of flops, 4 for each pair
+///
+/// # Panics
+/// If the processor has no instruction for them: see [`has_bf16`].
+pub fn bf16_burst(rounds: u64) -> u64 {
+    assert!(has_bf16(), "no AVX512-BF16");
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the processor reports the features.
+    return unsafe { burst::bf16(rounds) };
+    #[cfg(not(target_arch = "x86_64"))]
+    return rounds;
+}
+
 #[cfg(target_arch = "x86_64")]
 mod burst {
     use std::arch::x86_64::*;
@@ -48,6 +62,20 @@ mod burst {
         };
     }
     burst!(avx512, "avx512f", 24, 16, _mm512_set1_ps, _mm512_fmadd_ps);
+    /// As many chains as of [`avx512`]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    pub(super) fn bf16(rounds: u64) -> u64 {
+        const CHAINS: usize = 24;
+        // SAFETY: the types have the same size, and all bits are valid for both.
+        let x =
+            unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(black_box(0x3f00_3f00))) };
+        let mut sums = [_mm512_set1_ps(black_box(1.0)); CHAINS];
+        for _ in 0..rounds {
+            sums.iter_mut().for_each(|sum| *sum = _mm512_dpbf16_ps(*sum, x, x));
+        }
+        black_box(sums);
+        rounds * CHAINS as u64 * 16 * 4
+    }
     burst!(avx2, "avx2,fma", 12, 8, _mm256_set1_ps, _mm256_fmadd_ps);
 }
 

@@ -65,6 +65,17 @@ fn detect() -> SimdLevel {
     }
 }
 
+/// Whether products of bf16 are computed by the processor's instruction for them: AVX512-BF16
+///
+/// The results are the same without it.
+pub fn has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has = false;
+    has && simd_level() == SimdLevel::Avx512
+}
+
 #[cfg(not(target_arch = "x86_64"))]
 fn detect() -> SimdLevel {
     SimdLevel::Portable
@@ -75,20 +86,20 @@ fn detect() -> SimdLevel {
 /// The body is plain Rust that the compiler vectorises. It holds no fused operation and no reordered sum, so all
 /// versions give the same bits.
 macro_rules! multiversion {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident<$t:ident>($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident$(<$t:ident>)?($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
         $(#[$meta])*
-        $vis fn $name<$t: $crate::number::Number>($($arg: $ty),*) $(-> $out)? {
+        $vis fn $name$(<$t: $crate::number::Number>)?($($arg: $ty),*) $(-> $out)? {
             #[inline(always)]
-            fn portable<$t: $crate::number::Number>($($arg: $ty),*) $(-> $out)? $body
+            fn portable$(<$t: $crate::number::Number>)?($($arg: $ty),*) $(-> $out)? $body
 
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2")]
-                fn avx2<$t: $crate::number::Number>($($arg: $ty),*) $(-> $out)? {
+                fn avx2$(<$t: $crate::number::Number>)?($($arg: $ty),*) $(-> $out)? {
                     portable($($arg),*)
                 }
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-                fn avx512<$t: $crate::number::Number>($($arg: $ty),*) $(-> $out)? {
+                fn avx512$(<$t: $crate::number::Number>)?($($arg: $ty),*) $(-> $out)? {
                     portable($($arg),*)
                 }
                 match $crate::cpu::simd_level::simd_level() {

@@ -15,6 +15,7 @@
 //! forward product too is divided along these rows ([`inner_blocks`]): each core multiplies the columns of X that it
 //! has gathered by its rows of W, and only partial sums and ∂L/∂Y go from core to core.
 
+use std::ops::Range;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
@@ -25,9 +26,10 @@ use crate::elementwise::activation::{Activation, backward_block, forward_block};
 use crate::elementwise::reduce::sum_rows;
 use crate::elementwise::sgd::{SgdStep, sgd};
 use crate::gemm::blocking::{NR, is_far};
-use crate::gemm::dispatch::Scalar;
+use crate::gemm::dispatch::Operand;
 use crate::gemm::kernel::{Kernel, block_columns};
 use crate::gemm::{Gemm, Update};
+use crate::number::Number;
 use crate::threads::block_mut::BlockMut;
 use crate::threads::parallel::{SendPtr, parallel_for_work};
 use crate::threads::partition::{MAX_TASKS, Partition, UNIT, inner_blocks};
@@ -45,13 +47,13 @@ const PACKED_SKIP_ROWS: usize = 128;
 const ADD_WORK: usize = 16;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
-pub(super) fn forward<T: Scalar>(
-    x: View<'_, T>,
-    w: View<'_, T>,
-    b: &[T],
+pub(super) fn forward<O: Operand>(
+    x: View<'_, O>,
+    w: View<'_, O>,
+    b: &[O::Sum],
     f: Activation,
-    y: &mut [T],
-    scratch: &mut AlignedVec<T>,
+    y: &mut [O::Sum],
+    scratch: &mut AlignedVec<O::Sum>,
 ) {
     let ((m, k), n) = (x.shape(), w.shape().1);
     if y.is_empty() {
@@ -60,10 +62,10 @@ pub(super) fn forward<T: Scalar>(
     // Partial sums go from core to core, and weights stay on their core: this pays while there are fewer sums than
     // weights.
     let blocks =
-        if 2 * m <= k && !is_far::<T>(n) { inner_blocks(k) } else { Partition::into_parts(1, k, UNIT) };
+        if 2 * m <= k && !is_far::<O>(n) { inner_blocks(k) } else { Partition::into_parts(1, k, UNIT) };
     let is_whole = blocks.count() == 1;
     // The first block starts from the bias, so that afterwards the blocks only have to be added.
-    let product = |block: usize, to: *mut T| Gemm {
+    let product = |block: usize, to: *mut O::Sum| Gemm {
         c_init: if block == 0 { b.as_ptr() } else { ptr::null() },
         ..Gemm::new(
             blocks.range(block).len(),
@@ -75,7 +77,7 @@ pub(super) fn forward<T: Scalar>(
         )
     };
     let tasks = |kernel: Kernel| {
-        let columns = if kernel == Kernel::SkipZeros { block_columns::<T>() } else { NR };
+        let columns = if kernel == Kernel::SkipZeros { block_columns::<O>() } else { NR };
         let max = MAX_TASKS / blocks.count();
         let cols = Partition::by_work(n, columns, m * k, max);
         let rows = match kernel {
@@ -87,9 +89,9 @@ pub(super) fn forward<T: Scalar>(
             }
         };
         let longest = Gemm { k: blocks.longest(), ..product(0, ptr::null_mut()) };
-        (cols, rows, whole_lines::<T>(longest.scratch_len(rows.longest(), kernel)))
+        (cols, rows, whole_lines::<O>(longest.scratch_len(rows.longest(), kernel)))
     };
-    let sums_len = if is_whole { 0 } else { whole_lines::<T>(blocks.count() * m * n) };
+    let sums_len = if is_whole { 0 } else { whole_lines::<O>(blocks.count() * m * n) };
     // Enough for both kernels, since the next batch may need the other one.
     let len = |kernel| {
         let (cols, rows, each) = tasks(kernel);
@@ -105,9 +107,9 @@ pub(super) fn forward<T: Scalar>(
     parallel_for_work(blocks.count() * tasks_of_block, m * k * n, |i| {
         let (block, at) = (i / tasks_of_block, i % tasks_of_block);
         let (cols, rows) = (cols.range(at / rows.count()), rows.range(at % rows.count()));
-        // SAFETY: this backend does not exist on a `Portable` processor. `View`s cover their shapes, b has n elements
-        // and Y m × n (the caller checks that), as has each block of the partial sums; all are borrowed until the loop
-        // ends. Tasks of different i share no element of these and no scratch, and each runs once.
+        // SAFETY: this processor has the kernels (`DenseKernels::new` checks that). `View`s cover their shapes, b has n
+        // elements and Y m × n (the caller checks that), as has each block of the partial sums; all are borrowed until
+        // the loop ends. Tasks of different i share no element of these and no scratch, and each runs once.
         unsafe {
             let scratch = scratch.get().add(i * each);
             product(block, to.get()).compute_block(rows.clone(), cols, kernel, scratch, |cols| {
@@ -124,7 +126,7 @@ pub(super) fn forward<T: Scalar>(
 }
 
 /// `Y ← f(sum of the blocks)`, added in their order; Y has n columns
-fn add_blocks<T: Scalar>(sums: &[T], blocks: usize, f: Activation, y: &mut [T], n: usize) {
+fn add_blocks<T: Number>(sums: &[T], blocks: usize, f: Activation, y: &mut [T], n: usize) {
     let len = y.len();
     let rows = Partition::by_work(len / n.max(1), 1, ADD_WORK * blocks * n, MAX_TASKS);
     let y = SendPtr(y.as_mut_ptr());
@@ -159,32 +161,50 @@ multiversion! {
     }
 }
 
+/// The operands of the products of a backward pass
+pub(super) struct Operands<'a, O, F> {
+    /// X, transposed for `∂L/∂W = Xᵀ dY`
+    pub x: View<'a, O>,
+    /// dY for `∂L/∂W`
+    pub dy: View<'a, O>,
+    /// dY for `dX = dY Wᵀ`
+    pub dy_to_x: View<'a, O>,
+    /// W, with as many columns as `dy_to_x`; `None` for W itself, whose elements then are operands
+    pub w: Option<*const O>,
+    /// Writes rows of `w`, given W; a task calls it for its own rows, before it changes them
+    pub prepare: F,
+}
+
 /// `dX ← (dY Wᵀ) ∘ f'(X)`, then the gradients of W and b; the caller checks the shapes
-pub(super) fn backward<T: Scalar>(
-    x: View<'_, T>,
-    dy: View<'_, T>,
-    w: &mut [T],
-    dx: Option<(&mut [T], Activation)>,
-    gradient: Gradient<'_, T>,
-    scratch: &mut AlignedVec<T>,
+pub(super) fn backward<O: Operand, F: Fn(Range<usize>, *const O::Sum) + Sync>(
+    x: View<'_, O::Sum>,
+    dy: View<'_, O::Sum>,
+    operands: Operands<'_, O, F>,
+    w: &mut [O::Sum],
+    dx: Option<(&mut [O::Sum], Activation)>,
+    gradient: Gradient<'_, O::Sum>,
+    scratch: &mut AlignedVec<O::Sum>,
 ) {
     let ((m, k), n) = (x.shape(), dy.shape().1);
     let products = 1 + usize::from(dx.is_some());
     let w = SendPtr(w.as_mut_ptr());
     let dx = dx.map(|(dx, f)| (SendPtr(dx.as_mut_ptr()), f));
-    let to_x = |dx: *mut T| Gemm {
-        b_stride: n,
+    let Operands { x: x_operand, dy: dy_operand, dy_to_x, w: w_operand, prepare } = operands;
+    let w_operand = SendPtr(w_operand.map_or(w.get().cast(), <*const O>::cast_mut));
+    let depth = dy_to_x.shape().1;
+    let to_x = |dx: *mut O::Sum| Gemm {
+        b_stride: depth,
         b_transposed: true,
-        ..Gemm::new(n, dy.data().as_ptr(), n, w.get(), k, dx)
+        ..Gemm::new(depth, dy_to_x.data().as_ptr(), depth, w_operand.get(), k, dx)
     };
-    let to_w = |dw: *mut T, update: Option<Update<T>>| Gemm {
+    let to_w = |dw: *mut O::Sum, update: Option<Update<O::Sum>>| Gemm {
         a_transposed: true,
         update,
-        ..Gemm::new(m, x.data().as_ptr(), k, dy.data().as_ptr(), n, dw)
+        ..Gemm::new(x_operand.shape().0, x_operand.data().as_ptr(), k, dy_operand.data().as_ptr(), n, dw)
     };
     let tasks = |for_x: Kernel, for_w: Kernel| {
         // A task has whole blocks of columns of dX, and enough rows of W for packing dY to pay.
-        let block = block_columns::<T>();
+        let block = block_columns::<O>();
         let unit = match (for_x, for_w) {
             (Kernel::SkipZeros, _) if k >= 4 * block => block,
             (Kernel::SkipZeros, _) => block / 2,
@@ -194,7 +214,7 @@ pub(super) fn backward<T: Scalar>(
         let rows = Partition::by_work(k, unit, m * n * products, MAX_TASKS);
         let x_len = if dx.is_some() { to_x(ptr::null_mut()).scratch_len(m, for_x) } else { 0 };
         let w_len = to_w(ptr::null_mut(), None).scratch_len(rows.longest(), for_w);
-        (rows, whole_lines::<T>(x_len.max(w_len)))
+        (rows, whole_lines::<O>(x_len.max(w_len)))
     };
     // Enough for all kernels, since the next batch may need others.
     let kernels = [Kernel::Dense, Kernel::SkipZeros];
@@ -204,8 +224,8 @@ pub(super) fn backward<T: Scalar>(
         rows.count() * each
     });
     let len = lens.max().unwrap_or(0);
-    let for_x = if dx.is_some() { Kernel::choose(dy, k) } else { Kernel::Dense };
-    let for_w = Kernel::choose(x, n);
+    let for_x = if dx.is_some() { Kernel::choose(dy_to_x, k) } else { Kernel::Dense };
+    let for_w = Kernel::choose(x_operand, n);
     let (rows, each) = tasks(for_x, for_w);
     scratch.set_len(len + n);
     let (scratch, db_scratch) = scratch.split_at_mut(len);
@@ -230,9 +250,10 @@ pub(super) fn backward<T: Scalar>(
         }
         let (rows, scratch) = (rows.range(i), scratch.get().wrapping_add(i * each));
         if let Some((dx, f)) = &dx {
-            // SAFETY: this backend does not exist on a `Portable` processor. Only this task reads these rows of W, k ×
-            // n, and it writes them only below. Only this task accesses the columns of dX, m × k, that they give, and
-            // its scratch. All are borrowed until the loop ends.
+            prepare(rows.clone(), w.get());
+            // SAFETY: this processor has the kernels (`DenseKernels::new` checks that). Only this task reads these rows
+            // of W, k × n, and it writes them only below; so it does with those of its operand. Only this task accesses
+            // the columns of dX, m × k, that they give, and its scratch. All are borrowed until the loop ends.
             unsafe {
                 to_x(dx.get()).compute_block(0..m, rows.clone(), for_x, scratch, |cols| {
                     let block = BlockMut::new(dx.get().add(cols.start), m, k, cols.len());

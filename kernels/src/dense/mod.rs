@@ -7,17 +7,21 @@
 //! result while it is in registers or cache. The other backend (`unfused.rs`) is the crate `matrixmultiply` with
 //! separate passes: for processors without AVX2, and as the reference in tests of the fused one.
 
+mod bf16;
 mod fused;
 mod gradient;
+pub(crate) mod scalar;
 pub(crate) mod unfused;
 
 pub use gradient::Gradient;
 
 use crate::aligned::AlignedVec;
 use crate::cpu::simd_level::{SimdLevel, simd_level};
+use crate::dense::fused::Operands;
+use crate::dense::scalar::Scalar;
 use crate::elementwise::activation::Activation;
-use crate::gemm::dispatch::Scalar;
 use crate::gemm::kernel::Kernel;
+use crate::number::pair::Pair;
 use crate::view::{View, ViewMut};
 
 /// The code that computes the layers
@@ -27,6 +31,8 @@ pub enum Backend {
     Fused,
     /// The crate `matrixmultiply`, and a pass over memory for each further step; runs on any processor
     Matrixmultiply,
+    /// Products of bf16 that are added in `f32`, by our own kernels; for layers of `f32`, on any processor
+    Bf16,
 }
 
 impl Backend {
@@ -37,7 +43,7 @@ impl Backend {
 
     /// Whether this processor can run the backend
     pub fn is_available(self) -> bool {
-        self == Self::Matrixmultiply || simd_level() > SimdLevel::Portable
+        self != Self::Fused || simd_level() > SimdLevel::Portable
     }
 }
 
@@ -46,6 +52,8 @@ impl Backend {
 pub struct DenseKernels<T> {
     backend: Backend,
     scratch: AlignedVec<T>,
+    /// Operands of bf16
+    pairs: AlignedVec<Pair>,
 }
 
 impl<T: Scalar> Default for DenseKernels<T> {
@@ -58,22 +66,32 @@ impl<T: Scalar> DenseKernels<T> {
     /// Kernels whose scratch is empty
     ///
     /// # Panics
-    /// If this processor cannot run the backend: see [`Backend::is_available`].
+    /// If this processor cannot run the backend: see [`Backend::is_available`]. If the backend is `Bf16`, and T is not
+    /// `f32`.
     pub fn new(backend: Backend) -> Self {
         assert!(backend.is_available(), "backend {backend:?} on a processor of level {:?}", simd_level());
-        Self { backend, scratch: AlignedVec::default() }
+        assert!(
+            backend != Backend::Bf16 || T::BF16.is_some(),
+            "backend Bf16 for elements of {} bytes",
+            T::BYTES
+        );
+        Self { backend, scratch: AlignedVec::default(), pairs: AlignedVec::default() }
     }
 
-    /// The share of the multiply-adds of A times a matrix of n columns that this backend skips, since A is 0 there
+    /// The share of the multiply-adds of A times a matrix of n columns that this backend skips, since A is 0 there; for
+    /// bf16, since both elements of a pair are 0
     ///
     /// It is 0 if the backend skips none, as it does if A has few zeros. All of A is read: this is for measurements,
     /// not for training.
     pub fn skipped(&self, a: View<'_, T>, n: usize) -> f64 {
-        if self.backend != Backend::Fused || Kernel::choose(a, n) == Kernel::Dense {
-            return 0.0;
+        match self.backend {
+            Backend::Matrixmultiply => 0.0,
+            Backend::Fused => Kernel::skipped(a, n),
+            Backend::Bf16 => {
+                let Some(bf16) = T::BF16 else { unreachable!("`new` checks the type") };
+                (bf16.zeros)(a, n)
+            }
         }
-        let zeros = a.data().iter().filter(|&&x| x == T::ZERO).count();
-        zeros as f64 / a.data().len() as f64
     }
 
     /// `Y ← f(X W + 1 bᵀ)`; the old content of Y is not read: it may be NaN
@@ -99,6 +117,10 @@ impl<T: Scalar> DenseKernels<T> {
         match self.backend {
             Backend::Fused => fused::forward(x, w, b, f, y.data_mut(), &mut self.scratch),
             Backend::Matrixmultiply => unfused::forward(x, w, b, f, y.data_mut()),
+            Backend::Bf16 => {
+                let Some(bf16) = T::BF16 else { unreachable!("`new` checks the type") };
+                (bf16.forward)(x, w, b, f, y.data_mut(), &mut self.scratch, &mut self.pairs);
+            }
         }
     }
 
@@ -131,8 +153,15 @@ impl<T: Scalar> DenseKernels<T> {
         assert!(gradient.fits(k * n, n), "affine_backward: gradients or velocities don't fit {k}×{n}");
         assert!(x.is_row_major() && dy.is_row_major(), "affine_backward: a transposed operand");
         match self.backend {
-            Backend::Fused => fused::backward(x, dy, w, dx, gradient, &mut self.scratch),
+            Backend::Fused => {
+                let operands = Operands { x, dy, dy_to_x: dy, w: None, prepare: |_, _| () };
+                fused::backward(x, dy, operands, w, dx, gradient, &mut self.scratch);
+            }
             Backend::Matrixmultiply => unfused::backward(x, dy, w, dx, gradient, &mut self.scratch),
+            Backend::Bf16 => {
+                let Some(bf16) = T::BF16 else { unreachable!("`new` checks the type") };
+                (bf16.backward)(x, dy, w, dx, gradient, &mut self.scratch, &mut self.pairs);
+            }
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::aligned::AlignedVec;
 use crate::dense::gradient::Gradient;
+use crate::dense::scalar::Scalar;
 use crate::elementwise::activation::{Activation, fill_rows};
 use crate::elementwise::reduce::sum_rows;
 use crate::elementwise::sgd::{SgdStep, sgd};
-use crate::gemm::dispatch::Scalar;
 use crate::threads::parallel::{SendPtr, parallel_for};
 use crate::threads::partition::Partition;
 use crate::view::{View, ViewMut};

@@ -54,6 +54,12 @@ pub fn sgd<T: Number>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
         for_each_chunk2(w, v, CHUNK, |i, w, v| momentum(rule, w, v, &g[i * CHUNK..][..w.len()]));
     }
 }
+
+/// The same on this thread
+pub(crate) fn step<T: Number>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
+    if v.is_empty() { plain(rule, w, g) } else { momentum(rule, w, v, g) }
+}
+
 multiversion! {
     fn momentum<T>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
         let SgdRule { eta, mu, lambda } = rule;

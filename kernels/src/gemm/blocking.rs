@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::aligned::whole_lines;
 use crate::gemm::Gemm;
-use crate::gemm::dispatch::Scalar;
+use crate::gemm::dispatch::Operand;
 use crate::gemm::kernel::{Kernel, block_columns};
 
 /// Columns of a panel of tiles: two vectors of AVX-512 in f32, two cache lines
@@ -22,18 +22,18 @@ const MIN_PANEL_USES: usize = 32;
 const KC: usize = 64;
 
 /// Whether rows that are `stride` elements apart are at least a page apart
-pub(crate) fn is_far<T: Scalar>(stride: usize) -> bool {
-    stride * T::BYTES >= PAGE
+pub(crate) fn is_far<O: Operand>(stride: usize) -> bool {
+    stride * size_of::<O>() >= PAGE
 }
 
-impl<T: Scalar> Gemm<T> {
+impl<O: Operand> Gemm<O> {
     /// Scratch elements that [`Self::compute_block`] needs for `rows` rows
     pub(crate) fn scratch_len(&self, rows: usize, kernel: Kernel) -> usize {
         let (block, sums) = match kernel {
             Kernel::Dense => (self.k * NR, 0),
-            Kernel::SkipZeros => (KC * block_columns::<T>(), rows * block_columns::<T>()),
+            Kernel::SkipZeros => (KC * block_columns::<O>(), rows * block_columns::<O>()),
         };
-        block + sums + if self.a_transposed { whole_lines::<T>(self.k * rows) } else { 0 }
+        block + sums + if self.a_transposed { whole_lines::<O>(self.k * rows) } else { 0 }
     }
 
     /// Computes rows `rows` and columns `cols` of C, and calls `done` with each range of columns that is complete
@@ -46,7 +46,7 @@ impl<T: Scalar> Gemm<T> {
         rows: Range<usize>,
         cols: Range<usize>,
         kernel: Kernel,
-        scratch: *mut T,
+        scratch: *mut O::Sum,
         done: impl FnMut(Range<usize>),
     ) {
         // SAFETY: the caller keeps the contract.
@@ -64,17 +64,17 @@ impl<T: Scalar> Gemm<T> {
         &self,
         rows: Range<usize>,
         cols: Range<usize>,
-        scratch: *mut T,
+        scratch: *mut O::Sum,
         mut done: impl FnMut(Range<usize>),
     ) {
-        let mut p = *self;
-        if self.a_transposed && is_far::<T>(self.a_stride) && cols.len() >= MIN_PANEL_USES {
+        let (mut p, scratch) = (*self, scratch.cast::<O>());
+        if self.a_transposed && is_far::<O>(self.a_stride) && cols.len() >= MIN_PANEL_USES {
             let a = scratch.wrapping_add(self.k * NR);
             // SAFETY: these columns of A, k elements each, fit in scratch after the panel.
-            unsafe { (T::kernels().pack)(self.a.add(rows.start), self.a_stride, self.k, rows.len(), a) };
+            unsafe { (O::kernels().pack)(self.a.add(rows.start), self.a_stride, self.k, rows.len(), a) };
             (p.a, p.a_stride) = (a.wrapping_sub(rows.start), rows.len());
         }
-        let far = is_far::<T>(self.b_stride) && rows.len() >= MIN_PANEL_USES;
+        let far = is_far::<O>(self.b_stride) && rows.len() >= MIN_PANEL_USES;
         let packed = self.b_transposed || far;
         let step = if packed { NR } else { cols.len().max(1) };
         for first in cols.clone().step_by(step) {
@@ -85,7 +85,7 @@ impl<T: Scalar> Gemm<T> {
                 (p.b, p.b_stride, p.b_transposed) = (scratch.wrapping_sub(first), cols.len(), false);
             }
             // SAFETY: the caller keeps the contract, and B is not transposed.
-            unsafe { (T::kernels().tiles)(&p, rows.clone(), cols.clone()) };
+            unsafe { (O::kernels().tiles)(&p, rows.clone(), cols.clone()) };
             done(cols);
         }
     }
@@ -96,17 +96,17 @@ impl<T: Scalar> Gemm<T> {
         &self,
         rows: Range<usize>,
         cols: Range<usize>,
-        scratch: *mut T,
+        scratch: *mut O::Sum,
         mut done: impl FnMut(Range<usize>),
     ) {
-        let width = block_columns::<T>();
-        let (block, sums) = (scratch, scratch.wrapping_add(KC * width));
+        let width = block_columns::<O>();
+        let (block, sums) = (scratch.cast::<O>(), scratch.wrapping_add(KC * width));
         let mut p = *self;
         if self.a_transposed {
-            let a = sums.wrapping_add(rows.len() * width);
+            let a = sums.wrapping_add(rows.len() * width).cast::<O>();
             // SAFETY: these columns of A, k elements each, fit in scratch after the block and the sums.
             unsafe {
-                (T::kernels().transpose)(self.a.add(rows.start), self.a_stride, 0..self.k, rows.len(), a)
+                (O::kernels().transpose)(self.a.add(rows.start), self.a_stride, 0..self.k, rows.len(), a)
             };
             (p.a, p.a_stride, p.a_transposed) = (a.wrapping_sub(rows.start * self.k), self.k, false);
         }
@@ -132,7 +132,7 @@ impl<T: Scalar> Gemm<T> {
                 }
                 // SAFETY: the caller keeps the contract. Neither A nor B is transposed, k ≤ KC, and the sums have
                 // `width` elements for each row.
-                unsafe { (T::kernels().skip_zeros)(&q, rows.clone(), cols.clone()) };
+                unsafe { (O::kernels().skip_zeros)(&q, rows.clone(), cols.clone()) };
             }
             done(cols);
         }
@@ -142,40 +142,60 @@ impl<T: Scalar> Gemm<T> {
     ///
     /// # Safety
     /// The elements exist, and `to` is valid for writing as many, which no other thread accesses.
-    unsafe fn pack_b(&self, depth: Range<usize>, cols: Range<usize>, to: *mut T) {
+    unsafe fn pack_b(&self, depth: Range<usize>, cols: Range<usize>, to: *mut O) {
         // SAFETY: the caller's promise.
         unsafe {
             if self.b_transposed {
-                (T::kernels().transpose)(self.b.add(depth.start), self.b_stride, cols, depth.len(), to);
+                (O::kernels().transpose)(self.b.add(depth.start), self.b_stride, cols, depth.len(), to);
             } else {
                 let from = self.b.add(depth.start * self.b_stride + cols.start);
-                (T::kernels().pack)(from, self.b_stride, depth.len(), cols.len(), to);
+                (O::kernels().pack)(from, self.b_stride, depth.len(), cols.len(), to);
             }
         }
     }
 }
 
 #[cfg(test)]
-#[path = "../../../tests/support/left_out.rs"]
-mod left_out;
-
-#[cfg(test)]
 mod tests {
-    use super::left_out::left_out;
     use super::*;
     use crate::cpu::simd_level::{SimdLevel, simd_level};
     use crate::elementwise::sgd::SgdRule;
     use crate::gemm::Update;
+    use crate::left_out::left_out;
+    use crate::number::Number;
+    use crate::number::pair::Pair;
     use crate::numbers::{numbers, sparse};
 
+    /// An operand that tests make
+    trait Element: Operand {
+        fn from_f64(x: f64) -> Self;
+    }
+    impl Element for f32 {
+        fn from_f64(x: f64) -> Self {
+            x as f32
+        }
+    }
+    impl Element for f64 {
+        fn from_f64(x: f64) -> Self {
+            x
+        }
+    }
+    impl Element for Pair {
+        /// Half of the pairs hold a 0, if x is not 0.
+        fn from_f64(x: f64) -> Self {
+            let (first, second) = (x.max(0.0), x * 1.37);
+            Self::round(if x.is_nan() { f32::NAN } else { first as f32 }, second as f32)
+        }
+    }
+
     /// A matrix with `pad` NaN after each row, which must be neither read nor written
-    fn padded<T: Scalar>(rows: usize, cols: usize, pad: usize, data: &[T]) -> Vec<T> {
+    fn padded<T: Copy>(rows: usize, cols: usize, pad: usize, data: &[T], nan: T) -> Vec<T> {
         let row = |i: usize| data[i * cols..][..cols].iter().copied();
-        (0..rows).flat_map(|i| row(i).chain((0..pad).map(|_| T::from_f64(f64::NAN)))).collect()
+        (0..rows).flat_map(|i| row(i).chain((0..pad).map(|_| nan))).collect()
     }
 
     /// The matrix without its padding
-    fn unpadded<T: Scalar>(cols: usize, pad: usize, data: &[T]) -> Vec<T> {
+    fn unpadded<T: Number>(cols: usize, pad: usize, data: &[T]) -> Vec<T> {
         let rows = data.chunks_exact(cols + pad);
         assert!(
             rows.clone().all(|row| row[cols..].iter().all(|x| x.to_f64().is_nan())),
@@ -195,17 +215,21 @@ mod tests {
     }
 
     /// C, and the velocities if there is a step
-    fn product<T: Scalar>(case: Case, kernel: Kernel, a: &[T]) -> (Vec<T>, Vec<T>) {
+    fn product<O: Element>(case: Case, kernel: Kernel, a: &[O]) -> (Vec<O::Sum>, Vec<O::Sum>) {
+        let sums = |rows: usize, cols: usize, pad: usize, seed: u64| {
+            padded(rows, cols, pad, &numbers(rows * cols, seed, O::Sum::from_f64), O::Sum::from_f64(f64::NAN))
+        };
         let (m, k, n) = case.shape;
         let (a_shape, b_shape) = (
             if case.a_transposed { (k, m) } else { (m, k) },
             if case.b_transposed { (n, k) } else { (k, n) },
         );
-        let a = padded(a_shape.0, a_shape.1, 3, a);
-        let b = padded(b_shape.0, b_shape.1, 5, &numbers(k * n, 2, T::from_f64));
-        let c_init = padded(m, n, 1, &numbers(m * n, 3, T::from_f64));
-        let [mut c, mut v] = [4, 5].map(|seed| padded(m, n, 2, &numbers(m * n, seed, T::from_f64)));
-        let [eta, mu, lambda] = [0.1, 0.9, 0.01].map(T::from_f64);
+        let nan = O::from_f64(f64::NAN);
+        let a = padded(a_shape.0, a_shape.1, 3, a, nan);
+        let b = padded(b_shape.0, b_shape.1, 5, &numbers(k * n, 2, O::from_f64), nan);
+        let c_init = sums(m, n, 1, 3);
+        let [mut c, mut v] = [4, 5].map(|seed| sums(m, n, 2, seed));
+        let [eta, mu, lambda] = [0.1, 0.9, 0.01].map(O::Sum::from_f64);
         let update = Update { rule: SgdRule { eta, mu, lambda }, v: v.as_mut_ptr() };
         let p = Gemm {
             a_transposed: case.a_transposed,
@@ -217,7 +241,7 @@ mod tests {
             ..Gemm::new(k, a.as_ptr(), a_shape.1 + 3, b.as_ptr(), n + 2, c.as_mut_ptr())
         };
         let len = p.scratch_len(m - m / 3, kernel);
-        let mut scratch = vec![T::from_f64(f64::NAN); len + 100];
+        let mut scratch = vec![O::Sum::from_f64(f64::NAN); len + 100];
         let mut done = 0;
         // In two blocks that don't end with a tile.
         for rows in [0..m / 3, m / 3..m] {
@@ -236,25 +260,35 @@ mod tests {
         [(1, 1, 1), (3, 0, 5), (3, 16, 64), (7, 63, 65), (9, 64, 128), (33, 65, 129)];
     const LARGE: [(usize, usize, usize); 3] = [(64, 130, 300), (40, 200, 1100), (1030, 70, 66)];
 
+    /// Whether this processor has kernels for `f32` and `f64`
+    fn has_vectors() -> bool {
+        let has = simd_level() > SimdLevel::Portable;
+        if !has {
+            left_out("the kernels of products of f32 and f64", "they need AVX2");
+        }
+        has
+    }
+
     /// Computes every combination of transposes, start values and steps with both kernels
     fn compare(shapes: &[(usize, usize, usize)]) {
-        fn check<T: Scalar>(case: Case) {
+        fn check<O: Element>(case: Case) {
             for density in [0.0, 0.05, 0.5, 1.0] {
-                let a = sparse(case.shape.0 * case.shape.1, 1, density, T::from_f64);
+                let a = sparse(case.shape.0 * case.shape.1, 1, density, O::from_f64);
                 let [dense, skip_zeros] =
                     [Kernel::Dense, Kernel::SkipZeros].map(|kernel| product(case, kernel, &a));
                 assert!(dense == skip_zeros, "{case:?} {density}");
             }
         }
-        if simd_level() == SimdLevel::Portable {
-            return left_out("the kernels of products", "they need AVX2");
-        }
+        let has_vectors = has_vectors();
         for bits in 0..16 {
             let [a_transposed, b_transposed, full_init, step] = [1, 2, 4, 8].map(|bit| bits & bit > 0);
             for &shape in shapes {
                 let case = Case { shape, a_transposed, b_transposed, full_init, step };
-                check::<f32>(case);
-                check::<f64>(case);
+                if has_vectors {
+                    check::<f32>(case);
+                    check::<f64>(case);
+                }
+                check::<Pair>(case);
             }
         }
     }
@@ -271,7 +305,7 @@ mod tests {
 
     #[test]
     fn nan_is_not_skipped() {
-        fn check<T: Scalar>() {
+        fn check<T: Element>() {
             let (m, k, n) = (20, 130, 70);
             for at in [0, 63, 64, 129] {
                 let mut a = sparse(m * k, 1, 0.3, T::from_f64);
@@ -290,10 +324,10 @@ mod tests {
                 }
             }
         }
-        if simd_level() == SimdLevel::Portable {
-            return left_out("the kernels of products", "they need AVX2");
+        if has_vectors() {
+            check::<f32>();
+            check::<f64>();
         }
-        check::<f32>();
-        check::<f64>();
+        check::<Pair>();
     }
 }

@@ -3,74 +3,53 @@
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
-use crate::cpu::simd_level::SimdLevel;
-use crate::cpu::simd_level::simd_level;
-use crate::gemm::Gemm;
+use crate::cpu::simd_level::{SimdLevel, has_bf16};
+use crate::cpu::simd_level::{multiversion, simd_level};
+use crate::gemm::{Gemm, portable};
 #[cfg(target_arch = "x86_64")]
 use crate::gemm::{microkernel, pack, skip_zeros};
-use crate::number::Number;
+use crate::number::factor::Factor;
+use crate::number::pair::Pair;
 
-/// An element type of matrices: `f32` or `f64`
-pub trait Scalar: Number {
-    /// `C ← α A B + β C` by the crate `matrixmultiply`
-    #[doc(hidden)]
-    const GEMM: RawGemm<Self>;
-
+/// A factor whose products our kernels compute
+pub trait Operand: Factor {
     /// The kernels for this processor
     ///
     /// # Panics
-    /// If [`simd_level`] is `Portable`.
+    /// For `f32` and `f64`, if [`simd_level`] is `Portable`.
     #[doc(hidden)]
     fn kernels() -> Kernels<Self>;
+
+    /// The number of elements that are not 0
+    #[doc(hidden)]
+    fn count_nonzero(row: &[Self]) -> usize;
 }
 
-/// The type of `matrixmultiply::sgemm` and `dgemm`; strides count elements
-///
-/// # Safety
-/// Every element of A (m × k), B (k × n) and C (m × n) that the strides reach is valid for reading, and those of C
-/// for writing. No two elements of C share an address, and C overlaps neither A nor B.
-pub type RawGemm<T> = unsafe fn(
-    m: usize,
-    k: usize,
-    n: usize,
-    alpha: T,
-    a: *const T,
-    a_row_stride: isize,
-    a_col_stride: isize,
-    b: *const T,
-    b_row_stride: isize,
-    b_col_stride: isize,
-    beta: T,
-    c: *mut T,
-    c_row_stride: isize,
-    c_col_stride: isize,
-);
-
-/// The kernels for one element type and one instruction set
+/// The kernels for one type of operands and one instruction set
 #[derive(Debug)]
-pub struct Kernels<T> {
+pub struct Kernels<O: Operand> {
     /// Computes rows `rows` and columns `cols` of a product by register tiles
     ///
     /// # Safety
     /// The contract of [`Gemm`] holds for these rows and columns, and B is not transposed.
-    pub tiles: unsafe fn(p: &Gemm<T>, rows: Range<usize>, cols: Range<usize>),
+    pub tiles: unsafe fn(p: &Gemm<O>, rows: Range<usize>, cols: Range<usize>),
     /// Computes the same as `tiles`, skipping the zeros of A
     ///
     /// # Safety
     /// The contract of [`Gemm`] holds for these rows and columns, neither A nor B is transposed, and k ≤ 64.
-    pub skip_zeros: unsafe fn(p: &Gemm<T>, rows: Range<usize>, cols: Range<usize>),
+    pub skip_zeros: unsafe fn(p: &Gemm<O>, rows: Range<usize>, cols: Range<usize>),
     /// `to[j, i] ← from[rows.start + i, j]` for j in `0..cols`, with the rows of `to` contiguous
     ///
     /// # Safety
     /// `from` has `cols` elements in each of the rows, which are `stride` apart. `to` is valid for writing
     /// `cols · rows.len()` elements, which no other thread accesses.
-    pub transpose: unsafe fn(from: *const T, stride: usize, rows: Range<usize>, cols: usize, to: *mut T),
+    pub transpose: unsafe fn(from: *const O, stride: usize, rows: Range<usize>, cols: usize, to: *mut O),
     /// `to[i, j] ← from[i, j]` for `rows` rows of `cols` elements, with the rows of `to` contiguous
     ///
     /// # Safety
     /// `from` has the rows, `stride` apart. `to` is valid for writing `rows · cols` elements, which no other thread
     /// accesses.
-    pub pack: unsafe fn(from: *const T, stride: usize, rows: usize, cols: usize, to: *mut T),
+    pub pack: unsafe fn(from: *const O, stride: usize, rows: usize, cols: usize, to: *mut O),
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -85,11 +64,9 @@ macro_rules! kernels {
     };
 }
 
-macro_rules! scalar {
-    ($t:ident, $gemm:path, $avx512:ident, $avx2:ident) => {
-        impl Scalar for $t {
-            const GEMM: RawGemm<Self> = $gemm;
-
+macro_rules! operand {
+    ($t:ident, $avx512:ident, $avx2:ident) => {
+        impl Operand for $t {
             fn kernels() -> Kernels<Self> {
                 #[cfg(target_arch = "x86_64")]
                 match simd_level() {
@@ -99,9 +76,40 @@ macro_rules! scalar {
                 }
                 panic!("the kernels of products need AVX2, but the level is {:?}", simd_level())
             }
+
+            fn count_nonzero(row: &[Self]) -> usize {
+                count_nonzero(row)
+            }
         }
     };
 }
 
-scalar!(f32, matrixmultiply::sgemm, avx512_f32, avx2_f32);
-scalar!(f64, matrixmultiply::dgemm, avx512_f64, avx2_f64);
+operand!(f32, avx512_f32, avx2_f32);
+operand!(f64, avx512_f64, avx2_f64);
+
+multiversion! {
+    fn count_nonzero<T>(row: &[T]) -> usize {
+        row.iter().map(|&x| u32::from(x != T::ZERO)).sum::<u32>() as usize
+    }
+}
+
+impl Operand for Pair {
+    fn kernels() -> Kernels<Self> {
+        #[cfg(target_arch = "x86_64")]
+        match simd_level() {
+            SimdLevel::Avx512 if has_bf16() => return kernels!(avx512_bf16),
+            SimdLevel::Avx512 | SimdLevel::Avx2 => return kernels!(avx2_emulated),
+            SimdLevel::Portable => {}
+        }
+        Kernels {
+            tiles: portable::block::<false>,
+            skip_zeros: portable::block::<true>,
+            transpose: portable::transpose,
+            pack: portable::pack,
+        }
+    }
+
+    fn count_nonzero(row: &[Self]) -> usize {
+        row.iter().filter(|pair| !pair.is_zero()).count()
+    }
+}

@@ -1,7 +1,6 @@
 //! Which of two kernels computes a product: tiles, or rows that skip zeros
 
-use crate::cpu::simd_level::multiversion;
-use crate::gemm::dispatch::Scalar;
+use crate::gemm::dispatch::Operand;
 use crate::view::View;
 
 /// Bytes of a row in a block of B for skipping zeros: 8 vectors of AVX-512
@@ -24,27 +23,30 @@ pub(crate) enum Kernel {
 
 impl Kernel {
     /// The faster kernel for A, or its transpose, times a matrix of n columns, estimated from some rows of A
-    pub(crate) fn choose<T: Scalar>(a: View<'_, T>, n: usize) -> Self {
+    pub(crate) fn choose<O: Operand>(a: View<'_, O>, n: usize) -> Self {
         let (m, k) = a.shape();
         // A row of fewer columns has too few sums to hide the latency of a multiply-add (docs/engine.md, row "narrow
         // products").
-        if n < block_columns::<T>() || k < MIN_SKIP || m < MIN_SKIP {
+        if n < block_columns::<O>() || k < MIN_SKIP || m < MIN_SKIP {
             return Self::Dense;
         }
         let rows = a.data().chunks_exact(k).step_by(m / COUNTED_ROWS).take(COUNTED_ROWS);
-        let nonzero: usize = rows.map(count_nonzero).sum();
+        let nonzero: usize = rows.map(O::count_nonzero).sum();
         if nonzero as f64 <= MAX_DENSITY * (COUNTED_ROWS * k) as f64 { Self::SkipZeros } else { Self::Dense }
     }
-}
-multiversion! {
-    fn count_nonzero<T>(row: &[T]) -> usize {
-        row.iter().map(|&x| u32::from(x != T::ZERO)).sum::<u32>() as usize
+
+    /// The share of the elements of A that are skipped in its product with a matrix of n columns
+    pub(crate) fn skipped<O: Operand>(a: View<'_, O>, n: usize) -> f64 {
+        if Self::choose(a, n) == Self::Dense {
+            return 0.0;
+        }
+        1.0 - O::count_nonzero(a.data()) as f64 / a.data().len() as f64
     }
 }
 
 /// Columns of a block of B for skipping zeros
-pub(crate) fn block_columns<T: Scalar>() -> usize {
-    NC_BYTES / T::BYTES
+pub(crate) fn block_columns<O: Operand>() -> usize {
+    NC_BYTES / size_of::<O>()
 }
 
 #[cfg(test)]

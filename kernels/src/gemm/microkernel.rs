@@ -14,9 +14,10 @@ use std::ops::Range;
 
 use crate::gemm::Gemm;
 use crate::gemm::simd::prefetch;
+use crate::number::pair::Pair;
 
 macro_rules! tiles {
-    ($module:ident, $t:ident, $features:literal, $mr:literal) => {
+    ($module:ident, $o:ident, $features:literal, $mr:literal) => {
         pub(crate) mod $module {
             use super::*;
             use crate::gemm::simd::$module::*;
@@ -39,7 +40,7 @@ macro_rules! tiles {
             /// # Safety
             /// The contract of [`Gemm`] holds for these rows and columns, and B is not transposed.
             #[target_feature(enable = $features)]
-            pub(crate) unsafe fn block(p: &Gemm<$t>, rows: Range<usize>, cols: Range<usize>) {
+            pub(crate) unsafe fn block(p: &Gemm<$o>, rows: Range<usize>, cols: Range<usize>) {
                 // SAFETY: the caller keeps the contract.
                 unsafe {
                     match (rows.len() <= SINGLE_ROW_MAX, p.a_transposed) {
@@ -57,11 +58,11 @@ macro_rules! tiles {
             /// As `block`.
             #[target_feature(enable = $features)]
             unsafe fn full_tiles<const TRANSPOSED: bool>(
-                p: &Gemm<$t>,
+                p: &Gemm<$o>,
                 rows: Range<usize>,
                 cols: Range<usize>,
             ) {
-                let far = p.b_stride * size_of::<$t>() >= FAR_BYTES;
+                let far = p.b_stride * size_of::<$o>() >= FAR_BYTES;
                 for col in cols.clone().step_by(2 * LANES) {
                     let width = (cols.end - col).min(2 * LANES);
                     for row in rows.clone().step_by(MR) {
@@ -91,7 +92,7 @@ macro_rules! tiles {
             /// As `block`.
             #[target_feature(enable = $features)]
             unsafe fn single_row_tiles<const TRANSPOSED: bool>(
-                p: &Gemm<$t>,
+                p: &Gemm<$o>,
                 rows: Range<usize>,
                 cols: Range<usize>,
             ) {
@@ -130,7 +131,7 @@ macro_rules! tiles {
                 const FULL: bool,
                 const FAR: bool,
             >(
-                p: &Gemm<$t>,
+                p: &Gemm<$o>,
                 row: usize,
                 height: usize,
                 col: usize,
@@ -164,7 +165,7 @@ macro_rules! tiles {
                 const FULL: bool,
                 const FAR: bool,
             >(
-                p: &Gemm<$t>,
+                p: &Gemm<$o>,
                 row: usize,
                 col: usize,
                 width: usize,
@@ -204,7 +205,7 @@ macro_rules! tiles {
                             b_row[v] = load_full_or_masked::<FULL>(b.wrapping_add(v * LANES), masks[v]);
                         }
                         for i in 0..HEIGHT {
-                            let x = splat(*a.add(i * rsa));
+                            let x = broadcast(a.add(i * rsa));
                             for v in 0..VECTORS {
                                 sums[i][v] = multiply_add(x, b_row[v], sums[i][v]);
                             }
@@ -241,3 +242,5 @@ tiles!(avx512_f32, f32, "avx512f", 8);
 tiles!(avx512_f64, f64, "avx512f", 8);
 tiles!(avx2_f32, f32, "avx2,fma", 6);
 tiles!(avx2_f64, f64, "avx2,fma", 6);
+tiles!(avx512_bf16, Pair, "avx512f,avx512bf16", 8);
+tiles!(avx2_emulated, Pair, "avx2,fma", 6);

@@ -13,6 +13,9 @@ mod microkernel;
 #[cfg(target_arch = "x86_64")]
 mod pack;
 #[cfg(target_arch = "x86_64")]
+mod pair_simd;
+mod portable;
+#[cfg(target_arch = "x86_64")]
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod skip_zeros;
@@ -20,6 +23,7 @@ mod skip_zeros;
 use std::ptr;
 
 use crate::elementwise::sgd::SgdRule;
+use crate::number::factor::Factor;
 
 /// A product `C ← C₀ + A B`, or a step of SGD on C with the gradient `C₀ + A B`: pointers to the operands, and strides
 /// in elements
@@ -36,37 +40,35 @@ use crate::elementwise::sgd::SgdRule;
 /// Pointers need not be aligned. Only these elements have to exist: if an operand is a packed block, or a block of sums
 /// in scratch, its pointer (`a`, `b`, `c` or `c_init`) may lie outside of any allocation. So addresses are formed by
 /// `wrapping_add`, and by `add` only where both addresses lie inside one allocation.
-#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "vector kernels read them"))]
 #[derive(Clone, Copy, Debug)]
-pub struct Gemm<T> {
+pub struct Gemm<O: Factor> {
     /// Inner dimension
     pub(crate) k: usize,
     /// A, m × k, row-major or transposed
-    pub(crate) a: *const T,
+    pub(crate) a: *const O,
     /// From row to row of A or, if it is transposed, from column to column; the other stride is 1
     pub(crate) a_stride: usize,
     /// Whether the columns of A are contiguous, and not its rows
     pub(crate) a_transposed: bool,
     /// B, k × n, row-major or transposed
-    pub(crate) b: *const T,
+    pub(crate) b: *const O,
     /// From row to row of B or, if it is transposed, from column to column; the other stride is 1
     pub(crate) b_stride: usize,
     /// Whether the columns of B are contiguous, and not its rows
     pub(crate) b_transposed: bool,
     /// C, m × n, row-major
-    pub(crate) c: *mut T,
+    pub(crate) c: *mut O::Sum,
     /// From row to row of C
     pub(crate) c_stride: usize,
     /// C₀, element (i, j) at `i · c_init_stride + j`; null for 0
-    pub(crate) c_init: *const T,
+    pub(crate) c_init: *const O::Sum,
     /// From row to row of C₀; 0 repeats one row, such as a bias
     pub(crate) c_init_stride: usize,
     /// If it is `Some`, C holds weights, and the product is their gradient
-    pub(crate) update: Option<Update<T>>,
+    pub(crate) update: Option<Update<O::Sum>>,
 }
 
 /// A step of SGD on weights whose gradient is a product
-#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "vector kernels read them"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Update<T> {
     /// η, μ, λ
@@ -75,9 +77,9 @@ pub(crate) struct Update<T> {
     pub v: *mut T,
 }
 
-impl<T> Gemm<T> {
+impl<O: Factor> Gemm<O> {
     /// `C ← A B` for k columns of A and k rows of B, all row-major, where the rows of B and C are `n` elements apart
-    pub(crate) fn new(k: usize, a: *const T, a_stride: usize, b: *const T, n: usize, c: *mut T) -> Self {
+    pub(crate) fn new(k: usize, a: *const O, a_stride: usize, b: *const O, n: usize, c: *mut O::Sum) -> Self {
         Self {
             k,
             a,

@@ -8,6 +8,7 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use crate::gemm::simd::prefetch;
+use crate::number::pair::Pair;
 
 macro_rules! transpose {
     ($module:ident, $t:ident, $features:literal, |$step:ident, $a:ident, $b:ident| $exchange:expr) => {
@@ -149,3 +150,47 @@ transpose!(avx2_f64, f64, "avx2,fma", |step, a, b| match step {
     2 => (_mm256_permute2f128_pd::<0x20>(a, b), _mm256_permute2f128_pd::<0x31>(a, b)),
     _ => (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)),
 });
+
+/// The functions for `f32`, for pairs, which have the same size
+macro_rules! pairs {
+    ($module:ident, $single:ident, $features:literal) => {
+        pub(crate) mod $module {
+            use super::*;
+
+            /// As for `f32`
+            ///
+            /// # Safety
+            /// As for `f32`.
+            #[target_feature(enable = $features)]
+            pub(crate) unsafe fn transpose(
+                from: *const Pair,
+                stride: usize,
+                rows: Range<usize>,
+                cols: usize,
+                to: *mut Pair,
+            ) {
+                // SAFETY: the caller's promise; vectors keep all bits.
+                unsafe { $single::transpose(from.cast(), stride, rows, cols, to.cast()) }
+            }
+
+            /// As for `f32`
+            ///
+            /// # Safety
+            /// As for `f32`.
+            #[target_feature(enable = $features)]
+            pub(crate) unsafe fn pack(
+                from: *const Pair,
+                stride: usize,
+                rows: usize,
+                cols: usize,
+                to: *mut Pair,
+            ) {
+                // SAFETY: the caller's promise; vectors keep all bits.
+                unsafe { $single::pack(from.cast(), stride, rows, cols, to.cast()) }
+            }
+        }
+    };
+}
+
+pairs!(avx512_bf16, avx512_f32, "avx512f");
+pairs!(avx2_emulated, avx2_f32, "avx2,fma");

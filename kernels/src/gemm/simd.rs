@@ -5,6 +5,7 @@
 use std::arch::x86_64::*;
 
 use crate::gemm::Update;
+pub(crate) use crate::gemm::pair_simd::{avx2_emulated, avx512_bf16};
 use crate::number::Number;
 
 /// Starts loading the cache line of `at`, which need not exist, into L1
@@ -41,6 +42,17 @@ macro_rules! vectors {
             #[inline]
             pub(crate) fn splat(x: $t) -> Vector {
                 $splat(x)
+            }
+
+            /// All lanes the element at this place
+            ///
+            /// # Safety
+            /// The element exists.
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) unsafe fn broadcast(at: *const $t) -> Vector {
+                // SAFETY: the caller's promise.
+                splat(unsafe { *at })
             }
 
             /// `x y + z`, rounded once

@@ -13,9 +13,10 @@
 use std::ops::Range;
 
 use crate::gemm::Gemm;
+use crate::number::pair::Pair;
 
 macro_rules! rows {
-    ($module:ident, $t:ident, $features:literal) => {
+    ($module:ident, $o:ident, $features:literal) => {
         pub(crate) mod $module {
             use super::*;
             use crate::gemm::simd::$module::*;
@@ -30,7 +31,7 @@ macro_rules! rows {
             /// # Safety
             /// The contract of [`Gemm`] holds for these rows and columns, neither A nor B is transposed, and k ≤ 64.
             #[target_feature(enable = $features)]
-            pub(crate) unsafe fn block(p: &Gemm<$t>, rows: Range<usize>, cols: Range<usize>) {
+            pub(crate) unsafe fn block(p: &Gemm<$o>, rows: Range<usize>, cols: Range<usize>) {
                 debug_assert!(p.k <= 64 && !p.a_transposed && !p.b_transposed);
                 for col in cols.clone().step_by(WIDE * LANES) {
                     let (rows, width) = (rows.clone(), (cols.end - col).min(WIDE * LANES));
@@ -58,7 +59,7 @@ macro_rules! rows {
             /// As `block`, for columns col..col + width, which ends in the last of `VECTORS` vectors.
             #[target_feature(enable = $features)]
             unsafe fn columns<const VECTORS: usize, const FULL: bool>(
-                p: &Gemm<$t>,
+                p: &Gemm<$o>,
                 rows: Range<usize>,
                 col: usize,
                 width: usize,
@@ -85,7 +86,7 @@ macro_rules! rows {
             #[target_feature(enable = $features)]
             #[inline]
             unsafe fn row<const VECTORS: usize, const FULL: bool>(
-                p: &Gemm<$t>,
+                p: &Gemm<$o>,
                 row: usize,
                 mut left: u64,
                 col: usize,
@@ -116,7 +117,7 @@ macro_rules! rows {
                     let mut step = || {
                         let k = left.trailing_zeros() as usize;
                         left &= left.wrapping_sub(1);
-                        let (x, b) = (splat(*a.add(k)), b.wrapping_add(k * p.b_stride));
+                        let (x, b) = (broadcast(a.add(k)), b.wrapping_add(k * p.b_stride));
                         for v in 0..VECTORS {
                             sums[v] = multiply_add(
                                 x,
@@ -148,3 +149,5 @@ rows!(avx512_f32, f32, "avx512f,bmi1,popcnt");
 rows!(avx512_f64, f64, "avx512f,bmi1,popcnt");
 rows!(avx2_f32, f32, "avx2,fma,bmi1,popcnt");
 rows!(avx2_f64, f64, "avx2,fma,bmi1,popcnt");
+rows!(avx512_bf16, Pair, "avx512f,avx512bf16,bmi1,popcnt");
+rows!(avx2_emulated, Pair, "avx2,fma,bmi1,popcnt");

@@ -1,6 +1,8 @@
 //! The two element types of the kernels
 
 mod exp;
+pub(crate) mod factor;
+pub(crate) mod pair;
 
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};

@@ -171,7 +171,7 @@ impl Blocks {
         let portion = Portion { chunk: *chunk, bytes };
         let table;
         (table, *line) = match self.dtype {
-            Dtype::F32 => pipeline::run::<f32>(source, head, layout, *line, portion)?,
+            Dtype::F32 | Dtype::Bf16 => pipeline::run::<f32>(source, head, layout, *line, portion)?,
             Dtype::F64 => pipeline::run::<f64>(source, head, layout, *line, portion)?,
         };
         Ok(table)

@@ -11,7 +11,7 @@ mod text;
 pub use text::prefix;
 
 use self::inputs::{described, has_categories, has_fill};
-use crate::config::Scale;
+use crate::config::{Dtype, Scale};
 use crate::data::outputs::{Outputs, Target};
 use crate::data::preprocessing::{Column, Encoding, Preprocessing};
 use crate::data::saved_model::SavedModel;
@@ -123,8 +123,11 @@ impl Parts<'_> {
         let SavedModel { model, dtype, signature, .. } = self.saved;
         let dims = model.dims().iter().map(usize::to_string).collect::<Vec<_>>().join("-");
         let activation = model.activation().map_or_else(String::new, |activation| format!(", {activation}"));
-        let rounded =
-            if *dtype == "f64" { "\n * The model is f64; its weights are rounded to float." } else { "" };
+        let rounded = if *dtype == Dtype::F64 {
+            "\n * The model is f64; its weights are rounded to float."
+        } else {
+            ""
+        };
         let count = signature.outputs.len();
         let (usage, length) = match signature.outputs {
             Outputs::Classes(_) => (

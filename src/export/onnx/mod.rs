@@ -5,7 +5,7 @@
 //! Outputs are `probabilities` in f32 and `label`, the index of the most probable class; in regression, `output` in f32,
 //! the targets in their own units. The metadata has the names of classes, targets, columns and categories as JSON.
 //!
-//! The graph computes in the type of the model: an f64 model converts the input to f64, and its output to f32.
+//! The graph computes in the type of the model's tensors: an f64 model converts the input to f64, and its output to f32.
 
 mod graph;
 mod protobuf;
@@ -68,7 +68,7 @@ pub fn to_bytes(saved: &SavedModel<f64>) -> Result<Vec<u8>, String> {
 fn metadata(saved: &SavedModel<f64>) -> impl Iterator<Item = (String, String)> {
     let mut entries = saved.signature.to_metadata().0;
     let own = [
-        ("dtype", saved.dtype.to_owned()),
+        ("dtype", saved.dtype.of_tensors().name().to_owned()),
         ("opset", OPSET.to_string()),
         ("producer", format!("chainrule {}", env!("CARGO_PKG_VERSION"))),
     ];

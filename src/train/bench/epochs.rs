@@ -24,6 +24,7 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, set: &Dataset, bench: &Benc
         hidden_dims: HiddenDims(widths[1..widths.len() - 1].to_vec()),
         batch_size: net.batch_size,
         engine: bench.engine,
+        dtype: bench.dtype,
         ..TrainConfig::default()
     };
     let row = |kind: Kind, name: String, images: usize, times: Times| BenchRow {
@@ -42,7 +43,7 @@ pub fn measure(to: &mut Measurements<'_>, net: &Net, set: &Dataset, bench: &Benc
     let mut epoch = |epoch: u32| trainer.run_epoch(epoch, &stop, &mut |_, _| {}).seconds;
     epoch(1);
     let gflop = |multiply_adds: f64| 2e-9 * multiply_adds;
-    let backend = bench.engine.kind()?;
+    let backend = bench.engine.backend(bench.dtype)?;
     if bench.measures(Kind::Epoch) {
         let times = Times::of((0..bench.epochs).map(|e| epoch(2 + e)));
         let images = set.train.len();

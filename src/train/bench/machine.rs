@@ -2,16 +2,18 @@
 
 use std::hint::black_box;
 
-use chainrule_kernels::peak;
+use chainrule_kernels::{has_bf16, peak};
 
 use super::Kind;
 use super::measure::{Measurements, seconds};
+use crate::config::Dtype;
 use crate::tables::BenchRow;
 
 /// Measures the limits, among them the peak with which other measurements are compared
 ///
+/// * `dtype`: the element type of the nets, whose peak is that of the multiply-adds of these operands
 /// * `report`: whether the limits become rows; if not, only the peak is measured
-pub fn measure(to: &mut Measurements<'_>, report: bool) {
+pub fn measure(to: &mut Measurements<'_>, dtype: Dtype, report: bool) {
     let row = |name: &str, operation: &str| BenchRow {
         kind: Kind::Machine.name(),
         name: name.to_owned(),
@@ -23,10 +25,24 @@ pub fn measure(to: &mut Measurements<'_>, report: bool) {
     let gflop = burst() as f64 / 1e9;
     let times = to.effort.times(|| seconds(burst));
     to.peak = Some(gflop / times.median);
+    if report {
+        to.flops(row("fused multiply-add in registers f32", "fma"), times, gflop, None);
+    }
+    if has_bf16() && (report || dtype == Dtype::Bf16) {
+        let burst = || rayon::broadcast(|_| peak::bf16_burst(rounds)).into_iter().sum::<u64>();
+        let gflop = burst() as f64 / 1e9;
+        let times = to.effort.times(|| seconds(burst));
+        let of_f32 = to.peak.replace(gflop / times.median);
+        if report {
+            to.flops(row("multiply-add in registers bf16", "vdpbf16ps"), times, gflop, None);
+        }
+        if dtype == Dtype::F32 {
+            to.peak = of_f32;
+        }
+    }
     if !report {
         return;
     }
-    to.flops(row("fused multiply-add in registers f32", "fma"), times, gflop, None);
     let threads = to.common.threads;
     for (name, operation, bytes, rounds) in [
         ("read from L2", "read_l2", (256 << 10) * threads, to.effort.l2_rounds),

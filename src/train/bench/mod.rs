@@ -22,7 +22,7 @@ use self::measure::Measurements;
 use super::dims::Dims;
 use super::machine::{cpu, simd};
 use super::thread_count::cores;
-use crate::config::EngineChoice;
+use crate::config::{Dtype, EngineChoice};
 use crate::data::{DataOptions, Dataset};
 use crate::error::{Error, Result};
 use crate::tables::BenchRow;
@@ -132,6 +132,8 @@ pub struct Bench {
     pub epochs: u32,
     /// Backend that computes the nets
     pub engine: EngineChoice,
+    /// Element type of the nets: `F32` or `Bf16`
+    pub dtype: Dtype,
     /// The data set, as for [`Dataset::load`]; for `None`, see [`Self::data`]
     pub data: Option<String>,
     /// How much time the measurements take
@@ -145,10 +147,18 @@ impl Bench {
     /// threads
     ///
     /// # Errors
-    /// If this processor can't run the backend.
+    /// If this processor can't run the backend, or nets of this element type are not measured.
     pub fn common(&self) -> Result<BenchRow> {
-        let backend = if self.engine.kind()? == Backend::Fused { "fused" } else { "matrixmultiply" };
+        if self.dtype == Dtype::F64 {
+            let (expected, found) = ("f32 or bf16".to_owned(), "f64".to_owned());
+            return Err(Error::Setting { name: "dtype", expected, found });
+        }
+        let backend = match self.engine.backend(self.dtype)? {
+            Backend::Matrixmultiply => "matrixmultiply",
+            Backend::Fused | Backend::Bf16 => "fused",
+        };
         Ok(BenchRow {
+            dtype: self.dtype.name(),
             engine: backend.to_owned(),
             simd: simd().to_owned(),
             cpu: cpu().unwrap_or_default(),
@@ -203,10 +213,10 @@ impl Bench {
         common: &BenchRow,
         on_row: &mut (dyn FnMut(BenchRow) + Send),
     ) -> Result<()> {
-        let backend = self.engine.kind()?;
+        let backend = self.engine.backend(self.dtype)?;
         let common = BenchRow { threads: rayon::current_num_threads(), ..common.clone() };
         let mut measurements = Measurements { effort: self.effort, common, peak: None, on_row };
-        machine::measure(&mut measurements, self.measures(Kind::Machine));
+        machine::measure(&mut measurements, self.dtype, self.measures(Kind::Machine));
         if self.measures(Kind::Product) {
             self.nets.iter().for_each(|net| layers::products(&mut measurements, net, backend));
         }
@@ -225,6 +235,8 @@ impl Bench {
 
 #[cfg(test)]
 mod tests {
+    use chainrule_kernels::has_bf16;
+
     use super::*;
 
     #[test]
@@ -233,6 +245,7 @@ mod tests {
             nets: vec![Net { dims: Dims(vec![5, 3, 2]), batch_size: 1000 }],
             epochs: 1,
             engine: EngineChoice::Auto,
+            dtype: Dtype::F32,
             data: None,
             effort: Effort::QUICK,
             only: Vec::new(),
@@ -240,6 +253,12 @@ mod tests {
         let (mut rows, data) = (Vec::new(), bench.data().unwrap());
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         pool.install(|| bench.run(&data, &bench.common().unwrap(), &mut |row| rows.push(row))).unwrap();
+        let bf16 = Bench { dtype: Dtype::Bf16, ..bench.clone() };
+        let mut names = Vec::new();
+        pool.install(|| bf16.run(&data, &bf16.common().unwrap(), &mut |row| names.push(row.name))).unwrap();
+        assert_eq!(names.iter().any(|name| name.contains("bf16")), has_bf16());
+        let double = Bench { dtype: Dtype::F64, ..bench.clone() };
+        assert!(double.common().unwrap_err().to_string().contains("f32 or bf16"));
         let synthetic = Bench { data: Some("synthetic".to_owned()), ..bench };
         assert!(synthetic.data().unwrap_err().to_string().contains("784-…-10 for synthetic"));
         for kind in ["machine", "product", "loop", "epoch", "predict"] {
