@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Compares the speed of chainrule with NumPy, PyTorch, JAX, scikit-learn, candle and burn on this machine.
 #
-#   scripts/compare.sh                                     all peers, four nets, 1 and 2 threads: an hour or two
+#   scripts/compare.sh                                     all peers, four nets, 1 and 2 threads: two hours or three
 #   scripts/compare.sh --peers numpy,jax --nets small      a few minutes
+#   scripts/compare.sh --peers jax-bf16,torch-bf16         bf16 alone; chainrule runs with --dtype bf16, too
 #   scripts/compare.sh --help                              all options
 #
 # Peers in Python are installed into target/compare-venv (PyTorch with its dependencies takes 5 GB; COMPARE_TORCH
@@ -36,7 +37,7 @@ while read -r peer; do
     case $peer in
         numpy) wanted+=(numpy) ;;
         torch-*) wanted+=(numpy "${COMPARE_TORCH:-torch}") ;;
-        jax) wanted+=(numpy jax) ;;
+        jax | jax-*) wanted+=(numpy jax) ;;
         sklearn) wanted+=(numpy scikit-learn) ;;
         candle | burn-*) rust=1 ;;
     esac

@@ -26,12 +26,20 @@ NETS = {
     "wide": ("784-512-512-10", 128),
     "big": ("784-2048-2048-10", 256),
 }
-PEERS = ["numpy", "torch-eager", "torch-compile", "jax", "sklearn", "candle", "burn-flex", "burn-ndarray"]
+# Programs whose products take bf16 end in -bf16. Ours runs if one of the chosen peers does.
+OWN = {"chainrule": "f32", "chainrule-bf16": "bf16"}
+PEERS = [
+    *("numpy", "torch-eager", "torch-bf16", "torch-compile", "torch-compile-bf16", "jax", "jax-bf16", "sklearn"),
+    *("candle", "burn-flex", "burn-ndarray"),
+]
 SCRIPTS = {
     "numpy": ["numpy_mlp.py"],
     "torch-eager": ["torch_mlp.py"],
+    "torch-bf16": ["torch_mlp.py", "--bf16"],
     "torch-compile": ["torch_mlp.py", "--compile"],
+    "torch-compile-bf16": ["torch_mlp.py", "--compile", "--bf16"],
     "jax": ["jax_mlp.py"],
+    "jax-bf16": ["jax_mlp.py", "--bf16"],
     "sklearn": ["sklearn_mlp.py"],
 }
 # Largest allowed difference of test accuracies for one net: the programs use different seeds.
@@ -114,46 +122,54 @@ def run_peer(program, net, threads, args):
     return json.loads(line)
 
 
-def chainrule_train(net, threads, epochs, data, out):
+def own_of(program):
+    """Our program with the products of this one: the one that it is compared with."""
+    return "chainrule-bf16" if program.endswith("-bf16") else "chainrule"
+
+
+def chainrule_train(program, net, threads, epochs, data, out):
     dims, batch_size = NETS[net]
     hidden = ",".join(dims.split("-")[1:-1])
     command = [ROOT / "target/release/chainrule", "train", "--quiet", "--data", data, "--out", out, "--run-id", "run"]
     command += ["--epochs", epochs, "--threads", threads, "--hidden-dims", hidden, "--batch-size", batch_size]
-    return run(command, threads)
+    return run([*command, "--dtype", OWN[program]], threads)
 
 
-def run_chainrule(net, threads, args):
+def run_chainrule(program, net, threads, args):
     dims, batch_size = NETS[net]
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        chainrule_train(net, threads, args.epochs + 1, args.data, folder)
+        chainrule_train(program, net, threads, args.epochs + 1, args.data, folder)
         with (folder / "run/epochs.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         with (folder / "run/summary.csv").open(newline="") as file:
             version = next(csv.DictReader(file))["version"]
         bench = folder / "bench.csv"
         command = [ROOT / "target/release/chainrule", "bench", "--net", dims, "--batch-size", batch_size]
-        run([*command, "--threads", threads, "--epochs", 1, "--data", args.data, "--out", bench], threads)
+        command += ["--threads", threads, "--epochs", 1, "--data", args.data, "--out", bench, "--dtype", OWN[program]]
+        run(command, threads)
         with bench.open(newline="") as file:
             figures = list(csv.DictReader(file))
     predict = {row["name"].split(" image")[0]: row for row in figures if row["kind"] == "predict"}
-    peak = next(row for row in figures if row["kind"] == "machine")
+    # A processor without AVX512-BF16 has no row of this peak.
+    operation = "vdpbf16ps" if program == "chainrule-bf16" else "fma"
+    peaks = [float(row["gflop_per_s"]) for row in figures if row["operation"] == operation]
     return {
-        "program": "chainrule",
+        "program": program,
         "version": version,
         "epoch_s": [float(row["epoch_s"]) for row in rows[1:]],
         "test_accuracy": float(rows[-1]["test_accuracy"]),
         "predict_images_per_s": float(predict["10000"]["images_per_s"]),
         "predict_one_us": 1e6 * float(predict["one"]["median_s"]),
-        "peak_gflop_per_s": float(peak["gflop_per_s"]),
+        "peaks_gflop_per_s": peaks,
     }
 
 
 def whole_process(program, threads, args):
     """Start, load, one epoch of small, evaluate, write or print: wall time in s and peak memory in MiB."""
-    if program == "chainrule":
+    if program in OWN:
         with tempfile.TemporaryDirectory() as folder:
-            _, seconds, mib = chainrule_train("small", threads, 1, args.data, folder)
+            _, seconds, mib = chainrule_train(program, "small", threads, 1, args.data, folder)
     else:
         _, seconds, mib = run(peer_command(program, "small", threads, 0, args.data), threads)
     return seconds, mib
@@ -162,7 +178,7 @@ def whole_process(program, threads, args):
 def measure(args):
     """Returns a map (program, net, threads) -> results of its turns, and a list of failures."""
     results, failures = {}, []
-    programs = ["chainrule", *args.peers]
+    programs = [own for own in OWN if own in {"chainrule", *map(own_of, args.peers)}] + args.peers
     for net in args.nets:
         for threads in args.threads:
             for turn in range(args.turns):
@@ -172,7 +188,7 @@ def measure(args):
                         continue
                     say(f"{net}, {threads} threads, turn {turn + 1} of {args.turns}: {program}")
                     try:
-                        one = run_chainrule(net, threads, args) if program == "chainrule" else run_peer(*key, args)
+                        one = (run_chainrule if program in OWN else run_peer)(*key, args)
                         if net == "small":
                             one["process"] = whole_process(program, threads, args)
                         results.setdefault(key, []).append(one)
@@ -206,14 +222,15 @@ def rows_of(results):
     rows, peaks = [], {}
     machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0))}
     for (program, _, threads), turns in results.items():
-        if program == "chainrule":
-            peaks.setdefault(threads, []).extend(turn["peak_gflop_per_s"] for turn in turns)
+        if program in OWN:
+            peaks.setdefault((program, threads), []).extend(peak for turn in turns for peak in turn["peaks_gflop_per_s"])
     for (program, net, threads), turns in results.items():
         epochs = [s for turn in turns for s in turn["epoch_s"]]
         median = lambda key: statistics.median(turn[key] for turn in turns)
         dims, batch_size = NETS[net]
         rate = gflop_an_epoch(dims) / statistics.median(epochs)
         process = [turn["process"] for turn in turns if "process" in turn]
+        peak = peaks.get((own_of(program), threads))
         rows.append({
             "program": program,
             "version": turns[0]["version"],
@@ -230,12 +247,12 @@ def rows_of(results):
             "process_s": round(statistics.median(s for s, _ in process), 3) if process else "",
             "process_peak_mib": round(max(mib for _, mib in process)) if process else "",
             "gflop_per_s": round(rate, 1),
-            "fraction_of_peak": round(rate / statistics.median(peaks[threads]), 3) if threads in peaks else "",
+            "fraction_of_peak": round(rate / statistics.median(peak), 3) if peak else "",
             **machine,
         })
-    own = {(r["net"], r["threads"]): r["epoch_median_s"] for r in rows if r["program"] == "chainrule"}
+    own = {(r["program"], r["net"], r["threads"]): r["epoch_median_s"] for r in rows if r["program"] in OWN}
     for row in rows:
-        base = own.get((row["net"], row["threads"]))
+        base = own.get((own_of(row["program"]), row["net"], row["threads"]))
         row["times_chainrule"] = round(row["epoch_median_s"] / base, 2) if base else ""
     return rows
 
@@ -269,10 +286,10 @@ def odd_accuracies(rows):
 
 
 def table(rows):
-    """Markdown table: seconds per epoch by program, and the ratio of the fastest peer to chainrule."""
+    """Markdown table: seconds per epoch by program, and the ratio of the fastest peer to ours, for f32 and for bf16."""
     keys = sorted({(list(NETS).index(r["net"]), r["net"], r["threads"]) for r in rows})
     columns = [(net, threads) for _, net, threads in keys]
-    programs = [p for p in ["chainrule", *PEERS] if any(r["program"] == p for r in rows)]
+    programs = [p for p in [*OWN, *PEERS] if any(r["program"] == p for r in rows)]
     cell = {(r["program"], r["net"], r["threads"]): r for r in rows}
     seconds = lambda row: f"{row['epoch_median_s']:.3g}" if row else "–"
     lines = ["| seconds an epoch | " + " | ".join(f"{net}, {t} thread{'s' * (t > 1)}" for net, t in columns) + " |"]
@@ -281,14 +298,18 @@ def table(rows):
         version = next(r["version"] for r in rows if r["program"] == program)
         found = [cell.get((program, *column)) for column in columns]
         lines.append(f"| {program} {version} | " + " | ".join(map(seconds, found)) + " |")
-    ratio, share = [], []
-    for column in columns:
-        own = cell.get(("chainrule", *column))
-        peers = [cell[(p, *column)]["epoch_median_s"] for p in programs if p != "chainrule" and (p, *column) in cell]
-        ratio.append(f"**{min(peers) / own['epoch_median_s']:.2f}**" if own and peers else "–")
-        share.append(f"{own['fraction_of_peak']:.2f}" if own and own["fraction_of_peak"] else "–")
-    lines.append("| fastest peer / chainrule | " + " | ".join(ratio) + " |")
-    lines.append("| chainrule, share of the FMA peak | " + " | ".join(share) + " |")
+    for own, peer, peak in [("chainrule", "peer", "FMA peak"), ("chainrule-bf16", "bf16 peer", "peak of bf16")]:
+        if own not in programs:
+            continue
+        ratio, share = [], []
+        alike = [p for p in programs if p != own and own_of(p) == own]
+        for column in columns:
+            row = cell.get((own, *column))
+            peers = [cell[(p, *column)]["epoch_median_s"] for p in alike if (p, *column) in cell]
+            ratio.append(f"**{min(peers) / row['epoch_median_s']:.2f}**" if row and peers else "–")
+            share.append(f"{row['fraction_of_peak']:.2f}" if row and row["fraction_of_peak"] else "–")
+        lines.append(f"| fastest {peer} / {own} | " + " | ".join(ratio) + " |")
+        lines.append(f"| {own}, share of the {peak} | " + " | ".join(share) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -300,7 +321,7 @@ def ticks(low, high):
 
 
 def chart(rows):
-    """SVG: epoch time of each program divided by chainrule's on a log axis, for each net the fastest program first.
+    """SVG: epoch time of each program divided by chainrule's in f32 on a log axis, for each net the fastest program first.
 
     Each program has the number of threads with which it was fastest, given at its name.
     """
@@ -324,7 +345,7 @@ def chart(rows):
         out.append(f'<text x="12" y="{y + 12}" font-weight="bold">{net}: {dims}, batch {batch_size}</text>')
         y += 20
         for program, threads, ratio in ratios[net]:
-            color = "#d1495b" if program == "chainrule" else "#8d99ae"
+            color = "#d1495b" if program in OWN else "#8d99ae"
             start, end = sorted([place(1), place(ratio)])
             name = f'{program} <tspan font-size="10" fill="#555">{threads} thread{"s" * (threads > 1)}</tspan>'
             out.append(f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{name}</text>')
