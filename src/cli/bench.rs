@@ -13,6 +13,8 @@ use chainrule::tables::{BenchRow, Cell, Columns, Row};
 use chainrule::train::bench::compare::Earlier;
 use chainrule::train::bench::{Bench, Effort, Kind, NetChoice};
 use chainrule::train::thread_count::{cores, machine_cores, pool, warning};
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value};
 
 use super::format::{duration, thousands};
@@ -48,8 +50,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
 
-    /// Element type of the nets: f32 or bf16
-    #[arg(long, value_enum, value_name = "TYPE", default_value_t)]
+    /// Element type of the nets
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = dtype())]
     dtype: Dtype,
 
     /// Data for epochs and predictions: a folder of IDX files, or `synthetic` [default: the synthetic set where it fits]
@@ -71,6 +73,12 @@ pub struct Args {
     /// How the CSV file is written
     #[arg(long, value_enum, default_value_t)]
     csv_dialect: CsvDialect,
+}
+
+/// The types that are measured
+fn dtype() -> impl TypedValueParser<Value = Dtype> {
+    let names = [Dtype::F32, Dtype::Bf16].map(Dtype::name);
+    PossibleValuesParser::new(names).try_map(|name| Dtype::from_str(&name, false))
 }
 
 pub fn run(args: &Args) -> Result<u8> {

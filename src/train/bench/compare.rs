@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::config::Dtype;
 use crate::error::{Error, Result};
 use crate::tables::BenchRow;
 use crate::tables::reader::Table;
@@ -16,6 +17,8 @@ pub struct Earlier {
 struct EarlierRow {
     /// Kind, name, threads, backend and data, by which measurements of two benches are matched
     key: [String; 5],
+    /// Element type of the nets, which must be the same, too
+    dtype: String,
     median_s: f64,
     spread_s: Option<f64>,
     /// Number of times of which `median_s` is the median
@@ -53,10 +56,13 @@ impl Earlier {
         }
         let (median, spread, count) = (too_old("median_s")?, too_old("spread_s")?, too_old("samples")?);
         let (cpu, simd) = (too_old("cpu")?, too_old("simd")?);
+        // Older versions measured f32 alone.
+        let dtype = table.column("dtype");
         let rows = table.rows().map(|row| {
             let median_s = row.within(median, f64::MIN_POSITIVE..=f64::MAX, "a time in seconds above 0")?;
             Ok(EarlierRow {
                 key: keys.map(|column| row.text(column).to_owned()),
+                dtype: dtype.map_or(Dtype::F32.name(), |column| row.text(column)).to_owned(),
                 median_s: median_s.ok_or_else(|| row.problem(median, "a time in seconds above 0"))?,
                 spread_s: row.within(spread, 0.0..=f64::MAX, "a time in seconds")?,
                 count: row.whole(count)?,
@@ -95,7 +101,9 @@ impl Earlier {
     pub fn compare(&self, row: &BenchRow) -> Option<Comparison> {
         let threads = row.threads.to_string();
         let key = [row.kind, &row.name, &threads, &row.engine, &row.data];
-        let old = self.rows.iter().find(|old| old.key.iter().map(String::as_str).eq(key))?;
+        let is_same =
+            |old: &&EarlierRow| old.dtype == row.dtype && old.key.iter().map(String::as_str).eq(key);
+        let old = self.rows.iter().find(is_same)?;
         let ratio = row.median_s / old.median_s;
         let relative = |spread: Option<f64>, median: f64, count: usize| {
             Some(1.2533 * (spread? / 0.6745) / (count.max(1) as f64).sqrt() / median)
@@ -147,6 +155,7 @@ mod tests {
             samples: 4,
             engine,
             cpu,
+            dtype: "f32",
             ..BenchRow::default()
         }
     }
@@ -164,10 +173,26 @@ mod tests {
             assert_eq!(sentence(0.5, Some(0.002)), "0.50 ± 0.01 times, faster");
             assert_eq!(sentence(0.5, None), "0.50 times, too few samples to say more");
             assert!(old.compare(&BenchRow { threads: 1, ..row(1.0, None) }).is_none());
+            assert!(old.compare(&BenchRow { dtype: "bf16", ..row(1.0, None) }).is_none());
             assert!(old.other_machine(&row(1.0, None)).is_none());
             let other = old.other_machine(&BenchRow { cpu: "B".to_owned(), ..row(1.0, None) }).unwrap();
             assert!(other.contains("A with") && other.contains("now B"), "{other}");
         }
+    }
+
+    #[test]
+    fn a_bench_without_types_is_one_of_f32() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.csv");
+        let text = to_csv(&[row(1.0, None)], CsvDialect::Standard);
+        let without: String = String::from_utf8(text)
+            .unwrap()
+            .lines()
+            .map(|line| line.rsplit_once(',').unwrap().0.to_owned() + "\n")
+            .collect();
+        assert!(!without.contains("dtype"), "{without}");
+        std::fs::write(&path, without).unwrap();
+        assert_eq!(Earlier::read(&path).unwrap().compare(&row(0.5, None)).unwrap().ratio, 0.5);
     }
 
     #[test]

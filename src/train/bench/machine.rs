@@ -11,7 +11,7 @@ use crate::tables::BenchRow;
 
 /// Measures the limits, among them the peak with which other measurements are compared
 ///
-/// * `dtype`: the element type of the nets, whose peak is that of the multiply-adds of these operands
+/// * `dtype`: the element type of the nets, whose peak is taken; that of f32 also for bf16 without an instruction for it
 /// * `report`: whether the limits become rows; if not, only the peak is measured
 pub fn measure(to: &mut Measurements<'_>, dtype: Dtype, report: bool) {
     let row = |name: &str, operation: &str| BenchRow {
@@ -21,25 +21,21 @@ pub fn measure(to: &mut Measurements<'_>, dtype: Dtype, report: bool) {
         ..BenchRow::default()
     };
     let rounds = to.effort.fma_rounds;
-    let burst = || rayon::broadcast(|_| peak::fma_burst(rounds)).into_iter().sum::<u64>();
-    let gflop = burst() as f64 / 1e9;
-    let times = to.effort.times(|| seconds(burst));
-    to.peak = Some(gflop / times.median);
-    if report {
-        to.flops(row("fused multiply-add in registers f32", "fma"), times, gflop, None);
-    }
-    if has_bf16() && (report || dtype == Dtype::Bf16) {
-        let burst = || rayon::broadcast(|_| peak::bf16_burst(rounds)).into_iter().sum::<u64>();
+    let mut peak_of = |name: &str, operation: &str, burst: fn(u64) -> u64| {
+        let burst = || rayon::broadcast(|_| burst(rounds)).into_iter().sum::<u64>();
         let gflop = burst() as f64 / 1e9;
         let times = to.effort.times(|| seconds(burst));
-        let of_f32 = to.peak.replace(gflop / times.median);
+        let peak = gflop / times.median;
+        to.peak = Some(peak);
         if report {
-            to.flops(row("multiply-add in registers bf16", "vdpbf16ps"), times, gflop, None);
+            to.flops(row(name, operation), times, gflop, None);
         }
-        if dtype == Dtype::F32 {
-            to.peak = of_f32;
-        }
-    }
+        peak
+    };
+    let single = peak_of("fused multiply-add in registers f32", "fma", peak::fma_burst);
+    let bf16 = (has_bf16() && (report || dtype == Dtype::Bf16))
+        .then(|| peak_of("multiply-add in registers bf16", "vdpbf16ps", peak::bf16_burst));
+    to.peak = bf16.filter(|_| dtype == Dtype::Bf16).or(Some(single));
     if !report {
         return;
     }
