@@ -169,6 +169,7 @@ fn training(path: &Path) {
         ("f32", "f32", "0.9", "auto", "both"),
         ("plain", "f32", "0", "matrixmultiply", "last"),
         ("f64", "f64", "0.9", "auto", "best"),
+        ("bf16", "bf16", "0.9", "auto", "both"),
     ] {
         let file = path.join("run.toml");
         let settings = format!(
@@ -183,7 +184,7 @@ fn training(path: &Path) {
         let data = RunData::new(&config, &set).unwrap();
         let dims = Dims(data.dims(&config));
         let copies = Copies { velocity: config.momentum > 0.0, best: config.keep != Keep::Last };
-        let needed = dims.training_bytes(config.dtype.bytes(), copies, 64, set.test.len());
+        let needed = dims.training_bytes(config.dtype, copies, 64, set.test.len());
         let train = |config: &TrainConfig, resume: Option<&Checkpoint>| {
             let names = RunNames::default();
             let request = Request {

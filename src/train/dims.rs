@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::evaluate::BATCH_ROWS;
+use crate::config::Dtype;
 use crate::error::separated;
 
 /// The largest width; a larger one needs more memory than any machine has, so it is probably a typing error
@@ -29,22 +31,29 @@ impl Dims {
 
     /// Number of bytes that training needs, including the evaluation and the saving of its state after each epoch
     ///
-    /// * `element`: bytes of an element
     /// * `batch`: rows of a batch in training
     /// * `evaluated`: rows of all batches that are evaluated at the same time
-    pub fn training_bytes(&self, element: usize, copies: Copies, batch: usize, evaluated: usize) -> u128 {
+    pub fn training_bytes(&self, dtype: Dtype, copies: Copies, batch: usize, evaluated: usize) -> u128 {
+        let pairs = match dtype {
+            Dtype::F32 | Dtype::F64 => 0,
+            Dtype::Bf16 => {
+                let batches = evaluated.div_ceil(BATCH_ROWS) as u128;
+                self.pairs_bytes(batch) + batches * self.pairs_bytes(BATCH_ROWS)
+            }
+        };
         // Parameters and what is kept of each: those in use, in a state that is being saved and in one that waits; and as many
         // elements as parameters for scratch.
         let copies = 1 + 3 * (1 + u128::from(copies.velocity) + u128::from(copies.best));
         // In training, each hidden output has a gradient, and the input and gradients of a layer are packed into scratch.
         let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
-        (copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest()) * element as u128
+        let elements = copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest();
+        pairs + elements * dtype.bytes() as u128
     }
 
-    /// Number of bytes for the pairs of bf16 that one thread keeps: the operands of the largest product
+    /// Number of bytes for the pairs of bf16 that a workspace keeps: the operands of the layer that has most
     ///
     /// * `rows`: rows of a batch
-    pub fn pairs_bytes(&self, rows: usize) -> u128 {
+    fn pairs_bytes(&self, rows: usize) -> u128 {
         let operands = |pair: &[usize]| {
             let (m, k, n) = (rows as u128 + 1, pair[0] as u128 + 1, pair[1] as u128 + 1);
             // Forward X and W; backward X, W, and dY in two orders
@@ -61,13 +70,16 @@ impl Dims {
         8 * (parameters + rows * (3 * self.sum() + 4 * self.widest()))
     }
 
-    /// Number of bytes for the largest product that is measured, with operands and scratch, in f32
-    pub fn products_bytes(&self, batch: usize) -> u128 {
+    /// Number of bytes for the largest product that is measured, with operands and scratch
+    ///
+    /// * `dtype`: f32 or bf16
+    pub fn products_bytes(&self, dtype: Dtype, batch: usize) -> u128 {
         let operands = |pair: &[usize]| {
             let (m, k, n) = (batch as u128, pair[0] as u128, pair[1] as u128);
             4 * 3 * (m * k + k * n + m * n)
         };
-        self.0.windows(2).map(operands).max().unwrap_or(0)
+        let pairs = if dtype == Dtype::Bf16 { self.pairs_bytes(batch) } else { 0 };
+        pairs + self.0.windows(2).map(operands).max().unwrap_or(0)
     }
 
     fn sum(&self) -> u128 {

@@ -11,7 +11,7 @@ use super::evaluate::{self, Evaluator, Predicted};
 use super::metrics::{EpochEnd, EpochMetrics};
 use super::progress::Progress;
 use super::state::TrainState;
-use crate::config::{Dtype, Every, Keep, TrainConfig};
+use crate::config::{Every, Keep, TrainConfig};
 use crate::data::Dataset;
 use crate::data::batches::{Order, gather};
 use crate::data::encoder::Encoder;
@@ -276,21 +276,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
 fn check_memory(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated: usize) -> Result<()> {
-    let bytes = bytes(dims, config, batch_size, evaluated);
+    let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated);
     // The thread that saves the state
     memory::check_with_threads(bytes, 1, || {
         format!("{} parameters, batches of {}", separated(dims.parameters()), separated(batch_size))
     })
-}
-
-/// Number of bytes that a training with these settings needs
-fn bytes(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated: usize) -> u128 {
-    let bytes = dims.training_bytes(config.dtype.bytes(), copies(config), batch_size, evaluated);
-    if config.dtype != Dtype::Bf16 {
-        return bytes;
-    }
-    let batches = evaluated.div_ceil(evaluate::BATCH_ROWS) as u128;
-    bytes + dims.pairs_bytes(batch_size) + batches * dims.pairs_bytes(evaluate::BATCH_ROWS)
 }
 
 /// What is kept of each parameter beside its value
@@ -315,7 +305,7 @@ pub fn check_side_by_side<'a>(
             if config.val_split > 0.0 { data.test.len().max(data.train.len()) } else { data.test.len() };
         let evaluated = (evaluate::BATCH_ROWS * threads).min(most.max(1));
         let batch_size = config.batch_size.min(data.train.len());
-        let bytes = bytes(&dims, config, batch_size, evaluated);
+        let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated);
         // Its own thread, the one that saves its state, and those of its pool
         (bytes, 2 + threads)
     };

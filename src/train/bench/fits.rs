@@ -27,8 +27,9 @@ pub fn check(bench: &Bench) -> Result<()> {
         }
         let Net { dims, batch_size } = net;
         let evaluated = counts.1.min(BATCH_ROWS * cores());
-        let training = dims.training_bytes(4, COPIES, (*batch_size).min(counts.0), evaluated);
-        largest = largest.max(Some((training.max(dims.products_bytes(*batch_size)), net.to_string())));
+        let training = dims.training_bytes(bench.dtype, COPIES, (*batch_size).min(counts.0), evaluated);
+        let products = dims.products_bytes(bench.dtype, *batch_size);
+        largest = largest.max(Some((training.max(products), net.to_string())));
     }
     let (bytes, net) = largest.unwrap_or_default();
     let memory_bytes = bench.effort.memory_bytes as u128;
