@@ -78,6 +78,16 @@ fn forward_fused_half_zeros<const THREADS: usize>(bencher: Bencher<'_, '_>, laye
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn forward_bf16<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    forward::<THREADS>(bencher, Backend::Bf16, numbers, layer);
+}
+
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn forward_bf16_half_zeros<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    forward::<THREADS>(bencher, Backend::Bf16, half_zeros, layer);
+}
+
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn forward_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
     forward::<THREADS>(bencher, Backend::Matrixmultiply, numbers, layer);
 }
@@ -109,6 +119,16 @@ fn backward_fused<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer)
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
 fn backward_fused_half_zeros<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
     backward::<THREADS>(bencher, Backend::auto(), half_zeros, layer);
+}
+
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn backward_bf16<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    backward::<THREADS>(bencher, Backend::Bf16, numbers, layer);
+}
+
+#[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
+fn backward_bf16_half_zeros<const THREADS: usize>(bencher: Bencher<'_, '_>, layer: &Layer) {
+    backward::<THREADS>(bencher, Backend::Bf16, half_zeros, layer);
 }
 
 #[divan::bench(args = LAYERS, consts = [1, 2], sample_size = 1)]
