@@ -61,7 +61,7 @@ enum Command {
     Train(Box<train::Args>),
     /// Train many nets, side by side: the cross product of --grid axes, a plan, or one of three standard sweeps
     Sweep(Box<sweep::Args>),
-    /// Check gradients against central differences, on a net of your choice
+    /// Check gradients against central differences, on a net of your choice; in f64, whatever --dtype runs have
     Gradcheck(gradcheck::Args),
     /// Evaluate a model on labelled rows: loss, accuracy, the metrics of each class, the confusion
     Evaluate(Box<evaluate::Args>),
