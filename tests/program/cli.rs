@@ -321,7 +321,7 @@ fn sigterm_ends_the_run_with_its_files_whole() {
 }
 
 /// Trains one epoch on the built-in images with `CHAINRULE_SIMD=level` and returns the run's folder
-fn epoch_at_level(folder: &Path, level: &str, flags: &[&str]) -> PathBuf {
+pub fn epoch_at_level(folder: &Path, level: &str, flags: &[&str]) -> PathBuf {
     let name = [&[level], flags].concat().join("_").replace(',', "x");
     let output = launch(CHAINRULE, folder)
         .args(["train", "--data", "synthetic", "--epochs", "1", "--quiet", "--run-id", "run", "--out"])
@@ -353,55 +353,6 @@ fn engines_and_the_portable_path_differ_by_rounding_only() {
         let got: f64 = loss_cell(level, engine).parse().unwrap();
         assert!((got - reference).abs() < 1e-10 * reference, "{level}, {engine}: {got}, not {reference}");
     }
-}
-
-#[test]
-fn bf16_gives_the_same_model_on_every_processor_and_for_any_number_of_threads() {
-    let folder = tempfile::tempdir().unwrap();
-    let model = |level: &str, settings: &[&str], threads: &str| {
-        let flags = [&["--dtype", "bf16", "--threads", threads], settings].concat();
-        std::fs::read(epoch_at_level(folder.path(), level, &flags).join("model.safetensors")).unwrap()
-    };
-    for settings in [&["--hidden-dims", "129,33"][..], &["--hidden-dims", "40", "--activation", "sigmoid"]] {
-        let first = model("avx512", settings, "1");
-        for threads in ["2", "3", "8"] {
-            assert!(model("avx512", settings, threads) == first, "{settings:?} {threads} threads");
-        }
-        for level in ["avx2", "portable"] {
-            assert!(model(level, settings, "2") == first, "{settings:?} {level}");
-        }
-    }
-}
-
-#[test]
-fn bf16_is_kept_in_the_model_and_evaluated_as_in_training() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
-    let train = ["train", "--data", "synthetic", "--epochs", "1", "--hidden-dims", "40", "--quiet"];
-    for dtype in ["f32", "bf16"] {
-        let output = chainrule(path, &[&train[..], &["--dtype", dtype, "--run-id", dtype]].concat());
-        assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
-    }
-    let cell = |file: &str, name: &str| {
-        let table = std::fs::read_to_string(path.join(file)).unwrap();
-        let column = table.lines().next().unwrap().split(',').position(|found| found == name).unwrap();
-        table.lines().nth(1).unwrap().split(',').nth(column).unwrap().to_owned()
-    };
-    let model = "results/bf16/model.safetensors";
-    let info = text(&chainrule(path, &["info", model]).stdout);
-    assert!(info.contains("products of bf16"), "{info}");
-    let output = chainrule(path, &["evaluate", model, "--data", "synthetic", "--out", "e"]);
-    assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
-    assert_eq!(cell("e/metrics.csv", "loss"), cell("results/bf16/summary.csv", "test_loss"));
-    assert_eq!(cell("e/metrics.csv", "dtype"), "bf16");
-    let [single, half] = ["f32", "bf16"]
-        .map(|id| cell(&format!("results/{id}/summary.csv"), "test_loss").parse::<f64>().unwrap());
-    assert!(single != half && (single - half).abs() < 0.02 * single, "{single} {half}");
-    let output =
-        chainrule(path, &["train", "--data", "synthetic", "--dtype", "bf16", "--engine", "matrixmultiply"]);
-    assert_eq!(code(&output), Some(2));
-    let stderr = text(&output.stderr);
-    assert!(stderr.contains("auto or fused with --dtype bf16"), "{stderr}");
 }
 
 #[test]
