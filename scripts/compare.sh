@@ -3,7 +3,7 @@
 #
 #   scripts/compare.sh                                     all peers, four nets, 1 and 2 threads: two hours or three
 #   scripts/compare.sh --peers numpy,jax --nets small      a few minutes
-#   scripts/compare.sh --peers jax-bf16,torch-bf16         bf16 alone; chainrule runs with --dtype bf16, too
+#   scripts/compare.sh --peers jax-bf16,torch-bf16         products of bf16: also runs chainrule with --dtype bf16
 #   scripts/compare.sh --help                              all options
 #
 # Peers in Python are installed into target/compare-venv (PyTorch with its dependencies takes 5 GB; COMPARE_TORCH
