@@ -55,7 +55,7 @@ pub fn sgd<T: Number>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
     }
 }
 
-/// The same on this thread
+/// Updates as [`sgd`] does, on this thread alone
 pub(crate) fn step<T: Number>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
     if v.is_empty() { plain(rule, w, g) } else { momentum(rule, w, v, g) }
 }

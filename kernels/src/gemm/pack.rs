@@ -151,16 +151,16 @@ transpose!(avx2_f64, f64, "avx2,fma", |step, a, b| match step {
     _ => (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)),
 });
 
-/// The functions for `f32`, for pairs, which have the same size
+/// Functions for pairs, which move their words as those of `f32`
 macro_rules! pairs {
     ($module:ident, $single:ident, $features:literal) => {
         pub(crate) mod $module {
             use super::*;
 
-            /// As for `f32`
+            /// Calls `transpose` for `f32`
             ///
             /// # Safety
-            /// As for `f32`.
+            /// As of [`Kernels::transpose`](crate::gemm::dispatch::Kernels::transpose).
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn transpose(
                 from: *const Pair,
@@ -173,10 +173,10 @@ macro_rules! pairs {
                 unsafe { $single::transpose(from.cast(), stride, rows, cols, to.cast()) }
             }
 
-            /// As for `f32`
+            /// Calls `pack` for `f32`
             ///
             /// # Safety
-            /// As for `f32`.
+            /// As of [`Kernels::pack`](crate::gemm::dispatch::Kernels::pack).
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn pack(
                 from: *const Pair,
