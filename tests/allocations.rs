@@ -39,11 +39,14 @@ fn batches_after_the_first_allocate_nothing() {
             rayon::broadcast(|_| ());
             let run_data = RunData::new(&config, &data).unwrap();
             let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
-            // The first of 8 batches may allocate, the last is shorter.
+            // The first of 8 batches may allocate, the last is shorter. On a busy machine a thread may have no part in the
+            // first batches, and a thread's first part may allocate, too.
             let mut counts = [0; 8];
-            trainer.run_epoch(1, &AtomicBool::new(false), &mut |batch, _| {
-                counts[batch - 1] = counting::calls();
-            });
+            for epoch in 1..=3 {
+                trainer.run_epoch(epoch, &AtomicBool::new(false), &mut |batch, _| {
+                    counts[batch - 1] = counting::calls();
+                });
+            }
             assert_eq!(counts, [counts[0]; 8], "{threads} threads");
         });
     }
