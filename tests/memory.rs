@@ -35,7 +35,12 @@ use zip_files::{Packed, zip_bytes};
 const CONSTANT: usize = 8 << 20;
 
 fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}\n");
+    npy_in_order("False", descr, shape, data)
+}
+
+/// * `is_fortran`: `True` or `False`
+fn npy_in_order(is_fortran: &str, descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': {is_fortran}, 'shape': ({shape}), }}\n");
     [b"\x93NUMPY\x01\0", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
 }
 
@@ -129,6 +134,16 @@ fn arrays(path: &Path) {
     {
         let loaded = bounded(name, bytes, 2, || load(path, &format!("data = \"FOLDER/{name}\"")));
         assert_eq!(loaded.is_ok(), bytes > 3000, "{name}: {:?}", loaded.err());
+    }
+    // Arrays in Fortran order need an eighth more.
+    let turned = data.iter().flat_map(|&byte| f32::from(byte).to_le_bytes()).collect::<Vec<u8>>();
+    let x = npy_in_order("True", "<f4", &format!("{ROWS}, {COLUMNS}"), &turned);
+    write(".", "fortran.npy", &x);
+    npz("fortran.npz", &x, Packed::Deflated);
+    for name in ["fortran.npy\"\ny = \"FOLDER/y.npy", "fortran.npz"] {
+        let settings = format!("data = \"FOLDER/{name}\"");
+        let loaded = bounded(name, turned.len() / 8 * 9, 1, || load(path, &settings).unwrap());
+        assert_eq!(loaded.train.len(), ROWS);
     }
 }
 

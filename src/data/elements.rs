@@ -17,6 +17,10 @@ use crate::error::{Error, Result, first_ten};
 /// Number of elements of a block; a block is checked while it is in the cache that it was read into
 const BLOCK: usize = 1 << 15;
 
+/// Bytes of the columns of an array in Fortran order that are read at once, unless an eighth of the array or one column is
+/// more
+const COLUMNS_BYTES: usize = 1 << 18;
+
 /// What the header of an array states
 pub struct Layout {
     /// The dimensions
@@ -38,7 +42,7 @@ impl Layout {
     /// Reads the elements that follow the header, up to the end of the source
     ///
     /// Until the length of the source has been compared with the dimensions, no memory is reserved. Beyond the result,
-    /// each thread has a buffer of a block. An array in Fortran order takes its memory twice.
+    /// each thread has a buffer of a block. An array in Fortran order needs an eighth of its memory more, or that of a column.
     ///
     /// # Errors
     /// If a dimension is 0, the source has more or fewer elements, or an element is not valid: infinite, NaN unless
@@ -46,7 +50,8 @@ impl Layout {
     pub fn elements(&self, source: &mut Source<'_>, for_use: Use) -> Result<Elements> {
         let len = self.check_len(source)?;
         Ok(match self.stored(for_use) {
-            Stored::Bytes => Elements::Bytes(self.bytes(source, len)?),
+            Stored::Bytes if self.is_in_rows() => Elements::Bytes(self.bytes(source, len)?),
+            Stored::Bytes => Elements::Bytes(self.numbers(source, len, for_use)?),
             Stored::Integers => Elements::Integers(self.numbers(source, len, for_use)?),
             Stored::Single => Elements::Single(self.numbers(source, len, for_use)?),
             Stored::Double => Elements::Double(self.numbers(source, len, for_use)?),
@@ -126,15 +131,39 @@ impl Layout {
             let text = self.problem(&bytes[at..=at], Use::Labels);
             return Err(self.error(source, 0, Fault::Value { at, text }));
         }
-        self.in_rows(source, bytes)
+        Ok(bytes)
     }
 
     fn numbers<T: Number>(&self, source: &mut Source<'_>, len: usize, for_use: Use) -> Result<Vec<T>> {
-        memory::check(len as u128 * size_of::<T>() as u128, || "the data of an array".to_owned())
-            .map_err(|_| source.no_memory(len as u128 * size_of::<T>() as u128))?;
+        let in_block = if self.is_in_rows() { 0 } else { self.columns_at_once::<T>(len) * self.dims[0] };
+        let bytes = (len as u128 + in_block as u128) * size_of::<T>() as u128;
+        memory::check(bytes, || "the data of an array".to_owned()).map_err(|_| source.no_memory(bytes))?;
         let mut numbers = zeroed::<T>(source, len)?;
-        self.read(source, 0, &mut numbers, for_use)?;
-        self.in_rows(source, numbers)
+        if self.is_in_rows() {
+            self.read(source, 0, &mut numbers, for_use)?;
+        } else {
+            self.read_columns(source, &mut numbers, for_use)?;
+        }
+        Ok(numbers)
+    }
+
+    /// Number of columns of an array in Fortran order that are read at once, of `len` elements in all
+    fn columns_at_once<T>(&self, len: usize) -> usize {
+        let (rows, most) = (self.dims[0], COLUMNS_BYTES.max(len / 8 * size_of::<T>()));
+        (most / size_of::<T>() / rows).clamp(1, len / rows)
+    }
+
+    /// Fills `out` with all elements, in row-major order, of an array in Fortran order
+    fn read_columns<T: Number>(&self, source: &mut Source<'_>, out: &mut [T], for_use: Use) -> Result<()> {
+        let (rows, columns) = (self.dims[0], out.len() / self.dims[0]);
+        let at_once = self.columns_at_once::<T>(out.len());
+        let mut block = zeroed::<T>(source, at_once * rows)?;
+        for first in (0..columns).step_by(at_once) {
+            let block = &mut block[..(columns - first).min(at_once) * rows];
+            self.read(source, first * rows, block, for_use)?;
+            fortran::columns_to_rows(block, first, &self.dims, out);
+        }
+        Ok(())
     }
 
     fn some_rows<T: Number>(
@@ -272,16 +301,6 @@ impl Layout {
                 source.error(&format!("{place}: {text}"))
             }
         }
-    }
-
-    /// The elements in row-major order
-    fn in_rows<T: Number>(&self, source: &Source<'_>, elements: Vec<T>) -> Result<Vec<T>> {
-        if self.is_in_rows() {
-            return Ok(elements);
-        }
-        let mut rows = zeroed(source, elements.len())?;
-        fortran::to_rows(&elements, &self.dims, &mut rows);
-        Ok(rows)
     }
 }
 

@@ -13,16 +13,31 @@ const BLOCK: usize = 64;
 /// # Panics
 /// If the lengths of both slices differ from the product of `dims`.
 pub fn to_rows<T: Pod + Send + Sync>(elements: &[T], dims: &[usize], out: &mut [T]) {
+    assert!(elements.len() == out.len(), "to_rows: {} and {}", elements.len(), out.len());
+    columns_to_rows(elements, 0, dims, out);
+}
+
+/// As [`to_rows`], of the columns that `elements` has, which are those from `first` on
+///
+/// # Panics
+/// If the length of `out` is not the product of `dims`, or `elements` are not whole columns of it.
+pub fn columns_to_rows<T: Pod + Send + Sync>(elements: &[T], first: usize, dims: &[usize], out: &mut [T]) {
     let len: usize = dims.iter().product();
-    assert!(elements.len() == len && out.len() == len, "to_rows: {} and {}", elements.len(), out.len());
     let (rows, columns) = (dims[0], len / dims[0]);
+    let end = first + elements.len() / rows;
+    assert!(
+        out.len() == len && elements.len().is_multiple_of(rows) && end <= columns,
+        "columns {first} to {end} of {dims:?}: {} elements into {}",
+        elements.len(),
+        out.len()
+    );
     out.par_chunks_mut(BLOCK * columns).enumerate().for_each(|(block, out)| {
-        let first = block * BLOCK;
+        let top = block * BLOCK;
         let height = out.len() / columns;
-        for start in (0..columns).step_by(BLOCK) {
-            for column in start..columns.min(start + BLOCK) {
+        for start in (first..end).step_by(BLOCK) {
+            for column in start..end.min(start + BLOCK) {
                 let to = row_major(column, &dims[1..]);
-                let from = &elements[column * rows + first..][..height];
+                let from = &elements[(column - first) * rows + top..][..height];
                 from.iter().enumerate().for_each(|(row, &element)| out[row * columns + to] = element);
             }
         }
@@ -80,6 +95,11 @@ mod tests {
             let mut out = vec![u32::MAX; len];
             to_rows(&fortran, dims, &mut out);
             assert!(out.iter().enumerate().all(|(at, &value)| at == value as usize), "{dims:?}: {out:?}");
+            let mut in_parts = vec![u32::MAX; len];
+            for (part, columns) in fortran.chunks(7 * dims[0]).enumerate() {
+                columns_to_rows(columns, 7 * part, dims, &mut in_parts);
+            }
+            assert!(in_parts == out, "{dims:?}: {in_parts:?}");
         }
     }
 

@@ -31,7 +31,7 @@ const HEADER_MAX: usize = 1 << 16;
 
 /// Reads an NPY file; its first two bytes, not its name, decide whether it is plain or gzip
 ///
-/// The result is in row-major order. An array in Fortran order takes its memory twice while it is read.
+/// The result is in row-major order. While an array in Fortran order is read, it needs an eighth of its memory more.
 ///
 /// # Errors
 /// If `path` is not a file that can be read, if its header is damaged or states a type other than truth values, integers
