@@ -1,4 +1,4 @@
-//! What `chainrule info` shows of data: a set with its classes, a table with its columns, an array
+//! What `chainrule info` shows of data: a set with its classes, an array
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,16 +6,15 @@ use std::path::Path;
 use anyhow::Result;
 use chainrule::config::Dtype;
 use chainrule::data::array::{Array, Elements, Use};
-use chainrule::data::csv::{self, Role};
 use chainrule::data::npz::Npz;
 use chainrule::data::options::TableOptions;
 use chainrule::data::source_kind::Kind;
-use chainrule::data::{Cells, DataOptions, Dataset, Split, Task, idx, npy, table_set};
-use chainrule::error::{first_ten, printable};
-use chainrule::report::analysis::short_number;
+use chainrule::data::{Cells, DataOptions, Dataset, Split, Task, idx, npy};
+use chainrule::error::printable;
 use serde_json::{Value, json};
 
 use super::format::{Shown, columns, count, times};
+use super::info_table;
 
 /// Arrays are read with their missing numbers, which are counted
 const WITH_GAPS: Use = Use::FeaturesOrNan(Dtype::F64);
@@ -29,7 +28,7 @@ pub fn file(what: &str, kind: Kind, form: &TableOptions) -> Result<Shown> {
         Kind::Idx => array("IDX", what, &idx::read(path, WITH_GAPS)?),
         Kind::Npy => array("NPY", what, &npy::read(path, WITH_GAPS)?),
         Kind::Npz => npz(what),
-        Kind::Table => table(what, form),
+        Kind::Table => info_table::table(what, form),
         Kind::Folder | Kind::Model => dataset(what),
     }
 }
@@ -152,50 +151,4 @@ fn npz(what: &str) -> Result<Shown> {
     }
     let text = format!("NPZ file    {}\n\n{}", printable(what), columns(&lines));
     Ok((text, json!({"kind": "npz", "path": what, "arrays": arrays})))
-}
-
-/// The columns of a table: the range of numbers, and how many different texts
-fn table(what: &str, form: &TableOptions) -> Result<Shown> {
-    let reader = table_set::open(what, form, &[])?;
-    let head = reader.head().clone();
-    let is_text =
-        |at: &usize| head.first_rows.iter().filter_map(|row| row.get(*at)).any(|cell| head.is_text(cell));
-    let texts: Vec<bool> = (0..head.names.len()).map(|at| is_text(&at)).collect();
-    let roles: Vec<Role> =
-        texts.iter().map(|&is_text| if is_text { Role::Category } else { Role::Number }).collect();
-    let table = reader.read(&roles, Dtype::F64)?;
-    let csv::Cells::Double(cells) = &table.cells else { unreachable!("the cells were asked for as f64") };
-    let mut categories = table.categories.iter();
-    let mut lines = vec![["column", "kind", "missing", "values"].map(str::to_owned).to_vec()];
-    let mut json_columns = Vec::new();
-    for (at, name) in head.names.iter().enumerate() {
-        let missing = table.missing[at].count;
-        let (kind, values, json) = if texts[at] {
-            let found = categories.next().map_or(&[][..], Vec::as_slice);
-            let shown = first_ten(found.iter().map(|text| printable(text).into_owned()), ", ");
-            let values = format!("{} different: {shown}", count(found.len()));
-            ("text", values, json!({"name": name, "kind": "text", "missing": missing, "values": found}))
-        } else {
-            let column = cells.iter().skip(at).step_by(head.names.len()).filter(|x| !x.is_nan());
-            let [least, most] = [f64::min, f64::max].map(|choose| column.clone().copied().reduce(choose));
-            let json =
-                json!({"name": name, "kind": "number", "missing": missing, "least": least, "greatest": most});
-            let range = least.zip(most).map(|(a, b)| format!("{} to {}", short_number(a), short_number(b)));
-            ("number", range.unwrap_or_default(), json)
-        };
-        lines.push(vec![printable(name).into_owned(), kind.to_owned(), count(missing as usize), values]);
-        json_columns.push(json);
-    }
-    let header = if head.has_header { "names in the first line" } else { "no names of columns" };
-    let separator = match head.separator {
-        b'\t' => "TAB".to_owned(),
-        byte => format!("`{}`", char::from(byte)),
-    };
-    let mut text = format!("table       {}\nrows        {}\n", printable(what), count(table.rows));
-    writeln!(text, "form        separated by {separator}, {header}\n\n{}", columns(&lines))?;
-    let json = json!({
-        "kind": "table", "path": what, "rows": table.rows, "header": head.has_header,
-        "separator": char::from(head.separator).to_string(), "columns": json_columns,
-    });
-    Ok((text, json))
 }

@@ -11,6 +11,7 @@ mod import_flags;
 mod info;
 mod info_data;
 mod info_inputs;
+mod info_table;
 mod machine;
 mod plot;
 mod predict;

@@ -217,6 +217,49 @@ fn texts_that_the_training_data_lack_are_counted_once_in_train_and_sweep() {
 }
 
 #[test]
+fn info_looks_at_all_rows_of_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let cell = |i: usize| match i {
+        150 => "oak".to_owned(),
+        160 => "\"elm, old\"".to_owned(),
+        170 => "NA".to_owned(),
+        _ => (i % 3).to_string(),
+    };
+    let rows: String = (0..200).map(|i| format!("{},{}.5,id{i}\n", cell(i), i * 7)).collect();
+    fs::write(path.join("t.csv"), format!("a,b,id\n{rows}")).unwrap();
+    let (stdout, _) = ended(path, &["info", "t.csv"], 0);
+    let line = |name: &str| stdout.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(stdout.contains("rows        200\n"), "{stdout}");
+    let a = line("a ");
+    assert!(
+        a.contains("text")
+            && a.contains(" 1  numbers before `oak` in line 152; 5 different: 0, 1, 2, elm, old, oak"),
+        "{a}"
+    );
+    assert!(line("b ").contains("number        0  0.5 to 1393.5"), "{stdout}");
+    assert!(line("id ").contains("200 different: id0, id1, id10, "), "{stdout}");
+    let (stdout, _) = ended(path, &["info", "t.csv", "--json"], 0);
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let a = &json["columns"][0];
+    assert_eq!((&a["kind"], &a["first_text"]), (&"text".into(), &"oak".into()), "{stdout}");
+    assert_eq!((&a["first_text_line"], &a["missing"]), (&152.into(), &1.into()), "{stdout}");
+    // More texts than are counted, in two columns, one of which begins with numbers.
+    let rows: String = (0..70_000)
+        .map(|i| format!("t{i},{}\n", if i < 69_999 { i.to_string() } else { "end".into() }))
+        .collect();
+    fs::write(path.join("t.csv"), format!("name,n\n{rows}")).unwrap();
+    let (stdout, _) = ended(path, &["info", "t.csv"], 0);
+    assert!(stdout.contains("  more than 65,536 different: t0, t1, t10, "), "{stdout}");
+    assert!(
+        stdout.contains("numbers before `end` in line 70001; more than 1,000 different: 0, 1, 10, "),
+        "{stdout}"
+    );
+    fs::write(path.join("t.csv"), "a,b\n").unwrap();
+    assert!(ended(path, &["info", "t.csv", "--header", "yes"], 1).1.contains("has only a header"));
+}
+
+#[test]
 fn trials_that_would_read_standard_input_twice_are_refused_before_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

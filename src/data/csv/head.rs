@@ -28,6 +28,11 @@ impl Head {
         !is_missing(cell.as_bytes()) && number::<f64>(cell.as_bytes(), self.decimal).is_none()
     }
 
+    /// Whether a cell is missing
+    pub fn is_missing(&self, cell: &str) -> bool {
+        is_missing(cell.trim_ascii().as_bytes())
+    }
+
     /// The finite number that a cell is; `None` if it is a text
     pub fn number(&self, cell: &str) -> Option<f64> {
         number(cell.trim().as_bytes(), self.decimal)
