@@ -39,6 +39,15 @@ impl Cells {
         }
     }
 
+    /// Bytes of a cell
+    pub fn cell_bytes(&self) -> usize {
+        match self {
+            Self::Bytes(_) => 1,
+            Self::Single(_) => 4,
+            Self::Double(_) => 8,
+        }
+    }
+
     /// Whether there are no cells
     pub fn is_empty(&self) -> bool {
         self.len() == 0

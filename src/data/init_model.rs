@@ -1,5 +1,7 @@
 //! The model whose weights a run starts from: what it decides about the run, and whether the data fit it
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use chainrule_kernels::Scalar;
@@ -7,9 +9,9 @@ use chainrule_kernels::Scalar;
 use super::outputs::Outputs;
 use super::preprocessing::{Column, Encoding, Preprocessing};
 use super::signature::Signature;
-use super::{Cells, Dataset};
+use super::{Cells, Dataset, Inputs, Split, model_cells};
 use crate::config::{HiddenDims, Missing, Scale, Settings, TrainConfig, text};
-use crate::error::{Error, Result, first_ten, printable, separated, shown};
+use crate::error::{Error, Result, first_ten, memory, printable, separated, shown};
 use crate::nn::layers::Activation;
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
@@ -86,22 +88,31 @@ impl Net {
     }
 }
 
-/// The inputs and outputs that the weights of the model at `path` were trained for; `None` for a state dict of PyTorch,
-/// which says nothing about them
-///
-/// The loss of targets is that of the settings.
+/// A data set for a run that starts from a model
+#[derive(Debug)]
+pub struct Fitted<'a> {
+    /// The inputs and outputs that the weights of the model were trained for; `None` for a state dict of PyTorch, which
+    /// says nothing about them
+    ///
+    /// The loss of targets is that of the settings.
+    pub signature: Option<Signature>,
+    /// The set with its columns in the order of the model
+    pub set: Cow<'a, Dataset>,
+}
+
+/// The data set `set` as the model at `path` reads it: columns are matched by their names, as far as they have names
 ///
 /// # Errors
-/// If the model can't be read, the data have other classes, targets or columns, or settings ask for another
-/// preprocessing.
-pub fn signature(path: &str, config: &TrainConfig, set: &Dataset) -> Result<Option<Signature>> {
+/// If the model can't be read, the data have other classes, targets or columns, settings ask for another preprocessing, or
+/// there is no memory for the set in another order.
+pub fn fitted<'a>(path: &str, config: &TrainConfig, set: &'a Dataset) -> Result<Fitted<'a>> {
     let path = Path::new(path);
     let file = model_file::load::<f32>(path, config.activation)?;
     let (features, outputs) = (file.model.features(), file.model.outputs());
     let wrong = |problem: String| Err(Error::content(path, problem));
     if file.state_dict.is_some() {
         if outputs == set.task.outputs() {
-            return Ok(None);
+            return Ok(Fitted { signature: None, set: Cow::Borrowed(set) });
         }
         let [found, expected] = [outputs, set.task.outputs()].map(separated);
         let what = kind(set);
@@ -125,14 +136,16 @@ pub fn signature(path: &str, config: &TrainConfig, set: &Dataset) -> Result<Opti
         *loss = config.loss.of_numbers();
     }
     let preprocessing = &signature.preprocessing;
-    check_columns(preprocessing, set).map_err(|problem| Error::content(path, problem))?;
+    let places = places(preprocessing, set).map_err(|problem| Error::content(path, problem))?;
+    let set = places.map_or(Ok(Cow::Borrowed(set)), |places| in_order(set, &places).map(Cow::Owned))?;
+    check_columns(preprocessing, &set).map_err(|problem| Error::content(path, problem))?;
     check_settings(preprocessing, config)?;
-    if let Some(place) = lacking(preprocessing, config, set) {
+    if let Some(place) = lacking(preprocessing, config, &set) {
         return wrong(format!(
             "has nothing that replaces a missing number, but {place} has one; --missing drop leaves such rows out"
         ));
     }
-    Ok(Some(signature))
+    Ok(Fitted { signature: Some(signature), set })
 }
 
 /// What the data are labelled with
@@ -159,13 +172,76 @@ pub fn net<T: Scalar>(path: &str, config: &TrainConfig, dims: &[usize]) -> Resul
     Err(Error::content(path, problem))
 }
 
-/// Checks that the columns of the data are those of the model, in the same order
-fn check_columns(model: &Preprocessing, set: &Dataset) -> std::result::Result<(), String> {
-    let (found, expected) = (set.inputs.columns(), model.columns());
-    if found != expected {
-        let [found, expected] = [found, expected].map(separated);
-        return Err(format!("reads {expected} columns, but the data have {found}"));
+/// The index of each of the model's columns among those of the data; `None` if the order is the same, or is all that is
+/// known of them
+///
+/// # Errors
+/// If the data lack a column or have one more; the message names them.
+fn places(model: &Preprocessing, set: &Dataset) -> std::result::Result<Option<Vec<usize>>, String> {
+    let (found, expected) = (&set.inputs.names, &model.names);
+    if found.is_empty() || expected.is_empty() {
+        let [found, expected] = [set.inputs.columns(), model.columns()];
+        let [shown_found, shown_expected] = [found, expected].map(separated);
+        let problem = || format!("reads {shown_expected} columns, but the data have {shown_found}");
+        return if found == expected { Ok(None) } else { Err(problem()) };
     }
+    if found == expected {
+        return Ok(None);
+    }
+    let (in_data, in_model) = (index(found), index(expected));
+    let besides = |names: &[String], others: &HashMap<&str, usize>| {
+        let names = names.iter().filter(|name| !others.contains_key(name.as_str()));
+        let mut names = names.map(|name| format!("`{}`", printable(name))).peekable();
+        names.peek().is_some().then(|| first_ten(names, ", "))
+    };
+    let missing = besides(expected, &in_data).map(|names| format!("reads {names}, which the data lack"));
+    let more = besides(found, &in_model).map(|names| {
+        format!("does not read {names} of the data; --ignore or --keep-as-id leaves columns out")
+    });
+    if missing.is_some() || more.is_some() {
+        return Err(missing.into_iter().chain(more).collect::<Vec<_>>().join("; it "));
+    }
+    Ok(Some(expected.iter().map(|name| in_data[name.as_str()]).collect()))
+}
+
+/// The position of each name
+fn index(names: &[String]) -> HashMap<&str, usize> {
+    names.iter().map(String::as_str).zip(0..).collect()
+}
+
+/// A copy of the data with the columns in another order, which counts as the same data
+///
+/// * `places`: the index of each of the columns in the new order
+fn in_order(set: &Dataset, places: &[usize]) -> Result<Dataset> {
+    let cells = [&set.train.cells, &set.test.cells];
+    let bytes: u128 = cells.map(|cells| (cells.len() * cells.cell_bytes()) as u128).iter().sum();
+    memory::check(bytes, || "the data with the columns in the order of the model of --init".to_owned())?;
+    let split = |split: &Split| Split {
+        cells: model_cells::in_order(&split.cells, places),
+        columns: split.columns,
+        labels: split.labels.clone(),
+    };
+    let names = places.iter().map(|&place| set.inputs.names[place].clone()).collect();
+    let values = |&place: &usize| set.inputs.categories.get(place).cloned().flatten();
+    let categories = match set.inputs.categories[..] {
+        [] => Vec::new(),
+        _ => places.iter().map(values).collect(),
+    };
+    Ok(Dataset {
+        source: set.source.clone(),
+        inputs: Inputs { names, categories, ..set.inputs.clone() },
+        task: set.task.clone(),
+        task_note: set.task_note.clone(),
+        train: split(&set.train),
+        row_weights: set.row_weights.clone(),
+        test: split(&set.test),
+        warnings: set.warnings.clone(),
+        undivided_hash: Some(set.hash()),
+    })
+}
+
+/// Checks that the columns of the data, in the order of the model, hold numbers or categories as the model's do
+fn check_columns(model: &Preprocessing, set: &Dataset) -> std::result::Result<(), String> {
     let Encoding::Columns { columns, .. } = &model.encoding else {
         return match set.train.cells {
             Cells::Bytes(_) => Ok(()),
@@ -173,15 +249,11 @@ fn check_columns(model: &Preprocessing, set: &Dataset) -> std::result::Result<()
         };
     };
     for (at, column) in columns.iter().enumerate() {
-        let (name, found) = (model.column_name(at), set.inputs.names.get(at));
-        if let Some(found) = found.filter(|found| !model.names.is_empty() && **found != name) {
-            let [name, found] = [name.as_str(), found].map(printable);
-            return Err(format!("reads `{name}` as column {}, but the data have `{found}` there", at + 1));
-        }
         let is_category = set.inputs.categories.get(at).is_some_and(Option::is_some);
         if is_category != matches!(column, Column::Category(_)) {
             let [expected, found] =
                 if is_category { ["numbers", "categories"] } else { ["categories", "numbers"] };
+            let name = model.column_name(at);
             let name = printable(&name);
             return Err(format!("reads {expected} in `{name}`, but the data have {found} (--categorical)"));
         }

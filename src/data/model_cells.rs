@@ -34,11 +34,9 @@ pub fn fit(
     origin: Origin<'_>,
 ) -> Result<Cells> {
     let columns = model.columns().max(1);
-    let cells = match (places, cells) {
-        (None, cells) => cells,
-        (Some(places), Cells::Bytes(cells)) => Cells::Bytes(arranged(&cells, places)),
-        (Some(places), Cells::Single(cells)) => Cells::Single(arranged(&cells, places)),
-        (Some(places), Cells::Double(cells)) => Cells::Double(arranged(&cells, places)),
+    let cells = match places {
+        None => cells,
+        Some(places) => in_order(&cells, places),
     };
     let error = |at: usize, problem: String| {
         let (place, column) = ((origin.place)(at / columns), model.column_name(at % columns));
@@ -79,10 +77,25 @@ pub fn fit(
     }
 }
 
-fn arranged<T: Copy + Send + Sync>(cells: &[T], places: &[usize]) -> Vec<T> {
-    let columns = places.len();
-    let rows = cells.par_chunks_exact(columns.max(1)).with_min_len(BLOCK / columns.max(1) + 1);
-    rows.flat_map_iter(|row| places.iter().map(|&place| row[place])).collect()
+/// Rows of cells with the columns in another order
+///
+/// * `places`: the index in a row of each of the cells in the new order
+pub(super) fn in_order(cells: &Cells, places: &[usize]) -> Cells {
+    match cells {
+        Cells::Bytes(cells) => Cells::Bytes(arranged(cells, places)),
+        Cells::Single(cells) => Cells::Single(arranged(cells, places)),
+        Cells::Double(cells) => Cells::Double(arranged(cells, places)),
+    }
+}
+
+fn arranged<T: Copy + Default + Send + Sync>(cells: &[T], places: &[usize]) -> Vec<T> {
+    let columns = places.len().max(1);
+    let mut arranged = vec![T::default(); cells.len()];
+    let rows = arranged.par_chunks_exact_mut(columns).zip(cells.par_chunks_exact(columns));
+    rows.with_min_len(BLOCK / columns + 1).for_each(|(to, from)| {
+        to.iter_mut().zip(places).for_each(|(to, &place)| *to = from[place]);
+    });
+    arranged
 }
 
 /// The first index below `len` that meets a condition

@@ -1,8 +1,9 @@
 //! A data set as one run uses it: which rows it trains and validates on, and what it learns from the former
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use super::init_model;
+use super::init_model::{self, Fitted};
 use super::learn::learn;
 use super::outputs::Outputs;
 use super::preprocessing::Preprocessing;
@@ -18,8 +19,8 @@ use crate::random::Purpose;
 /// A data set as one run uses it
 #[derive(Debug)]
 pub struct RunData<'a> {
-    /// The data set
-    pub set: &'a Dataset,
+    /// The data set; where a run starts from a model, its columns have the order of the model
+    pub set: Cow<'a, Dataset>,
     /// The rows of the training set that are trained on
     pub train_rows: Vec<u32>,
     /// The rows of the training set that are held out; `None` without a validation split
@@ -65,11 +66,14 @@ impl<'a> RunData<'a> {
     fn with_model(config: &TrainConfig, set: &'a Dataset, model: Option<&str>) -> Result<Self> {
         let (train_rows, val_rows) = divide(config, set)?;
         let learnt_outputs = outputs(config, set, &train_rows)?;
-        let kept = model.map(|model| init_model::signature(model, config, set)).transpose()?;
-        let (preprocessing, outputs, mut warnings) = match kept.flatten() {
+        let (kept, set) = match model.map(|model| init_model::fitted(model, config, set)).transpose()? {
+            Some(Fitted { signature, set }) => (signature, set),
+            None => (None, Cow::Borrowed(set)),
+        };
+        let (preprocessing, outputs, mut warnings) = match kept {
             Some(Signature { preprocessing, outputs }) => (preprocessing, outputs, Vec::new()),
             None => {
-                let (preprocessing, warnings) = learn(set, &train_rows, config.scale, config.missing);
+                let (preprocessing, warnings) = learn(&set, &train_rows, config.scale, config.missing);
                 (preprocessing, learnt_outputs, warnings)
             }
         };
@@ -81,7 +85,7 @@ impl<'a> RunData<'a> {
                  a constant from them"
             ));
         }
-        let weights = weights(config, set, &train_rows)?;
+        let weights = weights(config, &set, &train_rows)?;
         Ok(Self { set, train_rows, val_rows, preprocessing, outputs, weights, warnings })
     }
 

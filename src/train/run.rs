@@ -127,7 +127,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         };
         trainer.pause_every(config.checkpoint_every()?);
         trainer.stop_at(deadline);
-        let set = data.set;
+        let set = &*data.set;
         let (run_id, started_at, files) = match resume {
             None => {
                 let started_at = now();

@@ -68,7 +68,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     }
 
     fn with(config: &TrainConfig, data: &'a RunData<'a>, init: Option<&str>) -> Result<Self> {
-        let (set, backend) = (data.set, config.engine.backend(config.dtype)?);
+        let (set, backend) = (&*data.set, config.engine.backend(config.dtype)?);
         let (features, outputs) = (data.preprocessing.features(), data.outputs.len());
         let order = Order::of(data.train_rows.clone(), (!config.no_shuffle).then_some(config.seed));
         let batch_size = config.batch_size.min(order.len());

@@ -102,16 +102,18 @@ fn a_run_keeps_the_scales_of_its_model_and_refuses_other_columns_and_classes() {
     let [kept, learnt] = ["b", "c"].map(|id| model(path, id));
     assert!(tensors(&kept) == tensors(&learnt) && kept != learnt);
     let train = format!("train {data} --epochs 1 --run-id no -q");
-    write("moved.csv", &table(["color", "size", "mass", "kind"], 0));
     write("other.csv", &table(columns, 0).replace("mass", "weight"));
     write("fewer.csv", &table(columns, 0).replace(",mass,", ",kind2,"));
     write("classes.csv", &table(columns, 0).replace("z\n", "w\n"));
     write("two.csv", &table(columns, 0).replace("z\n", "x\n"));
     write("gap.csv", &table(columns, 0).replacen("\n0,", "\n,", 1));
     for (args, code, message) in [
-        ("--data moved.csv", 1, "reads `size` as column 1, but the data have `color` there"),
-        ("--data other.csv", 1, "reads `mass` as column 3, but the data have `weight` there"),
-        ("--data fewer.csv --ignore kind2", 1, "reads 3 columns, but the data have 2"),
+        (
+            "--data other.csv",
+            1,
+            "reads `mass`, which the data lack; it does not read `weight` of the data; --ignore or",
+        ),
+        ("--data fewer.csv --ignore kind2", 1, "reads `mass`, which the data lack\n"),
         ("--data classes.csv", 1, "has the classes x, y, z, but the data have the classes w, x, y"),
         (
             "--data gap.csv --missing mean",
@@ -152,7 +154,7 @@ fn a_run_keeps_the_scales_of_its_model_and_refuses_other_columns_and_classes() {
     assert!(stderr.contains("has the classes x, y, z, but the data have "), "{stderr}");
     let numbers =
         "train --data t.csv --target kind --ignore color --init results/a/model.safetensors --run-id no";
-    assert!(run(path, numbers, 1).contains("reads 3 columns, but the data have 2"));
+    assert!(run(path, numbers, 1).contains("reads `color`, which the data lack"));
     // In a settings file, the line is named.
     write(
         "c.toml",
@@ -171,6 +173,47 @@ fn a_run_keeps_the_scales_of_its_model_and_refuses_other_columns_and_classes() {
     let fill = "--missing mean --init results/m/model.safetensors";
     run(path, &format!("train --data gap.csv {data} {fill} --epochs 0 --run-id n -q"), 0);
     assert!(model(path, "m") == model(path, "n"));
+}
+
+#[test]
+fn columns_in_another_order_are_matched_by_name_and_train_as_those_of_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let write = |name: &str, text: &str| fs::write(path.join(name), text).unwrap();
+    for (name, columns) in [
+        ("same.csv", ["size", "color", "mass", "kind"]),
+        ("moved.csv", ["mass", "kind", "size", "color"]),
+        ("turned.csv", ["color", "mass", "size", "kind"]),
+    ] {
+        write(name, &table(columns, 0));
+    }
+    let data = "--target kind --categorical color";
+    run(path, &format!("train --data same.csv {data} --hidden-dims 4 --epochs 2 --run-id a -q"), 0);
+    let data = format!("{data} --init {MODEL} --val-split 0.2 --test-split 0.2");
+    let losses = |id: &str| {
+        let table = path.join(format!("results/{id}/epochs.csv"));
+        ["train_loss", "val_loss", "test_loss"].map(|name| column(&table, name))
+    };
+    for (name, dtype) in
+        [("same", "f32"), ("moved", "f32"), ("turned", "f32"), ("same", "f64"), ("moved", "f64")]
+    {
+        let args = format!("--data {name}.csv {data} --dtype {dtype} --epochs 3 --run-id {name}-{dtype} -q");
+        run(path, &format!("train {args}"), 0);
+        let (id, same) = (format!("{name}-{dtype}"), format!("same-{dtype}"));
+        assert!(model(path, &id) == model(path, &same) && losses(&id) == losses(&same), "{id}");
+    }
+    // The data are those of the run, in the order of the file.
+    run(path, "train --resume results/moved-f32 --epochs 4 -q", 0);
+    run(path, "train --resume results/same-f32 --epochs 4 -q", 0);
+    assert!(model(path, "moved-f32") == model(path, "same-f32"));
+    let tests = format!("train --data moved.csv --test-data turned.csv {data} --epochs 1 -q --run-id t");
+    run(path, &tests.replace(" --test-split 0.2", ""), 0);
+    let sweep = format!("sweep --data turned.csv {data} --epochs 1 --seeds 2 --sweep-id s -q");
+    run(path, &sweep, 0);
+    run(path, &format!("{sweep} --resume"), 0);
+    let stderr =
+        run(path, &format!("train --data turned.csv {data} --ignore size --epochs 1 --run-id no"), 1);
+    assert!(stderr.contains("reads `size`, which the data lack"), "{stderr}");
 }
 
 #[test]
