@@ -5,6 +5,7 @@ use super::options::TableOptions;
 use super::raw::RawSets;
 use super::read_source::read;
 use super::table_set::Wanted;
+use super::unknown_texts::{KnownTexts, Rows};
 use super::validation_split::{Parts, hold_out};
 use super::{DataOptions, Dataset, Split, fit, idx_folder, source_flags, synthetic};
 use crate::error::{Error, Result, memory};
@@ -60,6 +61,10 @@ impl Dataset {
         let kept = |weights: &Vec<f64>| train.iter().map(|&row| weights[row as usize]).collect();
         self.row_weights = self.row_weights.as_ref().map(kept);
         (self.train, self.test) = (self.train.rows(&train), self.train.rows(&test));
+        let rows = |name, split| Rows { name, split, rows: None };
+        let known = KnownTexts::of_rows(&self.inputs, rows("training", &self.train));
+        let unknown = known.warnings(&self.source, rows("test", &self.test), "the training rows do", None);
+        self.warnings.extend(unknown);
         Ok(self)
     }
 }

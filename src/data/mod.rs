@@ -56,6 +56,7 @@ mod table_labels;
 pub mod table_set;
 mod target_column;
 mod task;
+mod unknown_texts;
 pub mod validation_split;
 mod weight_column;
 

@@ -9,6 +9,7 @@ use super::outputs::Outputs;
 use super::preprocessing::Preprocessing;
 use super::row_weights::weights;
 use super::signature::Signature;
+use super::unknown_texts::{KnownTexts, Rows};
 use super::validation_split::{Parts, hold_out};
 use super::{Dataset, Task, id_columns, target_column};
 use crate::config::{Dtype, LossChoice, TrainConfig};
@@ -70,6 +71,7 @@ impl<'a> RunData<'a> {
             Some(Fitted { signature, set }) => (signature, set),
             None => (None, Cow::Borrowed(set)),
         };
+        let is_kept = kept.is_some();
         let (preprocessing, outputs, mut warnings) = match kept {
             Some(Signature { preprocessing, outputs }) => (preprocessing, outputs, Vec::new()),
             None => {
@@ -77,6 +79,7 @@ impl<'a> RunData<'a> {
                 (preprocessing, learnt_outputs, warnings)
             }
         };
+        warnings.extend(unknown_texts(&set, &train_rows, val_rows.as_deref(), &preprocessing, is_kept));
         let coarse = preprocessing.coarse_in_f32();
         if config.dtype != Dtype::F64 && !coarse.is_empty() {
             let names = first_ten(coarse.iter().map(|name| printable(name).into_owned()), ", ");
@@ -107,6 +110,30 @@ impl<'a> RunData<'a> {
     pub fn dims(&self, config: &TrainConfig) -> Vec<usize> {
         config.dims(self.preprocessing.features(), self.outputs.len())
     }
+}
+
+/// Warnings of texts for which the net has no input
+///
+/// Texts of test rows that no row of the training set has are among the warnings of the set.
+///
+/// * `is_kept`: whether the preprocessing is that of a model, which may lack texts of the rows that are trained on
+fn unknown_texts(
+    set: &Dataset,
+    train_rows: &[u32],
+    val_rows: Option<&[u32]>,
+    preprocessing: &Preprocessing,
+    is_kept: bool,
+) -> Vec<String> {
+    let known = KnownTexts::of_model(&set.inputs, preprocessing);
+    let in_training_set =
+        KnownTexts::of_rows(&set.inputs, Rows { name: "training", split: &set.train, rows: None });
+    let lacking = if is_kept { "the model of --init does" } else { "the training rows do" };
+    let warnings =
+        |name, split, rows, among| known.warnings(&set.source, Rows { name, split, rows }, lacking, among);
+    let mut all = warnings("training", &set.train, Some(train_rows), None);
+    all.extend(val_rows.iter().flat_map(|rows| warnings("validation", &set.train, Some(rows), None)));
+    all.extend(warnings("test", &set.test, None, Some(&in_training_set)));
+    all
 }
 
 /// The outputs of the net, learnt from the rows `rows`

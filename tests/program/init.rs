@@ -214,6 +214,15 @@ fn columns_in_another_order_are_matched_by_name_and_train_as_those_of_the_model(
     let stderr =
         run(path, &format!("train --data turned.csv {data} --ignore size --epochs 1 --run-id no"), 1);
     assert!(stderr.contains("reads `size`, which the data lack"), "{stderr}");
+    // Texts that the model does not know have no input, also in rows that are trained on.
+    write("new.csv", &table(["mass", "kind", "size", "color"], 0).replace("white", "green"));
+    let args = format!(
+        "train --data new.csv --target kind --categorical color --init {MODEL} --epochs 1 --run-id n"
+    );
+    let stderr = run(path, &args, 0);
+    let expected = "warning: new.csv: 30 values of column color in training rows that the model of --init does not have (`green`), \
+                    so the inputs of blue, red are 0\n";
+    assert!(stderr.contains(expected), "{stderr}");
 }
 
 #[test]

@@ -217,6 +217,37 @@ fn texts_that_the_training_data_lack_are_counted_once_in_train_and_sweep() {
 }
 
 #[test]
+fn texts_of_held_out_rows_that_no_training_row_has_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    // Each row has a color of its own, so none of the held-out rows has one that is trained on.
+    let rows: String = (0..40).map(|i| format!("{i},c{i:02},{}\n", ["no", "yes"][i % 2])).collect();
+    fs::write(path.join("t.csv"), format!("a,color,label\n{rows}")).unwrap();
+    let data = ["--data", "t.csv", "--categorical", "color"];
+    let count = |args: &[&str]| -> Vec<String> {
+        let stderr = train(path, &[&data[..], args].concat(), 0);
+        let warnings = stderr.lines().filter_map(|line| line.strip_prefix("warning: t.csv: "));
+        let known = |line: &str| line.split_once(" (`c").map(|(start, _)| start.to_owned());
+        warnings.filter_map(known).collect()
+    };
+    let of = |n: usize, rows: &str| {
+        format!("{n} values of column color in {rows} rows that the training rows do not have")
+    };
+    assert_eq!(count(&[]), Vec::<String>::new());
+    assert_eq!(count(&["--test-split", "0.2"]), [of(8, "test")]);
+    assert_eq!(count(&["--val-split", "0.1"]), [of(4, "validation")]);
+    let both = ["--test-split", "0.2", "--val-split", "0.25", "--seed", "3"];
+    assert_eq!(count(&both), [of(8, "test"), of(8, "validation")]);
+    // Of a test table, those that only validation rows have are counted, too.
+    let test = ["--test-data", "t.csv", "--val-split", "0.25"];
+    assert_eq!(count(&test), [of(10, "validation"), of(10, "test")]);
+    // A missing text is none, and others have inputs.
+    let rows: String = (0..40).map(|i| format!("{i},{},{}\n", ["", "red"][i / 2 % 2], i % 2)).collect();
+    fs::write(path.join("t.csv"), format!("a,color,label\n{rows}")).unwrap();
+    assert_eq!(count(&[&both[..], &["--missing", "mean"]].concat()), Vec::<String>::new());
+}
+
+#[test]
 fn info_looks_at_all_rows_of_a_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
