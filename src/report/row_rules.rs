@@ -45,7 +45,8 @@ impl<'a> RowRules<'a> {
 
     /// Checks a row whose cells fit their columns
     ///
-    /// * Each row has the settings that every version writes, if another row of the table has them.
+    /// * A row with a setting that every version writes has all of them that another row of the table has. A row without
+    ///   any is of another program.
     /// * A row that is `ok` has the loss and the score of the same data, and those of test data if there were test samples.
     /// * A run did `epochs` epochs at most, and all of them if it is `ok` and could not stop early.
     ///
@@ -63,7 +64,9 @@ impl<'a> RowRules<'a> {
     fn check_settings(&self, row: TableRow<'_>) -> Result<()> {
         let has_short = self.short.iter().any(|column| is_filled(row, *column));
         let is_there = |name: &str, column| is_filled(row, column) || (has_short && name == "hidden_dims");
+        let is_foreign = !self.filled.iter().any(|(_, column)| is_filled(row, *column));
         match self.filled.iter().find(|(name, column)| !is_there(name, *column)) {
+            _ if is_foreign => Ok(()),
             None => Ok(()),
             Some((_, column)) => Err(row.problem(*column, "a value, as in other rows")),
         }
@@ -179,17 +182,20 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_one_row_has_is_in_every_row() {
+    fn a_setting_that_one_row_has_is_in_every_row_with_settings() {
         for name in ALWAYS {
             let value = match name {
                 "activation" => "relu",
                 "momentum" => "0.5",
                 _ => "3",
             };
-            let rows = [format!("a,ok,0.5,{value}"), "b,failed,,".to_owned()];
+            let beside = if name == "seed" { "epochs" } else { "seed" };
+            let header = format!("{name},{beside}");
+            let rows = [format!("a,ok,0.5,{value},3"), "b,failed,,,3".to_owned()];
             let expected = format!("line 3, column {name}: expected a value, as in other rows, found ``");
-            assert_eq!(problem(name, &rows.each_ref().map(|row| &row[..])), expected);
-            assert_eq!(problem(name, &["a,ok,0.5,", "b,failed,,"]), "", "no row has it");
+            assert_eq!(problem(&header, &rows.each_ref().map(|row| &row[..])), expected);
+            assert_eq!(problem(&header, &["a,ok,0.5,,3", "b,failed,,,3"]), "", "no row has it");
+            assert_eq!(problem(&header, &[&rows[0], "b,ok,0.4,,"]), "", "a row of another program");
         }
         assert_eq!(problem("hidden_dims,hidden_dim", &["a,ok,0.5,8,", "b,ok,0.5,,8"]), "");
         assert_eq!(problem("hidden_dims,num_layers", &["a,ok,0.5,8,", "b,ok,0.5,,2"]), "");
