@@ -1,14 +1,16 @@
 //! Trials that were stopped or failed, and go on from their checkpoints
 
-use std::fs;
 use std::path::Path;
 
 use super::plan::Trial;
 use crate::config::{SETTINGS, Settings, TrainConfig};
+use crate::nn::model_file;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::kept_settings;
+use crate::train::run_files::{EPOCHS, MODEL};
 
-/// The checkpoint of a trial, if it is whole and of a run with the settings of the plan; `None`: the trial starts again
+/// The checkpoint of a trial, if it and the files that it needs are whole, and of a run with the settings of the plan;
+/// `None`: the trial starts again
 pub fn checkpoint(trial: &Trial, sweep: &Path) -> Option<Checkpoint> {
     let folder = sweep.join(&trial.id);
     let config = Settings::from_toml(&folder.join("config.toml")).ok()?.resolve().ok()?;
@@ -16,8 +18,10 @@ pub fn checkpoint(trial: &Trial, sweep: &Path) -> Option<Checkpoint> {
         return None;
     }
     let checkpoint = Checkpoint::read(&folder).ok()?;
-    let rows = fs::metadata(folder.join("epochs.csv")).ok()?.len();
-    (rows >= checkpoint.saved.epochs_csv).then_some(checkpoint)
+    checkpoint.saved.whole_epochs().check(&folder.join(EPOCHS)).ok()?;
+    // A trial that started from a model has its preprocessing from its own.
+    let own = || model_file::load::<f32>(&folder.join(MODEL), config.activation);
+    (config.init.is_none() || own().is_ok()).then_some(checkpoint)
 }
 
 /// Whether a trial that failed can go on from its checkpoint here: on another kind of processor it would fail again

@@ -319,7 +319,6 @@ impl Sweeper<'_> {
             if refused.is_err() {
                 return Ok(None);
             }
-            data.warnings.iter().for_each(|warning| self.observer.warn(warning));
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
             let checkpoint = half_trained::checkpoint(trial, self.sweep);
@@ -327,7 +326,9 @@ impl Sweeper<'_> {
                 Some(_) => RunData::of_run(config, &data, &self.sweep.join(&trial.id).join(MODEL))?,
                 None => RunData::new(config, &data)?,
             };
-            monitor::warning(config, &run_data).iter().for_each(|warning| self.observer.warn(warning));
+            let chosen_on_test = monitor::warning(config, &run_data);
+            let warnings = data.warnings.iter().chain(&run_data.warnings).chain(&chosen_on_test);
+            warnings.for_each(|warning| self.observer.warn(warning));
             let resume = checkpoint.as_ref().map(|checkpoint| Resume { checkpoint, copy_of: None });
             let (parent, names) = (self.sweep, self.names());
             let deadline = self.options.deadline;

@@ -70,9 +70,10 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
     // The rules of the table that gets this row
     Analysis::from_table(summary)?;
     let is_ok = status == Status::Ok;
-    // Without an epoch, there are metrics of test data alone.
-    let test_samples = summary.column("test_samples").and_then(|column| row.as_number(column));
-    let is_tested = test_samples != Some(0.0);
+    // Without an epoch, there are metrics of test data alone. A trial that failed before its data were divided does not know
+    // how many test samples there are, and older versions always had some.
+    let test_samples = summary.column("test_samples").map(|column| row.as_number(column));
+    let is_tested = test_samples.is_none_or(|number| number.map_or(is_ok, |number| number > 0.0));
     check_numbers(&number_columns(summary, trial.config.epochs > 0, is_tested)?, row, is_ok)?;
     let (columns, all_columns) = (number_columns(epochs, true, is_tested)?, EpochColumns::of(epochs));
     let (run_id, epoch, ended) = (epochs.need("run_id")?, epochs.need("epoch")?, epochs.need("status")?);

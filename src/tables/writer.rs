@@ -9,7 +9,7 @@ use crc32fast::Hasher;
 use super::atomic_file::create_atomically;
 use super::{Columns, Row, append_whole};
 use crate::config::CsvDialect;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, open_regular};
 
 /// The part of a file that has been written
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,36 @@ pub struct Written {
     pub bytes: u64,
     /// Its CRC-32; `None` if a file of an older version does not say it
     pub crc32: Option<u32>,
+}
+
+impl Written {
+    /// Checks that the file at `path` begins with it
+    ///
+    /// # Errors
+    /// If the file is missing, shorter, or has other bytes there, or can't be read.
+    pub fn check(&self, path: &Path) -> Result<()> {
+        self.hasher(&open_regular(path)?, path).map(drop)
+    }
+
+    /// A hasher that has read it from the start of a file
+    fn hasher(&self, file: &File, path: &Path) -> Result<Hasher> {
+        let mut start = Vec::new();
+        file.take(self.bytes).read_to_end(&mut start).map_err(Error::reading(path))?;
+        let (found, expected) = (start.len() as u64, self.bytes);
+        if found < expected {
+            let problem =
+                format!("is {found} bytes long, expected {expected} or more, as the checkpoint says");
+            return Err(Error::content(path, problem));
+        }
+        let mut hasher = Hasher::new();
+        hasher.update(&start);
+        if self.crc32.is_some_and(|crc32| crc32 != hasher.clone().finalize()) {
+            let problem =
+                "has changed since the checkpoint was saved; bring the file back as the run wrote it";
+            return Err(Error::content(path, problem));
+        }
+        Ok(hasher)
+    }
 }
 
 /// A CSV file that grows by one row at a time; each row is passed to the operating system at once
@@ -64,23 +94,9 @@ impl CsvWriter {
     ) -> Result<Self> {
         let file = locked(path)?;
         check()?;
-        let mut start = Vec::new();
-        (&file).take(kept.bytes).read_to_end(&mut start).map_err(Error::reading(path))?;
-        let (found, expected) = (start.len() as u64, kept.bytes);
-        if found < expected {
-            let problem =
-                format!("is {found} bytes long, expected {expected} or more, as the checkpoint says");
-            return Err(Error::content(path, problem));
-        }
-        let mut hasher = Hasher::new();
-        hasher.update(&start);
-        if kept.crc32.is_some_and(|crc32| crc32 != hasher.clone().finalize()) {
-            let problem =
-                "has changed since the checkpoint was saved; bring the file back as the run wrote it";
-            return Err(Error::content(path, problem));
-        }
-        file.set_len(expected).map_err(Error::writing(path))?;
-        Ok(Self { path: path.to_owned(), file, columns, dialect, bytes: expected, hasher })
+        let hasher = kept.hasher(&file, path)?;
+        file.set_len(kept.bytes).map_err(Error::writing(path))?;
+        Ok(Self { path: path.to_owned(), file, columns, dialect, bytes: kept.bytes, hasher })
     }
 
     /// All that has been written, from the start of the file

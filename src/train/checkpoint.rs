@@ -20,6 +20,7 @@ use crate::error::{Error, Result, memory, open_regular};
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
 use crate::nn::{model_header, stored, tensor_file};
+use crate::tables::Written;
 
 /// Name of the file in a run's folder
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -65,6 +66,13 @@ pub struct Saved {
     pub best: Option<EpochSums>,
     /// The last whole epoch
     pub last: Option<EpochSums>,
+}
+
+impl Saved {
+    /// The part of epochs.csv that belongs to the checkpoint
+    pub fn whole_epochs(&self) -> Written {
+        Written { bytes: self.epochs_csv, crc32: self.epochs_csv_crc32 }
+    }
 }
 
 /// The names and shapes of the tensors of a state

@@ -11,8 +11,6 @@ use crate::error::{Error, Result};
 /// Data that have moved are known by their hash.
 pub const FREE: [&str; 8] =
     ["epochs", "threads", "patience", "max_time", "out", "checkpoint_every", "data", "test_data"];
-/// The setting that says how files are written, which config.toml keeps
-const OF_FILES: &str = "csv_dialect";
 
 /// The other settings by their names, as text, with the backend that computes the run on this processor
 ///
@@ -20,7 +18,7 @@ const OF_FILES: &str = "csv_dialect";
 /// If this processor can't run the backend.
 pub fn of(config: &TrainConfig) -> Result<BTreeMap<String, String>> {
     let config = TrainConfig { engine: resolved(config)?, ..config.clone() };
-    let is_kept = |name: &str| !FREE.contains(&name) && name != OF_FILES;
+    let is_kept = |name: &str| !FREE.contains(&name);
     let values = config.to_values()?.into_iter().filter(|(name, _)| is_kept(name));
     Ok(values.map(|(name, value)| (name, text(&value))).collect())
 }

@@ -180,15 +180,21 @@ impl<'a, T: Scalar> Run<'a, T> {
         };
         run.summarise();
         // A folder that can't be written, or a disk that is full, is an error before the first epoch.
-        let saved = run.save(run.files.epochs.written()).and_then(|()| run.files.finish_saving());
-        if let Err(error) = saved {
-            // A new run leaves nothing, so that the same command can be repeated; one that goes on has its checkpoint.
-            if resume.is_none() {
+        if let Err(error) = run.begin(resume.is_some()) {
+            // A new run and a copy leave nothing, so that the same command can be repeated.
+            if resume.is_none_or(|resume| resume.copy_of.is_some()) {
                 run.files.abandon();
             }
             return Err(error);
         }
         Ok(run)
+    }
+
+    /// Saves the first state
+    fn begin(&self, goes_on: bool) -> Result<()> {
+        self.save(self.files.epochs.written())?;
+        self.files.finish_saving()?;
+        if goes_on { self.files.begin_again() } else { Ok(()) }
     }
 
     fn run(mut self, reporter: &mut dyn Reporter, stop: &AtomicBool) -> Result<Outcome> {

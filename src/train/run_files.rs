@@ -1,7 +1,7 @@
 //! The folder of a run, and the files in it
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -23,12 +23,13 @@ use crate::nn::model_file::{self, BF16, PRODUCTS};
 use crate::tables::atomic_file::{
     folder_of, remove_leftovers, replace_atomically, sync_folder, write_atomically,
 };
-use crate::tables::{CsvWriter, EpochRow, RunResult, Status, SummaryRow, Written, create_folder};
+use crate::tables::{CsvWriter, EpochRow, RunResult, Status, SummaryRow, create_folder};
 
 /// Version of the program, as the `version` column and config.toml have it
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-const EPOCHS: &str = "epochs.csv";
+/// Name of the table of a run's epochs in its folder
+pub const EPOCHS: &str = "epochs.csv";
 pub(super) const SUMMARY: &str = "summary.csv";
 /// Name of the model in a run's folder
 pub const MODEL: &str = "model.safetensors";
@@ -87,7 +88,7 @@ impl<'a> RunFiles<'a> {
         Ok(Self { epochs, folder, config, data, saver })
     }
 
-    /// Removes the folder of a new run whose first state could not be saved
+    /// Removes the folder of a run that was made by this process, if its first state could not be saved
     pub fn abandon(self) {
         let Self { folder, saver, epochs, .. } = self;
         drop((saver, epochs));
@@ -99,8 +100,8 @@ impl<'a> RunFiles<'a> {
     /// * `copy_of`: the folder from which `folder` is copied first
     ///
     /// # Errors
-    /// If another process trains the run, or has trained it since `saved` was read, or its files can't be copied or
-    /// written; then no copy is left.
+    /// If another process trains the run, or has trained it since `saved` was read, epochs.csv is not as it was written,
+    /// or the files can't be copied.
     pub fn reopen(
         config: &'a TrainConfig,
         data: &'a RunData<'a>,
@@ -108,31 +109,27 @@ impl<'a> RunFiles<'a> {
         saved: &Saved,
         copy_of: Option<&Path>,
     ) -> Result<Self> {
-        let Some(from) = copy_of else { return Self::open(config, data, folder, saved) };
-        copy_run(from, &folder)?;
-        Self::open(config, data, folder.clone(), saved).inspect_err(|_| remove(&folder))
+        if let Some(from) = copy_of {
+            copy_run(from, &folder, saved)?;
+        }
+        let columns = EpochRow::columns(config.val_split > 0.0);
+        let is_newest = || check_newest(&folder, &folder, saved);
+        let (path, kept) = (folder.join(EPOCHS), saved.whole_epochs());
+        let epochs = CsvWriter::reopen(&path, kept, columns, config.csv_dialect, is_newest)?;
+        Ok(Self { epochs, folder, config, data, saver: Saver::start()? })
     }
 
-    fn open(config: &'a TrainConfig, data: &'a RunData<'a>, folder: PathBuf, saved: &Saved) -> Result<Self> {
-        let columns = EpochRow::columns(config.val_split > 0.0);
-        let is_newest = || {
-            if Checkpoint::read(&folder)?.saved == *saved {
-                return Ok(());
-            }
-            let problem =
-                "another process has trained the run since its checkpoint was read; resume it again";
-            Err(Error::content(&folder.join(CHECKPOINT), problem))
-        };
-        let path = folder.join(EPOCHS);
-        let kept = Written { bytes: saved.epochs_csv, crc32: saved.epochs_csv_crc32 };
-        let epochs = CsvWriter::reopen(&path, kept, columns, config.csv_dialect, is_newest)?;
-        // The run has not ended any more.
-        let summary = folder.join(SUMMARY);
+    /// Makes a run that goes on one that has not ended, with its settings of now; called when a state is saved, so that a
+    /// run that can't go on stays as it was
+    ///
+    /// # Errors
+    /// If its files can't be changed.
+    pub fn begin_again(&self) -> Result<()> {
+        let summary = self.folder.join(SUMMARY);
         if summary.exists() {
             fs::remove_file(&summary).map_err(Error::writing(&summary))?;
         }
-        write_config(config, &folder)?;
-        Ok(Self { epochs, folder, config, data, saver: Saver::start()? })
+        write_config(self.config, &self.folder)
     }
 
     /// Replaces the models and checkpoint.safetensors by those of a state, while the training goes on
@@ -288,10 +285,16 @@ fn remove(folder: &Path) {
 /// Copies the files of a run to a new folder, which appears whole, by one rename
 ///
 /// # Errors
-/// If there is something at `to`, or a file can't be read or written.
-fn copy_run(from: &Path, to: &Path) -> Result<()> {
+/// If there is something at `to`, a file can't be read or written, epochs.csv is not as the run wrote it, or the run was
+/// trained since `saved` was read.
+fn copy_run(from: &Path, to: &Path, saved: &Saved) -> Result<()> {
     let is_there = || {
-        let problem = format!("is there already; the run would be copied from {} to it", shown(from));
+        let advice = if to.join(CHECKPOINT).is_file() {
+            format!("; to go on with that one, type: chainrule train --resume {}", shell_quoted(to))
+        } else {
+            String::new()
+        };
+        let problem = format!("is there already; the run would be copied from {} to it{advice}", shown(from));
         Error::content(to, problem)
     };
     if to.symlink_metadata().is_ok() {
@@ -299,17 +302,37 @@ fn copy_run(from: &Path, to: &Path) -> Result<()> {
     }
     // From the last name to the first: of a run that goes on, epochs.csv may be newer than the checkpoint, but not older.
     let fill = |beside: &Path| {
-        NAMES.iter().rev().filter(|name| from.join(name).is_file()).try_for_each(|name| {
-            let mut original = open_regular(&from.join(name))?;
-            let mut copy = || -> io::Result<()> {
-                let mut file = File::create_new(beside.join(name))?;
-                io::copy(&mut original, &mut file)?;
-                file.sync_all()
-            };
-            copy().map_err(Error::writing(&to.join(name)))
-        })
+        for name in NAMES.iter().rev().filter(|name| from.join(name).is_file()) {
+            copy_file(&from.join(name), &beside.join(name), &to.join(name))?;
+        }
+        check_newest(beside, from, saved)
     };
+    saved.whole_epochs().check(&from.join(EPOCHS))?;
     if create_folder(to, fill)? { Ok(()) } else { Err(is_there()) }
+}
+
+/// Copies a file to a new one at `beside`, which errors name `to`
+fn copy_file(from: &Path, beside: &Path, to: &Path) -> Result<()> {
+    let mut original = open_regular(from)?;
+    let mut file = File::create_new(beside).map_err(Error::writing(to))?;
+    let mut block = vec![0; 1 << 16];
+    loop {
+        let len = match original.read(&mut block) {
+            Ok(0) => return file.sync_all().map_err(Error::writing(to)),
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            read => read.map_err(Error::reading(from))?,
+        };
+        file.write_all(&block[..len]).map_err(Error::writing(to))?;
+    }
+}
+
+/// Checks that the checkpoint in `folder`, which an error names as that in `named`, is the one that was read
+fn check_newest(folder: &Path, named: &Path, saved: &Saved) -> Result<()> {
+    if Checkpoint::read(folder)?.saved == *saved {
+        return Ok(());
+    }
+    let problem = "another process has trained the run since its checkpoint was read; resume it again";
+    Err(Error::content(&named.join(CHECKPOINT), problem))
 }
 
 /// Writes config.toml, from which the run can be repeated

@@ -186,6 +186,69 @@ fn data_that_changed_since_a_trial_was_stopped_are_refused() {
     }
 }
 
+/// Makes a plan over a table without a test set
+///
+/// * `init`: whether its trials start from a model
+fn prepare_table(folder: &Path, init: bool) {
+    let row = |i: usize| format!("{},{},{}\n", i % 13, i * 7 % 11, ["x", "y"][i * 5 % 7 % 2]);
+    std::fs::write(folder.join("t.csv"), "a,b,y\n".to_owned() + &(0..200).map(row).collect::<String>())
+        .unwrap();
+    let at = |name: &str| format!("\"{}\"", folder.join(name).display());
+    let net = if init {
+        let train = "train --data t.csv --target y --hidden-dims 3 --epochs 1 -q --run-id first";
+        assert!(launch(CHAINRULE, folder).args(train.split(' ')).status().unwrap().success());
+        format!("init = {}", at("results/first/model.safetensors"))
+    } else {
+        "hidden_dims = [3]".to_owned()
+    };
+    let plan =
+        format!("data = {}\ntarget = \"y\"\n{net}\nepochs = 5\nbatch_size = 50\nseeds = 2\n", at("t.csv"));
+    std::fs::write(folder.join("plan.toml"), plan).unwrap();
+}
+
+#[test]
+fn a_trial_that_could_not_begin_again_goes_on_later_also_without_a_test_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    prepare_table(path, false);
+    assert_eq!(sweep(path, &["--sweep-id", "whole"]), (Some(0), String::new()));
+    assert_eq!(run(path, false, Cut::Stop), [1]);
+    // No model can take the place of a folder.
+    let (model, kept) = (path.join("results/s/t0000/model.safetensors"), path.join("kept"));
+    std::fs::rename(&model, &kept).unwrap();
+    std::fs::create_dir(&model).unwrap();
+    let (code, said) = sweep(path, &["--sweep-id", "s", "--resume"]);
+    assert!(code == Some(4) && said.contains("model.safetensors: is a directory"), "{code:?}: {said}");
+    std::fs::remove_dir(&model).unwrap();
+    std::fs::rename(&kept, &model).unwrap();
+    let begun = run(path, true, Cut::Never);
+    assert!(begun.len() == 1 && begun[0] > 1, "{begun:?}");
+    assert_same(&path.join("results/s"), &path.join("results/whole"));
+}
+
+#[test]
+fn a_trial_whose_files_are_not_whole_begins_anew() {
+    for damaged in ["epochs.csv", "model.safetensors"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        prepare_table(path, true);
+        assert_eq!(sweep(path, &["--sweep-id", "whole"]), (Some(0), String::new()));
+        assert_eq!(run(path, false, Cut::Panic), [1]);
+        let file = path.join("results/s/t0000").join(damaged);
+        let mut bytes = std::fs::read(&file).unwrap();
+        match damaged {
+            "epochs.csv" => {
+                let at = bytes.windows(2).rposition(|pair| pair == b"0.").unwrap() + 2;
+                bytes[at] = if bytes[at] == b'1' { b'2' } else { b'1' };
+            }
+            _ => bytes.truncate(20),
+        }
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(run(path, true, Cut::Never), [1, 1], "{damaged}");
+        assert_same(&path.join("results/s"), &path.join("results/whole"));
+    }
+}
+
 #[test]
 fn a_trial_that_failed_goes_on_from_its_checkpoint() {
     let folder = tempfile::tempdir().unwrap();

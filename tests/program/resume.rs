@@ -238,6 +238,7 @@ fn what_would_change_a_run_that_goes_on_is_refused() {
     assert_eq!(Table::read(&path.join("elsewhere/runs.csv")).unwrap().rows().len(), 1);
     let stderr = ended(path, "train --resume results/a --out elsewhere --epochs 4 -q", 1);
     assert!(stderr.contains("elsewhere/a: is there already"), "{stderr}");
+    assert!(stderr.contains("type: chainrule train --resume elsewhere/a"), "{stderr}");
 
     // Other data are refused.
     ended(path, &format!("train {TABLE} --epochs 1 --run-id t -q"), 0);
@@ -431,8 +432,35 @@ fn a_run_whose_config_was_edited_is_refused_with_the_differences() {
     .unwrap();
     let stderr = ended(path, "train --resume results/a --epochs 2 -q", 2);
     assert!(stderr.contains("learning_rate was 0.01, and is 0.5; seed was 42, and is 7"), "{stderr}");
+    fs::write(&config, text.replace("csv_dialect = \"standard\"", "csv_dialect = \"excel-eu\"")).unwrap();
+    fs::remove_file(path.join("results/runs.csv")).unwrap();
+    let stderr = ended(path, "train --resume results/a --epochs 2 -q", 2);
+    assert!(stderr.contains("csv_dialect was standard, and is excel-eu"), "{stderr}");
     fs::write(&config, text).unwrap();
     ended(path, "train --resume results/a --epochs 2 -q", 0);
+}
+
+#[test]
+fn a_run_that_can_not_go_on_stays_as_it_was() {
+    let folder = folder();
+    let path = folder.path();
+    ended(path, &format!("train {IMAGES} --hidden-dims 5 -q --run-id a --epochs 2"), 0);
+    let read = || {
+        let names = ["config.toml", "epochs.csv", "summary.csv", CHECKPOINT];
+        names.map(|name| fs::read(path.join("results/a").join(name)).unwrap())
+    };
+    let before = read();
+    // No model can take the place of a folder.
+    let (model, kept) = (path.join("results/a/model.safetensors"), path.join("kept"));
+    fs::rename(&model, &kept).unwrap();
+    fs::create_dir(&model).unwrap();
+    let stderr = ended(path, "train --resume results/a --epochs 3 -q", 1);
+    assert!(stderr.contains("model.safetensors: is a directory"), "{stderr}");
+    assert!(read() == before);
+    fs::remove_dir(&model).unwrap();
+    fs::rename(&kept, &model).unwrap();
+    ended(path, "train --resume results/a --epochs 3 -q", 0);
+    assert_eq!(cells(&path.join("results/a/epochs.csv")).len(), 3);
 }
 
 #[test]
