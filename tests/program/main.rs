@@ -15,7 +15,6 @@ mod export;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod faults;
 mod fuzz_seeds;
-mod half_trained;
 mod init;
 mod kills;
 mod limits;
@@ -33,6 +32,8 @@ mod sweep;
 mod sweep_faults;
 mod tables;
 
+#[path = "../support/cells.rs"]
+mod cells;
 #[path = "../support/idx_files.rs"]
 mod idx_files;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

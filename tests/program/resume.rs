@@ -9,11 +9,9 @@ use std::time::Duration;
 use chainrule::tables::reader::Table;
 use chainrule::train::checkpoint::CHECKPOINT;
 
+pub use crate::cells::cells;
 use crate::launch::{CHAINRULE, launch};
 use crate::small_data::small_data;
-
-/// Columns that hold times, or what follows from them
-const TIMES: [&str; 6] = ["train_s", "wall_s", "epoch_s", "samples_per_s", "started_at", "run_id"];
 
 /// Starts the program with these arguments, which contain no spaces
 pub fn start(folder: &Path, args: &str) -> Child {
@@ -29,18 +27,6 @@ pub fn ended(folder: &Path, args: &str, code: i32) -> String {
     assert_eq!(status.code(), Some(code), "{args}: {stderr}");
     assert!(!stderr.contains("panicked"), "{stderr}");
     stderr
-}
-
-/// The cells of a table by rows, without times and the names of runs
-pub fn cells(path: &Path) -> Vec<Vec<String>> {
-    let table = Table::read(path).unwrap();
-    let names: Vec<String> = table.names().map(str::to_owned).collect();
-    let kept = (0..names.len()).filter(|&at| !TIMES.contains(&names[at].as_str()));
-    let kept: Vec<usize> = kept.collect();
-    let row = |row: chainrule::tables::reader::TableRow<'_>| {
-        kept.iter().map(|&at| format!("{}={}", names[at], row.text(at))).collect()
-    };
-    table.rows().map(row).collect()
 }
 
 /// The elements of the tensors of a safetensors file, without the checksum of a checkpoint, which depends on times

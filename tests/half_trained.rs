@@ -1,9 +1,14 @@
 //! Trials of a sweep that were stopped or failed in the middle: what they go on from, and when they do not
+//!
+//! Sweeps run in this process, too. A child that starts meanwhile has its files open until it runs its own program, and with
+//! them their locks. So these tests are a program of their own, and run one after another.
+
+#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chainrule::nn::loss::LossSum;
@@ -13,9 +18,25 @@ use chainrule::train::checkpoint::Checkpoint;
 use chainrule::train::metrics::EpochMetrics;
 use chainrule::train::run::Reporter;
 
-use crate::launch::{CHAINRULE, launch};
-use crate::resume::cells;
-use crate::small_data::small_data;
+#[path = "support/cells.rs"]
+mod cells;
+#[path = "support/idx_files.rs"]
+mod idx_files;
+#[path = "support/launch.rs"]
+mod launch;
+#[path = "support/small_data.rs"]
+mod small_data;
+
+use cells::cells;
+use launch::{CHAINRULE, launch};
+use small_data::small_data;
+
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Keeps other tests waiting until it is dropped
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The epoch in which a trial is stopped or fails
 const CUT: u32 = 3;
@@ -158,6 +179,7 @@ fn assert_same(a: &Path, b: &Path) {
 
 #[test]
 fn data_that_changed_since_a_trial_was_stopped_are_refused() {
+    let _alone = alone();
     // With several data sets, they are loaded and compared when a trial needs them.
     for lines in ["data = \"DIR/d\"", "[grid]\ndata = [\"DIR/d\", \"DIR/e\"]"] {
         let folder = tempfile::tempdir().unwrap();
@@ -208,6 +230,7 @@ fn prepare_table(folder: &Path, init: bool) {
 
 #[test]
 fn a_trial_that_could_not_begin_again_goes_on_later_also_without_a_test_set() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     prepare_table(path, false);
@@ -228,6 +251,7 @@ fn a_trial_that_could_not_begin_again_goes_on_later_also_without_a_test_set() {
 
 #[test]
 fn a_trial_whose_files_are_not_whole_begins_anew() {
+    let _alone = alone();
     for damaged in ["epochs.csv", "model.safetensors"] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -251,6 +275,7 @@ fn a_trial_whose_files_are_not_whole_begins_anew() {
 
 #[test]
 fn a_trial_that_failed_goes_on_from_its_checkpoint() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     prepare(path, "data = \"DIR/d\"");
