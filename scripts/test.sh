@@ -71,6 +71,9 @@ else
     skip clippy "rustup component add clippy"
 fi
 
+begin "cargo doc"
+RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --workspace --no-deps --locked
+
 begin "cargo test"
 # The tests that run these programs are left out where they are not installed.
 PATH=$PATH:/usr/sbin
@@ -115,9 +118,6 @@ begin "models of the kernels' threads"
 # loom needs another build of the kernels, so it has a target folder of its own.
 RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
     cargo test --package chainrule-kernels --locked --lib team_model
-
-begin "cargo doc"
-RUSTDOCFLAGS="${RUSTDOCFLAGS-} -D warnings" cargo doc --workspace --no-deps --locked
 
 begin "cargo bench, build only"
 # Only the benches, and without the slow link-time optimisation: this step only checks that they build.

@@ -29,7 +29,7 @@ pub fn write<T: Scalar>(
     write_with(out, metadata, tensors, &[])
 }
 
-/// Writes a file as [`write`] does, with one tensor more at its end, `crc32`: the CRC-32 of all bytes before it
+/// Writes a file as [`write()`] does, with one tensor more at its end, `crc32`: the CRC-32 of all bytes before it
 ///
 /// # Errors
 /// If `out` can't be written to.
