@@ -291,9 +291,7 @@ fn a_run_survives_a_fault_in_any_call_that_changes_a_file() {
 #[test]
 fn a_run_that_goes_on_survives_a_fault_in_any_call_that_changes_a_file() {
     let (_folder, path) = folder();
-    ended(&path, &format!("train {SETTINGS} --epochs 1 --run-id a"), 0);
-    let begun = path.join("begun");
-    fs::rename(path.join("results"), &begun).unwrap();
+    let begun = begin(&path, &[&format!("train {SETTINGS} --epochs 1 --run-id a")]);
     check_run(&path, "train --resume results/a --epochs 2 -q", &begun);
 }
 
@@ -308,22 +306,33 @@ fn a_copy_that_goes_on_survives_a_fault_in_any_call_that_changes_a_file() {
     check_run(&path, "train --resume original/a --out results --epochs 2 -q", &begun);
 }
 
-#[test]
-fn a_sweep_survives_a_fault_in_any_call_that_changes_a_file() {
-    let (_folder, path) = folder();
-    let Some(library) = library(&path) else { return };
-    let results = path.join("results");
-    let sweep = format!("sweep {SETTINGS} --epochs 2 --grid learning_rate=0.01,0.05 --jobs 1 --sweep-id s");
-    ended(&path, &sweep, 0);
-    let whole = path.join("whole");
+/// A sweep of two trials on data that [`folder`] makes
+fn sweep() -> String {
+    format!("sweep {SETTINGS} --epochs 2 --grid learning_rate=0.01,0.05 --jobs 1 --sweep-id s")
+}
+
+/// Tries faults in a command that works on the sweep `s` in a folder `results`, which is a copy of `begun` at first, if that is given
+///
+/// * `step`: as of [`each_fault`]
+/// * `again`: the command after a fault
+/// * `after`: commands that complete the sweep
+fn check_sweep(path: &Path, step: usize, begun: Option<&Path>, command: &str, again: &str, after: &[&str]) {
+    let Some(library) = library(path) else { return };
+    let (results, whole) = (path.join("results"), path.join("whole"));
+    begun.inspect(|begun| copy(begun, &results));
+    [&[command], after].concat().into_iter().for_each(|command| _ = ended(path, command, 0));
     fs::rename(&results, &whole).unwrap();
-    each_fault(19, |mode, number| {
+    each_fault(step, |mode, number| {
         let _ = fs::remove_dir_all(&results);
-        let fault = with_fault(&path, &library, &sweep, mode, number);
+        begun.inspect(|begun| copy(begun, &results));
+        let fault = with_fault(path, &library, command, mode, number);
         let what = &fault.what;
         check(&results, mode, &[1, 4], &fault);
         if fault.code != Some(0) {
-            without_fault(&path, &library, &format!("{sweep} --resume --retry-failed"), 0);
+            without_fault(path, &library, again, 0);
+        }
+        for command in after {
+            without_fault(path, &library, command, 0);
         }
         for trial in ["t0000", "t0001"] {
             let [part, whole] = [&results, &whole].map(|folder| folder.join("s").join(trial));
@@ -339,6 +348,38 @@ fn a_sweep_survives_a_fault_in_any_call_that_changes_a_file() {
         found.iter().for_each(|name| check_whole(what, &results.join(name)));
         fault
     });
+}
+
+/// Runs commands that work in `results`, and renames this folder to `begun`; returns its path
+fn begin(path: &Path, commands: &[&str]) -> PathBuf {
+    let begun = path.join("begun");
+    commands.iter().for_each(|command| _ = ended(path, command, 0));
+    fs::rename(path.join("results"), &begun).unwrap();
+    begun
+}
+
+#[test]
+fn a_sweep_survives_a_fault_in_any_call_that_changes_a_file() {
+    let (_folder, path) = folder();
+    check_sweep(&path, 19, None, &sweep(), &format!("{} --resume --retry-failed", sweep()), &[]);
+}
+
+#[test]
+fn a_shard_survives_a_fault_in_any_call_that_changes_a_file() {
+    let (_folder, path) = folder();
+    let [first, second] = [0, 1].map(|shard| format!("{} --shard {shard}/2", sweep()));
+    let begun = begin(&path, &[&first]);
+    let again = format!("{second} --resume --retry-failed");
+    check_sweep(&path, 23, Some(&begun), &second, &again, &["sweep merge results/s -q"]);
+}
+
+#[test]
+fn a_merge_survives_a_fault_in_any_call_that_changes_a_file() {
+    let (_folder, path) = folder();
+    let [first, second] = [0, 1].map(|shard| format!("{} --shard {shard}/2", sweep()));
+    let begun = begin(&path, &[&first, &second]);
+    let merge = "sweep merge results/s -q";
+    check_sweep(&path, 9, Some(&begun), merge, merge, &[]);
 }
 
 #[test]
