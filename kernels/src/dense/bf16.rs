@@ -7,20 +7,16 @@
 //! * `dX = dY Wᵀ`: columns of dY, and columns of W, which are transposed panel by panel as in `f32`
 //! * `∂L/∂W = Xᵀ dY`: rows of X, and rows of dY
 //!
-//! One loop makes these pairs before the loop of the product. Only the pairs of columns of W are made by the task that
-//! has these rows of W, just before it changes them. Weights, velocities, biases and all sums stay `f32`.
-
-use std::ops::Range;
-use std::slice;
+//! One loop makes the pairs of X and of dY that all tasks of a product read. What only one task reads, columns or rows
+//! of W and columns of X, it rounds itself while it packs them. Weights, velocities, biases and all sums stay `f32`.
 
 use crate::aligned::AlignedVec;
 use crate::dense::fused::{self, Operands};
 use crate::dense::gradient::Gradient;
 use crate::elementwise::activation::Activation;
-use crate::elementwise::pairs::{Pairing, pair_columns, pair_up};
+use crate::elementwise::pairs::{Pairing, pair_up};
 use crate::gemm::kernel::Kernel;
 use crate::number::pair::Pair;
-use crate::threads::parallel::SendPtr;
 use crate::view::View;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
@@ -33,13 +29,10 @@ pub(crate) fn forward(
     scratch: &mut AlignedVec<f32>,
     pairs: &mut AlignedVec<Pair>,
 ) {
-    let (x_shape, w_shape) = (Pairing::Columns.shape(x.shape()), Pairing::Rows.shape(w.shape()));
-    let (x_len, w_len) = (x_shape.0 * x_shape.1, w_shape.0 * w_shape.1);
-    pairs.set_len(x_len + w_len);
-    let (x_pairs, w_pairs) = pairs.split_at_mut(x_len);
-    pair_up([(x, Pairing::Columns, &mut *x_pairs), (w, Pairing::Rows, &mut *w_pairs)]);
-    let x = View::new(x_pairs, x_shape.0, x_shape.1);
-    let w = View::new(w_pairs, w_shape.0, w_shape.1);
+    let (rows, cols) = Pairing::Columns.shape(x.shape());
+    pairs.set_len(rows * cols);
+    pair_up([(x, Pairing::Columns, &mut **pairs)]);
+    let x = View::new(pairs, rows, cols);
     fused::forward(x, w, b, f, y, scratch);
 }
 
@@ -53,36 +46,17 @@ pub(crate) fn backward(
     scratch: &mut AlignedVec<f32>,
     pairs: &mut AlignedVec<Pair>,
 ) {
-    let ((m, k), n) = (x.shape(), dy.shape().1);
-    let (half_m, half_n) = (m.div_ceil(2), n.div_ceil(2));
+    let (m, n) = dy.shape();
     // Without dX, its product has no operands.
-    let (to_x_rows, w_rows) = if dx.is_some() { (m, k) } else { (0, 0) };
-    let lens = [half_m * k, half_m * n, to_x_rows * half_n, w_rows * half_n];
-    pairs.set_len(lens.iter().sum());
-    let (x_rows, rest) = pairs.split_at_mut(lens[0]);
-    let (dy_rows, rest) = rest.split_at_mut(lens[1]);
-    let (dy_columns, w_columns) = rest.split_at_mut(lens[2]);
+    let to_x_rows = if dx.is_some() { m } else { 0 };
+    let (half_m, half_n) = (m.div_ceil(2), n.div_ceil(2));
+    pairs.set_len(half_m * n + to_x_rows * half_n);
+    let (to_w, to_x) = pairs.split_at_mut(half_m * n);
     pair_up([
-        (x, Pairing::Rows, &mut *x_rows),
-        (dy, Pairing::Rows, &mut *dy_rows),
-        (View::new(&dy.data()[..to_x_rows * n], to_x_rows, n), Pairing::Columns, &mut *dy_columns),
+        (dy, Pairing::Rows, &mut *to_w),
+        (View::new(&dy.data()[..to_x_rows * n], to_x_rows, n), Pairing::Columns, &mut *to_x),
     ]);
-    let w_columns = SendPtr(w_columns.as_mut_ptr());
-    let operands = Operands {
-        x: View::new(x_rows, half_m, k),
-        dy: View::new(dy_rows, half_m, n),
-        dy_to_x: View::new(dy_columns, to_x_rows, half_n),
-        w: Some(w_columns.get()),
-        prepare: |rows: Range<usize>, w: *const f32| {
-            // SAFETY: only the task of these rows of W, k × n, calls this, before it changes them, and only it reads
-            // their pairs. Both are borrowed until the loop ends.
-            unsafe {
-                let from = slice::from_raw_parts(w.add(rows.start * n), rows.len() * n);
-                let to = w_columns.get().add(rows.start * half_n);
-                pair_columns(from, n, slice::from_raw_parts_mut(to, rows.len() * half_n));
-            }
-        },
-    };
+    let operands = Operands { to_w: View::new(to_w, half_m, n), to_x: View::new(to_x, to_x_rows, half_n) };
     fused::backward(x, dy, operands, w, dx, gradient, scratch);
 }
 

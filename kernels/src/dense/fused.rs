@@ -15,7 +15,6 @@
 //! forward product too is divided along these rows ([`inner_blocks`]): each core multiplies the columns of X that it
 //! has gathered by its rows of W, and only partial sums and ∂L/∂Y go from core to core.
 
-use std::ops::Range;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
@@ -49,7 +48,7 @@ const ADD_WORK: usize = 16;
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
 pub(super) fn forward<O: Operand>(
     x: View<'_, O>,
-    w: View<'_, O>,
+    w: View<'_, O::Sum>,
     b: &[O::Sum],
     f: Activation,
     y: &mut [O::Sum],
@@ -65,16 +64,17 @@ pub(super) fn forward<O: Operand>(
         if 2 * m <= k && !is_far::<O>(n) { inner_blocks(k) } else { Partition::into_parts(1, k, UNIT) };
     let is_whole = blocks.count() == 1;
     // The first block starts from the bias, so that afterwards the blocks only have to be added.
-    let product = |block: usize, to: *mut O::Sum| Gemm {
-        c_init: if block == 0 { b.as_ptr() } else { ptr::null() },
-        ..Gemm::new(
-            blocks.range(block).len(),
-            x.data().as_ptr().wrapping_add(blocks.range(block).start),
-            k,
-            w.data().as_ptr().wrapping_add(blocks.range(block).start * n),
-            n,
-            to.wrapping_add(block * m * n),
-        )
+    let product = |block: usize, to: *mut O::Sum| {
+        let depth = blocks.range(block);
+        let numbers = depth.start * O::NUMBERS..(depth.end * O::NUMBERS).min(w.shape().0);
+        let (x, w) = (x.data().as_ptr(), w.data().as_ptr().cast::<O>());
+        let (x, w) = (x.wrapping_add(depth.start), w.wrapping_add(numbers.start * n));
+        Gemm {
+            numbers: numbers.len(),
+            b_unrounded: O::NUMBERS > 1,
+            c_init: if block == 0 { b.as_ptr() } else { ptr::null() },
+            ..Gemm::new(depth.len(), x, k, w, n, to.wrapping_add(block * m * n))
+        }
     };
     let tasks = |kernel: Kernel| {
         let columns = if kernel == Kernel::SkipZeros { block_columns::<O>() } else { NR };
@@ -161,25 +161,19 @@ multiversion! {
     }
 }
 
-/// The operands of the products of a backward pass
-pub(super) struct Operands<'a, O, F> {
-    /// X, transposed for `∂L/∂W = Xᵀ dY`
-    pub x: View<'a, O>,
-    /// dY for `∂L/∂W`
-    pub dy: View<'a, O>,
+/// ∂L/∂Y as operands of both products of a backward pass
+pub(super) struct Operands<'a, O> {
+    /// dY for `∂L/∂W = Xᵀ dY`
+    pub to_w: View<'a, O>,
     /// dY for `dX = dY Wᵀ`
-    pub dy_to_x: View<'a, O>,
-    /// W, with as many columns as `dy_to_x`; `None` for W itself, whose elements then are operands
-    pub w: Option<*const O>,
-    /// Writes rows of `w`, given W; a task calls it for its own rows, before it changes them
-    pub prepare: F,
+    pub to_x: View<'a, O>,
 }
 
 /// `dX ← (dY Wᵀ) ∘ f'(X)`, then the gradients of W and b; the caller checks the shapes
-pub(super) fn backward<O: Operand, F: Fn(Range<usize>, *const O::Sum) + Sync>(
+pub(super) fn backward<O: Operand>(
     x: View<'_, O::Sum>,
     dy: View<'_, O::Sum>,
-    operands: Operands<'_, O, F>,
+    operands: Operands<'_, O>,
     w: &mut [O::Sum],
     dx: Option<(&mut [O::Sum], Activation)>,
     gradient: Gradient<'_, O::Sum>,
@@ -189,18 +183,28 @@ pub(super) fn backward<O: Operand, F: Fn(Range<usize>, *const O::Sum) + Sync>(
     let products = 1 + usize::from(dx.is_some());
     let w = SendPtr(w.as_mut_ptr());
     let dx = dx.map(|(dx, f)| (SendPtr(dx.as_mut_ptr()), f));
-    let Operands { x: x_operand, dy: dy_operand, dy_to_x, w: w_operand, prepare } = operands;
-    let w_operand = SendPtr(w_operand.map_or(w.get().cast(), <*const O>::cast_mut));
-    let depth = dy_to_x.shape().1;
+    let Operands { to_w: dy_to_w, to_x: dy_to_x } = operands;
+    let unrounded = O::NUMBERS > 1;
     let to_x = |dx: *mut O::Sum| Gemm {
-        b_stride: depth,
+        numbers: n,
+        b_stride: n,
         b_transposed: true,
-        ..Gemm::new(depth, dy_to_x.data().as_ptr(), depth, w_operand.get(), k, dx)
+        b_unrounded: unrounded,
+        ..Gemm::new(
+            dy_to_x.shape().1,
+            dy_to_x.data().as_ptr(),
+            dy_to_x.shape().1,
+            w.get().cast_const().cast(),
+            k,
+            dx,
+        )
     };
     let to_w = |dw: *mut O::Sum, update: Option<Update<O::Sum>>| Gemm {
+        numbers: m,
         a_transposed: true,
+        a_unrounded: unrounded,
         update,
-        ..Gemm::new(x_operand.shape().0, x_operand.data().as_ptr(), k, dy_operand.data().as_ptr(), n, dw)
+        ..Gemm::new(dy_to_w.shape().0, x.data().as_ptr().cast(), k, dy_to_w.data().as_ptr(), n, dw)
     };
     let tasks = |for_x: Kernel, for_w: Kernel| {
         // A task has whole blocks of columns of dX, and enough rows of W for packing dY to pay.
@@ -225,7 +229,7 @@ pub(super) fn backward<O: Operand, F: Fn(Range<usize>, *const O::Sum) + Sync>(
     });
     let len = lens.max().unwrap_or(0);
     let for_x = if dx.is_some() { Kernel::choose(dy_to_x, k) } else { Kernel::Dense };
-    let for_w = Kernel::choose(x_operand, n);
+    let for_w = Kernel::choose_for_rows::<O>(x, n);
     let (rows, each) = tasks(for_x, for_w);
     scratch.set_len(len + n);
     let (scratch, db_scratch) = scratch.split_at_mut(len);
@@ -250,10 +254,9 @@ pub(super) fn backward<O: Operand, F: Fn(Range<usize>, *const O::Sum) + Sync>(
         }
         let (rows, scratch) = (rows.range(i), scratch.get().wrapping_add(i * each));
         if let Some((dx, f)) = &dx {
-            prepare(rows.clone(), w.get());
             // SAFETY: this processor has the kernels (`DenseKernels::new` checks that). Only this task reads these rows
-            // of W, k × n, and it writes them only below; so it does with those of its operand. Only this task accesses
-            // the columns of dX, m × k, that they give, and its scratch. All are borrowed until the loop ends.
+            // of W, k × n, and it writes them only below. Only this task accesses the columns of dX, m × k, that they
+            // give, and its scratch. All are borrowed until the loop ends.
             unsafe {
                 to_x(dx.get()).compute_block(0..m, rows.clone(), for_x, scratch, |cols| {
                     let block = BlockMut::new(dx.get().add(cols.start), m, k, cols.len());

@@ -154,7 +154,7 @@ impl<T: Scalar> DenseKernels<T> {
         assert!(x.is_row_major() && dy.is_row_major(), "affine_backward: a transposed operand");
         match self.backend {
             Backend::Fused => {
-                let operands = Operands { x, dy, dy_to_x: dy, w: None, prepare: |_, _| () };
+                let operands = Operands { to_w: dy, to_x: dy };
                 fused::backward(x, dy, operands, w, dx, gradient, &mut self.scratch);
             }
             Backend::Matrixmultiply => unfused::backward(x, dy, w, dx, gradient, &mut self.scratch),

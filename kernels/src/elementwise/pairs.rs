@@ -1,5 +1,7 @@
 //! Matrices rounded to bf16, in pairs for products
 
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::simd_level::has_bf16;
 use crate::cpu::simd_level::multiversion;
 use crate::elementwise::CHUNK;
 use crate::number::pair::Pair;
@@ -71,28 +73,137 @@ pub(crate) fn pair_up<const N: usize>(mut matrices: [(View<'_, f32>, Pairing, &m
         }
     });
 }
-multiversion! {
-    /// Pairs of columns of the rows in `from`, which have `cols` elements
-    pub(crate) fn pair_columns(from: &[f32], cols: usize, to: &mut [Pair]) {
-        for (from, to) in from.chunks_exact(cols.max(1)).zip(to.chunks_exact_mut(cols.div_ceil(2).max(1))) {
-            let (pairs, last) = from.as_chunks::<2>();
-            to.iter_mut().zip(pairs).for_each(|(to, &[a, b])| *to = Pair::round(a, b));
-            if let (Some(to), &[a]) = (to.last_mut(), last) {
-                *to = Pair::round(a, 0.0);
-            }
+/// Pairs of columns of the rows in `from`, which have `cols` elements
+fn pair_columns(from: &[f32], cols: usize, to: &mut [Pair]) {
+    for (from, to) in from.chunks_exact(cols.max(1)).zip(to.chunks_exact_mut(cols.div_ceil(2).max(1))) {
+        #[cfg(target_arch = "x86_64")]
+        if has_bf16() {
+            // SAFETY: the processor has the instructions.
+            unsafe { avx512::pair_row(from, to) };
+            continue;
         }
+        pair_row(from, to);
     }
 }
 multiversion! {
-    /// Pairs of rows of the rows in `from`, which have `cols` elements
-    fn pair_rows(from: &[f32], cols: usize, to: &mut [Pair]) {
-        for (from, to) in from.chunks(2 * cols.max(1)).zip(to.chunks_exact_mut(cols.max(1))) {
-            if from.len() > cols {
-                let (a, b) = from.split_at(cols);
-                to.iter_mut().zip(a).zip(b).for_each(|((to, &a), &b)| *to = Pair::round(a, b));
-            } else {
-                to.iter_mut().zip(from).for_each(|(to, &a)| *to = Pair::round(a, 0.0));
+    /// Pairs of the columns of a row; a last one without partner is paired with 0
+    fn pair_row(from: &[f32], to: &mut [Pair]) {
+        let (pairs, last) = from.as_chunks::<2>();
+        to.iter_mut().zip(pairs).for_each(|(to, &[a, b])| *to = Pair::round(a, b));
+        if let (Some(to), &[a]) = (to.last_mut(), last) {
+            *to = Pair::round(a, 0.0);
+        }
+    }
+}
+
+/// Pairs of rows of the rows in `from`, which have `cols` elements
+fn pair_rows(from: &[f32], cols: usize, to: &mut [Pair]) {
+    for (from, to) in from.chunks(2 * cols.max(1)).zip(to.chunks_exact_mut(cols.max(1))) {
+        let (first, second) = from.split_at(cols);
+        #[cfg(target_arch = "x86_64")]
+        if has_bf16() {
+            // SAFETY: the processor has the instructions.
+            unsafe { avx512::pair_two_rows(first, second, to) };
+            continue;
+        }
+        pair_two_rows(first, second, to);
+    }
+}
+multiversion! {
+    /// Pairs of two rows of the same length, or of one row and zeros if the second is empty
+    pub(crate) fn pair_two_rows(first: &[f32], second: &[f32], to: &mut [Pair]) {
+        if second.is_empty() {
+            to.iter_mut().zip(first).for_each(|(to, &a)| *to = Pair::round(a, 0.0));
+        } else {
+            to.iter_mut().zip(first).zip(second).for_each(|((to, &a), &b)| *to = Pair::round(a, b));
+        }
+    }
+}
+
+/// Vectors of pairs by the instruction `vcvtne2ps2bf16`, which rounds as [`Pair::round`] does
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512 {
+    use std::arch::x86_64::*;
+    use std::mem::transmute;
+
+    use super::*;
+
+    /// Pairs in a vector
+    const LANES: usize = 16;
+
+    fn first(count: usize) -> __mmask16 {
+        ((1u32 << count.min(LANES)) - 1) as __mmask16
+    }
+
+    /// The pairs of the `len ≤ 32` neighbours at this place, and of zeros after them
+    ///
+    /// # Safety
+    /// The numbers exist.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    #[inline]
+    pub(crate) unsafe fn columns(at: *const f32, len: usize) -> __m512 {
+        // SAFETY: the caller's promise; lanes from `len` on are masked. The types have the same size, and all bits are
+        // valid for both.
+        unsafe {
+            let low = _mm512_maskz_loadu_ps(first(len), at);
+            let high = _mm512_maskz_loadu_ps(first(len.saturating_sub(LANES)), at.wrapping_add(LANES));
+            transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(high, low))
+        }
+    }
+
+    /// The pairs of the numbers at two places, and of zeros where a mask has no lane
+    ///
+    /// # Safety
+    /// The numbers of the masks exist.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    #[inline]
+    pub(crate) unsafe fn rows([first, second]: [(*const f32, __mmask16); 2]) -> __m512 {
+        /// The halves of pair i: lane i of the first vector, and lane i of the second
+        const INTERLEAVED: [u16; 32] = {
+            let mut lanes = [0; 32];
+            let mut i = 0;
+            while i < 32 {
+                lanes[i] = (i / 2 + i % 2 * 16) as u16;
+                i += 1;
             }
+            lanes
+        };
+        // SAFETY: the caller's promise; other lanes are masked. The types have the same size, and all bits are valid
+        // for both.
+        unsafe {
+            let [first, second] = [first, second].map(|(at, mask)| _mm512_maskz_loadu_ps(mask, at));
+            let halves = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(second, first));
+            let lanes = transmute::<[u16; 32], __m512i>(INTERLEAVED);
+            _mm512_castsi512_ps(_mm512_permutexvar_epi16(lanes, halves))
+        }
+    }
+
+    /// The same as [`super::pair_row`]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    pub(super) fn pair_row(from: &[f32], to: &mut [Pair]) {
+        for (from, to) in from.chunks(2 * LANES).zip(to.chunks_mut(LANES)) {
+            // SAFETY: the numbers of the chunk exist; as many pairs are written as the other chunk has.
+            unsafe {
+                _mm512_mask_storeu_ps(
+                    to.as_mut_ptr().cast(),
+                    first(to.len()),
+                    columns(from.as_ptr(), from.len()),
+                );
+            }
+        }
+    }
+
+    /// The same as [`super::pair_two_rows`]
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(super) fn pair_two_rows(above: &[f32], below: &[f32], to: &mut [Pair]) {
+        for (j, to) in to.chunks_mut(LANES).enumerate() {
+            let at = j * LANES;
+            let lanes = [above, below].map(|row| {
+                let count = to.len().min(row.len().saturating_sub(at));
+                (row.as_ptr().wrapping_add(at), first(count))
+            });
+            // SAFETY: the masks end where the rows and the pairs do.
+            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr().cast(), first(to.len()), rows(lanes)) };
         }
     }
 }

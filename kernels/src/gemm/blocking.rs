@@ -3,6 +3,8 @@
 //! Both kernels need the rows of B close together. Where they are not, a block of B is packed into scratch first: for
 //! tiles, a panel of all k rows and [`NR`] columns. Rows that skip zeros read their block of B once for each row of A,
 //! so it is [`KC`] rows of [`block_columns`] columns: 32 KiB, which fit in L1.
+//!
+//! An operand that is not yet rounded to pairs of bf16 is packed in any case, and rounded on the way.
 
 use std::ops::Range;
 
@@ -68,23 +70,32 @@ impl<O: Operand> Gemm<O> {
         mut done: impl FnMut(Range<usize>),
     ) {
         let (mut p, scratch) = (*self, scratch.cast::<O>());
-        if self.a_transposed && is_far::<O>(self.a_stride) && cols.len() >= MIN_PANEL_USES {
+        let far = self.a_transposed && is_far::<O>(self.a_stride) && cols.len() >= MIN_PANEL_USES;
+        if self.a_unrounded || far {
             let a = scratch.wrapping_add(self.k * NR);
             // SAFETY: these columns of A, k elements each, fit in scratch after the panel.
-            unsafe { (O::kernels().pack)(self.a.add(rows.start), self.a_stride, self.k, rows.len(), a) };
-            (p.a, p.a_stride) = (a.wrapping_sub(rows.start), rows.len());
+            unsafe {
+                if self.a_unrounded {
+                    let from = self.a.cast::<O::Sum>().add(rows.start);
+                    (O::kernels().round)(from, self.a_stride, self.numbers, rows.len(), a);
+                } else {
+                    (O::kernels().pack)(self.a.add(rows.start), self.a_stride, self.k, rows.len(), a);
+                }
+            }
+            (p.a, p.a_stride, p.a_unrounded) = (a.wrapping_sub(rows.start), rows.len(), false);
         }
         let far = is_far::<O>(self.b_stride) && rows.len() >= MIN_PANEL_USES;
-        let packed = self.b_transposed || far;
+        let packed = self.b_transposed || self.b_unrounded || far;
         let step = if packed { NR } else { cols.len().max(1) };
         for first in cols.clone().step_by(step) {
             let cols = first..(first + step).min(cols.end);
             if packed {
                 // SAFETY: a panel is at most `NR` columns of the k rows of B.
                 unsafe { self.pack_b(0..self.k, cols.clone(), scratch) };
-                (p.b, p.b_stride, p.b_transposed) = (scratch.wrapping_sub(first), cols.len(), false);
+                (p.b, p.b_stride) = (scratch.wrapping_sub(first), cols.len());
+                (p.b_transposed, p.b_unrounded) = (false, false);
             }
-            // SAFETY: the caller keeps the contract, and B is not transposed.
+            // SAFETY: the caller keeps the contract, B is not transposed, and both operands are rounded.
             unsafe { (O::kernels().tiles)(&p, rows.clone(), cols.clone()) };
             done(cols);
         }
@@ -106,9 +117,16 @@ impl<O: Operand> Gemm<O> {
             let a = sums.wrapping_add(rows.len() * width).cast::<O>();
             // SAFETY: these columns of A, k elements each, fit in scratch after the block and the sums.
             unsafe {
-                (O::kernels().transpose)(self.a.add(rows.start), self.a_stride, 0..self.k, rows.len(), a)
-            };
-            (p.a, p.a_stride, p.a_transposed) = (a.wrapping_sub(rows.start * self.k), self.k, false);
+                if self.a_unrounded {
+                    let from = self.a.cast::<O::Sum>().add(rows.start);
+                    let transpose = O::kernels().transpose_rounded_rows;
+                    transpose(from, self.a_stride, 0..self.numbers, rows.len(), a);
+                } else {
+                    (O::kernels().transpose)(self.a.add(rows.start), self.a_stride, 0..self.k, rows.len(), a);
+                }
+            }
+            (p.a, p.a_stride) = (a.wrapping_sub(rows.start * self.k), self.k);
+            (p.a_transposed, p.a_unrounded) = (false, false);
         }
         for first in cols.clone().step_by(width) {
             let cols = first..(first + width).min(cols.end);
@@ -116,10 +134,11 @@ impl<O: Operand> Gemm<O> {
             for from in (0..self.k.max(1)).step_by(KC) {
                 let depth = from..(from + KC).min(self.k);
                 let mut q = Gemm { k: depth.len(), a: p.a.wrapping_add(from), ..p };
-                if self.b_transposed || self.b_stride > width {
+                if self.b_transposed || self.b_unrounded || self.b_stride > width {
                     // SAFETY: the block holds `KC` rows of `width` elements.
                     unsafe { self.pack_b(depth.clone(), cols.clone(), block) };
-                    (q.b, q.b_stride, q.b_transposed) = (block.wrapping_sub(first), cols.len(), false);
+                    (q.b, q.b_stride) = (block.wrapping_sub(first), cols.len());
+                    (q.b_transposed, q.b_unrounded) = (false, false);
                 } else {
                     q.b = self.b.wrapping_add(from * self.b_stride);
                 }
@@ -145,7 +164,17 @@ impl<O: Operand> Gemm<O> {
     unsafe fn pack_b(&self, depth: Range<usize>, cols: Range<usize>, to: *mut O) {
         // SAFETY: the caller's promise.
         unsafe {
-            if self.b_transposed {
+            if self.b_unrounded {
+                let numbers = depth.start * O::NUMBERS..(depth.end * O::NUMBERS).min(self.numbers);
+                let (kernels, from) = (O::kernels(), self.b.cast::<O::Sum>());
+                if self.b_transposed {
+                    let from = from.add(numbers.start);
+                    (kernels.transpose_rounded)(from, self.b_stride, cols, numbers.len(), to);
+                } else {
+                    let from = from.add(numbers.start * self.b_stride + cols.start);
+                    (kernels.round)(from, self.b_stride, numbers.len(), cols.len(), to);
+                }
+            } else if self.b_transposed {
                 (O::kernels().transpose)(self.b.add(depth.start), self.b_stride, cols, depth.len(), to);
             } else {
                 let from = self.b.add(depth.start * self.b_stride + cols.start);
@@ -301,6 +330,67 @@ mod tests {
     #[test]
     fn both_kernels_give_the_same_numbers_and_stay_inside_large_operands() {
         compare(&LARGE);
+    }
+
+    #[test]
+    fn operands_that_are_rounded_while_they_are_packed_give_the_same_bits() {
+        for (m, numbers, n) in
+            [(1, 1, 1), (5, 2, 3), (37, 33, 40), (64, 131, 200), (130, 64, 129), (3, 300, 16)]
+        {
+            let k = usize::div_ceil(numbers, 2);
+            // Rows of A and columns of B, of `numbers` numbers
+            let a = sparse(m * numbers, 1, 0.4, |x| x as f32);
+            let b = random(n * numbers);
+            let pairs = |rows: usize, data: &[f32]| -> Vec<Pair> {
+                let pair = |row: &[f32], k: usize| {
+                    Pair::round(row[2 * k], row.get(2 * k + 1).copied().unwrap_or_default())
+                };
+                let row = |row: usize| &data[row * numbers..][..numbers];
+                (0..rows).flat_map(|i| (0..k).map(move |k| pair(row(i), k))).collect()
+            };
+            let (a_pairs, b_pairs) = (pairs(m, &a), pairs(n, &b));
+            let a_transposed = transposed(m, numbers, &a);
+            let b_rows = transposed(n, numbers, &b);
+            for kernel in [Kernel::Dense, Kernel::SkipZeros] {
+                let product = |change: &dyn Fn(&mut Gemm<Pair>)| {
+                    let mut c = vec![f32::NAN; m * n];
+                    let mut p = Gemm {
+                        numbers,
+                        b_stride: k,
+                        b_transposed: true,
+                        ..Gemm::new(k, a_pairs.as_ptr(), k, b_pairs.as_ptr(), n, c.as_mut_ptr())
+                    };
+                    change(&mut p);
+                    let mut scratch = vec![f32::NAN; p.scratch_len(m, kernel)];
+                    // SAFETY: all operands have the elements that m, k, n and the strides reach; this is the only thread.
+                    unsafe { p.compute_block(0..m, 0..n, kernel, scratch.as_mut_ptr(), |_| ()) };
+                    c.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+                };
+                let want = product(&|_| ());
+                let with_a = product(&|p| {
+                    (p.a, p.a_stride) = (a_transposed.as_ptr().cast(), m);
+                    (p.a_transposed, p.a_unrounded) = (true, true);
+                });
+                assert!(want == with_a, "A, {m} {numbers} {n} {kernel:?}");
+                let with_b = product(&|p| {
+                    (p.b, p.b_stride, p.b_transposed) = (b_rows.as_ptr().cast(), n, false);
+                    p.b_unrounded = true;
+                });
+                assert!(want == with_b, "B, {m} {numbers} {n} {kernel:?}");
+                let with_transposed = product(&|p| {
+                    (p.b, p.b_stride, p.b_unrounded) = (b.as_ptr().cast(), numbers, true);
+                });
+                assert!(want == with_transposed, "transposed B, {m} {numbers} {n} {kernel:?}");
+            }
+        }
+    }
+
+    fn random(len: usize) -> Vec<f32> {
+        numbers(len, 2, |x| x as f32)
+    }
+
+    fn transposed(rows: usize, cols: usize, data: &[f32]) -> Vec<f32> {
+        (0..cols).flat_map(|j| (0..rows).map(move |i| data[i * cols + j])).collect()
     }
 
     #[test]

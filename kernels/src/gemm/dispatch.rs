@@ -7,7 +7,7 @@ use crate::cpu::simd_level::{SimdLevel, has_bf16};
 use crate::cpu::simd_level::{multiversion, simd_level};
 use crate::gemm::{Gemm, portable};
 #[cfg(target_arch = "x86_64")]
-use crate::gemm::{microkernel, pack, skip_zeros};
+use crate::gemm::{microkernel, pack, round, skip_zeros};
 use crate::number::factor::Factor;
 use crate::number::pair::Pair;
 
@@ -23,6 +23,12 @@ pub trait Operand: Factor {
     /// The number of elements that are not 0
     #[doc(hidden)]
     fn count_nonzero(row: &[Self]) -> usize;
+
+    /// The number of factors that are not 0 among those of some rows of numbers, rounded along the columns
+    ///
+    /// * `rows`: as many rows of `cols` numbers as a factor has numbers, or fewer
+    #[doc(hidden)]
+    fn count_nonzero_rows(rows: &[Self::Sum], cols: usize) -> usize;
 }
 
 /// The kernels for one type of operands and one instruction set
@@ -50,17 +56,44 @@ pub struct Kernels<O: Operand> {
     /// `from` has the rows, `stride` apart. `to` is valid for writing `rows · cols` elements, which no other thread
     /// accesses.
     pub pack: unsafe fn(from: *const O, stride: usize, rows: usize, cols: usize, to: *mut O),
+    /// The same as `pack` for numbers that are rounded to factors along the columns: `to[i, j]` is the pair of
+    /// `from[2i, j]` and `from[2i + 1, j]`, or of 0 after the last row
+    ///
+    /// # Safety
+    /// As `pack`, where `to` has a row for each factor.
+    pub round: unsafe fn(from: *const O::Sum, stride: usize, rows: usize, cols: usize, to: *mut O),
+    /// The same as `transpose` for numbers that are rounded to factors along the rows: `to[j, i]` is the pair of
+    /// `from[rows.start + i, 2j]` and `from[rows.start + i, 2j + 1]`, or of 0 after the last column
+    ///
+    /// # Safety
+    /// As `transpose`, where `to` has a row for each factor.
+    pub transpose_rounded:
+        unsafe fn(from: *const O::Sum, stride: usize, rows: Range<usize>, cols: usize, to: *mut O),
+    /// The same as `transpose` for numbers that are rounded to factors along the columns: `to[j, i]` is the pair of
+    /// `from[2i, j]` and `from[2i + 1, j]`, where `rows` starts at 0
+    ///
+    /// # Safety
+    /// As `transpose`, where `to` has a column for each factor.
+    pub transpose_rounded_rows:
+        unsafe fn(from: *const O::Sum, stride: usize, rows: Range<usize>, cols: usize, to: *mut O),
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! kernels {
-    ($version:ident) => {
+    ($version:ident, $round:path, $transpose:path, $transpose_rows:path) => {
         Kernels {
             tiles: microkernel::$version::block,
             skip_zeros: skip_zeros::$version::block,
             transpose: pack::$version::transpose,
             pack: pack::$version::pack,
+            round: $round,
+            transpose_rounded: $transpose,
+            transpose_rounded_rows: $transpose_rows,
         }
+    };
+    // A number is a factor as it is.
+    ($version:ident) => {
+        kernels!($version, pack::$version::pack, pack::$version::transpose, pack::$version::transpose)
     };
 }
 
@@ -80,6 +113,10 @@ macro_rules! operand {
             fn count_nonzero(row: &[Self]) -> usize {
                 count_nonzero(row)
             }
+
+            fn count_nonzero_rows(rows: &[Self], _cols: usize) -> usize {
+                count_nonzero(rows)
+            }
         }
     };
 }
@@ -93,12 +130,27 @@ multiversion! {
     }
 }
 
+multiversion! {
+    fn count_nonzero_pairs(first: &[f32], second: &[f32]) -> usize {
+        first.iter().zip(second).map(|(&x, &y)| u32::from((x != 0.0) | (y != 0.0))).sum::<u32>() as usize
+    }
+}
+
 impl Operand for Pair {
     fn kernels() -> Kernels<Self> {
         #[cfg(target_arch = "x86_64")]
         match simd_level() {
-            SimdLevel::Avx512 if has_bf16() => return kernels!(avx512_bf16),
-            SimdLevel::Avx512 | SimdLevel::Avx2 => return kernels!(avx2_emulated),
+            SimdLevel::Avx512 if has_bf16() => {
+                return kernels!(avx512_bf16, round::rows, round::transpose_columns, round::transpose_rows);
+            }
+            SimdLevel::Avx512 | SimdLevel::Avx2 => {
+                return kernels!(
+                    avx2_emulated,
+                    portable::round,
+                    portable::transpose_rounded,
+                    portable::transpose_rounded_rows
+                );
+            }
             SimdLevel::Portable => {}
         }
         Kernels {
@@ -106,10 +158,18 @@ impl Operand for Pair {
             skip_zeros: portable::block::<true>,
             transpose: portable::transpose,
             pack: portable::pack,
+            round: portable::round,
+            transpose_rounded: portable::transpose_rounded,
+            transpose_rounded_rows: portable::transpose_rounded_rows,
         }
     }
 
     fn count_nonzero(row: &[Self]) -> usize {
         row.iter().filter(|pair| !pair.is_zero()).count()
+    }
+
+    fn count_nonzero_rows(rows: &[f32], cols: usize) -> usize {
+        let (first, second) = rows.split_at(cols.min(rows.len()));
+        if second.is_empty() { count_nonzero(first) } else { count_nonzero_pairs(first, second) }
     }
 }

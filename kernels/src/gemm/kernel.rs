@@ -25,13 +25,28 @@ impl Kernel {
     /// The faster kernel for A, or its transpose, times a matrix of n columns, estimated from some rows of A
     pub(crate) fn choose<O: Operand>(a: View<'_, O>, n: usize) -> Self {
         let (m, k) = a.shape();
+        Self::by_rows::<O>((m, k), n, |i| O::count_nonzero(&a.data()[i * k..][..k]))
+    }
+
+    /// The faster kernel for Xᵀ, once it is rounded to factors along the columns of X, times a matrix of n columns
+    pub(crate) fn choose_for_rows<O: Operand>(x: View<'_, O::Sum>, n: usize) -> Self {
+        let (m, k) = x.shape();
+        Self::by_rows::<O>((m.div_ceil(O::NUMBERS), k), n, |i| {
+            let rows = i * O::NUMBERS..((i + 1) * O::NUMBERS).min(m);
+            O::count_nonzero_rows(&x.data()[rows.start * k..rows.end * k], k)
+        })
+    }
+
+    /// The faster kernel for a matrix of this shape, or its transpose, times one of n columns
+    ///
+    /// * `count`: the number of nonzero elements of a row
+    fn by_rows<O: Operand>((m, k): (usize, usize), n: usize, count: impl Fn(usize) -> usize) -> Self {
         // A row of fewer columns has too few sums to hide the latency of a multiply-add (docs/engine.md, row "narrow
         // products").
         if n < block_columns::<O>() || k < MIN_SKIP || m < MIN_SKIP {
             return Self::Dense;
         }
-        let rows = a.data().chunks_exact(k).step_by(m / COUNTED_ROWS).take(COUNTED_ROWS);
-        let nonzero: usize = rows.map(O::count_nonzero).sum();
+        let nonzero: usize = (0..m).step_by(m / COUNTED_ROWS).take(COUNTED_ROWS).map(count).sum();
         if nonzero as f64 <= MAX_DENSITY * (COUNTED_ROWS * k) as f64 { Self::SkipZeros } else { Self::Dense }
     }
 

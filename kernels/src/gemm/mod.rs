@@ -3,7 +3,7 @@
 //! [`Gemm`] describes a product and states the contract of all unsafe code that computes it. `blocking.rs` computes a
 //! block of the product with one of two kernels: register tiles (`microkernel.rs`), or rows that skip the zeros of A
 //! (`skip_zeros.rs`). `kernel.rs` chooses the kernel, and `dispatch.rs` its version for the element type and the
-//! processor. `pack.rs` copies blocks into scratch, and `simd.rs` has the vector instructions.
+//! processor. `pack.rs` copies blocks into scratch, `round.rs` rounds them to pairs of bf16, and `simd.rs` has the vector instructions.
 
 pub(crate) mod blocking;
 pub(crate) mod dispatch;
@@ -15,6 +15,8 @@ mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pair_simd;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod round;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 #[cfg(target_arch = "x86_64")]
@@ -37,25 +39,34 @@ use crate::number::factor::Factor;
 ///   elements of A, B and C₀. C and the velocities overlap no other operand.
 /// * The processor has the instructions of the function.
 ///
+/// An operand that is not rounded (`a_unrounded`, `b_unrounded`) is read only by packing, which rounds it; its pointer is
+/// then to elements of `O::Sum`, and its strides count these.
+///
 /// Pointers need not be aligned. Only these elements have to exist: if an operand is a packed block, or a block of sums
 /// in scratch, its pointer (`a`, `b`, `c` or `c_init`) may lie outside of any allocation. So addresses are formed by
 /// `wrapping_add`, and by `add` only where both addresses lie inside one allocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Gemm<O: Factor> {
-    /// Inner dimension
+    /// Inner dimension, in factors
     pub(crate) k: usize,
+    /// Inner dimension, in numbers: k, or for pairs 2k, or 2k − 1 if the last number has no partner
+    pub(crate) numbers: usize,
     /// A, m × k, row-major or transposed
     pub(crate) a: *const O,
     /// From row to row of A or, if it is transposed, from column to column; the other stride is 1
     pub(crate) a_stride: usize,
     /// Whether the columns of A are contiguous, and not its rows
     pub(crate) a_transposed: bool,
+    /// Whether A is still to be rounded to factors; then it is transposed
+    pub(crate) a_unrounded: bool,
     /// B, k × n, row-major or transposed
     pub(crate) b: *const O,
     /// From row to row of B or, if it is transposed, from column to column; the other stride is 1
     pub(crate) b_stride: usize,
     /// Whether the columns of B are contiguous, and not its rows
     pub(crate) b_transposed: bool,
+    /// Whether B is still to be rounded to factors
+    pub(crate) b_unrounded: bool,
     /// C, m × n, row-major
     pub(crate) c: *mut O::Sum,
     /// From row to row of C
@@ -82,12 +93,15 @@ impl<O: Factor> Gemm<O> {
     pub(crate) fn new(k: usize, a: *const O, a_stride: usize, b: *const O, n: usize, c: *mut O::Sum) -> Self {
         Self {
             k,
+            numbers: k * O::NUMBERS,
             a,
             a_stride,
             a_transposed: false,
+            a_unrounded: false,
             b,
             b_stride: n,
             b_transposed: false,
+            b_unrounded: false,
             c,
             c_stride: n,
             c_init: ptr::null(),

@@ -98,16 +98,23 @@ macro_rules! transpose {
                         rows[i] = unsafe { load_full_or_masked::<FULL>(from.add(i * stride), wide) };
                     }
                 }
-                butterfly::<8>(&mut rows);
-                butterfly::<4>(&mut rows);
-                butterfly::<2>(&mut rows);
-                butterfly::<1>(&mut rows);
+                exchange(&mut rows);
                 for j in 0..LANES {
                     if FULL || j < width {
                         // SAFETY: the caller's promise.
                         unsafe { store(to.add(j * to_stride), high, rows[j]) };
                     }
                 }
+            }
+
+            /// Transposes a square
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) fn exchange(rows: &mut [Vector; LANES]) {
+                butterfly::<8>(rows);
+                butterfly::<4>(rows);
+                butterfly::<2>(rows);
+                butterfly::<1>(rows);
             }
 
             /// Exchanges elements between rows that are `STEP` apart; does nothing if `STEP` is too long for the square

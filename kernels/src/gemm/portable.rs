@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::slice;
 
+use crate::elementwise::pairs::pair_two_rows;
 use crate::elementwise::sgd;
 use crate::gemm::Gemm;
 use crate::number::pair::Pair;
@@ -111,6 +112,69 @@ pub(super) unsafe fn pack(from: *const Pair, stride: usize, rows: usize, cols: u
     for i in 0..rows {
         // SAFETY: the caller's promise.
         unsafe { to.add(i * cols).copy_from_nonoverlapping(from.add(i * stride), cols) };
+    }
+}
+
+/// `to[i, j] ←` the pair of `from[2i, j]` and `from[2i + 1, j]`
+///
+/// # Safety
+/// As [`Kernels::round`](crate::gemm::dispatch::Kernels::round).
+pub(super) unsafe fn round(from: *const f32, stride: usize, rows: usize, cols: usize, to: *mut Pair) {
+    for i in (0..rows).step_by(2) {
+        // SAFETY: the caller's promise; `to` and `from` don't overlap, since no factor is a number.
+        unsafe {
+            let row = |i: usize| slice::from_raw_parts(from.wrapping_add(i * stride), cols);
+            let to = slice::from_raw_parts_mut(to.add(i / 2 * cols), cols);
+            pair_two_rows(row(i), if i + 1 < rows { row(i + 1) } else { &[] }, to);
+        }
+    }
+}
+
+/// `to[j, i] ←` the pair of `from[rows.start + i, 2j]` and `from[rows.start + i, 2j + 1]`
+///
+/// # Safety
+/// As [`Kernels::transpose_rounded`](crate::gemm::dispatch::Kernels::transpose_rounded).
+pub(super) unsafe fn transpose_rounded(
+    from: *const f32,
+    stride: usize,
+    rows: Range<usize>,
+    cols: usize,
+    to: *mut Pair,
+) {
+    for i in rows.clone() {
+        for j in (0..cols).step_by(2) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let first = from.wrapping_add(i * stride + j);
+                let second = if j + 1 < cols { *first.add(1) } else { 0.0 };
+                *to.add(j / 2 * rows.len() + i - rows.start) = Pair::round(*first, second);
+            }
+        }
+    }
+}
+
+/// `to[j, i] ←` the pair of `from[2i, j]` and `from[2i + 1, j]`
+///
+/// # Safety
+/// As [`Kernels::transpose_rounded_rows`](crate::gemm::dispatch::Kernels::transpose_rounded_rows).
+pub(super) unsafe fn transpose_rounded_rows(
+    from: *const f32,
+    stride: usize,
+    rows: Range<usize>,
+    cols: usize,
+    to: *mut Pair,
+) {
+    debug_assert!(rows.start == 0);
+    let height = rows.end.div_ceil(2);
+    for i in rows.clone().step_by(2) {
+        for j in 0..cols {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let first = from.wrapping_add(i * stride + j);
+                let second = if i + 1 < rows.end { *first.wrapping_add(stride) } else { 0.0 };
+                *to.add(j * height + i / 2) = Pair::round(*first, second);
+            }
+        }
     }
 }
 
