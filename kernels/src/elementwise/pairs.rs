@@ -131,6 +131,8 @@ pub(crate) mod avx512 {
     /// Pairs in a vector
     const LANES: usize = 16;
 
+    /// The first `count` lanes, at most all
+    #[inline(always)]
     fn first(count: usize) -> __mmask16 {
         ((1u32 << count.min(LANES)) - 1) as __mmask16
     }
@@ -157,7 +159,10 @@ pub(crate) mod avx512 {
     /// The numbers of the masks exist.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     #[inline]
-    pub(crate) unsafe fn rows([first, second]: [(*const f32, __mmask16); 2]) -> __m512 {
+    pub(crate) unsafe fn rows(
+        (first, first_mask): (*const f32, __mmask16),
+        (second, second_mask): (*const f32, __mmask16),
+    ) -> __m512 {
         /// The halves of pair i: lane i of the first vector, and lane i of the second
         const INTERLEAVED: [u16; 32] = {
             let mut lanes = [0; 32];
@@ -171,7 +176,8 @@ pub(crate) mod avx512 {
         // SAFETY: the caller's promise; other lanes are masked. The types have the same size, and all bits are valid
         // for both.
         unsafe {
-            let [first, second] = [first, second].map(|(at, mask)| _mm512_maskz_loadu_ps(mask, at));
+            let first = _mm512_maskz_loadu_ps(first_mask, first);
+            let second = _mm512_maskz_loadu_ps(second_mask, second);
             let halves = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(second, first));
             let lanes = transmute::<[u16; 32], __m512i>(INTERLEAVED);
             _mm512_castsi512_ps(_mm512_permutexvar_epi16(lanes, halves))
@@ -182,7 +188,7 @@ pub(crate) mod avx512 {
     #[target_feature(enable = "avx512f,avx512bf16")]
     pub(super) fn pair_row(from: &[f32], to: &mut [Pair]) {
         for (from, to) in from.chunks(2 * LANES).zip(to.chunks_mut(LANES)) {
-            // SAFETY: the numbers of the chunk exist; as many pairs are written as the other chunk has.
+            // SAFETY: the numbers of the chunk exist; as many pairs are written as the other chunk holds.
             unsafe {
                 _mm512_mask_storeu_ps(
                     to.as_mut_ptr().cast(),
@@ -196,14 +202,18 @@ pub(crate) mod avx512 {
     /// The same as [`super::pair_two_rows`]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     pub(super) fn pair_two_rows(above: &[f32], below: &[f32], to: &mut [Pair]) {
+        assert!(above.len() >= to.len() && (below.is_empty() || below.len() >= to.len()));
         for (j, to) in to.chunks_mut(LANES).enumerate() {
-            let at = j * LANES;
-            let lanes = [above, below].map(|row| {
-                let count = to.len().min(row.len().saturating_sub(at));
-                (row.as_ptr().wrapping_add(at), first(count))
-            });
-            // SAFETY: the masks end where the rows and the pairs do.
-            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr().cast(), first(to.len()), rows(lanes)) };
+            let (at, mask) = (j * LANES, first(to.len()));
+            let below_mask = if below.is_empty() { 0 } else { mask };
+            // SAFETY: the rows have as many numbers as there are pairs, or the second has none and is masked.
+            unsafe {
+                let pairs = rows(
+                    (above.as_ptr().wrapping_add(at), mask),
+                    (below.as_ptr().wrapping_add(at), below_mask),
+                );
+                _mm512_mask_storeu_ps(to.as_mut_ptr().cast(), mask, pairs);
+            }
         }
     }
 }

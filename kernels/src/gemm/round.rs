@@ -30,8 +30,7 @@ pub(super) unsafe fn rows(from: *const f32, stride: usize, rows: usize, cols: us
             // SAFETY: the caller's promise; elements beyond the row are masked.
             unsafe {
                 let second = (from.wrapping_add(stride), if has_second { mask } else { 0 });
-                let pairs = pair_rows([(from, mask), second]);
-                store(to.add(i * cols + j).cast(), mask, pairs);
+                store(to.add(i * cols + j).cast(), mask, pair_rows((from, mask), second));
             }
         }
     }
@@ -99,7 +98,7 @@ pub(super) unsafe fn transpose_rows(
                 let from = from.wrapping_add(2 * i * stride);
                 let second = (from.wrapping_add(stride), if has_second { mask } else { 0 });
                 // SAFETY: the caller's promise; elements beyond the row are masked.
-                *row = unsafe { pair_rows([(from, mask), second]) };
+                *row = unsafe { pair_rows((from, mask), second) };
             }
             exchange(&mut square);
             for (j, pairs) in square.iter().enumerate().take(width) {
