@@ -45,6 +45,11 @@ const PACKED_SKIP_ROWS: usize = 128;
 /// sums")
 const ADD_WORK: usize = 16;
 
+/// The number of columns that tiles of `n` columns take as long for: whole vectors of AVX-512 in f32
+fn lanes(n: usize) -> usize {
+    n.next_multiple_of(NR / 2)
+}
+
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
 pub(super) fn forward<O: Operand>(
     x: View<'_, O>,
@@ -81,7 +86,7 @@ pub(super) fn forward<O: Operand>(
         let max = MAX_TASKS / blocks.count();
         let cols = Partition::by_work(n, columns, m * k, max);
         let rows = match kernel {
-            Kernel::Dense if is_whole => Partition::by_work(m, DENSE_ROWS, n * k, max / cols.count()),
+            Kernel::Dense if is_whole => Partition::by_work(m, DENSE_ROWS, lanes(n) * k, max / cols.count()),
             Kernel::Dense => Partition::into_parts(1, m, DENSE_ROWS),
             Kernel::SkipZeros => {
                 let unit = if n > columns { PACKED_SKIP_ROWS } else { SKIP_ROWS };
@@ -104,7 +109,7 @@ pub(super) fn forward<O: Operand>(
     let tasks_of_block = cols.count() * rows.count();
     let scratch = SendPtr(scratch.as_mut_ptr());
     let to = SendPtr(if is_whole { y.as_mut_ptr() } else { sums.as_mut_ptr() });
-    parallel_for_work(blocks.count() * tasks_of_block, m * k * n, |i| {
+    parallel_for_work(blocks.count() * tasks_of_block, m * k * lanes(n), |i| {
         let (block, at) = (i / tasks_of_block, i % tasks_of_block);
         let (cols, rows) = (cols.range(at / rows.count()), rows.range(at % rows.count()));
         // SAFETY: this processor has the kernels (`DenseKernels::new` checks that). `View`s cover their shapes, b has n
@@ -215,22 +220,25 @@ pub(super) fn backward<O: Operand>(
             (_, Kernel::SkipZeros) if n > block => block / 2,
             _ => NR,
         };
-        let rows = Partition::by_work(k, unit, m * n * products, MAX_TASKS);
+        let rows = Partition::by_work(k, unit, m * lanes(n) * products, MAX_TASKS);
+        // Without dX, whose columns need whole rows of W, tiles of few rows of W are divided by columns, too.
+        let max = if dx.is_none() && for_w == Kernel::Dense { MAX_TASKS / rows.count() } else { 1 };
+        let cols = Partition::by_work(n, NR, m * k, max);
         let x_len = if dx.is_some() { to_x(ptr::null_mut()).scratch_len(m, for_x) } else { 0 };
         let w_len = to_w(ptr::null_mut(), None).scratch_len(rows.longest(), for_w);
-        (rows, whole_lines::<O>(x_len.max(w_len)))
+        (rows, cols, whole_lines::<O>(x_len.max(w_len)))
     };
     // Enough for all kernels, since the next batch may need others.
     let kernels = [Kernel::Dense, Kernel::SkipZeros];
     let pairs = kernels.map(|for_x| kernels.map(|for_w| (for_x, for_w)));
     let lens = pairs.as_flattened().iter().map(|&(for_x, for_w)| {
-        let (rows, each) = tasks(for_x, for_w);
-        rows.count() * each
+        let (rows, cols, each) = tasks(for_x, for_w);
+        rows.count() * cols.count() * each
     });
     let len = lens.max().unwrap_or(0);
     let for_x = if dx.is_some() { Kernel::choose(dy_to_x, k) } else { Kernel::Dense };
     let for_w = Kernel::choose_for_rows::<O>(x, n);
-    let (rows, each) = tasks(for_x, for_w);
+    let (rows, cols, each) = tasks(for_x, for_w);
     scratch.set_len(len + n);
     let (scratch, db_scratch) = scratch.split_at_mut(len);
     let scratch = SendPtr(scratch.as_mut_ptr());
@@ -243,8 +251,9 @@ pub(super) fn backward<O: Operand>(
     };
     let bias = Mutex::new((db, bias_step));
     // The last task computes the gradient of the bias and its step, which are too little work for a loop of their own.
-    parallel_for_work(rows.count() + 1, products * m * k * n, |i| {
-        if i == rows.count() {
+    let count = rows.count() * cols.count();
+    parallel_for_work(count + 1, products * m * k * lanes(n), |i| {
+        if i == count {
             let (db, step) = &mut *bias.lock().unwrap_or_else(PoisonError::into_inner);
             sum_rows(dy.data(), db);
             if let Some((rule, b, vb)) = step {
@@ -252,7 +261,8 @@ pub(super) fn backward<O: Operand>(
             }
             return;
         }
-        let (rows, scratch) = (rows.range(i), scratch.get().wrapping_add(i * each));
+        let (rows, cols) = (rows.range(i / cols.count()), cols.range(i % cols.count()));
+        let scratch = scratch.get().wrapping_add(i * each);
         if let Some((dx, f)) = &dx {
             // SAFETY: this processor has the kernels (`DenseKernels::new` checks that). Only this task reads these rows
             // of W, k × n, and it writes them only below. Only this task accesses the columns of dX, m × k, that they
@@ -265,8 +275,8 @@ pub(super) fn backward<O: Operand>(
             }
         }
         let update = update.as_ref().map(|(rule, v)| Update { rule: *rule, v: v.get() });
-        // SAFETY: as above: only this task accesses the same rows of ∂L/∂W or of W, and of the velocities, which have
-        // the shape of W or are null.
-        unsafe { to_w(target.get(), update).compute_block(rows, 0..n, for_w, scratch, |_| ()) };
+        // SAFETY: as above: only this task accesses these rows and columns of ∂L/∂W or of W, and of the velocities, which
+        // have the shape of W or are null. The columns are all of W's if there is a dX.
+        unsafe { to_w(target.get(), update).compute_block(rows, cols, for_w, scratch, |_| ()) };
     });
 }

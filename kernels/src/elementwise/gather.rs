@@ -7,13 +7,16 @@ use crate::cpu::simd_level::multiversion;
 use crate::number::Number;
 use crate::threads::block_mut::BlockMut;
 use crate::threads::parallel::{SendPtr, parallel_for};
-use crate::threads::partition::inner_blocks;
+use crate::threads::partition::{MAX_TASKS, Partition, inner_blocks};
+
+/// Work of gathering a number from memory, in multiply-adds of a product (docs/engine.md, row "gathering rows")
+const GATHER_WORK: usize = 64;
 
 /// `out[i, :] ← bytes[rows[i], :] / 255`, correctly rounded: scales the pixels of chosen images to [0, 1]
 ///
 /// * `bytes` and `out` are row-major with `cols` columns
 /// * a task gathers one block of columns, of those into which the first layer's product is divided, so that the core
-///   which multiplies a block already has it in its cache
+///   which multiplies a block already has it in its cache; or some rows, if there is one block
 /// * `next`: the rows of the next call, or empty; they are prefetched, since they lie anywhere in memory
 ///
 /// # Panics
@@ -21,16 +24,37 @@ use crate::threads::partition::inner_blocks;
 #[track_caller]
 pub fn scale_rows<T: Number>(bytes: &[u8], rows: &[u32], next: &[u32], out: &mut [T], cols: usize) {
     same_len("scale_rows", out.len(), rows.len() * cols);
-    let (blocks, height) = (inner_blocks(cols), out.len() / cols.max(1));
-    let out = SendPtr(out.as_mut_ptr());
-    parallel_for(blocks.count(), |i| {
-        let columns = blocks.range(i);
-        // SAFETY: the block lies inside `out`, which has at least height · cols elements and is borrowed mutably until
-        // the loop ends. Blocks of different i share no element, and each i is called once.
-        let out = unsafe { BlockMut::new(out.get().add(columns.start), height, cols, columns.len()) };
+    for_each_block(rows, next, out, cols, |rows, next, out, columns| {
         scale_block(bytes, rows, next, out, columns, cols);
     });
 }
+
+/// Calls `f` with each block into which the gathering of a batch is divided: its rows, as many of the next batch, the
+/// block of `out`, which has `cols` columns, and its columns
+pub(super) fn for_each_block<T: Number>(
+    rows: &[u32],
+    next: &[u32],
+    out: &mut [T],
+    cols: usize,
+    f: impl Fn(&[u32], &[u32], BlockMut<'_, T>, Range<usize>) + Sync,
+) {
+    let columns = inner_blocks(cols);
+    let max = if columns.count() == 1 { MAX_TASKS } else { 1 };
+    let parts = Partition::by_work(rows.len(), 1, cols * GATHER_WORK, max);
+    let out = SendPtr(out.as_mut_ptr());
+    parallel_for(columns.count() * parts.count(), |i| {
+        let (columns, part) = (columns.range(i / parts.count()), parts.range(i % parts.count()));
+        let next = &next[part.start.min(next.len())..part.end.min(next.len())];
+        // SAFETY: the block lies inside `out`, which has a row of `cols` elements for each of `rows`, and is borrowed
+        // mutably until the loop ends. Blocks of different i share no element, and each i is called once.
+        let out = unsafe {
+            let start = out.get().add(part.start * cols + columns.start);
+            BlockMut::new(start, part.len(), cols, columns.len())
+        };
+        f(&rows[part], next, out, columns);
+    });
+}
+
 multiversion! {
     fn scale_block<T>(
         bytes: &[u8],

@@ -2,13 +2,11 @@
 
 use std::ops::Range;
 
-use super::gather::prefetch;
+use super::gather::{for_each_block, prefetch};
 use super::same_len;
 use crate::cpu::simd_level::multiversion;
 use crate::number::Number;
 use crate::threads::block_mut::BlockMut;
-use crate::threads::parallel::{SendPtr, parallel_for};
-use crate::threads::partition::inner_blocks;
 
 /// The scale of each column: what [`standardize_rows`] does with its numbers
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +45,7 @@ pub fn clip<T: Number>(z: T) -> T {
 ///
 /// * `numbers` and `out` are row-major with as many columns as there are scales
 /// * with `is_clipped`, the result is then clipped smoothly
-/// * tasks divide the columns, and `next` is prefetched, as in [`scale_rows`](crate::scale_rows)
+/// * tasks divide the columns or the rows, and `next` is prefetched, as in [`scale_rows`](crate::scale_rows)
 ///
 /// # Panics
 /// If the scales differ in length, `out` is not `rows.len()` rows, or a row is beyond `numbers`.
@@ -66,13 +64,7 @@ pub fn standardize_rows<T: Number>(
     same_len("standardize_rows", scales.factor.len(), cols);
     same_len("standardize_rows", scales.fill.len(), cols);
     same_len("standardize_rows", out.len(), rows.len() * cols);
-    let (blocks, height) = (inner_blocks(cols), rows.len());
-    let out = SendPtr(out.as_mut_ptr());
-    parallel_for(blocks.count(), |i| {
-        let columns = blocks.range(i);
-        // SAFETY: the block lies inside `out`, which has height · cols elements and is borrowed mutably until the loop
-        // ends. Blocks of different i share no element, and each i is called once.
-        let out = unsafe { BlockMut::new(out.get().add(columns.start), height, cols, columns.len()) };
+    for_each_block(rows, next, out, cols, |rows, next, out, columns| {
         standardize_block(numbers, rows, next, scales, out, columns);
     });
 }

@@ -177,12 +177,6 @@ macro_rules! tiles {
                 // beyond col + width, are neither read nor written.
                 unsafe {
                     let at = |i: usize, v: usize| (row + i) * p.c_stride + col + v * LANES;
-                    if let Some(update) = &p.update {
-                        // They arrive during the loop over k.
-                        for i in 0..HEIGHT {
-                            (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(i, v)));
-                        }
-                    }
                     let mut sums = [[zero(); VECTORS]; HEIGHT];
                     if !p.c_init.is_null() {
                         for i in 0..HEIGHT {
@@ -214,7 +208,16 @@ macro_rules! tiles {
                         a = a.wrapping_add(csa);
                         b = b.wrapping_add(p.b_stride);
                     };
-                    for _ in 0..p.k / UNROLL {
+                    let mut left = p.k / UNROLL;
+                    if let Some(update) = &p.update {
+                        // Row by row, since more requests at once than the processor can track delay those for A and B.
+                        for i in 0..HEIGHT.min(left) {
+                            (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(i, v)));
+                            (0..UNROLL).for_each(|_| step());
+                        }
+                        left = left.saturating_sub(HEIGHT);
+                    }
+                    for _ in 0..left {
                         (0..UNROLL).for_each(|_| step());
                     }
                     for _ in 0..p.k % UNROLL {
