@@ -31,6 +31,10 @@ pub fn scale_rows<T: Number>(bytes: &[u8], rows: &[u32], next: &[u32], out: &mut
 
 /// Calls `f` with each block into which the gathering of a batch is divided: its rows, as many of the next batch, the
 /// block of `out`, which has `cols` columns, and its columns
+///
+/// # Panics
+/// If `out` is not a row of `cols` numbers for each of `rows`.
+#[track_caller]
 pub(super) fn for_each_block<T: Number>(
     rows: &[u32],
     next: &[u32],
@@ -38,6 +42,7 @@ pub(super) fn for_each_block<T: Number>(
     cols: usize,
     f: impl Fn(&[u32], &[u32], BlockMut<'_, T>, Range<usize>) + Sync,
 ) {
+    assert!(out.len() == rows.len() * cols, "{} rows of {cols} in {} numbers", rows.len(), out.len());
     let columns = inner_blocks(cols);
     let max = if columns.count() == 1 { MAX_TASKS } else { 1 };
     let parts = Partition::by_work(rows.len(), 1, cols * GATHER_WORK, max);

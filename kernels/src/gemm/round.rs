@@ -10,7 +10,8 @@ use crate::gemm::simd::avx512_f32::{LANES, first, store, zero};
 use crate::gemm::simd::prefetch;
 use crate::number::pair::Pair;
 
-/// How many pairs of rows ahead `rows` prefetches, since the processor does not prefetch rows that are far apart
+/// How many pairs of rows ahead `rows` prefetches, since the processor does not prefetch rows that are far apart;
+/// the number matters little (docs/engine.md, section "Tried without success")
 const AHEAD: usize = 4;
 
 /// `to[i, j] ←` the pair of `from[2i, j]` and `from[2i + 1, j]`
