@@ -34,12 +34,13 @@ use crate::threads::parallel::{SendPtr, parallel_for_work};
 use crate::threads::partition::{MAX_TASKS, Partition, UNIT, inner_blocks};
 use crate::view::View;
 
-/// Rows of Y in a block of tiles: a multiple of MR on both AVX2 and AVX-512
+/// Rows of Y in a block of tiles: a multiple of MR on both AVX2 and AVX-512 (docs/engine.md, row "rows of a block of
+/// tiles")
 const DENSE_ROWS: usize = 24;
 /// Rows of Y in a block that skips zeros: enough rows to amortise loading a block of W into L1 (docs/engine.md, row
 /// "rows of a block that skips zeros")
 const SKIP_ROWS: usize = 64;
-/// Rows of Y in a block that skips zeros, if the block of W is packed first
+/// Rows of Y in a block that skips zeros, if the block of W is packed first (docs/engine.md, row "rows of a packed block")
 const PACKED_SKIP_ROWS: usize = 128;
 /// Work of adding one element of a partial sum, in multiply-adds of a product (docs/engine.md, row "adding partial
 /// sums")

@@ -5,7 +5,7 @@ use crate::cpu::simd_level::multiversion;
 use crate::number::Number;
 use crate::threads::parallel::for_each_chunk;
 
-/// Columns in a task of [`sum_rows`]: four cache lines of f32, so that the processor prefetches them
+/// Columns in a task of [`sum_rows`]: four cache lines of f32 (docs/engine.md, row "columns of a sum")
 const COLUMNS: usize = 64;
 
 /// `out[j] ← Σᵢ x[i, j]`: the sum of all rows of a row-major matrix of `out.len()` columns

@@ -18,7 +18,8 @@ pub(crate) const NR: usize = 32;
 /// Smallest distance from row to row, in bytes, at which rows are packed: each is then on a page of its own, and all
 /// fall into the same few sets of the caches (docs/engine.md, row "packing far rows")
 const PAGE: usize = 4096;
-/// Rows or columns that must read a panel for packing to pay: two tiles of AVX-512
+/// Rows or columns that must read a panel for packing to pay: more than two tiles of AVX-512 (docs/engine.md, row "uses
+/// of a panel")
 const MIN_PANEL_USES: usize = 32;
 /// Rows of a block of B for skipping zeros: the bits of a mask (docs/engine.md, row "shallower blocks")
 const KC: usize = 64;

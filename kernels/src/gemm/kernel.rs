@@ -9,7 +9,7 @@ const NC_BYTES: usize = 512;
 const MAX_DENSITY: f64 = 0.6;
 /// Rows of A, and columns, from which skipping zeros pays (docs/engine.md, row "short rows")
 const MIN_SKIP: usize = 16;
-/// Rows of A whose nonzero elements are counted to estimate its density
+/// Rows of A whose nonzero elements are counted to estimate its density (docs/engine.md, row "counted rows")
 const COUNTED_ROWS: usize = 8;
 
 /// The kernel that computes a product; the bits are the same, except for the sign of a zero
