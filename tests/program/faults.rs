@@ -311,8 +311,9 @@ fn sweep() -> String {
     format!("sweep {SETTINGS} --epochs 2 --grid learning_rate=0.01,0.05 --jobs 1 --sweep-id s")
 }
 
-/// Tries faults in a command that works on the sweep `s` in a folder `results`, which is a copy of `begun` at first, if that is given
+/// Tries faults in a command that works on the sweep `s` in a folder `results`
 ///
+/// * `begun`: what the folder holds at first; `None` if it is not there
 /// * `step`: as of [`each_fault`]
 /// * `again`: the command after a fault
 /// * `after`: commands that complete the sweep

@@ -40,13 +40,14 @@ const DENSE_ROWS: usize = 24;
 /// Rows of Y in a block that skips zeros: enough rows to amortise loading a block of W into L1 (docs/engine.md, row
 /// "rows of a block that skips zeros")
 const SKIP_ROWS: usize = 64;
-/// Rows of Y in a block that skips zeros, if the block of W is packed first (docs/engine.md, row "rows of a packed block")
+/// Rows of Y in a block that skips zeros, if the block of W is packed first (docs/engine.md, row "rows of a packed
+/// block")
 const PACKED_SKIP_ROWS: usize = 128;
 /// Work of adding one element of a partial sum, in multiply-adds of a product (docs/engine.md, row "adding partial
 /// sums")
 const ADD_WORK: usize = 16;
 
-/// The number of columns that tiles of `n` columns take as long for: whole vectors of AVX-512 in f32
+/// `n` columns rounded up to whole vectors of AVX-512 in f32, since tiles compute whole vectors
 fn lanes(n: usize) -> usize {
     n.next_multiple_of(NR / 2)
 }

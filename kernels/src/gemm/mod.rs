@@ -3,7 +3,8 @@
 //! [`Gemm`] describes a product and states the contract of all unsafe code that computes it. `blocking.rs` computes a
 //! block of the product with one of two kernels: register tiles (`microkernel.rs`), or rows that skip the zeros of A
 //! (`skip_zeros.rs`). `kernel.rs` chooses the kernel, and `dispatch.rs` its version for the element type and the
-//! processor. `pack.rs` copies blocks into scratch, `round.rs` rounds them to pairs of bf16, and `simd.rs` has the vector instructions.
+//! processor. `pack.rs` copies blocks into scratch, `round.rs` rounds them to pairs of bf16 on the way, and `simd.rs` has
+//! the vector instructions.
 
 pub(crate) mod blocking;
 pub(crate) mod dispatch;

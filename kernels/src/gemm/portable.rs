@@ -121,7 +121,7 @@ pub(super) unsafe fn pack(from: *const Pair, stride: usize, rows: usize, cols: u
 /// As [`Kernels::round`](crate::gemm::dispatch::Kernels::round).
 pub(super) unsafe fn round(from: *const f32, stride: usize, rows: usize, cols: usize, to: *mut Pair) {
     for i in (0..rows).step_by(2) {
-        // SAFETY: the caller's promise; `to` and `from` don't overlap, since no factor is a number.
+        // SAFETY: the caller's promise; `to` is scratch, which is no part of the operand.
         unsafe {
             let row = |i: usize| slice::from_raw_parts(from.wrapping_add(i * stride), cols);
             let to = slice::from_raw_parts_mut(to.add(i / 2 * cols), cols);
