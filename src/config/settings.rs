@@ -66,7 +66,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which the help, tables and pictures show them
-pub static SETTINGS: [Setting; 40] = [
+pub static SETTINGS: &[Setting] = &[
     row("hidden_dims", Kind::Dims, "128x64", "WIDTH")
         .under(NET)
         .help("Widths of the hidden layers, separated by spaces or commas; `none` for softmax regression"),
@@ -333,7 +333,7 @@ mod tests {
     fn every_row_is_a_flag_with_its_default_and_the_choices_have_help() {
         use clap::Args;
         let command = crate::config::Settings::augment_args(clap::Command::new("train"));
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             let flag = command.get_arguments().find(|arg| arg.get_long() == Some(&setting.flag()));
             let flag = flag.unwrap_or_else(|| panic!("no --{}", setting.flag()));
             let (help, switch) = (flag.get_help().unwrap().to_string(), matches!(setting.kind, Kind::Switch));

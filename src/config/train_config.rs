@@ -128,7 +128,7 @@ impl TrainConfig {
     /// If a value is outside its range.
     pub fn from_values(values: &Table) -> Result<Self> {
         let mut all = values.clone();
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             let found = all.get(setting.name).cloned().or_else(|| setting.default_value());
             let Some(value) = found else { continue };
             if let Some(expected) = setting.out_of_range(&value).map(str::to_owned) {
@@ -138,7 +138,7 @@ impl TrainConfig {
         }
         let config: Self =
             all.clone().try_into().map_err(|e| Error::content("settings".as_ref(), e.to_string()))?;
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             let lost = all.get(setting.name).and_then(|value| setting.lost_in(value, config.dtype));
             if let Some((found, expected)) = lost {
                 return Err(Error::Setting { name: setting.name, expected, found });

@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn the_settings_that_a_sweep_can_vary_are_columns_and_no_others() {
         let columns = Columns::of::<SummaryRow>();
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             let is_column = columns.names().iter().any(|name| name == setting.name);
             assert_eq!(is_column, setting.sweepable, "{}", setting.name);
         }
