@@ -17,8 +17,8 @@
 //! `dense` → `gemm` → `elementwise` → `threads` → `aligned`, `view`, `cpu` → `number`
 //!
 //! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code
-//! gives parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `softmax.rs`), calls `matrixmultiply`
-//! (`unfused.rs`), or selects instructions of the processor (`cpu/`, `gather.rs`).
+//! gives parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `pairs.rs`, `softmax.rs`), calls `matrixmultiply`
+//! (`unfused.rs`), or selects instructions of the processor (`cpu/`, `gather.rs`, `pairs.rs`).
 
 mod aligned;
 mod cpu;

@@ -268,7 +268,18 @@ fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
 }
 
 /// Y, dX, and W, its velocities and b after a step, of a layer of m samples, k inputs and n outputs
-fn layer(backend: Backend, threads: usize, zeros: bool, (m, k, n): (usize, usize, usize)) -> [Vec<f32>; 5] {
+fn layer(backend: Backend, threads: usize, zeros: bool, shape: (usize, usize, usize)) -> [Vec<f32>; 5] {
+    layer_at(true, backend, threads, zeros, shape)
+}
+
+/// As [`layer`]; dX is computed only if the layer is `inner`, and not the first of its net
+fn layer_at(
+    inner: bool,
+    backend: Backend,
+    threads: usize,
+    zeros: bool,
+    (m, k, n): (usize, usize, usize),
+) -> [Vec<f32>; 5] {
     let make = if zeros { half_zeros } else { numbers };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let (x, dy, b) = (make(m * k, 1), make(m * n, 2), numbers::<f32>(n, 3));
@@ -281,7 +292,7 @@ fn layer(backend: Backend, threads: usize, zeros: bool, (m, k, n): (usize, usize
             kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, Activation::Relu, y);
             let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
             let step = Gradient::Step { b: &mut db, step: SgdStep { rule, vw: &mut vw, vb: &mut [] } };
-            let to = Some((&mut dx[..], Activation::Relu));
+            let to = inner.then_some((&mut dx[..], Activation::Relu));
             kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
         });
     });
@@ -302,6 +313,40 @@ fn any_number_of_threads_gives_the_same_bits() {
                 }
             }
         }
+    }
+}
+
+/// Without dX, the gradient of a narrow layer is divided by its columns, too.
+#[test]
+fn a_first_layer_makes_the_same_step_as_an_inner_one_for_any_number_of_threads() {
+    for backend in backends::<f32>() {
+        for shape in [(256, 28, 128), (64, 784, 128), (33, 28, 97), (16, 5, 40)] {
+            let [y, _, w, vw, db] = layer(backend, 1, false, shape);
+            for threads in [1, 2, 3, 8] {
+                let [first_y, _, first_w, first_vw, first_db] =
+                    layer_at(false, backend, threads, false, shape);
+                let same = (&y, &w, &vw, &db) == (&first_y, &first_w, &first_vw, &first_db);
+                assert!(same, "{backend:?} {threads} threads, {shape:?}");
+            }
+        }
+    }
+}
+
+/// An operand without elements, in a product whose other sides are divided into blocks
+#[test]
+fn products_over_no_inner_dimension_are_the_bias() {
+    for backend in backends::<f32>() {
+        let (b, mut y) = (numbers::<f32>(1100, 3), vec![f32::NAN; 2 * 1100]);
+        let mut kernels = DenseKernels::new(backend);
+        let to = ViewMut::new(&mut y, 2, 1100);
+        kernels.affine(matrix(&[], 2, 0), matrix(&[], 0, 1100), &b, Activation::Identity, to);
+        assert!(y.chunks(1100).all(|row| row == b), "{backend:?}");
+        let (mut w, before) = (numbers::<f32>(784 * 1030, 4), numbers::<f32>(784 * 1030, 4));
+        let (mut b, mut vw, mut vb) = (vec![1.0; 1030], vec![0.0; 784 * 1030], vec![0.0; 1030]);
+        let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
+        let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw: &mut vw, vb: &mut vb } };
+        kernels.affine_backward(matrix(&[], 0, 784), matrix(&[], 0, 1030), &mut w, None, step);
+        assert!(w == before && b.iter().all(|&b| b == 1.0), "{backend:?}");
     }
 }
 

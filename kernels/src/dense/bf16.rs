@@ -7,8 +7,8 @@
 //! * `dX = dY Wᵀ`: columns of dY, and columns of W, which are transposed panel by panel as in `f32`
 //! * `∂L/∂W = Xᵀ dY`: rows of X, and rows of dY
 //!
-//! One loop makes the pairs of X and of dY that all tasks of a product read. What only one task reads, columns or rows
-//! of W and columns of X, it rounds itself while it packs them. Weights, velocities, biases and all sums stay `f32`.
+//! One loop makes the pairs of X and of dY that all tasks of a product read. The tasks that read columns or rows of W, or
+//! columns of X, round them while they pack them: one task each, or a few where the other side is divided, too. Weights, velocities, biases and all sums stay `f32`.
 
 use crate::aligned::AlignedVec;
 use crate::dense::fused::{self, Operands};

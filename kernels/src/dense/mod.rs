@@ -1,11 +1,12 @@
-//! One dense layer, forward and backward, by one of two backends
+//! One dense layer, forward and backward, by one of three backends
 //!
 //! Forward: `Y = f(X W + 1 bᵀ)`; X: m × d_in, W: d_in × d_out, b: d_out, Y: m × d_out. Backward: see
 //! [`DenseKernels::affine_backward`].
 //!
 //! The fused backend (`fused.rs`) computes products by our own kernels, and applies the epilogue to a block of the
-//! result while it is in registers or cache. The other backend (`unfused.rs`) is the crate `matrixmultiply` with
-//! separate passes: for processors without AVX2, and as the reference in tests of the fused one.
+//! result while it is in registers or cache. Another (`bf16.rs`) is the same with
+//! operands rounded to bf16. The third (`unfused.rs`) is the crate `matrixmultiply` with separate passes: for processors
+//! without AVX2, and as the reference in tests of the fused one.
 
 mod bf16;
 mod fused;
@@ -97,8 +98,8 @@ impl<T: Scalar> DenseKernels<T> {
     /// `Y ← f(X W + 1 bᵀ)`; the old content of Y is not read: it may be NaN
     ///
     /// The order in which an element is summed depends on the shape alone, so the result does not depend on the number
-    /// of threads. The fused backend gives the same bits with AVX2 and AVX-512. The two backends sum in different
-    /// orders and so differ by rounding: before f, each is within `(d_in + 2) ε (|b[j]| + Σₚ |X[i,p] W[p,j]|)` of the
+    /// of threads. The fused backend gives the same bits with AVX2 and AVX-512. `matrixmultiply` sums in another
+    /// order and so differs by rounding: before f, both are within `(d_in + 2) ε (|b[j]| + Σₚ |X[i,p] W[p,j]|)` of the
     /// exact value, to first order (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.1). In
     /// the fused backend, 0 in X times an infinite W may be 0 instead of NaN, since zeros are skipped if X has many.
     ///

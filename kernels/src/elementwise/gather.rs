@@ -50,12 +50,10 @@ pub(super) fn for_each_block<T: Number>(
     parallel_for(columns.count() * parts.count(), |i| {
         let (columns, part) = (columns.range(i / parts.count()), parts.range(i % parts.count()));
         let next = &next[part.start.min(next.len())..part.end.min(next.len())];
-        // SAFETY: the block lies inside `out`, which has a row of `cols` elements for each of `rows`, and is borrowed
-        // mutably until the loop ends. Blocks of different i share no element, and each i is called once.
-        let out = unsafe {
-            let start = out.get().add(part.start * cols + columns.start);
-            BlockMut::new(start, part.len(), cols, columns.len())
-        };
+        let start = out.get().wrapping_add(part.start * cols + columns.start);
+        // SAFETY: unless it has no rows, the block lies inside `out`, which has a row of `cols` elements for each of `rows`,
+        // and is borrowed mutably until the loop ends. Blocks of different i share no element, and each i is called once.
+        let out = unsafe { BlockMut::new(start, part.len(), cols, columns.len()) };
         f(&rows[part], next, out, columns);
     });
 }
@@ -83,14 +81,24 @@ multiversion! {
     }
 }
 
+/// Bytes of a cache line
+#[cfg(target_arch = "x86_64")]
+const LINE: usize = 64;
+
 /// Starts loading the cache lines of `elements` into L2
 #[inline(always)]
 pub(super) fn prefetch<T>(elements: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in elements.chunks(64 / size_of::<T>()) {
+    {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: a hint that touches no memory, and SSE is part of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+        // The first element may lie within its line, so the lines are counted from the start of that line.
+        let range = elements.as_ptr_range();
+        let before = range.start.addr() % LINE;
+        for at in (0..before + size_of_val(elements)).step_by(LINE) {
+            let line = range.start.cast::<i8>().wrapping_sub(before).wrapping_add(at);
+            // SAFETY: a hint that touches no memory, and SSE is part of x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line) };
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = elements;
@@ -102,15 +110,21 @@ mod tests {
 
     #[test]
     fn chosen_rows_of_bytes_are_scaled_in_every_column() {
-        let chosen = [3, 0, 3, 4];
-        for (count, cols) in [(0, 5), (4, 0), (1, 1), (4, 15), (4, 300), (4, 784), (3, 2100)] {
+        // Narrow rows are divided by rows, where there are many, and wide ones by columns.
+        let chosen: Vec<u32> = (0..150).map(|i| i * 3 % 5).collect();
+        for (count, cols) in
+            [(0, 5), (0, 784), (4, 0), (1, 1), (4, 15), (4, 300), (4, 784), (3, 2100), (100, 28), (150, 255)]
+        {
             let bytes: Vec<u8> = (0..5 * cols).map(|at| (at * 7 % 256) as u8).collect();
             let rows = &chosen[..count];
-            let mut out = vec![f32::NAN; rows.len() * cols];
-            scale_rows(&bytes, rows, &[4, 1], &mut out, cols);
-            for (i, &row) in rows.iter().enumerate() {
-                let want = bytes[row as usize * cols..][..cols].iter().map(|&byte| f32::from(byte) / 255.0);
-                assert!(out[i * cols..][..cols].iter().copied().eq(want));
+            for next in [&[4, 1][..], &chosen] {
+                let mut out = vec![f32::NAN; rows.len() * cols];
+                scale_rows(&bytes, rows, next, &mut out, cols);
+                for (i, &row) in rows.iter().enumerate() {
+                    let want =
+                        bytes[row as usize * cols..][..cols].iter().map(|&byte| f32::from(byte) / 255.0);
+                    assert!(out[i * cols..][..cols].iter().copied().eq(want), "{count}×{cols}");
+                }
             }
         }
     }

@@ -77,10 +77,16 @@ impl<O: Operand> Gemm<O> {
             // SAFETY: these columns of A, k elements each, fit in scratch after the panel.
             unsafe {
                 if self.a_unrounded {
-                    let from = self.a.cast::<O::Sum>().add(rows.start);
+                    let from = self.a.cast::<O::Sum>().wrapping_add(rows.start);
                     (O::kernels().round)(from, self.a_stride, self.numbers, rows.len(), a);
                 } else {
-                    (O::kernels().pack)(self.a.add(rows.start), self.a_stride, self.k, rows.len(), a);
+                    (O::kernels().pack)(
+                        self.a.wrapping_add(rows.start),
+                        self.a_stride,
+                        self.k,
+                        rows.len(),
+                        a,
+                    );
                 }
             }
             (p.a, p.a_stride, p.a_unrounded) = (a.wrapping_sub(rows.start), rows.len(), false);
@@ -161,24 +167,25 @@ impl<O: Operand> Gemm<O> {
     /// Packs rows `depth` and columns `cols` of B, row after row
     ///
     /// # Safety
-    /// The elements exist, and `to` is valid for writing as many, which no other thread accesses.
+    /// The elements exist, and `to` is valid for writing the rows as they are packed, in factors; no other thread accesses it.
     unsafe fn pack_b(&self, depth: Range<usize>, cols: Range<usize>, to: *mut O) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller keeps the contract.
         unsafe {
             if self.b_unrounded {
                 let numbers = depth.start * O::NUMBERS..(depth.end * O::NUMBERS).min(self.numbers);
                 let (kernels, from) = (O::kernels(), self.b.cast::<O::Sum>());
                 if self.b_transposed {
-                    let from = from.add(numbers.start);
+                    let from = from.wrapping_add(numbers.start);
                     (kernels.transpose_rounded)(from, self.b_stride, cols, numbers.len(), to);
                 } else {
-                    let from = from.add(numbers.start * self.b_stride + cols.start);
+                    let from = from.wrapping_add(numbers.start * self.b_stride + cols.start);
                     (kernels.round)(from, self.b_stride, numbers.len(), cols.len(), to);
                 }
             } else if self.b_transposed {
-                (O::kernels().transpose)(self.b.add(depth.start), self.b_stride, cols, depth.len(), to);
+                let from = self.b.wrapping_add(depth.start);
+                (O::kernels().transpose)(from, self.b_stride, cols, depth.len(), to);
             } else {
-                let from = self.b.add(depth.start * self.b_stride + cols.start);
+                let from = self.b.wrapping_add(depth.start * self.b_stride + cols.start);
                 (O::kernels().pack)(from, self.b_stride, depth.len(), cols.len(), to);
             }
         }
@@ -333,6 +340,9 @@ mod tests {
         compare(&LARGE);
     }
 
+    /// Elements beyond the scratch that a product asks for; none may be written
+    const GUARD: usize = 64;
+
     #[test]
     fn operands_that_are_rounded_while_they_are_packed_give_the_same_bits() {
         for (m, numbers, n) in
@@ -362,9 +372,15 @@ mod tests {
                         ..Gemm::new(k, a_pairs.as_ptr(), k, b_pairs.as_ptr(), n, c.as_mut_ptr())
                     };
                     change(&mut p);
-                    let mut scratch = vec![f32::NAN; p.scratch_len(m, kernel)];
+                    let len = p.scratch_len(m, kernel);
+                    let mut scratch = vec![f32::NAN; len + GUARD];
+                    scratch[len..].fill(7.0);
                     // SAFETY: all operands have the elements that m, k, n and the strides reach; this is the only thread.
                     unsafe { p.compute_block(0..m, 0..n, kernel, scratch.as_mut_ptr(), |_| ()) };
+                    assert!(
+                        scratch[len..].iter().all(|&x| x == 7.0),
+                        "scratch, {m} {numbers} {n} {kernel:?}"
+                    );
                     c.into_iter().map(f32::to_bits).collect::<Vec<_>>()
                 };
                 let want = product(&|_| ());

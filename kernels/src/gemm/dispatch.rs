@@ -24,7 +24,7 @@ pub trait Operand: Factor {
     #[doc(hidden)]
     fn count_nonzero(row: &[Self]) -> usize;
 
-    /// The number of factors that are not 0 among those of some rows of numbers, rounded along the columns
+    /// The number of factors that are not 0 among those of some rows of numbers, paired along the columns before rounding
     ///
     /// * `rows`: as many rows of `cols` numbers as a factor has numbers, or fewer
     #[doc(hidden)]

@@ -211,7 +211,10 @@ macro_rules! tiles {
                     let mut left = p.k / UNROLL;
                     if let Some(update) = &p.update {
                         // Row by row, since more requests at once than the processor can track delay those for A and B
-                        // (docs/engine.md, row "spread prefetches").
+                        // (docs/engine.md, row "spread prefetches"). A product with few steps has no step for some rows.
+                        for i in left.min(HEIGHT)..HEIGHT {
+                            (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(i, v)));
+                        }
                         for i in 0..HEIGHT.min(left) {
                             (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(i, v)));
                             (0..UNROLL).for_each(|_| step());

@@ -37,7 +37,7 @@ use crate::number::factor::Factor;
 /// * The elements of A (m × k), B (k × n), C₀, C and the velocities that belong to them, by the pointers and strides
 ///   here, are valid for reading, and those of C and the velocities for writing.
 /// * Until the function returns, no other thread accesses these elements of C and of the velocities, or writes these
-///   elements of A, B and C₀. C and the velocities overlap no other operand.
+///   elements of A, B and C₀. C and the velocities overlap no other operand, except that C₀ may be C.
 /// * The processor has the instructions of the function.
 ///
 /// An operand that is not rounded (`a_unrounded`, `b_unrounded`) is read only by packing, which rounds it; its pointer is

@@ -17,6 +17,7 @@ macro_rules! transpose {
             use crate::gemm::simd::$module::*;
 
             /// How many rows ahead `pack` prefetches, since the processor does not prefetch rows that are far apart
+            /// (docs/engine.md, row "rows ahead in packing")
             const AHEAD: usize = 8;
 
             /// `to[j, i] ← from[rows.start + i, j]` for the rows and all of `cols` columns
@@ -41,7 +42,7 @@ macro_rules! transpose {
                         for i in 0..LANES {
                             prefetch(from.wrapping_add((LANES + i) * stride));
                         }
-                        // SAFETY: the caller's promise; the square lies inside rows × cols.
+                        // SAFETY: the caller keeps the contract; the square lies inside rows × cols.
                         unsafe {
                             if height == LANES && width == LANES {
                                 block::<true>(from, stride, LANES, LANES, to, to_stride);
@@ -62,7 +63,7 @@ macro_rules! transpose {
                 let (whole, last) = (first(LANES), first(cols % LANES));
                 for i in 0..rows {
                     let (from, to) = (from.wrapping_add(i * stride), to.wrapping_add(i * cols));
-                    // SAFETY: the caller's promise; the last vector of a row is masked.
+                    // SAFETY: the caller keeps the contract; the last vector of a row is masked.
                     unsafe {
                         for j in (0..cols - cols % LANES).step_by(LANES) {
                             prefetch(from.wrapping_add(AHEAD * stride + j));
@@ -94,14 +95,14 @@ macro_rules! transpose {
                 let mut rows = [zero(); LANES];
                 for i in 0..LANES {
                     if FULL || i < height {
-                        // SAFETY: the caller's promise.
+                        // SAFETY: the caller keeps the contract.
                         rows[i] = unsafe { load_full_or_masked::<FULL>(from.add(i * stride), wide) };
                     }
                 }
                 exchange(&mut rows);
                 for j in 0..LANES {
                     if FULL || j < width {
-                        // SAFETY: the caller's promise.
+                        // SAFETY: the caller keeps the contract.
                         unsafe { store(to.add(j * to_stride), high, rows[j]) };
                     }
                 }
@@ -176,7 +177,7 @@ macro_rules! pairs {
                 cols: usize,
                 to: *mut Pair,
             ) {
-                // SAFETY: the caller's promise; vectors keep all bits.
+                // SAFETY: the caller keeps the contract; vectors keep all bits.
                 unsafe { $single::transpose(from.cast(), stride, rows, cols, to.cast()) }
             }
 
@@ -192,7 +193,7 @@ macro_rules! pairs {
                 cols: usize,
                 to: *mut Pair,
             ) {
-                // SAFETY: the caller's promise; vectors keep all bits.
+                // SAFETY: the caller keeps the contract; vectors keep all bits.
                 unsafe { $single::pack(from.cast(), stride, rows, cols, to.cast()) }
             }
         }

@@ -27,7 +27,7 @@ macro_rules! pairs {
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn broadcast(at: *const Pair) -> Vector {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller keeps the contract.
                 unsafe { $single::broadcast(at.cast()) }
             }
 
@@ -45,7 +45,7 @@ macro_rules! pairs {
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn load(at: *const f32, mask: Mask) -> Vector {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller keeps the contract.
                 let $sum = unsafe { $single::load(at, mask) };
                 $initial
             }
@@ -60,7 +60,7 @@ macro_rules! pairs {
                 at: *const Pair,
                 mask: Mask,
             ) -> Vector {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller keeps the contract.
                 unsafe { $single::load_full_or_masked::<FULL>(at.cast(), mask) }
             }
 
@@ -71,7 +71,7 @@ macro_rules! pairs {
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn nonzeros(at: *const Pair, len: usize) -> u64 {
-                // SAFETY: the caller's promise. Only the words 0 and −0 compare equal to 0.
+                // SAFETY: the caller keeps the contract. Only the words 0 and −0 compare equal to 0.
                 unsafe { $single::nonzeros(at.cast(), len) }
             }
         }

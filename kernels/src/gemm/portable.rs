@@ -98,7 +98,7 @@ pub(super) unsafe fn transpose(
 ) {
     for i in rows.clone() {
         for j in 0..cols {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller keeps the contract.
             unsafe { *to.add(j * rows.len() + i - rows.start) = *from.add(i * stride + j) };
         }
     }
@@ -110,7 +110,7 @@ pub(super) unsafe fn transpose(
 /// As [`Kernels::pack`](crate::gemm::dispatch::Kernels::pack).
 pub(super) unsafe fn pack(from: *const Pair, stride: usize, rows: usize, cols: usize, to: *mut Pair) {
     for i in 0..rows {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller keeps the contract.
         unsafe { to.add(i * cols).copy_from_nonoverlapping(from.add(i * stride), cols) };
     }
 }
@@ -121,7 +121,7 @@ pub(super) unsafe fn pack(from: *const Pair, stride: usize, rows: usize, cols: u
 /// As [`Kernels::round`](crate::gemm::dispatch::Kernels::round).
 pub(super) unsafe fn round(from: *const f32, stride: usize, rows: usize, cols: usize, to: *mut Pair) {
     for i in (0..rows).step_by(2) {
-        // SAFETY: the caller's promise; `to` is scratch, which is no part of the operand.
+        // SAFETY: the caller keeps the contract; `to` is scratch, which is no part of the operand.
         unsafe {
             let row = |i: usize| slice::from_raw_parts(from.wrapping_add(i * stride), cols);
             let to = slice::from_raw_parts_mut(to.add(i / 2 * cols), cols);
@@ -143,7 +143,7 @@ pub(super) unsafe fn transpose_rounded(
 ) {
     for i in rows.clone() {
         for j in (0..cols).step_by(2) {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller keeps the contract.
             unsafe {
                 let first = from.wrapping_add(i * stride + j);
                 let second = if j + 1 < cols { *first.add(1) } else { 0.0 };
@@ -168,7 +168,7 @@ pub(super) unsafe fn transpose_rounded_rows(
     let height = rows.end.div_ceil(2);
     for i in rows.clone().step_by(2) {
         for j in 0..cols {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller keeps the contract.
             unsafe {
                 let first = from.wrapping_add(i * stride + j);
                 let second = if i + 1 < rows.end { *first.wrapping_add(stride) } else { 0.0 };

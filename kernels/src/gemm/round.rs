@@ -28,7 +28,7 @@ pub(super) unsafe fn rows(from: *const f32, stride: usize, rows: usize, cols: us
             let (mask, from) = (first((cols - j).min(LANES)), from.wrapping_add(j));
             prefetch(from.wrapping_add(2 * AHEAD * stride));
             prefetch(from.wrapping_add((2 * AHEAD + 1) * stride));
-            // SAFETY: the caller's promise; elements beyond the row are masked.
+            // SAFETY: the caller keeps the contract; elements beyond the row are masked.
             unsafe {
                 let second = (from.wrapping_add(stride), if has_second { mask } else { 0 });
                 store(to.add(i * cols + j).cast(), mask, pair_rows((from, mask), second));
@@ -59,13 +59,13 @@ pub(super) unsafe fn transpose_columns(
                 // The next rows may not exist; a prefetch may have any address.
                 prefetch(from.wrapping_add((LANES + i) * stride));
                 prefetch(from.wrapping_add((LANES + i) * stride + LANES));
-                // SAFETY: the caller's promise; `width` numbers are read.
+                // SAFETY: the caller keeps the contract; `width` numbers are read.
                 *row = unsafe { columns(from.wrapping_add(i * stride), width) };
             }
             exchange(&mut square);
             for (j, pairs) in square.iter().enumerate().take(width.div_ceil(2)) {
                 let to = to.wrapping_add((col / 2 + j) * rows.len() + row - rows.start);
-                // SAFETY: the caller's promise; the column has `height` pairs here.
+                // SAFETY: the caller keeps the contract; the column has `height` pairs here.
                 unsafe { store(to.cast(), first(height), *pairs) };
             }
         }
@@ -98,12 +98,12 @@ pub(super) unsafe fn transpose_rows(
                 let has_second = 2 * (pair + i) + 1 < rows.end;
                 let from = from.wrapping_add(2 * i * stride);
                 let second = (from.wrapping_add(stride), if has_second { mask } else { 0 });
-                // SAFETY: the caller's promise; elements beyond the row are masked.
+                // SAFETY: the caller keeps the contract; elements beyond the row are masked.
                 *row = unsafe { pair_rows((from, mask), second) };
             }
             exchange(&mut square);
             for (j, pairs) in square.iter().enumerate().take(width) {
-                // SAFETY: the caller's promise; the column has `height` pairs here.
+                // SAFETY: the caller keeps the contract; the column has `height` pairs here.
                 unsafe { store(to.wrapping_add((col + j) * total + pair).cast(), first(height), *pairs) };
             }
         }

@@ -51,7 +51,7 @@ macro_rules! vectors {
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn broadcast(at: *const $t) -> Vector {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller keeps the contract.
                 splat(unsafe { *at })
             }
 
@@ -85,7 +85,7 @@ macro_rules! vectors {
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn load($load_at: *const $t, $load_mask: Mask) -> Vector {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller keeps the contract.
                 unsafe { $load }
             }
 
@@ -96,7 +96,7 @@ macro_rules! vectors {
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn load_full_or_masked<const FULL: bool>(at: *const $t, mask: Mask) -> Vector {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller keeps the contract.
                 unsafe { if FULL { $whole(at) } else { load(at, mask) } }
             }
 
@@ -107,7 +107,7 @@ macro_rules! vectors {
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn store($store_at: *mut $t, $store_mask: Mask, $store_value: Vector) {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller keeps the contract.
                 unsafe { $store }
             }
 
@@ -119,7 +119,7 @@ macro_rules! vectors {
             #[inline]
             pub(crate) unsafe fn nonzeros(at: *const $t, len: usize) -> u64 {
                 let bits = |$n: Vector| -> u64 { $nonzero };
-                // SAFETY: the caller's promise; lanes from `len` on are masked.
+                // SAFETY: the caller keeps the contract; lanes from `len` on are masked.
                 unsafe {
                     if len == 64 {
                         return (0..64 / LANES)
@@ -163,7 +163,7 @@ macro_rules! vectors {
             ) {
                 // x if |x| is not below the bound (or is NaN), else 0
                 let at_least = |$x: Vector, $bound: Vector| -> Vector { $at_least };
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller keeps the contract.
                 unsafe {
                     let w = load(c.add(at), mask);
                     // Without fused operations, so that the bits are those of `sgd.rs`.

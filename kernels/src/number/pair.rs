@@ -8,8 +8,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pair(pub(crate) u32);
 
-/// Sums whose magnitude is smaller are rounded to 0: with 24 bits of precision and any exponent, this one is the
-/// smallest that is rounded to 2⁻¹²⁶, the smallest normal `f32`
+/// The smallest magnitude that rounds up to 2⁻¹²⁶, the smallest normal `f32`; smaller sums become 0
 const SMALLEST: f64 = f64::from_bits(0x3810_0000_0000_0000) - f64::from_bits(0x3680_0000_0000_0000);
 
 impl Pair {
@@ -25,8 +24,9 @@ impl Pair {
         (f32::from_bits(self.0 << 16), f32::from_bits(self.0 & 0xffff_0000))
     }
 
-    /// Whether both numbers are 0, and the first is not −0: the word is then 0 or −0 as an `f32`, as which vectors
-    /// compare it
+    /// Whether both numbers are 0 and the first is not −0
+    ///
+    /// Read as an `f32`, the word is then 0 or −0, so comparing vectors of `f32` with 0 finds it.
     #[inline(always)]
     pub fn is_zero(self) -> bool {
         self.0 & 0x7fff_ffff == 0
