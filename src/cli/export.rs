@@ -16,8 +16,7 @@ use super::format::{count, several};
 use super::import_flags::ImportFlags;
 use super::{DONE, is_same, note, print_bytes};
 
-/// Largest number of bytes that a parameter takes: f64 in the file and in memory, and a number of a C header, twice
-/// while texts are joined
+/// Most bytes needed per parameter: one f64 in the file, one in memory, and two copies of its C text
 const BYTES_EACH: u128 = 8 + 8 + 2 * 16;
 
 #[derive(clap::Args)]
@@ -105,7 +104,7 @@ pub fn run(args: &Args) -> Result<u8> {
     Ok(DONE)
 }
 
-/// A warning if numbers of the model's columns or targets need more digits than float32 has, in which the files take them
+/// Warns if column or target values need more precision than the f32 of the exported files
 ///
 /// An f32 model was trained on numbers in f32. Its targets are computed in f64 here, but not in the files.
 fn coarse<'a>(saved: &SavedModel<f64>, mut flags: impl Iterator<Item = &'a str>) -> Option<String> {
@@ -121,8 +120,8 @@ fn coarse<'a>(saved: &SavedModel<f64>, mut flags: impl Iterator<Item = &'a str>)
     let remedy = if is_double { "--npz keeps f64, or train" } else { "train" };
     (!names.is_empty()).then(|| {
         format!(
-            "warning: float32, in which these files take and give numbers, rounds away the differences between those of \
-             {shown} in part; {remedy} on numbers from which a constant is subtracted"
+            "warning: these files use float32, which can't represent small differences in {shown}; {remedy} with a constant \
+             subtracted from them"
         )
     })
 }

@@ -10,9 +10,9 @@ pub fn time(text: &str) -> Option<Duration> {
 /// How often a training pauses within an epoch, to be saved
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Every {
-    /// After so many batches
+    /// After this many batches
     Batches(usize),
-    /// After the batch in which so much time has passed
+    /// After the batch in which this time has passed
     Time(Duration),
 }
 

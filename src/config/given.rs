@@ -120,9 +120,9 @@ impl Settings {
         self.places.get(name).map_or(String::new(), |place| format!(" in {place}"))
     }
 
-    /// The setting that names the file at `path`, or the folder that it is in, with the file and line that its value comes from,
-    /// for the start of a message; `None` if no setting does, or its value comes from the command line
+    /// The setting that names `path` or a folder above it, with the file and line of its value, for the start of a message
     ///
+    /// `None` if no setting does, or its value comes from the command line.
     pub fn origin(&self, path: &Path) -> Option<String> {
         let name = self.names(path)?;
         self.places.get(name).map(|place| format!("{name} in {place}"))
@@ -130,7 +130,7 @@ impl Settings {
 
     /// The name of the setting that names the file at `path`, or the folder that it is in; `None` if no setting does
     ///
-    /// The folder `out` counts only by itself: what is wrong with a file in it is not the setting's fault.
+    /// `out` matches only the folder itself: errors in files inside it are not caused by the setting.
     pub fn names(&self, path: &Path) -> Option<&'static str> {
         let values = PATHS.into_iter().filter_map(|name| Some((name, self.get(name)?.as_str()?)));
         let named = values.filter(|(name, value)| match *name {

@@ -260,7 +260,7 @@ pub static SETTINGS: &[Setting] = &[
         ..row("max_time", Kind::Word, "none", "TIME")
             .under(TRAINING)
             .help(
-                "Stop after the batch in which so much time has passed since the program started, as 30m or 1h 30m; \
+                "Stop after the batch in which this time has passed since the program started, as 30m or 1h 30m; \
                  --resume goes on",
             )
             .added()

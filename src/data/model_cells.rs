@@ -106,7 +106,7 @@ fn first(len: usize, is_met: impl Fn(usize) -> bool + Sync) -> Option<usize> {
 /// Counts of the values in columns of categories that a model does not know
 #[derive(Clone, Debug, Default)]
 pub struct UnknownValues {
-    /// Those of each column of the model
+    /// The unknown values of each column of the model
     columns: Vec<Option<Unknown>>,
 }
 
@@ -121,7 +121,7 @@ struct Unknown {
 }
 
 impl UnknownValues {
-    /// Counts those of further rows
+    /// Counts the unknown values of further rows
     ///
     /// * `inputs`: the values that the cells of categories are indices of
     /// * `place`: where a row is in its file

@@ -130,9 +130,8 @@ fn labels(signature: &Signature, set: &RawSet, train: &RawSet) -> Result<(Labels
 
 /// For each target of a model, its index among the targets `names` of a set, and a warning if that is not by its name
 ///
-/// Targets have the order of their names. Columns of other names are the targets in the order in which they are named only
-/// if that order is all that is known: those of arrays and of tables without a header, all those of a model that was
-/// trained on such data, and a single target.
+/// Targets match by name. They match by position only if names are unavailable (arrays, tables without a header) or there
+/// is one target.
 ///
 /// * `are_of_array`: whether the model was trained on arrays, whose targets have no names of their own
 fn target_places(

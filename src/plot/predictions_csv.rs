@@ -66,7 +66,7 @@ pub fn read(table: &Table) -> Result<Vec<Target>> {
         Some(Target { name, values }) => {
             problem(format!("expected {rows} rows of each target, found {} of `{name}`", values.len()))
         }
-        // No row is there twice, so none is missing if all are within their number.
+        // Rows are distinct, so if all numbers are in 1..=rows, none is missing.
         None => match table.rows().find(|line| !line.whole(row).is_ok_and(|n| (1..=rows).contains(&n))) {
             Some(line) => Err(line.problem(row, &format!("a row from 1 to {rows}"))),
             None => Ok(targets),

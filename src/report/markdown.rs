@@ -31,14 +31,17 @@ pub fn report(analysis: &Analysis, pictures: &[(String, &str)]) -> String {
 
 fn overview(analysis: &Analysis) -> String {
     let names: Vec<_> = analysis.axes.iter().map(|axis| format!("`{}`", axis.name)).collect();
-    let by =
-        if names.is_empty() { "of one setting".to_owned() } else { format!("by {}", names.join(" and ")) };
+    let by = if names.is_empty() {
+        "of one combination of settings".to_owned()
+    } else {
+        format!("by {}", names.join(" and "))
+    };
     let mut text = format!("# Sweep {by}\n\n");
     let counts = Status::ALL.map(|status| (analysis.count(status), status)).into_iter();
     let statuses: Vec<_> =
         counts.filter(|(n, _)| *n > 0).map(|(n, status)| format!("{} `{status}`", separated(n))).collect();
     let trials = plural(analysis.trials.len() + analysis.repeats.len(), "trial");
-    let combinations = plural(analysis.groups.len(), "setting");
+    let combinations = plural(analysis.groups.len(), "combination");
     text += &format!("{trials} of {combinations}: {}.\n\n", statuses.join(", "));
     text += &repeats(analysis);
     let mut known = HashSet::new();
@@ -69,7 +72,9 @@ fn repeats(analysis: &Analysis) -> String {
         0 => String::new(),
         n => format!("; {n} of them ended with other metrics, and the first that is `ok` is counted"),
     };
-    format!("{runs} {repeat} another run of the same setting and seed and {are} counted once{others}.\n\n")
+    format!(
+        "{runs} {repeat} another run of the same combination and seed and {are} counted once{others}.\n\n"
+    )
 }
 
 fn winner(analysis: &Analysis) -> String {
@@ -79,12 +84,12 @@ fn winner(analysis: &Analysis) -> String {
         Some(Undecided::Tasks) => {
             return text
                 + "None: some trials are of classification and others of regression. Accuracies and RMSEs can't be compared, so no \
-                   setting is the best, and no picture compares them.\n";
+                   combination is the best, and no picture compares them.\n";
         }
         Some(Undecided::Targets) => {
             return text
                 + "None: trials predict different targets. Their RMSEs are in the units of the targets and can't be compared, so no \
-                   setting is the best, and no picture compares them.\n";
+                   combination is the best, and no picture compares them.\n";
         }
         None => {}
     }
@@ -92,15 +97,18 @@ fn winner(analysis: &Analysis) -> String {
     let Some((winner, scored)) = winner else {
         return text + "None: no trial ended with metrics.\n";
     };
-    let name =
-        if analysis.axes.is_empty() { "The only setting".to_owned() } else { combination(analysis, winner) };
+    let name = if analysis.axes.is_empty() {
+        "The only combination".to_owned()
+    } else {
+        combination(analysis, winner)
+    };
     let over = if scored.n > 1 { format!(" over {} seeds", scored.n) } else { String::new() };
     let score = analysis.score.name();
     text += &format!("{name}: {score} {}{over}.\n", kind.with_unit(&kind.spread_text(scored)));
     let lost = winner.trials.len() - scored.n;
     if lost > 0 {
         let (trials, are) = (plural(lost, "trial"), if lost == 1 { "is" } else { "are" });
-        text += &format!("{trials} of this setting did not end as `ok` and {are} not in the mean.\n");
+        text += &format!("{trials} of this combination did not end as `ok` and {are} not in the mean.\n");
     }
     let [_, _, column] = kind.columns();
     let test = analysis.spread(winner, column).map(|spread| kind.with_unit(&kind.spread_text(spread)));
@@ -169,7 +177,7 @@ fn not_ok(analysis: &Analysis) -> Option<String> {
             }
         }
     }
-    let head = "## Trials that are not ok\n\n| trial | status | setting | seed |\n|---|---|---|---:|\n";
+    let head = "## Trials that are not ok\n\n| trial | status | combination | seed |\n|---|---|---|---:|\n";
     (!rows.is_empty()).then(|| head.to_owned() + &rows)
 }
 
@@ -266,10 +274,10 @@ mod tests {
         let rows = "a,ok,32,0.1,5,1,0.8,,,d\nb,ok,32,0.1,5,2,0.9,,,d\n";
         let again = "c,ok,32,0.1,5,1,0.8,,,d\nd,ok,32,0.1,5,2,0.7,,,d\n";
         let (once, twice) = (of(&format!("{HEAD}{rows}")), of(&format!("{HEAD}{rows}{again}")));
-        let said = "2 runs repeat another run of the same setting and seed and are counted once; 1 of them ended with \
+        let said = "2 runs repeat another run of the same combination and seed and are counted once; 1 of them ended with \
                     other metrics, and the first that is `ok` is counted.\n\n";
         assert!(twice.contains("85.00 ± 7.07 % over 2 seeds") && twice.contains(said), "{twice}");
-        let counts = [("4 trials of 1 setting: 4 `ok`", "2 trials of 1 setting: 2 `ok`"), (said, "")];
+        let counts = [("4 trials of 1 combination: 4 `ok`", "2 trials of 1 combination: 2 `ok`"), (said, "")];
         assert_eq!(counts.iter().fold(twice, |text, (found, with)| text.replace(found, with)), once);
     }
 

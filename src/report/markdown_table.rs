@@ -9,9 +9,9 @@ use crate::report::markdown_text::{decimals, escape, row, seconds};
 use crate::report::score::{Score, labelled};
 use crate::tables::Status;
 
-/// The table of all settings
+/// The table of all combinations
 pub(super) fn table(analysis: &Analysis) -> String {
-    let mut text = "## All settings\n\n".to_owned();
+    let mut text = "## All combinations\n\n".to_owned();
     text += &format!(
         "Metrics after the {}; ± is the sample standard deviation over seeds, of the trials that are `ok`.",
         analysis.epoch()
@@ -23,13 +23,13 @@ pub(super) fn table(analysis: &Analysis) -> String {
     }
     if as_good.is_some() {
         text += &format!(" {}", analysis.score.kind.plural());
-        text += " with ≈ are within one standard error (± divided by √n) of the winner's: the seeds don't tell \
-                 these settings apart.";
+        text += " with ≈ are within one standard error (± divided by √n) of the winner's: the seeds can't \
+                 distinguish these combinations.";
     }
     text += "\n\n";
     let mut heads: Vec<String> = analysis.axes.iter().map(|axis| axis.name.replace('_', "\\_")).collect();
     if heads.is_empty() {
-        heads.push("setting".to_owned());
+        heads.push("combination".to_owned());
     }
     let scores: Vec<Score> = [analysis.score].into_iter().chain(analysis.other).collect();
     let of_scores: Vec<String> = scores.iter().flat_map(|score| score_heads(*score)).collect();
@@ -115,7 +115,7 @@ pub(super) fn against_linear(analysis: &Analysis) -> Option<String> {
     Some(format!(
         "## Against {model}\n\n\
          Without hidden layers (`hidden_dims` none) a net is {model}. The best net is {verdict} than the best of it, by \
-         {score}:\n\n| | setting | {} |\n|---|---|---:|\n{}",
+         {score}:\n\n| | combination | {} |\n|---|---|---:|\n{}",
         labelled(&score, &[kind.unit()]),
         rows.concat()
     ))

@@ -465,7 +465,7 @@ fn a_run_that_is_repeated_with_the_same_seed_is_counted_once() {
     }
     assert_eq!(chainrule(folder.path(), &["plot", "results", "--quiet"]).0, Some(0));
     let report = std::fs::read_to_string(folder.path().join("results/report.md")).unwrap();
-    let said = "2 runs repeat another run of the same setting and seed and are counted once.\n";
+    let said = "2 runs repeat another run of the same combination and seed and are counted once.\n";
     assert!(report.contains(said) && report.contains(" % over 2 seeds."), "{report}");
 }
 

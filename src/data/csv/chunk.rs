@@ -214,7 +214,7 @@ impl<T: Real> Parser<'_, T> {
         if let Some(texts) = &mut target.texts {
             match if is_missing { Some(NO_CODE) } else { texts.code(&text) } {
                 Some(code) => target.codes.push(code),
-                // Whether numbers are left is asked when the chunks are joined.
+                // Too many texts: joining the chunks checks whether all cells were numbers.
                 None => (target.texts, target.codes) = (None, vec![]),
             }
         }
@@ -230,7 +230,7 @@ impl<T: Real> Parser<'_, T> {
         Fault { problem, line: self.line, byte, column }
     }
 
-    /// The fault of a cell that is no number: `problem`, unless it is no text in UTF-8, either
+    /// The fault of a cell that is not a number: invalid UTF-8 if it is that, else `problem`
     #[cold]
     fn no_number(&self, problem: Problem, cell: RawCell, column: usize) -> Fault {
         match str::from_utf8(&self.text[cell.start..cell.end]) {

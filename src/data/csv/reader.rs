@@ -147,7 +147,7 @@ impl Blocks {
 
     /// Reads the next block of rows, with categories and codes of its own; `None` after the last row
     ///
-    /// Of a stream, a block is whatever whole lines one read returns, so a line that was written is answered at once.
+    /// From a stream, a block holds the whole lines of one read, so each line is answered at once.
     ///
     /// # Errors
     /// As [`Reader::read`], except that a table may have no rows. After an error, the block is lost.

@@ -1,8 +1,9 @@
 //! C headers: a model as one C99 file without dependencies, allocations and global state
 //!
-//! The header has the weights as constants, `NAME_predict`, `NAME_logits` and `NAME_class_names`, or of a model of numbers
-//! `NAME_standardised` and `NAME_target_names` in place of the last two. It computes in `float` and needs `expf` of libc, nothing else. The first layer scales each cell just before it is multiplied, so there is no
-//! buffer of inputs, and the input of a category costs one row of weights.
+//! The header has the weights as constants, `NAME_predict`, `NAME_logits` and `NAME_class_names`; a model of numbers has
+//! `NAME_standardised` and `NAME_target_names` in place of the last two. It computes in `float` and needs only `expf` of
+//! libc. The first layer scales each cell just before it is multiplied, so there is no buffer of inputs, and the input of a
+//! category costs one row of weights.
 
 mod code;
 mod inputs;

@@ -1,7 +1,7 @@
 //! ONNX files: a graph from the cells of a row to the probabilities of the classes, or to targets
 //!
-//! Input `input` has a row of columns for each row, in f32. An image is its pixels, row by row, from 0 to 255. A missing
-//! number is NaN, and a category is its index in the column's list of values; every other number is none of them.
+//! Input `input` holds one sample per row, in f32. An image is its pixels, row by row, from 0 to 255. A missing number is
+//! NaN, and a category is its index in the column's list of values; any other number means no category.
 //! Outputs are `probabilities` in f32 and `label`, the index of the most probable class; in regression, `output` in f32,
 //! the targets in their own units. The metadata has the names of classes, targets, columns and categories as JSON.
 //!

@@ -34,7 +34,8 @@ pub struct ConfusionMatrix {
 /// Classes are in the order of their first rows.
 ///
 /// # Errors
-/// When a column is missing, a count is not a whole number, a pair is missing or occurs twice, a class has no name, or there are more than 1000 classes.
+/// If a column is missing, a count is not a whole number, a pair is missing or occurs twice, a class has no name, or there
+/// are more than 1000 classes.
 pub fn read(table: &Table) -> Result<ConfusionMatrix> {
     let [label, predicted, count] = [table.need("true")?, table.need("predicted")?, table.need("count")?];
     if table.rows().len() == 0 {

@@ -101,7 +101,7 @@ fn in_lines(text: &str) -> [String; 2] {
     [mean.to_owned(), sd.map_or_else(String::new, |sd| format!("± {sd}"))]
 }
 
-/// A line that is as wide as those of all cells
+/// The widest line that any cell can contain
 ///
 /// * `lines`: the lines in each cell: with two, the second is the deviation
 fn widest(kind: ScoreKind, spreads: &[Spread], lines: usize, print: Print) -> String {

@@ -17,7 +17,7 @@ const SEED: Rgb = Rgb(0x828282);
 /// The line through the values of the only setting that was varied
 const ONLY: Stroke = Stroke { width: 1.0, color: FRAME, dash: &[] };
 
-/// The line through settings that have no look in common
+/// The line through combinations whose looks differ
 const BETWEEN: Stroke = Stroke { width: 0.75, color: Rgb(0xB0B0B0), dash: &[] };
 
 /// The axis of a varied setting
@@ -89,8 +89,8 @@ pub fn values(analysis: &Analysis, group: &Group) -> String {
 
 /// A panel of the score by one varied setting
 ///
-/// A setting has one look in the whole picture, which its mark has here. Settings that differ only in this one form a line:
-/// in their look if they have the same, else in grey.
+/// Each combination has the same look throughout the picture. A line joins combinations that differ only in this setting;
+/// it is grey if their looks differ.
 pub struct Panel<'a> {
     analysis: &'a Analysis,
     /// Index of the setting among those that were varied
@@ -140,7 +140,7 @@ impl<'a> Panel<'a> {
         let kind = analysis.score.kind;
         let mut y = axis::metrics(self.numbers(), kind.largest(), |greatest| least_span(kind, greatest));
         if analysis.groups.iter().any(|group| failed(analysis, group)) {
-            // For their marks, where the worst scores are
+            // Leave space for the marks of failed trials, at the end of the worst scores.
             let beyond = 0.08 * (y.hi - y.lo);
             if kind.falls() { y.hi += beyond } else { y.lo -= beyond }
         }

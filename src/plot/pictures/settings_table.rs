@@ -1,4 +1,4 @@
-//! The table of the settings of a sweep: the look, the values, the score and the trials of each
+//! The table of the combinations of a sweep: the look, the values, the score and the trials of each
 
 use crate::plot::output::font::{fit, width};
 use crate::plot::output::scene::{Align, Area, Scene};
@@ -18,9 +18,9 @@ fn name(analysis: &Analysis, group: &Group) -> String {
     }
 }
 
-/// Draws the table of settings, which is the legend of the curves, and returns its lower end
+/// Draws the table of combinations, which is the legend of the curves, and returns its lower end
 ///
-/// Settings are in the order of their values; if some are grey, only the others are listed, best first.
+/// Combinations are in the order of their values; if some are grey, only the others are listed, best first.
 pub fn settings(scene: &mut Scene, analysis: &Analysis, looks: &[Look], outer: Area) -> f64 {
     let mut shown: Vec<_> = analysis.ranking().iter().copied().filter(|&i| looks[i] != Look::FAINT).collect();
     if shown.len() == looks.len() {
@@ -36,7 +36,7 @@ pub fn ranked(scene: &mut Scene, analysis: &Analysis, looks: &[Look], shown: &[u
     let middle = |row: usize| outer.top + 12.0 + row as f64 * ROW;
     let baseline = |row: usize| middle(row) + HALF_HEIGHT * TICK_EM;
     let names: Vec<_> = analysis.axes.iter().map(|axis| axis.name.as_str()).collect();
-    let names = if names.is_empty() { vec!["setting"] } else { names };
+    let names = if names.is_empty() { vec!["combination"] } else { names };
     let kind = analysis.score.kind;
     let head = labelled(kind.name(), &[kind.unit()]);
     let heading = lines(&names, scores - left - width(&head, TICK_EM) - 10.0);
@@ -70,7 +70,7 @@ pub fn ranked(scene: &mut Scene, analysis: &Analysis, looks: &[Look], shown: &[u
         if looks.contains(&Look::FAINT) {
             Look::FAINT.sample(scene, [left, left + SAMPLE], middle(rows));
         }
-        let text = format!("{others} other settings, {}", kind.worse());
+        let text = format!("{others} other combinations, {}", kind.worse());
         scene.text(&text, TICK_EM, Align::Start, (left + SAMPLE + 8.0, baseline(rows)));
     }
     middle(rows + 1)

@@ -1,4 +1,4 @@
-//! The looks of the settings of a sweep: which colors, marks and dashes they have, and the legend of these
+//! The looks of the combinations of a sweep: their colors, marks and dashes, and the legend of these
 
 use std::collections::HashSet;
 
@@ -9,11 +9,11 @@ use crate::plot::pictures::overlay::looks;
 use crate::plot::pictures::score_panel::failed;
 use crate::report::analysis::{Analysis, Group};
 
-/// The look of each setting
+/// The look of each combination
 pub struct Looks {
     /// By group
     pub groups: Vec<Look>,
-    /// The varied setting that color and mark show; `None`: each group has its own
+    /// The varied setting that color and mark show; `None` if each combination has its own
     pub color: Option<usize>,
     /// The varied setting that dashes show
     dashes: Option<usize>,

@@ -11,7 +11,7 @@ use crate::tables::BenchRow;
 
 /// Measures the limits, among them the peak with which other measurements are compared
 ///
-/// * `dtype`: the element type of the nets, whose peak is taken; that of f32 also for bf16 without an instruction for it
+/// * `dtype`: the element type whose peak is measured; bf16 uses the f32 peak if the processor has no bf16 instruction
 /// * `report`: whether the limits become rows; if not, only the peak is measured
 pub fn measure(to: &mut Measurements<'_>, dtype: Dtype, report: bool) {
     let row = |name: &str, operation: &str| BenchRow {
