@@ -1,5 +1,5 @@
-//! The numerical kernels of `chainrule`: matrix products, elementwise loops, reductions, softmax and the SGD update, for
-//! `f32` and `f64`
+//! The numerical kernels of `chainrule`: matrix products, elementwise loops, reductions, softmax, and the updates of SGD and
+//! AdamW, for `f32` and `f64`
 //!
 //! The crate computes on slices with shapes, on several threads. It has one dense layer, but no network.
 //!
@@ -43,6 +43,7 @@ pub use dense::scalar::Scalar;
 pub use dense::unfused::gemm;
 pub use dense::{Backend, DenseKernels, Gradient};
 pub use elementwise::activation::{Activation, fill_rows};
+pub use elementwise::adamw::{AdamWRule, AdamWStep, adamw};
 pub use elementwise::gather::scale_rows;
 pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
 pub use elementwise::sgd::{SgdRule, SgdStep, sgd};

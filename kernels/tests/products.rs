@@ -184,24 +184,32 @@ fn check_backward<T: Scalar>(backend: Backend) {
                 let want: f64 = (0..m).map(|p| dy[p * n + j].to_f64()).sum();
                 assert!((want - db[j].to_f64()).abs() <= tolerance(m), "{backend:?} db {m}×{k}×{n}");
             }
-            for (mu, lambda) in [(0.0, 0.01), (0.9, 0.01), (0.9, 0.0)] {
+            for (mu, lambda, nesterov) in [
+                (0.0, 0.01, false),
+                (0.9, 0.01, false),
+                (0.9, 0.0, false),
+                (0.9, 0.01, true),
+                (0.9, 0.0, true),
+                (0.0, 0.01, true),
+            ] {
                 let [eta, mu, lambda] = [0.1, mu, lambda].map(T::from_f64);
-                let rule = SgdRule { eta, mu, lambda };
+                let rule = SgdRule { eta, mu, lambda, nesterov };
+                let bias_rule = SgdRule { lambda: T::ZERO, ..rule };
                 let start = if mu > T::ZERO { numbers::<T>((k + 1) * n, 5) } else { Vec::new() };
                 let (mut w1, mut b1, mut v1) = (w.clone(), numbers::<T>(n, 4), start.clone());
                 let (mut w2, mut b2, mut v2) = (w1.clone(), b1.clone(), start);
                 let weights = v1.len().saturating_sub(n);
                 let (vw, vb) = v1.split_at_mut(weights);
                 sgd(rule, &mut w1, vw, &dw);
-                sgd(rule, &mut b1, vb, &db);
+                sgd(bias_rule, &mut b1, vb, &db);
                 let (vw, vb) = v2.split_at_mut(weights);
                 let mut dx2 = vec![nan; m * k];
-                let step = Gradient::Step { b: &mut b2, step: SgdStep { rule, vw, vb } };
+                let step = Gradient::Step { b: &mut b2, step: SgdStep { rule, bias_rule, vw, vb } };
                 let to = Some((&mut dx2[..], f));
                 kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, to, step);
                 assert!(
                     w1 == w2 && b1 == b2 && v1 == v2 && dx == dx2,
-                    "{backend:?} step, μ = {mu} {m}×{k}×{n}"
+                    "{backend:?} step, μ = {mu}, Nesterov {nesterov}, {m}×{k}×{n}"
                 );
             }
         }
@@ -228,7 +236,7 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
         let x = numbers::<T>(m * k, 1);
         let dy: Vec<T> = numbers(m * n, 2).into_iter().map(small).collect();
         let [eta, mu, lambda] = [0.1, 0.9, 0.0].map(T::from_f64);
-        let rule = SgdRule { eta, mu, lambda };
+        let rule = SgdRule { eta, mu, lambda, nesterov: false };
         for backend in backends::<T>() {
             let mut kernels = DenseKernels::<T>::new(backend);
             let (mut w, mut dw, mut db) = (vec![T::ZERO; k * n], vec![T::ZERO; k * n], vec![T::ZERO; n]);
@@ -238,7 +246,8 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
             let (mut v1, mut v2, mut w1, mut w2) = (start.clone(), start, w.clone(), w);
             sgd(rule, &mut w1, &mut v1, &dw);
             let (mut b, mut vb) = (vec![T::ZERO; n], vec![T::ZERO; n]);
-            let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw: &mut v2, vb: &mut vb } };
+            let sgd = SgdStep { rule, bias_rule: rule, vw: &mut v2, vb: &mut vb };
+            let step = Gradient::Step { b: &mut b, step: sgd };
             kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, None, step);
             assert!(v1 == v2 && w1 == w2, "{backend:?}");
             let dropped = v1.iter().filter(|&&v| v == T::ZERO).count();
@@ -279,8 +288,9 @@ fn layer(backend: Backend, threads: usize, zeros: bool, (m, k, n): (usize, usize
         team::scope(|| {
             let y = ViewMut::new(&mut y, m, n);
             kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, Activation::Relu, y);
-            let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
-            let step = Gradient::Step { b: &mut db, step: SgdStep { rule, vw: &mut vw, vb: &mut [] } };
+            let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0, nesterov: false };
+            let sgd = SgdStep { rule, bias_rule: rule, vw: &mut vw, vb: &mut [] };
+            let step = Gradient::Step { b: &mut db, step: sgd };
             let to = Some((&mut dx[..], Activation::Relu));
             kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
         });

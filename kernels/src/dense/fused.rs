@@ -246,9 +246,9 @@ pub(super) fn backward<O: Operand>(
     let scratch = SendPtr(scratch.as_mut_ptr());
     let (target, update, db, bias_step) = match gradient {
         Gradient::Store { dw, db } => (SendPtr(dw.as_mut_ptr()), None, db, None),
-        Gradient::Step { b, step: SgdStep { rule, vw, vb } } => {
+        Gradient::Step { b, step: SgdStep { rule, bias_rule, vw, vb } } => {
             let v = if vw.is_empty() { ptr::null_mut() } else { vw.as_mut_ptr() };
-            (SendPtr(w.get()), Some((rule, SendPtr(v))), db_scratch, Some((rule, b, vb)))
+            (SendPtr(w.get()), Some((rule, SendPtr(v))), db_scratch, Some((bias_rule, b, vb)))
         }
     };
     let bias = Mutex::new((db, bias_step));

@@ -44,12 +44,12 @@ pub(super) fn backward<T: Scalar>(
     };
     match gradient {
         Gradient::Store { dw, db } => store(dw, db),
-        Gradient::Step { b, step: SgdStep { rule, vw, vb } } => {
+        Gradient::Step { b, step: SgdStep { rule, bias_rule, vw, vb } } => {
             scratch.set_len((k + 1) * n);
             let (dw, db) = scratch.split_at_mut(k * n);
             store(dw, db);
             sgd(rule, w, vw, dw);
-            sgd(rule, b, vb, db);
+            sgd(bias_rule, b, vb, db);
         }
     }
 }

@@ -38,6 +38,8 @@ pub trait Number:
     const ONE: Self;
     /// The bound below which a velocity is set to 0: 2⁻⁹⁵ or 2⁻¹⁰⁰⁰; see [`sgd`](crate::sgd)
     const NEGLIGIBLE: Self;
+    /// The smallest positive number that is not subnormal
+    const MIN_POSITIVE: Self;
     /// Distance from 1 to the next number: 2⁻²³ or 2⁻⁵²
     const EPSILON: f64;
     /// Size in memory and in files, in bytes
@@ -71,6 +73,7 @@ macro_rules! number {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const NEGLIGIBLE: Self = $negligible;
+            const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
             const EPSILON: f64 = $t::EPSILON as f64;
             const BYTES: usize = size_of::<$t>();
 

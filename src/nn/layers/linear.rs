@@ -93,8 +93,10 @@ impl<T: Scalar> Linear<T> {
         let Self { w, b, dw, db } = self;
         let gradient = match step {
             Some(step) => {
-                let (rule, [vw, vb]) = (step.rule, step.velocities());
-                Gradient::Step { b, step: SgdStep { rule, vw, vb } }
+                let rule = step.rule(Shape::Matrix(w.rows(), w.cols()));
+                let bias_rule = step.rule(Shape::Vector(b.len()));
+                let [vw, vb] = step.velocities();
+                Gradient::Step { b, step: SgdStep { rule, bias_rule, vw, vb } }
             }
             None => {
                 dw.set_rows(w.rows());
