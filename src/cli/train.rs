@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use chainrule::config::optimizer_choices::check_flags;
 use chainrule::config::{Settings, TrainConfig};
 use chainrule::data::init_model::InitNets;
 use chainrule::data::run_data::RunData;
@@ -35,7 +36,8 @@ pub struct Args {
     common: Common,
 
     /// Go on with the run in this folder, from its checkpoint, to the same bits as a run that was never stopped; only
-    /// epochs, threads, patience, max-time, out, checkpoint-every and the place of the same data may be others
+    /// epochs (with a constant schedule), threads, patience, max-time, out, checkpoint-every and the place of the same data
+    /// may be others
     #[arg(long, value_name = "RUN", conflicts_with_all = ["run_id", "tag", "note", "config", "quick"])]
     resume: Option<PathBuf>,
 
@@ -153,6 +155,7 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     // The settings of a run that goes on are complete, and the model that it started from is not needed any more.
     let settings = if resumed.is_some() { settings } else { nets.complete(settings)? };
     let mut config = settings.resolve()?;
+    check_flags(&args.common.flags, std::iter::once(&config))?;
     let table_dialect = table_dialect.then_some(config.csv_dialect);
     if let Some(resumed) = &resumed {
         resumed.check_epochs(config.epochs)?;

@@ -143,14 +143,28 @@ impl Settings {
     /// All settings, with defaults for those that are missing
     ///
     /// # Errors
-    /// If a value is outside its range. The message names the file and line if the value comes from a file.
+    /// If a value is outside its range, or does not fit the others. The message names the file and line if the value comes
+    /// from a file.
     pub fn resolve(self) -> Result<TrainConfig> {
-        TrainConfig::from_values(&self.values).map_err(|error| match error {
+        TrainConfig::from_values(&self.values).map_err(|error| self.placed_in(error))
+    }
+
+    /// As [`Self::resolve`], but the values may not fit each other: those of a sweep, whose trials change some of them
+    ///
+    /// # Errors
+    /// If a value is outside its range.
+    pub fn resolve_each(self) -> Result<TrainConfig> {
+        TrainConfig::each_from_values(&self.values).map_err(|error| self.placed_in(error))
+    }
+
+    /// An error about a value, with the file and line that the value comes from
+    fn placed_in(&self, error: Error) -> Error {
+        match error {
             Error::Setting { name, expected, found } => {
                 Error::Setting { name, expected, found: found + &self.place(name) }
             }
             error => error,
-        })
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use clap::builder::PossibleValue;
 use super::setting::{Kind, Setting};
 use super::{
     ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, InitialWeightsChoice, Keep, LossChoice,
-    Missing, MonitorChoice, Scale, TaskChoice,
+    Missing, MonitorChoice, OptimizerChoice, Scale, ScheduleChoice, TaskChoice,
 };
 use crate::nn::layers::Activation;
 
@@ -273,6 +273,45 @@ pub static SETTINGS: &[Setting] = &[
             .help("Also save the state within an epoch, every 30s, 5m, 1h or 50batches; none: after each epoch only [default: none]")
             .added()
     },
+    row("schedule", Kind::Choice(names::<ScheduleChoice>), "constant", "NAME")
+        .under(TRAINING)
+        .help("How the learning rate changes from batch to batch, over all epochs; --learning-rate is its maximum")
+        .added(),
+    row("warmup", Kind::Number, "0", "EPOCHS")
+        .under(TRAINING)
+        .help("Epochs, or a fraction of one, in which the learning rate grows from 0 to --learning-rate")
+        .within(NOT_NEGATIVE)
+        .added(),
+    row("nesterov", Kind::Switch, "false", "BOOL")
+        .under(TRAINING)
+        .help("Use Nesterov's momentum, which looks one step ahead")
+        .added(),
+    row("decay_bias", Kind::Switch, "true", "BOOL")
+        .under(TRAINING)
+        .help("Whether weight decay applies to biases; false: to weights only")
+        .added(),
+    row("optimizer", Kind::Choice(names::<OptimizerChoice>), "sgd", "NAME")
+        .under(TRAINING)
+        .help("How steps are made from gradients")
+        .added(),
+    row("beta1", Kind::Number, "0.9", "BETA")
+        .under(TRAINING)
+        .help("Share β₁ of the first moment that a step of adamw keeps, 0 or more and below 1")
+        .within(SHARE)
+        .computed_with()
+        .added(),
+    row("beta2", Kind::Number, "0.999", "BETA")
+        .under(TRAINING)
+        .help("Share β₂ of the second moment that a step of adamw keeps, 0 or more and below 1")
+        .within(SHARE)
+        .computed_with()
+        .added(),
+    row("epsilon", Kind::Number, "1e-8", "EPSILON")
+        .under(TRAINING)
+        .help("Summand ε of adamw's divisors, above 0")
+        .within((f64::MIN_POSITIVE..=f64::MAX, "above 0"))
+        .computed_with()
+        .added(),
     Setting {
         affects_results: false,
         sweepable: false,

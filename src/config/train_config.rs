@@ -11,7 +11,8 @@ use super::setting::text;
 use super::settings::SETTINGS;
 use super::{
     ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Every, Header, HiddenDims, InitialWeightsChoice,
-    Keep, LossChoice, Missing, MonitorChoice, Scale, TaskChoice,
+    Keep, LossChoice, Missing, MonitorChoice, OptimizerChoice, Scale, ScheduleChoice, TaskChoice,
+    optimizer_choices,
 };
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
@@ -108,6 +109,22 @@ pub struct TrainConfig {
     /// How often the state is saved within an epoch, as [`Every`] reads it; `None`: after each epoch only
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<String>,
+    /// How the learning rate changes from batch to batch
+    pub schedule: ScheduleChoice,
+    /// Epochs in which the learning rate grows from 0
+    pub warmup: f64,
+    /// Whether momentum is Nesterov's
+    pub nesterov: bool,
+    /// Whether weight decay applies to vectors, such as biases
+    pub decay_bias: bool,
+    /// The optimizer
+    pub optimizer: OptimizerChoice,
+    /// Share of the first moment that a step of AdamW keeps
+    pub beta1: f64,
+    /// Share of the second moment that a step of AdamW keeps
+    pub beta2: f64,
+    /// What AdamW adds to the root of the second moment
+    pub epsilon: f64,
     /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written
@@ -125,8 +142,23 @@ impl TrainConfig {
     /// The settings in `values`, and defaults for the others
     ///
     /// # Errors
-    /// If a value is outside its range.
+    /// If a value is outside its range, or does not fit the others.
     pub fn from_values(values: &Table) -> Result<Self> {
+        let (config, all) = Self::in_range(values)?;
+        optimizer_choices::check(&config, &all)?;
+        Ok(config)
+    }
+
+    /// As [`Self::from_values`], but the values may not fit each other: those of a sweep, whose trials change some of them
+    ///
+    /// # Errors
+    /// If a value is outside its range.
+    pub fn each_from_values(values: &Table) -> Result<Self> {
+        Ok(Self::in_range(values)?.0)
+    }
+
+    /// The settings, and the values of all of them
+    fn in_range(values: &Table) -> Result<(Self, Table)> {
         let mut all = values.clone();
         for setting in SETTINGS {
             let found = all.get(setting.name).cloned().or_else(|| setting.default_value());
@@ -146,7 +178,7 @@ impl TrainConfig {
         }
         config.checkpoint_every()?;
         config.max_time()?;
-        Ok(config)
+        Ok((config, all))
     }
 
     /// How often the state is saved within an epoch; `None`: after each epoch only

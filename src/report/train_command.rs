@@ -1,6 +1,8 @@
 //! The command line that repeats a trial
 
-use crate::config::{Kind, SETTINGS};
+use clap::ValueEnum;
+
+use crate::config::{Kind, OptimizerChoice, SETTINGS};
 use crate::error::shell_quoted;
 use crate::report::analysis::ObservedRun;
 
@@ -11,7 +13,9 @@ use crate::report::analysis::ObservedRun;
 /// * `varied`: whether a setting is written even if it has its default
 pub fn train_command(trial: &ObservedRun, varied: impl Fn(&str) -> bool) -> String {
     let mut command = "chainrule train".to_owned();
-    for setting in SETTINGS.iter().filter(|setting| setting.affects_results) {
+    let optimizer = OptimizerChoice::from_str(trial.setting("optimizer"), true).unwrap_or_default();
+    let is_used = |name: &str| !optimizer.unused().contains(&name);
+    for setting in SETTINGS.iter().filter(|setting| setting.affects_results && is_used(setting.name)) {
         let value = if setting.name == "seed" { trial.seed.as_str() } else { trial.setting(setting.name) };
         // Seed and data are always written, since the command may be run on another machine.
         let default = value == setting.default && setting.name != "seed" && !varied(setting.name);
@@ -20,8 +24,8 @@ pub fn train_command(trial: &ObservedRun, varied: impl Fn(&str) -> bool) -> Stri
         }
         command += &match setting.kind {
             Kind::Switch if value == "true" => format!(" --{}", setting.flag()),
-            // A switch that is off has no flag.
-            Kind::Switch => continue,
+            // A switch that is off has no flag, unless it is on by default.
+            Kind::Switch if setting.default != "true" => continue,
             _ => format!(" --{} {}", setting.flag(), shell_quoted(value)),
         };
     }

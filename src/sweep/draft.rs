@@ -40,7 +40,7 @@ impl Draft {
     /// no data set is named and the default folders hold none.
     pub fn resolve(self) -> Result<Plan> {
         let varied = self.varied()?;
-        let mut base = self.base.clone().resolve()?;
+        let mut base = self.base.clone().resolve_each()?;
         let mut nets = InitNets::default();
         let trial = |(number, values): (usize, Values)| {
             let config = apply(&values, &self.base, &mut nets).map_err(|error| self.placed(error))?;

@@ -115,6 +115,9 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
     compare("run_id", row.text(summary.need("run_id")?).trim().to_owned(), &trial.id);
     let mut values = trial.config.to_values()?;
     values.insert("hidden_dims".to_owned(), trial.config.hidden_dims.to_string().into());
+    let is_default = |setting: &Setting, value: &str| {
+        setting.default_value().is_some_and(|default| text(&default) == value)
+    };
     let is_open = |setting: &Setting| {
         !setting.affects_results
             || setting.name == "data"
@@ -131,7 +134,7 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
             _ if is_open(setting) => {}
             Some(found) => compare(setting.name, text(&found), &planned),
             // Older versions left the cell empty if there was no split, and had no columns for later settings.
-            None if (setting.added || setting.name == "val_split") && planned == setting.default => {}
+            None if (setting.added || setting.name == "val_split") && is_default(setting, &planned) => {}
             None => compare(setting.name, "empty".to_owned(), &planned),
         }
     }

@@ -1,7 +1,7 @@
 //! The file `checkpoint.safetensors`: the state of a training, from which it goes on to the same bits
 //!
-//! It holds the tensors of the model under their names, their velocities as `velocity.0.weight`, where they are kept those of
-//! the best epoch as `best.0.weight`, and in its metadata, as JSON, where the training is, and what it has written. Its last
+//! It holds the tensors of the model under their names, what the optimizer keeps as `velocity.0.weight`, or as
+//! `moment1.0.weight` and `moment2.0.weight`, where they are kept those of the best epoch as `best.0.weight`, and in its metadata, as JSON, where the training is, and what it has written. Its last
 //! tensor, `crc32`, is the CRC-32 of all bytes before it.
 
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ use super::progress::Progress;
 use super::state::TrainState;
 use crate::error::{Error, Result, memory, open_regular};
 use crate::nn::mlp::Mlp;
+use crate::nn::optimizer::Kept;
 use crate::nn::parameter::Shape;
 use crate::nn::{model_header, stored, tensor_file};
 use crate::tables::Written;
@@ -79,8 +80,8 @@ impl Saved {
 #[derive(Clone, Debug)]
 pub struct Tensors {
     model: Vec<(String, Shape)>,
-    /// The velocities of those that are trained, in their order
-    velocities: Vec<(String, Shape)>,
+    /// Those that are trained, in their order
+    trained: Vec<(String, Shape)>,
     /// Those after the best epoch
     best: Vec<(String, Shape)>,
 }
@@ -88,8 +89,8 @@ pub struct Tensors {
 /// What a checkpoint holds beside the tensors of the model
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holds {
-    /// Velocities
-    pub velocities: bool,
+    /// What the optimizer keeps
+    pub kept: Kept,
     /// The tensors after the best epoch
     pub best: bool,
 }
@@ -99,12 +100,13 @@ impl Tensors {
     pub fn of<T: Scalar>(model: &Mlp<T>) -> Self {
         let name = |tensor: crate::nn::parameter::Tensor<&[T]>| (tensor.name(), tensor.shape);
         let trained = model.tensors().filter(|tensor| tensor.gradient.is_some());
-        let under = |prefix: &str, (name, shape): (String, Shape)| (format!("{prefix}.{name}"), shape);
-        Self {
-            model: model.tensors().map(name).collect(),
-            velocities: trained.map(name).map(|tensor| under("velocity", tensor)).collect(),
-            best: model.tensors().map(name).map(|tensor| under("best", tensor)).collect(),
-        }
+        let model: Vec<_> = model.tensors().map(name).collect();
+        Self { trained: trained.map(name).collect(), best: under("best", &model), model }
+    }
+
+    /// Those that an optimizer keeps
+    fn kept(&self, kept: Kept) -> Vec<(String, Shape)> {
+        kept.names().iter().flat_map(|prefix| under(prefix, &self.trained)).collect()
     }
 
     /// Writes a model file with these elements, given its metadata
@@ -140,11 +142,16 @@ impl Tensors {
         let best = state.best.as_ref().map_or(&[][..], |best| best);
         let tensors = [
             named(&self.model, &state.tensors),
-            named(&self.velocities, &state.velocities),
+            named(&self.kept(state.keeps), &state.kept),
             named(&self.best, best),
         ];
         tensor_file::write_sealed(out, metadata, &tensors.concat())
     }
+}
+
+/// The names below a prefix, as `best.0.weight`
+fn under(prefix: &str, tensors: &[(String, Shape)]) -> Vec<(String, Shape)> {
+    tensors.iter().map(|(name, shape)| (format!("{prefix}.{name}"), *shape)).collect()
 }
 
 fn named<'a, T>(names: &[(String, Shape)], elements: &'a [Vec<T>]) -> Vec<(String, Shape, &'a [T])> {
@@ -185,11 +192,11 @@ impl Checkpoint {
     /// If the tensors are not those of the model and those that `holds` says, or an element is not finite.
     pub fn state<T: Scalar>(&self, model: &Mlp<T>, holds: Holds) -> Result<TrainState<T>> {
         let tensors = Tensors::of(model);
-        let velocities = if holds.velocities { &tensors.velocities[..] } else { &[] };
+        let kept = tensors.kept(holds.kept);
         let best = if holds.best { &tensors.best[..] } else { &[] };
         let read = || -> std::result::Result<TrainState<T>, String> {
             let file = SafeTensors::deserialize(&self.bytes).map_err(|e| format!("header: {e}"))?;
-            let expected = tensors.model.len() + velocities.len() + best.len();
+            let expected = tensors.model.len() + kept.len() + best.len();
             let found = file.names().into_iter().filter(|name| *name != tensor_file::SEAL).count();
             if found != expected {
                 return Err(format!("has {found} tensors, expected {expected}"));
@@ -198,8 +205,8 @@ impl Checkpoint {
                 names.iter().map(|(name, shape)| elements(&file, name, *shape)).collect()
             };
             let best = if holds.best { Some(Arc::new(all(best)?)) } else { None };
-            let (tensors, velocities) = (all(&tensors.model)?, all(velocities)?);
-            Ok(TrainState { tensors, velocities, best, progress: self.saved.progress.clone() })
+            let (tensors, kept) = (all(&tensors.model)?, all(&kept)?);
+            Ok(TrainState { tensors, keeps: holds.kept, kept, best, progress: self.saved.progress.clone() })
         };
         read().map_err(|problem| Error::content(&self.path, problem))
     }
@@ -255,9 +262,9 @@ mod tests {
         };
         let sums = LossSum { loss: 0.1 + 0.2, correct: 3, rows: 8, ..LossSum::default() };
         let progress = Progress { epoch: 3, batches: 7, sums, seconds: 1e-3 };
-        let velocities = if holds.velocities { copies(-0.5) } else { vec![] };
+        let kept = [-0.5, 0.75].into_iter().take(holds.kept.names().len()).flat_map(copies).collect();
         let best = holds.best.then(|| Arc::new(copies(0.25)));
-        TrainState { tensors: copies(1.0), velocities, best, progress }
+        TrainState { tensors: copies(1.0), keeps: holds.kept, kept, best, progress }
     }
 
     fn written(folder: &Path, model: &Mlp<f32>, state: &TrainState<f32>, saved: &Saved) {
@@ -269,8 +276,10 @@ mod tests {
     fn a_state_reads_back_to_the_same_bits() {
         let folder = tempfile::tempdir().unwrap();
         let model = Mlp::<f32>::new(3, &[5, 4], 2, Activation::Relu, 1);
-        for (velocities, best) in [(true, true), (true, false), (false, true), (false, false)] {
-            let holds = Holds { velocities, best };
+        for (kept, best) in
+            [Kept::None, Kept::Velocity, Kept::Moments].map(|kept| [(kept, true), (kept, false)]).concat()
+        {
+            let holds = Holds { kept, best };
             let state = state(&model, holds);
             let last = EpochSums { epoch: 2, train: state.progress.sums.clone(), val: None, test: None };
             let best = Some(EpochSums { epoch: 1, test: Some(last.train.clone()), ..last.clone() });
@@ -286,7 +295,8 @@ mod tests {
             let expected = Saved { version: VERSION, progress: state.progress.clone(), ..saved };
             assert_eq!(found.saved, expected);
             assert_eq!(found.state(&model, holds).unwrap(), state);
-            let other = Holds { velocities: !velocities, ..holds };
+            let kept = if kept == Kept::Velocity { Kept::Moments } else { Kept::Velocity };
+            let other = Holds { kept, ..holds };
             let error = found.state(&model, other).unwrap_err().to_string();
             assert!(error.contains("tensors, expected"), "{error}");
         }
@@ -296,7 +306,7 @@ mod tests {
     fn other_tensors_and_newer_versions_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let model = Mlp::<f32>::new(3, &[5], 2, Activation::Relu, 1);
-        let holds = Holds { velocities: true, best: false };
+        let holds = Holds { kept: Kept::Velocity, best: false };
         written(folder.path(), &model, &state(&model, holds), &Saved::default());
         let found = Checkpoint::read(folder.path()).unwrap();
         let other = Mlp::<f32>::new(3, &[6], 2, Activation::Relu, 1);

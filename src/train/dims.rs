@@ -6,6 +6,7 @@ use std::str::FromStr;
 use super::evaluate::BATCH_ROWS;
 use crate::config::Dtype;
 use crate::error::separated;
+use crate::nn::optimizer::Kept;
 
 /// The largest width; a larger one needs more memory than any machine has, so it is probably a typing error
 const WIDTH_MAX: usize = 10_000_000;
@@ -17,8 +18,8 @@ pub struct Dims(pub Vec<usize>);
 /// What training keeps of each parameter beside its value
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Copies {
-    /// A velocity, with momentum
-    pub velocity: bool,
+    /// What the optimizer keeps
+    pub kept: Kept,
     /// The value after the best epoch
     pub best: bool,
 }
@@ -42,8 +43,9 @@ impl Dims {
             }
         };
         // Parameters and what is kept of each: those in use, in a state that is being saved and in one that waits; and as many
-        // elements as parameters for scratch.
-        let copies = 1 + 3 * (1 + u128::from(copies.velocity) + u128::from(copies.best));
+        // elements as parameters for scratch, and for gradients where they are stored.
+        let gradients = u128::from(copies.kept.stores_gradients());
+        let copies = 1 + gradients + 3 * (1 + copies.kept.names().len() as u128 + u128::from(copies.best));
         // In training, each hidden output has a gradient, and the input and gradients of a layer are packed into scratch.
         let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
         let elements = copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest();

@@ -60,7 +60,7 @@ pub struct EpochSums {
 pub struct EpochMetrics {
     /// Number of the epoch, from 1
     pub epoch: u32,
-    /// Learning rate that its steps used
+    /// Learning rate of its last step
     pub learning_rate: f64,
     /// Sums over its batches, each computed with the weights before the batch's step
     pub train: LossSum,

@@ -11,6 +11,7 @@ use super::evaluate::Predicted;
 use super::kept_settings;
 use super::metrics::{EpochEnd, EpochMetrics, EpochSums, evaluated, summarise};
 use super::monitor::Monitor;
+use super::optimizer;
 pub use super::run_files::RunNames;
 use super::run_files::{RunFiles, blank_result, make_folder, now, one_line, resolved};
 use super::trainer::Trainer;
@@ -139,7 +140,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 check_data(&saved.data_hash, set)?;
                 kept_settings::check(&saved.settings, config)?;
                 let best = config.keep != Keep::Last && saved.best.is_some();
-                let holds = Holds { velocities: config.momentum > 0.0, best };
+                let holds = Holds { kept: optimizer::kept(config), best };
                 trainer.restore(&checkpoint.state(trainer.model(), holds)?);
                 let run_id = run_id.unwrap_or(&saved.run_id).to_owned();
                 let files = RunFiles::reopen(config, data, parent.join(&run_id), saved, copy_of)?;

@@ -9,7 +9,9 @@ use chainrule_kernels::{Scalar, team};
 use super::dims::{Copies, Dims};
 use super::evaluate::{self, Evaluator, Predicted};
 use super::metrics::{EpochEnd, EpochMetrics};
+use super::optimizer;
 use super::progress::Progress;
+use super::schedule::Schedule;
 use super::state::TrainState;
 use crate::config::{Every, Keep, TrainConfig};
 use crate::data::Dataset;
@@ -22,17 +24,17 @@ use crate::error::{Result, memory, separated};
 use crate::nn::layers::Place;
 use crate::nn::loss::{BatchLabels, Loss, LossSum};
 use crate::nn::mlp::Mlp;
-use crate::nn::sgd::Sgd;
+use crate::nn::optimizer::Optimizer;
 use crate::nn::workspace::Workspace;
 
-/// A model in training with its buffers; batches after the first allocate nothing
+/// A model in training with its buffers; batches after the first allocate nothing, except for AdamW's lists of tensors
 #[derive(Debug)]
 pub struct Trainer<'a, T> {
     data: &'a RunData<'a>,
     encoder: Encoder<T>,
     model: Mlp<T>,
-    sgd: Sgd<T>,
-    learning_rate: f64,
+    optimizer: Optimizer<T>,
+    schedule: Schedule,
     seed: u64,
     loss: Loss<T>,
     order: Order,
@@ -87,8 +89,8 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         Ok(Self {
             data,
             encoder: Encoder::new(&data.preprocessing, &set.inputs),
-            sgd: Sgd::new(model.parameters_mut(), config.learning_rate, config.momentum, config.weight_decay),
-            learning_rate: config.learning_rate,
+            optimizer: optimizer::new(config, &mut model),
+            schedule: Schedule::new(config, order.len().div_ceil(batch_size)),
             seed: config.seed,
             loss: data.outputs.loss(),
             order,
@@ -130,7 +132,8 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     pub fn state(&self) -> TrainState<T> {
         TrainState {
             tensors: self.tensors(),
-            velocities: self.sgd.velocities().map(<[T]>::to_vec).collect(),
+            keeps: self.optimizer.keeps(),
+            kept: self.optimizer.kept().into_iter().map(<[T]>::to_vec).collect(),
             best: self.best.clone(),
             progress: self.progress.clone(),
         }
@@ -156,11 +159,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// Goes on from a state of a training with the same settings and data
     ///
     /// # Panics
-    /// If its tensors or velocities have other lengths.
+    /// If its tensors have other lengths.
     pub fn restore(&mut self, state: &TrainState<T>) {
         self.set_tensors(&state.tensors);
-        for (velocities, stored) in self.sgd.velocities_mut().zip(&state.velocities) {
-            velocities.copy_from_slice(stored);
+        for (kept, stored) in self.optimizer.kept_mut().into_iter().zip(&state.kept) {
+            kept.copy_from_slice(stored);
         }
         (self.best, self.progress) = (state.best.clone(), state.progress.clone());
     }
@@ -192,11 +195,13 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         stop: &AtomicBool,
         on_batch: &mut (dyn FnMut(usize, &LossSum) + Send),
     ) -> EpochMetrics {
+        let batches_before = u64::from(epoch).saturating_sub(1) * self.batches() as u64;
         let Self {
             data,
             encoder,
             model,
-            sgd,
+            optimizer,
+            schedule,
             seed,
             loss,
             order,
@@ -241,14 +246,17 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                     loss.weigh(workspace.output_mut(), weights);
                 }
                 train.add(loss.sum());
-                model.backward(workspace, Some(sgd));
+                let number = batches_before + batch as u64;
+                optimizer.step(model, workspace, number, schedule.rate(number - 1));
                 *done = batch;
                 on_batch(batch, train);
             }
             EpochEnd::Done
         });
         progress.seconds += start.elapsed().as_secs_f64();
-        let (seconds, learning_rate, train) = (progress.seconds, self.learning_rate, progress.sums.clone());
+        // Before the first batch, the rate that it would have
+        let learning_rate = self.schedule.rate(batches_before + progress.batches.saturating_sub(1) as u64);
+        let (seconds, train) = (progress.seconds, progress.sums.clone());
         EpochMetrics { epoch, learning_rate, train, val: None, test: None, seconds, end }
     }
 
@@ -285,7 +293,7 @@ fn check_memory(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated:
 
 /// What is kept of each parameter beside its value
 fn copies(config: &TrainConfig) -> Copies {
-    Copies { velocity: config.momentum > 0.0, best: config.keep != Keep::Last }
+    Copies { kept: optimizer::kept(config), best: config.keep != Keep::Last }
 }
 
 /// Checks that there is memory for the `jobs` largest of these runs at once, each on threads of its own

@@ -10,6 +10,7 @@ mod gradients;
 mod idx;
 mod imports;
 mod nets;
+mod optimizers;
 mod tables;
 mod training;
 

@@ -87,6 +87,8 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
         ("--hidden-dims 9 --class-weight balanced --engine matrixmultiply", 1),
         ("--hidden-dims 10 5 --keep both --val-split 0.25 --patience 9 --batch-size 32", 2),
         ("--hidden-dims 19 7 --batch-size 33 --dtype bf16", 3),
+        ("--hidden-dims 9 7 --optimizer adamw --weight-decay 0.1 --decay-bias false --warmup 1.5 --keep both", 2),
+        ("--hidden-dims 9 --nesterov --weight-decay 0.01 --decay-bias=false --engine matrixmultiply", 3),
     ]
     .into_iter()
     .enumerate()
@@ -117,7 +119,7 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
     names.sort_unstable();
     let count = names.len();
     names.dedup();
-    assert_eq!((count, names.len()), (15 * 5, 15 * 5));
+    assert_eq!((count, names.len()), (19 * 5, 19 * 5));
 }
 
 #[test]
@@ -155,10 +157,12 @@ fn a_run_that_a_signal_stops_goes_on_within_its_epoch() {
     let folder = folder();
     let path = folder.path();
     let settings = "train --data synthetic --hidden-dims 64 --batch-size 8 --epochs 3 --val-split 0.1";
-    ended(path, &format!("{settings} -q --run-id whole"), 0);
-    for (round, (signal, code)) in [("INT", 130), ("TERM", 143), ("USR1", 143)].into_iter().enumerate() {
-        let id = format!("cut{round}");
-        let child = start(path, &format!("{settings} -q --run-id {id}"));
+    let adamw = " --optimizer adamw --schedule cosine --warmup 0.5";
+    let rounds = [("INT", 130, ""), ("TERM", 143, adamw), ("USR1", 143, "")];
+    for (round, (signal, code, more)) in rounds.into_iter().enumerate() {
+        let (id, whole) = (format!("cut{round}"), format!("whole{round}"));
+        ended(path, &format!("{settings}{more} -q --run-id {whole}"), 0);
+        let child = start(path, &format!("{settings}{more} -q --run-id {id}"));
         let run = path.join("results").join(&id);
         while !run.join("checkpoint.safetensors").exists() {
             std::thread::sleep(Duration::from_millis(1));
@@ -169,7 +173,7 @@ fn a_run_that_a_signal_stops_goes_on_within_its_epoch() {
         let Output { status, stderr, .. } = child.wait_with_output().unwrap();
         assert_eq!(status.code(), Some(code), "{}", String::from_utf8_lossy(&stderr));
         ended(path, &format!("train --resume results/{id} -q"), 0);
-        assert_same(&id, &run, &path.join("results/whole"), &[]);
+        assert_same(&id, &run, &path.join("results").join(whole), &[]);
     }
 }
 
@@ -191,10 +195,18 @@ fn what_would_change_a_run_that_goes_on_is_refused() {
         ("--data nowhere --out elsewhere", 1, &["nowhere"]),
         ("--data synthetic --out elsewhere", 1, &["the data have changed since the run began"]),
         ("--checkpoint-every 5x", 2, &["checkpoint-every is 5x, expected a time, as 30s"]),
+        ("--schedule cosine", 2, &["schedule was constant, and is cosine"]),
+        ("--optimizer adamw", 2, &["optimizer was sgd, and is adamw"]),
     ] {
         let stderr = ended(path, &format!("train --resume results/a {args}"), code);
         assert!(messages.iter().all(|message| stderr.contains(message)), "{args}: {stderr}");
     }
+    // Rates that depend on the number of epochs
+    ended(path, &format!("train {IMAGES} --hidden-dims 9 --epochs 2 --schedule cosine --run-id c -q"), 0);
+    let stderr = ended(path, "train --resume results/c --epochs 3", 2);
+    let message = "epochs is 3, expected 2, as before, since the rates of --schedule cosine depend on it";
+    assert!(stderr.contains(message), "{stderr}");
+    ended(path, "train --resume results/c --epochs 2 -q", 0);
     // What is refused copies nothing.
     assert!(!path.join("elsewhere").exists());
     for (folder, message) in
