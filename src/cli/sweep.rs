@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::Result;
-use chainrule::config::optimizer_choices::check_flags;
 use chainrule::config::text;
 use chainrule::error::{shell_quoted, shown};
 use chainrule::sweep::{self, Axis, Draft, Ended, Options, Plots, Shard, Taken, WIDTH_AND_DEPTH};
@@ -134,7 +133,7 @@ fn sweep(
 ) -> Result<u8> {
     let threads_given = draft.base.get("threads").map(text);
     let plan = draft.resolve()?;
-    check_flags(&args.common.flags, plan.trials.iter().map(|trial| &trial.config))?;
+    args.common.flags.check_used(plan.trials.iter().map(|trial| &trial.config))?;
     let config = &plan.trials[0].config;
     let out = &config.out;
     let sweep_id = args.sweep_id.clone().unwrap_or_else(|| plan.default_id());

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use chainrule::config::optimizer_choices::check_flags;
 use chainrule::config::{Settings, TrainConfig};
 use chainrule::data::init_model::InitNets;
 use chainrule::data::run_data::RunData;
@@ -155,7 +154,7 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     // The settings of a run that goes on are complete, and the model that it started from is not needed any more.
     let settings = if resumed.is_some() { settings } else { nets.complete(settings)? };
     let mut config = settings.resolve()?;
-    check_flags(&args.common.flags, std::iter::once(&config))?;
+    args.common.flags.check_used(std::iter::once(&config))?;
     let table_dialect = table_dialect.then_some(config.csv_dialect);
     if let Some(resumed) = &resumed {
         resumed.check_epochs(config.epochs)?;

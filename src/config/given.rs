@@ -8,6 +8,7 @@ use std::{fs, io};
 use toml::map::Entry;
 use toml::{Table, Value};
 
+use super::setting::text;
 use super::settings::{SETTINGS, find};
 use super::train_config::TrainConfig;
 use crate::error::{Error, Result};
@@ -157,6 +158,26 @@ impl Settings {
         TrainConfig::each_from_values(&self.values).map_err(|error| self.placed_in(error))
     }
 
+    /// Checks that each of these settings of an optimizer is one that at least one of the runs uses, also if its value is
+    /// the default
+    ///
+    /// It is for settings that a person gave for these runs; a file of settings may have all.
+    ///
+    /// * `configs`: the settings of the runs
+    ///
+    /// # Errors
+    /// If the optimizer of no run has it.
+    pub fn check_used<'a>(&self, configs: impl Iterator<Item = &'a TrainConfig> + Clone) -> Result<()> {
+        let Some(first) = configs.clone().next() else { return Ok(()) };
+        for name in first.optimizer.unused() {
+            let is_unused = configs.clone().all(|config| config.optimizer.unused().contains(name));
+            if let Some(value) = self.get(name).filter(|_| is_unused) {
+                return Err(first.optimizer.lacks(name, text(value)));
+            }
+        }
+        Ok(())
+    }
+
     /// An error about a value, with the file and line that the value comes from
     fn placed_in(&self, error: Error) -> Error {
         match error {
@@ -269,6 +290,19 @@ mod tests {
         assert_eq!(error, "batch-size is 0 in a/c.toml, line 2, expected 1 or more");
         let error = flags.with("batch_size", -1).or(file()).resolve().unwrap_err().to_string();
         assert_eq!(error, "batch-size is -1, expected 1 or more");
+    }
+
+    #[test]
+    fn a_flag_with_the_default_is_refused_where_no_run_uses_it() {
+        let [sgd, adamw] =
+            ["sgd", "adamw"].map(|name| Settings::default().with("optimizer", name).resolve().unwrap());
+        let check = |name: &str, value: f64, configs: &[&TrainConfig]| {
+            Settings::default().with(name, value).check_used(configs.iter().copied()).is_ok()
+        };
+        assert!(!check("momentum", 0.9, &[&adamw, &adamw]) && !check("beta1", 0.9, &[&sgd]));
+        assert!(check("momentum", 0.9, &[&sgd]) && check("beta1", 0.9, &[&adamw]));
+        assert!(check("momentum", 0.9, &[&adamw, &sgd]) && check("beta1", 0.9, &[&sgd, &adamw]));
+        assert!(check("weight_decay", 0.1, &[&adamw]) && check("momentum", 0.9, &[]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`Settings`] are given on the command line or in a TOML file; any of them may be left out. They are merged, checked
 //! and completed with defaults to make a [`TrainConfig`], which a run also writes to its `config.toml`.
 
+mod agreement;
 mod choices;
 mod data_choices;
 mod every;
@@ -11,7 +12,7 @@ mod given;
 mod hidden_dims;
 mod home;
 pub mod names;
-pub mod optimizer_choices;
+mod optimizer_choices;
 mod setting;
 mod settings;
 mod train_config;

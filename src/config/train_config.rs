@@ -11,8 +11,7 @@ use super::setting::text;
 use super::settings::SETTINGS;
 use super::{
     ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Every, Header, HiddenDims, InitialWeightsChoice,
-    Keep, LossChoice, Missing, MonitorChoice, OptimizerChoice, Scale, ScheduleChoice, TaskChoice,
-    optimizer_choices,
+    Keep, LossChoice, Missing, MonitorChoice, OptimizerChoice, Scale, ScheduleChoice, TaskChoice, agreement,
 };
 use crate::error::{Error, Result};
 use crate::nn::layers::Activation;
@@ -145,7 +144,7 @@ impl TrainConfig {
     /// If a value is outside its range, or does not fit the others.
     pub fn from_values(values: &Table) -> Result<Self> {
         let (config, all) = Self::in_range(values)?;
-        optimizer_choices::check(&config, &all)?;
+        agreement::check(config.optimizer, config.schedule, &all)?;
         Ok(config)
     }
 
