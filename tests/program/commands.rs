@@ -83,7 +83,7 @@ fn usage_errors_say_what_to_type() {
         (&["train", "--schedule", "one-cycle", "--warmup", "1"], "warm-up of its own"),
         (&["train", "--nesterov", "--momentum", "0"], "--momentum above 0"),
         (
-            &["sweep", "--grid", "epochs=1,2", "--optimizer", "adamw", "--momentum", "0.9"],
+            &["sweep", "--data", ".", "--grid", "epochs=1,2", "--optimizer", "adamw", "--momentum", "0.9"],
             "no --momentum with",
         ),
         (&["train", "--dropout", "0.5"], "--weight-decay"),
