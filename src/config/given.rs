@@ -9,7 +9,7 @@ use toml::map::Entry;
 use toml::{Table, Value};
 
 use super::setting::text;
-use super::settings::{SETTINGS, find};
+use super::settings::find;
 use super::train_config::TrainConfig;
 use crate::error::{Error, Result};
 
@@ -79,8 +79,9 @@ impl Settings {
                     )));
                 }
                 let key: String = key.chars().take(40).collect();
-                let names = SETTINGS.iter().map(|setting| setting.name).collect::<Vec<_>>().join(", ");
-                return Err(at(format!("`{key}` is no setting; expected one of {names}")));
+                return Err(at(format!(
+                    "`{key}` is no setting; to see all of them, type: chainrule train --help"
+                )));
             };
             let value = setting.value_from_toml(&value).map_err(&at)?;
             if given.insert(setting.name.to_owned(), value).is_some() {
