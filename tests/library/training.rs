@@ -64,6 +64,7 @@ fn any_number_of_threads_gives_the_same_weights_and_metrics() {
         "hidden_dims = [128, 64]",
         "hidden_dims = [33]\nactivation = \"sigmoid\"",
         "hidden_dims = []\nmomentum = 0.0",
+        "hidden_dims = [33]\noptimizer = \"adamw\"\nschedule = \"cosine\"",
     ] {
         let config = config(settings);
         let run = |threads: usize| {
