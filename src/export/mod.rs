@@ -8,6 +8,7 @@
 //!
 //! [`SavedModel::dtype`]: crate::data::saved_model::SavedModel::dtype
 
+mod activation;
 pub mod c_header;
 mod element;
 mod features;

@@ -56,30 +56,6 @@ static inline void $F_linear(const float *x, const float *weight, const float *b
 }
 ";
 
-/// The activation ReLU
-pub const RELU: &str = "\
-static inline void $F_relu(float *y, size_t len)
-{
-    size_t j;
-
-    for (j = 0; j < len; j++) {
-        y[j] = y[j] > 0.0f ? y[j] : 0.0f;
-    }
-}
-";
-
-/// The activation sigmoid
-pub const SIGMOID: &str = "\
-static inline void $F_sigmoid(float *y, size_t len)
-{
-    size_t j;
-
-    for (j = 0; j < len; j++) {
-        y[j] = 1.0f / (1.0f + expf(-y[j]));
-    }
-}
-";
-
 /// The first layer, up to the loop over columns
 pub const FIRST_START: &str = "\
 /* The scaled input times the weights of the first layer; y has $COLS numbers */

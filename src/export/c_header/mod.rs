@@ -10,14 +10,17 @@ mod text;
 
 pub use text::prefix;
 
+use clap::ValueEnum;
+
 use self::inputs::{described, has_categories, has_fill};
 use crate::config::{Dtype, Scale};
 use crate::data::outputs::{Outputs, Target};
 use crate::data::preprocessing::{Column, Encoding, Preprocessing};
 use crate::data::saved_model::SavedModel;
 use crate::error::separated;
+use crate::export::activation;
 use crate::export::element::check_single;
-use crate::nn::layers::{Layer, Linear};
+use crate::nn::layers::{Activation, Layer, Linear};
 
 /// The memory that a header needs
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +103,13 @@ impl Parts<'_> {
             flash: 4 * (self.saved.model.parameter_count() + of_columns + of_targets) + names,
             ram: 4 * (self.buffers().iter().sum::<usize>() + logits),
         }
+    }
+
+    /// The activations of the net, each once
+    fn activations(&self) -> impl Iterator<Item = Activation> {
+        let layers = self.saved.model.layers();
+        let is_used = |f: &Activation| layers.iter().any(|layer| layer.activation() == Some(*f));
+        Activation::value_variants().iter().copied().filter(move |f| is_used(f))
     }
 
     /// The names of the classes or targets
@@ -233,14 +243,12 @@ impl Parts<'_> {
     }
 
     fn functions(&self) -> String {
-        let layers = self.saved.model.layers();
-        let has = |is: fn(&Layer<f64>) -> bool| layers.iter().any(is);
         let is_clipped = self.columns().is_some_and(|(_, scale)| scale == Scale::Robust);
         let mut parts = vec![code::ADD_ROW];
         parts.extend(is_clipped.then_some(code::CLIP));
         parts.extend((self.saved.model.dims().len() > 2).then_some(code::LINEAR));
-        parts.extend(has(|layer| matches!(layer, Layer::Relu)).then_some(code::RELU));
-        parts.extend(has(|layer| matches!(layer, Layer::Sigmoid)).then_some(code::SIGMOID));
+        let activations = self.activations().map(activation::c_function).collect::<Vec<_>>();
+        parts.extend(activations.iter().map(String::as_str));
         let first = if self.columns().is_none() {
             code::FIRST_PIXEL.to_owned()
         } else {
@@ -280,8 +288,8 @@ static inline void $F_{name}(const float *input, float *{name})
         };
         let (mut x, mut len) = ("", 0);
         for (at, layer) in layers.iter().enumerate() {
-            text += &match layer {
-                Layer::Linear(linear) => {
+            text += &match (layer, layer.activation()) {
+                (Layer::Linear(linear), _) => {
                     let (rows, cols) = linear.w.shape();
                     let y = if at == last {
                         name
@@ -299,8 +307,8 @@ static inline void $F_{name}(const float *input, float *{name})
                     (x, len) = (y, cols);
                     call
                 }
-                Layer::Relu => format!("    $F_relu({x}, {len});\n"),
-                Layer::Sigmoid => format!("    $F_sigmoid({x}, {len});\n"),
+                (_, Some(activation)) => format!("    $F_{}({x}, {len});\n", activation::c_name(activation)),
+                (_, None) => unreachable!("the layer `{layer}` has no function"),
             };
         }
         text + "}\n"

@@ -7,13 +7,14 @@
 //!
 //! The graph computes in the type of the model's tensors: an f64 model converts the input to f64, and its output to f32.
 
-mod graph;
+pub(super) mod graph;
 mod protobuf;
 
 use chainrule_kernels::CLIP_MAX;
 
 use self::graph::{Dim, Graph, Type};
 use self::protobuf::Message;
+use super::activation;
 use super::element::Element;
 use super::features::Features;
 use crate::data::outputs::{Outputs, Target};
@@ -102,13 +103,13 @@ fn write_graph(message: &mut Message, saved: &SavedModel<f64>, element: Element)
             let elements = tensor.shape.stored_order().map(|at| tensor.data[at]);
             graph.numbers(&tensor.name(), &tensor.shape.stored(), elements);
         }
-        match layer {
-            Layer::Linear(_) => {
+        match (layer, layer.activation()) {
+            (Layer::Linear(_), _) => {
                 let (weight, bias) = (format!("{at}.weight"), format!("{at}.bias"));
                 graph.node("Gemm", &[&x, &weight, &bias], &output, &[("transB", 1)]);
             }
-            Layer::Relu => graph.node("Relu", &[&x], &output, &[]),
-            Layer::Sigmoid => graph.node("Sigmoid", &[&x], &output, &[]),
+            (_, Some(activation)) => activation::add_nodes(activation, &mut graph, &x, &output),
+            (_, None) => unreachable!("the layer `{layer}` has no nodes"),
         }
         x = output;
     }
