@@ -10,7 +10,9 @@ mod numbers;
 use chainrule_kernels as kernels;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box_drop};
-use kernels::{Activation, Backend, DenseKernels, Gradient, SgdRule, SgdStep, View, ViewMut, team};
+use kernels::{
+    Activation, Backend, DenseKernels, Gradient, NonMonotonic, SgdRule, SgdStep, View, ViewMut, team,
+};
 
 fn main() {
     divan::main();
@@ -161,6 +163,24 @@ fn relu(bencher: Bencher<'_, '_>, &(_, len): &(&str, usize)) {
 fn sigmoid(bencher: Bencher<'_, '_>, &(_, len): &(&str, usize)) {
     let mut x = numbers(len);
     bencher.counter(ItemsCount::new(len)).bench_local(|| Activation::Sigmoid.forward(&mut x));
+}
+
+#[divan::bench(args = [Activation::Tanh, Activation::LeakyRelu, Activation::Selu])]
+fn other_activations(bencher: Bencher<'_, '_>, f: Activation) {
+    let mut x = numbers(128 * 512);
+    bencher.counter(ItemsCount::new(x.len())).bench_local(|| f.forward(&mut x));
+}
+
+#[divan::bench(args = [NonMonotonic::Gelu, NonMonotonic::Silu])]
+fn non_monotonic(bencher: Bencher<'_, '_>, f: NonMonotonic) {
+    let (x, mut y) = (numbers(128 * 512), numbers(128 * 512));
+    bencher.counter(ItemsCount::new(x.len())).bench_local(|| f.forward(&x, &mut y));
+}
+
+#[divan::bench(args = [NonMonotonic::Gelu, NonMonotonic::Silu])]
+fn non_monotonic_backward(bencher: Bencher<'_, '_>, f: NonMonotonic) {
+    let (x, dy, mut dx) = (numbers(128 * 512), numbers(128 * 512), numbers(128 * 512));
+    bencher.counter(ItemsCount::new(x.len())).bench_local(|| f.backward(&x, &dy, &mut dx));
 }
 
 #[divan::bench]

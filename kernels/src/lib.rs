@@ -44,6 +44,7 @@ pub use dense::unfused::gemm;
 pub use dense::{Backend, DenseKernels, Gradient};
 pub use elementwise::activation::{Activation, fill_rows};
 pub use elementwise::gather::scale_rows;
+pub use elementwise::non_monotonic::NonMonotonic;
 pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
 pub use elementwise::sgd::{SgdRule, SgdStep, sgd};
 pub use elementwise::softmax::softmax_rows;

@@ -102,6 +102,17 @@ fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
     View::new(data, rows, cols)
 }
 
+const ACTIVATIONS: [Activation; 6] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::Sigmoid,
+    Activation::Tanh,
+    Activation::LeakyRelu,
+    Activation::Selu,
+];
+/// λ and λ α of SELU
+const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.758_099_340_847_376_8];
+
 /// Compares forward products with the plain loop, for every activation
 fn check_affine<T: Scalar>(backend: Backend) {
     let mut kernels = DenseKernels::<T>::new(backend);
@@ -109,12 +120,13 @@ fn check_affine<T: Scalar>(backend: Backend) {
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let x = if zeros { half_zeros::<T>(m * k, 1) } else { numbers(m * k, 1) };
         let (w, b) = (numbers::<T>(k * n, 2), numbers::<T>(n, 3));
-        for f in [Activation::Identity, Activation::Relu, Activation::Sigmoid] {
+        for f in ACTIVATIONS {
             // The old content must not be read.
             let mut y = vec![T::from_f64(f64::NAN); m * n];
             kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, f, ViewMut::new(&mut y, m, n));
-            // As in `check`; the activations' slopes are at most 1, and sigmoid's own error is 8 ε.
-            let tolerance = (((k + 2) * (k + 2)) as f64 + 8.0) * T::EPSILON;
+            // As in `check`; the activations' slopes are at most 1.76, and their own errors at most 8 ε times the larger
+            // of 1 and |z|.
+            let tolerance = 2.0 * (((k + 2) * (k + 2)) as f64 + 8.0 * (k + 1) as f64) * T::EPSILON;
             for (at, got) in y.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
                 let z: f64 = (0..k).map(|p| of(x[i * k + p]) * of(w[p * n + j])).sum();
@@ -123,6 +135,10 @@ fn check_affine<T: Scalar>(backend: Backend) {
                     Activation::Identity => z,
                     Activation::Relu => z.max(0.0),
                     Activation::Sigmoid => 1.0 / (1.0 + (-z).exp()),
+                    Activation::Tanh => z.tanh(),
+                    Activation::LeakyRelu => z.max(0.01 * z),
+                    Activation::Selu if z > 0.0 => SELU[0] * z,
+                    Activation::Selu => SELU[1] * z.exp_m1(),
                 };
                 let got = got.to_f64();
                 assert!(
@@ -141,7 +157,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let make = if zeros { half_zeros::<T> } else { numbers::<T> };
         let (x, dy, w) = (make(m * k, 1), make(m * n, 2), numbers::<T>(k * n, 3));
-        for f in [Activation::Identity, Activation::Relu, Activation::Sigmoid] {
+        for f in ACTIVATIONS {
             let (mut dx, mut dw, mut db, mut same) =
                 (vec![nan; m * k], vec![nan; k * n], vec![nan; n], w.clone());
             let store = Gradient::Store { dw: &mut dw, db: &mut db };
@@ -168,8 +184,11 @@ fn check_backward<T: Scalar>(backend: Backend) {
                         }
                     }
                     Activation::Sigmoid => sum * y * (1.0 - y),
+                    Activation::Tanh => sum * (1.0 - y * y),
+                    Activation::LeakyRelu => sum * if y > 0.0 { 1.0 } else { 0.01 },
+                    Activation::Selu => sum * if y > 0.0 { SELU[0] } else { y + SELU[1] },
                 };
-                // |y (1 − y)| ≤ 2 for y in [−1, 1]
+                // The slopes are at most 2 for y in [−1, 1].
                 assert!(
                     (want - dx[at].to_f64()).abs() <= 2.0 * tolerance(n),
                     "{backend:?} {f:?} dx {m}×{k}×{n}"

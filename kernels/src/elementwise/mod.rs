@@ -4,6 +4,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod gather;
+pub(crate) mod non_monotonic;
 pub(crate) mod pairs;
 pub(crate) mod reduce;
 pub(crate) mod sgd;
