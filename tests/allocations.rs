@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use chainrule::config::TrainConfig;
 use chainrule::data::run_data::RunData;
 use chainrule::data::{Cells, Dataset, Inputs, Labels, Split, Task};
+use chainrule::nn::layers::Activation;
 use chainrule::train::trainer::Trainer;
 
 #[path = "support/counting.rs"]
@@ -32,13 +33,15 @@ fn batches_after_the_first_allocate_nothing() {
         warnings: Vec::new(),
         undivided_hash: None,
     };
-    let config = TrainConfig { no_shuffle: true, ..TrainConfig::default() };
-    for threads in [1, 2] {
+    let config = |activation| TrainConfig { activation, no_shuffle: true, ..TrainConfig::default() };
+    // GELU is not fused with the layer before it.
+    let configs = [Activation::Relu, Activation::Gelu].map(config);
+    for (config, threads) in configs.iter().flat_map(|config| [(config, 1), (config, 2)]) {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             // The pool's threads allocate as they start.
             rayon::broadcast(|_| ());
-            let run_data = RunData::new(&config, &data).unwrap();
-            let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
+            let run_data = RunData::new(config, &data).unwrap();
+            let mut trainer = Trainer::<f32>::new(config, &run_data).unwrap();
             // The first of 8 batches may allocate, the last is shorter. On a busy machine a thread may have no part in the
             // first batches, and a thread's first part may allocate, too.
             let mut counts = [0; 8];
@@ -47,7 +50,7 @@ fn batches_after_the_first_allocate_nothing() {
                     counts[batch - 1] = counting::calls();
                 });
             }
-            assert_eq!(counts, [counts[0]; 8], "{threads} threads");
+            assert_eq!(counts, [counts[0]; 8], "{}, {threads} threads", config.activation);
         });
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use chainrule::config::{BatchFlags, HiddenDims, LossChoice, TrainConfig, find};
+use chainrule::config::{BatchFlags, Dtype, HiddenDims, LossChoice, TrainConfig, find};
 use chainrule::data::batches::gather;
 use chainrule::data::encoder::Encoder;
 use chainrule::data::run_data::RunData;
@@ -133,7 +133,9 @@ pub fn run(args: &Args) -> Result<u8> {
         return Err(refused("at most 10^8 parameters in all", found).into());
     }
     let batch_size = batch.as_ref().map_or(args.batch_size as usize, |batch| batch.labels.len());
-    memory::check(dims.gradient_check_bytes(batch_size), || {
+    let of_activations =
+        if args.activation.needs_input() { dims.activation_bytes(Dtype::F64, batch_size, 0) } else { 0 };
+    memory::check(dims.gradient_check_bytes(batch_size) + of_activations, || {
         format!("{dims}, a batch of {}", count(batch_size))
     })?;
     let check = match batch {
@@ -178,8 +180,8 @@ pub fn run(args: &Args) -> Result<u8> {
             check.worst
         )?;
     }
-    text += "\nat kink: elements that were not checked, because a step moves an input of ReLU across 0, where ReLU has no \
-             derivative, or an error across a kink of the loss\n";
+    text += "\nat kink: elements that were not checked, because a step moves an input of an activation across 0, where it \
+             has no derivative, or an error across a kink of the loss\n";
     writeln!(text, "\ngradient check {verdict}: errors must be below {TOLERANCE:.0e}")?;
     print(&text)?;
     Ok(code)

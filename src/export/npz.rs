@@ -1,6 +1,6 @@
 //! NPZ files: the arrays of a model for NumPy, which is all that a prediction needs
 //!
-//! These lines predict with every model; `rows` is a float32 or float64 array of rows × columns, in which a missing
+//! These lines predict with every model; `activations` are the functions of docs/models.md by their names, and `rows` is a float32 or float64 array of rows × columns, in which a missing
 //! number is NaN, a pixel a number from 0 to 255, and a category its index in the column's list of values:
 //!
 //! ```python
@@ -14,7 +14,7 @@
 //!     if layer.startswith("linear"):
 //!         x = x @ m[f"{at}.weight"].T + m[f"{at}.bias"]
 //!     else:
-//!         x = np.maximum(x, 0) if layer == "relu" else 1 / (1 + np.exp(-x))
+//!         x = activations[layer](x)
 //! if "class_names" in m:
 //!     label = m["class_names"][x.argmax(axis=1)]
 //! else:

@@ -22,7 +22,7 @@ pub const TOLERANCE: f64 = 1e-6;
 pub const STEP: f64 = 1e-3;
 /// Smallest divisor of a relative error; with a smaller one, rounding in the differences would count as an error
 const FLOOR: f64 = 1e-5;
-/// Sufficient distance of ReLU's inputs from its kink: several times as far as a step of the differences moves them
+/// Sufficient distance of an activation's inputs from its kink: several times as far as a step of the differences moves them
 const KINK_MARGIN: f64 = 0.02;
 /// Number of random rows to try before the one farthest from all kinks is used
 const DRAWS: usize = 500;
@@ -36,7 +36,7 @@ pub struct TensorCheck {
     pub shape: String,
     /// Number of elements that were checked
     pub checked: usize,
-    /// Number of chosen elements that were not checked because a step crosses a kink of ReLU or of the loss
+    /// Number of chosen elements that were not checked because a step crosses a kink of an activation or of the loss
     pub at_kink: usize,
     /// Largest relative error, as [`relative_error`] defines it
     pub worst: f64,
@@ -77,7 +77,7 @@ pub struct Check {
 
 impl Check {
     /// A net of the given widths with random weights and biases, and a batch of random inputs in [−1, 1) that keep
-    /// ReLU's inputs away from its kink
+    /// the activation's inputs away from its kink
     ///
     /// * `regression`: the loss of random numbers in [−2, 2) as labels; `None` for random classes
     pub fn new(

@@ -50,6 +50,15 @@ impl Dims {
         pairs + elements * dtype.bytes() as u128
     }
 
+    /// Number of bytes for the inputs of hidden activations, and for their gradients, where activations are steps of their
+    /// own
+    ///
+    /// * `batch`, `evaluated`: as in [`Self::training_bytes`]
+    pub fn activation_bytes(&self, dtype: Dtype, batch: usize, evaluated: usize) -> u128 {
+        let hidden: u128 = self.0[1..self.0.len() - 1].iter().map(|&width| width as u128).sum();
+        (2 * batch as u128 + evaluated as u128) * hidden * dtype.bytes() as u128
+    }
+
     /// Number of bytes for the pairs of bf16 that a workspace keeps: the operands of the layer that has most
     ///
     /// * `rows`: rows of a batch
@@ -149,5 +158,7 @@ mod tests {
         // 109,184 each for forward and ∂L/∂W, and 8,832 for ∂L/∂X.
         assert_eq!(dims.step_multiply_adds(), 2.0 * 109_184.0 + 8_832.0);
         assert_eq!(Dims(vec![784, 10]).step_multiply_adds(), 2.0 * 7_840.0);
+        // Two of each hidden output in training, and one in evaluation, of 4 bytes
+        assert_eq!(dims.activation_bytes(Dtype::Bf16, 10, 100), 120 * (128 + 64) * 4);
     }
 }

@@ -13,6 +13,8 @@ mod nets;
 mod tables;
 mod training;
 
+#[path = "../support/erf.rs"]
+mod erf;
 #[path = "../support/export_cases.rs"]
 mod export_cases;
 #[path = "../support/fuzz_cases.rs"]

@@ -314,7 +314,7 @@ fn flags_say_how_cells_become_inputs_and_what_the_classes_are() {
         ("--class-names a,b", 2, "--class-names gives 2 names, but s.safetensors has 3 outputs"),
         ("--class-names a,b,a", 2, "--class-names: name 3: `a` is also in name 1"),
         ("--class-names names", 2, "--class-names is names, which is no file"),
-        ("--activation tanh", 2, "tanh"),
+        ("--activation softplus", 2, "softplus"),
     ] {
         let args = format!("predict s.safetensors {IMAGES} {args}");
         let stderr = ended(path, &args.split(' ').collect::<Vec<_>>(), code).1;

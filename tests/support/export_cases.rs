@@ -15,6 +15,7 @@ use chainrule::nn::mlp::Mlp;
 use chainrule::nn::model_file;
 use chainrule::random::{Purpose, Random};
 use chainrule_kernels::{Backend, Scalar};
+use clap::ValueEnum;
 
 /// Number of rows of each case
 pub const ROWS: usize = 100;
@@ -75,7 +76,7 @@ fn preprocessings() -> [Preprocessing; 4] {
     ]
 }
 
-/// Each kind of preprocessing with 0 to 3 hidden layers, with either activation and in either type
+/// Each kind of preprocessing with 0 to 3 hidden layers, with ReLU or sigmoid, and each other activation; all in either type
 pub fn cases(folder: &Path) -> Vec<Case> {
     let hidden: [&[usize]; 4] = [&[], &[7], &[9, 5], &[6, 8, 4]];
     let mut cases = Vec::new();
@@ -85,10 +86,19 @@ pub fn cases(folder: &Path) -> Vec<Case> {
             let classes = texts(&["T-shirt/top", "say \"hi\\??/\"", "Käfer"]);
             let outputs = Outputs::Classes(classes);
             let signature = Signature { outputs, preprocessing: preprocessing.clone() };
-            // Each kind and each number of layers has both activations and both types.
+            // Each kind and each number of layers has both of these activations and both types.
             let activation = [Activation::Relu, Activation::Sigmoid][(at + at / 4) % 2];
             let case = if at % 4 < 2 { case::<f32> } else { case::<f64> };
             cases.push(case(folder, at, hidden, activation, &signature));
+        }
+    }
+    let others = Activation::value_variants().iter().copied();
+    for activation in others.filter(|f| ![Activation::Relu, Activation::Sigmoid].contains(f)) {
+        let [_, preprocessing, ..] = preprocessings();
+        let outputs = Outputs::Classes(texts(&["a", "b", "c"]));
+        let signature = Signature { outputs, preprocessing };
+        for case in [case::<f32>, case::<f64>] {
+            cases.push(case(folder, cases.len(), &[9, 5], activation, &signature));
         }
     }
     cases

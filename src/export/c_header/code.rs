@@ -15,7 +15,7 @@ static inline void $F_add_row(float x, const float *row, float *y, size_t len)
 }
 ";
 
-/// For nets with robust scaling: the root is found by Newton's method, so that expf is all that is needed of libc
+/// For nets with robust scaling: the root is found by Newton's method, so that no other function of libc is needed
 ///
 /// With u = |z| / 3, `√(1 + u²)` is u times `√(1 + 1/u²)`, so that the root is always of a number t from 1 to 2. There,
 /// the line through (1, 1) and (2, √2) has a relative error below 0.02, and each step squares it and halves it.

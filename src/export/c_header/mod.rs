@@ -1,8 +1,9 @@
 //! C headers: a model as one C99 file without dependencies, allocations and global state
 //!
 //! The header has the weights as constants, `NAME_predict`, `NAME_logits` and `NAME_class_names`, or of a model of numbers
-//! `NAME_standardised` and `NAME_target_names` in place of the last two. It computes in `float` and needs `expf` of libc, nothing else. The first layer scales each cell just before it is multiplied, so there is no
-//! buffer of inputs, and the input of a category costs one row of weights.
+//! `NAME_standardised` and `NAME_target_names` in place of the last two. It computes in `float` and needs of libc `expf`,
+//! and for some activations one function more. The first layer scales each cell just before it is multiplied, so there is
+//! no buffer of inputs, and the input of a category costs one row of weights.
 
 mod code;
 mod inputs;
@@ -105,6 +106,12 @@ impl Parts<'_> {
         }
     }
 
+    /// The functions that the header needs of libc, as `expf and tanhf`
+    fn functions_of_libc(&self) -> String {
+        let others = self.activations().filter_map(activation::c_needs);
+        std::iter::once("expf").chain(others).collect::<Vec<_>>().join(" and ")
+    }
+
     /// The activations of the net, each once
     fn activations(&self) -> impl Iterator<Item = Activation> {
         let layers = self.saved.model.layers();
@@ -156,7 +163,7 @@ impl Parts<'_> {
  * The net {dims}{activation}, written by chainrule {version}
  *
 {usage} *{rounded}
- * C99, needs expf; {flash} bytes of constants and {ram} bytes of buffers on the stack.
+ * C99, needs {functions}; {flash} bytes of constants and {ram} bytes of buffers on the stack.
  *
 {inputs} */
 #ifndef $M_H
@@ -169,6 +176,7 @@ impl Parts<'_> {
 #define {length}
 ",
             version = env!("CARGO_PKG_VERSION"),
+            functions = self.functions_of_libc(),
             flash = separated(flash),
             ram = separated(ram),
             inputs = "$INPUTS",

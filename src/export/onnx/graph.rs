@@ -52,6 +52,11 @@ impl<'a> Graph<'a> {
         Self { message, nodes: Message::default(), element }
     }
 
+    /// The type of the graph's numbers
+    pub fn element(&self) -> Element {
+        self.element
+    }
+
     /// Writes the nodes
     pub fn end(self) {
         self.message.extend(&self.nodes);

@@ -6,9 +6,15 @@
 //! To add a layer, add a file here and a variant of [`Layer`]; for an activation, also a variant of [`Activation`].
 //! The trainer, the optimizer, the model file and the gradient check know no particular layer.
 
+mod gelu;
+mod leaky_relu;
 mod linear;
 mod relu;
+mod selu;
 mod sigmoid;
+mod silu;
+mod tanh;
+mod weight_limit;
 
 pub use linear::Linear;
 
@@ -34,6 +40,16 @@ pub enum Layer<T> {
     Relu,
     /// `y = 1 / (1 + e⁻ˣ)`
     Sigmoid,
+    /// `y = tanh x`
+    Tanh,
+    /// `y = max(x, 0.01 x)`
+    LeakyRelu,
+    /// `y = x Φ(x)`
+    Gelu,
+    /// `y = x / (1 + e⁻ˣ)`
+    Silu,
+    /// `y = λ x` where x > 0, else `λ α (eˣ − 1)`
+    Selu,
 }
 
 /// The place of a training step in its run: a layer that draws random numbers draws them from a stream of this place
@@ -51,13 +67,23 @@ pub struct Place {
 
 /// The activation after each linear layer except the last
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// `max(x, 0)`
     #[default]
     Relu,
     /// `1 / (1 + e⁻ˣ)`
     Sigmoid,
+    /// `tanh x`
+    Tanh,
+    /// `max(x, 0.01 x)`
+    LeakyRelu,
+    /// `x Φ(x)`, where Φ is the distribution function of the normal distribution: the exact GELU, with erf
+    Gelu,
+    /// `x / (1 + e⁻ˣ)`, also called swish
+    Silu,
+    /// `1.0507 x` where x > 0, else `1.7581 (eˣ − 1)`
+    Selu,
 }
 
 impl Activation {
@@ -66,22 +92,38 @@ impl Activation {
         match self {
             Self::Relu => Layer::Relu,
             Self::Sigmoid => Layer::Sigmoid,
+            Self::Tanh => Layer::Tanh,
+            Self::LeakyRelu => Layer::LeakyRelu,
+            Self::Gelu => Layer::Gelu,
+            Self::Silu => Layer::Silu,
+            Self::Selu => Layer::Selu,
         }
     }
 
     /// Largest magnitude of the initial weights of a d_in × d_out layer in a net with this activation
     pub fn weight_limit(self, d_in: usize, d_out: usize) -> f64 {
         match self {
-            Self::Relu => relu::weight_limit(d_in),
-            Self::Sigmoid => sigmoid::weight_limit(d_in, d_out),
+            Self::Relu | Self::LeakyRelu | Self::Gelu | Self::Silu => weight_limit::he(d_in),
+            Self::Sigmoid | Self::Tanh => weight_limit::xavier(d_in, d_out),
+            Self::Selu => weight_limit::lecun(d_in),
         }
     }
 
-    /// All names, for messages: `relu or sigmoid`
+    /// Whether the derivative is computed from the input, as it has several values for some outputs
+    ///
+    /// Such an activation is a step of its own, which keeps its input: it is not fused with the linear layer before it.
+    pub fn needs_input(self) -> bool {
+        matches!(self, Self::Gelu | Self::Silu)
+    }
+
+    /// All names, for messages: `relu or sigmoid or …`
     pub fn names() -> String {
         Self::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
     }
 }
+
+/// The backward pass of an activation, from its output or its input and ∂L/∂Y to ∂L/∂X
+type Elementwise<T> = fn(&Matrix<T>, &Matrix<T>, &mut Matrix<T>);
 
 impl<T: Scalar> Layer<T> {
     /// The layer that `text` describes, with parameters that are 0
@@ -105,7 +147,13 @@ impl<T: Scalar> Layer<T> {
     pub fn output_cols(&self, input_cols: usize) -> Option<usize> {
         match self {
             Self::Linear(linear) => (linear.w.rows() == input_cols).then(|| linear.w.cols()),
-            Self::Relu | Self::Sigmoid => Some(input_cols),
+            Self::Relu
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::LeakyRelu
+            | Self::Gelu
+            | Self::Silu
+            | Self::Selu => Some(input_cols),
         }
     }
 
@@ -115,6 +163,11 @@ impl<T: Scalar> Layer<T> {
             Self::Linear(_) => None,
             Self::Relu => Some(Activation::Relu),
             Self::Sigmoid => Some(Activation::Sigmoid),
+            Self::Tanh => Some(Activation::Tanh),
+            Self::LeakyRelu => Some(Activation::LeakyRelu),
+            Self::Gelu => Some(Activation::Gelu),
+            Self::Silu => Some(Activation::Silu),
+            Self::Selu => Some(Activation::Selu),
         }
     }
 
@@ -123,20 +176,29 @@ impl<T: Scalar> Layer<T> {
         match (self, next) {
             (Self::Linear(_), Self::Relu) => Some(relu::FUSED),
             (Self::Linear(_), Self::Sigmoid) => Some(sigmoid::FUSED),
+            (Self::Linear(_), Self::Tanh) => Some(tanh::FUSED),
+            (Self::Linear(_), Self::LeakyRelu) => Some(leaky_relu::FUSED),
+            (Self::Linear(_), Self::Selu) => Some(selu::FUSED),
             _ => None,
         }
     }
 
     /// Whether the derivative is discontinuous at input 0
     pub fn has_kink(&self) -> bool {
-        matches!(self, Self::Relu)
+        matches!(self, Self::Relu | Self::LeakyRelu | Self::Selu)
     }
 
     /// The tensors of this layer, whose index in the model is `at`
     pub fn tensors(&self, at: usize) -> Vec<Tensor<&[T]>> {
         match self {
             Self::Linear(linear) => linear.tensors(at),
-            Self::Relu | Self::Sigmoid => Vec::new(),
+            Self::Relu
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::LeakyRelu
+            | Self::Gelu
+            | Self::Silu
+            | Self::Selu => Vec::new(),
         }
     }
 
@@ -144,7 +206,13 @@ impl<T: Scalar> Layer<T> {
     pub fn tensors_mut(&mut self, at: usize) -> Vec<Tensor<&mut [T]>> {
         match self {
             Self::Linear(linear) => linear.tensors_mut(at),
-            Self::Relu | Self::Sigmoid => Vec::new(),
+            Self::Relu
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::LeakyRelu
+            | Self::Gelu
+            | Self::Silu
+            | Self::Selu => Vec::new(),
         }
     }
 
@@ -164,6 +232,11 @@ impl<T: Scalar> Layer<T> {
             Self::Linear(linear) => linear.forward(x, f, y, backend),
             Self::Relu => relu::forward(x, y),
             Self::Sigmoid => sigmoid::forward(x, y),
+            Self::Tanh => tanh::forward(x, y),
+            Self::LeakyRelu => leaky_relu::forward(x, y),
+            Self::Gelu => gelu::forward(x, y),
+            Self::Silu => silu::forward(x, y),
+            Self::Selu => selu::forward(x, y),
         }
     }
 
@@ -183,7 +256,14 @@ impl<T: Scalar> Layer<T> {
         backend: &mut DenseKernels<T>,
     ) {
         match self {
-            Self::Linear(_) | Self::Relu | Self::Sigmoid => self.forward(x, f, y, backend),
+            Self::Linear(_)
+            | Self::Relu
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::LeakyRelu
+            | Self::Gelu
+            | Self::Silu
+            | Self::Selu => self.forward(x, f, y, backend),
         }
     }
 
@@ -204,13 +284,19 @@ impl<T: Scalar> Layer<T> {
         step: Option<Step<'_, T>>,
         backend: &mut DenseKernels<T>,
     ) {
-        let elementwise = match self {
+        // Each derivative is computed from the layer's output or from its input.
+        let (from, elementwise): (_, Elementwise<T>) = match self {
             Self::Linear(linear) => return linear.backward(x, dy, dx, step, backend),
-            Self::Relu => relu::backward,
-            Self::Sigmoid => sigmoid::backward,
+            Self::Relu => (y, relu::backward),
+            Self::Sigmoid => (y, sigmoid::backward),
+            Self::Tanh => (y, tanh::backward),
+            Self::LeakyRelu => (y, leaky_relu::backward),
+            Self::Gelu => (x, gelu::backward),
+            Self::Silu => (x, silu::backward),
+            Self::Selu => (y, selu::backward),
         };
         if let Some((dx, f)) = dx {
-            elementwise(y, dy, dx);
+            elementwise(from, dy, dx);
             f.backward(dx.data_mut(), x.data());
         }
     }
@@ -222,6 +308,11 @@ impl<T: Scalar> fmt::Display for Layer<T> {
             Self::Linear(linear) => linear.fmt(f),
             Self::Relu => Activation::Relu.fmt(f),
             Self::Sigmoid => Activation::Sigmoid.fmt(f),
+            Self::Tanh => Activation::Tanh.fmt(f),
+            Self::LeakyRelu => Activation::LeakyRelu.fmt(f),
+            Self::Gelu => Activation::Gelu.fmt(f),
+            Self::Silu => Activation::Silu.fmt(f),
+            Self::Selu => Activation::Selu.fmt(f),
         }
     }
 }
@@ -230,5 +321,32 @@ impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Every variant has a possible value, since none is `#[value(skip)]`.
         self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_activation_is_fused_unless_its_derivative_needs_its_input() {
+        let linear = Layer::Linear(Linear::new(Matrix::<f32>::zeros(1, 1)));
+        for &activation in Activation::value_variants() {
+            let layer = activation.layer();
+            assert_eq!(linear.fuse(&layer).is_none(), activation.needs_input(), "{activation}");
+            assert_eq!(layer.activation(), Some(activation));
+        }
+    }
+
+    #[test]
+    fn the_text_of_each_activation_is_the_name_of_its_setting() {
+        let texts = ["relu", "sigmoid", "tanh", "leaky-relu", "gelu", "silu", "selu"];
+        for (activation, text) in Activation::value_variants().iter().zip(texts) {
+            let layer = Layer::<f32>::parse(text, 0).unwrap();
+            assert_eq!((layer.activation(), layer.to_string()), (Some(*activation), text.to_owned()));
+            let toml = toml::Value::try_from(activation).unwrap();
+            assert_eq!(toml.as_str(), Some(text));
+        }
+        assert!(Layer::<f32>::parse("leaky_relu", 0).is_err());
     }
 }

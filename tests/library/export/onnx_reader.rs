@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::erf::erf;
+
 /// The fields of a message of protocol buffers: numbers and bytes
 #[derive(Debug)]
 pub enum Field<'a> {
@@ -130,6 +132,11 @@ pub fn compute(graph: &[u8], input: Array) -> BTreeMap<String, Array> {
             "Clip" => x.map(|x| x.clamp(inputs[1].elements[0], inputs[2].elements[0])),
             "Sqrt" => x.map(f64::sqrt),
             "Relu" => x.map(|x| x.max(0.0)),
+            "Tanh" => x.map(f64::tanh),
+            "Exp" => x.map(f64::exp),
+            "Erf" => x.map(erf),
+            "Max" => x.zip(inputs[1], f64::max),
+            "Min" => x.zip(inputs[1], f64::min),
             "Sigmoid" => x.map(|x| 1.0 / (1.0 + (-x).exp())),
             "Where" => {
                 let len = inputs.iter().map(|array| array.elements.len()).max().unwrap();

@@ -50,6 +50,9 @@ relu = lambda: nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 6), nn.Re
 save("relu", relu())
 save("dropout", nn.Sequential(nn.Flatten(), nn.Linear(12, 9), nn.ReLU(), nn.Dropout(0.3), nn.Linear(9, 4)))
 save("sigmoid", nn.Sequential(nn.Linear(12, 9), nn.Sigmoid(), nn.Linear(9, 4)), "--activation sigmoid")
+for layer in (nn.Tanh(), nn.LeakyReLU(), nn.GELU(), nn.SiLU(), nn.SELU()):
+    name = {"LeakyReLU": "leaky-relu"}.get(type(layer).__name__, type(layer).__name__.lower())
+    save(name, nn.Sequential(nn.Linear(12, 9), layer, nn.Linear(9, 4)), f"--activation {name}")
 save("no_bias", nn.Sequential(nn.Linear(12, 9, bias=False), nn.ReLU(), nn.Linear(9, 4, bias=False)))
 save("linear", nn.Sequential(nn.Linear(12, 9), nn.Linear(9, 4)))
 save("softmax_regression", nn.Sequential(nn.Linear(12, 4)))
