@@ -24,6 +24,15 @@ pub enum Purpose {
     BenchImages,
     /// Inputs of gradient checks, and the choice of elements that are checked
     GradientCheck,
+    /// The key of the mask of a dropout layer in one training step
+    Dropout {
+        /// Number of the epoch, counted from 1
+        epoch: u32,
+        /// Number of the batch in its epoch, counted from 1
+        batch: u64,
+        /// Index of the layer
+        layer: u64,
+    },
 }
 
 /// A stream of random numbers
@@ -35,6 +44,10 @@ impl Random {
     pub fn new(seed: u64, purpose: Purpose) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
+        if let Purpose::Dropout { batch, layer, .. } = purpose {
+            key[8..16].copy_from_slice(&batch.to_le_bytes());
+            key[16..24].copy_from_slice(&layer.to_le_bytes());
+        }
         let mut rng = ChaCha8Rng::from_seed(key);
         rng.set_stream(match purpose {
             Purpose::InitialWeights => 0,
@@ -43,13 +56,19 @@ impl Random {
             Purpose::BenchImages => 3 << 32,
             Purpose::Validation => 4 << 32,
             Purpose::Test => 5 << 32,
+            Purpose::Dropout { epoch, .. } => 10 << 32 | u64::from(epoch),
         });
         Self(rng)
     }
 
+    /// 64 random bits
+    pub fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// A random number, uniform in [0, 1), that is a multiple of 2⁻⁵³
     pub fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// A random number, uniform in [−limit, limit)

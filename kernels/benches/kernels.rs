@@ -106,7 +106,7 @@ fn backward<const THREADS: usize>(
     in_team(bencher, THREADS, 4 * m * k * n, || {
         let (vw, vb) = v.split_at_mut(k * n);
         let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw, vb } };
-        let to = Some((&mut dx[..], Activation::Relu));
+        let to = Some((&mut dx[..], Activation::Relu.into()));
         layer.affine_backward(View::new(&x, m, k), View::new(&dy, m, n), &mut w, to, step);
     });
 }

@@ -1,5 +1,5 @@
-//! The numerical kernels of `chainrule`: matrix products, elementwise loops, reductions, softmax and the SGD update, for
-//! `f32` and `f64`
+//! The numerical kernels of `chainrule`: matrix products, elementwise loops, normalisation, reductions, softmax and the SGD
+//! update, for `f32` and `f64`
 //!
 //! The crate computes on slices with shapes, on several threads. It has one dense layer, but no network.
 //!
@@ -17,7 +17,7 @@
 //! `dense` → `gemm` → `elementwise` → `threads` → `aligned`, `view`, `cpu` → `number`
 //!
 //! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code
-//! gives parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `softmax.rs`), calls `matrixmultiply`
+//! gives parts of slices to threads (`threads/`, `fused.rs`, `batch_norm.rs`, `gather.rs`, `layer_norm.rs`, `softmax.rs`), calls `matrixmultiply`
 //! (`unfused.rs`), or selects instructions of the processor (`cpu/`, `gather.rs`).
 
 mod aligned;
@@ -43,7 +43,16 @@ pub use dense::scalar::Scalar;
 pub use dense::unfused::gemm;
 pub use dense::{Backend, DenseKernels, Gradient};
 pub use elementwise::activation::{Activation, fill_rows};
+pub use elementwise::batch_norm::{
+    ColumnMoments, ColumnMomentsMut, NORM_EPSILON, ScaleShift, batch_norm, batch_norm_backward,
+    normalize_columns,
+};
+pub use elementwise::dropout::Dropout;
+pub use elementwise::epilogue::Epilogue;
 pub use elementwise::gather::scale_rows;
+pub use elementwise::layer_norm::{
+    RowMoments, RowMomentsMut, layer_norm, layer_norm_backward, layer_norm_training,
+};
 pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
 pub use elementwise::sgd::{SgdRule, SgdStep, sgd};
 pub use elementwise::softmax::softmax_rows;

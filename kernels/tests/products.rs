@@ -149,7 +149,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
                 matrix(&x, m, k),
                 matrix(&dy, m, n),
                 &mut same,
-                Some((&mut dx, f)),
+                Some((&mut dx, f.into())),
                 store,
             );
             assert_eq!(same, w);
@@ -197,7 +197,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
                 let (vw, vb) = v2.split_at_mut(weights);
                 let mut dx2 = vec![nan; m * k];
                 let step = Gradient::Step { b: &mut b2, step: SgdStep { rule, vw, vb } };
-                let to = Some((&mut dx2[..], f));
+                let to = Some((&mut dx2[..], f.into()));
                 kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, to, step);
                 assert!(
                     w1 == w2 && b1 == b2 && v1 == v2 && dx == dx2,
@@ -281,7 +281,7 @@ fn layer(backend: Backend, threads: usize, zeros: bool, (m, k, n): (usize, usize
             kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, Activation::Relu, y);
             let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
             let step = Gradient::Step { b: &mut db, step: SgdStep { rule, vw: &mut vw, vb: &mut [] } };
-            let to = Some((&mut dx[..], Activation::Relu));
+            let to = Some((&mut dx[..], Activation::Relu.into()));
             kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
         });
     });

@@ -12,6 +12,7 @@ use chainrule::data::outputs::{Outputs, Target};
 use chainrule::data::saved_model::SavedModel;
 use chainrule::data::source_kind::{self, Kind};
 use chainrule::error::{first_ten, printable, shell_quoted, shown};
+use chainrule::nn::layers::Norm;
 use chainrule::nn::state_dict::StateDict;
 use chainrule::report::analysis::Analysis;
 use chainrule::tables::reader::{Table, TableRow};
@@ -99,6 +100,10 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
         writeln!(text, "format      state dict of PyTorch in {}{prefix}", state_dict.dtypes().join(" and "))?;
     }
     writeln!(text, "net         {dims}{after}")?;
+    let layers: Vec<String> = file.model.layers().iter().map(ToString::to_string).collect();
+    if file.model.layers().iter().any(|layer| layer.is_dropout() || layer.norm() != Norm::None) {
+        writeln!(text, "layers      {}", layers.join(", "))?;
+    }
     let dtype = if file.dtype == Dtype::Bf16 { "f32, with products of bf16" } else { file.dtype.name() };
     writeln!(text, "parameters  {}, {dtype}", count(file.model.parameter_count()))?;
     text += &outputs(&file.signature.outputs);
@@ -135,6 +140,7 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let state_dict = state_dict.map(|dict| json!({"prefix": dict.prefix, "dtypes": dict.dtypes()}));
     let json = json!({
         "kind": "model", "path": name, "state_dict": state_dict, "net": dims.to_string(), "dims": dims.0, "activation": activation,
+        "layers": layers,
         "parameters": file.model.parameter_count(), "dtype": file.dtype.name(), "classes": file.signature.outputs.classes(),
         "targets": file.signature.outputs.targets(),
         "id_columns": file.id_columns,

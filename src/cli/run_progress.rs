@@ -116,10 +116,10 @@ fn samples(data: &RunData<'_>) -> String {
     }
 }
 
-/// The widths of the net, with the activation if there are hidden layers
+/// The widths of the net, with what is between its linear layers if there are hidden layers
 fn net(config: &TrainConfig, data: &RunData<'_>) -> String {
     let dims = Dims(data.dims(config));
-    if config.hidden_dims.0.is_empty() { dims.to_string() } else { format!("{dims}, {}", config.activation) }
+    if config.hidden_dims.0.is_empty() { dims.to_string() } else { format!("{dims}, {}", config.design()) }
 }
 
 impl Reporter for Progress {

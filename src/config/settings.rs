@@ -14,7 +14,7 @@ use super::{
     ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, InitialWeightsChoice, Keep, LossChoice,
     Missing, MonitorChoice, Scale, TaskChoice,
 };
-use crate::nn::layers::Activation;
+use crate::nn::layers::{Activation, Norm};
 
 const NOT_NEGATIVE: (RangeInclusive<f64>, &str) = (0.0..=f64::MAX, "a finite number, 0 or more");
 const SHARE: (RangeInclusive<f64>, &str) = (0.0..=1.0_f64.next_down(), "0 or more and below 1");
@@ -238,6 +238,20 @@ pub static SETTINGS: &[Setting] = &[
     row("initial_weights", Kind::Choice(names::<InitialWeightsChoice>), "auto", "HOW")
         .under(NET)
         .help("Limits of the random initial weights and biases of a layer with d_in inputs and d_out outputs")
+        .added(),
+    row("norm", Kind::Choice(names::<Norm>), "none", "NAME")
+        .under(NET)
+        .help("Normalisation between each hidden layer's linear part and its activation")
+        .added(),
+    row("dropout", Kind::Number, "0", "SHARE")
+        .under(NET)
+        .help("Share of the hidden units that are set to 0 in each training step, 0 or more and below 1")
+        .within(SHARE)
+        .added(),
+    row("input_dropout", Kind::Number, "0", "SHARE")
+        .under(NET)
+        .help("Share of the inputs that are set to 0 in each training step, 0 or more and below 1")
+        .within(SHARE)
         .added(),
     row("patience", Kind::Integer, "0", "N")
         .under(TRAINING)

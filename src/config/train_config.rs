@@ -14,7 +14,8 @@ use super::{
     Keep, LossChoice, Missing, MonitorChoice, Scale, TaskChoice,
 };
 use crate::error::{Error, Result};
-use crate::nn::layers::Activation;
+use crate::nn::design::Design;
+use crate::nn::layers::{Activation, Norm};
 
 /// Every setting of a training run, in the order of config.toml
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,6 +109,12 @@ pub struct TrainConfig {
     /// How often the state is saved within an epoch, as [`Every`] reads it; `None`: after each epoch only
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<String>,
+    /// What normalises the outputs of the linear layers, before the activation
+    pub norm: Norm,
+    /// Share of the hidden units that are dropped in training
+    pub dropout: f64,
+    /// Share of the inputs that are dropped in training
+    pub input_dropout: f64,
     /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written
@@ -146,7 +153,23 @@ impl TrainConfig {
         }
         config.checkpoint_every()?;
         config.max_time()?;
+        config.check_norm()?;
         Ok(config)
+    }
+
+    /// Checks that batches have rows from which batch normalisation can take a variance
+    fn check_norm(&self) -> Result<()> {
+        if self.norm != Norm::Batch || self.batch_size > 1 || self.hidden_dims.0.is_empty() {
+            return Ok(());
+        }
+        let expected = "2 or more with --norm batch, since a single row has no variance".to_owned();
+        Err(Error::Setting { name: "batch-size", expected, found: self.batch_size.to_string() })
+    }
+
+    /// The layers of the net beside the linear ones
+    pub fn design(&self) -> Design {
+        let Self { activation, norm, dropout, input_dropout, .. } = *self;
+        Design { activation, norm, dropout, input_dropout }
     }
 
     /// How often the state is saved within an epoch; `None`: after each epoch only

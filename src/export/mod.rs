@@ -11,6 +11,7 @@
 pub mod c_header;
 mod element;
 mod features;
+mod folded;
 mod npy;
 pub mod npz;
 pub mod onnx;

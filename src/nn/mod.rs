@@ -1,5 +1,6 @@
 //! Dense neural networks: matrix, layers, loss, model, optimizer, gradient check and model file
 
+pub mod design;
 pub mod gradient_check;
 pub mod initial_weights;
 pub mod layers;

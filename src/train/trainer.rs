@@ -81,7 +81,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             None => {
                 let are_pixels = data.preprocessing.encoding == Encoding::Pixels;
                 let initial = config.initial_weights.of(config.activation, are_pixels);
-                Mlp::with_initial_weights(&dims.0, config.activation, initial, config.seed)
+                Mlp::with_initial_weights(&dims.0, config.design(), initial, config.seed)
             }
         };
         Ok(Self {
@@ -276,11 +276,18 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
 fn check_memory(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated: usize) -> Result<()> {
-    let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated);
     // The thread that saves the state
-    memory::check_with_threads(bytes, 1, || {
-        format!("{} parameters, batches of {}", separated(dims.parameters()), separated(batch_size))
+    memory::check_with_threads(training_bytes(dims, config, batch_size, evaluated), 1, || {
+        let parameters = dims.parameters() + dims.norm_parameters(config.norm);
+        format!("{} parameters, batches of {}", separated(parameters), separated(batch_size))
     })
+}
+
+/// Number of bytes that a run with these settings needs
+fn training_bytes(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated: usize) -> u128 {
+    let (dtype, copies) = (config.dtype, copies(config));
+    dims.training_bytes(dtype, copies, batch_size, evaluated)
+        + dims.design_bytes(config.design(), dtype, copies, batch_size, evaluated)
 }
 
 /// What is kept of each parameter beside its value
@@ -305,7 +312,7 @@ pub fn check_side_by_side<'a>(
             if config.val_split > 0.0 { data.test.len().max(data.train.len()) } else { data.test.len() };
         let evaluated = (evaluate::BATCH_ROWS * threads).min(most.max(1));
         let batch_size = config.batch_size.min(data.train.len());
-        let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated);
+        let bytes = training_bytes(&dims, config, batch_size, evaluated);
         // Its own thread, the one that saves its state, and those of its pool
         (bytes, 2 + threads)
     };

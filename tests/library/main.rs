@@ -10,6 +10,7 @@ mod gradients;
 mod idx;
 mod imports;
 mod nets;
+mod norms;
 mod tables;
 mod training;
 

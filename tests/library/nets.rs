@@ -4,7 +4,8 @@
 //! analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.3): the errors of its inputs,
 //! multiplied by the weights, plus the rounding of its own sum. No tolerance is chosen.
 
-use chainrule::nn::layers::{Activation, Layer, Linear};
+use chainrule::nn::design::Design;
+use chainrule::nn::layers::{Activation, Layer, Linear, Norm, Place};
 use chainrule::nn::loss::SoftmaxCrossEntropy;
 use chainrule::nn::mlp::Mlp;
 use chainrule::nn::parameter;
@@ -73,6 +74,8 @@ type Rows = Vec<Vec<Bounded>>;
 struct Shape {
     dims: Vec<usize>,
     activation: Activation,
+    /// What is between the linear layers, the activation among it
+    design: Design,
     /// Rows of the workspace, and rows of the batch
     rows: (usize, usize),
 }
@@ -90,7 +93,7 @@ fn draw(random: &mut Random) -> Shape {
     let activation = if up_to(2) == 1 { Activation::Relu } else { Activation::Sigmoid };
     let most = up_to(130);
     let rows = if up_to(2) == 1 { most } else { up_to(most as u32) };
-    Shape { dims, activation, rows: (most, rows) }
+    Shape { dims, activation, design: activation.into(), rows: (most, rows) }
 }
 
 /// A net with its batch, in T; parameters and inputs are exact in f32
@@ -103,7 +106,7 @@ struct Case<T> {
 fn case<T: Scalar>(shape: &Shape, seed: u64) -> Case<T> {
     let (dims, last) = (&shape.dims, shape.dims.len() - 1);
     let mut random = Random::new(seed, Purpose::BenchImages);
-    let mut model = Mlp::new(dims[0], &dims[1..last], dims[last], shape.activation, seed);
+    let mut model = Mlp::new(dims[0], &dims[1..last], dims[last], shape.design, seed);
     for tensor in model.parameters_mut() {
         let d_in = match tensor.shape {
             parameter::Shape::Vector(_) => 1,
@@ -235,7 +238,7 @@ fn fill<T: Scalar>(ws: &mut Workspace<T>, case: &Case<T>) {
 /// Forward pass, loss and backward pass; with `sgd`, the backward pass updates the parameters
 fn pass<T: Scalar>(case: &mut Case<T>, ws: &mut Workspace<T>, sgd: Option<&mut Sgd<T>>) {
     fill(ws, case);
-    case.model.forward(ws);
+    case.model.forward_training(ws, Place::default());
     SoftmaxCrossEntropy::default().forward(ws.output_mut(), &case.labels);
     SoftmaxCrossEntropy::backward(ws.output_mut(), &case.labels);
     case.model.backward(ws, sgd);
@@ -264,43 +267,76 @@ fn check<T: Scalar>(seed: u64) {
                 );
             }
         }
-        // Layers that are computed one by one give the same bits of every output and gradient.
-        let mut by_layer = case::<T>(&shape, seed);
-        let mut layers = by_layer.model.layer_by_layer(shape.rows.0, engine);
-        pass(&mut by_layer, &mut layers, None);
-        let gradients = |case: &mut Case<T>| -> Vec<u64> {
-            let gradients = case.model.parameters_mut().filter_map(|p| p.gradient);
-            gradients.flat_map(|g| g.iter().map(|g| g.to_f64().to_bits())).collect()
-        };
-        assert!(
-            gradients(&mut by_layer) == gradients(&mut stored) && layers.output_mut() == ws.output_mut(),
-            "net {seed}, {engine:?}, {shape:?}: layer by layer differs from fused"
-        );
-        // Two updates inside the backward pass give the same bits as two afterwards, for any number of threads.
-        let mut apart = case::<T>(&shape, seed);
-        let mut sgd = Sgd::new(apart.model.parameters_mut(), 0.1, 0.9, 0.01);
-        for _ in 0..2 {
-            pass(&mut apart, &mut ws, None);
-            sgd.step(apart.model.parameters_mut());
-        }
-        for threads in [1, 3] {
-            let mut inside = case::<T>(&shape, seed);
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                team::scope(|| {
-                    let mut sgd = Sgd::new(inside.model.parameters_mut(), 0.1, 0.9, 0.01);
-                    let mut ws = inside.model.workspace(shape.rows.0, engine);
-                    for _ in 0..2 {
-                        pass(&mut inside, &mut ws, Some(&mut sgd));
-                    }
-                });
-            });
-            assert!(
-                bits(&inside.model) == bits(&apart.model),
-                "net {seed}, {engine:?}, {threads} threads, {shape:?}"
-            );
-        }
+        check_bits::<T>(&shape, seed, engine, (&mut stored, &mut ws));
     }
+}
+
+/// Checks that a pass that stores gradients, of which the net and the workspace are given, has the bits of passes in other
+/// ways
+fn check_bits<T: Scalar>(
+    shape: &Shape,
+    seed: u64,
+    engine: Backend,
+    (stored, ws): (&mut Case<T>, &mut Workspace<T>),
+) {
+    // Layers that are computed one by one give the same bits of every output and gradient.
+    let mut by_layer = case::<T>(shape, seed);
+    let mut layers = by_layer.model.layer_by_layer(shape.rows.0, engine);
+    pass(&mut by_layer, &mut layers, None);
+    let gradients = |case: &mut Case<T>| -> Vec<u64> {
+        let gradients = case.model.parameters_mut().filter_map(|p| p.gradient);
+        gradients.flat_map(|g| g.iter().map(|g| g.to_f64().to_bits())).collect()
+    };
+    assert!(
+        gradients(&mut by_layer) == gradients(stored) && layers.output_mut() == ws.output_mut(),
+        "net {seed}, {engine:?}, {shape:?}: layer by layer differs from fused"
+    );
+    // Two updates inside the backward pass give the same bits as two afterwards, for any number of threads.
+    let mut apart = case::<T>(shape, seed);
+    let mut sgd = Sgd::new(apart.model.parameters_mut(), 0.1, 0.9, 0.01);
+    for _ in 0..2 {
+        pass(&mut apart, ws, None);
+        sgd.step(apart.model.parameters_mut());
+    }
+    for threads in [1, 3] {
+        let mut inside = case::<T>(shape, seed);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            team::scope(|| {
+                let mut sgd = Sgd::new(inside.model.parameters_mut(), 0.1, 0.9, 0.01);
+                let mut ws = inside.model.workspace(shape.rows.0, engine);
+                for _ in 0..2 {
+                    pass(&mut inside, &mut ws, Some(&mut sgd));
+                }
+            });
+        });
+        assert!(
+            bits(&inside.model) == bits(&apart.model),
+            "net {seed}, {engine:?}, {threads} threads, {shape:?}"
+        );
+    }
+}
+
+/// Nets with norms and dropout: their gradients are checked in gradients.rs
+fn check_design<T: Scalar>(seed: u64) {
+    let random = &mut Random::new(seed, Purpose::GradientCheck);
+    let mut shape = draw(random);
+    let share = |n: u32| [0.0, 0.2, 0.5][n as usize];
+    shape.design.norm = [Norm::None, Norm::Batch, Norm::Layer][random.below(3) as usize];
+    shape.design.dropout = share(random.below(3));
+    shape.design.input_dropout = share(random.below(3));
+    for engine in engines::<T>() {
+        let mut stored = case::<T>(&shape, seed);
+        let mut ws = stored.model.workspace(shape.rows.0, engine);
+        pass(&mut stored, &mut ws, None);
+        check_bits::<T>(&shape, seed, engine, (&mut stored, &mut ws));
+    }
+}
+
+#[test]
+fn random_nets_with_norms_and_dropout_have_the_same_bits_in_any_way_of_computing_them() {
+    (1000..1000 + NETS / 4).for_each(check_design::<f32>);
+    (2000..2000 + NETS / 8).for_each(check_design::<f64>);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn models_of_pytorch_give_the_classes_and_probabilities_of_pytorch() {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let models: Vec<_> =
         entries.filter(|path| path.extension().is_some_and(|end| end == "safetensors")).collect();
-    assert_eq!(models.len(), 14);
+    assert_eq!(models.len(), 17);
     for model in models {
         let beside = |end: &str| model.with_extension(end);
         let flags = std::fs::read_to_string(beside("flags")).unwrap();

@@ -19,6 +19,7 @@ mod init;
 mod kills;
 mod limits;
 mod locks;
+mod norms;
 mod odd_tables;
 mod own_data;
 mod plots;

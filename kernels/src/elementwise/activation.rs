@@ -24,6 +24,11 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Whether the derivative is known from the value also after dropout: it is 0 where the value is 0, and 1 elsewhere
+    pub fn survives_dropout(self) -> bool {
+        self == Self::Relu
+    }
+
     /// `x ← y`, in place
     pub fn forward<T: Number>(self, x: &mut [T]) {
         for_each_chunk(x, CHUNK, |_, x| forward_block(self, BlockMut::one_row(x)));

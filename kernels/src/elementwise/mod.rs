@@ -1,9 +1,13 @@
-//! Loops over the elements of slices: activations, softmax, reductions and the SGD update
+//! Loops over the elements of slices: activations, dropout, normalisation, softmax, reductions and the SGD update
 //!
 //! A loop over more than [`CHUNK`] elements is divided into chunks that threads share.
 
 pub(crate) mod activation;
+pub(crate) mod batch_norm;
+pub(crate) mod dropout;
+pub(crate) mod epilogue;
 pub(crate) mod gather;
+pub(crate) mod layer_norm;
 pub(crate) mod pairs;
 pub(crate) mod reduce;
 pub(crate) mod sgd;

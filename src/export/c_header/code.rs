@@ -80,6 +80,41 @@ static inline void $F_sigmoid(float *y, size_t len)
 }
 ";
 
+/// Layer normalisation: the root is found by Newton's method, so that expf is all that is needed of libc
+///
+/// The number is at least ε, 1e-5, so that no division is by 0. From a power of 2 within a factor of 2 of the root, each step
+/// about squares the relative error.
+pub const LAYER_NORM: &str = "\
+/* y = weight * (y - mean) / sqrt(variance + 1e-5) + bias, with the mean and variance of y */
+static inline void $F_layer_norm(float *y, const float *weight, const float *bias, size_t len)
+{
+    float mean = 0.0f, variance = 0.0f, root = 1.0f;
+    size_t j;
+    int step;
+
+    for (j = 0; j < len; j++) {
+        mean += y[j];
+    }
+    mean /= (float)len;
+    for (j = 0; j < len; j++) {
+        variance += (y[j] - mean) * (y[j] - mean);
+    }
+    variance = variance / (float)len + 1e-5f;
+    while (root * root > 4.0f * variance) {
+        root *= 0.5f;
+    }
+    while (root < 1e18f && 4.0f * root * root < variance) {
+        root *= 2.0f;
+    }
+    for (step = 0; step < 5; step++) {
+        root = 0.5f * (root + variance / root);
+    }
+    for (j = 0; j < len; j++) {
+        y[j] = weight[j] * (y[j] - mean) / root + bias[j];
+    }
+}
+";
+
 /// The first layer, up to the loop over columns
 pub const FIRST_START: &str = "\
 /* The scaled input times the weights of the first layer; y has $COLS numbers */

@@ -17,6 +17,7 @@ use crate::data::preprocessing::{Column, Encoding, Preprocessing};
 use crate::data::saved_model::SavedModel;
 use crate::error::separated;
 use crate::export::element::check_single;
+use crate::export::folded::folded;
 use crate::nn::layers::{Layer, Linear};
 
 /// The memory that a header needs
@@ -39,9 +40,15 @@ pub struct Header {
 
 /// The header of a model; all names start with `prefix`, those of macros in upper case
 ///
+/// Batch normalisation is folded into the weights before it.
+///
 /// # Errors
-/// If a number of the model is too large for `float`, or the first layer is not linear.
+/// If a number of the model is too large for `float`, the first layer is not linear, or a batch normalisation can't be
+/// folded.
 pub fn header(saved: &SavedModel<f64>, prefix: &str) -> Result<Header, String> {
+    check_single(saved)?;
+    let without_batch_norm = folded(saved)?;
+    let saved = without_batch_norm.as_ref().unwrap_or(saved);
     check_single(saved)?;
     let Some(Layer::Linear(first)) = saved.model.layers().first() else {
         return Err("layer 0 is not linear, which a C header needs".to_owned());
@@ -210,6 +217,18 @@ impl Parts<'_> {
             }
         }
         for (at, layer) in self.saved.model.layers().iter().enumerate() {
+            if let Layer::LayerNorm(norm) = layer {
+                all += &format!("\n/* Layer {at}: layer normalisation */\n");
+                for (name, elements) in [("weight", &norm.gamma), ("bias", &norm.beta)] {
+                    let elements = elements.iter().map(|&x| text::float(x as f32));
+                    all += &text::array(
+                        "float",
+                        &format!("{prefix}_{name}_{at}"),
+                        &norm.width().to_string(),
+                        elements,
+                    );
+                }
+            }
             if let Layer::Linear(linear) = layer {
                 let (rows, cols) = linear.w.shape();
                 let float = |&x: &f64| text::float(x as f32);
@@ -239,6 +258,7 @@ impl Parts<'_> {
         let mut parts = vec![code::ADD_ROW];
         parts.extend(is_clipped.then_some(code::CLIP));
         parts.extend((self.saved.model.dims().len() > 2).then_some(code::LINEAR));
+        parts.extend(has(|layer| matches!(layer, Layer::LayerNorm(_))).then_some(code::LAYER_NORM));
         parts.extend(has(|layer| matches!(layer, Layer::Relu)).then_some(code::RELU));
         parts.extend(has(|layer| matches!(layer, Layer::Sigmoid)).then_some(code::SIGMOID));
         let first = if self.columns().is_none() {
@@ -301,6 +321,10 @@ static inline void $F_{name}(const float *input, float *{name})
                 }
                 Layer::Relu => format!("    $F_relu({x}, {len});\n"),
                 Layer::Sigmoid => format!("    $F_sigmoid({x}, {len});\n"),
+                Layer::LayerNorm(_) => {
+                    format!("    $F_layer_norm({x}, $F_weight_{at}, $F_bias_{at}, {len});\n")
+                }
+                Layer::BatchNorm(_) | Layer::Dropout(_) => unreachable!("`folded` leaves neither"),
             };
         }
         text + "}\n"

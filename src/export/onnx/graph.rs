@@ -84,6 +84,21 @@ impl<'a> Graph<'a> {
         });
     }
 
+    /// Adds a node that computes the mean of each row, as a matrix of one column
+    pub fn mean_of_rows(&mut self, input: &str, output: &str) {
+        self.nodes.message(1, |node| {
+            node.text(1, input);
+            node.text(2, output);
+            node.text(3, output);
+            node.text(4, "ReduceMean");
+            node.message(5, |attribute| {
+                attribute.text(1, "axes");
+                attribute.int(8, 1);
+                attribute.int(20, 7); // AttributeProto.INTS
+            });
+        });
+    }
+
     /// Adds a constant of numbers
     pub fn numbers(&mut self, name: &str, dims: &[usize], numbers: impl Iterator<Item = f64>) {
         let bytes = self.element.bytes(numbers);

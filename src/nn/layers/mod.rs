@@ -6,15 +6,23 @@
 //! To add a layer, add a file here and a variant of [`Layer`]; for an activation, also a variant of [`Activation`].
 //! The trainer, the optimizer, the model file and the gradient check know no particular layer.
 
+mod batch_norm;
+mod dropout;
+mod layer_norm;
 mod linear;
+mod norm;
 mod relu;
 mod sigmoid;
 
+pub use batch_norm::BatchNorm;
+pub use dropout::Dropout;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use norm::Norm;
 
 use std::fmt;
 
-use chainrule_kernels::{self as kernels, DenseKernels, Scalar};
+use chainrule_kernels::{self as kernels, DenseKernels, Epilogue, Scalar};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +32,7 @@ use crate::nn::sgd::Step;
 
 /// One layer of a model
 ///
-/// Its text, such as `linear 784 128` or `relu`, is its entry in the list of layers in a model file: [`Layer::parse`]
+/// Its text, such as `linear 784 128`, `relu`, `batch-norm 128` or `dropout 0.5`, is its entry in the list of layers in a model file: [`Layer::parse`]
 /// makes a layer from it, whose parameters are then read from the file.
 #[derive(Debug)]
 pub enum Layer<T> {
@@ -34,6 +42,12 @@ pub enum Layer<T> {
     Relu,
     /// `y = 1 / (1 + e⁻ˣ)`
     Sigmoid,
+    /// Normalises each column of the batch
+    BatchNorm(BatchNorm<T>),
+    /// Normalises each row
+    LayerNorm(LayerNorm<T>),
+    /// In training, sets a random share of the elements to 0
+    Dropout(Dropout<T>),
 }
 
 /// The place of a training step in its run: a layer that draws random numbers draws them from a stream of this place
@@ -94,6 +108,9 @@ impl<T: Scalar> Layer<T> {
         let mut words = text.split(' ');
         let layer = match words.next() {
             Some("linear") => Some(Self::Linear(Linear::parse(words, most)?)),
+            Some("batch-norm") => Some(Self::BatchNorm(BatchNorm::new(width(words, most / 4)?))),
+            Some("layer-norm") => Some(Self::LayerNorm(LayerNorm::new(width(words, most / 2)?))),
+            Some("dropout") => Some(Self::Dropout(Dropout::parse(words)?)),
             Some(name) => Activation::from_str(name, false).ok().map(Activation::layer),
             None => None,
         };
@@ -105,14 +122,16 @@ impl<T: Scalar> Layer<T> {
     pub fn output_cols(&self, input_cols: usize) -> Option<usize> {
         match self {
             Self::Linear(linear) => (linear.w.rows() == input_cols).then(|| linear.w.cols()),
-            Self::Relu | Self::Sigmoid => Some(input_cols),
+            Self::BatchNorm(norm) => (norm.width() == input_cols).then_some(input_cols),
+            Self::LayerNorm(norm) => (norm.width() == input_cols).then_some(input_cols),
+            Self::Relu | Self::Sigmoid | Self::Dropout(_) => Some(input_cols),
         }
     }
 
     /// The activation that this layer computes; `None` for other layers
     pub fn activation(&self) -> Option<Activation> {
         match self {
-            Self::Linear(_) => None,
+            Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_) | Self::Dropout(_) => None,
             Self::Relu => Some(Activation::Relu),
             Self::Sigmoid => Some(Activation::Sigmoid),
         }
@@ -121,8 +140,10 @@ impl<T: Scalar> Layer<T> {
     /// The activation kernel by which this layer also computes the layer `next`; `None` if the two can't be fused
     pub fn fuse(&self, next: &Self) -> Option<kernels::Activation> {
         match (self, next) {
-            (Self::Linear(_), Self::Relu) => Some(relu::FUSED),
-            (Self::Linear(_), Self::Sigmoid) => Some(sigmoid::FUSED),
+            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Relu) => Some(relu::FUSED),
+            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Sigmoid) => {
+                Some(sigmoid::FUSED)
+            }
             _ => None,
         }
     }
@@ -136,7 +157,9 @@ impl<T: Scalar> Layer<T> {
     pub fn tensors(&self, at: usize) -> Vec<Tensor<&[T]>> {
         match self {
             Self::Linear(linear) => linear.tensors(at),
-            Self::Relu | Self::Sigmoid => Vec::new(),
+            Self::BatchNorm(norm) => norm.tensors(at),
+            Self::LayerNorm(norm) => norm.tensors(at),
+            Self::Relu | Self::Sigmoid | Self::Dropout(_) => Vec::new(),
         }
     }
 
@@ -144,11 +167,34 @@ impl<T: Scalar> Layer<T> {
     pub fn tensors_mut(&mut self, at: usize) -> Vec<Tensor<&mut [T]>> {
         match self {
             Self::Linear(linear) => linear.tensors_mut(at),
-            Self::Relu | Self::Sigmoid => Vec::new(),
+            Self::BatchNorm(norm) => norm.tensors_mut(at),
+            Self::LayerNorm(norm) => norm.tensors_mut(at),
+            Self::Relu | Self::Sigmoid | Self::Dropout(_) => Vec::new(),
         }
     }
 
-    /// Computes Y from X, as in evaluation; a linear layer also applies `f`, the activation fused with it
+    /// What this layer normalises
+    pub fn norm(&self) -> Norm {
+        match self {
+            Self::BatchNorm(_) => Norm::Batch,
+            Self::LayerNorm(_) => Norm::Layer,
+            _ => Norm::None,
+        }
+    }
+
+    /// Whether this layer is dropout
+    pub fn is_dropout(&self) -> bool {
+        matches!(self, Self::Dropout(_))
+    }
+
+    /// Draws what is random in the training step at `place`; `at` is the index of this layer in the model
+    pub fn start_step(&mut self, place: Place, at: usize) {
+        if let Self::Dropout(dropout) = self {
+            dropout.draw(place, at);
+        }
+    }
+
+    /// Computes Y from X, as in evaluation; a linear layer or a norm also applies `f`, the activation fused with it
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -162,14 +208,17 @@ impl<T: Scalar> Layer<T> {
     ) {
         match self {
             Self::Linear(linear) => linear.forward(x, f, y, backend),
+            Self::BatchNorm(norm) => norm.forward(x, f, y),
+            Self::LayerNorm(norm) => norm.forward(x, f, y),
             Self::Relu => relu::forward(x, y),
             Self::Sigmoid => sigmoid::forward(x, y),
+            Self::Dropout(_) => y.data_mut().copy_from_slice(x.data()),
         }
     }
 
-    /// Computes Y from X, as in training, for the step at `place`; [`Self::backward`] then differentiates this pass
+    /// Computes Y from X, as in training; [`Self::backward`] then differentiates this pass
     ///
-    /// The layers that there are compute the same as in evaluation, and none draws random numbers.
+    /// * `f`: the activation and dropout fused with a linear layer or a norm
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -177,20 +226,23 @@ impl<T: Scalar> Layer<T> {
     pub fn forward_training(
         &mut self,
         x: &Matrix<T>,
-        f: kernels::Activation,
+        f: Epilogue<T>,
         y: &mut Matrix<T>,
-        _place: Place,
         backend: &mut DenseKernels<T>,
     ) {
         match self {
-            Self::Linear(_) | Self::Relu | Self::Sigmoid => self.forward(x, f, y, backend),
+            Self::Linear(linear) => linear.forward(x, f, y, backend),
+            Self::BatchNorm(norm) => norm.forward_training(x, f, y),
+            Self::LayerNorm(norm) => norm.forward_training(x, f, y),
+            Self::Dropout(dropout) => dropout.apply(x, y),
+            Self::Relu | Self::Sigmoid => self.forward(x, f.f, y, backend),
         }
     }
 
     /// Computes from ∂L/∂Y the gradients of the parameters and, if `dx` is given, of the input
     ///
-    /// * `y`: the output of [`Self::forward`] for `x`; a linear layer does not read it
-    /// * `dx`: set to `∂L/∂X ∘ f'(X)`, where f is the activation fused with the layer before
+    /// * `y`: the output of [`Self::forward_training`] for `x`; a linear layer and a norm do not read it
+    /// * `dx`: set to `∂L/∂X ∘ f'(X)`, where f is what is fused with the layer before
     /// * `step`: if given, the layer updates its parameters in the same pass instead of storing gradients
     ///
     /// # Panics
@@ -200,19 +252,36 @@ impl<T: Scalar> Layer<T> {
         &mut self,
         (x, y): (&Matrix<T>, &Matrix<T>),
         dy: &Matrix<T>,
-        dx: Option<(&mut Matrix<T>, kernels::Activation)>,
+        mut dx: Option<(&mut Matrix<T>, Epilogue<T>)>,
         step: Option<Step<'_, T>>,
         backend: &mut DenseKernels<T>,
     ) {
-        let elementwise = match self {
-            Self::Linear(linear) => return linear.backward(x, dy, dx, step, backend),
-            Self::Relu => relu::backward,
-            Self::Sigmoid => sigmoid::backward,
-        };
+        let to = dx.as_mut().map(|(dx, _)| &mut **dx);
+        match (self, to) {
+            (Self::Linear(linear), _) => return linear.backward(x, dy, dx, step, backend),
+            (Self::BatchNorm(norm), dx) => norm.backward(x, dy, dx, step),
+            (Self::LayerNorm(norm), dx) => norm.backward(x, dy, dx, step),
+            (Self::Relu, Some(dx)) => relu::backward(y, dy, dx),
+            (Self::Sigmoid, Some(dx)) => sigmoid::backward(y, dy, dx),
+            (Self::Dropout(dropout), Some(dx)) => dropout.apply(dy, dx),
+            (_, None) => {}
+        }
         if let Some((dx, f)) = dx {
-            elementwise(y, dy, dx);
             f.backward(dx.data_mut(), x.data());
         }
+    }
+}
+
+/// The width in the text of a norm, from its words after the name
+///
+/// # Errors
+/// If the words are not one width, or it is larger than `most`.
+fn width<'a>(words: impl Iterator<Item = &'a str>, most: usize) -> Result<usize, String> {
+    let widths: Vec<usize> = words.map_while(|word| word.parse().ok().filter(|&n| n > 0)).collect();
+    match widths[..] {
+        [width] if width <= most => Ok(width),
+        [width] => Err(format!("a norm of {width} columns has more parameters than can be there")),
+        _ => Err("a norm needs a width of 1 or more".to_owned()),
     }
 }
 
@@ -220,6 +289,9 @@ impl<T: Scalar> fmt::Display for Layer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Linear(linear) => linear.fmt(f),
+            Self::BatchNorm(norm) => norm.fmt(f),
+            Self::LayerNorm(norm) => norm.fmt(f),
+            Self::Dropout(dropout) => dropout.fmt(f),
             Self::Relu => Activation::Relu.fmt(f),
             Self::Sigmoid => Activation::Sigmoid.fmt(f),
         }

@@ -80,12 +80,15 @@ impl Array {
         Self { elements: self.elements.iter().map(|&x| f(x)).collect(), cols: self.cols }
     }
 
-    /// Element by element; a shorter array is repeated
+    /// Element by element; a shorter array is repeated: one of several rows of one column for each column
     fn zip(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
-        let len = self.elements.len().max(other.elements.len());
-        let at = |array: &Self, i: usize| array.elements[i % array.elements.len()];
+        let (len, cols) = (self.elements.len().max(other.elements.len()), self.cols.max(other.cols));
+        let at = |array: &Self, i: usize| match array.elements.len() {
+            several if array.cols == 1 && several > 1 => array.elements[i / cols],
+            len => array.elements[i % len],
+        };
         let elements = (0..len).map(|i| f(at(self, i), at(other, i))).collect();
-        Self { elements, cols: self.cols.max(other.cols) }
+        Self { elements, cols }
     }
 
     fn rows(&self, f: impl Fn(&[f64]) -> Vec<f64>) -> Self {
@@ -131,6 +134,7 @@ pub fn compute(graph: &[u8], input: Array) -> BTreeMap<String, Array> {
             "Sqrt" => x.map(f64::sqrt),
             "Relu" => x.map(|x| x.max(0.0)),
             "Sigmoid" => x.map(|x| 1.0 / (1.0 + (-x).exp())),
+            "ReduceMean" => x.rows(|row| vec![row.iter().sum::<f64>() / row.len() as f64]),
             "Where" => {
                 let len = inputs.iter().map(|array| array.elements.len()).max().unwrap();
                 let at = |array: &Array, i: usize| array.elements[i % array.elements.len()];
