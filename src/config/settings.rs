@@ -239,20 +239,6 @@ pub static SETTINGS: &[Setting] = &[
         .under(NET)
         .help("Limits of the random initial weights and biases of a layer with d_in inputs and d_out outputs")
         .added(),
-    row("norm", Kind::Choice(names::<Norm>), "none", "NAME")
-        .under(NET)
-        .help("Normalisation between each hidden layer's linear part and its activation")
-        .added(),
-    row("dropout", Kind::Number, "0", "SHARE")
-        .under(NET)
-        .help("Share of the hidden units that are set to 0 in each training step, 0 or more and below 1")
-        .within(SHARE)
-        .added(),
-    row("input_dropout", Kind::Number, "0", "SHARE")
-        .under(NET)
-        .help("Share of the inputs that are set to 0 in each training step, 0 or more and below 1")
-        .within(SHARE)
-        .added(),
     row("patience", Kind::Integer, "0", "N")
         .under(TRAINING)
         .help("Stop after N epochs without a better one, as --monitor says; 0 trains all epochs")
@@ -267,6 +253,20 @@ pub static SETTINGS: &[Setting] = &[
     row("keep", Kind::Choice(names::<Keep>), "last", "EPOCH")
         .under(DATA_AND_FILES)
         .help("Epoch whose weights model.safetensors has; metrics in summary.csv are of the same epoch")
+        .added(),
+    row("norm", Kind::Choice(names::<Norm>), "none", "NAME")
+        .under(NET)
+        .help("Normalisation between each hidden layer's linear part and its activation")
+        .added(),
+    row("dropout", Kind::Number, "0", "SHARE")
+        .under(NET)
+        .help("Share of the hidden units that are set to 0 in each training step, 0 or more and below 1")
+        .within(SHARE)
+        .added(),
+    row("input_dropout", Kind::Number, "0", "SHARE")
+        .under(NET)
+        .help("Share of the inputs that are set to 0 in each training step, 0 or more and below 1")
+        .within(SHARE)
         .added(),
     Setting {
         affects_results: false,

@@ -152,7 +152,7 @@ pub fn batch_norm_backward<T: Number>(
                 let start = dx.get().add(columns.start);
                 BlockMut::new(start, x.len() / cols, cols, columns.len())
             };
-            dx_block(x, dy, cols, columns, moments, gamma, (dgamma, dbeta), dx);
+            dx_block(x, dy, cols, columns, moments, [gamma, dgamma, dbeta], dx);
         }
     });
 }
@@ -279,17 +279,18 @@ multiversion! {
 
 multiversion! {
     /// `dx` of the columns `columns`
+    ///
+    /// * `of_columns`: γ, `dgamma` and `dbeta` of these columns
     fn dx_block<T>(
         x: &[T],
         dy: &[T],
         cols: usize,
         columns: Range<usize>,
         moments: ColumnMoments<'_, T>,
-        gamma: &[T],
-        sums: (&[T], &[T]),
+        of_columns: [&[T]; 3],
         dx: BlockMut<'_, T>,
     ) {
-        let (ColumnMoments { mean, variance }, (dgamma, dbeta)) = (moments, sums);
+        let (ColumnMoments { mean, variance }, [gamma, dgamma, dbeta]) = (moments, of_columns);
         let (rows, epsilon) = (T::from_f64((x.len() / cols) as f64), T::from_f64(NORM_EPSILON));
         let [mut factors, mut shifts, mut slopes] = [[T::ZERO; COLUMNS]; 3];
         for j in 0..columns.len() {
