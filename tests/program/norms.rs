@@ -93,7 +93,7 @@ fn settings_that_can_not_work_are_refused() {
         ("--norm batch --batch-size 1", "batch-size is 1, expected 2 or more with --norm batch"),
         ("--dropout 1", "dropout is 1, expected 0 or more and below 1"),
         ("--input-dropout 1.5", "input-dropout is 1.5, expected 0 or more and below 1"),
-        ("--norm instance", "none or batch or layer"),
+        ("--norm instance", "[possible values: none, batch, layer]"),
     ] {
         let (_, stderr) = run(path, &format!("train --data synthetic {args}"), 2);
         assert!(stderr.contains(message), "{args}: {stderr}");
