@@ -20,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::aligned::{AlignedVec, whole_lines};
 use crate::cpu::simd_level::multiversion;
-use crate::dense::gradient::Gradient;
+use crate::dense::gradient::{Gradient, InputGradient};
 use crate::elementwise::epilogue::Epilogue;
 use crate::elementwise::reduce::sum_rows;
 use crate::elementwise::sgd::{SgdStep, sgd};
@@ -182,7 +182,7 @@ pub(super) fn backward<O: Operand>(
     dy: View<'_, O::Sum>,
     operands: Operands<'_, O>,
     w: &mut [O::Sum],
-    dx: Option<(&mut [O::Sum], Epilogue<O::Sum>)>,
+    dx: Option<InputGradient<'_, O::Sum>>,
     gradient: Gradient<'_, O::Sum>,
     scratch: &mut AlignedVec<O::Sum>,
 ) {
