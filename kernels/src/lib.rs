@@ -17,7 +17,7 @@
 //! `dense` → `gemm` → `elementwise` → `threads` → `aligned`, `view`, `cpu` → `number`
 //!
 //! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code
-//! gives parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `softmax.rs`), calls `matrixmultiply`
+//! gives parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `mix.rs`, `softmax.rs`), calls `matrixmultiply`
 //! (`unfused.rs`), or selects instructions of the processor (`cpu/`, `gather.rs`).
 
 mod aligned;
@@ -44,7 +44,9 @@ pub use dense::unfused::gemm;
 pub use dense::{Backend, DenseKernels, Gradient};
 pub use elementwise::activation::{Activation, fill_rows};
 pub use elementwise::gather::scale_rows;
-pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
+pub use elementwise::images::{ImageShape, Move, move_images};
+pub use elementwise::mix::mix_rows;
+pub use elementwise::reduce::{all_finite, argmax_rows, row_sums, sum_rows};
 pub use elementwise::sgd::{SgdRule, SgdStep, sgd};
 pub use elementwise::softmax::softmax_rows;
 pub use elementwise::standardize::{CLIP_MAX, ColumnScales, clip, standardize_rows};

@@ -4,6 +4,8 @@
 
 pub(crate) mod activation;
 pub(crate) mod gather;
+pub(crate) mod images;
+pub(crate) mod mix;
 pub(crate) mod pairs;
 pub(crate) mod reduce;
 pub(crate) mod sgd;
