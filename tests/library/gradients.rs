@@ -139,9 +139,26 @@ fn losses() -> impl Iterator<Item = (Matrix<f64>, BatchLabels<f64>, Loss<f64>)> 
     )
 }
 
+/// Outputs of each shape with classes whose labels are smoothed, mixed, or both
+fn smoothed_and_mixed() -> impl Iterator<Item = (Matrix<f64>, BatchLabels<f64>, Loss<f64>)> {
+    let shapes = [(1, 2), (3, 10), (7, 3)];
+    shapes
+        .into_iter()
+        .flat_map(|shape| [(0.1, false), (0.0, true), (0.4, true)].map(|case| (shape, case)))
+        .map(|((batch, cols), (smoothing, is_mixed))| {
+            let classes = (0..batch as u32).map(|i| i * 7 % cols as u32).collect();
+            let labels = BatchLabels::Classes(classes);
+            let mut labels = if is_mixed { labels.into_mixed(batch) } else { labels };
+            if is_mixed {
+                labels.mix(&(0..batch).map(|i| [0.3, 1.0, 0.5, 0.0][i % 4]).collect::<Vec<_>>());
+            }
+            (random(batch, cols, 6), labels, Loss::of_smoothed_classes(smoothing))
+        })
+}
+
 #[test]
 fn losses_have_the_right_gradients_with_and_without_weights() {
-    for (z, labels, mut loss) in losses() {
+    for (z, labels, mut loss) in losses().chain(smoothed_and_mixed()) {
         let batch = z.rows();
         let all: Vec<f64> = (0..batch).map(|i| [2.5, 0.0, 0.3, 1.0][i % 4]).collect();
         for weights in [None, Some(&all[..])] {

@@ -236,8 +236,9 @@ fn fill<T: Scalar>(ws: &mut Workspace<T>, case: &Case<T>) {
 fn pass<T: Scalar>(case: &mut Case<T>, ws: &mut Workspace<T>, sgd: Option<&mut Sgd<T>>) {
     fill(ws, case);
     case.model.forward(ws);
-    SoftmaxCrossEntropy::default().forward(ws.output_mut(), &case.labels);
-    SoftmaxCrossEntropy::backward(ws.output_mut(), &case.labels);
+    let mut loss = SoftmaxCrossEntropy::default();
+    loss.forward(ws.output_mut(), &case.labels);
+    loss.backward(ws.output_mut(), &case.labels);
     case.model.backward(ws, sgd);
 }
 
