@@ -254,6 +254,35 @@ pub static SETTINGS: &[Setting] = &[
         .under(DATA_AND_FILES)
         .help("Epoch whose weights model.safetensors has; metrics in summary.csv are of the same epoch")
         .added(),
+    row("label_smoothing", Kind::Number, "0", "EPS")
+        .under(TRAINING)
+        .help(
+            "Share ε of each label that all classes get alike, 0 or more and below 1, in the training loss only: losses of \
+             validation and test are those of the labels",
+        )
+        .within(SHARE)
+        .computed_with()
+        .added(),
+    row("flip", Kind::Switch, "false", "BOOL")
+        .under(TRAINING)
+        .help("Exchange left and right of each training image with probability 1/2, drawn anew in each epoch")
+        .added(),
+    row("shift", Kind::Integer, "0", "PIXELS")
+        .under(TRAINING)
+        .help(
+            "Shift each training image by up to PIXELS pixels up or down, and to the left or right, drawn anew in each epoch; the \
+             edges become 0",
+        )
+        .within((0.0..=u16::MAX as f64, "0 to 65,535"))
+        .added(),
+    row("mixup", Kind::Number, "0", "ALPHA")
+        .under(TRAINING)
+        .help(
+            "Mix each training row, and its label, with the next row of its batch, by a share from the distribution \
+             Beta(α, α); 0 mixes none",
+        )
+        .within(NOT_NEGATIVE)
+        .added(),
     Setting {
         affects_results: false,
         sweepable: false,

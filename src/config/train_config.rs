@@ -108,6 +108,14 @@ pub struct TrainConfig {
     /// How often the state is saved within an epoch, as [`Every`] reads it; `None`: after each epoch only
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<String>,
+    /// Share ε of each label that all classes get alike in training
+    pub label_smoothing: f64,
+    /// Whether training images are flipped at random
+    pub flip: bool,
+    /// Pixels by which training images are shifted at most
+    pub shift: u32,
+    /// The α of the distribution of the shares by which training rows are mixed; 0: they are not
+    pub mixup: f64,
     /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written

@@ -53,6 +53,16 @@ impl Cells {
         self.len() == 0
     }
 
+    /// `len` cells of the same type that are 0
+    #[must_use]
+    pub fn zeros(&self, len: usize) -> Self {
+        match self {
+            Self::Bytes(_) => Self::Bytes(vec![0; len]),
+            Self::Single(_) => Self::Single(vec![0.0; len]),
+            Self::Double(_) => Self::Double(vec![0.0; len]),
+        }
+    }
+
     /// The numbers, if they have type `T`
     pub fn numbers<T: Scalar>(&self) -> Option<&[T]> {
         let numbers: &dyn Any = match self {

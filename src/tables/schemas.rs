@@ -413,7 +413,7 @@ mod tests {
              sweep_id,dataset,data_hash,train_samples,val_samples,test_samples,classes,epochs_done,wall_s,simd,cpu,host,\
              commit,reason,best_of,test_data,test_split,target,ignore,categorical,missing,scale,\
              class_weight,weight_column,train_rmse,val_rmse,test_rmse,test_mae,test_r2,best_rmse,task,loss,\
-             init,initial_weights,patience,monitor,keep"
+             init,initial_weights,patience,monitor,keep,label_smoothing,flip,shift,mixup"
         );
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");
@@ -424,7 +424,7 @@ mod tests {
     fn settings_that_are_no_numbers_are_columns_of_text() {
         let texts = SETTINGS.iter().map(|setting| setting.name).filter(|name| is_text(name));
         let expected = "hidden_dims activation no_shuffle dtype engine data test_data target ignore categorical missing scale \
-                        class_weight weight_column task loss init initial_weights monitor keep";
+                        class_weight weight_column task loss init initial_weights monitor keep flip";
         assert_eq!(texts.collect::<Vec<_>>().join(" "), expected);
     }
 

@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::state::TrainState;
 use crate::config::{Every, Keep, TrainConfig};
 use crate::data::Dataset;
+use crate::data::augmentation::{self, Augmentation};
 use crate::data::batches::{Order, gather};
 use crate::data::encoder::Encoder;
 use crate::data::init_model;
@@ -36,6 +37,7 @@ pub struct Trainer<'a, T> {
     seed: u64,
     loss: Loss<T>,
     order: Order,
+    augmentation: Option<Augmentation>,
     batch_size: usize,
     labels: BatchLabels<T>,
     /// The weights of a batch's rows; empty without weights
@@ -75,7 +77,12 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let most = set.test.len().max(data.val_rows.as_ref().map_or(0, Vec::len));
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, outputs));
-        check_memory(&dims, config, batch_size, evaluation_rows)?;
+        check_memory(&dims, config, set, batch_size, evaluation_rows)?;
+        let augmentation = Augmentation::new(config, set, batch_size)?;
+        let labels = match &augmentation {
+            None => data.outputs.batch_labels(batch_size),
+            Some(augmentation) => augmentation.batch_labels(&data.outputs, batch_size),
+        };
         let mut model = match init {
             Some(init) => init_model::net(init, config, &dims.0)?,
             None => {
@@ -90,10 +97,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             sgd: Sgd::new(model.parameters_mut(), config.learning_rate, config.momentum, config.weight_decay),
             learning_rate: config.learning_rate,
             seed: config.seed,
-            loss: data.outputs.loss(),
+            loss: data.outputs.training_loss(config.label_smoothing),
             order,
+            augmentation,
             batch_size,
-            labels: data.outputs.batch_labels(batch_size),
+            labels,
             weights: Vec::with_capacity(data.weights.as_ref().map_or(0, |_| batch_size)),
             workspace: model.workspace(batch_size, backend),
             evaluator: Evaluator::new(backend, data.outputs.clone()),
@@ -200,6 +208,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             seed,
             loss,
             order,
+            augmentation,
             batch_size,
             labels,
             weights,
@@ -215,6 +224,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let first = *done;
         let end = team::scope(|| {
             order.start_epoch(epoch);
+            augmentation.iter_mut().for_each(|augmentation| augmentation.start_epoch(epoch));
             let mut batches = order.batches(*batch_size).skip(first).peekable();
             while let Some(rows) = batches.next() {
                 let batch = *done + 1;
@@ -229,7 +239,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 workspace.set_rows(rows.len());
                 let next = batches.peek().copied().unwrap_or_default();
-                gather(split, (encoder, &data.outputs), rows, next, workspace.input_mut(), labels);
+                let (read, x) = ((&*encoder, &data.outputs), workspace.input_mut());
+                match augmentation {
+                    None => gather(split, read, rows, next, x, labels),
+                    Some(augmentation) => augmentation.gather(split, read, rows, next, x, labels),
+                }
                 model.forward_training(workspace, Place { seed: *seed, epoch, batch });
                 if loss.forward(workspace.output_mut(), labels).has_diverged() {
                     return EpochEnd::Diverged { batch: Some(batch) };
@@ -275,8 +289,15 @@ impl<'a, T: Scalar> Trainer<'a, T> {
 }
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
-fn check_memory(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated: usize) -> Result<()> {
-    let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated);
+fn check_memory(
+    dims: &Dims,
+    config: &TrainConfig,
+    set: &Dataset,
+    batch_size: usize,
+    evaluated: usize,
+) -> Result<()> {
+    let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated)
+        + augmentation::scratch_bytes(config, set, batch_size);
     // The thread that saves the state
     memory::check_with_threads(bytes, 1, || {
         format!("{} parameters, batches of {}", separated(dims.parameters()), separated(batch_size))
@@ -305,7 +326,8 @@ pub fn check_side_by_side<'a>(
             if config.val_split > 0.0 { data.test.len().max(data.train.len()) } else { data.test.len() };
         let evaluated = (evaluate::BATCH_ROWS * threads).min(most.max(1));
         let batch_size = config.batch_size.min(data.train.len());
-        let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated);
+        let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated)
+            + augmentation::scratch_bytes(config, data, batch_size);
         // Its own thread, the one that saves its state, and those of its pool
         (bytes, 2 + threads)
     };

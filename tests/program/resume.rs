@@ -87,12 +87,13 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
         ("--hidden-dims 9 --class-weight balanced --engine matrixmultiply", 1),
         ("--hidden-dims 10 5 --keep both --val-split 0.25 --patience 9 --batch-size 32", 2),
         ("--hidden-dims 19 7 --batch-size 33 --dtype bf16", 3),
+        ("--hidden-dims 9 --batch-size 16 --flip --shift 1 --mixup 0.3 --label-smoothing 0.1", 2),
     ]
     .into_iter()
     .enumerate()
     {
         for data in [IMAGES, TABLE] {
-            if data == TABLE && settings.contains("class-weight") {
+            if data == TABLE && (settings.contains("class-weight") || settings.contains("flip")) {
                 continue;
             }
             let kind = if data == TABLE { "t" } else { "i" };
@@ -117,7 +118,7 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
     names.sort_unstable();
     let count = names.len();
     names.dedup();
-    assert_eq!((count, names.len()), (15 * 5, 15 * 5));
+    assert_eq!((count, names.len()), (16 * 5, 16 * 5));
 }
 
 #[test]
