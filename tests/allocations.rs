@@ -23,7 +23,7 @@ fn batches_after_the_first_allocate_nothing() {
     let source = String::new();
     let data = Dataset {
         source,
-        inputs: Inputs::of_array(&[784]),
+        inputs: Inputs::of_array(&[28, 28]),
         task: Task::Classify(classes),
         task_note: None,
         train: split.clone(),
@@ -32,13 +32,14 @@ fn batches_after_the_first_allocate_nothing() {
         warnings: Vec::new(),
         undivided_hash: None,
     };
-    let config = TrainConfig { no_shuffle: true, ..TrainConfig::default() };
-    for threads in [1, 2] {
+    let plain = TrainConfig { no_shuffle: true, ..TrainConfig::default() };
+    let augmented = TrainConfig { flip: true, shift: 1, mixup: 0.2, label_smoothing: 0.1, ..plain.clone() };
+    for (config, threads) in [(&plain, 1), (&plain, 2), (&augmented, 1), (&augmented, 2)] {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             // The pool's threads allocate as they start.
             rayon::broadcast(|_| ());
-            let run_data = RunData::new(&config, &data).unwrap();
-            let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
+            let run_data = RunData::new(config, &data).unwrap();
+            let mut trainer = Trainer::<f32>::new(config, &run_data).unwrap();
             // The first of 8 batches may allocate, the last is shorter. On a busy machine a thread may have no part in the
             // first batches, and a thread's first part may allocate, too.
             let mut counts = [0; 8];

@@ -56,18 +56,15 @@ impl Augmentation {
     /// If images are to be moved and the rows are no images, as [`check`] says.
     pub fn new(config: &TrainConfig, set: &Dataset, batch_size: usize) -> Result<Option<Self>> {
         let TrainConfig { seed, flip, shift, mixup, .. } = *config;
-        let moves = match images(config, set)? {
-            None => None,
-            Some(shape) => Some(Moves {
-                flip,
-                shift,
-                shape,
-                streams: Streams::new(seed, Purpose::Moves { epoch: 0 }),
-                of_rows: Vec::with_capacity(batch_size),
-                moved: set.train.cells.zeros(batch_size * shape.len()),
-                rows: (0..).take(batch_size).collect(),
-            }),
-        };
+        let moves = images(config, set)?.map(|shape| Moves {
+            flip,
+            shift,
+            shape,
+            streams: Streams::new(seed, Purpose::Moves { epoch: 0 }),
+            of_rows: Vec::with_capacity(batch_size),
+            moved: set.train.cells.zeros(batch_size * shape.len()),
+            rows: (0..).take(batch_size).collect(),
+        });
         let mixup = (mixup > 0.0).then(|| Mixup {
             beta: Beta::new(mixup),
             streams: Streams::new(seed, Purpose::Mixup { epoch: 0 }),

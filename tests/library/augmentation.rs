@@ -155,11 +155,13 @@ fn each_image_is_moved_before_it_is_scaled_in_another_way_in_each_epoch() {
     let bytes = images();
     let Cells::Bytes(pixels) = &bytes.train.cells else { panic!("no bytes") };
     let config = TrainConfig { flip: true, shift: 2, ..config() };
-    let minmax = TrainConfig { scale: Scale::None, ..config.clone() };
-    let cases: [(&TrainConfig, Dataset, fn(u8) -> f32); 3] = [
-        (&config, bytes.clone(), |byte| f32::from(byte) / 255.0),
-        (&minmax, bytes.clone(), f32::from),
-        (&minmax, of_numbers(&bytes), f32::from),
+    let unscaled = TrainConfig { scale: Scale::None, ..config.clone() };
+    let share: fn(u8) -> f32 = |byte| f32::from(byte) / 255.0;
+    let number: fn(u8) -> f32 = f32::from;
+    let cases = [
+        (&config, bytes.clone(), share),
+        (&unscaled, bytes.clone(), number),
+        (&unscaled, of_numbers(&bytes), number),
     ];
     for (config, data, input) in cases {
         let found = [1, 2].map(|epoch| {
