@@ -22,6 +22,8 @@ pub enum Purpose {
     Test,
     /// Images and labels for benches
     BenchImages,
+    /// The trials of a sweep that draws them
+    SweepSample,
     /// Inputs of gradient checks, and the choice of elements that are checked
     GradientCheck,
 }
@@ -43,6 +45,7 @@ impl Random {
             Purpose::BenchImages => 3 << 32,
             Purpose::Validation => 4 << 32,
             Purpose::Test => 5 << 32,
+            Purpose::SweepSample => 50 << 32,
         });
         Self(rng)
     }

@@ -210,6 +210,7 @@ fn training(path: &Path) {
                 names,
                 resume: resume.map(|checkpoint| Resume { checkpoint, copy_of: None }),
                 deadline: None,
+                halt_after: None,
             };
             let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
             assert!(outcome.error.is_none(), "{:?}", outcome.error);

@@ -14,6 +14,7 @@ use chainrule::data::source_kind::{self, Kind};
 use chainrule::error::{first_ten, printable, shell_quoted, shown};
 use chainrule::nn::state_dict::StateDict;
 use chainrule::report::analysis::Analysis;
+use chainrule::report::halving::{Halving, Rung};
 use chainrule::tables::reader::{Table, TableRow};
 use chainrule::tables::{Columns, EpochRow, Status, SummaryRow, is_text};
 use chainrule::train::dims::Dims;
@@ -230,6 +231,10 @@ fn sweep_folder(folder: &Path) -> Result<Shown> {
         let more = if more > 0 { format!(" … and {} more", count(more)) } else { String::new() };
         writeln!(text, "varied      {}: {}{more}", axis.name, printable(&first.join(", ")))?;
     }
+    let halving = Halving::of(&analysis);
+    if let Some(halving) = &halving {
+        writeln!(text, "rungs       {}", halving.text())?;
+    }
     let best = super::sweep::best(&analysis);
     if let Some(best) = &best {
         writeln!(text, "{}", printable(best))?;
@@ -243,9 +248,15 @@ fn sweep_folder(folder: &Path) -> Result<Shown> {
         "status": counts.iter().map(|(status, n)| (status.name().to_owned(), (*n).into())).collect::<Map<_, _>>(),
         "varied": analysis.axes.iter().map(|axis| json!({"name": axis.name, "values": axis.values})).collect::<Vec<_>>(),
         "best": best,
+        "rungs": halving.map(|halving| halving.rungs.iter().map(rung_json).collect::<Vec<_>>()),
         "runs": table.rows().map(|row| row_json(&table, row, &columns)).collect::<Vec<_>>(),
     });
     Ok((text, json))
+}
+
+/// A rung of a halving
+fn rung_json(rung: &Rung) -> Value {
+    json!({"rung": rung.number, "epochs": rung.epochs, "trials": rung.trials, "failed": rung.failed})
 }
 
 /// The cells of a row by the names of their columns, with the types of the program's columns; empty cells are null

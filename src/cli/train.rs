@@ -57,8 +57,18 @@ pub struct Args {
 }
 
 /// Names that a tag can't have, beside those of a summary's columns: columns of sweeps, and of later versions
-const RESERVED: [&str; 9] =
-    [NOTE, "trial", "hidden_dim", "num_layers", "train_rmse", "val_rmse", "test_rmse", "test_mae", "test_r2"];
+const RESERVED: [&str; 10] = [
+    NOTE,
+    "trial",
+    "rung",
+    "hidden_dim",
+    "num_layers",
+    "train_rmse",
+    "val_rmse",
+    "test_rmse",
+    "test_mae",
+    "test_r2",
+];
 
 /// The number of runs that a message lists by name
 const NAMED: usize = 10;
@@ -196,7 +206,17 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     let resume = resumed.as_ref().map(Resumed::request);
     let deadline = deadline(&config, begun)?;
     let parent = &config.out;
-    let request = Request { config: &config, data: &data, parent, run_id, names, resume, deadline };
+    let (config_of, data_of) = (&config, &data);
+    let request = Request {
+        config: config_of,
+        data: data_of,
+        parent,
+        run_id,
+        names,
+        resume,
+        deadline,
+        halt_after: None,
+    };
     signals.let_save();
     let (outcome, printed) = trainers.install(|| {
         let progress = Progress::new(&config, &data, args.common.quiet);
@@ -225,7 +245,7 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     }
     printed.context("cannot write standard output")?;
     Ok(match outcome.summary.result.status {
-        Status::Ok | Status::TimeLimit => DONE,
+        Status::Ok | Status::TimeLimit | Status::Halted => DONE,
         Status::Failed => FAILED,
         Status::Interrupted => SIGNALLED + signals.which(),
         Status::Diverged => {

@@ -40,6 +40,14 @@ impl Settings {
         self
     }
 
+    /// These settings without `name`
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.values.remove(name);
+        self.places.remove(name);
+        self
+    }
+
     /// The value that was given for a setting; `None` if it was left out
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values.get(name)
@@ -72,7 +80,7 @@ impl Settings {
                 None => problem,
             };
             let Some(setting) = find(&key) else {
-                if ["grid", "trial", "seeds"].contains(&key.as_str()) {
+                if ["grid", "trial", "seeds", "sample", "sampling", "halving"].contains(&key.as_str()) {
                     return Err(at(format!(
                         "`{key}` belongs to a sweep; to run its plan, type: chainrule sweep --plan FILE"
                     )));

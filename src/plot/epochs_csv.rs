@@ -266,7 +266,7 @@ mod tests {
         assert!(read(&format!("{HEADER}\nr,2,1,1,1,1,1,1,1,ok\n")).unwrap_err().contains("expected epoch 1"));
         assert_eq!(
             row("r,2,1,1,1,1,1,1,1,okk"),
-            "line 3, column status: expected ok, diverged, failed, interrupted or time_limit, found `okk`"
+            "line 3, column status: expected ok, halted, diverged, failed, interrupted or time_limit, found `okk`"
         );
         assert_eq!(row("r,x,1,1,1,1,1,1,1,ok"), "line 3, column epoch: expected a whole number, found `x`");
         assert_eq!(

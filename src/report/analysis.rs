@@ -307,7 +307,7 @@ mod tests {
     fn a_status_that_is_none_is_an_error_with_its_place() {
         let table = Table::parse(Path::new("runs.csv"), b"run_id,status,test_accuracy\na,okk,0.5\n").unwrap();
         let error = Analysis::from_table(&table).unwrap_err().to_string();
-        let expected = "runs.csv: line 2, column status: expected ok, diverged, failed, interrupted or time_limit, found `okk`";
+        let expected = "runs.csv: line 2, column status: expected ok, halted, diverged, failed, interrupted or time_limit, found `okk`";
         assert_eq!(error, expected);
     }
 

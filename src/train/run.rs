@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub resume: Option<Resume<'a>>,
     /// When training stops if it has not ended; `None`: it trains all epochs
     pub deadline: Option<Instant>,
+    /// The epoch after which training halts, so that it can go on later; `None`: it trains all epochs
+    pub halt_after: Option<u32>,
 }
 
 /// Where a run goes on
@@ -113,11 +115,13 @@ struct Run<'a, T> {
     begun: Instant,
     /// Time before this process, s
     wall_before: f64,
+    /// The epoch after which training halts
+    halt_after: Option<u32>,
 }
 
 impl<'a, T: Scalar> Run<'a, T> {
     fn start(request: &Request<'a>) -> Result<Self> {
-        let Request { config, data, parent, run_id, names, resume, deadline } = *request;
+        let Request { config, data, parent, run_id, names, resume, deadline, halt_after } = *request;
         let begun = Instant::now();
         let monitor = Monitor::new(config, data)?;
         let mut trainer = match resume {
@@ -177,6 +181,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             last,
             begun,
             wall_before,
+            halt_after,
         };
         run.summarise();
         // A folder that can't be written, or a disk that is full, is an error before the first epoch.
@@ -204,17 +209,28 @@ impl<'a, T: Scalar> Run<'a, T> {
             Ok(last) => (last, None),
             Err(error) => (None, Some(error)),
         };
-        let ended = last.as_ref().map_or(Status::Ok, |last| last.end.status());
+        let ended = match last.as_ref().map_or(Status::Ok, |last| last.end.status()) {
+            Status::Ok if self.last_epoch() < self.config.epochs => Status::Halted,
+            ended => ended,
+        };
         self.result.status = if failure.is_some() { Status::Failed } else { ended };
         self.result.samples_per_s = tables::rate(self.trained_rows, self.result.train_s.unwrap_or_default());
         self.result.reason = match &failure {
             Some(error) => Some(one_line(&error.chain())),
+            None if self.result.status == Status::Halted => {
+                Some(format!("halted after epoch {}", self.result.epochs_done))
+            }
             None => last.as_ref().and_then(EpochMetrics::reason).or_else(|| self.stalled()),
         };
         self.result.wall_s = Some(tables::seconds(self.wall_s()));
         let summary = SummaryRow { config: self.used, result: self.result, tags: self.tags.to_vec() };
         let written = self.files.write_summary(&summary);
         Ok(Outcome { last, folder: self.files.folder, summary, error: failure.or(written.err()) })
+    }
+
+    /// The last epoch that is trained in this process
+    fn last_epoch(&self) -> u32 {
+        self.halt_after.map_or(self.config.epochs, |epoch| epoch.min(self.config.epochs))
     }
 
     /// Why the run ended before its last epoch, if no better one came; `None` if it did not
@@ -250,7 +266,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             let test = results.as_ref().map(|(sums, _)| sums);
             evaluated(&mut self.result, val.as_ref(), test, self.config.dtype);
         }
-        for epoch in first..=self.config.epochs {
+        for epoch in first..=self.last_epoch() {
             let goes_on = is_within && epoch == first;
             if !goes_on && self.monitor.has_stalled(self.last.as_ref(), self.best.as_ref()) {
                 break;

@@ -277,6 +277,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
         names: RunNames::default(),
         resume: None,
         deadline: None,
+        halt_after: None,
     };
     let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome.summary.result.status, Status::Diverged);
@@ -311,6 +312,7 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
         names: RunNames::default(),
         resume: None,
         deadline: None,
+        halt_after: None,
     };
     let outcome = run::train(&request, &mut StopAfter(&stop), &stop).unwrap();
     let end = outcome.last.map(|last| last.end);
@@ -342,6 +344,7 @@ fn with_a_validation_split_validation_chooses_the_best_epoch_and_has_columns() {
         names: RunNames::default(),
         resume: None,
         deadline: None,
+        halt_after: None,
     };
     let summary = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap().summary;
     let csv = std::fs::read_to_string(folder.path().join("val/epochs.csv")).unwrap();

@@ -26,6 +26,7 @@ mod predict;
 mod regression;
 mod regression_plots;
 mod resume;
+mod search;
 mod state_dict;
 mod surroundings;
 mod sweep;
