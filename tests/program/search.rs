@@ -86,11 +86,7 @@ fn the_best_of_each_rung_go_on_to_the_bits_of_a_run_that_was_never_halted() {
     let sweep = path.join("results/h");
     let runs = sweep.join("runs.csv");
     let [status, rung, done] = ["status", "rung", "epochs_done"].map(|name| column(&runs, name));
-    assert_eq!(
-        (status[0].as_str(), rung[0].as_str(), done[0].as_str()),
-        ("halted", "1", "1"),
-        "the lowest rate"
-    );
+    assert!(status.iter().zip(&rung).all(|(status, rung)| (status == "ok") == (rung == "3")), "{status:?}");
     let mut ends: Vec<_> = rung.iter().zip(&done).collect();
     ends.sort_unstable();
     let ends: Vec<String> = ends.into_iter().map(|(rung, done)| format!("{rung} {done}")).collect();
@@ -170,7 +166,7 @@ fn a_halving_that_is_stopped_in_the_middle_of_any_epoch_and_resumed_ends_as_one_
             how_to_resume: String::new(),
         };
         let stop = AtomicBool::new(false);
-        let observer = StopAfter(AtomicUsize::new(13), &stop);
+        let observer = StopAfter(AtomicUsize::new(7), &stop);
         let ended = chainrule::sweep::run(&plan, &cut, &options, &observer, &stop).unwrap();
         assert_eq!(timeless(&cut.join("runs.csv"))[0].last().map(String::as_str), Some("rung"));
         if !stop.load(Ordering::Relaxed) {

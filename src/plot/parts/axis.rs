@@ -109,7 +109,7 @@ pub fn is_even_in_ratios(values: &[f64]) -> bool {
 pub fn ratios(lo: f64, hi: f64) -> Axis {
     let powers = hi.log10() - lo.log10();
     let steps: &[u32] = match powers {
-        _ if powers > 2.5 => &[1],
+        _ if powers > 3.5 => &[1],
         _ if powers > 1.2 => &[1, 3],
         _ => &[1, 2, 3, 5, 7],
     };

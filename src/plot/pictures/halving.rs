@@ -22,6 +22,9 @@ const PANEL: f64 = 420.0;
 /// Height of the line of numbers above it
 const NUMBERS: f64 = 18.0;
 
+/// Scores this many times farther below the median than the best is above it are left out; most are of long curves
+const FAR: f64 = 4.0;
+
 /// A trial with its curve
 struct Line<'a> {
     trial: &'a ObservedRun,
@@ -57,7 +60,7 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis, halving: &Halving, curves: &
     legend.draw(scene, [0.0, WIDTH], 46.0);
     let top = 46.0 + legend.height() + 6.0 + NUMBERS;
     let scores = lines.iter().flat_map(|line| line.points.iter().map(|&(_, score)| score));
-    let (y, cut) = score_axis(scores, kind);
+    let (y, cut) = score_axis(scores, FAR, kind);
     let frame =
         Frame::new(Area { left: 0.0, top, right: WIDTH, bottom: top + PANEL }, epochs(halving, &lines), y);
     frame.draw(

@@ -18,6 +18,8 @@ const SIDE_BY_SIDE: usize = 3;
 /// Height of a panel
 const PANEL: f64 = 220.0;
 const GAP: f64 = 10.0;
+/// Scores this many times farther below the median than the best is above it are left out
+const FAR: f64 = 2.0;
 /// Greatest number of values of a setting that all have a tick
 const TICKS: usize = 8;
 
@@ -45,8 +47,8 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis) -> f64 {
     let legend = Legend::new("", keys, WIDTH - 40.0);
     legend.draw(scene, [0.0, WIDTH], 46.0);
     let top = 46.0 + legend.height() + 8.0;
-    let (y, cut) = score_axis(points.iter().filter_map(|point| point.score), kind);
-    let label = labelled(&analysis.score.title(), &[kind.unit(), cut]);
+    let (y, cut) = score_axis(points.iter().filter_map(|point| point.score), FAR, kind);
+    let label = labelled(kind.title(), &[kind.unit(), cut]);
     let wide = WIDTH / SIDE_BY_SIDE as f64;
     let mut bottom = top;
     for row in (0..shown).collect::<Vec<_>>().chunks(SIDE_BY_SIDE) {
