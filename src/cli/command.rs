@@ -32,6 +32,8 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
         "  chainrule sweep hidden_dim --seeds 3
   chainrule sweep --grid learning_rate=log:1e-3..1e-1:5 --val-split 0.1
   chainrule sweep --grid hidden_dims=128x64,256 --grid momentum=0,0.9
+  chainrule sweep --sample 40 --grid learning_rate=log:1e-3..1 --grid momentum=0..0.95
+  chainrule sweep learning_rate --halving 2 --val-split 0.1
   chainrule sweep --plan plan.toml --dry-run
   chainrule sweep merge results/SWEEP",
     ),

@@ -91,7 +91,7 @@ fn value(axis: &Axis, share: f64) -> (&'static crate::config::Setting, toml::Val
 
 /// Points of the unit cube, one coordinate for each axis
 enum Points {
-    Random(Random, usize),
+    Random(Box<Random>, usize),
     Quasi(Sobol),
 }
 
@@ -99,7 +99,7 @@ impl Points {
     fn new(sampling: Sampling, seed: u64, axes: usize) -> Self {
         let mut random = Random::new(seed, Purpose::SweepSample);
         match sampling {
-            Sampling::Random => Self::Random(random, axes),
+            Sampling::Random => Self::Random(Box::new(random), axes),
             Sampling::Quasi => {
                 let shift = |_| (random.unit() * (1u64 << 53) as f64) as u64 * (1 << 11);
                 Self::Quasi(Sobol::new((0..axes).map(shift).collect()))

@@ -109,7 +109,7 @@ schema! {
     RunResult {
         /// Name of the run
         run_id: String,
-        /// `ok`, `diverged`, `failed` or `interrupted`
+        /// `ok`, `halted`, `diverged`, `failed`, `interrupted` or `time_limit`
         status: Status,
         /// Number of weights and biases; empty for a run that failed before it had a net
         parameters: Option<usize>,

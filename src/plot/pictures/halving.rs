@@ -45,7 +45,7 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis, halving: &Halving, curves: &
         scene,
         &format!("Validation {} by epoch in a halving of {count} trials", kind.name()),
         &format!(
-            "{} were trained; the numbers above are those of the trials in each rung, at its end",
+            "{} were trained; the number above the end of a rung counts the trials that trained in it",
             halving.epochs()
         ),
     );
