@@ -51,8 +51,9 @@ pub fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: 
 
 /// The line that says which rungs a halving will have
 fn planned(halving: &Halving) -> String {
-    let rung = |rung: &Rung| format!("{} to epoch {}", count(rung.combinations), count(rung.epochs));
+    let rung = |rung: &Rung| format!("{} to {}", count(rung.combinations), count(rung.epochs));
     let rungs = halving.rungs.iter().map(rung).collect::<Vec<_>>().join(", ");
+    let rungs = rungs.replacen(" to ", " combinations to epoch ", 1);
     format!("rungs: {rungs}; {:.0} % of the epochs of all trials", 100.0 * halving.share())
 }
 
