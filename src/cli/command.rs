@@ -23,6 +23,7 @@ const EXAMPLES: [(&str, &str); 12] = [
   chainrule train --hidden-dims none --epochs 15
   chainrule train --data ~/images --val-split 0.1 --run-id first
   chainrule train --config results/first/config.toml --seed 7
+  chainrule train --preset course --dry-run
   chainrule train --init results/first/model.safetensors --data later --epochs 5
 
 Losses are in nats (natural logarithm); accuracies go from 0 to 1.",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use chainrule::config::{Settings, TrainConfig};
+use chainrule::config::{PRESETS, Preset, Settings, TrainConfig};
 use chainrule::data::init_model::InitNets;
 use chainrule::data::run_data::RunData;
 use chainrule::data::{DataOptions, Dataset};
@@ -21,13 +21,14 @@ use chainrule::train::run_files::{self, NAMES};
 use chainrule::train::run_id;
 use chainrule::train::run_table::{RUNS, append_run};
 use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::format::{count, duration, percent, significant};
 use super::resume::Resumed;
 use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
-use super::{DIVERGED, DONE, FAILED, SIGNALLED, note, with_origin};
+use super::{DIVERGED, DONE, FAILED, SIGNALLED, note, print, with_origin};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -36,8 +37,12 @@ pub struct Args {
 
     /// Go on with the run in this folder, from its checkpoint, to the same bits as a run that was never stopped; only
     /// epochs, threads, patience, max-time, out, checkpoint-every and the place of the same data may be others
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["run_id", "tag", "note", "config", "quick"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["run_id", "tag", "note", "config", "preset", "quick"])]
     resume: Option<PathBuf>,
+
+    /// Print all settings, as the config.toml of the run would have them, and train nothing; --config reads them again
+    #[arg(long, conflicts_with_all = ["resume", "print"])]
+    dry_run: bool,
 
     /// Name of the run and its folder [default: made from the time]
     #[arg(long, value_name = "NAME", value_parser = run_id)]
@@ -77,18 +82,42 @@ pub struct Common {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// Settings under a name, over which flags, a sweep's plan and --config take precedence; to see them, type
+    /// chainrule train --preset NAME --dry-run
+    #[arg(long, value_name = "NAME", value_parser = preset_names())]
+    preset: Option<String>,
+
     /// Print errors only
     #[arg(long, short)]
     pub quiet: bool,
 }
 
 impl Common {
-    /// Merges settings: flags take precedence over --quick, that over a plan, and that over --config
+    /// Merges settings: flags take precedence over --quick, that over a plan, that over --config, and that over --preset
     pub fn over(&self, plan: Settings) -> Result<Settings> {
         let quick = if self.quick { Settings::quick() } else { Settings::default() };
         let file = self.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
-        Ok(self.flags.clone().or(quick).or(plan).or(file))
+        let given = self.flags.clone().or(quick).or(plan).or(file);
+        match &self.preset {
+            Some(name) => Ok(over_preset(given, Preset::find(name)?.settings()?)),
+            None => Ok(given),
+        }
     }
+}
+
+/// The given settings, and those of a preset that are not given
+fn over_preset(given: Settings, mut preset: Settings) -> Settings {
+    // A model that the run starts from has widths and an activation of its own.
+    if given.get("init").is_some() {
+        preset = preset.without("hidden_dims").without("activation");
+    }
+    given.or(preset)
+}
+
+/// The parser of names of presets, with what each is for
+fn preset_names() -> PossibleValuesParser {
+    let name = |preset: &Preset| PossibleValue::new(preset.name).help(preset.about());
+    PossibleValuesParser::new(PRESETS.iter().map(name))
 }
 
 /// Checks the name of a run, as [`run_id::check`] does
@@ -136,10 +165,20 @@ impl Args {
 pub fn run(args: &Args) -> Result<u8> {
     let begun = Instant::now();
     let given = args.common.over(Settings::default())?;
+    if args.dry_run {
+        return dry_run(given);
+    }
     let resumed = args.resume.as_ref().map(|folder| Resumed::read(folder, &given)).transpose()?;
     let settings = resumed.as_ref().map_or(given, |resumed| resumed.settings.clone());
     let trained = train(args, begun, resumed, settings.clone());
     trained.map_err(|error| with_origin(error, |path| settings.origin(path)))
+}
+
+/// Prints all settings of a run
+fn dry_run(given: Settings) -> Result<u8> {
+    let config = InitNets::default().complete(given)?.resolve()?;
+    print(&config.to_toml()?)?;
+    Ok(DONE)
 }
 
 /// Trains a run with these settings
@@ -305,4 +344,23 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
     let names: Vec<_> =
         files.filter_map(|file| file.file_name()).map(|name| name.to_string_lossy()).collect();
     note(&format!("files in {}: {}", shown(&outcome.folder), names.join(", ")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_is_below_what_is_given_and_leaves_the_net_to_a_model() {
+        let preset =
+            || Settings::default().with("hidden_dims", "9x8").with("epochs", 5).with("momentum", 0.5);
+        let given = Settings::default().with("epochs", 3);
+        let config = over_preset(given.clone(), preset()).resolve().unwrap();
+        assert_eq!(
+            (config.hidden_dims.to_string().as_str(), config.epochs, config.momentum),
+            ("9x8", 3, 0.5)
+        );
+        let merged = over_preset(given.with("init", "m.safetensors"), preset());
+        assert_eq!((merged.get("hidden_dims"), merged.get("momentum")), (None, Some(&0.5.into())));
+    }
 }

@@ -40,6 +40,14 @@ impl Settings {
         self
     }
 
+    /// These settings with `name` left out
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.values.remove(name);
+        self.places.remove(name);
+        self
+    }
+
     /// The value that was given for a setting; `None` if it was left out
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values.get(name)

@@ -23,6 +23,7 @@ mod odd_tables;
 mod own_data;
 mod plots;
 mod predict;
+mod presets;
 mod regression;
 mod regression_plots;
 mod resume;
