@@ -15,7 +15,7 @@ const WIDTH_MAX: usize = 100;
 const WIDTH: usize = 80;
 
 /// Examples at the end of each help text
-const EXAMPLES: [(&str, &str); 12] = [
+const EXAMPLES: [(&str, &str); 13] = [
     (
         "train",
         "  chainrule train
@@ -46,13 +46,24 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
 The rows are the test set of the data, or all rows if there is none.",
     ),
     (
+        "ensemble",
+        "  chainrule ensemble results/RUN1 results/RUN2 results/RUN3
+  chainrule ensemble results/SWEEP --top 5
+  chainrule ensemble results/SWEEP --top 5 --data later.csv --out ensemble
+
+Without --data, the rows are the test set that all runs share. Probabilities, or
+numbers that are predicted, are averaged in f64.",
+    ),
+    (
         "predict",
         "  chainrule predict results/RUN/model.safetensors new.csv > predictions.csv
   chainrule predict results/RUN/model.safetensors new.csv --keep id --proba -o out.csv
   tail -f log.csv | chainrule predict results/RUN/model.safetensors - --top-k 3
   chainrule predict results/RUN/model.safetensors data/fashion-mnist/t10k-images-idx3-ubyte.gz
+  chainrule predict results/SWEEP/t000?/model.safetensors new.csv
 
-Rows are counted from 1. Columns are matched by their names, in any order.",
+Rows are counted from 1. Columns are matched by their names, in any order.
+Several models are averaged.",
     ),
     (
         "gradcheck",

@@ -31,8 +31,19 @@ fn train(folder: &Path, flags: &[&str]) -> Output {
     chainrule(folder, &[&SMALL, flags].concat())
 }
 
-const COMMANDS: [&str; 10] =
-    ["train", "sweep", "gradcheck", "bench", "info", "export", "runs", "plot", "completions", "man"];
+const COMMANDS: [&str; 11] = [
+    "train",
+    "sweep",
+    "gradcheck",
+    "ensemble",
+    "bench",
+    "info",
+    "export",
+    "runs",
+    "plot",
+    "completions",
+    "man",
+];
 
 #[test]
 fn help_fits_80_columns_and_ends_with_examples() {

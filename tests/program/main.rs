@@ -10,6 +10,7 @@ mod corruption;
 mod data;
 mod docs;
 mod early_stopping;
+mod ensemble;
 mod evaluate;
 mod export;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
