@@ -43,6 +43,7 @@ pub use dense::scalar::Scalar;
 pub use dense::unfused::gemm;
 pub use dense::{Backend, DenseKernels, Gradient};
 pub use elementwise::activation::{Activation, fill_rows};
+pub use elementwise::average::average;
 pub use elementwise::gather::scale_rows;
 pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
 pub use elementwise::sgd::{SgdRule, SgdStep, sgd};

@@ -13,6 +13,7 @@ use chainrule::plot::folder_pictures;
 use chainrule::report::analysis::short_number;
 use chainrule::report::divergence::remedy;
 use chainrule::tables::{Columns, Metric, NOTE, Status, SummaryRow, check_appendable};
+use chainrule::train::average;
 use chainrule::train::dims::Dims;
 use chainrule::train::metrics::EpochEnd;
 use chainrule::train::monitor;
@@ -180,7 +181,8 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
     let chosen_on_test = monitor::warning(&config, &data);
-    let of_data = set.warnings.iter().chain(&data.warnings).chain(&chosen_on_test);
+    let no_average = average::warning(&config);
+    let of_data = set.warnings.iter().chain(&data.warnings).chain(&chosen_on_test).chain(&no_average);
     let of_data = of_data.map(|warning| Some(format!("warning: {warning}")));
     let warnings = [warning(threads, machine_cores())].into_iter().chain(of_data);
     let assumed = nets.assumed.into_iter().map(Some);
@@ -270,15 +272,30 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
     let result = &outcome.summary.result;
     let percent = |metric: Metric| percent(metric.value());
     let is_tested = result.test_samples != Some(0);
-    let (name, metrics, best) = match result.train_rmse.or(result.val_rmse).or(result.test_rmse) {
-        Some(_) => ("RMSE", [result.val_rmse, result.test_rmse], result.best_rmse),
-        None => ("accuracy", [result.val_accuracy, result.test_accuracy], result.best_accuracy),
+    let (name, metrics, best, averages) = match result.train_rmse.or(result.val_rmse).or(result.test_rmse) {
+        Some(_) => (
+            "RMSE",
+            [result.val_rmse, result.test_rmse],
+            result.best_rmse,
+            [result.average_val_rmse, result.average_test_rmse],
+        ),
+        None => (
+            "accuracy",
+            [result.val_accuracy, result.test_accuracy],
+            result.best_accuracy,
+            [result.average_val_accuracy, result.average_test_accuracy],
+        ),
     };
     let digits = |metric: Metric| if name == "RMSE" { significant(metric.value()) } else { percent(metric) };
     let best = match (best, result.best_epoch) {
         (Some(best), Some(epoch)) => format!(" (best {} in epoch {epoch})", digits(best)),
         _ => String::new(),
     };
+    let averages = ["validation", "test"]
+        .into_iter()
+        .zip(averages)
+        .filter_map(|(part, metric)| Some(format!("{part} {name} of the average {}, ", digits(metric?))));
+    let averages: String = averages.collect();
     let [val, test] = metrics.map(|metric| metric.map(digits));
     let metrics = match (val, test) {
         (Some(val), Some(test)) => format!("validation {name} {val}{best}, test {name} {test}, "),
@@ -288,7 +305,7 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
     };
     // A run that diverged in its first batches has trained no epoch.
     let time = result.train_s.filter(|&s| s > 0.0).map(|s| format!("{} of training", duration(s)));
-    let metrics = format!("{metrics}{}", time.as_deref().unwrap_or("no epoch ended"));
+    let metrics = format!("{metrics}{averages}{}", time.as_deref().unwrap_or("no epoch ended"));
     note(&format!("{}: {metrics}", result.status));
     match &result.reason {
         Some(reason) if result.status == Status::Ok => note(&format!("stopped early: {reason}")),

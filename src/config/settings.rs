@@ -273,6 +273,22 @@ pub static SETTINGS: &[Setting] = &[
             .help("Also save the state within an epoch, every 30s, 5m, 1h or 50batches; none: after each epoch only [default: none]")
             .added()
     },
+    row("ema", Kind::Number, "0", "DECAY")
+        .under(TRAINING)
+        .help(
+            "Also average the weights over batches, each average d times the one before plus 1 − d times the new weights, as \
+             d = 0.999; model-average.safetensors has the average; 0: no average",
+        )
+        .within(SHARE)
+        .added(),
+    row("swa", Kind::Integer, "0", "EPOCH")
+        .under(TRAINING)
+        .help(
+            "Also average the weights after this epoch and after each that follows; model-average.safetensors has the mean; \
+             0: no average",
+        )
+        .within((0.0..=u32::MAX as f64, "0 to 4,294,967,295"))
+        .added(),
     Setting {
         affects_results: false,
         sweepable: false,

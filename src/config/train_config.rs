@@ -108,6 +108,10 @@ pub struct TrainConfig {
     /// How often the state is saved within an epoch, as [`Every`] reads it; `None`: after each epoch only
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<String>,
+    /// Decay d of an average of the weights over batches; 0: none
+    pub ema: f64,
+    /// First epoch of an average of the weights over epochs; 0: none
+    pub swa: u32,
     /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written
@@ -146,7 +150,18 @@ impl TrainConfig {
         }
         config.checkpoint_every()?;
         config.max_time()?;
+        config.check_average()?;
         Ok(config)
+    }
+
+    /// Checks that the settings ask for one average of the weights at most
+    fn check_average(&self) -> Result<()> {
+        let Self { ema, swa, .. } = *self;
+        if ema == 0.0 || swa == 0 {
+            return Ok(());
+        }
+        let expected = format!("0 beside --ema {ema}, since a run has one average; leave one of the two out");
+        Err(Error::Setting { name: "swa", expected, found: swa.to_string() })
     }
 
     /// How often the state is saved within an epoch; `None`: after each epoch only
@@ -263,6 +278,17 @@ mod tests {
             find("learning_rate")
                 .is_some_and(|rate| rate.value("1e-400").is_err() && rate.value("0e5").is_ok())
         );
+    }
+
+    #[test]
+    fn a_run_has_one_average_at_most() {
+        let config = |ema: f64, swa: i64| {
+            let values = [("ema".to_owned(), ema.into()), ("swa".to_owned(), swa.into())];
+            TrainConfig::from_values(&values.into_iter().collect())
+        };
+        assert!(config(0.0, 20).is_ok() && config(0.99, 0).is_ok());
+        let error = config(0.99, 20).unwrap_err().to_string();
+        assert!(error.contains("swa is 20, expected 0 beside --ema 0.99"), "{error}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The file `checkpoint.safetensors`: the state of a training, from which it goes on to the same bits
 //!
 //! It holds the tensors of the model under their names, their velocities as `velocity.0.weight`, where they are kept those of
-//! the best epoch as `best.0.weight`, and in its metadata, as JSON, where the training is, and what it has written. Its last
-//! tensor, `crc32`, is the CRC-32 of all bytes before it.
+//! the best epoch as `best.0.weight`, where they are averaged the averages as `average.0.weight`, and in its metadata, as JSON,
+//! where the training is, and what it has written. Its last tensor, `crc32`, is the CRC-32 of all bytes before it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -83,6 +83,8 @@ pub struct Tensors {
     velocities: Vec<(String, Shape)>,
     /// Those after the best epoch
     best: Vec<(String, Shape)>,
+    /// Those averaged
+    average: Vec<(String, Shape)>,
 }
 
 /// What a checkpoint holds beside the tensors of the model
@@ -92,6 +94,8 @@ pub struct Holds {
     pub velocities: bool,
     /// The tensors after the best epoch
     pub best: bool,
+    /// The averaged tensors
+    pub average: bool,
 }
 
 impl Tensors {
@@ -104,6 +108,7 @@ impl Tensors {
             model: model.tensors().map(name).collect(),
             velocities: trained.map(name).map(|tensor| under("velocity", tensor)).collect(),
             best: model.tensors().map(name).map(|tensor| under("best", tensor)).collect(),
+            average: model.tensors().map(name).map(|tensor| under("average", tensor)).collect(),
         }
     }
 
@@ -142,6 +147,7 @@ impl Tensors {
             named(&self.model, &state.tensors),
             named(&self.velocities, &state.velocities),
             named(&self.best, best),
+            named(&self.average, state.average.as_deref().unwrap_or_default()),
         ];
         tensor_file::write_sealed(out, metadata, &tensors.concat())
     }
@@ -187,9 +193,10 @@ impl Checkpoint {
         let tensors = Tensors::of(model);
         let velocities = if holds.velocities { &tensors.velocities[..] } else { &[] };
         let best = if holds.best { &tensors.best[..] } else { &[] };
+        let average = if holds.average { &tensors.average[..] } else { &[] };
         let read = || -> std::result::Result<TrainState<T>, String> {
             let file = SafeTensors::deserialize(&self.bytes).map_err(|e| format!("header: {e}"))?;
-            let expected = tensors.model.len() + velocities.len() + best.len();
+            let expected = tensors.model.len() + velocities.len() + best.len() + average.len();
             let found = file.names().into_iter().filter(|name| *name != tensor_file::SEAL).count();
             if found != expected {
                 return Err(format!("has {found} tensors, expected {expected}"));
@@ -198,8 +205,9 @@ impl Checkpoint {
                 names.iter().map(|(name, shape)| elements(&file, name, *shape)).collect()
             };
             let best = if holds.best { Some(Arc::new(all(best)?)) } else { None };
+            let average = if holds.average { Some(all(average)?) } else { None };
             let (tensors, velocities) = (all(&tensors.model)?, all(velocities)?);
-            Ok(TrainState { tensors, velocities, best, progress: self.saved.progress.clone() })
+            Ok(TrainState { tensors, velocities, best, average, progress: self.saved.progress.clone() })
         };
         read().map_err(|problem| Error::content(&self.path, problem))
     }
@@ -248,6 +256,7 @@ mod tests {
     use super::*;
     use crate::nn::layers::Activation;
     use crate::nn::loss::LossSum;
+    use crate::train::metrics::AverageSums;
 
     fn state(model: &Mlp<f32>, holds: Holds) -> TrainState<f32> {
         let copies = |scale: f32| {
@@ -257,7 +266,8 @@ mod tests {
         let progress = Progress { epoch: 3, batches: 7, sums, seconds: 1e-3 };
         let velocities = if holds.velocities { copies(-0.5) } else { vec![] };
         let best = holds.best.then(|| Arc::new(copies(0.25)));
-        TrainState { tensors: copies(1.0), velocities, best, progress }
+        let average = holds.average.then(|| copies(0.75));
+        TrainState { tensors: copies(1.0), velocities, best, average, progress }
     }
 
     fn written(folder: &Path, model: &Mlp<f32>, state: &TrainState<f32>, saved: &Saved) {
@@ -269,10 +279,12 @@ mod tests {
     fn a_state_reads_back_to_the_same_bits() {
         let folder = tempfile::tempdir().unwrap();
         let model = Mlp::<f32>::new(3, &[5, 4], 2, Activation::Relu, 1);
-        for (velocities, best) in [(true, true), (true, false), (false, true), (false, false)] {
-            let holds = Holds { velocities, best };
+        for n in 0..8 {
+            let holds = Holds { velocities: n & 1 > 0, best: n & 2 > 0, average: n & 4 > 0 };
             let state = state(&model, holds);
-            let last = EpochSums { epoch: 2, train: state.progress.sums.clone(), val: None, test: None };
+            let sums = state.progress.sums.clone();
+            let average = holds.average.then(|| AverageSums { val: None, test: Some(sums.clone()) });
+            let last = EpochSums { epoch: 2, train: sums, val: None, test: None, average };
             let best = Some(EpochSums { epoch: 1, test: Some(last.train.clone()), ..last.clone() });
             let saved = Saved {
                 run_id: "a,\"b".to_owned(),
@@ -286,7 +298,7 @@ mod tests {
             let expected = Saved { version: VERSION, progress: state.progress.clone(), ..saved };
             assert_eq!(found.saved, expected);
             assert_eq!(found.state(&model, holds).unwrap(), state);
-            let other = Holds { velocities: !velocities, ..holds };
+            let other = Holds { velocities: !holds.velocities, ..holds };
             let error = found.state(&model, other).unwrap_err().to_string();
             assert!(error.contains("tensors, expected"), "{error}");
         }
@@ -296,7 +308,7 @@ mod tests {
     fn other_tensors_and_newer_versions_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let model = Mlp::<f32>::new(3, &[5], 2, Activation::Relu, 1);
-        let holds = Holds { velocities: true, best: false };
+        let holds = Holds { velocities: true, best: false, average: false };
         written(folder.path(), &model, &state(&model, holds), &Saved::default());
         let found = Checkpoint::read(folder.path()).unwrap();
         let other = Mlp::<f32>::new(3, &[6], 2, Activation::Relu, 1);

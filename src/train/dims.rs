@@ -21,6 +21,8 @@ pub struct Copies {
     pub velocity: bool,
     /// The value after the best epoch
     pub best: bool,
+    /// The average of its values
+    pub average: bool,
 }
 
 impl Dims {
@@ -43,7 +45,8 @@ impl Dims {
         };
         // Parameters and what is kept of each: those in use, in a state that is being saved and in one that waits; and as many
         // elements as parameters for scratch.
-        let copies = 1 + 3 * (1 + u128::from(copies.velocity) + u128::from(copies.best));
+        let kept = [copies.velocity, copies.best, copies.average].map(u128::from);
+        let copies = 1 + 3 * (1 + kept.iter().sum::<u128>());
         // In training, each hidden output has a gradient, and the input and gradients of a layer are packed into scratch.
         let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
         let elements = copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest();

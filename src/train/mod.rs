@@ -1,5 +1,6 @@
 //! Training: the loop over epochs, evaluation, a run with its files, thread counts and measurements
 
+pub mod average;
 pub mod bench;
 pub mod checkpoint;
 pub mod confusion;

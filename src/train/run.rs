@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use chainrule_kernels::Scalar;
 
+use super::average;
 use super::checkpoint::{Checkpoint, Holds, Saved};
 use super::evaluate::Predicted;
 use super::kept_settings;
-use super::metrics::{EpochEnd, EpochMetrics, EpochSums, evaluated, summarise};
+use super::metrics::{EpochEnd, EpochMetrics, EpochSums, averaged, evaluated, summarise};
 use super::monitor::Monitor;
 pub use super::run_files::RunNames;
 use super::run_files::{RunFiles, blank_result, make_folder, now, one_line, resolved};
@@ -79,7 +80,8 @@ pub struct Outcome {
 ///
 /// When the loss diverges the run ends, and the last model whose metrics were finite stays on disk. It also ends when there
 /// was no better epoch for as many epochs as the setting `patience` says. `summary.csv` is written last: a run that has one
-/// has ended. Its metrics are those of model.safetensors, and so are the predictions for the test set.
+/// has ended. Its metrics are those of model.safetensors, and so are the predictions for the test set; averaged weights have
+/// metrics of their own.
 ///
 /// * `stop`: read before each batch
 ///
@@ -139,7 +141,8 @@ impl<'a, T: Scalar> Run<'a, T> {
                 check_data(&saved.data_hash, set)?;
                 kept_settings::check(&saved.settings, config)?;
                 let best = config.keep != Keep::Last && saved.best.is_some();
-                let holds = Holds { velocities: config.momentum > 0.0, best };
+                let average = average::is_there(config, saved.last.as_ref().map_or(0, |last| last.epoch));
+                let holds = Holds { velocities: config.momentum > 0.0, best, average };
                 trainer.restore(&checkpoint.state(trainer.model(), holds)?);
                 let run_id = run_id.unwrap_or(&saved.run_id).to_owned();
                 let files = RunFiles::reopen(config, data, parent.join(&run_id), saved, copy_of)?;
@@ -231,6 +234,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let Self { config, result, best, last: Some(last), .. } = self else { return };
         let described = best.as_ref().filter(|_| config.keep == Keep::Best).unwrap_or(last);
         summarise(result, described, best.as_ref(), last.epoch, config.dtype);
+        averaged(result, last.average.as_ref(), config.dtype);
     }
 
     /// Trains all epochs, each with its row and the model after it, until no better one comes; returns the last, which may
@@ -249,6 +253,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             let val = self.trainer.validate();
             let test = results.as_ref().map(|(sums, _)| sums);
             evaluated(&mut self.result, val.as_ref(), test, self.config.dtype);
+            averaged(&mut self.result, self.trainer.evaluate_average().as_ref(), self.config.dtype);
         }
         for epoch in first..=self.config.epochs {
             let goes_on = is_within && epoch == first;
@@ -321,13 +326,13 @@ impl<'a, T: Scalar> Run<'a, T> {
             if metrics.end != EpochEnd::Paused {
                 break metrics;
             }
-            if self.trainer.model().is_finite() {
+            if self.trainer.is_finite() {
                 self.save(self.files.epochs.written())?;
             }
         };
         let Self { trainer, .. } = self;
         // Weights behind dead units are in no loss.
-        if !matches!(metrics.end, EpochEnd::Diverged { .. }) && !trainer.model().is_finite() {
+        if !matches!(metrics.end, EpochEnd::Diverged { .. }) && !trainer.is_finite() {
             metrics.end = EpochEnd::Diverged { batch: None };
         }
         if metrics.end != EpochEnd::Done {
@@ -339,6 +344,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             metrics.end = EpochEnd::Diverged { batch: None };
         } else {
             (metrics.val, metrics.test) = (val, test);
+            metrics.average = trainer.evaluate_average();
         }
         Ok((metrics, predicted))
     }

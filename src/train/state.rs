@@ -13,6 +13,8 @@ pub struct TrainState<T> {
     pub velocities: Vec<Vec<T>>,
     /// The elements of the tensors after the best epoch; `None` before it, and where they are not kept
     pub best: Option<Arc<Vec<Vec<T>>>>,
+    /// The elements of the averaged tensors; `None` where there is no average
+    pub average: Option<Vec<Vec<T>>>,
     /// Epoch and batch
     pub progress: Progress,
 }

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use chainrule_kernels::{Scalar, team};
 
+use super::average::Average;
 use super::dims::{Copies, Dims};
 use super::evaluate::{self, Evaluator, Predicted};
-use super::metrics::{EpochEnd, EpochMetrics};
+use super::metrics::{AverageSums, EpochEnd, EpochMetrics};
 use super::progress::Progress;
 use super::state::TrainState;
 use crate::config::{Every, Keep, TrainConfig};
@@ -46,6 +47,7 @@ pub struct Trainer<'a, T> {
     progress: Progress,
     /// The elements of the tensors after the best epoch, where they are kept
     best: Option<Arc<Vec<Vec<T>>>>,
+    average: Option<Average<T>>,
     pause: Option<Every>,
     deadline: Option<Instant>,
 }
@@ -84,6 +86,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 Mlp::with_initial_weights(&dims.0, config.activation, initial, config.seed)
             }
         };
+        let average = Average::new(config, &model, order.len().div_ceil(batch_size));
         Ok(Self {
             data,
             encoder: Encoder::new(&data.preprocessing, &set.inputs),
@@ -100,6 +103,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             test_rows: (0..).take(set.test.len()).collect(),
             progress: Progress::default(),
             best: None,
+            average,
             pause: None,
             deadline: None,
             model,
@@ -109,6 +113,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// The model as it is now
     pub fn model(&self) -> &Mlp<T> {
         &self.model
+    }
+
+    /// Whether every parameter is finite, and its average, if there is one
+    pub fn is_finite(&self) -> bool {
+        self.model.is_finite() && self.average.as_ref().is_none_or(Average::is_finite)
     }
 
     /// Where the training is
@@ -132,6 +141,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             tensors: self.tensors(),
             velocities: self.sgd.velocities().map(<[T]>::to_vec).collect(),
             best: self.best.clone(),
+            average: self.average.as_ref().and_then(Average::elements),
             progress: self.progress.clone(),
         }
     }
@@ -163,6 +173,9 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             velocities.copy_from_slice(stored);
         }
         (self.best, self.progress) = (state.best.clone(), state.progress.clone());
+        if let Some(average) = &mut self.average {
+            average.restore(state.average.clone());
+        }
     }
 
     /// Numbers of training samples and of validation samples
@@ -205,6 +218,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
             weights,
             workspace,
             progress,
+            average,
             ..
         } = self;
         if progress.epoch != epoch {
@@ -242,14 +256,20 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 train.add(loss.sum());
                 model.backward(workspace, Some(sgd));
+                if let Some(average) = average {
+                    average.after_batch(model, epoch, batch);
+                }
                 *done = batch;
                 on_batch(batch, train);
+            }
+            if let Some(average) = average {
+                average.after_epoch(model, epoch);
             }
             EpochEnd::Done
         });
         progress.seconds += start.elapsed().as_secs_f64();
         let (seconds, learning_rate, train) = (progress.seconds, self.learning_rate, progress.sums.clone());
-        EpochMetrics { epoch, learning_rate, train, val: None, test: None, seconds, end }
+        EpochMetrics { epoch, learning_rate, train, val: None, test: None, average: None, seconds, end }
     }
 
     /// The sums over the test set, and what was predicted; `None` without one
@@ -272,6 +292,20 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let rows = self.data.val_rows.as_ref()?;
         Some(self.evaluator.evaluate(&self.model, &self.encoder, &self.data.set.train, rows).0)
     }
+
+    /// The sums over the validation rows and the test set, computed with the averaged weights
+    ///
+    /// `None` if there is no average, or one of the losses has diverged.
+    pub fn evaluate_average(&mut self) -> Option<AverageSums> {
+        let mut average = self.average.take()?;
+        let sums = average.swap(&mut self.model).then(|| {
+            let test = self.evaluate().map(|(sums, _)| sums);
+            AverageSums { val: self.validate(), test }
+        });
+        average.swap(&mut self.model);
+        self.average = Some(average);
+        sums.filter(|AverageSums { val, test }| ![val, test].into_iter().flatten().any(LossSum::has_diverged))
+    }
 }
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
@@ -285,7 +319,8 @@ fn check_memory(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated:
 
 /// What is kept of each parameter beside its value
 fn copies(config: &TrainConfig) -> Copies {
-    Copies { velocity: config.momentum > 0.0, best: config.keep != Keep::Last }
+    let average = config.ema > 0.0 || config.swa > 0;
+    Copies { velocity: config.momentum > 0.0, best: config.keep != Keep::Last, average }
 }
 
 /// Checks that there is memory for the `jobs` largest of these runs at once, each on threads of its own

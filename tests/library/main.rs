@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod arrays;
+mod averages;
 mod export;
 mod fashion;
 mod fuzz;

@@ -283,7 +283,7 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
     let last = outcome.last.map(|last| (last.epoch, last.end));
     assert!(matches!(last, Some((1, EpochEnd::Diverged { batch: Some(_) }))), "{last:?}");
     let epochs = std::fs::read_to_string(folder.path().join("bad/epochs.csv")).unwrap();
-    assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged,,,,"));
+    assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged,,,,,,,"));
     let runs = std::fs::read_to_string(folder.path().join("bad/summary.csv")).unwrap();
     assert!(runs.lines().nth(1).unwrap().starts_with("bad,diverged,5,relu,3,"), "{runs}");
     let model = saved_model::load::<f32>(&folder.path().join("bad/model.safetensors")).unwrap().model;
@@ -323,7 +323,7 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort_unstable();
-    let others = [TARGETS, PREDICTIONS, "model-best.safetensors"];
+    let others = [TARGETS, PREDICTIONS, "model-best.safetensors", "model-average.safetensors"];
     let mut names: Vec<&str> = NAMES.into_iter().filter(|name| !others.contains(name)).collect();
     names.sort_unstable();
     assert_eq!(files, names, "training draws no picture");

@@ -47,6 +47,8 @@ pub fn assert_same(what: &str, a: &Path, b: &Path, but: &[&str]) {
         elements(&a.join("model.safetensors")) == elements(&b.join("model.safetensors")),
         "{what}: weights"
     );
+    let [x, y] = [a, b].map(|folder| folder.join("model-average.safetensors"));
+    assert!(x.exists() == y.exists() && (!x.exists() || elements(&x) == elements(&y)), "{what}: average");
     let [x, y] = [a, b].map(|folder| elements(&folder.join("checkpoint.safetensors")));
     assert!(x == y, "{what}: velocities");
     assert_eq!(cells(&a.join("epochs.csv")), cells(&b.join("epochs.csv")), "{what}");
@@ -87,6 +89,8 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
         ("--hidden-dims 9 --class-weight balanced --engine matrixmultiply", 1),
         ("--hidden-dims 10 5 --keep both --val-split 0.25 --patience 9 --batch-size 32", 2),
         ("--hidden-dims 19 7 --batch-size 33 --dtype bf16", 3),
+        ("--hidden-dims 9 7 --batch-size 16 --ema 0.95 --val-split 0.2", 2),
+        ("--hidden-dims 9 7 --batch-size 16 --swa 2 --keep best", 1),
     ]
     .into_iter()
     .enumerate()
@@ -117,7 +121,7 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
     names.sort_unstable();
     let count = names.len();
     names.dedup();
-    assert_eq!((count, names.len()), (15 * 5, 15 * 5));
+    assert_eq!((count, names.len()), (19 * 5, 19 * 5));
 }
 
 #[test]

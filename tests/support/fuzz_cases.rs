@@ -468,8 +468,8 @@ pub fn checkpoint(bytes: &[u8]) {
 
 fn check_state<T: Scalar>(found: &Checkpoint) {
     let model = Mlp::<T>::new(3, &[5], 2, Activation::Relu, 1);
-    for (velocities, best) in [(true, true), (true, false), (false, true), (false, false)] {
-        let holds = Holds { velocities, best };
+    for n in 0..8 {
+        let holds = Holds { velocities: n & 1 > 0, best: n & 2 > 0, average: n & 4 > 0 };
         let Some(state) = checked(found.state(&model, holds)) else { continue };
         let mut written = Vec::new();
         let tensors = Tensors::of(&model);

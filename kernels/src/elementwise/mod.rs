@@ -1,8 +1,9 @@
-//! Loops over the elements of slices: activations, softmax, reductions and the SGD update
+//! Loops over the elements of slices: activations, softmax, reductions, the SGD update and running averages
 //!
 //! A loop over more than [`CHUNK`] elements is divided into chunks that threads share.
 
 pub(crate) mod activation;
+pub(crate) mod average;
 pub(crate) mod gather;
 pub(crate) mod pairs;
 pub(crate) mod reduce;
