@@ -57,8 +57,16 @@ fn elements(trainer: &Trainer<'_, f64>) -> Vec<f64> {
     trainer.state().tensors.concat()
 }
 
-/// The average after each epoch, and after it the weights of each batch, of a training that pauses after each batch
-fn batch_by_batch(config: &TrainConfig) -> Vec<(Option<Vec<f64>>, Vec<Vec<f64>>)> {
+/// An epoch of a training
+struct Epoch {
+    /// The average after it
+    average: Option<Vec<f64>>,
+    /// The weights after each batch
+    batches: Vec<Vec<f64>>,
+}
+
+/// The epochs of a training that pauses after each batch
+fn batch_by_batch(config: &TrainConfig) -> Vec<Epoch> {
     let data = data();
     let data = RunData::new(config, &data).unwrap();
     let mut trainer = Trainer::<f64>::new(config, &data).unwrap();
@@ -76,7 +84,7 @@ fn batch_by_batch(config: &TrainConfig) -> Vec<(Option<Vec<f64>>, Vec<Vec<f64>>)
             assert_eq!(end, EpochEnd::Paused);
         }
         assert_eq!(batches.len(), trainer.batches());
-        epochs.push((trainer.state().average.map(|average| average.concat()), batches));
+        epochs.push(Epoch { average: trainer.state().average.map(|average| average.concat()), batches });
     }
     epochs
 }
@@ -95,13 +103,13 @@ fn the_average_over_batches_is_that_of_a_plain_loop() {
         let start = RunData::new(&config, &set).unwrap();
         let mut expected = elements(&Trainer::<f64>::new(&config, &start).unwrap());
         let mut t = 0.0;
-        for (found, batches) in batch_by_batch(&config) {
+        for Epoch { average, batches } in batch_by_batch(&config) {
             for weights in batches {
                 let d = f64::min(d, (1.0 + t) / (10.0 + t));
                 expected.iter_mut().zip(weights).for_each(|(a, w)| *a = d * *a + (1.0 - d) * w);
                 t += 1.0;
             }
-            assert_close(&found.unwrap(), &expected);
+            assert_close(&average.unwrap(), &expected);
         }
         assert_eq!(t, 20.0);
     }
@@ -110,9 +118,9 @@ fn the_average_over_batches_is_that_of_a_plain_loop() {
 #[test]
 fn the_average_over_epochs_is_the_mean_of_the_weights_after_them() {
     let mut ends: Vec<Vec<f64>> = vec![];
-    for (epoch, (found, batches)) in (1..).zip(batch_by_batch(&config(0.0, 2))) {
-        assert_eq!(found.is_some(), epoch >= 2);
-        let Some(found) = found else { continue };
+    for (epoch, Epoch { average, batches }) in (1..).zip(batch_by_batch(&config(0.0, 2))) {
+        assert_eq!(average.is_some(), epoch >= 2);
+        let Some(found) = average else { continue };
         ends.push(batches.last().unwrap().clone());
         let mean = |at: usize| ends.iter().map(|end| end[at]).sum::<f64>() / ends.len() as f64;
         assert_close(&found, &(0..found.len()).map(mean).collect::<Vec<_>>());
