@@ -22,8 +22,29 @@ pub enum Purpose {
     Test,
     /// Images and labels for benches
     BenchImages,
+    /// The trials of a sweep that draws them
+    SweepSample,
+    /// How the images are moved in one epoch
+    Moves {
+        /// Number of the epoch, counted from 1
+        epoch: u32,
+    },
+    /// The shares by which rows are mixed in one epoch
+    Mixup {
+        /// Number of the epoch, counted from 1
+        epoch: u32,
+    },
     /// Inputs of gradient checks, and the choice of elements that are checked
     GradientCheck,
+    /// The key of the mask of a dropout layer in one training step
+    Dropout {
+        /// Number of the epoch, counted from 1
+        epoch: u32,
+        /// Number of the batch in its epoch, counted from 1
+        batch: u64,
+        /// Index of the layer
+        layer: u64,
+    },
 }
 
 /// A stream of random numbers
@@ -35,6 +56,10 @@ impl Random {
     pub fn new(seed: u64, purpose: Purpose) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
+        if let Purpose::Dropout { batch, layer, .. } = purpose {
+            key[8..16].copy_from_slice(&batch.to_le_bytes());
+            key[16..24].copy_from_slice(&layer.to_le_bytes());
+        }
         let mut rng = ChaCha8Rng::from_seed(key);
         rng.set_stream(match purpose {
             Purpose::InitialWeights => 0,
@@ -43,13 +68,22 @@ impl Random {
             Purpose::BenchImages => 3 << 32,
             Purpose::Validation => 4 << 32,
             Purpose::Test => 5 << 32,
+            Purpose::Moves { epoch } => 10 << 32 | u64::from(epoch),
+            Purpose::Mixup { epoch } => 11 << 32 | u64::from(epoch),
+            Purpose::Dropout { epoch, .. } => 12 << 32 | u64::from(epoch),
+            Purpose::SweepSample => 50 << 32,
         });
         Self(rng)
     }
 
+    /// 64 random bits
+    pub fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// A random number, uniform in [0, 1), that is a multiple of 2⁻⁵³
     pub fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// A random number, uniform in [−limit, limit)
@@ -84,5 +118,62 @@ impl Random {
             let n = u32::try_from(last + 1).unwrap_or_else(|_| panic!("{} items to shuffle", items.len()));
             items.swap(last, self.below(n) as usize);
         }
+    }
+}
+
+/// Short streams of random numbers for one purpose, one for each index
+///
+/// A stream depends only on the key and the index, so any thread can draw from it, in any order.
+#[derive(Clone, Copy, Debug)]
+pub struct Streams {
+    key: u64,
+}
+
+impl Streams {
+    /// The streams for `seed` and `purpose`
+    pub fn new(seed: u64, purpose: Purpose) -> Self {
+        Self { key: Random::new(seed, purpose).0.next_u64() }
+    }
+
+    /// The stream of an index, at its beginning
+    pub fn at(self, index: u32) -> SplitMix {
+        // Its state is number `index` of the stream that starts at the key, so the streams of neighbours share nothing.
+        SplitMix::new(SplitMix::new(self.key.wrapping_add(u64::from(index).wrapping_mul(GAMMA))).bits())
+    }
+}
+
+/// What SplitMix64 adds to its state at each step: the odd number that is closest to 2⁶⁴ / φ
+const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The generator SplitMix64, which needs no setup, so each image can have its own stream
+///
+/// Source: Steele, Lea and Flood, *Fast Splittable Pseudorandom Number Generators* (2014).
+#[derive(Clone, Debug)]
+pub struct SplitMix(u64);
+
+impl SplitMix {
+    /// The stream that starts at a state
+    pub fn new(state: u64) -> Self {
+        Self(state)
+    }
+
+    /// 64 random bits
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(GAMMA);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A random integer below n; 0 if n is 0
+    ///
+    /// How likely a result is differs from 1/n by less than 2⁻⁶⁴.
+    pub fn below(&mut self, n: usize) -> usize {
+        ((u128::from(self.bits()) * n as u128) >> 64) as usize
+    }
+
+    /// A random number, uniform in [−1, 1), that is a multiple of 2⁻⁵²
+    pub fn symmetric(&mut self) -> f64 {
+        2.0 * ((self.bits() >> 11) as f64 / (1u64 << 53) as f64) - 1.0
     }
 }

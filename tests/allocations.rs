@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use chainrule::config::TrainConfig;
 use chainrule::data::run_data::RunData;
 use chainrule::data::{Cells, Dataset, Inputs, Labels, Split, Task};
+use chainrule::nn::layers::{Activation, Norm};
 use chainrule::train::trainer::Trainer;
 
 #[path = "support/counting.rs"]
@@ -23,7 +24,7 @@ fn batches_after_the_first_allocate_nothing() {
     let source = String::new();
     let data = Dataset {
         source,
-        inputs: Inputs::of_array(&[784]),
+        inputs: Inputs::of_array(&[28, 28]),
         task: Task::Classify(classes),
         task_note: None,
         train: split.clone(),
@@ -32,13 +33,18 @@ fn batches_after_the_first_allocate_nothing() {
         warnings: Vec::new(),
         undivided_hash: None,
     };
-    let config = TrainConfig { no_shuffle: true, ..TrainConfig::default() };
-    for threads in [1, 2] {
+    let plain = |activation| TrainConfig { activation, no_shuffle: true, ..TrainConfig::default() };
+    // GELU is not fused with the layer before it.
+    let [relu, gelu] = [Activation::Relu, Activation::Gelu].map(plain);
+    let augmented = TrainConfig { flip: true, shift: 1, mixup: 0.2, label_smoothing: 0.1, ..relu.clone() };
+    let design = TrainConfig { norm: Norm::Batch, dropout: 0.3, input_dropout: 0.1, ..relu.clone() };
+    let configs = [relu, gelu, augmented, design];
+    for (config, threads) in configs.iter().flat_map(|config| [(config, 1), (config, 2)]) {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             // The pool's threads allocate as they start.
             rayon::broadcast(|_| ());
-            let run_data = RunData::new(&config, &data).unwrap();
-            let mut trainer = Trainer::<f32>::new(&config, &run_data).unwrap();
+            let run_data = RunData::new(config, &data).unwrap();
+            let mut trainer = Trainer::<f32>::new(config, &run_data).unwrap();
             // The first of 8 batches may allocate, the last is shorter. On a busy machine a thread may have no part in the
             // first batches, and a thread's first part may allocate, too.
             let mut counts = [0; 8];
@@ -47,7 +53,7 @@ fn batches_after_the_first_allocate_nothing() {
                     counts[batch - 1] = counting::calls();
                 });
             }
-            assert_eq!(counts, [counts[0]; 8], "{threads} threads");
+            assert_eq!(counts, [counts[0]; 8], "{config:?}, {threads} threads");
         });
     }
 }

@@ -14,6 +14,7 @@ use chainrule::data::{DataOptions, Dataset, saved_model};
 use chainrule::tables::reader::Table;
 use chainrule::train::checkpoint::Checkpoint;
 use chainrule::train::dims::{Copies, Dims};
+use chainrule::train::optimizer;
 use chainrule::train::run::{self, Request, Resume, RunNames};
 
 #[path = "support/counting.rs"]
@@ -180,16 +181,17 @@ fn tables(path: &Path) {
 
 /// A run of a large net, which saves as often as it can, what it resumes from, and the readers of its files
 fn training(path: &Path) {
-    for (name, dtype, momentum, engine, keep) in [
-        ("f32", "f32", "0.9", "auto", "both"),
-        ("plain", "f32", "0", "matrixmultiply", "last"),
-        ("f64", "f64", "0.9", "auto", "best"),
-        ("bf16", "bf16", "0.9", "auto", "both"),
+    for (name, dtype, optimizer, engine, keep, ema) in [
+        ("f32", "f32", "momentum = 0.9", "auto", "both", "0.99"),
+        ("plain", "f32", "momentum = 0", "matrixmultiply", "last", "0"),
+        ("f64", "f64", "momentum = 0.9", "auto", "best", "0"),
+        ("bf16", "bf16", "momentum = 0.9", "auto", "both", "0"),
+        ("adamw", "f32", "optimizer = \"adamw\"", "matrixmultiply", "last", "0"),
     ] {
         let file = path.join("run.toml");
         let settings = format!(
             "data = \"{}/idx\"\nepochs = 1\nhidden_dims = \"1500x1500\"\nbatch_size = 64\ndtype = \"{dtype}\"\n\
-             momentum = {momentum}\nengine = \"{engine}\"\nkeep = \"{keep}\"\ncheckpoint_every = \"1batches\"\n",
+             {optimizer}\nengine = \"{engine}\"\nkeep = \"{keep}\"\nema = {ema}\ncheckpoint_every = \"1batches\"\n",
             path.display()
         );
         fs::write(&file, settings).unwrap();
@@ -198,7 +200,8 @@ fn training(path: &Path) {
         set.train = set.train.rows(&(0..640).collect::<Vec<_>>());
         let data = RunData::new(&config, &set).unwrap();
         let dims = Dims(data.dims(&config));
-        let copies = Copies { velocity: config.momentum > 0.0, best: config.keep != Keep::Last };
+        let (kept, best) = (optimizer::kept(&config), config.keep != Keep::Last);
+        let copies = Copies { kept, best, average: config.ema > 0.0 };
         let needed = dims.training_bytes(config.dtype, copies, 64, set.test.len());
         let train = |config: &TrainConfig, resume: Option<&Checkpoint>| {
             let names = RunNames::default();
@@ -210,6 +213,7 @@ fn training(path: &Path) {
                 names,
                 resume: resume.map(|checkpoint| Resume { checkpoint, copy_of: None }),
                 deadline: None,
+                halt_after: None,
             };
             let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
             assert!(outcome.error.is_none(), "{:?}", outcome.error);

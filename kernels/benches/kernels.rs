@@ -10,7 +10,10 @@ mod numbers;
 use chainrule_kernels as kernels;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box_drop};
-use kernels::{Activation, Backend, DenseKernels, Gradient, SgdRule, SgdStep, View, ViewMut, team};
+use kernels::{
+    Activation, AdamWRule, Backend, DenseKernels, Gradient, NonMonotonic, SgdRule, SgdStep, View, ViewMut,
+    team,
+};
 
 fn main() {
     divan::main();
@@ -102,11 +105,11 @@ fn backward<const THREADS: usize>(
     let (x, dy, mut dx) = (x(m * k), x(m * n), numbers(m * k));
     let (mut w, mut b, mut v) = (numbers(k * n), numbers(n), numbers((k + 1) * n));
     let mut layer = DenseKernels::new(backend);
-    let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0 };
+    let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0, nesterov: false };
     in_team(bencher, THREADS, 4 * m * k * n, || {
         let (vw, vb) = v.split_at_mut(k * n);
-        let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw, vb } };
-        let to = Some((&mut dx[..], Activation::Relu));
+        let step = Gradient::Step { b: &mut b, step: SgdStep { rule, bias_rule: rule, vw, vb } };
+        let to = Some((&mut dx[..], Activation::Relu.into()));
         layer.affine_backward(View::new(&x, m, k), View::new(&dy, m, n), &mut w, to, step);
     });
 }
@@ -139,8 +142,16 @@ fn backward_matrixmultiply<const THREADS: usize>(bencher: Bencher<'_, '_>, layer
 #[divan::bench(consts = [1, 2], sample_size = 1)]
 fn sgd<const THREADS: usize>(bencher: Bencher<'_, '_>) {
     let (mut w, mut v, g) = (numbers(784 * 128), numbers(784 * 128), numbers(784 * 128));
-    let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0 };
+    let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0, nesterov: false };
     in_team(bencher, THREADS, 784 * 128, || kernels::sgd(rule, &mut w, &mut v, &g));
+}
+
+#[divan::bench(consts = [1, 2], sample_size = 1)]
+fn adamw<const THREADS: usize>(bencher: Bencher<'_, '_>) {
+    let [mut w, mut m, g] = [(); 3].map(|()| numbers(784 * 128));
+    let mut v = vec![0.5; 784 * 128];
+    let step = AdamWRule { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }.step(1, 1e-9, 0.0);
+    in_team(bencher, THREADS, 784 * 128, || kernels::adamw(step, &mut w, &mut m, &mut v, &g));
 }
 
 #[divan::bench(consts = [1, 2], sample_size = 1)]
@@ -161,6 +172,24 @@ fn relu(bencher: Bencher<'_, '_>, &(_, len): &(&str, usize)) {
 fn sigmoid(bencher: Bencher<'_, '_>, &(_, len): &(&str, usize)) {
     let mut x = numbers(len);
     bencher.counter(ItemsCount::new(len)).bench_local(|| Activation::Sigmoid.forward(&mut x));
+}
+
+#[divan::bench(args = [Activation::Tanh, Activation::LeakyRelu, Activation::Selu])]
+fn other_activations(bencher: Bencher<'_, '_>, f: Activation) {
+    let mut x = numbers(128 * 512);
+    bencher.counter(ItemsCount::new(x.len())).bench_local(|| f.forward(&mut x));
+}
+
+#[divan::bench(args = [NonMonotonic::Gelu, NonMonotonic::Silu])]
+fn non_monotonic(bencher: Bencher<'_, '_>, f: NonMonotonic) {
+    let (x, mut y) = (numbers(128 * 512), numbers(128 * 512));
+    bencher.counter(ItemsCount::new(x.len())).bench_local(|| f.forward(&x, &mut y));
+}
+
+#[divan::bench(args = [NonMonotonic::Gelu, NonMonotonic::Silu])]
+fn non_monotonic_backward(bencher: Bencher<'_, '_>, f: NonMonotonic) {
+    let (x, dy, mut dx) = (numbers(128 * 512), numbers(128 * 512), numbers(128 * 512));
+    bencher.counter(ItemsCount::new(x.len())).bench_local(|| f.backward(&x, &dy, &mut dx));
 }
 
 #[divan::bench]

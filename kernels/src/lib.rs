@@ -1,5 +1,5 @@
-//! The numerical kernels of `chainrule`: matrix products, elementwise loops, reductions, softmax and the SGD update, for
-//! `f32` and `f64`
+//! The numerical kernels of `chainrule`: matrix products, elementwise loops, normalisation, reductions, softmax, and the
+//! updates of SGD and AdamW, for `f32` and `f64`
 //!
 //! The crate computes on slices with shapes, on several threads. It has one dense layer, but no network.
 //!
@@ -17,8 +17,9 @@
 //! `dense` → `gemm` → `elementwise` → `threads` → `aligned`, `view`, `cpu` → `number`
 //!
 //! The contract of all unsafe code that computes products is stated on `Gemm` (`gemm/mod.rs`). The other unsafe code
-//! gives parts of slices to threads (`threads/`, `fused.rs`, `gather.rs`, `pairs.rs`, `softmax.rs`), calls `matrixmultiply`
-//! (`unfused.rs`), or selects instructions of the processor (`cpu/`, `gather.rs`, `pairs.rs`).
+//! gives parts of slices to threads (`threads/`, `fused.rs`, `batch_norm.rs`, `gather.rs`, `layer_norm.rs`, `mix.rs`,
+//! `pairs.rs`, `softmax.rs`), calls `matrixmultiply` (`unfused.rs`), or selects instructions of the processor (`cpu/`,
+//! `gather.rs`, `pairs.rs`).
 
 mod aligned;
 mod cpu;
@@ -43,8 +44,22 @@ pub use dense::scalar::Scalar;
 pub use dense::unfused::gemm;
 pub use dense::{Backend, DenseKernels, Gradient};
 pub use elementwise::activation::{Activation, fill_rows};
+pub use elementwise::adamw::{AdamWRule, AdamWStep, adamw};
+pub use elementwise::average::average;
+pub use elementwise::batch_norm::{
+    ColumnMoments, ColumnMomentsMut, NORM_EPSILON, ScaleShift, batch_norm, batch_norm_backward,
+    normalize_columns,
+};
+pub use elementwise::dropout::Dropout;
+pub use elementwise::epilogue::Epilogue;
 pub use elementwise::gather::scale_rows;
-pub use elementwise::reduce::{all_finite, argmax_rows, sum_rows};
+pub use elementwise::images::{ImageShape, Move, move_images};
+pub use elementwise::layer_norm::{
+    RowMoments, RowMomentsMut, layer_norm, layer_norm_backward, layer_norm_training,
+};
+pub use elementwise::mix::mix_rows;
+pub use elementwise::non_monotonic::NonMonotonic;
+pub use elementwise::reduce::{all_finite, argmax_rows, row_sums, sum_rows};
 pub use elementwise::sgd::{SgdRule, SgdStep, sgd};
 pub use elementwise::softmax::softmax_rows;
 pub use elementwise::standardize::{CLIP_MAX, ColumnScales, clip, standardize_rows};

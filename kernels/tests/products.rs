@@ -102,6 +102,17 @@ fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
     View::new(data, rows, cols)
 }
 
+const ACTIVATIONS: [Activation; 6] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::Sigmoid,
+    Activation::Tanh,
+    Activation::LeakyRelu,
+    Activation::Selu,
+];
+/// λ and λ α of SELU
+const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.758_099_340_847_376_8];
+
 /// Compares forward products with the plain loop, for every activation
 fn check_affine<T: Scalar>(backend: Backend) {
     let mut kernels = DenseKernels::<T>::new(backend);
@@ -109,12 +120,13 @@ fn check_affine<T: Scalar>(backend: Backend) {
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let x = if zeros { half_zeros::<T>(m * k, 1) } else { numbers(m * k, 1) };
         let (w, b) = (numbers::<T>(k * n, 2), numbers::<T>(n, 3));
-        for f in [Activation::Identity, Activation::Relu, Activation::Sigmoid] {
+        for f in ACTIVATIONS {
             // The old content must not be read.
             let mut y = vec![T::from_f64(f64::NAN); m * n];
             kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, f, ViewMut::new(&mut y, m, n));
-            // As in `check`; the activations' slopes are at most 1, and sigmoid's own error is 8 ε.
-            let tolerance = (((k + 2) * (k + 2)) as f64 + 8.0) * T::EPSILON;
+            // As in `check`; the activations' slopes are at most 1.76, and their own errors at most 8 ε times the larger
+            // of 1 and |z|.
+            let tolerance = 2.0 * (((k + 2) * (k + 2)) as f64 + 8.0 * (k + 1) as f64) * T::EPSILON;
             for (at, got) in y.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
                 let z: f64 = (0..k).map(|p| of(x[i * k + p]) * of(w[p * n + j])).sum();
@@ -123,6 +135,10 @@ fn check_affine<T: Scalar>(backend: Backend) {
                     Activation::Identity => z,
                     Activation::Relu => z.max(0.0),
                     Activation::Sigmoid => 1.0 / (1.0 + (-z).exp()),
+                    Activation::Tanh => z.tanh(),
+                    Activation::LeakyRelu => z.max(0.01 * z),
+                    Activation::Selu if z > 0.0 => SELU[0] * z,
+                    Activation::Selu => SELU[1] * z.exp_m1(),
                 };
                 let got = got.to_f64();
                 assert!(
@@ -141,7 +157,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let make = if zeros { half_zeros::<T> } else { numbers::<T> };
         let (x, dy, w) = (make(m * k, 1), make(m * n, 2), numbers::<T>(k * n, 3));
-        for f in [Activation::Identity, Activation::Relu, Activation::Sigmoid] {
+        for f in ACTIVATIONS {
             let (mut dx, mut dw, mut db, mut same) =
                 (vec![nan; m * k], vec![nan; k * n], vec![nan; n], w.clone());
             let store = Gradient::Store { dw: &mut dw, db: &mut db };
@@ -149,7 +165,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
                 matrix(&x, m, k),
                 matrix(&dy, m, n),
                 &mut same,
-                Some((&mut dx, f)),
+                Some((&mut dx, f.into())),
                 store,
             );
             assert_eq!(same, w);
@@ -168,8 +184,11 @@ fn check_backward<T: Scalar>(backend: Backend) {
                         }
                     }
                     Activation::Sigmoid => sum * y * (1.0 - y),
+                    Activation::Tanh => sum * (1.0 - y * y),
+                    Activation::LeakyRelu => sum * if y > 0.0 { 1.0 } else { 0.01 },
+                    Activation::Selu => sum * if y > 0.0 { SELU[0] } else { y + SELU[1] },
                 };
-                // |y (1 − y)| ≤ 2 for y in [−1, 1]
+                // The slopes are at most 2 for y in [−1, 1].
                 assert!(
                     (want - dx[at].to_f64()).abs() <= 2.0 * tolerance(n),
                     "{backend:?} {f:?} dx {m}×{k}×{n}"
@@ -184,24 +203,32 @@ fn check_backward<T: Scalar>(backend: Backend) {
                 let want: f64 = (0..m).map(|p| dy[p * n + j].to_f64()).sum();
                 assert!((want - db[j].to_f64()).abs() <= tolerance(m), "{backend:?} db {m}×{k}×{n}");
             }
-            for (mu, lambda) in [(0.0, 0.01), (0.9, 0.01), (0.9, 0.0)] {
+            for (mu, lambda, nesterov) in [
+                (0.0, 0.01, false),
+                (0.9, 0.01, false),
+                (0.9, 0.0, false),
+                (0.9, 0.01, true),
+                (0.9, 0.0, true),
+                (0.0, 0.01, true),
+            ] {
                 let [eta, mu, lambda] = [0.1, mu, lambda].map(T::from_f64);
-                let rule = SgdRule { eta, mu, lambda };
+                let rule = SgdRule { eta, mu, lambda, nesterov };
+                let bias_rule = SgdRule { lambda: T::ZERO, ..rule };
                 let start = if mu > T::ZERO { numbers::<T>((k + 1) * n, 5) } else { Vec::new() };
                 let (mut w1, mut b1, mut v1) = (w.clone(), numbers::<T>(n, 4), start.clone());
                 let (mut w2, mut b2, mut v2) = (w1.clone(), b1.clone(), start);
                 let weights = v1.len().saturating_sub(n);
                 let (vw, vb) = v1.split_at_mut(weights);
                 sgd(rule, &mut w1, vw, &dw);
-                sgd(rule, &mut b1, vb, &db);
+                sgd(bias_rule, &mut b1, vb, &db);
                 let (vw, vb) = v2.split_at_mut(weights);
                 let mut dx2 = vec![nan; m * k];
-                let step = Gradient::Step { b: &mut b2, step: SgdStep { rule, vw, vb } };
-                let to = Some((&mut dx2[..], f));
+                let step = Gradient::Step { b: &mut b2, step: SgdStep { rule, bias_rule, vw, vb } };
+                let to = Some((&mut dx2[..], f.into()));
                 kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, to, step);
                 assert!(
                     w1 == w2 && b1 == b2 && v1 == v2 && dx == dx2,
-                    "{backend:?} step, μ = {mu} {m}×{k}×{n}"
+                    "{backend:?} step, μ = {mu}, Nesterov {nesterov}, {m}×{k}×{n}"
                 );
             }
         }
@@ -228,7 +255,7 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
         let x = numbers::<T>(m * k, 1);
         let dy: Vec<T> = numbers(m * n, 2).into_iter().map(small).collect();
         let [eta, mu, lambda] = [0.1, 0.9, 0.0].map(T::from_f64);
-        let rule = SgdRule { eta, mu, lambda };
+        let rule = SgdRule { eta, mu, lambda, nesterov: false };
         for backend in backends::<T>() {
             let mut kernels = DenseKernels::<T>::new(backend);
             let (mut w, mut dw, mut db) = (vec![T::ZERO; k * n], vec![T::ZERO; k * n], vec![T::ZERO; n]);
@@ -238,7 +265,8 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
             let (mut v1, mut v2, mut w1, mut w2) = (start.clone(), start, w.clone(), w);
             sgd(rule, &mut w1, &mut v1, &dw);
             let (mut b, mut vb) = (vec![T::ZERO; n], vec![T::ZERO; n]);
-            let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw: &mut v2, vb: &mut vb } };
+            let sgd = SgdStep { rule, bias_rule: rule, vw: &mut v2, vb: &mut vb };
+            let step = Gradient::Step { b: &mut b, step: sgd };
             kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, None, step);
             assert!(v1 == v2 && w1 == w2, "{backend:?}");
             let dropped = v1.iter().filter(|&&v| v == T::ZERO).count();
@@ -290,9 +318,10 @@ fn layer_at(
         team::scope(|| {
             let y = ViewMut::new(&mut y, m, n);
             kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, Activation::Relu, y);
-            let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
-            let step = Gradient::Step { b: &mut db, step: SgdStep { rule, vw: &mut vw, vb: &mut [] } };
-            let to = inner.then_some((&mut dx[..], Activation::Relu));
+            let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0, nesterov: false };
+            let sgd = SgdStep { rule, bias_rule: rule, vw: &mut vw, vb: &mut [] };
+            let step = Gradient::Step { b: &mut db, step: sgd };
+            let to = inner.then_some((&mut dx[..], Activation::Relu.into()));
             kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
         });
     });
@@ -343,8 +372,9 @@ fn products_over_no_inner_dimension_are_the_bias() {
         assert!(y.chunks(1100).all(|row| row == b), "{backend:?}");
         let (mut w, before) = (numbers::<f32>(784 * 1030, 4), numbers::<f32>(784 * 1030, 4));
         let (mut b, mut vw, mut vb) = (vec![1.0; 1030], vec![0.0; 784 * 1030], vec![0.0; 1030]);
-        let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 };
-        let step = Gradient::Step { b: &mut b, step: SgdStep { rule, vw: &mut vw, vb: &mut vb } };
+        let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0, nesterov: false };
+        let sgd = SgdStep { rule, bias_rule: rule, vw: &mut vw, vb: &mut vb };
+        let step = Gradient::Step { b: &mut b, step: sgd };
         kernels.affine_backward(matrix(&[], 0, 784), matrix(&[], 0, 1030), &mut w, None, step);
         assert!(w == before && b.iter().all(|&b| b == 1.0), "{backend:?}");
     }

@@ -15,7 +15,7 @@ const WIDTH_MAX: usize = 100;
 const WIDTH: usize = 80;
 
 /// Examples at the end of each help text
-const EXAMPLES: [(&str, &str); 12] = [
+const EXAMPLES: [(&str, &str); 13] = [
     (
         "train",
         "  chainrule train
@@ -23,6 +23,7 @@ const EXAMPLES: [(&str, &str); 12] = [
   chainrule train --hidden-dims none --epochs 15
   chainrule train --data ~/images --val-split 0.1 --run-id first
   chainrule train --config results/first/config.toml --seed 7
+  chainrule train --preset course --dry-run
   chainrule train --init results/first/model.safetensors --data later --epochs 5
 
 Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
@@ -32,6 +33,8 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
         "  chainrule sweep hidden_dim --seeds 3
   chainrule sweep --grid learning_rate=log:1e-3..1e-1:5 --val-split 0.1
   chainrule sweep --grid hidden_dims=128x64,256 --grid momentum=0,0.9
+  chainrule sweep --sample 40 --grid learning_rate=log:1e-3..1
+  chainrule sweep learning_rate --halving 2 --val-split 0.1
   chainrule sweep --plan plan.toml --dry-run
   chainrule sweep merge results/SWEEP",
     ),
@@ -45,13 +48,24 @@ Losses are in nats (natural logarithm); accuracies go from 0 to 1.",
 The rows are the test set of the data, or all rows if there is none.",
     ),
     (
+        "ensemble",
+        "  chainrule ensemble results/RUN1 results/RUN2 results/RUN3
+  chainrule ensemble results/SWEEP --top 5
+  chainrule ensemble results/SWEEP --top 5 --data later.csv --out ensemble
+
+Without --data, the rows are the test set that all runs share. Probabilities, or
+numbers that are predicted, are averaged in f64.",
+    ),
+    (
         "predict",
         "  chainrule predict results/RUN/model.safetensors new.csv > predictions.csv
   chainrule predict results/RUN/model.safetensors new.csv --keep id --proba -o out.csv
   tail -f log.csv | chainrule predict results/RUN/model.safetensors - --top-k 3
   chainrule predict results/RUN/model.safetensors data/fashion-mnist/t10k-images-idx3-ubyte.gz
+  chainrule predict results/SWEEP/t000?/model.safetensors new.csv
 
-Rows are counted from 1. Columns are matched by their names, in any order.",
+Rows are counted from 1. Columns are matched by their names, in any order.
+Several models are averaged.",
     ),
     (
         "gradcheck",

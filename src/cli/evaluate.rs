@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<u8> {
         evaluation.warnings.iter().for_each(|warning| note(warning));
     }
     if let Some(out) = &args.out {
-        let names = write_files(&evaluation, &args.model, out)?;
+        let names = write_files(&[evaluation.row(&args.model)], &evaluation, out)?;
         if !args.quiet {
             note(&format!("files in {}: {}", shown(out), names.join(", ")));
         }
@@ -104,7 +104,7 @@ fn settings(args: &Args) -> Result<Settings> {
 }
 
 /// Makes the folder of the results, unless it is that of a run or a sweep
-fn make_folder(out: &Path) -> Result<()> {
+pub fn make_folder(out: &Path) -> Result<()> {
     let taken = ["summary.csv", "epochs.csv", "runs.csv"].iter().find(|name| out.join(name).exists());
     if let Some(name) = taken {
         let problem =
@@ -116,9 +116,11 @@ fn make_folder(out: &Path) -> Result<()> {
 }
 
 /// Writes the tables and pictures; returns their names
-fn write_files(evaluation: &Evaluation, model: &Path, out: &Path) -> Result<Vec<String>> {
+///
+/// * `rows`: those of metrics.csv
+pub fn write_files(rows: &[EvaluationRow], evaluation: &Evaluation, out: &Path) -> Result<Vec<String>> {
     let dialect = CsvDialect::Standard;
-    write_atomically(&out.join(METRICS), &to_csv(&[evaluation.row(model)], dialect))?;
+    write_atomically(&out.join(METRICS), &to_csv(rows, dialect))?;
     let outputs = &evaluation.outputs;
     let names = match &evaluation.predicted {
         Predicted::Classes(confusion) => {
@@ -137,13 +139,9 @@ fn write_files(evaluation: &Evaluation, model: &Path, out: &Path) -> Result<Vec<
 }
 
 fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
-    let Evaluation { dims, source, part, sums, top5, outputs, .. } = evaluation;
-    let which = match part {
-        Part::Test => "test set",
-        Part::All => "all rows, since there is no test set",
-    };
+    let Evaluation { dims, sums, top5, outputs, .. } = evaluation;
     let row = evaluation.row(model);
-    let mut text = format!("data        {}: {which}, {} samples\n", printable(source), count(sums.rows));
+    let mut text = data_line(evaluation);
     writeln!(text, "model       {}: {}, {}", shown(model), Dims(dims.clone()), row.dtype)?;
     let confusion = match &evaluation.predicted {
         Predicted::Classes(confusion) => confusion,
@@ -161,6 +159,19 @@ fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
         writeln!(text, "macro F1    {:.4}", means.f1)?;
     }
     Ok(text + &of_classes(outputs.classes(), confusion))
+}
+
+/// The line that says which rows were evaluated
+pub fn data_line(evaluation: &Evaluation) -> String {
+    let which = match evaluation.part {
+        Part::Test => "test set",
+        Part::All => "all rows, since there is no test set",
+    };
+    format!(
+        "data        {}: {which}, {} samples\n",
+        printable(&evaluation.source),
+        count(evaluation.sums.rows)
+    )
 }
 
 /// The metrics of a model of numbers, those of all targets and of each
@@ -195,7 +206,7 @@ fn of_targets(evaluation: &Evaluation, row: &EvaluationRow) -> String {
 }
 
 /// The metrics of each class, and the confusion if there are few
-fn of_classes(classes: &[String], confusion: &Confusion) -> String {
+pub fn of_classes(classes: &[String], confusion: &Confusion) -> String {
     let names: Vec<String> = classes.iter().map(|name| printable(name).into_owned()).collect();
     let share = |share: Option<f64>| share.map_or(String::new(), |share| format!("{share:.4}"));
     let class = |class: usize| {
@@ -224,8 +235,15 @@ fn of_classes(classes: &[String], confusion: &Confusion) -> String {
 }
 
 fn json_text(evaluation: &Evaluation, model: &Path) -> Result<String> {
-    let Evaluation { outputs, sums, warnings, dtype, .. } = evaluation;
-    let row = evaluation.row(model);
+    let mut json = row_json(&evaluation.row(model));
+    json.insert("net".to_owned(), Dims(evaluation.dims.clone()).to_string().into());
+    json.insert("warnings".to_owned(), evaluation.warnings.clone().into());
+    json.extend(parts_json(evaluation));
+    Ok(serde_json::to_string_pretty(&json)? + "\n")
+}
+
+/// A line of metrics.csv as JSON
+pub fn row_json(row: &EvaluationRow) -> Map<String, Value> {
     let value = |cell: Cell| match cell {
         Cell::Number(digits) => digits
             .parse::<u64>()
@@ -233,10 +251,12 @@ fn json_text(evaluation: &Evaluation, model: &Path) -> Result<String> {
         Cell::Text(text) | Cell::Verbatim(text) => text.into(),
         Cell::Empty => Value::Null,
     };
-    let names = EvaluationRow::header().into_iter();
-    let mut json: Map<String, Value> = names.zip(row.cells().into_iter().map(value)).collect();
-    json.insert("net".to_owned(), Dims(evaluation.dims.clone()).to_string().into());
-    json.insert("warnings".to_owned(), warnings.clone().into());
+    EvaluationRow::header().into_iter().zip(row.cells().into_iter().map(value)).collect()
+}
+
+/// The metrics of each class with the confusion, or those of each target, as JSON
+pub fn parts_json(evaluation: &Evaluation) -> Map<String, Value> {
+    let Evaluation { outputs, sums, dtype, .. } = evaluation;
     let confusion = match &evaluation.predicted {
         Predicted::Classes(confusion) => confusion,
         Predicted::Numbers(_) => {
@@ -246,8 +266,7 @@ fn json_text(evaluation: &Evaluation, model: &Path) -> Result<String> {
                 json!({"target": row.target, "rmse": rmse, "mae": mae, "r2": r2})
             };
             let rows = target_rows(outputs.targets(), sums, *dtype);
-            json.insert("per_target".to_owned(), rows.into_iter().map(target).collect());
-            return Ok(serde_json::to_string_pretty(&json)? + "\n");
+            return [("per_target".to_owned(), rows.into_iter().map(target).collect())].into_iter().collect();
         }
     };
     let classes = outputs.classes();
@@ -258,7 +277,7 @@ fn json_text(evaluation: &Evaluation, model: &Path) -> Result<String> {
         })
     };
     let counts = |label: usize| (0..classes.len()).map(|p| confusion.count(label, p)).collect::<Vec<_>>();
-    json.insert("per_class".to_owned(), (0..classes.len()).map(class).collect());
-    json.insert("confusion".to_owned(), (0..classes.len()).map(|label| json!(counts(label))).collect());
-    Ok(serde_json::to_string_pretty(&json)? + "\n")
+    let per_class = (0..classes.len()).map(class).collect();
+    let confusion = (0..classes.len()).map(|label| json!(counts(label))).collect();
+    [("per_class".to_owned(), per_class), ("confusion".to_owned(), confusion)].into_iter().collect()
 }

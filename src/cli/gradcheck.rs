@@ -3,18 +3,19 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use chainrule::config::{BatchFlags, HiddenDims, LossChoice, TrainConfig, find};
+use chainrule::config::{BatchFlags, Dtype, HiddenDims, LossChoice, TrainConfig, find};
 use chainrule::data::batches::gather;
 use chainrule::data::encoder::Encoder;
 use chainrule::data::run_data::RunData;
 use chainrule::data::{DataOptions, Dataset};
 use chainrule::error::memory;
+use chainrule::nn::design::Design;
 use chainrule::nn::gradient_check::{Check, FORMULA, STEP, TOLERANCE};
-use chainrule::nn::layers::Activation;
+use chainrule::nn::layers::{Activation, Norm};
 use chainrule::nn::loss::{BatchLabels, Loss};
 use chainrule::nn::matrix::Matrix;
 use chainrule::report::analysis::short_number;
-use chainrule::train::dims::Dims;
+use chainrule::train::dims::{Copies, Dims};
 
 use super::format::count;
 use super::{DONE, FAILED, print};
@@ -28,6 +29,18 @@ pub struct Args {
     /// Activation between two layers
     #[arg(long, value_enum, default_value_t)]
     activation: Activation,
+
+    /// Normalisation between a linear layer and its activation, as in training
+    #[arg(long, value_enum, default_value_t)]
+    norm: Norm,
+
+    /// Share of the hidden units that are dropped, 0 or more and below 1; all passes drop the same ones
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true, value_parser = |text: &str| number("dropout", text))]
+    dropout: f64,
+
+    /// Share of the inputs that are dropped, 0 or more and below 1; all passes drop the same ones
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true, value_parser = |text: &str| number("input_dropout", text))]
+    input_dropout: f64,
 
     /// Loss of numbers to predict; without --data or --targets, of one target
     #[arg(long, value_enum, default_value_t)]
@@ -50,7 +63,7 @@ pub struct Args {
     batch_size: u32,
 
     /// Weight decay λ of weights and biases: the check is then of what a step of SGD subtracts
-    #[arg(long, value_name = "LAMBDA", default_value_t = 0.0, allow_negative_numbers = true, value_parser = weight_decay)]
+    #[arg(long, value_name = "LAMBDA", default_value_t = 0.0, allow_negative_numbers = true, value_parser = |text: &str| number("weight_decay", text))]
     weight_decay: f64,
 
     /// Random seed for weights, inputs and the choice of elements
@@ -69,9 +82,9 @@ pub struct Args {
     flags: BatchFlags,
 }
 
-/// Reads a weight decay as `train` does
-fn weight_decay(text: &str) -> Result<f64, String> {
-    let setting = find("weight_decay").ok_or("no such setting")?;
+/// Reads the value of a setting that is a number, as `train` does
+fn number(setting: &str, text: &str) -> Result<f64, String> {
+    let setting = find(setting).ok_or("no such setting")?;
     let value = setting.value(text).map_err(|_| format!("expected {}", setting.expected()))?;
     match setting.out_of_range(&value) {
         Some(expected) => Err(format!("expected {expected}")),
@@ -107,6 +120,11 @@ impl Args {
         Ok(Some(Batch { x, labels, loss: data.outputs.loss(), ends }))
     }
 
+    fn design(&self) -> Design {
+        let Self { activation, norm, dropout, input_dropout, .. } = *self;
+        Design { activation, norm, dropout, input_dropout }
+    }
+
     /// The number of random targets; `None` for classes
     fn random_targets(&self) -> Option<u32> {
         self.targets.or((self.loss != LossChoice::Auto).then_some(1))
@@ -133,16 +151,16 @@ pub fn run(args: &Args) -> Result<u8> {
         return Err(refused("at most 10^8 parameters in all", found).into());
     }
     let batch_size = batch.as_ref().map_or(args.batch_size as usize, |batch| batch.labels.len());
-    memory::check(dims.gradient_check_bytes(batch_size), || {
+    let design = args.design();
+    let of_design = dims.design_bytes(design, Dtype::F64, Copies::default(), batch_size, 0);
+    memory::check(dims.gradient_check_bytes(batch_size) + of_design, || {
         format!("{dims}, a batch of {}", count(batch_size))
     })?;
     let check = match batch {
-        Some(Batch { x, labels, loss, .. }) => {
-            Check::on_batch(&dims.0, args.activation, x, (labels, loss), args.seed)
-        }
+        Some(Batch { x, labels, loss, .. }) => Check::on_batch(&dims.0, design, x, (labels, loss), args.seed),
         None => {
             let regression = targets.map(|_| args.loss.of_numbers());
-            Check::new(&dims.0, args.activation, batch_size, regression, args.seed)
+            Check::new(&dims.0, design, batch_size, regression, args.seed)
         }
     };
     let checks = check.with_weight_decay(args.weight_decay).run(args.samples as usize);
@@ -158,7 +176,7 @@ pub fn run(args: &Args) -> Result<u8> {
         0.0 => String::new(),
         lambda => format!(", weight decay {}", short_number(lambda)),
     };
-    let mut text = format!("net {dims}, {}, batch {}{decay}, f64\n", args.activation, count(batch_size));
+    let mut text = format!("net {dims}, {design}, batch {}{decay}, f64\n", count(batch_size));
     let loss = if decay.is_empty() {
         "the mean loss"
     } else {
@@ -178,8 +196,8 @@ pub fn run(args: &Args) -> Result<u8> {
             check.worst
         )?;
     }
-    text += "\nat kink: elements that were not checked, because a step moves an input of ReLU across 0, where ReLU has no \
-             derivative, or an error across a kink of the loss\n";
+    text += "\nat kink: elements that were not checked, because a step moves an input of an activation across 0, where it \
+             has no derivative, or an error across a kink of the loss\n";
     writeln!(text, "\ngradient check {verdict}: errors must be below {TOLERANCE:.0e}")?;
     print(&text)?;
     Ok(code)

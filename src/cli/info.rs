@@ -12,8 +12,10 @@ use chainrule::data::outputs::{Outputs, Target};
 use chainrule::data::saved_model::SavedModel;
 use chainrule::data::source_kind::{self, Kind};
 use chainrule::error::{first_ten, printable, shell_quoted, shown};
+use chainrule::nn::layers::Norm;
 use chainrule::nn::state_dict::StateDict;
 use chainrule::report::analysis::Analysis;
+use chainrule::report::halving::{Halving, Rung};
 use chainrule::tables::reader::{Table, TableRow};
 use chainrule::tables::{Columns, EpochRow, Status, SummaryRow, is_text};
 use chainrule::train::dims::Dims;
@@ -99,6 +101,10 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
         writeln!(text, "format      state dict of PyTorch in {}{prefix}", state_dict.dtypes().join(" and "))?;
     }
     writeln!(text, "net         {dims}{after}")?;
+    let layers: Vec<String> = file.model.layers().iter().map(ToString::to_string).collect();
+    if file.model.layers().iter().any(|layer| layer.is_dropout() || layer.norm() != Norm::None) {
+        writeln!(text, "layers      {}", layers.join(", "))?;
+    }
     let dtype = if file.dtype == Dtype::Bf16 { "f32, with products of bf16" } else { file.dtype.name() };
     writeln!(text, "parameters  {}, {dtype}", count(file.model.parameter_count()))?;
     text += &outputs(&file.signature.outputs);
@@ -135,6 +141,7 @@ fn model(name: &str, file: &SavedModel<f64>) -> Result<Shown> {
     let state_dict = state_dict.map(|dict| json!({"prefix": dict.prefix, "dtypes": dict.dtypes()}));
     let json = json!({
         "kind": "model", "path": name, "state_dict": state_dict, "net": dims.to_string(), "dims": dims.0, "activation": activation,
+        "layers": layers,
         "parameters": file.model.parameter_count(), "dtype": file.dtype.name(), "classes": file.signature.outputs.classes(),
         "targets": file.signature.outputs.targets(),
         "id_columns": file.id_columns,
@@ -230,6 +237,10 @@ fn sweep_folder(folder: &Path) -> Result<Shown> {
         let more = if more > 0 { format!(" … and {} more", count(more)) } else { String::new() };
         writeln!(text, "varied      {}: {}{more}", axis.name, printable(&first.join(", ")))?;
     }
+    let halving = Halving::of(&analysis);
+    if let Some(halving) = &halving {
+        writeln!(text, "rungs       {}", halving.text())?;
+    }
     let best = super::sweep::best(&analysis);
     if let Some(best) = &best {
         writeln!(text, "{}", printable(best))?;
@@ -243,9 +254,15 @@ fn sweep_folder(folder: &Path) -> Result<Shown> {
         "status": counts.iter().map(|(status, n)| (status.name().to_owned(), (*n).into())).collect::<Map<_, _>>(),
         "varied": analysis.axes.iter().map(|axis| json!({"name": axis.name, "values": axis.values})).collect::<Vec<_>>(),
         "best": best,
+        "rungs": halving.map(|halving| halving.rungs.iter().map(rung_json).collect::<Vec<_>>()),
         "runs": table.rows().map(|row| row_json(&table, row, &columns)).collect::<Vec<_>>(),
     });
     Ok((text, json))
+}
+
+/// A rung of a halving
+fn rung_json(rung: &Rung) -> Value {
+    json!({"rung": rung.number, "epochs": rung.epochs, "trials": rung.trials, "failed": rung.failed})
 }
 
 /// The cells of a row by the names of their columns, with the types of the program's columns; empty cells are null

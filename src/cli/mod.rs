@@ -3,6 +3,8 @@
 mod bench;
 mod command;
 mod completions;
+mod ensemble;
+mod ensemble_members;
 mod evaluate;
 mod export;
 mod format;
@@ -66,6 +68,8 @@ enum Command {
     Gradcheck(gradcheck::Args),
     /// Evaluate a model on labelled rows: loss, accuracy, the metrics of each class, the confusion
     Evaluate(Box<evaluate::Args>),
+    /// Evaluate the mean of several models, such as the best of a sweep: its metrics beside those of each
+    Ensemble(Box<ensemble::Args>),
     /// Predict the class of each row of a table, or of an IDX, .npy or .npz file, which may be longer than memory
     Predict(predict::Args),
     /// Measure this machine: its limits, products, loops, epochs, predictions
@@ -110,8 +114,10 @@ pub fn main() -> ExitCode {
         return USAGE.into();
     }
     // These make pools of their own.
-    if !matches!(command, Command::Train(_) | Command::Predict(_) | Command::Evaluate(_))
-        && let Err(error) = chainrule::train::default_pool::start_default_pool()
+    if !matches!(
+        command,
+        Command::Train(_) | Command::Predict(_) | Command::Evaluate(_) | Command::Ensemble(_)
+    ) && let Err(error) = chainrule::train::default_pool::start_default_pool()
     {
         note(&format!("error: {error}"));
         return FAILED.into();
@@ -121,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(&args),
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Ensemble(args) => ensemble::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),

@@ -1,9 +1,10 @@
-//! `chainrule predict`: writes the predictions of a model for each row of a file or of standard input
+//! `chainrule predict`: writes the predictions of a model, or of the mean of several, for each row of a file or of standard input
 
 use std::io::{self, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use chainrule::Error;
 use chainrule::config::names;
 use chainrule::data::source_kind::{self, Kind};
@@ -12,20 +13,23 @@ use chainrule::predict::{Columns, Outcome, Request, predict};
 use chainrule::tables::atomic_file::{check_writable, replace_atomically};
 use chainrule::train::thread_count::{cores, pool};
 
+use super::ensemble_members::check_differ;
 use super::format::count;
 use super::import_flags::ImportFlags;
 use super::table_form::{TableForm, check_is_table};
 use super::{DONE, is_same, note};
 
 #[derive(clap::Args)]
+#[command(override_usage = "chainrule predict [OPTIONS] <MODEL>... <INPUT>")]
 pub struct Args {
     /// A model.safetensors, or a state dict of PyTorch
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
-    /// The rows: a table (CSV, TSV, plain or gzip), or an IDX, .npy or .npz file, `-` for standard input; labels are ignored
-    #[arg(value_name = "INPUT")]
-    input: PathBuf,
+    /// The rows: a table (CSV, TSV, plain or gzip), or an IDX, .npy or .npz file, `-` for standard input; labels are ignored.
+    /// Before it, further models may be named: then the probabilities, or the numbers that are predicted, are averaged
+    #[arg(value_name = "INPUT", required = true)]
+    rest: Vec<PathBuf>,
 
     /// Write the predictions to a file, which appears when it is complete [default: standard output]
     #[arg(long, short, value_name = "FILE", default_value = "-", hide_default_value = true)]
@@ -70,19 +74,25 @@ fn columns(text: &str) -> Result<Vec<String>, String> {
 }
 
 pub fn run(args: &Args) -> Result<u8> {
+    let (input_path, further) = args.rest.split_last().context("expected an input after the model")?;
+    let paths: Vec<&Path> = iter::once(&args.model).chain(further).map(PathBuf::as_path).collect();
+    check_are_models(&paths, input_path)?;
+    check_differ(&paths)?;
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;
     let table = args.form.options();
     if let Some(flag) = args.form.given() {
-        check_is_table(&args.input, flag)?;
+        check_is_table(input_path, flag)?;
     }
-    let is_npz = || matches!(source_kind::kind(&args.input), Ok(Kind::Npz) | Err(_));
-    let is_stdin = args.input.as_os_str() == "-";
+    let is_npz = || matches!(source_kind::kind(input_path), Ok(Kind::Npz) | Err(_));
+    let is_stdin = input_path.as_os_str() == "-";
     if args.x.is_some() && (is_stdin || !is_npz()) {
-        let place = if is_stdin { "standard input".to_owned() } else { shown(&args.input) };
+        let place = if is_stdin { "standard input".to_owned() } else { shown(input_path) };
         let problem = format!("{place} is no .npz, and --x is for an .npz: leave it out");
         return Err(Error::Usage(problem).into());
     }
-    for (what, path) in [("input", &args.input), ("model", &args.model)] {
+    let replaced =
+        iter::once(("input", input_path.as_path())).chain(paths.iter().map(|path| ("model", *path)));
+    for (what, path) in replaced {
         if args.output.as_os_str() != "-" && path.as_os_str() != "-" && is_same(&args.output, path) {
             let problem = format!("--output {} would replace the {what}; name another file", shown(path));
             return Err(Error::Usage(problem).into());
@@ -91,10 +101,12 @@ pub fn run(args: &Args) -> Result<u8> {
     let columns = Columns { keep: args.keep.concat(), proba: args.proba, top_k: args.top_k as usize };
     let is_stdout = args.output.as_os_str() == "-";
     let output = if is_stdout { Path::new("standard output") } else { &args.output };
-    let input = args.input.to_string_lossy();
-    let model = args.import.load_any(&args.model, args.quiet)?;
+    let input = input_path.to_string_lossy();
+    let models =
+        paths.iter().map(|path| args.import.load_any(path, args.quiet)).collect::<Result<Vec<_>>>()?;
+    let models: Vec<_> = paths.into_iter().zip(&models).collect();
     let x = args.x.as_deref();
-    let request = Request { model: &model, input: &input, x, table: &table, columns: &columns, output };
+    let request = Request { models: &models, input: &input, x, table: &table, columns: &columns, output };
     let outcome = if is_stdout {
         predict(&request, &pool, &mut io::BufWriter::new(io::stdout().lock()))?
     } else {
@@ -114,6 +126,20 @@ pub fn run(args: &Args) -> Result<u8> {
         outcome.warnings.iter().for_each(|warning| note(warning));
     }
     Ok(DONE)
+}
+
+/// Checks that of several models each is one: a person may have named several inputs
+fn check_are_models(paths: &[&Path], input: &Path) -> Result<()> {
+    let is_other = |path: &&&Path| !matches!(source_kind::kind(path), Ok(Kind::Model) | Err(_));
+    match paths.iter().skip(1).find(is_other) {
+        None => Ok(()),
+        Some(path) => Err(Error::Usage(format!(
+            "{} is no model; only the last argument, here {}, is an input: predict one input after the other",
+            shown(path),
+            shown(input)
+        ))
+        .into()),
+    }
 }
 
 /// A file that is complete only at the end, so that it needs no flush before

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chainrule::Error;
-use chainrule::config::{SETTINGS, Settings, text};
+use chainrule::config::{SETTINGS, ScheduleChoice, Settings, text};
 use chainrule::error::{shell_quoted, shown};
 use chainrule::train::checkpoint::{CHECKPOINT, Checkpoint};
 use chainrule::train::kept_settings::FREE;
 use chainrule::train::run::Resume;
 use chainrule::train::run_files::MODEL;
+use clap::ValueEnum;
 
 /// A run that goes on
 pub struct Resumed {
@@ -40,6 +41,7 @@ impl Resumed {
         }
         let before = Settings::from_toml(&config)?;
         check_settings(folder, &before, given)?;
+        check_rates(&before, given)?;
         let checkpoint = Checkpoint::read(folder)?;
         let whole = folder.canonicalize().map_err(Error::reading(folder))?;
         let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -93,6 +95,20 @@ impl Resumed {
         }
         let expected = format!("{} or more, since the run is in that epoch", progress.epoch);
         Err(Error::Setting { name: "epochs", expected, found: epochs.to_string() }.into())
+    }
+}
+
+/// Refuses another number of epochs where the learning rates of the batches so far depend on it
+fn check_rates(before: &Settings, given: &Settings) -> Result<()> {
+    let epochs = |settings: &Settings| settings.get("epochs").map(text);
+    let schedule = before.get("schedule").map(text).unwrap_or_default();
+    let depends = ScheduleChoice::from_str(&schedule, false).is_ok_and(ScheduleChoice::depends_on_epochs);
+    match (epochs(before), epochs(given)) {
+        (Some(was), Some(is)) if depends && was != is => {
+            let expected = format!("{was}, as before, since the rates of --schedule {schedule} depend on it");
+            Err(Error::Setting { name: "epochs", expected, found: is }.into())
+        }
+        _ => Ok(()),
     }
 }
 

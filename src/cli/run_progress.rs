@@ -9,7 +9,7 @@ use chainrule::data::run_data::RunData;
 use chainrule::error::{printable, printable_lines, shown};
 use chainrule::nn::loss::LossSum;
 use chainrule::train::dims::Dims;
-use chainrule::train::metrics::EpochMetrics;
+use chainrule::train::metrics::{AverageSums, EpochMetrics};
 use chainrule::train::run::Reporter;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -99,12 +99,24 @@ impl Progress {
 
 /// The mean loss with the accuracy, or in regression the root-mean-square error; `None` without rows
 fn loss_and_score(sums: &LossSum) -> Option<String> {
-    let loss = sums.mean_loss()?;
-    let accuracy = || sums.accuracy().map(|accuracy| format!("accuracy {}", percent(accuracy)));
-    let score = sums.rmse().map(|rmse| format!("RMSE {}", significant(rmse))).or_else(accuracy)?;
+    let (loss, score) = (sums.mean_loss()?, score(sums)?);
     // An outlier can have a loss of many digits.
     let loss = if loss < 1e5 { format!("{loss:.4}") } else { significant(loss) };
     Some(format!("loss {loss}, {score}"))
+}
+
+/// The accuracy, or in regression the root-mean-square error; `None` without rows
+fn score(sums: &LossSum) -> Option<String> {
+    let accuracy = || sums.accuracy().map(|accuracy| format!("accuracy {}", percent(accuracy)));
+    sums.rmse().map(|rmse| format!("RMSE {}", significant(rmse))).or_else(accuracy)
+}
+
+/// The scores of the averaged weights, as a part of the line of an epoch; empty without any
+fn of_average(AverageSums { val, test }: &AverageSums) -> String {
+    let scores = [("validation", val), ("test", test)].into_iter();
+    let scores = scores.filter_map(|(name, sums)| Some(format!("{name} {}", score(sums.as_ref()?)?)));
+    let scores = scores.collect::<Vec<_>>().join(", ");
+    if scores.is_empty() { scores } else { format!("average: {scores}; ") }
 }
 
 /// How many samples are trained on, validated on and tested on
@@ -116,10 +128,10 @@ fn samples(data: &RunData<'_>) -> String {
     }
 }
 
-/// The widths of the net, with the activation if there are hidden layers
+/// The widths of the net, with what is between its linear layers if there are hidden layers
 fn net(config: &TrainConfig, data: &RunData<'_>) -> String {
     let dims = Dims(data.dims(config));
-    if config.hidden_dims.0.is_empty() { dims.to_string() } else { format!("{dims}, {}", config.activation) }
+    if config.hidden_dims.0.is_empty() { dims.to_string() } else { format!("{dims}, {}", config.design()) }
 }
 
 impl Reporter for Progress {
@@ -143,13 +155,14 @@ impl Reporter for Progress {
     }
 
     fn epoch(&mut self, metrics: &EpochMetrics) {
-        let EpochMetrics { epoch, train, val, test, seconds, .. } = metrics;
+        let EpochMetrics { epoch, train, val, test, average, seconds, .. } = metrics;
         let width = self.epochs.to_string().len();
         let mut line = format!("epoch {epoch:>width$}/{}: ", self.epochs);
         for (name, sums) in [("train", Some(train)), ("validation", val.as_ref()), ("test", test.as_ref())] {
             let Some(metrics) = sums.and_then(loss_and_score) else { continue };
             line += &format!("{name} {metrics}; ");
         }
+        line += &average.as_ref().map_or_else(String::new, of_average);
         line += &format!("{seconds:.3} s, {} samples/s", thousands(train.rows as f64 / seconds));
         self.screen.line(&line);
     }

@@ -47,7 +47,7 @@ pub struct Args {
 
 /// Columns that are shown before what was varied, and after it, where the table has them
 const BEFORE: [&str; 3] = ["trial", "run_id", "status"];
-const AFTER: [&str; 10] = [
+const AFTER: [&str; 14] = [
     "best_epoch",
     "best_accuracy",
     "best_rmse",
@@ -57,6 +57,10 @@ const AFTER: [&str; 10] = [
     "test_accuracy",
     "test_rmse",
     "test_r2",
+    "average_val_accuracy",
+    "average_val_rmse",
+    "average_test_accuracy",
+    "average_test_rmse",
     "train_s",
 ];
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use chainrule::config::text;
 use chainrule::error::{shell_quoted, shown};
-use chainrule::sweep::{self, Axis, Draft, Ended, Options, Plots, Shard, Taken, WIDTH_AND_DEPTH};
+use chainrule::sweep::{self, Axis, Draft, Ended, Options, Plots, Sampling, Shard, Taken, WIDTH_AND_DEPTH};
 use chainrule::tables::Status;
 use chainrule::train::thread_count::{cores, machine_cores, warning};
 
@@ -39,7 +39,23 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
 
-    /// TOML file with settings, `seeds`, a table [grid] and trials listed as [[trial]]; `-` is standard input
+    /// Run N trials drawn from the axes in place of all combinations; --seed decides which. An axis may then be a range, as
+    /// learning_rate=log:1e-4..1e-1 or momentum=0..0.95
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    sample: Option<u32>,
+
+    /// How --sample draws: each trial at random, or along a quasi-random sequence, which covers the axes evenly
+    /// [default: random]
+    #[arg(long, value_name = "HOW", value_enum)]
+    sampling: Option<Sampling>,
+
+    /// Successive halving: all trials train a part of the epochs, the best 1 in ETA by validation score go on from their
+    /// checkpoints for ETA times as long, and so on to the last epoch; needs --val-split
+    #[arg(long, value_name = "ETA", value_parser = clap::value_parser!(u32).range(2..))]
+    halving: Option<u32>,
+
+    /// TOML file with settings, `seeds`, `sample`, `halving`, a table [grid] and trials listed as [[trial]]; `-` is standard
+    /// input
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 
@@ -133,6 +149,7 @@ fn sweep(
 ) -> Result<u8> {
     let threads_given = draft.base.get("threads").map(text);
     let plan = draft.resolve()?;
+    args.common.flags.check_used(plan.trials.iter().map(|trial| &trial.config))?;
     let config = &plan.trials[0].config;
     let out = &config.out;
     let sweep_id = args.sweep_id.clone().unwrap_or_else(|| plan.default_id());
@@ -172,7 +189,12 @@ fn sweep(
     }
     if !args.common.quiet {
         summarise(&ended, &folder, shard);
-        if ended.left > 0 || ended.analysis.stopped() > 0 {
+        if let Some(rung) = ended.waits {
+            note(&format!(
+                "this shard has ended rung {rung}, and others have not; when they have, go on with: {}",
+                options.how_to_resume
+            ));
+        } else if ended.left > 0 || ended.analysis.stopped() > 0 {
             note(&format!("resume with: {}", options.how_to_resume));
         }
     }
@@ -202,6 +224,9 @@ fn draft(args: &Args) -> Result<Draft> {
     }
     draft.grid.extend(args.standard.iter().chain(&args.grid).cloned());
     draft.seeds = args.seeds.or(draft.seeds);
+    draft.sample = args.sample.or(draft.sample);
+    draft.sampling = args.sampling.or(draft.sampling);
+    draft.halving = args.halving.or(draft.halving);
     if draft.grid.is_empty() && draft.listed.is_empty() && draft.seeds.is_none() {
         return Err(usage(match &draft.file {
             Some(path) => format!(

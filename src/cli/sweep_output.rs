@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use chainrule::error::{first_ten, printable, shell_quoted, shown};
+use chainrule::report;
 use chainrule::report::analysis::{Analysis, Undecided, VariedSetting};
-use chainrule::sweep::{self, Ended, Estimate, Plan, Shard, Trial};
+use chainrule::sweep::{self, Ended, Estimate, Halving, Plan, Rung, Shard, Trial};
 use chainrule::tables::Status;
 
 use super::format::{count, rough_duration, several};
@@ -37,12 +38,23 @@ pub fn dry_run(plan: &Plan, mine: &[&Trial], jobs: usize, folder: &Path, quiet: 
         note(&format!("{of}{}, {jobs} at once; files would be in {}", several(all, "trial"), shown(folder)));
     }
     print(&table(plan, mine))?;
+    if let Some(halving) = plan.halving.as_ref().filter(|_| !quiet) {
+        note(&planned(halving));
+    }
     if !quiet && let Some(estimate) = sweep::estimate(mine, jobs)? {
         let Estimate { trial, epoch_s, total_s } = estimate;
-        let total = rough_duration(total_s);
+        let total = rough_duration(total_s * plan.halving.as_ref().map_or(1.0, Halving::share));
         note(&format!("about {total}: an epoch of {trial} takes {epoch_s:.2} s with its evaluation"));
     }
     Ok(DONE)
+}
+
+/// The line that says which rungs a halving will have
+fn planned(halving: &Halving) -> String {
+    let rung = |rung: &Rung| format!("{} to {}", count(rung.combinations), count(rung.epochs));
+    let rungs = halving.rungs.iter().map(rung).collect::<Vec<_>>().join(", ");
+    let rungs = rungs.replacen(" to ", " combinations to epoch ", 1);
+    format!("rungs: {rungs}; {:.0} % of the epochs of all trials", 100.0 * halving.share())
 }
 
 /// The table of trials, a line for each, in columns
@@ -72,6 +84,9 @@ pub fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let counts = counts.into_iter().chain([(ended.left, "not begun")]);
     let counts = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(n)));
     note(&format!("trials: {}", counts.collect::<Vec<_>>().join(", ")));
+    if let Some(halving) = report::halving::Halving::of(analysis) {
+        note(&format!("rungs: {}", halving.text()));
+    }
     best(analysis).iter().for_each(|line| note(line));
     if let Some(undecided) = analysis.undecided() {
         note(no_best(undecided));
@@ -81,7 +96,7 @@ pub fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     let drawn = ended.drawn.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let files: Vec<String> = tables.into_iter().chain(drawn).collect();
     note(&format!("files in {}: {}", shown(folder), files.join(", ")));
-    if shard.is_some() {
+    if shard.is_some() && ended.waits.is_none() {
         note(&format!("when all shards have ended: chainrule sweep merge {}", shell_quoted(folder)));
     }
 }

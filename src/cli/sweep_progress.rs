@@ -56,6 +56,13 @@ impl Observer for SweepProgress<'_> {
         self.screen.line(&format!("{}{kept}, {jobs} at once; files in {folder}", several(trials, "trial")));
     }
 
+    fn rung(&self, rung: usize, of: usize, trials: usize, epochs: u32) {
+        self.trials.store(trials, Ordering::Relaxed);
+        self.done.store(0, Ordering::Relaxed);
+        let (trials, epochs) = (several(trials, "trial"), count(epochs));
+        self.screen.line(&format!("rung {rung} of {of}: {trials} to epoch {epochs}"));
+    }
+
     fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_> {
         Box::new(TrialBar { screen: &self.screen, name: name(trial), epochs: trial.config.epochs, bar: None })
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use chainrule::config::{Settings, TrainConfig};
+use chainrule::config::{PRESETS, Preset, Settings, TrainConfig};
 use chainrule::data::init_model::InitNets;
 use chainrule::data::run_data::RunData;
 use chainrule::data::{DataOptions, Dataset};
@@ -13,6 +13,7 @@ use chainrule::plot::folder_pictures;
 use chainrule::report::analysis::short_number;
 use chainrule::report::divergence::remedy;
 use chainrule::tables::{Columns, Metric, NOTE, Status, SummaryRow, check_appendable};
+use chainrule::train::average;
 use chainrule::train::dims::Dims;
 use chainrule::train::metrics::EpochEnd;
 use chainrule::train::monitor;
@@ -21,13 +22,14 @@ use chainrule::train::run_files::{self, NAMES};
 use chainrule::train::run_id;
 use chainrule::train::run_table::{RUNS, append_run};
 use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::format::{count, duration, percent, significant};
 use super::resume::Resumed;
 use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
-use super::{DIVERGED, DONE, FAILED, SIGNALLED, note, with_origin};
+use super::{DIVERGED, DONE, FAILED, SIGNALLED, note, print, with_origin};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -35,9 +37,14 @@ pub struct Args {
     common: Common,
 
     /// Go on with the run in this folder, from its checkpoint, to the same bits as a run that was never stopped; only
-    /// epochs, threads, patience, max-time, out, checkpoint-every and the place of the same data may be others
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["run_id", "tag", "note", "config", "quick"])]
+    /// epochs (with a constant schedule), threads, patience, max-time, out, checkpoint-every and the place of the same data
+    /// may be others
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["run_id", "tag", "note", "config", "preset", "quick"])]
     resume: Option<PathBuf>,
+
+    /// Print all settings, as the config.toml of the run would have them, and train nothing; --config reads them again
+    #[arg(long, conflicts_with_all = ["resume", "print"])]
+    dry_run: bool,
 
     /// Name of the run and its folder [default: made from the time]
     #[arg(long, value_name = "NAME", value_parser = run_id)]
@@ -57,8 +64,18 @@ pub struct Args {
 }
 
 /// Names that a tag can't have, beside those of a summary's columns: columns of sweeps, and of later versions
-const RESERVED: [&str; 9] =
-    [NOTE, "trial", "hidden_dim", "num_layers", "train_rmse", "val_rmse", "test_rmse", "test_mae", "test_r2"];
+const RESERVED: [&str; 10] = [
+    NOTE,
+    "trial",
+    "rung",
+    "hidden_dim",
+    "num_layers",
+    "train_rmse",
+    "val_rmse",
+    "test_rmse",
+    "test_mae",
+    "test_r2",
+];
 
 /// The number of runs that a message lists by name
 const NAMED: usize = 10;
@@ -77,18 +94,42 @@ pub struct Common {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// Settings under a name, over which flags, a sweep's plan and --config take precedence; to see them, type
+    /// chainrule train --preset NAME --dry-run
+    #[arg(long, value_name = "NAME", value_parser = preset_names())]
+    preset: Option<String>,
+
     /// Print errors only
     #[arg(long, short)]
     pub quiet: bool,
 }
 
 impl Common {
-    /// Merges settings: flags take precedence over --quick, that over a plan, and that over --config
+    /// Merges settings: flags take precedence over --quick, that over a plan, that over --config, and that over --preset
     pub fn over(&self, plan: Settings) -> Result<Settings> {
         let quick = if self.quick { Settings::quick() } else { Settings::default() };
         let file = self.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
-        Ok(self.flags.clone().or(quick).or(plan).or(file))
+        let given = self.flags.clone().or(quick).or(plan).or(file);
+        match &self.preset {
+            Some(name) => Ok(over_preset(given, Preset::find(name)?.settings()?)),
+            None => Ok(given),
+        }
     }
+}
+
+/// The given settings, and those of a preset that are not given
+fn over_preset(given: Settings, mut preset: Settings) -> Settings {
+    // A model that the run starts from has widths, an activation and a norm of its own.
+    if given.get("init").is_some() {
+        preset = preset.without("hidden_dims").without("activation").without("norm");
+    }
+    given.or(preset)
+}
+
+/// The parser of names of presets, with what each is for
+fn preset_names() -> PossibleValuesParser {
+    let name = |preset: &Preset| PossibleValue::new(preset.name).help(preset.about());
+    PossibleValuesParser::new(PRESETS.iter().map(name))
 }
 
 /// Checks the name of a run, as [`run_id::check`] does
@@ -136,10 +177,20 @@ impl Args {
 pub fn run(args: &Args) -> Result<u8> {
     let begun = Instant::now();
     let given = args.common.over(Settings::default())?;
+    if args.dry_run {
+        return dry_run(given);
+    }
     let resumed = args.resume.as_ref().map(|folder| Resumed::read(folder, &given)).transpose()?;
     let settings = resumed.as_ref().map_or(given, |resumed| resumed.settings.clone());
     let trained = train(args, begun, resumed, settings.clone());
     trained.map_err(|error| with_origin(error, |path| settings.origin(path)))
+}
+
+/// Prints all settings of a run
+fn dry_run(given: Settings) -> Result<u8> {
+    let config = InitNets::default().complete(given)?.resolve()?;
+    print(&config.to_toml()?)?;
+    Ok(DONE)
 }
 
 /// Trains a run with these settings
@@ -153,6 +204,7 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     // The settings of a run that goes on are complete, and the model that it started from is not needed any more.
     let settings = if resumed.is_some() { settings } else { nets.complete(settings)? };
     let mut config = settings.resolve()?;
+    args.common.flags.check_used(std::iter::once(&config))?;
     let table_dialect = table_dialect.then_some(config.csv_dialect);
     if let Some(resumed) = &resumed {
         resumed.check_epochs(config.epochs)?;
@@ -180,7 +232,8 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
     let chosen_on_test = monitor::warning(&config, &data);
-    let of_data = set.warnings.iter().chain(&data.warnings).chain(&chosen_on_test);
+    let no_average = average::warning(&config);
+    let of_data = set.warnings.iter().chain(&data.warnings).chain(&chosen_on_test).chain(&no_average);
     let of_data = of_data.map(|warning| Some(format!("warning: {warning}")));
     let warnings = [warning(threads, machine_cores())].into_iter().chain(of_data);
     let assumed = nets.assumed.into_iter().map(Some);
@@ -196,7 +249,17 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     let resume = resumed.as_ref().map(Resumed::request);
     let deadline = deadline(&config, begun)?;
     let parent = &config.out;
-    let request = Request { config: &config, data: &data, parent, run_id, names, resume, deadline };
+    let (config_of, data_of) = (&config, &data);
+    let request = Request {
+        config: config_of,
+        data: data_of,
+        parent,
+        run_id,
+        names,
+        resume,
+        deadline,
+        halt_after: None,
+    };
     signals.let_save();
     let (outcome, printed) = trainers.install(|| {
         let progress = Progress::new(&config, &data, args.common.quiet);
@@ -225,7 +288,7 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     }
     printed.context("cannot write standard output")?;
     Ok(match outcome.summary.result.status {
-        Status::Ok | Status::TimeLimit => DONE,
+        Status::Ok | Status::TimeLimit | Status::Halted => DONE,
         Status::Failed => FAILED,
         Status::Interrupted => SIGNALLED + signals.which(),
         Status::Diverged => {
@@ -270,15 +333,30 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
     let result = &outcome.summary.result;
     let percent = |metric: Metric| percent(metric.value());
     let is_tested = result.test_samples != Some(0);
-    let (name, metrics, best) = match result.train_rmse.or(result.val_rmse).or(result.test_rmse) {
-        Some(_) => ("RMSE", [result.val_rmse, result.test_rmse], result.best_rmse),
-        None => ("accuracy", [result.val_accuracy, result.test_accuracy], result.best_accuracy),
+    let (name, metrics, best, averages) = match result.train_rmse.or(result.val_rmse).or(result.test_rmse) {
+        Some(_) => (
+            "RMSE",
+            [result.val_rmse, result.test_rmse],
+            result.best_rmse,
+            [result.average_val_rmse, result.average_test_rmse],
+        ),
+        None => (
+            "accuracy",
+            [result.val_accuracy, result.test_accuracy],
+            result.best_accuracy,
+            [result.average_val_accuracy, result.average_test_accuracy],
+        ),
     };
     let digits = |metric: Metric| if name == "RMSE" { significant(metric.value()) } else { percent(metric) };
     let best = match (best, result.best_epoch) {
         (Some(best), Some(epoch)) => format!(" (best {} in epoch {epoch})", digits(best)),
         _ => String::new(),
     };
+    let averages = ["validation", "test"]
+        .into_iter()
+        .zip(averages)
+        .filter_map(|(part, metric)| Some(format!("{part} {name} of the average {}, ", digits(metric?))));
+    let averages: String = averages.collect();
     let [val, test] = metrics.map(|metric| metric.map(digits));
     let metrics = match (val, test) {
         (Some(val), Some(test)) => format!("validation {name} {val}{best}, test {name} {test}, "),
@@ -288,7 +366,7 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
     };
     // A run that diverged in its first batches has trained no epoch.
     let time = result.train_s.filter(|&s| s > 0.0).map(|s| format!("{} of training", duration(s)));
-    let metrics = format!("{metrics}{}", time.as_deref().unwrap_or("no epoch ended"));
+    let metrics = format!("{metrics}{averages}{}", time.as_deref().unwrap_or("no epoch ended"));
     note(&format!("{}: {metrics}", result.status));
     match &result.reason {
         Some(reason) if result.status == Status::Ok => note(&format!("stopped early: {reason}")),
@@ -305,4 +383,23 @@ fn summarise(outcome: &Outcome, pictures: &[PathBuf]) {
     let names: Vec<_> =
         files.filter_map(|file| file.file_name()).map(|name| name.to_string_lossy()).collect();
     note(&format!("files in {}: {}", shown(&outcome.folder), names.join(", ")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_is_below_what_is_given_and_leaves_the_net_to_a_model() {
+        let preset =
+            || Settings::default().with("hidden_dims", "9x8").with("epochs", 5).with("momentum", 0.5);
+        let given = Settings::default().with("epochs", 3);
+        let config = over_preset(given.clone(), preset()).resolve().unwrap();
+        assert_eq!(
+            (config.hidden_dims.to_string().as_str(), config.epochs, config.momentum),
+            ("9x8", 3, 0.5)
+        );
+        let merged = over_preset(given.with("init", "m.safetensors"), preset());
+        assert_eq!((merged.get("hidden_dims"), merged.get("momentum")), (None, Some(&0.5.into())));
+    }
 }

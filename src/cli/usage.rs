@@ -11,15 +11,16 @@ use super::standard::is_standard;
 use super::{DONE, FAILED, USAGE, is_closed, note};
 
 /// Flags that other programs have: their names, and what this program has instead
-const ELSEWHERE: [(&[&str], &str); 16] = [
+const ELSEWHERE: [(&[&str], &str); 18] = [
     (
-        &["optimizer", "optim", "adam", "adamw", "sgd", "rmsprop", "nesterov"],
-        "the optimizer is SGD with momentum, always; set it with --learning-rate, --momentum and --weight-decay",
+        &["optim", "adam", "adamw", "sgd", "rmsprop"],
+        "the optimizer is --optimizer sgd, with --momentum, or --optimizer adamw",
     ),
     (
-        &["dropout", "l1", "regularization", "batch-norm", "batchnorm"],
-        "there is no dropout, no batch norm and no L1 penalty; to regularize, type --weight-decay 1e-4",
+        &["l1", "regularization", "drop", "dropout-rate"],
+        "there is no L1 penalty; to regularize, type --weight-decay 1e-4 or --dropout 0.2",
     ),
+    (&["batch-norm", "batchnorm", "layer-norm", "layernorm"], "norms are --norm batch and --norm layer"),
     (&["l2", "wd", "decay"], "the L2 penalty is --weight-decay LAMBDA"),
     (&["lr", "eta", "rate", "step-size", "alpha"], "the step size is --learning-rate ETA"),
     (
@@ -50,9 +51,12 @@ const ELSEWHERE: [(&[&str], &str); 16] = [
     (&["validation", "validation-split", "valid", "val"], "samples are held out by --val-split 0.1"),
     (&["dataset", "input", "data-dir", "data-path"], "the data are named by --data DIR"),
     (
-        &["scheduler", "lr-schedule", "schedule", "warmup", "early-stopping", "patience"],
-        "the learning rate and the number of epochs are fixed; a run reports its best epoch, and keeps the model of the \
-         last: train again with that number of --epochs",
+        &["scheduler", "lr-schedule", "lr-scheduler", "cosine", "one-cycle", "warmup-epochs"],
+        "learning rates follow --schedule constant, step, cosine, linear or one-cycle, after --warmup EPOCHS",
+    ),
+    (
+        &["early-stopping"],
+        "a run stops early with --patience N, and keeps the model of its best epoch with --keep best",
     ),
     (
         &["loss", "criterion"],

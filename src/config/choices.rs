@@ -123,7 +123,8 @@ pub enum InitialWeightsChoice {
     /// `activation` for pixels, `inputs` for columns of numbers and categories
     #[default]
     Auto,
-    /// Limits by the activation: √(6 / d_in) for ReLU, √(6 / (d_in + d_out)) for sigmoid; biases are 0
+    /// Limits by the activation: √(6 / (d_in + d_out)) for sigmoid and tanh, √(3 / d_in) for SELU, √(6 / d_in) for others;
+    /// biases are 0
     Activation,
     /// 1 / √d_in for weights and biases, as in PyTorch
     Inputs,

@@ -170,6 +170,8 @@ fn arg(setting: &'static Setting) -> Arg {
             arg.value_parser(Choice { setting, names: PossibleValuesParser::new(names()) })
         }
         Kind::Dims => arg.num_args(1..).value_delimiter(',').action(ArgAction::Append).value_parser(parse),
+        // Without a value, it would say what is so anyway.
+        Kind::Switch if setting.default == "true" => arg.value_parser(parse),
         Kind::Switch => {
             arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_parser(parse)
         }

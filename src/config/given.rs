@@ -8,7 +8,8 @@ use std::{fs, io};
 use toml::map::Entry;
 use toml::{Table, Value};
 
-use super::settings::{SETTINGS, find};
+use super::setting::text;
+use super::settings::find;
 use super::train_config::TrainConfig;
 use crate::error::{Error, Result};
 
@@ -36,6 +37,14 @@ impl Settings {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.values.insert(name.to_owned(), value.into());
+        self.places.remove(name);
+        self
+    }
+
+    /// These settings without `name`
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.values.remove(name);
         self.places.remove(name);
         self
     }
@@ -72,14 +81,15 @@ impl Settings {
                 None => problem,
             };
             let Some(setting) = find(&key) else {
-                if ["grid", "trial", "seeds"].contains(&key.as_str()) {
+                if ["grid", "trial", "seeds", "sample", "sampling", "halving"].contains(&key.as_str()) {
                     return Err(at(format!(
                         "`{key}` belongs to a sweep; to run its plan, type: chainrule sweep --plan FILE"
                     )));
                 }
                 let key: String = key.chars().take(40).collect();
-                let names = SETTINGS.iter().map(|setting| setting.name).collect::<Vec<_>>().join(", ");
-                return Err(at(format!("`{key}` is no setting; expected one of {names}")));
+                return Err(at(format!(
+                    "`{key}` is no setting; to see all of them, type: chainrule train --help"
+                )));
             };
             let value = setting.value_from_toml(&value).map_err(&at)?;
             if given.insert(setting.name.to_owned(), value).is_some() {
@@ -143,14 +153,48 @@ impl Settings {
     /// All settings, with defaults for those that are missing
     ///
     /// # Errors
-    /// If a value is outside its range. The message names the file and line if the value comes from a file.
+    /// If a value is outside its range, or does not fit the others. The message names the file and line if the value comes
+    /// from a file.
     pub fn resolve(self) -> Result<TrainConfig> {
-        TrainConfig::from_values(&self.values).map_err(|error| match error {
+        TrainConfig::from_values(&self.values).map_err(|error| self.placed_in(error))
+    }
+
+    /// As [`Self::resolve`], but the values may not fit each other: those of a sweep, whose trials change some of them
+    ///
+    /// # Errors
+    /// If a value is outside its range.
+    pub fn resolve_each(self) -> Result<TrainConfig> {
+        TrainConfig::each_from_values(&self.values).map_err(|error| self.placed_in(error))
+    }
+
+    /// Checks that each of these settings of an optimizer is one that at least one of the runs uses, also if its value is
+    /// the default
+    ///
+    /// It is for settings that a person gave for these runs; a file of settings may have all.
+    ///
+    /// * `configs`: the settings of the runs
+    ///
+    /// # Errors
+    /// If the optimizer of no run has it.
+    pub fn check_used<'a>(&self, configs: impl Iterator<Item = &'a TrainConfig> + Clone) -> Result<()> {
+        let Some(first) = configs.clone().next() else { return Ok(()) };
+        for name in first.optimizer.unused() {
+            let is_unused = configs.clone().all(|config| config.optimizer.unused().contains(name));
+            if let Some(value) = self.get(name).filter(|_| is_unused) {
+                return Err(first.optimizer.lacks(name, text(value)));
+            }
+        }
+        Ok(())
+    }
+
+    /// An error about a value, with the file and line that the value comes from
+    fn placed_in(&self, error: Error) -> Error {
+        match error {
             Error::Setting { name, expected, found } => {
                 Error::Setting { name, expected, found: found + &self.place(name) }
             }
             error => error,
-        })
+        }
     }
 }
 
@@ -255,6 +299,19 @@ mod tests {
         assert_eq!(error, "batch-size is 0 in a/c.toml, line 2, expected 1 or more");
         let error = flags.with("batch_size", -1).or(file()).resolve().unwrap_err().to_string();
         assert_eq!(error, "batch-size is -1, expected 1 or more");
+    }
+
+    #[test]
+    fn a_flag_with_the_default_is_refused_where_no_run_uses_it() {
+        let [sgd, adamw] =
+            ["sgd", "adamw"].map(|name| Settings::default().with("optimizer", name).resolve().unwrap());
+        let check = |name: &str, value: f64, configs: &[&TrainConfig]| {
+            Settings::default().with(name, value).check_used(configs.iter().copied()).is_ok()
+        };
+        assert!(!check("momentum", 0.9, &[&adamw, &adamw]) && !check("beta1", 0.9, &[&sgd]));
+        assert!(check("momentum", 0.9, &[&sgd]) && check("beta1", 0.9, &[&adamw]));
+        assert!(check("momentum", 0.9, &[&adamw, &sgd]) && check("beta1", 0.9, &[&sgd, &adamw]));
+        assert!(check("weight_decay", 0.1, &[&adamw]) && check("momentum", 0.9, &[]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`Settings`] are given on the command line or in a TOML file; any of them may be left out. They are merged, checked
 //! and completed with defaults to make a [`TrainConfig`], which a run also writes to its `config.toml`.
 
+mod agreement;
 mod choices;
 mod data_choices;
 mod every;
@@ -11,6 +12,8 @@ mod given;
 mod hidden_dims;
 mod home;
 pub mod names;
+mod optimizer_choices;
+mod presets;
 mod setting;
 mod settings;
 mod train_config;
@@ -22,6 +25,8 @@ pub use flags::{BatchFlags, DataFlags};
 pub use given::{Settings, line_of, read, toml_problem};
 pub use hidden_dims::HiddenDims;
 pub use home::expand_home;
+pub use optimizer_choices::{OptimizerChoice, ScheduleChoice};
+pub use presets::{PRESETS, Preset};
 pub use setting::{Kind, Setting, text};
 pub use settings::{SETTINGS, SHORT_FORMS, find, sweepable};
 pub use train_config::TrainConfig;

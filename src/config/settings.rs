@@ -12,9 +12,9 @@ use clap::builder::PossibleValue;
 use super::setting::{Kind, Setting};
 use super::{
     ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Header, InitialWeightsChoice, Keep, LossChoice,
-    Missing, MonitorChoice, Scale, TaskChoice,
+    Missing, MonitorChoice, OptimizerChoice, Scale, ScheduleChoice, TaskChoice,
 };
-use crate::nn::layers::Activation;
+use crate::nn::layers::{Activation, Norm};
 
 const NOT_NEGATIVE: (RangeInclusive<f64>, &str) = (0.0..=f64::MAX, "a finite number, 0 or more");
 const SHARE: (RangeInclusive<f64>, &str) = (0.0..=1.0_f64.next_down(), "0 or more and below 1");
@@ -254,6 +254,49 @@ pub static SETTINGS: &[Setting] = &[
         .under(DATA_AND_FILES)
         .help("Epoch whose weights model.safetensors has; metrics in summary.csv are of the same epoch")
         .added(),
+    row("label_smoothing", Kind::Number, "0", "EPS")
+        .under(TRAINING)
+        .help(
+            "Share ε of each label that all classes get alike, 0 or more and below 1, in the training loss only: losses of \
+             validation and test are those of the labels",
+        )
+        .within(SHARE)
+        .computed_with()
+        .added(),
+    row("flip", Kind::Switch, "false", "BOOL")
+        .under(TRAINING)
+        .help("Exchange left and right of each training image with probability 1/2, drawn anew in each epoch")
+        .added(),
+    row("shift", Kind::Integer, "0", "PIXELS")
+        .under(TRAINING)
+        .help(
+            "Shift each training image by up to PIXELS pixels up or down, and to the left or right, drawn anew in each epoch; the \
+             edges become 0",
+        )
+        .within((0.0..=u16::MAX as f64, "0 to 65,535"))
+        .added(),
+    row("mixup", Kind::Number, "0", "ALPHA")
+        .under(TRAINING)
+        .help(
+            "Mix each training row, and its label, with the next row of its batch, by a share from the distribution \
+             Beta(α, α); 0 mixes none",
+        )
+        .within(NOT_NEGATIVE)
+        .added(),
+    row("norm", Kind::Choice(names::<Norm>), "none", "NAME")
+        .under(NET)
+        .help("Normalisation between each hidden layer's linear part and its activation")
+        .added(),
+    row("dropout", Kind::Number, "0", "SHARE")
+        .under(NET)
+        .help("Share of the hidden units that are set to 0 in each training step, 0 or more and below 1")
+        .within(SHARE)
+        .added(),
+    row("input_dropout", Kind::Number, "0", "SHARE")
+        .under(NET)
+        .help("Share of the inputs that are set to 0 in each training step, 0 or more and below 1")
+        .within(SHARE)
+        .added(),
     Setting {
         affects_results: false,
         sweepable: false,
@@ -273,6 +316,61 @@ pub static SETTINGS: &[Setting] = &[
             .help("Also save the state within an epoch, every 30s, 5m, 1h or 50batches; none: after each epoch only [default: none]")
             .added()
     },
+    row("schedule", Kind::Choice(names::<ScheduleChoice>), "constant", "NAME")
+        .under(TRAINING)
+        .help("How the learning rate changes from batch to batch, over all epochs; --learning-rate is its maximum")
+        .added(),
+    row("warmup", Kind::Number, "0", "EPOCHS")
+        .under(TRAINING)
+        .help("Epochs, or a fraction of one, in which the learning rate grows from 0 to --learning-rate")
+        .within(NOT_NEGATIVE)
+        .added(),
+    row("nesterov", Kind::Switch, "false", "BOOL")
+        .under(TRAINING)
+        .help("Use Nesterov's momentum, which looks one step ahead")
+        .added(),
+    row("decay_bias", Kind::Switch, "true", "BOOL")
+        .under(TRAINING)
+        .help("Whether weight decay applies to biases; false: to weights only")
+        .added(),
+    row("optimizer", Kind::Choice(names::<OptimizerChoice>), "sgd", "NAME")
+        .under(TRAINING)
+        .help("How steps are made from gradients")
+        .added(),
+    row("beta1", Kind::Number, "0.9", "BETA")
+        .under(TRAINING)
+        .help("Share β₁ of the first moment that a step of adamw keeps, 0 or more and below 1")
+        .within(SHARE)
+        .computed_with()
+        .added(),
+    row("beta2", Kind::Number, "0.999", "BETA")
+        .under(TRAINING)
+        .help("Share β₂ of the second moment that a step of adamw keeps, 0 or more and below 1")
+        .within(SHARE)
+        .computed_with()
+        .added(),
+    row("epsilon", Kind::Number, "1e-8", "EPSILON")
+        .under(TRAINING)
+        .help("Summand ε of adamw's divisors, above 0")
+        .within((f64::MIN_POSITIVE..=f64::MAX, "above 0"))
+        .computed_with()
+        .added(),
+    row("ema", Kind::Number, "0", "DECAY")
+        .under(TRAINING)
+        .help(
+            "Also average the weights over batches, each average d times the one before plus 1 − d times the new weights, as \
+             d = 0.999; model-average.safetensors has the average; 0: no average",
+        )
+        .within(SHARE)
+        .added(),
+    row("swa", Kind::Integer, "0", "EPOCH")
+        .under(TRAINING)
+        .help(
+            "Also average the weights after this epoch and after each that follows; model-average.safetensors has the mean; \
+             0: no average",
+        )
+        .within((0.0..=u32::MAX as f64, "0 to 4,294,967,295"))
+        .added(),
     Setting {
         affects_results: false,
         sweepable: false,

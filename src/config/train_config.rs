@@ -11,10 +11,11 @@ use super::setting::text;
 use super::settings::SETTINGS;
 use super::{
     ClassWeight, CsvDialect, Decimal, Dtype, EngineChoice, Every, Header, HiddenDims, InitialWeightsChoice,
-    Keep, LossChoice, Missing, MonitorChoice, Scale, TaskChoice,
+    Keep, LossChoice, Missing, MonitorChoice, OptimizerChoice, Scale, ScheduleChoice, TaskChoice, agreement,
 };
 use crate::error::{Error, Result};
-use crate::nn::layers::Activation;
+use crate::nn::design::Design;
+use crate::nn::layers::{Activation, Norm};
 
 /// Every setting of a training run, in the order of config.toml
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,6 +109,40 @@ pub struct TrainConfig {
     /// How often the state is saved within an epoch, as [`Every`] reads it; `None`: after each epoch only
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<String>,
+    /// How the learning rate changes from batch to batch
+    pub schedule: ScheduleChoice,
+    /// Epochs in which the learning rate grows from 0
+    pub warmup: f64,
+    /// Whether momentum is Nesterov's
+    pub nesterov: bool,
+    /// Whether weight decay applies to vectors, such as biases
+    pub decay_bias: bool,
+    /// The optimizer
+    pub optimizer: OptimizerChoice,
+    /// Share of the first moment that a step of AdamW keeps
+    pub beta1: f64,
+    /// Share of the second moment that a step of AdamW keeps
+    pub beta2: f64,
+    /// What AdamW adds to the root of the second moment
+    pub epsilon: f64,
+    /// Decay d of an average of the weights over batches; 0: none
+    pub ema: f64,
+    /// First epoch of an average of the weights over epochs; 0: none
+    pub swa: u32,
+    /// Share ε of each label that all classes get alike in training
+    pub label_smoothing: f64,
+    /// Whether training images are flipped at random
+    pub flip: bool,
+    /// Pixels by which training images are shifted at most
+    pub shift: u32,
+    /// The α of the distribution of the shares by which training rows are mixed; 0: they are not
+    pub mixup: f64,
+    /// What normalises the outputs of the linear layers, before the activation
+    pub norm: Norm,
+    /// Share of the hidden units that are dropped in training
+    pub dropout: f64,
+    /// Share of the inputs that are dropped in training
+    pub input_dropout: f64,
     /// Folder in which the run's folder and runs.csv are written
     pub out: PathBuf,
     /// How CSV files are written
@@ -125,8 +160,23 @@ impl TrainConfig {
     /// The settings in `values`, and defaults for the others
     ///
     /// # Errors
-    /// If a value is outside its range.
+    /// If a value is outside its range, or does not fit the others.
     pub fn from_values(values: &Table) -> Result<Self> {
+        let (config, all) = Self::in_range(values)?;
+        agreement::check(config.optimizer, config.schedule, &all)?;
+        Ok(config)
+    }
+
+    /// As [`Self::from_values`], but the values may not fit each other: those of a sweep, whose trials change some of them
+    ///
+    /// # Errors
+    /// If a value is outside its range.
+    pub fn each_from_values(values: &Table) -> Result<Self> {
+        Ok(Self::in_range(values)?.0)
+    }
+
+    /// The settings, and the values of all of them
+    fn in_range(values: &Table) -> Result<(Self, Table)> {
         let mut all = values.clone();
         for setting in SETTINGS {
             let found = all.get(setting.name).cloned().or_else(|| setting.default_value());
@@ -146,7 +196,34 @@ impl TrainConfig {
         }
         config.checkpoint_every()?;
         config.max_time()?;
-        Ok(config)
+        config.check_norm()?;
+        config.check_average()?;
+        Ok((config, all))
+    }
+
+    /// Checks that the settings ask for one average of the weights at most
+    fn check_average(&self) -> Result<()> {
+        let Self { ema, swa, .. } = *self;
+        if ema == 0.0 || swa == 0 {
+            return Ok(());
+        }
+        let expected = format!("0 beside --ema {ema}, since a run has one average; leave one of the two out");
+        Err(Error::Setting { name: "swa", expected, found: swa.to_string() })
+    }
+
+    /// Checks that batches have rows from which batch normalisation can take a variance
+    fn check_norm(&self) -> Result<()> {
+        if self.norm != Norm::Batch || self.batch_size > 1 || self.hidden_dims.0.is_empty() {
+            return Ok(());
+        }
+        let expected = "2 or more with --norm batch, since a single row has no variance".to_owned();
+        Err(Error::Setting { name: "batch-size", expected, found: self.batch_size.to_string() })
+    }
+
+    /// The layers of the net beside the linear ones
+    pub fn design(&self) -> Design {
+        let Self { activation, norm, dropout, input_dropout, .. } = *self;
+        Design { activation, norm, dropout, input_dropout }
     }
 
     /// How often the state is saved within an epoch; `None`: after each epoch only
@@ -263,6 +340,17 @@ mod tests {
             find("learning_rate")
                 .is_some_and(|rate| rate.value("1e-400").is_err() && rate.value("0e5").is_ok())
         );
+    }
+
+    #[test]
+    fn a_run_has_one_average_at_most() {
+        let config = |ema: f64, swa: i64| {
+            let values = [("ema".to_owned(), ema.into()), ("swa".to_owned(), swa.into())];
+            TrainConfig::from_values(&values.into_iter().collect())
+        };
+        assert!(config(0.0, 20).is_ok() && config(0.99, 0).is_ok());
+        let error = config(0.99, 20).unwrap_err().to_string();
+        assert!(error.contains("swa is 20, expected 0 beside --ema 0.99"), "{error}");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The cells of a data set as they were read, before preprocessing
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use chainrule_kernels::Scalar;
 
 use super::array::Elements;
+use crate::config::Dtype;
 
 /// Cells in row-major order; bytes stay bytes, and every other type is a floating-point number
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +55,16 @@ impl Cells {
         self.len() == 0
     }
 
+    /// `len` cells of the same type that are 0
+    #[must_use]
+    pub fn zeros(&self, len: usize) -> Self {
+        match self {
+            Self::Bytes(_) => Self::Bytes(vec![0; len]),
+            Self::Single(_) => Self::Single(vec![0.0; len]),
+            Self::Double(_) => Self::Double(vec![0.0; len]),
+        }
+    }
+
     /// The numbers, if they have type `T`
     pub fn numbers<T: Scalar>(&self) -> Option<&[T]> {
         let numbers: &dyn Any = match self {
@@ -61,6 +73,19 @@ impl Cells {
             Self::Double(cells) => cells,
         };
         numbers.downcast_ref::<Vec<T>>().map(Vec::as_slice)
+    }
+
+    /// The cells as a net of `dtype` reads them: numbers in the type of its tensors, to which others are rounded or widened
+    pub fn of_dtype(&self, dtype: Dtype) -> Cow<'_, Self> {
+        match (self, dtype.of_tensors()) {
+            (Self::Single(cells), Dtype::F64) => {
+                Cow::Owned(Self::Double(cells.iter().map(|&x| x.into()).collect()))
+            }
+            (Self::Double(cells), Dtype::F32 | Dtype::Bf16) => {
+                Cow::Owned(Self::Single(cells.iter().map(|&x| x as f32).collect()))
+            }
+            _ => Cow::Borrowed(self),
+        }
     }
 
     /// The cell at an index, as f64
@@ -114,6 +139,18 @@ mod tests {
         assert_eq!(cells.numbers::<f64>(), None);
         assert_eq!(Cells::Bytes(vec![1]).numbers::<f32>(), None);
         assert_eq!((cells.get(1), cells.len()), (2.5, 2));
+    }
+
+    #[test]
+    fn numbers_get_the_type_of_a_net_and_bytes_stay() {
+        let (single, double) = (Cells::Single(vec![0.1]), Cells::Double(vec![0.1]));
+        assert_eq!(*double.of_dtype(Dtype::Bf16), single);
+        assert_eq!(*single.of_dtype(Dtype::F64), Cells::Double(vec![f64::from(0.1f32)]));
+        for (cells, dtype) in
+            [(&single, Dtype::Bf16), (&double, Dtype::F64), (&Cells::Bytes(vec![7]), Dtype::F64)]
+        {
+            assert!(matches!(cells.of_dtype(dtype), Cow::Borrowed(same) if same == cells), "{dtype:?}");
+        }
     }
 
     #[test]

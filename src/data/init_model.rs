@@ -12,11 +12,11 @@ use super::signature::Signature;
 use super::{Cells, Dataset, Inputs, Split, model_cells};
 use crate::config::{HiddenDims, Missing, Scale, Settings, TrainConfig, text};
 use crate::error::{Error, Result, first_ten, memory, printable, separated, shown};
-use crate::nn::layers::Activation;
+use crate::nn::layers::{Activation, Norm};
 use crate::nn::mlp::Mlp;
 use crate::nn::model_file;
 
-/// The settings of runs that start from models: each has the widths and the activation of its model
+/// The settings of runs that start from models: each has the widths, the norm and the activation of its model
 #[derive(Debug, Default)]
 pub struct InitNets {
     /// The nets of the models that were read
@@ -29,6 +29,7 @@ pub struct InitNets {
 #[derive(Clone, Debug)]
 struct Net {
     hidden_dims: HiddenDims,
+    norm: Norm,
     /// `None` if no layer has one, or the file does not say it
     activation: Option<Activation>,
     /// Whether the file leaves the activation to the settings
@@ -36,10 +37,10 @@ struct Net {
 }
 
 impl InitNets {
-    /// These settings with the widths and the activation of the model that `init` names, if it names one
+    /// These settings with the widths, the norm and the activation of the model that `init` names, if it names one
     ///
     /// # Errors
-    /// If the model can't be read, or the settings have other widths or another activation.
+    /// If the model can't be read, or the settings have other widths, another norm or another activation.
     pub fn complete(&mut self, settings: Settings) -> Result<Settings> {
         let Some(path) = settings.get("init").and_then(|value| value.as_str()).map(PathBuf::from) else {
             return Ok(settings);
@@ -64,6 +65,7 @@ impl InitNets {
             }
         };
         let settings = agreed(settings, "hidden_dims", net.hidden_dims.to_string())?;
+        let settings = agreed(settings, "norm", net.norm.to_string())?;
         if net.is_open && settings.get("activation").is_none() {
             let (file, activation) = (shown(&path), Activation::default());
             self.assumed.push(format!(
@@ -82,9 +84,15 @@ impl Net {
         let file = model_file::load::<f32>(path, Activation::default())?;
         let dims = file.model.dims();
         let hidden_dims = HiddenDims(dims[1..dims.len() - 1].to_vec());
+        let uneven = || {
+            let problem =
+                "has norms after some of its hidden linear layers, expected them after all or after none";
+            Error::content(path, problem)
+        };
+        let norm = file.model.norm().ok_or_else(uneven)?;
         let found = file.model.activation();
         let is_open = found.is_some() && file.state_dict.is_some();
-        Ok(Self { hidden_dims, activation: found.filter(|_| !is_open), is_open })
+        Ok(Self { hidden_dims, norm, activation: found.filter(|_| !is_open), is_open })
     }
 }
 
@@ -159,7 +167,7 @@ fn kind(set: &Dataset) -> &'static str {
 /// If the model can't be read, or has other widths than the run.
 pub fn net<T: Scalar>(path: &str, config: &TrainConfig, dims: &[usize]) -> Result<Mlp<T>> {
     let path = Path::new(path);
-    let model = model_file::load(path, config.activation)?.model;
+    let model = model_file::load(path, config.activation)?.model.with_dropout(config.design());
     if model.dims() == dims {
         return Ok(model);
     }

@@ -9,7 +9,7 @@ use super::deviation::mean_and_deviation;
 use super::labels::Labels;
 use super::task::Task;
 use crate::error::printable;
-use crate::nn::loss::{BatchLabels, ErrorFunction, Loss};
+use crate::nn::loss::{BatchLabels, ErrorFunction, Loss, MixedClasses};
 use crate::nn::matrix::Matrix;
 
 /// What the outputs of a net mean
@@ -132,6 +132,14 @@ impl Outputs {
         }
     }
 
+    /// The loss that training minimises, with labels of classes smoothed by ε; evaluation has [`Self::loss`]
+    pub fn training_loss<T: Scalar>(&self, smoothing: f64) -> Loss<T> {
+        match self {
+            Self::Classes(_) => Loss::of_smoothed_classes(smoothing),
+            Self::Targets { .. } => self.loss(),
+        }
+    }
+
     /// Memory for the labels of a batch of up to `rows` rows
     pub fn batch_labels<T: Scalar>(&self, rows: usize) -> BatchLabels<T> {
         match self {
@@ -147,7 +155,10 @@ impl Outputs {
     #[track_caller]
     pub fn gather<T: Scalar>(&self, labels: &Labels, rows: &[u32], batch: &mut BatchLabels<T>) {
         match (labels, batch) {
-            (Labels::Classes(labels), BatchLabels::Classes(batch)) => {
+            (
+                Labels::Classes(labels),
+                BatchLabels::Classes(batch) | BatchLabels::Mixed(MixedClasses { labels: batch, .. }),
+            ) => {
                 batch.clear();
                 batch.extend(rows.iter().map(|&row| labels[row as usize]));
             }

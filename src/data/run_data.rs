@@ -11,7 +11,7 @@ use super::row_weights::weights;
 use super::signature::Signature;
 use super::unknown_texts::{KnownTexts, Rows};
 use super::validation_split::{Parts, hold_out};
-use super::{Dataset, Task, id_columns, target_column};
+use super::{Dataset, Task, augmentation, id_columns, target_column};
 use crate::config::{Dtype, LossChoice, TrainConfig};
 use crate::error::{Error, Result, first_ten, printable};
 use crate::nn::Metadata;
@@ -65,6 +65,7 @@ impl<'a> RunData<'a> {
     }
 
     fn with_model(config: &TrainConfig, set: &'a Dataset, model: Option<&str>) -> Result<Self> {
+        augmentation::check(config, set)?;
         let (train_rows, val_rows) = divide(config, set)?;
         let learnt_outputs = outputs(config, set, &train_rows)?;
         let (kept, set) = match model.map(|model| init_model::fitted(model, config, set)).transpose()? {

@@ -91,6 +91,40 @@ pub enum AnyModel {
     Double(SavedModel<f64>),
 }
 
+impl AnyModel {
+    /// What its inputs and outputs mean
+    pub fn signature(&self) -> &Signature {
+        match self {
+            Self::Single(model) => &model.signature,
+            Self::Double(model) => &model.signature,
+        }
+    }
+
+    /// Element type to compute with
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::Single(model) => model.dtype,
+            Self::Double(model) => model.dtype,
+        }
+    }
+
+    /// The names of columns that name a row
+    pub fn id_columns(&self) -> &[String] {
+        match self {
+            Self::Single(model) => &model.id_columns,
+            Self::Double(model) => &model.id_columns,
+        }
+    }
+
+    /// The name of the column that held the classes; `None` for other models, and older ones
+    pub fn target_column(&self) -> Option<&String> {
+        match self {
+            Self::Single(model) => model.target_column.as_ref(),
+            Self::Double(model) => model.target_column.as_ref(),
+        }
+    }
+}
+
 /// Reads a model file in the element type that it has
 ///
 /// # Errors

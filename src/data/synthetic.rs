@@ -9,6 +9,7 @@
 use rayon::prelude::*;
 
 use super::{Cells, Dataset, Inputs, Labels, Split, Task};
+use crate::random::SplitMix;
 
 const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
@@ -50,7 +51,7 @@ fn split(len: usize, first: u64, shapes: &[Vec<u8>]) -> Split {
 
 /// Draws image `number` and returns its class
 fn draw(number: u64, shapes: &[Vec<u8>], image: &mut [u8]) -> u32 {
-    let mut random = SplitMix(number.wrapping_mul(0x2545_f491_4f6c_dd1d));
+    let mut random = SplitMix::new(number.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let class = random.below(CLASSES);
     let front = &shapes[class * SHAPES + random.below(SHAPES)];
     let back = &shapes[random.below(shapes.len())];
@@ -60,7 +61,7 @@ fn draw(number: u64, shapes: &[Vec<u8>], image: &mut [u8]) -> u32 {
     for (y, row) in image.chunks_exact_mut(SIDE).enumerate() {
         let front = &front[(y + front_y) * WIDE + front_x..][..SIDE];
         let back = &back[(y + back_y) * WIDE + back_x..][..SIDE];
-        for (noise, x) in (0..SIDE).step_by(8).map(|x| (random.next(), x)) {
+        for (noise, x) in (0..SIDE).step_by(8).map(|x| (random.bits(), x)) {
             for (byte, x) in noise.to_le_bytes().into_iter().zip(x..SIDE) {
                 let light = (usize::from(front[x]) * bright + usize::from(back[x]) * faint) / 256;
                 row[x] = (light + usize::from(byte) / 4).saturating_sub(40).min(255) as u8;
@@ -72,9 +73,9 @@ fn draw(number: u64, shapes: &[Vec<u8>], image: &mut [u8]) -> u32 {
 
 /// Shape `number`: four to six blobs, whose brightness falls with the square of the distance from their centre
 fn shape(number: u64) -> Vec<u8> {
-    let mut random = SplitMix(!number);
+    let mut random = SplitMix::new(!number);
     let blobs: Vec<[i64; 3]> = (0..4 + random.below(3))
-        .map(|_| [(); 3].map(|()| random.next()))
+        .map(|_| [(); 3].map(|()| random.bits()))
         .map(|[y, x, r]| [(8 + y % 18) as i64, (8 + x % 18) as i64, (3 + r % 5) as i64])
         .collect();
     let light = |at: usize| {
@@ -84,22 +85,6 @@ fn shape(number: u64) -> Vec<u8> {
         blobs.iter().map(blob).sum::<i64>().min(255) as u8
     };
     (0..WIDE * WIDE).map(light).collect()
-}
-
-/// The generator SplitMix64 by Steele, Lea and Flood (2014); it needs no setup, so every image has its own stream
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.next()) * n as u128) >> 64) as usize
-    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@
 //!
 //! [`SavedModel::dtype`]: crate::data::saved_model::SavedModel::dtype
 
+mod activation;
 pub mod c_header;
 mod element;
 mod features;
+mod folded;
 mod npy;
 pub mod npz;
 pub mod onnx;

@@ -1,6 +1,6 @@
 //! NPZ files: the arrays of a model for NumPy, which is all that a prediction needs
 //!
-//! These lines predict with every model; `rows` is a float32 or float64 array of rows × columns, in which a missing
+//! These lines predict with every model; `activations` are the functions of docs/models.md by their names, and `rows` is a float32 or float64 array of rows × columns, in which a missing
 //! number is NaN, a pixel a number from 0 to 255, and a category its index in the column's list of values:
 //!
 //! ```python
@@ -13,8 +13,14 @@
 //! for at, layer in enumerate(m["layers"]):
 //!     if layer.startswith("linear"):
 //!         x = x @ m[f"{at}.weight"].T + m[f"{at}.bias"]
-//!     else:
-//!         x = np.maximum(x, 0) if layer == "relu" else 1 / (1 + np.exp(-x))
+//!     elif layer.startswith("batch-norm"):
+//!         scale = m[f"{at}.weight"] / np.sqrt(m[f"{at}.running_var"] + 1e-5)
+//!         x = (x - m[f"{at}.running_mean"]) * scale + m[f"{at}.bias"]
+//!     elif layer.startswith("layer-norm"):
+//!         scale = np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
+//!         x = (x - x.mean(axis=1, keepdims=True)) / scale * m[f"{at}.weight"] + m[f"{at}.bias"]
+//!     elif not layer.startswith("dropout"):
+//!         x = activations[layer](x)
 //! if "class_names" in m:
 //!     label = m["class_names"][x.argmax(axis=1)]
 //! else:
@@ -37,8 +43,8 @@ use crate::data::saved_model::SavedModel;
 ///
 /// | array | elements | what it holds |
 /// |---|---|---|
-/// | `0.weight`, `0.bias`, `2.weight`, … | those of the model | the tensors of linear layers in PyTorch's layout: outputs × inputs |
-/// | `layers` | texts | the layers, first to last: `linear 784 128`, `relu` |
+/// | `0.weight`, `0.bias`, `2.weight`, … | those of the model | the tensors of layers in PyTorch's layout: outputs × inputs |
+/// | `layers` | texts | the layers, first to last: `linear 784 128`, `batch-norm 128`, `relu` |
 /// | `source` | i64 | the column of each input of the net |
 /// | `center`, `factor`, `fill` | those of the model | what each input subtracts, multiplies by, and has for NaN |
 /// | `code` | i64 | the index of the category for which each input is 1; −1 for numbers |

@@ -2,7 +2,8 @@
 
 use chainrule_kernels::Backend;
 
-use crate::nn::layers::{Activation, Place};
+use crate::nn::design::Design;
+use crate::nn::layers::{Norm, Place};
 use crate::nn::loss::{BatchLabels, ErrorFunction, Loss};
 use crate::nn::matrix::Matrix;
 use crate::nn::mlp::Mlp;
@@ -22,9 +23,9 @@ pub const TOLERANCE: f64 = 1e-6;
 pub const STEP: f64 = 1e-3;
 /// Smallest divisor of a relative error; with a smaller one, rounding in the differences would count as an error
 const FLOOR: f64 = 1e-5;
-/// Sufficient distance of ReLU's inputs from its kink: several times as far as a step of the differences moves them
+/// Sufficient distance of an activation's inputs from its kink: several times as far as a step of the differences moves them
 const KINK_MARGIN: f64 = 0.02;
-/// Number of random rows to try before the one farthest from all kinks is used
+/// Number of draws of random rows to try before the one farthest from all kinks is used
 const DRAWS: usize = 500;
 
 /// The result for one tensor
@@ -36,7 +37,7 @@ pub struct TensorCheck {
     pub shape: String,
     /// Number of elements that were checked
     pub checked: usize,
-    /// Number of chosen elements that were not checked because a step crosses a kink of ReLU or of the loss
+    /// Number of chosen elements that were not checked because a step crosses a kink of an activation or of the loss
     pub at_kink: usize,
     /// Largest relative error, as [`relative_error`] defines it
     pub worst: f64,
@@ -77,21 +78,24 @@ pub struct Check {
 
 impl Check {
     /// A net of the given widths with random weights and biases, and a batch of random inputs in [−1, 1) that keep
-    /// ReLU's inputs away from its kink
+    /// the activation's inputs away from its kink
     ///
     /// * `regression`: the loss of random numbers in [−2, 2) as labels; `None` for random classes
     pub fn new(
         dims: &[usize],
-        activation: Activation,
+        design: impl Into<Design>,
         batch_size: usize,
         regression: Option<ErrorFunction>,
         seed: u64,
     ) -> Self {
-        let (features, outputs) = (dims[0], dims[dims.len() - 1]);
-        let (model, mut random) = random_model(dims, activation, seed);
+        let (features, outputs, design) = (dims[0], dims[dims.len() - 1], design.into());
+        let (mut model, mut random) = random_model(dims, design, seed);
         let mut x = Matrix::zeros(batch_size, features);
-        for row in x.data_mut().chunks_exact_mut(features) {
-            row.copy_from_slice(&away_from_kinks(&model, &mut random));
+        // The units of a row may depend on the other rows, and on the row's place in the batch.
+        let is_whole = design.norm == Norm::Batch || design.dropout > 0.0 || design.input_dropout > 0.0;
+        let rows = if is_whole { batch_size } else { 1 };
+        for rows in x.data_mut().chunks_exact_mut(rows * features) {
+            rows.copy_from_slice(&away_from_kinks(&mut model, rows.len() / features, &mut random));
         }
         let (labels, loss) = match regression {
             None => {
@@ -112,13 +116,13 @@ impl Check {
     /// If the batch does not fit the net.
     pub fn on_batch(
         dims: &[usize],
-        activation: Activation,
+        design: impl Into<Design>,
         x: Matrix<f64>,
         labels: (BatchLabels<f64>, Loss<f64>),
         seed: u64,
     ) -> Self {
         assert_eq!(x.shape(), (labels.0.len(), dims[0]), "a row of inputs for each label");
-        let (model, random) = random_model(dims, activation, seed);
+        let (model, random) = random_model(dims, design.into(), seed);
         Self::of(model, x, labels, random)
     }
 
@@ -289,29 +293,31 @@ fn choose(len: usize, samples: usize, random: &mut Random) -> Vec<usize> {
 }
 
 /// A net of the given widths with random weights and biases, and the stream that goes on
-fn random_model(dims: &[usize], activation: Activation, seed: u64) -> (Mlp<f64>, Random) {
+fn random_model(dims: &[usize], design: Design, seed: u64) -> (Mlp<f64>, Random) {
     let (features, classes) = (dims[0], dims[dims.len() - 1]);
-    let mut model = Mlp::new(features, &dims[1..dims.len() - 1], classes, activation, seed);
+    let mut model = Mlp::new(features, &dims[1..dims.len() - 1], classes, design, seed);
     let mut random = Random::new(seed, Purpose::GradientCheck);
     for parameter in model.parameters_mut().filter(|p| matches!(p.shape, Shape::Vector(_))) {
-        parameter.data.iter_mut().for_each(|b| *b = random.symmetric(0.5));
+        // A vector of weights is the scale of a norm, which starts at 1.
+        let center = if parameter.kind == "weight" { 1.0 } else { 0.0 };
+        parameter.data.iter_mut().for_each(|b| *b = center + random.symmetric(0.5));
     }
     (model, random)
 }
 
-/// The first random row of inputs that leaves no unit close to its kink, or else the best of [`DRAWS`] rows
-fn away_from_kinks(model: &Mlp<f64>, random: &mut Random) -> Vec<f64> {
-    let mut ws = model.layer_by_layer(1, Backend::auto());
+/// The first random rows of inputs that leave no unit close to its kink, or else the best of [`DRAWS`] draws
+fn away_from_kinks(model: &mut Mlp<f64>, rows: usize, random: &mut Random) -> Vec<f64> {
+    let mut ws = model.layer_by_layer(rows, Backend::auto());
     let mut best = (f64::NEG_INFINITY, Vec::new());
     for _ in 0..DRAWS {
-        let row: Vec<f64> = (0..model.features()).map(|_| random.symmetric(1.0)).collect();
-        ws.input_mut().data_mut().copy_from_slice(&row);
-        model.forward(&mut ws);
+        let drawn: Vec<f64> = (0..rows * model.features()).map(|_| random.symmetric(1.0)).collect();
+        ws.input_mut().data_mut().copy_from_slice(&drawn);
+        model.forward_training(&mut ws, Place::default());
         // Without fusion, the workspace holds the input of each layer: the output of the layer before.
         let inputs = ws.hidden().filter(|(before, _)| model.layers()[before + 1].has_kink());
         let margin = inputs.flat_map(|(_, x)| x.data()).fold(f64::INFINITY, |least, x| least.min(x.abs()));
         if margin > best.0 {
-            best = (margin, row);
+            best = (margin, drawn);
         }
         if best.0 > KINK_MARGIN {
             break;

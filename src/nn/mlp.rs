@@ -1,17 +1,19 @@
 //! The multi-layer perceptron: a list of layers, computed first to last and differentiated last to first
 
-use chainrule_kernels::{self as kernels, Backend, Scalar, all_finite};
+use chainrule_kernels::{self as kernels, Backend, Epilogue, Scalar, all_finite};
 
+use crate::nn::design::Design;
 use crate::nn::initial_weights::InitialWeights;
-use crate::nn::layers::{Activation, Layer, Linear, Place};
+use crate::nn::layers::{Activation, Layer, Linear, Norm, Place};
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::Tensor;
 use crate::nn::sgd::Sgd;
-use crate::nn::workspace::Workspace;
+use crate::nn::workspace::{Fusion, Step, Workspace};
 use crate::random::{Purpose, Random};
 
 /// A multi-layer perceptron, `Linear → activation → Linear → … → Linear`, whose output is the logits of each row
 ///
+/// A [`Design`] says which activation there is, and whether there are norms and dropout.
 /// Without hidden layers it is softmax regression.
 #[derive(Debug)]
 pub struct Mlp<T> {
@@ -25,11 +27,11 @@ impl<T: Scalar> Mlp<T> {
         features: usize,
         hidden_dims: &[usize],
         outputs: usize,
-        activation: Activation,
+        design: impl Into<Design>,
         seed: u64,
     ) -> Self {
-        let dims = [&[features], hidden_dims, &[outputs]].concat();
-        Self::with_initial_weights(&dims, activation, InitialWeights::ByActivation(activation), seed)
+        let (dims, design) = ([&[features], hidden_dims, &[outputs]].concat(), design.into());
+        Self::with_initial_weights(&dims, design, InitialWeights::ByActivation(design.activation), seed)
     }
 
     /// A net of the given widths with random initial weights and biases that depend on `seed`
@@ -38,12 +40,12 @@ impl<T: Scalar> Mlp<T> {
     /// row, then the biases, and rounded for f32.
     pub fn with_initial_weights(
         dims: &[usize],
-        activation: Activation,
+        design: impl Into<Design>,
         initial: InitialWeights,
         seed: u64,
     ) -> Self {
         let mut random = Random::new(seed, Purpose::InitialWeights);
-        let mut model = Self::from_weights(dims, activation, |d_in, d_out| {
+        let mut model = Self::from_weights(dims, design, |d_in, d_out| {
             let [limit, _] = initial.limits(d_in, d_out);
             Matrix::from_fn(d_in, d_out, |_, _| T::from_f64(random.symmetric(limit)))
         });
@@ -60,13 +62,14 @@ impl<T: Scalar> Mlp<T> {
     /// A net of the given widths; `weights(d_in, d_out)` returns the weights of each layer, first to last; biases are 0
     pub fn from_weights(
         dims: &[usize],
-        activation: Activation,
+        design: impl Into<Design>,
         mut weights: impl FnMut(usize, usize) -> Matrix<T>,
     ) -> Self {
-        let mut layers = Vec::new();
-        for pair in dims.windows(2) {
-            if !layers.is_empty() {
-                layers.push(activation.layer());
+        let design = design.into();
+        let mut layers = design.of_input();
+        for (at, pair) in dims.windows(2).enumerate() {
+            if at > 0 {
+                layers.extend(design.of_hidden(pair[0]));
             }
             layers.push(Layer::Linear(Linear::new(weights(pair[0], pair[1]))));
         }
@@ -87,6 +90,19 @@ impl<T: Scalar> Mlp<T> {
         Ok(Self { layers, features })
     }
 
+    /// This net with the dropout of a design in place of its own
+    #[must_use]
+    pub fn with_dropout(self, design: Design) -> Self {
+        let Self { layers, features } = self;
+        let mut all = design.of_input();
+        for layer in layers.into_iter().filter(|layer| !layer.is_dropout()) {
+            let is_hidden = layer.activation().is_some();
+            all.push(layer);
+            all.extend(design.of_units().filter(|_| is_hidden));
+        }
+        Self { layers: all, features }
+    }
+
     /// The layers, first to last
     pub fn layers(&self) -> &[Layer<T>] {
         &self.layers
@@ -95,6 +111,18 @@ impl<T: Scalar> Mlp<T> {
     /// The activation between the linear layers; `None` if there is none
     pub fn activation(&self) -> Option<Activation> {
         self.layers.iter().find_map(Layer::activation)
+    }
+
+    /// What normalises the outputs of the linear layers except the last; `None` if they differ in that
+    pub fn norm(&self) -> Option<Norm> {
+        let linear = |at: &usize| matches!(self.layers[*at], Layer::Linear(_));
+        let mut hidden: Vec<usize> = (0..self.layers.len()).filter(linear).collect();
+        hidden.pop();
+        let after = |&at: &usize| self.layers.get(at + 1).map_or(Norm::None, Layer::norm);
+        let found = hidden.first().map_or(Norm::None, after);
+        let count = self.layers.iter().filter(|layer| layer.norm() != Norm::None).count();
+        let expected = if found == Norm::None { 0 } else { hidden.len() };
+        (hidden.iter().map(after).all(|norm| norm == found) && count == expected).then_some(found)
     }
 
     /// Widths of the net, from the features through the outputs of the linear layers
@@ -118,7 +146,7 @@ impl<T: Scalar> Mlp<T> {
 
     /// The number of trained elements
     pub fn parameter_count(&self) -> usize {
-        self.tensors().map(|tensor| tensor.data.len()).sum()
+        self.tensors().filter(|tensor| tensor.gradient.is_some()).map(|tensor| tensor.data.len()).sum()
     }
 
     /// Whether every parameter is finite
@@ -154,7 +182,7 @@ impl<T: Scalar> Mlp<T> {
     /// # Panics
     /// If this processor does not have what the backend needs.
     pub fn workspace(&self, rows: usize, backend: Backend) -> Workspace<T> {
-        self.forward_workspace(rows, backend).with_gradients(rows)
+        Workspace::new(&self.layers, self.features, rows, Fusion::Training, backend).with_gradients(rows)
     }
 
     /// A workspace like [`Self::workspace`], for passes that compute each layer separately, without fusion
@@ -164,7 +192,7 @@ impl<T: Scalar> Mlp<T> {
     /// # Panics
     /// If this processor does not have what the backend needs.
     pub fn layer_by_layer(&self, rows: usize, backend: Backend) -> Workspace<T> {
-        Workspace::new(&self.layers, self.features, rows, false, backend).with_gradients(rows)
+        Workspace::new(&self.layers, self.features, rows, Fusion::None, backend).with_gradients(rows)
     }
 
     /// A workspace for forward passes of up to `rows` rows
@@ -172,7 +200,7 @@ impl<T: Scalar> Mlp<T> {
     /// # Panics
     /// If this processor does not have what the backend needs.
     pub fn forward_workspace(&self, rows: usize, backend: Backend) -> Workspace<T> {
-        Workspace::new(&self.layers, self.features, rows, true, backend)
+        Workspace::new(&self.layers, self.features, rows, Fusion::Evaluation, backend)
     }
 
     /// Computes the logits from the input, both in `ws`, as in evaluation
@@ -184,18 +212,39 @@ impl<T: Scalar> Mlp<T> {
     }
 
     /// Computes the logits from the input, both in `ws`, for the training step at `place`
+    ///
+    /// With dropout of the inputs, the input in `ws` is then the input after dropout.
     pub fn forward_training(&mut self, ws: &mut Workspace<T>, place: Place) {
+        self.layers.iter_mut().enumerate().for_each(|(at, layer)| layer.start_step(place, at));
+        if let Some(mask) = ws.input_dropout.and_then(|at| self.mask(at)) {
+            mask.apply(ws.flow[0].data_mut());
+        }
         for (s, step) in ws.steps.iter().enumerate() {
             let (before, after) = ws.flow.split_at_mut(s + 1);
+            let epilogue = self.epilogue(step);
             let layer = &mut self.layers[step.layer];
-            layer.forward_training(&before[s], step.fused, &mut after[0], place, &mut ws.backend);
+            layer.forward_training(&before[s], epilogue, &mut after[0], &mut ws.backend);
         }
+    }
+
+    /// The mask of the last training step, if layer `at` is dropout
+    fn mask(&self, at: usize) -> Option<kernels::Dropout<T>> {
+        match &self.layers[at] {
+            Layer::Dropout(dropout) => Some(dropout.mask()),
+            _ => None,
+        }
+    }
+
+    /// What is fused with the first layer of a step, in the last training step
+    fn epilogue(&self, step: &Step) -> Epilogue<T> {
+        Epilogue { f: step.fused, dropout: step.dropout.and_then(|at| self.mask(at)) }
     }
 
     /// Computes the gradients of all parameters from ∂L/∂logits, which the caller has written over the logits
     ///
-    /// With `sgd`, each layer updates its parameters in the same pass and stores no gradients. Without it, the
-    /// gradients are stored.
+    /// It differentiates the last [`Self::forward_training`]. In a net without norms and dropout, that is also
+    /// [`Self::forward`]. With `sgd`, each layer updates its parameters in the same pass and stores no gradients. Without it,
+    /// the gradients are stored.
     ///
     /// # Panics
     /// If `ws` was made by [`Self::forward_workspace`] and the net has hidden layers.
@@ -204,8 +253,8 @@ impl<T: Scalar> Mlp<T> {
         for (s, step) in ws.steps.iter().enumerate().rev() {
             let (before, after) = ws.grads.split_at_mut(s);
             let dy = if s == last { &ws.flow[last + 1] } else { &after[0] };
-            let fused_before = if s == 0 { kernels::Activation::Identity } else { ws.steps[s - 1].fused };
-            let dx = before.last_mut().map(|dx: &mut Matrix<T>| (dx, fused_before));
+            let epilogue = s.checked_sub(1).map(|before| self.epilogue(&ws.steps[before]));
+            let dx = before.last_mut().zip(epilogue);
             let update = sgd.as_deref_mut().map(|sgd| sgd.layer_step(step.layer));
             self.layers[step.layer].backward((&ws.flow[s], &ws.flow[s + 1]), dy, dx, update, &mut ws.backend);
         }

@@ -1,5 +1,7 @@
-//! Dense neural networks: matrix, layers, loss, model, optimizer, gradient check and model file
+//! Dense neural networks: matrix, layers, loss, model, optimizers, gradient check and model file
 
+pub mod adamw;
+pub mod design;
 pub mod gradient_check;
 pub mod initial_weights;
 pub mod layers;
@@ -9,6 +11,7 @@ mod metadata;
 pub mod mlp;
 pub mod model_file;
 pub mod model_header;
+pub mod optimizer;
 pub mod parameter;
 pub mod sgd;
 pub mod state_dict;

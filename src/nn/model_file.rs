@@ -1,7 +1,7 @@
 //! The file `model.safetensors`: the tensors of a model in PyTorch's layout, and metadata that describe the net
 //!
 //! Linear layer l of `nn.Sequential(Linear, ReLU, Linear, …)` is module 2l: `0.weight` `[out, in]`, `0.bias` `[out]`,
-//! `2.weight`, … So `net.load_state_dict(safetensors.torch.load_file("model.safetensors"))` loads them into such a net.
+//! `2.weight`, … Norms and dropout are modules, too. So `net.load_state_dict(safetensors.torch.load_file("model.safetensors"))` loads them into such a net.
 //!
 //! The metadata entry `layers` lists the layers by their texts, so this file knows no particular layer. Format version 1
 //! has no such entry; there, `activation` and `hidden_dims` determine the layers.
@@ -156,6 +156,7 @@ fn from_bytes<T: Scalar>(bytes: &[u8], activation: Activation) -> std::result::R
         let stored = elements(&file, &tensor.name(), &tensor.shape.stored(), &mut dtype)
             .map_err(|problem| format!("{}: {problem}", tensor.name()))?;
         tensor.shape.stored_order().zip(stored).for_each(|(at, x)| tensor.data[at] = x);
+        tensor.check_variance().map_err(|problem| format!("{}: {problem}", tensor.name()))?;
     }
     let dtype = match (dtype, metadata.has(PRODUCTS)) {
         (Some(FileDtype::F64), false) => "f64",

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chainrule_kernels::Scalar;
+
 /// The shape of a tensor
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -93,6 +95,18 @@ impl<D> Tensor<D> {
     /// The name in a model file, as PyTorch's `nn.Sequential` gives it: `0.weight`
     pub fn name(&self) -> String {
         format!("{}.{}", self.layer, self.kind)
+    }
+}
+
+impl<T: Scalar> Tensor<&mut [T]> {
+    /// Checks that the elements are no negative numbers if they are variances, of which roots are taken
+    ///
+    /// # Errors
+    /// If they are.
+    pub fn check_variance(&self) -> Result<(), String> {
+        let negative = self.data.iter().position(|&x| self.kind == "running_var" && x < T::ZERO);
+        let wrong = |at: usize| format!("element {at} is {}, expected a variance, 0 or more", self.data[at]);
+        negative.map_or(Ok(()), |at| Err(wrong(at)))
     }
 }
 

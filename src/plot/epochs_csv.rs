@@ -22,6 +22,16 @@ pub enum Split {
 /// The columns of the losses, by [`Split`]
 const LOSSES: [&str; 3] = ["train_loss", "val_loss", "test_loss"];
 
+/// The columns of the averaged weights
+const AVERAGES: [(Split, Option<ScoreKind>, &str); 6] = [
+    (Split::Validation, None, "average_val_loss"),
+    (Split::Validation, Some(ScoreKind::Accuracy), "average_val_accuracy"),
+    (Split::Validation, Some(ScoreKind::Rmse), "average_val_rmse"),
+    (Split::Test, None, "average_test_loss"),
+    (Split::Test, Some(ScoreKind::Accuracy), "average_test_accuracy"),
+    (Split::Test, Some(ScoreKind::Rmse), "average_test_rmse"),
+];
+
 impl Split {
     pub const ALL: [Self; 3] = [Self::Training, Self::Validation, Self::Test];
 
@@ -40,6 +50,10 @@ pub struct Curves {
     pub loss: [Points; 3],
     /// Accuracies or RMSEs, by [`Split`]
     pub score: [Points; 3],
+    /// Losses of the averaged weights, by [`Split`]
+    pub average_loss: [Points; 3],
+    /// Accuracies or RMSEs of the averaged weights, by [`Split`]
+    pub average_score: [Points; 3],
     /// Which of them; `None` without any
     pub kind: Option<ScoreKind>,
     /// The epoch in which training diverged
@@ -58,6 +72,11 @@ impl Curves {
         !(self.loss[split as usize].is_empty() && self.score[split as usize].is_empty())
     }
 
+    /// Whether the averaged weights have metrics of this part of the data
+    pub fn has_average(&self, split: Split) -> bool {
+        !(self.average_loss[split as usize].is_empty() && self.average_score[split as usize].is_empty())
+    }
+
     /// Name of the run, and the epoch in which it diverged
     pub fn title(&self) -> String {
         let suffix = self.diverged.map(|epoch| format!(" (diverged in epoch {epoch})"));
@@ -68,11 +87,11 @@ impl Curves {
 /// Reads the curves of one run; without rows, they are empty
 ///
 /// * Columns are found by name: run_id, epoch, train_loss, train_accuracy, test_loss and test_accuracy are needed; those of
-///   validation data and of RMSEs, and status, may be missing; others are not read, but checked if they hold other results or
-///   settings.
+///   validation data, of RMSEs and of averaged weights, and status, may be missing; others are not read, but checked if they hold
+///   other results or settings.
 /// * The scores of a run are accuracies or RMSEs: the cells of the others are empty.
-/// * An empty cell leaves out a point. In a row that is `ok`, only metrics of validation data may be empty, and those of
-///   test data if all rows of the run lack them: then it had no test set.
+/// * An empty cell leaves out a point. In a row that is `ok`, only metrics of validation data and of averaged weights may be
+///   empty, and those of test data if all rows of the run lack them: then it had no test set.
 ///
 /// # Errors
 /// When a column is missing, a cell doesn't hold what its column says, an epoch is missing, a row that is `ok` lacks a metric of
@@ -125,8 +144,13 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
             columns.iter().find(|found| found.score.is_some() && !row.text(found.column).trim().is_empty());
         run.kind = run.kind.or(of_row.and_then(|found| found.score));
         let kind = run.kind.unwrap_or_default();
-        for &Column { split, score, column, range } in &columns {
-            let points = if score.is_none() { &mut run.loss } else { &mut run.score };
+        for &Column { split, score, is_average, column, range } in &columns {
+            let points = match (is_average, score) {
+                (false, None) => &mut run.loss,
+                (false, Some(_)) => &mut run.score,
+                (true, None) => &mut run.average_loss,
+                (true, Some(_)) => &mut run.average_score,
+            };
             let metric = range.read(row, column)?;
             if score.is_some_and(|score| score != kind) {
                 if metric.is_some() {
@@ -135,7 +159,7 @@ fn parse(table: &Table, id: &str, many: bool) -> Result<Vec<Curves>> {
                 }
                 continue;
             }
-            if metric.is_none() && status == Some(Status::Ok) {
+            if metric.is_none() && !is_average && status == Some(Status::Ok) {
                 let problem = || row.problem(column, range.expected);
                 match split {
                     Split::Training => return Err(problem()),
@@ -162,11 +186,13 @@ struct Column {
     split: Split,
     /// The score that it holds; `None` for a loss
     score: Option<ScoreKind>,
+    /// Whether it is of the averaged weights
+    is_average: bool,
     column: usize,
     range: &'static NumberColumn,
 }
 
-/// The columns of metrics, the loss of each [`Split`] before its scores
+/// The columns of metrics, the loss of each [`Split`] before its scores, and then those of the averaged weights
 fn columns(table: &Table) -> Result<Vec<Column>> {
     let mut columns = vec![];
     for split in Split::ALL {
@@ -177,11 +203,15 @@ fn columns(table: &Table) -> Result<Vec<Column>> {
             columns.extend(column.zip(result(name)).map(|(column, range)| Column {
                 split,
                 score,
+                is_average: false,
                 column,
                 range,
             }));
         }
     }
+    columns.extend(AVERAGES.iter().filter_map(|&(split, score, name)| {
+        Some(Column { split, score, is_average: true, column: table.column(name)?, range: result(name)? })
+    }));
     Ok(columns)
 }
 
@@ -266,7 +296,7 @@ mod tests {
         assert!(read(&format!("{HEADER}\nr,2,1,1,1,1,1,1,1,ok\n")).unwrap_err().contains("expected epoch 1"));
         assert_eq!(
             row("r,2,1,1,1,1,1,1,1,okk"),
-            "line 3, column status: expected ok, diverged, failed, interrupted or time_limit, found `okk`"
+            "line 3, column status: expected ok, halted, diverged, failed, interrupted or time_limit, found `okk`"
         );
         assert_eq!(row("r,x,1,1,1,1,1,1,1,ok"), "line 3, column epoch: expected a whole number, found `x`");
         assert_eq!(
@@ -318,6 +348,28 @@ mod tests {
         let curves = read(&format!("{header}\nr,1,1,1,1,0.5,0.75,1,1,1,1,ok\n")).unwrap();
         assert_eq!((curves.loss[1][0], curves.score[1][0]), ((1, 0.5), (1, 0.75)));
         assert!(curves.has(Split::Validation));
+    }
+
+    #[test]
+    fn averaged_weights_have_curves_from_the_epoch_on_that_has_them() {
+        let header = format!("{HEADER},average_test_loss,average_test_accuracy,average_test_rmse");
+        let rows = "r,1,1,1,1,1,0.5,1,1,ok,,,\nr,2,1,1,1,1,0.5,1,1,ok,0.25,0.75,\n";
+        let curves = read(&format!("{header}\n{rows}")).unwrap();
+        assert_eq!(
+            (&curves.average_loss[2][..], &curves.average_score[2][..]),
+            (&[(2, 0.25)][..], &[(2, 0.75)][..])
+        );
+        assert!(curves.has_average(Split::Test) && !curves.has_average(Split::Validation));
+        assert_eq!((curves.loss[2].len(), curves.score[2].len()), (2, 2));
+        let error = read(&format!("{header}\nr,1,1,1,1,1,0.5,1,1,ok,0.25,,3\n")).unwrap_err();
+        assert!(
+            error.contains(
+                "column average_test_rmse: expected an empty cell, since `r` has the score accuracy"
+            ),
+            "{error}"
+        );
+        let error = read(&format!("{header}\nr,1,1,1,1,1,0.5,1,1,ok,0.25,2,\n")).unwrap_err();
+        assert!(error.contains("column average_test_accuracy: expected a share from 0 to 1"), "{error}");
     }
 
     const RMSES: &str = "run_id,epoch,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,test_accuracy,status,\

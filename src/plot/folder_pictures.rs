@@ -7,18 +7,21 @@ use crate::error::{Error, Result};
 use crate::plot::epochs_csv::{Curves, read_run, read_trials};
 use crate::plot::picture_files::Written;
 pub use crate::plot::picture_files::{Format, PictureStyle};
-use crate::plot::pictures::{confusion, heatmap, overlay, predictions, run_curves, sweep};
+use crate::plot::pictures::{confusion, halving, heatmap, overlay, predictions, run_curves, samples, sweep};
 use crate::plot::predictions_csv;
 use crate::plot::table_checks::{check_confusion, check_epochs, check_predictions, check_trials};
 use crate::report::analysis::Analysis;
+use crate::report::halving::Halving;
 use crate::report::markdown::report;
 use crate::report::run_report::{RunSummary, differences, run_report};
+use crate::report::sampled::is_sampled;
 use crate::report::score::ScoreKind;
 use crate::tables::reader::Table;
 
 /// Draws all pictures of the folder `dir` into the folder `out`, and returns the paths of the files it wrote
 ///
-/// * A sweep's folder gets the picture `sweep`, `heatmap` if two settings were varied, and `report.md`. It has a runs.csv with a
+/// * A sweep's folder gets the picture `sweep`, `halving` if it has rungs, `samples` if its values were drawn, or else `heatmap`
+///   if two settings were varied, and `report.md`. It has a runs.csv with a
 ///   column trial. A runs.csv without that column counts as well if there is no epochs.csv beside it: runs that were started
 ///   one by one leave it. If its column sweep_id names several sweeps, each also gets a picture of its own.
 ///   If some of its runs are of classification and others of regression, no picture compares them.
@@ -174,7 +177,17 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
         let what = format!("{score} by varied setting, and the learning curves of all trials");
         written.picture("sweep", |scene| sweep::draw(scene, &analysis, &curves))?;
         pictures.push(("sweep".to_owned(), what));
-        if analysis.axes.len() == 2 {
+        if let Some(rungs) = Halving::of(&analysis).filter(|_| !curves.is_empty()) {
+            written.picture("halving", |scene| halving::draw(scene, &analysis, &rungs, &curves))?;
+            pictures.push((
+                "halving".to_owned(),
+                format!("{score} by epoch, and the rungs at which trials were halted"),
+            ));
+        }
+        if is_sampled(&analysis) {
+            written.picture("samples", |scene| samples::draw(scene, &analysis))?;
+            pictures.push(("samples".to_owned(), format!("{score} of all combinations by each setting")));
+        } else if analysis.axes.len() == 2 {
             written.picture("heatmap", |scene| heatmap::draw(scene, &analysis))?;
             pictures.push(("heatmap".to_owned(), format!("{score} by both settings")));
         }

@@ -19,8 +19,9 @@ mod tests {
     use crate::plot::epochs_csv::{Curves, read_trials};
     use crate::plot::output::scene::{Align, Area, Item, Scene, WIDTH};
     use crate::plot::parts::line_style::{FRAME, GRID, Look};
-    use crate::plot::pictures::{confusion, heatmap, overlay, sweep};
+    use crate::plot::pictures::{confusion, halving, heatmap, overlay, samples, sweep};
     use crate::report::analysis::{Analysis, Spread};
+    use crate::report::halving::Halving;
     use crate::report::score::ScoreKind;
     use crate::tables::reader::Table;
 
@@ -114,6 +115,66 @@ mod tests {
                 check(what, &scene(|scene| heatmap::draw(scene, &found)));
             }
         }
+    }
+
+    /// A halving of `count` combinations that were drawn, with rungs that end after epochs 1, 3 and 9; the last trial of all diverged
+    fn halved(count: usize) -> (Analysis, Vec<Curves>) {
+        let head = "trial,status,hidden_dims,momentum,learning_rate,epochs,epochs_done,seed,test_accuracy,val_accuracy,rung\n";
+        let (mut runs, mut epochs) = (head.to_owned(), String::new());
+        for i in 0..count {
+            let rung = 1 + [count / 3, count / 9].iter().filter(|on| i < **on).count();
+            let done = [1, 3, 9][rung - 1];
+            let score = |epoch: usize| 0.8 + 0.1 / (1 + i) as f64 - 0.3 / (1 + epoch) as f64;
+            let status = if i + 1 == count { "diverged" } else { ["halted", "halted", "ok"][rung - 1] };
+            let cells = if status == "diverged" { ",".to_owned() } else { format!("{0},{0}", score(done)) };
+            let (width, mu, eta) =
+                (1 << (i % 4), i as f64 / count as f64, 1e-4 * 1.4f64.powi((i * 7 % count) as i32));
+            runs += &format!("t{i:04},{status},{width}x{width},{mu},{eta},9,{done},1,{cells},{rung}\n");
+            for epoch in 1..=done {
+                epochs += &format!("t{i:04},{epoch},1,0.5,1,{0},1,{0},ok\n", score(epoch));
+            }
+        }
+        let table = |name: &str, text: &str| Table::parse(Path::new(name), text.as_bytes()).unwrap();
+        let head =
+            "trial,epoch,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,test_accuracy,status\n";
+        let curves = read_trials(&table("epochs.csv", &format!("{head}{epochs}"))).unwrap();
+        (Analysis::from_table(&table("runs.csv", &runs)).unwrap(), curves)
+    }
+
+    #[test]
+    fn texts_lie_inside_pictures_of_searches() {
+        for count in [9, 27, 400] {
+            let (found, curves) = halved(count);
+            let rungs = Halving::of(&found).unwrap();
+            check("halving", &scene(|scene| halving::draw(scene, &found, &rungs, &curves)));
+            check("samples", &scene(|scene| samples::draw(scene, &found)));
+            check("sweep", &scene(|scene| sweep::draw(scene, &found, &curves)));
+        }
+    }
+
+    #[test]
+    fn curves_of_a_halving_end_where_their_trial_was_halted() {
+        let (found, curves) = halved(9);
+        let rungs = Halving::of(&found).unwrap();
+        let (scene, _) = scene(|scene| halving::draw(scene, &found, &rungs, &curves));
+        let right = |item: &Item| match item {
+            Item::Line { points, stroke, .. } if points.len() > 1 => {
+                Some((stroke.color, points.last()?.0.round()))
+            }
+            _ => None,
+        };
+        let ends: Vec<_> = scene.items.iter().filter_map(right).collect();
+        let of = |look: Look| {
+            ends.iter().filter(|(color, _)| *color == look.stroke.color).map(|(_, x)| *x).collect::<Vec<_>>()
+        };
+        let (grey, first) = (of(Look::FAINT), of(Look::of(0)));
+        // The legend has a line of each, too. Two trials end after epoch 3, and one after epoch 9.
+        let last = first.iter().copied().fold(0.0, f64::max);
+        assert_eq!((grey.len(), first.len()), (3, 2), "{ends:?}");
+        assert!(grey.iter().all(|x| *x < last - 300.0), "{ends:?}");
+        let numbers: Vec<_> =
+            scene.texts().filter(|text| text.color == FRAME && text.text.parse::<u32>().is_ok()).collect();
+        assert_eq!(numbers.iter().map(|text| text.text.as_str()).collect::<Vec<_>>(), ["9", "3", "1"]);
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! The metrics of a model on labelled rows
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use chainrule_kernels::Scalar;
 use rayon::ThreadPool;
 
+use super::mean::values;
 use crate::config::{Dtype, EngineChoice};
 use crate::data::encoder::Encoder;
 use crate::data::model_set::ModelSet;
 pub use crate::data::model_set::Part;
 use crate::data::outputs::Outputs;
 use crate::data::saved_model::{AnyModel, SavedModel};
-use crate::data::{Cells, DataOptions, Labels};
+use crate::data::{Cells, DataOptions, Labels, Split};
 use crate::error::Result;
 use crate::nn::loss::LossSum;
 use crate::tables::{EvaluationRow, Metric};
@@ -19,12 +21,12 @@ use crate::train::evaluate::{Evaluator, Predicted};
 use crate::train::metrics::Metrics;
 
 /// Classes above which the five most probable ones are a metric
-const TOP: usize = 5;
+pub(super) const TOP: usize = 5;
 
 /// The metrics of a model on labelled rows
 #[derive(Debug)]
 pub struct Evaluation {
-    /// Widths of the net
+    /// Widths of the net; empty for an ensemble
     pub dims: Vec<usize>,
     /// Element type of the net
     pub dtype: Dtype,
@@ -60,28 +62,69 @@ pub fn evaluate(model: &AnyModel, options: &DataOptions, pool: &ThreadPool) -> R
 }
 
 fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions) -> Result<Evaluation> {
-    let dtype = model.dtype;
-    let mut options = DataOptions { dtype, ..options.clone() };
+    let mut options = DataOptions { dtype: model.dtype, ..options.clone() };
     options.table.class_column = model.target_column.clone();
-    let signature = &model.signature;
-    let ModelSet { source, part, inputs, rows: split, warnings } = ModelSet::load(&options, signature)?;
-    let preprocessing = model.preprocessing(matches!(split.cells, Cells::Bytes(_)));
-    let (model, encoder) = (&model.model, Encoder::<T>::new(preprocessing, &inputs));
-    let mut evaluator = Evaluator::new(EngineChoice::Auto.backend(dtype)?, signature.outputs.clone());
+    let set = ModelSet::load(&options, &model.signature)?;
+    Ok(measure(model, &set, false)?.0)
+}
+
+/// The metrics of a model on the rows of a set, and its outputs as they are averaged, batch by batch
+///
+/// * `is_member`: whether the outputs are asked for; otherwise there are no batches
+///
+/// # Errors
+/// If this processor can't compute with the model.
+pub(super) fn measure<T: Scalar>(
+    saved: &SavedModel<T>,
+    set: &ModelSet,
+    is_member: bool,
+) -> Result<(Evaluation, Vec<Vec<f64>>)> {
+    let (model, dtype, outputs) = (&saved.model, saved.dtype, saved.signature.outputs.clone());
+    let split = in_type(&set.rows, dtype);
+    let preprocessing = saved.preprocessing(matches!(split.cells, Cells::Bytes(_)));
+    let encoder = Encoder::<T>::new(preprocessing, &set.inputs);
+    let mut evaluator = Evaluator::new(EngineChoice::Auto.backend(dtype)?, outputs.clone());
     let rows: Vec<u32> = (0..).take(split.len()).collect();
     let (sums, predicted) = evaluator.evaluate(model, &encoder, &split, &rows);
-    let outputs = signature.outputs.clone();
     let classes = outputs.classes().len();
-    let top5 = (classes > TOP).then(|| {
-        let among = evaluator.outputs(model, &encoder, &split.cells, &rows, |start, _, probabilities| {
-            let labels = &split.labels.classes()[start..];
-            let rows = probabilities.chunks_exact(classes).zip(labels);
-            rows.filter(|(row, label)| is_among(row, **label as usize)).count()
-        });
-        among.iter().sum::<usize>() as f64 / split.len() as f64
-    });
-    let (dims, labels) = (model.dims(), split.labels);
-    Ok(Evaluation { dims, dtype, source, part, sums, top5, predicted, labels, outputs, warnings })
+    let has_top = classes > TOP;
+    let (mut among, mut members) = (0, Vec::new());
+    if has_top || is_member {
+        let batch = |start: usize, _: &[u32], batch: &[T]| {
+            let among = if has_top { among_top(batch, &split.labels.classes()[start..], classes) } else { 0 };
+            (among, if is_member { values(&outputs, batch) } else { Vec::new() })
+        };
+        let batches = evaluator.outputs(model, &encoder, &split.cells, &rows, batch);
+        among = batches.iter().map(|(among, _)| among).sum();
+        members = batches.into_iter().map(|(_, values)| values).filter(|_| is_member).collect();
+    }
+    let evaluation = Evaluation {
+        dims: model.dims(),
+        dtype,
+        source: set.source.clone(),
+        part: set.part,
+        sums,
+        top5: has_top.then(|| among as f64 / split.len() as f64),
+        predicted,
+        labels: split.labels.clone(),
+        outputs,
+        warnings: set.warnings.clone(),
+    };
+    Ok((evaluation, members))
+}
+
+/// Rows with their cells as a net of `dtype` reads them
+fn in_type(rows: &Split, dtype: Dtype) -> Cow<'_, Split> {
+    match rows.cells.of_dtype(dtype) {
+        Cow::Borrowed(_) => Cow::Borrowed(rows),
+        Cow::Owned(cells) => Cow::Owned(Split { cells, columns: rows.columns, labels: rows.labels.clone() }),
+    }
+}
+
+/// Number of rows of rows × classes probabilities whose label is among the five most probable classes
+pub(super) fn among_top<T: Scalar>(probabilities: &[T], labels: &[u32], classes: usize) -> usize {
+    let rows = probabilities.chunks_exact(classes).zip(labels);
+    rows.filter(|(row, label)| is_among(row, **label as usize)).count()
 }
 
 /// Whether fewer than five classes come before this one: more probable ones, and earlier ones that are as probable

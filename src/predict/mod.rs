@@ -1,11 +1,17 @@
-//! Using a model that was trained: predictions for rows that stream through, and the metrics of labelled rows
+//! Using models that were trained: predictions for rows that stream through, and metrics of labelled rows; of one model, or of
+//! the mean of several
 
+mod agreement;
 mod answers;
+mod block_reader;
+mod ensemble;
 mod evaluation;
 mod input;
+mod mean;
 mod run;
 mod text_cell;
 
 pub use answers::Columns;
+pub use ensemble::{ENSEMBLE, EnsembleEvaluation, evaluate_ensemble};
 pub use evaluation::{Evaluation, Part, evaluate};
 pub use run::{Outcome, Request, predict};

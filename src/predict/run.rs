@@ -5,22 +5,24 @@ use std::path::Path;
 
 use chainrule_kernels::Scalar;
 use rayon::ThreadPool;
+use rayon::prelude::*;
 
+use super::agreement::check_agreement;
 use super::answers::{Answers, Columns};
+use super::block_reader::{AnyBlockReader, BlockReader};
 use super::input::{Block, Input, KeptColumns};
-use crate::config::EngineChoice;
-use crate::data::Inputs;
-use crate::data::encoder::Encoder;
+use super::mean::{self, Mean, most_probable};
+use crate::config::Dtype;
 use crate::data::options::TableOptions;
-use crate::data::saved_model::{AnyModel, SavedModel};
+use crate::data::saved_model::AnyModel;
 use crate::error::{Error, Result};
-use crate::train::evaluate::Evaluator;
+use crate::train::evaluate::BATCH_ROWS;
 
 /// What to predict, and how
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The model
-    pub model: &'a AnyModel,
+    /// The models with their names for messages, at least one; the predictions are the mean of theirs
+    pub models: &'a [(&'a Path, &'a AnyModel)],
     /// A table, or an IDX, .npy or .npz file; `-` is a table, or an IDX or .npy array, on standard input
     pub input: &'a str,
     /// The array of an .npz; `None` for one of a usual name
@@ -47,81 +49,133 @@ pub struct Outcome {
 /// It needs memory for a few blocks of rows, however many there are. A row of standard input is answered before the next
 /// is read. The results do not depend on the number of threads of `pool`.
 ///
+/// Of several models, probabilities, or targets in their units, are averaged in f64 in the order of the models.
+///
 /// # Errors
-/// If the input can't be read, has no rows or does not fit the model, or `out` can't be written to.
+/// If the input can't be read, has no rows or does not fit the model, the models do not fit each other, or `out` can't be
+/// written to.
+///
+/// # Panics
+/// If there is no model.
 pub fn predict(request: &Request<'_>, pool: &ThreadPool, out: &mut dyn Write) -> Result<Outcome> {
-    match request.model {
-        AnyModel::Single(model) => run(model, request, pool, out),
-        AnyModel::Double(model) => run(model, request, pool, out),
+    check_agreement(request.models)?;
+    let mut input = open(request)?;
+    let (_, first) = request.models[0];
+    let (outputs, has_bytes) = (&first.signature().outputs, input.has_bytes());
+    match request.models {
+        [(_, AnyModel::Single(model))] => {
+            let answers = Answers::new(outputs, request.columns)?;
+            run(One { answers, reader: BlockReader::new(model, has_bytes)? }, &mut input, request, pool, out)
+        }
+        [(_, AnyModel::Double(model))] => {
+            let answers = Answers::new(outputs, request.columns)?;
+            run(One { answers, reader: BlockReader::new(model, has_bytes)? }, &mut input, request, pool, out)
+        }
+        models => {
+            let readers = models.iter().map(|(_, model)| AnyBlockReader::new(model, has_bytes));
+            let readers = readers.collect::<Result<_>>()?;
+            let answers = Answers::new(&mean::outputs(outputs), request.columns)?;
+            run(Several { answers, readers, width: outputs.len() }, &mut input, request, pool, out)
+        }
     }
 }
 
-fn run<T: Scalar>(
-    model: &SavedModel<T>,
+/// Opens the input as the models read it; if one of them is f64, numbers are read as f64
+fn open(request: &Request<'_>) -> Result<Input> {
+    let models = || request.models.iter().map(|(_, model)| *model);
+    let mut ids: Vec<String> = Vec::new();
+    for id in models().flat_map(AnyModel::id_columns) {
+        if !ids.contains(id) {
+            ids.push(id.clone());
+        }
+    }
+    let kept = KeptColumns { ids: &ids, asked: &request.columns.keep };
+    let (_, first) = request.models[0];
+    let dtype = if models().any(|model| model.dtype() == Dtype::F64) { Dtype::F64 } else { first.dtype() };
+    Input::open((request.input, request.x), &first.signature().preprocessing, kept, request.table, dtype)
+}
+
+fn run(
+    mut predictor: impl Predictor,
+    input: &mut Input,
     request: &Request<'_>,
     pool: &ThreadPool,
     out: &mut dyn Write,
 ) -> Result<Outcome> {
-    let (signature, columns, dtype) = (&model.signature, request.columns, model.dtype);
-    let kept = KeptColumns { ids: &model.id_columns, asked: &columns.keep };
-    let mut input =
-        Input::open((request.input, request.x), &signature.preprocessing, kept, request.table, dtype)?;
-    let mut predictor = Predictor {
-        model,
-        answers: Answers::new(&signature.outputs, columns)?,
-        evaluator: Evaluator::new(EngineChoice::Auto.backend(dtype)?, signature.outputs.clone()),
-        encoder: Encoder::new(model.preprocessing(input.has_bytes()), &Inputs::default()),
-        row_numbers: Vec::new(),
-    };
+    let (_, first) = request.models[0];
+    let preprocessing = &first.signature().preprocessing;
     let mut write = |lines: &[Vec<u8>]| -> Result<()> {
         lines.iter().try_for_each(|lines| out.write_all(lines)).map_err(Error::writing(request.output))?;
         out.flush().map_err(Error::writing(request.output))
     };
-    let mut header = Some(predictor.answers.header(&input.kept)?);
-    let next = |input: &mut Input| input.next_block(&signature.preprocessing);
+    let mut header = Some(predictor.answers().header(&input.kept)?);
+    let next = |input: &mut Input| input.next_block(preprocessing);
     let (is_live, mut rows) = (input.is_live, 0);
     // A table on standard input may pause between two lines, so its next block is read only after the answers to this.
-    let mut block = pool.install(|| next(&mut input))?;
+    let mut block = pool.install(|| next(input))?;
     while let Some(this) = block {
         rows += this.rows as u64;
         let (lines, following) = if is_live {
             (pool.install(|| predictor.lines(&this)), None)
         } else {
-            pool.install(|| rayon::join(|| predictor.lines(&this), || Some(next(&mut input))))
+            pool.install(|| rayon::join(|| predictor.lines(&this), || Some(next(input))))
         };
         write(&header.take().into_iter().collect::<Vec<_>>())?;
         write(&lines)?;
-        block = following.unwrap_or_else(|| pool.install(|| next(&mut input)))?;
+        block = following.unwrap_or_else(|| pool.install(|| next(input)))?;
     }
     if rows == 0 {
         return Err(input.no_rows());
     }
-    Ok(Outcome { rows, warnings: input.unknown.warnings(&signature.preprocessing) })
+    Ok(Outcome { rows, warnings: input.unknown.warnings(preprocessing) })
 }
 
-/// A model with what it needs to predict blocks of rows
-struct Predictor<'a, T> {
-    model: &'a SavedModel<T>,
-    answers: Answers,
-    evaluator: Evaluator<T>,
-    /// The encoder of blocks without categories
-    encoder: Encoder<T>,
-    /// 0, 1, 2, …
-    row_numbers: Vec<u32>,
-}
-
-impl<T: Scalar> Predictor<'_, T> {
+/// Predicts blocks of rows
+trait Predictor: Send {
+    /// How lines are written
+    fn answers(&self) -> &Answers;
     /// The lines of a block, batch by batch
+    fn lines(&mut self, block: &Block) -> Vec<Vec<u8>>;
+}
+
+/// One model
+struct One<'a, T> {
+    answers: Answers,
+    reader: BlockReader<'a, T>,
+}
+
+impl<T: Scalar> Predictor for One<'_, T> {
+    fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
     fn lines(&mut self, block: &Block) -> Vec<Vec<u8>> {
-        let Self { model, answers, evaluator, encoder, row_numbers } = self;
-        // The indices of categories are those of the block.
-        let own = (!block.inputs.categories.is_empty())
-            .then(|| Encoder::new(&model.signature.preprocessing, &block.inputs));
-        let encoder = own.as_ref().unwrap_or(encoder);
-        row_numbers.extend(row_numbers.len() as u32..block.rows.max(row_numbers.len()) as u32);
-        let rows = &row_numbers[..block.rows];
-        evaluator.outputs(&model.model, encoder, &block.cells, rows, |start, predicted, outputs| {
-            answers.lines(block, start, predicted, outputs)
-        })
+        let Self { answers, reader } = self;
+        reader.outputs(block, |start, predicted, outputs| answers.lines(block, start, predicted, outputs))
+    }
+}
+
+/// The mean of several models
+struct Several<'a> {
+    answers: Answers,
+    readers: Vec<AnyBlockReader<'a>>,
+    /// Number of outputs
+    width: usize,
+}
+
+impl Predictor for Several<'_> {
+    fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    fn lines(&mut self, block: &Block) -> Vec<Vec<u8>> {
+        let Self { answers, readers, width } = self;
+        let mut mean = Mean::default();
+        readers.iter_mut().for_each(|reader| mean.add(&reader.values(block)));
+        let (answers, width) = (&*answers, *width);
+        let lines = |(at, means): (usize, &[f64])| {
+            answers.lines(block, at * BATCH_ROWS, &most_probable(means, width), means)
+        };
+        mean.finish().par_chunks(BATCH_ROWS * width).enumerate().map(lines).collect()
     }
 }

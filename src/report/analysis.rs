@@ -141,7 +141,12 @@ impl Analysis {
             Self { trials: observations, repeats, contradictions, axes, fixed, groups, score, other, ranked };
         let ranks: Vec<_> = found.groups.iter().map(|group| found.rank(group)).collect();
         found.ranked = (0..ranks.len()).collect();
-        found.ranked.sort_by(|&a, &b| ranks[b].total_cmp(&ranks[a])); // stable: the first of equals stays first
+        let so_far: Vec<_> = found.groups.iter().map(|group| found.rank_so_far(group)).collect();
+        let order = |&a: &usize, &b: &usize| {
+            let (a, b) = ((ranks[a], so_far[a]), (ranks[b], so_far[b]));
+            b.0.total_cmp(&a.0).then(b.1.0.cmp(&a.1.0)).then(b.1.1.total_cmp(&a.1.1))
+        };
+        found.ranked.sort_by(order); // stable: the first of equals stays first
         found
     }
 
@@ -190,7 +195,18 @@ impl Analysis {
         self.score.kind.rank(self.scored(group).map(|spread| spread.mean))
     }
 
-    /// Indices of the groups: best mean score first, groups without a score last
+    /// The last rung of a group that was halted, and a number that is greater the better its mean score there is
+    fn rank_so_far(&self, group: &Group) -> (Option<u32>, f64) {
+        let trials = || group.trials.iter().map(|&i| &self.trials[i]);
+        let scores: Vec<f64> =
+            trials().filter_map(|trial| trial.metric_so_far(self.score.column())).collect();
+        let mean = Spread::of(&scores).map(|spread| spread.mean);
+        let rung =
+            trials().filter(|trial| trial.status == Status::Halted).filter_map(|trial| trial.rung).max();
+        (rung, self.score.kind.rank(mean.filter(|_| rung.is_some())))
+    }
+
+    /// Indices of the groups: best mean score first, then groups that were halted, the latest first, and the others last
     pub fn ranking(&self) -> &[usize] {
         &self.ranked
     }
@@ -304,10 +320,21 @@ mod tests {
     }
 
     #[test]
+    fn groups_that_were_halted_follow_those_that_ended_the_latest_and_best_first() {
+        let found = analysis(
+            "trial,status,momentum,seed,epochs,epochs_done,test_accuracy,val_accuracy,rung\n\
+             a,halted,0,1,9,1,0.9,0.9,1\nb,halted,0.1,1,9,3,0.5,0.5,2\nc,ok,0.2,1,9,9,0.4,0.4,3\nd,diverged,0.3,1,9,0,,,1\n\
+             e,halted,0.4,1,9,3,0.6,0.6,2\n",
+        );
+        assert_eq!(found.ranking(), [2, 4, 1, 0, 3]);
+        assert_eq!(found.scored(&found.groups[0]), None, "a score after fewer epochs is not compared");
+    }
+
+    #[test]
     fn a_status_that_is_none_is_an_error_with_its_place() {
         let table = Table::parse(Path::new("runs.csv"), b"run_id,status,test_accuracy\na,okk,0.5\n").unwrap();
         let error = Analysis::from_table(&table).unwrap_err().to_string();
-        let expected = "runs.csv: line 2, column status: expected ok, diverged, failed, interrupted or time_limit, found `okk`";
+        let expected = "runs.csv: line 2, column status: expected ok, halted, diverged, failed, interrupted or time_limit, found `okk`";
         assert_eq!(error, expected);
     }
 

@@ -7,17 +7,23 @@ use crate::error::separated;
 use crate::report::analysis::{
     Analysis, Group, MetricColumn, ObservedRun, Spread, Undecided, VariedSetting, four_digits,
 };
+use crate::report::halving::Halving;
 use crate::report::markdown_table::{against_linear, combination, table};
 use crate::report::markdown_text::{decimals, escape, plural, row};
+use crate::report::sampled::is_sampled;
 use crate::report::score::Score;
 use crate::report::train_command::train_command;
 use crate::tables::Status;
+
+/// Number of values of a sampled setting that are listed; more are counted
+const LISTED: usize = 8;
 
 /// The text of `report.md`
 ///
 /// * `pictures`: names of the picture files beside it, each with a description
 pub fn report(analysis: &Analysis, pictures: &[(String, &str)]) -> String {
     let mut parts = vec![overview(analysis), winner(analysis)];
+    parts.extend(Halving::of(analysis).map(|halving| halving.section()));
     parts.extend(pictures.iter().map(|(file, what)| format!("![{}]({file})\n", escape(what))));
     parts.push(table(analysis));
     parts.extend(against_linear(analysis));
@@ -47,9 +53,21 @@ fn overview(analysis: &Analysis) -> String {
     let mut known = HashSet::new();
     let seeds = analysis.trials.iter().map(|trial| &trial.seed).filter(|seed| !seed.is_empty());
     let seeds: Vec<_> = seeds.filter(|seed| known.insert(*seed)).cloned().collect();
+    let is_sampled = is_sampled(analysis);
     let varied = analysis.axes.iter().map(|axis| (axis.name.as_str(), &axis.values));
     for (name, values) in varied.chain((!seeds.is_empty()).then_some(("seed", &seeds))) {
-        let values: Vec<_> = values.iter().map(|value| escape(value)).collect();
+        let values: Vec<_> = match &values[..] {
+            [first, .., last] if is_sampled && values.len() > LISTED => {
+                text += &format!(
+                    "- `{name}`: {} values from {} to {}\n",
+                    values.len(),
+                    escape(first),
+                    escape(last)
+                );
+                continue;
+            }
+            values => values.iter().map(|value| escape(value)).collect(),
+        };
         text += &format!("- `{name}`: {}\n", values.join(", "));
     }
     let fixed = analysis.fixed.iter().filter(|(_, value)| !value.is_empty());
@@ -171,7 +189,7 @@ fn not_ok(analysis: &Analysis) -> Option<String> {
     let mut rows = String::new();
     for group in &analysis.groups {
         for trial in group.trials.iter().map(|&i| &analysis.trials[i]) {
-            if trial.status != Status::Ok {
+            if !matches!(trial.status, Status::Ok | Status::Halted) {
                 let (id, seed) = (escape(&trial.id), escape(&trial.seed));
                 rows += &row(&[id, trial.status.to_string(), combination(analysis, group), seed]);
             }

@@ -56,7 +56,11 @@ pub(super) fn table(analysis: &Analysis) -> String {
         let ok = group.trials.iter().filter(|&&i| analysis.trials[i].status == Status::Ok).count();
         let all = group.trials.len();
         cells.extend([
-            if ok == all { separated(all) } else { format!("{} of {} ok", separated(ok), separated(all)) },
+            match halted(analysis, group) {
+                Some(rung) => format!("{}, halted at rung {rung}", separated(all)),
+                None if ok == all => separated(all),
+                None => format!("{} of {} ok", separated(ok), separated(all)),
+            },
             spread(MetricColumn::Parameters)
                 .map_or(String::new(), |count| separated(count.mean.round() as u128)),
         ]);
@@ -79,6 +83,13 @@ pub(super) fn table(analysis: &Analysis) -> String {
         text += &row(&cells);
     }
     text
+}
+
+/// The rung at which all trials of a group were halted; `None` if they were not
+fn halted(analysis: &Analysis, group: &Group) -> Option<u32> {
+    let mut trials = group.trials.iter().map(|&i| &analysis.trials[i]);
+    let rung = trials.clone().next()?.rung?;
+    trials.all(|trial| trial.status == Status::Halted).then_some(rung)
 }
 
 /// The heads of the columns of a score: itself, the loss, and the same score in training

@@ -3,6 +3,7 @@
 
 pub mod analysis;
 pub mod divergence;
+pub mod halving;
 pub mod markdown;
 mod markdown_table;
 mod markdown_text;
@@ -12,6 +13,7 @@ mod observed_run;
 pub mod row_rules;
 mod run_metrics;
 pub mod run_report;
+pub mod sampled;
 pub mod score;
 mod short_number;
 mod spread;

@@ -22,17 +22,17 @@ pub struct NumberColumn {
 }
 
 /// All columns of numbers that are results of a run
-pub static RESULTS: [NumberColumn; 23] = [
+pub static RESULTS: [NumberColumn; 29] = [
     share("train_accuracy"),
     share("val_accuracy"),
-    above_0("val_loss", "a loss, 0 or above"),
+    above_0("val_loss", LOSS),
     share("test_accuracy"),
-    above_0("test_loss", "a loss, 0 or above"),
+    above_0("test_loss", LOSS),
     above_0("train_s", "a time, 0 or above"),
     count("parameters"),
     share("best_accuracy"),
     NumberColumn { max: u32::MAX as f64, is_whole: true, ..above_0("best_epoch", "an epoch, 0 or above") },
-    above_0("train_loss", "a loss, 0 or above"),
+    above_0("train_loss", LOSS),
     above_0("samples_per_s", "a rate, 0 or above"),
     above_0("wall_s", "a time, 0 or above"),
     above_0("train_rmse", RMSE),
@@ -41,6 +41,12 @@ pub static RESULTS: [NumberColumn; 23] = [
     above_0("test_mae", "a mean absolute error, 0 or above"),
     NumberColumn { min: f64::MIN, max: 1.0, ..above_0("test_r2", "an R², 1 or below") },
     above_0("best_rmse", RMSE),
+    above_0("average_val_loss", LOSS),
+    share("average_val_accuracy"),
+    above_0("average_test_loss", LOSS),
+    share("average_test_accuracy"),
+    above_0("average_val_rmse", RMSE),
+    above_0("average_test_rmse", RMSE),
     NumberColumn { max: u32::MAX as f64, ..count("epochs_done") },
     count("train_samples"),
     count("val_samples"),
@@ -51,6 +57,8 @@ pub static RESULTS: [NumberColumn; 23] = [
 /// The only column of results that an epoch has and a run does not
 static EPOCH_TIME: NumberColumn = above_0("epoch_s", "a time, 0 or above");
 
+/// The range of a loss in words
+const LOSS: &str = "a loss, 0 or above";
 /// The range of an RMSE in words
 pub const RMSE: &str = "an RMSE, 0 or above";
 
@@ -131,6 +139,8 @@ mod tests {
             ("wall_s", "x", "a time, 0 or above"),
             ("epochs_done", "2.5", "a whole number"),
             ("test_samples", "-1", "a count, 0 or above"),
+            ("average_test_accuracy", "1.5", "a share from 0 to 1"),
+            ("average_val_loss", "-1", "a loss, 0 or above"),
             ("classes", "x", "a count, 0 or above"),
         ] {
             let csv = format!("run_id,status,test_accuracy,{column}\na,ok,0.5,{cell}\n");

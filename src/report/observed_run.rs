@@ -28,6 +28,10 @@ pub struct ObservedRun {
     pub seed: String,
     /// Name and value of each setting that has a column, without the seed
     pub settings: Vec<(&'static str, String)>,
+    /// The rung of a halving, counted from 1, that it has ended, or in which it was stopped; `None` without a halving
+    pub rung: Option<u32>,
+    /// Number of whole epochs; `None` if the file does not say
+    pub epochs_done: Option<u32>,
     /// The score of its task; `None` if neither its metrics nor its column task say which it has
     pub score: Option<ScoreKind>,
     metrics: [Option<f64>; MetricColumn::ALL.len()],
@@ -37,6 +41,11 @@ impl ObservedRun {
     /// The metric in a column, if the run is `ok`: other runs stopped too early to be compared
     pub fn metric(&self, column: MetricColumn) -> Option<f64> {
         self.metrics[column as usize].filter(|_| self.status == Status::Ok)
+    }
+
+    /// The metric in a column, also of a run that was halted: after fewer epochs than that of one that is `ok`
+    pub fn metric_so_far(&self, column: MetricColumn) -> Option<f64> {
+        self.metrics[column as usize].filter(|_| matches!(self.status, Status::Ok | Status::Halted))
     }
 
     /// Whether both are `ok` and a loss or a score differs
@@ -73,6 +82,7 @@ pub(super) fn read_runs(
     let numbers = RESULTS.iter().filter_map(|numbers| Some((numbers, table.column(numbers.name)?)));
     let numbers: Vec<_> = numbers.collect();
     let (hash, task) = (table.column("data_hash"), table.column("task"));
+    let (rung, epochs_done) = (table.column("rung"), table.column("epochs_done"));
     // A file that is read in another way has another hash, but is the same data.
     let read_as: Vec<usize> = READ_AS.iter().filter_map(|name| table.column(name)).collect();
     let (mut data_names, rules) = (DataNames::default(), RowRules::of(table));
@@ -111,11 +121,18 @@ pub(super) fn read_runs(
                 Ok(row.setting(i, setting)?.as_ref().map(text).unwrap_or_default())
             })?,
             settings,
+            rung: whole(row, rung),
+            epochs_done: whole(row, epochs_done),
             score,
             metrics,
         });
     }
     Ok((runs, short))
+}
+
+/// The whole number in a column, which a table of another program may lack, or hold anything else in
+fn whole(row: TableRow<'_>, column: Option<usize>) -> Option<u32> {
+    row.whole(column?).ok()
 }
 
 /// The score that a row has; `None` if it has none

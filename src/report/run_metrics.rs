@@ -19,7 +19,7 @@ pub(super) enum Printed {
 }
 
 /// The metrics in the report: column, name, and how it is printed
-pub(super) const METRICS: [(&str, &str, Printed); 13] = [
+pub(super) const METRICS: [(&str, &str, Printed); 19] = [
     ("test_accuracy", "test accuracy", Printed::Score(ScoreKind::Accuracy)),
     ("test_rmse", "test RMSE", Printed::Score(ScoreKind::Rmse)),
     ("test_mae", "test MAE", Printed::Error),
@@ -28,6 +28,16 @@ pub(super) const METRICS: [(&str, &str, Printed); 13] = [
     ("val_accuracy", "validation accuracy", Printed::Score(ScoreKind::Accuracy)),
     ("val_rmse", "validation RMSE", Printed::Score(ScoreKind::Rmse)),
     ("val_loss", "validation loss", Printed::Loss),
+    ("average_test_accuracy", "test accuracy of the averaged weights", Printed::Score(ScoreKind::Accuracy)),
+    ("average_test_rmse", "test RMSE of the averaged weights", Printed::Score(ScoreKind::Rmse)),
+    ("average_test_loss", "test loss of the averaged weights", Printed::Loss),
+    (
+        "average_val_accuracy",
+        "validation accuracy of the averaged weights",
+        Printed::Score(ScoreKind::Accuracy),
+    ),
+    ("average_val_rmse", "validation RMSE of the averaged weights", Printed::Score(ScoreKind::Rmse)),
+    ("average_val_loss", "validation loss of the averaged weights", Printed::Loss),
     ("train_accuracy", "training accuracy, mean over the last epoch", Printed::Score(ScoreKind::Accuracy)),
     ("train_rmse", "training RMSE over the last epoch", Printed::Score(ScoreKind::Rmse)),
     ("train_loss", "training loss, mean over the last epoch", Printed::Loss),

@@ -47,7 +47,11 @@ impl RunSummary {
         let text = |name: &str| summary.column(name).map_or("", |i| line.text(i)).trim().to_owned();
         let kind = run.score.unwrap_or_default();
         let metric = |(column, name, printed): (&str, &'static str, Printed)| {
-            Some((name.replace("last epoch", epoch), printed.text(number(column)?, kind)))
+            // The average goes on after the best epoch.
+            let is_later = column.starts_with("average_") && epoch != "last epoch";
+            let name =
+                name.replace("last epoch", epoch) + if is_later { ", after the last epoch" } else { "" };
+            Some((name, printed.text(number(column)?, kind)))
         };
         let metrics = METRICS.into_iter().filter_map(metric).collect();
         let samples =
@@ -289,6 +293,25 @@ mod tests {
         let wrong = table("target,samples,rmse,mae,r2\ny,12,,0.25,0.9\n");
         let error = run_report(&summary, None, Some(&wrong), &[]).unwrap_err().to_string();
         assert_eq!(error, "summary.csv: line 2, column rmse: expected an RMSE, 0 or above, found ``");
+    }
+
+    #[test]
+    fn averaged_weights_have_rows_that_say_their_epoch() {
+        let text = |keep: &str| {
+            let csv = format!(
+                "run_id,status,hidden_dims,seed,test_accuracy,average_val_accuracy,average_test_loss,average_test_accuracy,keep\n\
+                 r,ok,8,1,0.5,0.625,0.25,0.75,{keep}\n"
+            );
+            let summary = RunSummary::read(&table(&csv)).unwrap().unwrap();
+            run_report(&summary, None, None, &[]).unwrap()
+        };
+        let (last, best) = (text("last"), text("best"));
+        let rows = "| test accuracy | 50.00 % |\n| test accuracy of the averaged weights | 75.00 % |\n\
+                    | test loss of the averaged weights | 0.2500 nats |\n\
+                    | validation accuracy of the averaged weights | 62.50 % |\n";
+        assert!(last.contains(rows), "{last}");
+        let row = "| test accuracy of the averaged weights, after the last epoch | 75.00 % |\n";
+        assert!(best.contains("| metric after the best epoch | |") && best.contains(row), "{best}");
     }
 
     #[test]

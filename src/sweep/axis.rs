@@ -1,10 +1,12 @@
-//! An axis of a sweep: a setting and its values, given as a list, a range or a logarithmic range
+//! An axis of a sweep: a setting and its values, given as a list, a range or a logarithmic range; or the range that a sample
+//! draws them from
 
 use std::collections::HashSet;
 
 use toml::Value;
 
 use super::axis_name::named;
+use super::range::Range;
 use crate::config::{Kind, SHORT_FORMS, Setting, names, text};
 use crate::error::separated;
 
@@ -18,8 +20,16 @@ pub(super) const HIDDEN_DIMS: &str = "hidden_dims";
 pub struct Axis {
     /// The setting that is varied
     pub setting: &'static Setting,
-    /// Its values, in order, each once
+    /// Its values, in order, each once; none if a sample draws them from `range`
     pub values: Vec<Value>,
+    /// The range that a sample draws from; `None`: from `values`
+    pub range: Option<Range>,
+}
+
+/// What is written in place of an axis's values
+enum Choices {
+    Values(Vec<Value>),
+    Range(Range),
 }
 
 impl Axis {
@@ -29,7 +39,11 @@ impl Axis {
     }
 
     /// Creates an axis; fails if there are no values, or one is listed twice
-    fn new(setting: &'static Setting, values: Vec<Value>) -> Result<Self, String> {
+    fn new(setting: &'static Setting, choices: Choices) -> Result<Self, String> {
+        let values = match choices {
+            Choices::Values(values) => values,
+            Choices::Range(range) => return Ok(Self { setting, values: vec![], range: Some(range) }),
+        };
         if values.is_empty() {
             return Err(format!("{}: expected one or more values, found none", setting.name));
         }
@@ -38,7 +52,7 @@ impl Axis {
         let key = |value: &Value| value.as_float().map_or_else(|| text(value), |x| (x + 0.0).to_string());
         match values.iter().find(|value| !known.insert(key(value))) {
             Some(value) => Err(format!("{}: {} is listed twice", setting.name, text(value))),
-            None => Ok(Self { setting, values }),
+            None => Ok(Self { setting, values, range: None }),
         }
     }
 
@@ -51,7 +65,7 @@ impl Axis {
             return Err(format!("expected NAME=VALUES, as --grid {}", example(named(spec)?)));
         };
         let setting = named(name)?;
-        Self::new(setting, list(setting, values)?)
+        Self::new(setting, choices(setting, values)?)
     }
 
     /// An axis of the setting with this name, as on the command line; `None` if a sweep can vary no such setting
@@ -67,24 +81,34 @@ impl Axis {
         if let Value::Array(values) = values {
             few_enough(setting, values.len())?;
         }
-        let values = match values {
-            Value::Array(values) => values.iter().map(|value| setting.value_from_toml(value)).collect(),
-            Value::String(values) => list(setting, values),
-            value => setting.value_from_toml(value).map(|value| vec![value]),
+        let choices = match values {
+            Value::Array(values) => {
+                let values: Result<_, _> =
+                    values.iter().map(|value| setting.value_from_toml(value)).collect();
+                values.map(Choices::Values)
+            }
+            Value::String(values) => choices(setting, values),
+            value => setting.value_from_toml(value).map(|value| Choices::Values(vec![value])),
         };
-        Self::new(setting, values?)
+        Self::new(setting, choices?)
     }
 }
 
-/// Parses a list, a range `1..4`, or a logarithmic range `log:1e-3..1e-1:5`
-fn list(setting: &'static Setting, values: &str) -> Result<Vec<Value>, String> {
+/// Parses a list, a range `1..4` or `0..0.5`, or a logarithmic range `log:1e-3..1e-1:5` or `log:1e-3..1e-1`
+fn choices(setting: &'static Setting, values: &str) -> Result<Choices, String> {
     let values = values.trim();
     if !matches!(setting.kind, Kind::Word | Kind::Path | Kind::Names | Kind::Choice(_)) {
-        if let Some(range) = values.strip_prefix("log:") {
-            return log_range(setting, range);
-        }
-        if let Some((from, to)) = values.split_once("..") {
-            return integers(setting, from, to);
+        let log = values.strip_prefix("log:");
+        match (log, log.unwrap_or(values).split_once("..")) {
+            (Some(_), Some((from, to))) if setting.kind.is_number() && !to.contains(':') => {
+                return Range::parse(setting, true, from, to).map(Choices::Range);
+            }
+            (Some(range), _) => return log_range(setting, range).map(Choices::Values),
+            (None, Some((from, to))) if matches!(setting.kind, Kind::Number) => {
+                return Range::parse(setting, false, from, to).map(Choices::Range);
+            }
+            (None, Some((from, to))) => return integers(setting, from, to).map(Choices::Values),
+            (None, None) => {}
         }
     }
     let items = match setting.kind {
@@ -93,7 +117,8 @@ fn list(setting: &'static Setting, values: &str) -> Result<Vec<Value>, String> {
         _ => values.split(',').map(str::trim).collect(),
     };
     few_enough(setting, items.len())?;
-    items.into_iter().map(|value| setting.value(value)).collect()
+    let values: Result<_, _> = items.into_iter().map(|value| setting.value(value)).collect();
+    values.map(Choices::Values)
 }
 
 /// Checks the number of an axis's values before they are read
@@ -194,6 +219,22 @@ mod tests {
     }
 
     #[test]
+    fn ranges_without_a_count_are_kept_for_a_sample() {
+        for (spec, from, to, is_log) in [
+            ("learning_rate=log:1e-4..1e-1", 1e-4, 1e-1, true),
+            ("momentum=0..0.5", 0.0, 0.5, false),
+            ("batch_size=log:16..512", 16.0, 512.0, true),
+        ] {
+            let axis = Axis::parse(spec).unwrap();
+            assert_eq!((axis.range, axis.values.len()), (Some(Range { from, to, is_log }), 0), "{spec}");
+        }
+        assert_eq!(
+            (Axis::parse("epochs=1..4").unwrap().range, texts("epochs=1..2")),
+            (None, vec!["1".into(), "2".into()])
+        );
+    }
+
+    #[test]
     fn logarithmic_values_print_as_people_write_them() {
         assert_eq!(
             texts("learning_rate=log:1e-3..1e-1:5"),
@@ -231,7 +272,11 @@ mod tests {
             ("learning_rate=0.1,abc", "`abc`"),
             ("learning_rate=nan", "`nan`"),
             ("learning_rate=0.1,1e-1", "twice"),
-            ("learning_rate=1..4", "`1..4`"),
+            ("learning_rate=4..1", "`4..1`, expected two numbers that ascend"),
+            ("learning_rate=0.1..x", "`0.1..x`"),
+            ("learning_rate=log:0..1", "numbers above 0"),
+            ("batch_size=log:1.5..9", "whole numbers above 0"),
+            ("hidden_dims=log:1..9", "log:FROM..TO:COUNT"),
             ("epochs=4..1", "ascends"),
             ("epochs=1..4000000000", "at most 100,000 values"),
             ("epochs=-1", "`-1`"),

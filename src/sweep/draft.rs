@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use toml::Value;
 
 use super::axis::Axis;
-use super::combinations::{apply, combinations, seed_setting};
+use super::combinations::{TRIALS_MAX, apply, combinations, seed_setting};
 use super::conflicts::{all_differ, both_forms, given_twice};
+use super::halving::Halving;
 use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
+use super::sample::{Sampling, sample};
 use crate::config::{SETTINGS, Setting, Settings, TrainConfig, text};
 use crate::data::Dataset;
 use crate::data::init_model::InitNets;
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result, separated, shown};
 
 /// A sweep as the command line and a plan file describe it
 #[derive(Clone, Debug, Default)]
@@ -24,6 +27,12 @@ pub struct Draft {
     pub grid: Vec<Axis>,
     /// Number of seeds for each trial, counted up from the base's seed
     pub seeds: Option<u32>,
+    /// Number of trials that are drawn from the grid; `None`: all its combinations are run
+    pub sample: Option<u32>,
+    /// How they are drawn; `None`: as is usual
+    pub sampling: Option<Sampling>,
+    /// The share of trials that go on after a rung of a halving is one of this number; `None`: all trials train all epochs
+    pub halving: Option<u32>,
     /// Trials listed one by one, which follow those of the grid
     pub listed: Vec<Values>,
     /// The file that describes the sweep, for messages
@@ -40,7 +49,24 @@ impl Draft {
     /// no data set is named and the default folders hold none.
     pub fn resolve(self) -> Result<Plan> {
         let varied = self.varied()?;
-        let mut base = self.base.clone().resolve()?;
+        if self.sample.is_some() {
+            return self.sampled()?.resolve();
+        }
+        if let Some(sampling) = self.sampling {
+            return Err(Error::Usage(format!(
+                "--sampling {} says how --sample draws trials; add --sample 30, or leave it out",
+                sampling.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
+            )));
+        }
+        if let Some((axis, range)) = self.grid.iter().find_map(|axis| Some((axis, axis.range?))) {
+            let counted =
+                if range.is_log { format!("{range}:5") } else { format!("{},{}", range.from, range.to) };
+            return Err(Error::Usage(format!(
+                "{name}={range} is a range, from which --sample 30 draws; to give its values, type --grid {name}={counted}",
+                name = axis.setting.name
+            )));
+        }
+        let mut base = self.base.clone().resolve_each()?;
         let mut nets = InitNets::default();
         let trial = |(number, values): (usize, Values)| {
             let config = apply(&values, &self.base, &mut nets).map_err(|error| self.placed(error))?;
@@ -53,16 +79,58 @@ impl Draft {
         let data_is_varied =
             self.listed.is_empty() && self.grid.iter().any(|axis| axis.setting.name == "data");
         if base.data.is_none() && !data_is_varied {
-            let found = Dataset::find()?;
-            for trial in &mut trials {
-                trial.config.data.get_or_insert_with(|| found.clone());
+            let all_have_data = trials.iter().all(|trial| trial.config.data.is_some());
+            match Dataset::find() {
+                Ok(found) => {
+                    for trial in &mut trials {
+                        trial.config.data.get_or_insert_with(|| found.clone());
+                    }
+                    base.data = Some(found);
+                }
+                Err(Error::NoData { .. }) if all_have_data => {}
+                Err(error) => return Err(error),
             }
-            base.data = Some(found);
         }
         all_differ(&trials, self.file.as_deref())?;
+        let halving = self.halving.map(|eta| Halving::new(eta, trials.iter().map(|trial| &trial.config)));
+        let halving = halving.transpose()?;
         let text = self.to_toml(&base)?;
         let hash = format!("{:016x}", fnv1a(text.as_bytes()));
-        Ok(Plan { trials, varied, text, hash })
+        Ok(Plan { trials, varied, halving, text, hash })
+    }
+
+    /// The same sweep with the trials of its sample listed one by one, before those that are listed already
+    ///
+    /// The run's seed decides which trials are drawn.
+    ///
+    /// # Errors
+    /// If there is no axis, a range leaves that of its setting, or there are too many trials.
+    fn sampled(self) -> Result<Self> {
+        let count = self.sample.unwrap_or_default() as usize;
+        if self.grid.is_empty() {
+            return Err(Error::Usage(
+                "--sample draws trials from axes; add one, as --grid learning_rate=log:1e-4..1e-1".to_owned(),
+            ));
+        }
+        if count > TRIALS_MAX {
+            let [found, most] = [count, TRIALS_MAX].map(separated);
+            return Err(Error::Usage(format!("--sample {found} is too large; {most} at most")));
+        }
+        for axis in &self.grid {
+            let checked = axis.range.map_or(Ok(()), |range| range.check(axis.setting));
+            checked.map_err(|error| self.placed(error))?;
+        }
+        let mut base = self.base.clone();
+        if self.listed.is_empty() {
+            base = self.grid.iter().fold(base, |base, axis| base.without(axis.decides()));
+        }
+        let seed = base.clone().resolve_each()?.seed;
+        let mut nets = InitNets::default();
+        let key =
+            |values: &Values| apply(values, &base, &mut nets).map_err(|error| self.placed(error))?.to_toml();
+        let drawn = sample(&self.grid, (count, self.sampling.unwrap_or_default(), seed), key)?;
+        let listed = drawn.into_iter().chain(self.listed.iter().cloned()).collect();
+        Ok(Self { base, grid: vec![], listed, sample: None, sampling: None, ..self })
     }
 
     /// The setting that names the file at `path`, with the file and line that its value comes from, as [`Settings::origin`]
@@ -159,6 +227,9 @@ impl Draft {
             }
         }
         table.insert("seeds".to_owned(), Value::Integer(self.seeds().into()));
+        if let Some(eta) = self.halving {
+            table.insert("halving".to_owned(), Value::Integer(eta.into()));
+        }
         let axis = |axis: &Axis| (axis.setting.name.to_owned(), Value::Array(axis.values.clone()));
         if !self.grid.is_empty() {
             table.insert("grid".to_owned(), Value::Table(self.grid.iter().map(axis).collect()));

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::folder::{Files, lock, remove_unfinished};
 use super::folder_plans::{plans, saved_plan};
 use super::plan::Plan;
+use super::rungs::{self, Next};
 use super::runner::Ended;
 use super::shard::Shard;
 use super::trial_check::{Checked, check};
@@ -81,6 +82,15 @@ pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
         )));
     }
     none_missing("trials", unfinished.into_iter()).map_err(problem)?;
+    if let Some(halving) = &plan.halving
+        && let Next::Train(rung, due) = rungs::next(&plan, halving, sweep, None)?
+    {
+        let (rung, of, n) = (rung + 1, halving.rungs.len(), due.len());
+        return Err(problem(format!(
+            "rung {rung} of {of} has not ended: {n} trials go on; run the shards again with --resume until they say that all rungs \
+             have ended"
+        )));
+    }
     let files = Files::new(sweep, None);
     if !files.plan.exists() {
         write_atomically(&files.plan, plan.file(&files.plan).as_bytes())?;
@@ -89,7 +99,7 @@ pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
     remove_unfinished(sweep, &plan.trials);
     tables.rebuild(&files, sweep, &plan.trials_of(None))?;
     let analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
-    Ok((plan, Ended { analysis, left: 0, drawn: folder_pictures::redraw(sweep)? }))
+    Ok((plan, Ended { analysis, left: 0, waits: None, drawn: folder_pictures::redraw(sweep)? }))
 }
 
 /// Returns an error that names what is missing, if anything is

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use toml::Value;
 
+use super::halving::Halving;
 use super::shard::Shard;
 use crate::config::{Setting, TrainConfig, text};
 use crate::error::shell_quoted;
@@ -54,6 +55,8 @@ pub struct Plan {
     pub trials: Vec<Trial>,
     /// Settings in which trials may differ: those of axes, then of listed trials, then the seed
     pub varied: Vec<&'static Setting>,
+    /// The rungs of a halving; `None`: each trial trains all its epochs
+    pub halving: Option<Halving>,
     /// The plan as TOML that reads back to the same
     pub text: String,
     /// The hash of `text`, 16 hexadecimal digits

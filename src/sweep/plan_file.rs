@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
 use toml::{Table, Value};
 
 use super::axis::Axis;
@@ -10,7 +11,8 @@ use super::combinations::TRIALS_MAX;
 use super::draft::Draft;
 use super::plan::Values;
 use super::plan_lines::{Section, head, line_in};
-use crate::config::{Kind, Settings, line_of, read, toml_problem};
+use super::sample::Sampling;
+use crate::config::{Kind, Settings, line_of, read, text as text_of, toml_problem};
 use crate::error::{Error, Result, separated};
 
 /// Number of characters of a wrong value in a message
@@ -53,6 +55,24 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
                     )
                 };
                 draft.seeds = Some(count.ok_or_else(problem)?);
+            }
+            ("sample" | "halving", value) => {
+                let least = if key == "halving" { 2 } else { 1 };
+                let place = line_of(text, &key).map_or(String::new(), |line| format!("line {line}: "));
+                let number = value.as_integer().and_then(|n| u32::try_from(n).ok()).filter(|&n| n >= least);
+                let problem = || {
+                    let found: String = value.to_string().chars().take(SHOWN).collect();
+                    format!("{place}{key} is {found}, expected a whole number, {least} or more")
+                };
+                let number = Some(number.ok_or_else(problem)?);
+                if key == "halving" { draft.halving = number } else { draft.sample = number }
+            }
+            ("sampling", value) => {
+                let place = line_of(text, "sampling").map_or(String::new(), |line| format!("line {line}: "));
+                let found: String = text_of(&value).chars().take(SHOWN).collect();
+                let sampling = Sampling::from_str(&found, true);
+                let problem = |_| format!("{place}sampling is `{found}`, expected random or quasi");
+                draft.sampling = Some(sampling.map_err(problem)?);
             }
             ("trial", Value::Array(trials)) => {
                 if trials.len() > TRIALS_MAX {

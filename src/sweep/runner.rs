@@ -11,7 +11,9 @@ use std::time::Instant;
 use super::dataset_cache::DatasetCache;
 use super::folder::{self, Claim, Files};
 use super::half_trained;
+use super::halving::{Halving, RUNG};
 use super::plan::{Plan, Trial};
+use super::rungs::{self, Next};
 use super::shard::Shard;
 use super::trial_check::{Checked, check};
 use super::trial_rows::{SweepTables, append};
@@ -72,6 +74,9 @@ pub trait Observer: Sync {
     fn warn(&self, _warning: &str) {}
     /// Called before the first trial, with the number of trials and the number of those that ended in an earlier process
     fn started(&self, trials: usize, kept: usize);
+    /// Called before the trials of a rung of a halving, which have not ended it: the rung, counted from 1, of how many, the number of
+    /// these trials, and the epoch after which they halt
+    fn rung(&self, _rung: usize, _of: usize, _trials: usize, _epochs: u32) {}
     /// Called before a trial; returns what receives the progress of its run
     fn trial(&self, trial: &Trial) -> Box<dyn Reporter + '_>;
     /// Called after a trial with its result, and with the error if there was one
@@ -85,6 +90,8 @@ pub struct Ended {
     pub analysis: Analysis,
     /// Number of trials that were not begun
     pub left: usize,
+    /// The rung, counted from 1, that this shard has ended and others have not; they come first
+    pub waits: Option<usize>,
     /// Paths of the pictures and the report
     pub drawn: Vec<PathBuf>,
 }
@@ -124,13 +131,27 @@ pub fn run(
     let todo = sweeper.todo(&mine)?;
     tables.rebuild(&files, sweep, &mine)?;
     observer.started(mine.len(), mine.len() - todo.len());
-    let begun = sweeper.work(&todo)?;
+    let (left, waits) = match &plan.halving {
+        None => (todo.len() - sweeper.work(&todo, &Step::default())?, None),
+        Some(halving) => sweeper.halve(plan, halving, &mine)?,
+    };
     drop(sweeper);
     tables.rebuild(&files, sweep, &mine)?;
     let analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
     // A sweep that was stopped is drawn, too: otherwise old pictures would remain beside new tables.
     let drawn = if options.shard.is_none() { folder_pictures::redraw(sweep)? } else { Vec::new() };
-    Ok(Ended { analysis, left: todo.len() - begun, drawn })
+    Ok(Ended { analysis, left, waits, drawn })
+}
+
+/// What all trials of a rung have in common; of a sweep without a halving, the default
+#[derive(Debug, Default)]
+struct Step {
+    /// The epoch after which trials halt
+    halt_after: Option<u32>,
+    /// The column with the number of the rung
+    tags: Vec<(String, String)>,
+    /// Whether trials may have rows in the tables already, so that none are appended
+    has_rows: bool,
 }
 
 struct Sweeper<'a> {
@@ -168,7 +189,7 @@ impl Sweeper<'_> {
         for trial in mine {
             let mut may_go_on = false;
             let kept = match check(trial, self.sweep)? {
-                Checked::Ended(Status::Ok, hash) => {
+                Checked::Ended(Status::Ok | Status::Halted, hash) => {
                     hash.into_iter().for_each(|hash| self.trained_on(trial, hash, "ended"));
                     true
                 }
@@ -236,14 +257,51 @@ impl Sweeper<'_> {
         Err(Error::content(Path::new(&data.source), problem))
     }
 
+    /// Whether no other trial is begun
+    fn is_over(&self) -> bool {
+        let has_passed = |deadline| Instant::now() >= deadline;
+        self.stop.load(Ordering::Relaxed) || self.options.deadline.is_some_and(has_passed)
+    }
+
+    /// Runs the rungs of a halving, one after the other
+    ///
+    /// Returns the number of trials of the rung in which it was stopped that were not begun, and the rung that other shards have
+    /// not ended.
+    fn halve(&self, plan: &Plan, halving: &Halving, mine: &[&Trial]) -> Result<(usize, Option<usize>)> {
+        loop {
+            let (number, due) = match rungs::next(plan, halving, self.sweep, self.options.shard)? {
+                Next::Train(number, due) => (number, due),
+                Next::Wait(number) => return Ok((0, Some(number + 1))),
+                Next::Done => return Ok((0, None)),
+            };
+            if self.is_over() {
+                return Ok((due.len(), None));
+            }
+            let epochs = halving.rungs[number].epochs;
+            let step = Step {
+                halt_after: Some(epochs),
+                tags: vec![(RUNG.to_owned(), (number + 1).to_string())],
+                has_rows: number > 0,
+            };
+            self.observer.rung(number + 1, halving.rungs.len(), due.len(), epochs);
+            let begun = self.work(&due, &step)?;
+            if step.has_rows {
+                let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+                self.tables.rebuild(&files, self.sweep, mine)?;
+            }
+            if begun < due.len() || self.is_over() {
+                return Ok((due.len() - begun, None));
+            }
+        }
+    }
+
     /// Runs the trials, each on one of [`Options::jobs`] threads; returns how many were begun
-    fn work(&self, todo: &[&Trial]) -> Result<usize> {
+    fn work(&self, todo: &[&Trial], step: &Step) -> Result<usize> {
         let next = AtomicUsize::new(0);
         let worker = || -> Result<()> {
-            let is_over = || self.options.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            while !self.stop.load(Ordering::Relaxed) && !is_over() {
+            while !self.is_over() {
                 let Some(trial) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                let ended = self.trial(trial);
+                let ended = self.trial(trial, step);
                 if ended.is_err() {
                     // If a row can't be written, the next can't be written either.
                     self.stop.store(true, Ordering::Relaxed);
@@ -269,27 +327,36 @@ impl Sweeper<'_> {
     }
 
     /// The labels that the trials' summaries get from the sweep
-    fn names(&self) -> RunNames<'_> {
-        RunNames { sweep_id: self.sweep.file_name().and_then(|name| name.to_str()), ..RunNames::default() }
+    fn names<'s>(&'s self, step: &'s Step) -> RunNames<'s> {
+        RunNames { sweep_id: self.sweep.file_name().and_then(|name| name.to_str()), tags: &step.tags }
     }
 
     /// Runs one trial and writes its rows
     ///
     /// # Errors
     /// If its data have changed since a trial was trained on them, or its rows can't be written.
-    fn trial(&self, trial: &Trial) -> Result<()> {
+    fn trial(&self, trial: &Trial, step: &Step) -> Result<()> {
         let (mut summary, mut refused) = (None, Ok(()));
-        let mut problem = catch_unwind(AssertUnwindSafe(|| self.train(trial, &mut summary, &mut refused)))
-            .unwrap_or_else(|panic| Some(format!("panicked: {}", message(&*panic))));
-        self.cache.release(trial);
+        let mut problem =
+            catch_unwind(AssertUnwindSafe(|| self.train(trial, step, &mut summary, &mut refused)))
+                .unwrap_or_else(|panic| Some(format!("panicked: {}", message(&*panic))));
+        // A trial of a halving may go on later.
+        if step.halt_after.is_none() {
+            self.cache.release(trial);
+        }
         // A half-trained trial stays as it is.
         refused?;
         let written = self.sweep.join(&trial.id).join("summary.csv").exists();
         let summary = match summary {
             Some(summary) if written => summary,
-            _ => record_failure(&trial.config, self.sweep, &trial.id, self.names(), problem.as_deref())?,
+            _ => {
+                let names = self.names(step);
+                record_failure(&trial.config, self.sweep, &trial.id, names, problem.as_deref())?
+            }
         };
-        if let Some(rows) = self.tables.read(trial, self.sweep)? {
+        if !step.has_rows
+            && let Some(rows) = self.tables.read(trial, self.sweep)?
+        {
             let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
             append(&files, &rows)?;
         }
@@ -310,6 +377,7 @@ impl Sweeper<'_> {
     fn train(
         &self,
         trial: &Trial,
+        step: &Step,
         summary: &mut Option<SummaryRow>,
         refused: &mut Result<()>,
     ) -> Option<String> {
@@ -322,6 +390,10 @@ impl Sweeper<'_> {
             let mut reporter = self.observer.trial(trial);
             let (config, run_id) = (&trial.config, Some(trial.id.as_str()));
             let checkpoint = half_trained::checkpoint(trial, self.sweep);
+            if step.has_rows && checkpoint.is_none() {
+                // It trained in the rungs before. Without its checkpoint it begins anew, and comes to the same bits.
+                folder::clear(self.sweep, trial)?;
+            }
             let run_data = match &checkpoint {
                 Some(_) => RunData::of_run(config, &data, &self.sweep.join(&trial.id).join(MODEL))?,
                 None => RunData::new(config, &data)?,
@@ -330,9 +402,10 @@ impl Sweeper<'_> {
             let warnings = data.warnings.iter().chain(&run_data.warnings).chain(&chosen_on_test);
             warnings.for_each(|warning| self.observer.warn(warning));
             let resume = checkpoint.as_ref().map(|checkpoint| Resume { checkpoint, copy_of: None });
-            let (parent, names) = (self.sweep, self.names());
-            let deadline = self.options.deadline;
-            let request = Request { config, data: &run_data, parent, run_id, names, resume, deadline };
+            let (parent, names, deadline) = (self.sweep, self.names(step), self.options.deadline);
+            let halt_after = step.halt_after;
+            let data = &run_data;
+            let request = Request { config, data, parent, run_id, names, resume, deadline, halt_after };
             let outcome = pool(config.threads.unwrap_or(1))?
                 .install(|| run::train(&request, &mut *reporter, self.stop))?;
             // A trial whose summary.csv could not be written has failed.

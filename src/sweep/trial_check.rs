@@ -70,11 +70,12 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
     // The rules of the table that gets this row
     Analysis::from_table(summary)?;
     let is_ok = status == Status::Ok;
+    let has_metrics = is_ok || status == Status::Halted;
     // Without an epoch, there are metrics of test data alone. A trial that failed before its data were divided does not know
     // how many test samples there are, and older versions always had some.
     let test_samples = summary.column("test_samples").map(|column| row.as_number(column));
     let is_tested = test_samples.is_none_or(|number| number.map_or(is_ok, |number| number > 0.0));
-    check_numbers(&number_columns(summary, trial.config.epochs > 0, is_tested)?, row, is_ok)?;
+    check_numbers(&number_columns(summary, trial.config.epochs > 0, is_tested)?, row, has_metrics)?;
     let (columns, all_columns) = (number_columns(epochs, true, is_tested)?, EpochColumns::of(epochs));
     let (run_id, epoch, ended) = (epochs.need("run_id")?, epochs.need("epoch")?, epochs.need("status")?);
     let mut done = 0;
@@ -90,10 +91,11 @@ fn check_tables(trial: &Trial, summary: &Table, epochs: &Table) -> Result<(Statu
         all_columns.check(row)?;
         check_numbers(&columns, row, row.status(ended)? == Status::Ok)?;
     }
-    // A trial that stopped early says how many epochs it did.
-    let epochs_done = summary.column("epochs_done").filter(|_| trial.config.patience > 0);
+    // A trial that stopped early, or was halted, says how many epochs it did.
+    let is_short = trial.config.patience > 0 || status == Status::Halted;
+    let epochs_done = summary.column("epochs_done").filter(|_| is_short);
     let expected: u32 = epochs_done.map_or(Ok(trial.config.epochs), |column| row.whole(column))?;
-    if is_ok && (done != expected || expected > trial.config.epochs) {
+    if has_metrics && (done != expected || expected > trial.config.epochs) {
         let problem = format!("expected {} epochs, found {done}", expected.min(trial.config.epochs));
         return wrong(epochs, u64::from(done) + 1, problem);
     }
@@ -115,6 +117,9 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
     compare("run_id", row.text(summary.need("run_id")?).trim().to_owned(), &trial.id);
     let mut values = trial.config.to_values()?;
     values.insert("hidden_dims".to_owned(), trial.config.hidden_dims.to_string().into());
+    let is_default = |setting: &Setting, value: &str| {
+        setting.default_value().is_some_and(|default| text(&default) == value)
+    };
     let is_open = |setting: &Setting| {
         !setting.affects_results
             || setting.name == "data"
@@ -131,7 +136,7 @@ fn contradictions(trial: &Trial, summary: &Table, row: TableRow<'_>) -> Result<V
             _ if is_open(setting) => {}
             Some(found) => compare(setting.name, text(&found), &planned),
             // Older versions left the cell empty if there was no split, and had no columns for later settings.
-            None if (setting.added || setting.name == "val_split") && planned == setting.default => {}
+            None if (setting.added || setting.name == "val_split") && is_default(setting, &planned) => {}
             None => compare(setting.name, "empty".to_owned(), &planned),
         }
     }

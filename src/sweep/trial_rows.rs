@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::Value;
 
 use super::folder::Files;
+use super::halving::RUNG;
 use super::plan::{Plan, Trial};
 use crate::config::{CsvDialect, Kind, Setting, find, text};
 use crate::error::{Error, Result};
@@ -42,7 +43,12 @@ impl SweepTables {
         let (runs, epochs) = (Columns::of::<SummaryRow>(), EpochRow::columns(has_validation));
         let dialect = plan.trials.first().map_or(CsvDialect::default(), |trial| trial.config.csv_dialect);
         let end = runs.names().len();
-        Self { runs: runs.with(end, names.clone()), epochs: epochs.with(1, names), varied, dialect }
+        let mut runs = runs.with(end, names.clone());
+        if plan.halving.is_some() {
+            let end = runs.names().len();
+            runs = runs.with(end, [RUNG.to_owned()]);
+        }
+        Self { runs, epochs: epochs.with(1, names), varied, dialect }
     }
 
     /// Reads the lines of a trial from its files; `None` if it has no summary yet

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Cell, Row};
+use crate::config::CsvDialect;
 
 /// Names of columns, in their order
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,15 @@ impl Columns {
         let new: Vec<String> = more.into_iter().filter(|name| !self.0.contains(name)).collect();
         self.0.splice(place..place, new);
         self
+    }
+
+    /// The columns that a file begins with: all of these, or in a file of an older version the first of them; `None` if its
+    /// header is another one
+    ///
+    /// * `start`: the bytes at the start of the file
+    pub fn at_start_of(&self, start: &[u8], dialect: CsvDialect) -> Option<Self> {
+        let first = |len: usize| Self(self.0[..len].to_vec());
+        (1..=self.0.len()).rev().map(first).find(|columns| start.starts_with(&dialect.header(columns)))
     }
 
     /// The names
@@ -66,5 +76,19 @@ mod tests {
         assert_eq!(columns.names(), ["a", "b", "true"]);
         assert_eq!(columns.cells(&Pair)[1..], [Cell::Empty, Cell::Number("2".to_owned())]);
         assert_eq!(columns.without(&["a", "b"]).cells(&Pair), [Cell::Number("2".to_owned())]);
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_has_the_first_columns() {
+        let columns = Columns::of::<Pair>();
+        for dialect in [CsvDialect::Standard, CsvDialect::ExcelEu] {
+            for (len, older) in [(2, columns.clone()), (1, columns.clone().without(&["true"]))] {
+                let file = [dialect.header(&older), b"1\n".to_vec()].concat();
+                assert_eq!(columns.at_start_of(&file, dialect), Some(older), "{len}");
+            }
+        }
+        for other in ["", "a,tru\n", "true,a\n", "a,true,b\n", "a"] {
+            assert_eq!(columns.at_start_of(other.as_bytes(), CsvDialect::Standard), None, "{other}");
+        }
     }
 }

@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_row_without_a_name_or_a_status_is_an_error() {
         assert_eq!(message("run_id,x\na,1\n,2\n"), "a.csv: line 3, column run_id: expected a name, found ``");
-        let status = "a.csv: line 2, column status: expected ok, diverged, failed, interrupted or time_limit, found ``";
+        let status = "a.csv: line 2, column status: expected ok, halted, diverged, failed, interrupted or time_limit, found ``";
         assert_eq!(message("run_id,status\na,\n"), status);
         assert!(message("trial,x\n,a\n").contains("line 2, column trial"));
         // Runs that are no trials, in a table with trials

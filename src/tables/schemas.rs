@@ -101,6 +101,19 @@ schema! {
         test_mae: Option<Metric>,
         /// R² on the test set after the epoch
         test_r2: Option<Metric>,
+        /// Validation loss of the averaged weights; no column without a validation split; empty without an average, as all
+        /// columns after it
+        average_val_loss: Option<Metric>,
+        /// Validation accuracy of the averaged weights; no column without a validation split
+        average_val_accuracy: Option<Metric>,
+        /// Test loss of the averaged weights
+        average_test_loss: Option<Metric>,
+        /// Test accuracy of the averaged weights
+        average_test_accuracy: Option<Metric>,
+        /// Root-mean-square error of the averaged weights on the validation rows; no column without a validation split
+        average_val_rmse: Option<Metric>,
+        /// Root-mean-square error of the averaged weights on the test set
+        average_test_rmse: Option<Metric>,
     }
 }
 
@@ -109,7 +122,7 @@ schema! {
     RunResult {
         /// Name of the run
         run_id: String,
-        /// `ok`, `diverged`, `failed` or `interrupted`
+        /// `ok`, `halted`, `diverged`, `failed`, `interrupted` or `time_limit`
         status: Status,
         /// Number of weights and biases; empty for a run that failed before it had a net
         parameters: Option<usize>,
@@ -179,6 +192,18 @@ schema! {
         test_r2: Option<Metric>,
         /// Lowest root-mean-square error on the validation rows; without a validation split, on the test set
         best_rmse: Option<Metric>,
+        /// Validation loss of the averaged weights after the last whole epoch; empty without an average, as all columns after it
+        average_val_loss: Option<Metric>,
+        /// Validation accuracy of the averaged weights after the last whole epoch
+        average_val_accuracy: Option<Metric>,
+        /// Test loss of the averaged weights after the last whole epoch
+        average_test_loss: Option<Metric>,
+        /// Test accuracy of the averaged weights after the last whole epoch
+        average_test_accuracy: Option<Metric>,
+        /// Root-mean-square error of the averaged weights on the validation rows after the last whole epoch
+        average_val_rmse: Option<Metric>,
+        /// Root-mean-square error of the averaged weights on the test set after the last whole epoch
+        average_test_rmse: Option<Metric>,
     }
 }
 
@@ -237,7 +262,9 @@ const SUMMARY: &str = "run_id status hidden_dims activation epochs batch_size le
     parameters train_loss train_accuracy test_loss test_accuracy best_epoch best_accuracy train_s samples_per_s threads \
     started_at version val_split val_loss val_accuracy dtype engine no_shuffle data sweep_id dataset data_hash train_samples \
     val_samples test_samples classes epochs_done wall_s simd cpu host commit reason best_of test_data test_split target ignore \
-    categorical missing scale class_weight weight_column train_rmse val_rmse test_rmse test_mae test_r2 best_rmse";
+    categorical missing scale class_weight weight_column train_rmse val_rmse test_rmse test_mae test_r2 best_rmse \
+    task loss init initial_weights patience monitor keep average_val_loss average_val_accuracy average_test_loss \
+    average_test_accuracy average_val_rmse average_test_rmse";
 
 impl Row for SummaryRow {
     fn header() -> Vec<String> {
@@ -382,7 +409,15 @@ impl EpochRow {
     /// The columns of an `epochs.csv`; `val`: whether the run has a validation split
     pub fn columns(val: bool) -> Columns {
         let all = Columns::of::<Self>();
-        if val { all } else { all.without(&["val_loss", "val_accuracy", "val_rmse"]) }
+        let validated = [
+            "val_loss",
+            "val_accuracy",
+            "val_rmse",
+            "average_val_loss",
+            "average_val_accuracy",
+            "average_val_rmse",
+        ];
+        if val { all } else { all.without(&validated) }
     }
 }
 
@@ -398,12 +433,13 @@ mod tests {
         assert_eq!(
             header(EpochRow::columns(false)),
             "run_id,epoch,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy,epoch_s,samples_per_s,status,\
-             train_rmse,test_rmse,test_mae,test_r2"
+             train_rmse,test_rmse,test_mae,test_r2,average_test_loss,average_test_accuracy,average_test_rmse"
         );
         assert_eq!(
             header(EpochRow::columns(true)),
             "run_id,epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,test_accuracy,\
-             epoch_s,samples_per_s,status,train_rmse,val_rmse,test_rmse,test_mae,test_r2"
+             epoch_s,samples_per_s,status,train_rmse,val_rmse,test_rmse,test_mae,test_r2,average_val_loss,\
+             average_val_accuracy,average_test_loss,average_test_accuracy,average_val_rmse,average_test_rmse"
         );
         assert_eq!(
             header(Columns::of::<SummaryRow>()),
@@ -413,7 +449,10 @@ mod tests {
              sweep_id,dataset,data_hash,train_samples,val_samples,test_samples,classes,epochs_done,wall_s,simd,cpu,host,\
              commit,reason,best_of,test_data,test_split,target,ignore,categorical,missing,scale,\
              class_weight,weight_column,train_rmse,val_rmse,test_rmse,test_mae,test_r2,best_rmse,task,loss,\
-             init,initial_weights,patience,monitor,keep"
+             init,initial_weights,patience,monitor,keep,average_val_loss,average_val_accuracy,average_test_loss,\
+             average_test_accuracy,average_val_rmse,average_test_rmse,\
+             label_smoothing,flip,shift,mixup,norm,dropout,input_dropout,schedule,warmup,nesterov,decay_bias,optimizer,\
+             beta1,beta2,epsilon,ema,swa"
         );
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");
@@ -424,7 +463,8 @@ mod tests {
     fn settings_that_are_no_numbers_are_columns_of_text() {
         let texts = SETTINGS.iter().map(|setting| setting.name).filter(|name| is_text(name));
         let expected = "hidden_dims activation no_shuffle dtype engine data test_data target ignore categorical missing scale \
-                        class_weight weight_column task loss init initial_weights monitor keep";
+                        class_weight weight_column task loss init initial_weights monitor keep flip norm schedule \
+                        nesterov decay_bias optimizer";
         assert_eq!(texts.collect::<Vec<_>>().join(" "), expected);
     }
 

@@ -10,6 +10,8 @@ pub enum Status {
     /// All epochs were done
     #[default]
     Ok,
+    /// A halving ended it after a rung, before its last epoch
+    Halted,
     /// The loss was not finite or too large, as [`crate::nn::loss::LossSum::has_diverged`] defines it
     Diverged,
     /// A file could not be written, or the run could not start
@@ -22,7 +24,8 @@ pub enum Status {
 
 impl Status {
     /// All statuses, in the order in which counts are printed
-    pub const ALL: [Self; 5] = [Self::Ok, Self::Diverged, Self::Failed, Self::Interrupted, Self::TimeLimit];
+    pub const ALL: [Self; 6] =
+        [Self::Ok, Self::Halted, Self::Diverged, Self::Failed, Self::Interrupted, Self::TimeLimit];
 
     /// Whether the run was stopped, and can go on
     pub fn can_go_on(self) -> bool {
@@ -33,6 +36,7 @@ impl Status {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Halted => "halted",
             Self::Diverged => "diverged",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",

@@ -10,7 +10,7 @@ use crate::config::{CsvDialect, Kind, Setting};
 use crate::error::{Error, Result};
 
 /// The words of a column with the status of runs, for messages
-pub(super) const STATUS: &str = "ok, diverged, failed, interrupted or time_limit";
+pub(super) const STATUS: &str = "ok, halted, diverged, failed, interrupted or time_limit";
 
 /// A line of a CSV file below its header
 #[derive(Clone, Copy, Debug)]

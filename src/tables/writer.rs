@@ -26,11 +26,11 @@ impl Written {
     /// # Errors
     /// If the file is missing, shorter, or has other bytes there, or can't be read.
     pub fn check(&self, path: &Path) -> Result<()> {
-        self.hasher(&open_regular(path)?, path).map(drop)
+        self.read(&open_regular(path)?, path).map(drop)
     }
 
-    /// A hasher that has read it from the start of a file
-    fn hasher(&self, file: &File, path: &Path) -> Result<Hasher> {
+    /// Its bytes, read from the start of a file, and their hasher
+    fn read(&self, file: &File, path: &Path) -> Result<(Vec<u8>, Hasher)> {
         let mut start = Vec::new();
         file.take(self.bytes).read_to_end(&mut start).map_err(Error::reading(path))?;
         let (found, expected) = (start.len() as u64, self.bytes);
@@ -46,7 +46,7 @@ impl Written {
                 "has changed since the checkpoint was saved; bring the file back as the run wrote it";
             return Err(Error::content(path, problem));
         }
-        Ok(hasher)
+        Ok((start, hasher))
     }
 }
 
@@ -80,11 +80,13 @@ impl CsvWriter {
 
     /// Opens a file that [`Self::create`] made, and cuts off what follows the part `kept` at its start
     ///
+    /// A file of an older version keeps its columns, which are the first of `columns`.
+    ///
     /// * `check`: called when no other process can write to the file, and before it is changed
     ///
     /// # Errors
-    /// If another process has it open, it is missing, shorter, or not as it was written, or it can't be written; and those
-    /// of `check`.
+    /// If another process has it open, it is missing, shorter, not as it was written, or has other columns, or it can't be
+    /// written; and those of `check`.
     pub fn reopen(
         path: &Path,
         kept: Written,
@@ -94,7 +96,11 @@ impl CsvWriter {
     ) -> Result<Self> {
         let file = locked(path)?;
         check()?;
-        let hasher = kept.hasher(&file, path)?;
+        let (start, hasher) = kept.read(&file, path)?;
+        let Some(columns) = columns.at_start_of(&start, dialect) else {
+            let problem = "line 1: expected the columns of the run; bring the file back as the run wrote it";
+            return Err(Error::content(path, problem));
+        };
         file.set_len(kept.bytes).map_err(Error::writing(path))?;
         Ok(Self { path: path.to_owned(), file, columns, dialect, bytes: kept.bytes, hasher })
     }
@@ -148,5 +154,34 @@ fn locked(path: &Path) -> Result<File> {
         }
         Err(TryLockError::Error(e)) if e.kind() != ErrorKind::Unsupported => Err(Error::writing(path)(e)),
         _ => Ok(file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::samples::{Sample, sample};
+
+    #[test]
+    fn a_file_of_an_older_version_goes_on_with_its_columns() {
+        let (folder, dialect) = (tempfile::tempdir().unwrap(), CsvDialect::ExcelEu);
+        let path = folder.path().join("e.csv");
+        let older = Columns::of::<Sample>().without(&["wide"]);
+        let mut writer = CsvWriter::create(&path, older, dialect).unwrap();
+        writer.push(&sample("a", Some(0.5))).unwrap();
+        let kept = writer.written();
+        writer.push(&sample("cut off", None)).unwrap();
+        drop(writer);
+        let reopen = |kept| CsvWriter::reopen(&path, kept, Columns::of::<Sample>(), dialect, || Ok(()));
+        let mut writer = reopen(kept).unwrap();
+        writer.push(&sample("b", Some(1.5))).unwrap();
+        let text = "\u{feff}name;value\r\na;0,5\r\nb;1,5\r\n";
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        let whole = writer.written();
+        assert_eq!((whole.bytes, whole.crc32), (text.len() as u64, Some(crc32fast::hash(text.as_bytes()))));
+        drop(writer);
+        std::fs::write(&path, "name;other\r\n").unwrap();
+        let error = reopen(Written { bytes: 12, crc32: None }).unwrap_err().to_string();
+        assert!(error.contains("e.csv: line 1: expected the columns of the run"), "{error}");
     }
 }

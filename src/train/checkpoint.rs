@@ -1,8 +1,9 @@
 //! The file `checkpoint.safetensors`: the state of a training, from which it goes on to the same bits
 //!
-//! It holds the tensors of the model under their names, their velocities as `velocity.0.weight`, where they are kept those of
-//! the best epoch as `best.0.weight`, and in its metadata, as JSON, where the training is, and what it has written. Its last
-//! tensor, `crc32`, is the CRC-32 of all bytes before it.
+//! It holds the tensors of the model under their names, what the optimizer keeps as `velocity.0.weight`, or as
+//! `moment1.0.weight` and `moment2.0.weight`, where they are kept those of the best epoch as `best.0.weight`, where they are
+//! averaged the averages as `average.0.weight`, and in its metadata, as JSON, where the training is, and what it has
+//! written. Its last tensor, `crc32`, is the CRC-32 of all bytes before it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -18,6 +19,7 @@ use super::progress::Progress;
 use super::state::TrainState;
 use crate::error::{Error, Result, memory, open_regular};
 use crate::nn::mlp::Mlp;
+use crate::nn::optimizer::Kept;
 use crate::nn::parameter::Shape;
 use crate::nn::{model_header, stored, tensor_file};
 use crate::tables::Written;
@@ -79,19 +81,23 @@ impl Saved {
 #[derive(Clone, Debug)]
 pub struct Tensors {
     model: Vec<(String, Shape)>,
-    /// The velocities of those that are trained, in their order
-    velocities: Vec<(String, Shape)>,
+    /// Those that are trained, in their order
+    trained: Vec<(String, Shape)>,
     /// Those after the best epoch
     best: Vec<(String, Shape)>,
+    /// Those averaged
+    average: Vec<(String, Shape)>,
 }
 
 /// What a checkpoint holds beside the tensors of the model
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holds {
-    /// Velocities
-    pub velocities: bool,
+    /// What the optimizer keeps
+    pub kept: Kept,
     /// The tensors after the best epoch
     pub best: bool,
+    /// The averaged tensors
+    pub average: bool,
 }
 
 impl Tensors {
@@ -99,12 +105,18 @@ impl Tensors {
     pub fn of<T: Scalar>(model: &Mlp<T>) -> Self {
         let name = |tensor: crate::nn::parameter::Tensor<&[T]>| (tensor.name(), tensor.shape);
         let trained = model.tensors().filter(|tensor| tensor.gradient.is_some());
-        let under = |prefix: &str, (name, shape): (String, Shape)| (format!("{prefix}.{name}"), shape);
+        let model: Vec<_> = model.tensors().map(name).collect();
         Self {
-            model: model.tensors().map(name).collect(),
-            velocities: trained.map(name).map(|tensor| under("velocity", tensor)).collect(),
-            best: model.tensors().map(name).map(|tensor| under("best", tensor)).collect(),
+            trained: trained.map(name).collect(),
+            best: under("best", &model),
+            average: under("average", &model),
+            model,
         }
+    }
+
+    /// Those that an optimizer keeps
+    fn kept(&self, kept: Kept) -> Vec<(String, Shape)> {
+        kept.names().iter().flat_map(|prefix| under(prefix, &self.trained)).collect()
     }
 
     /// Writes a model file with these elements, given its metadata
@@ -140,11 +152,17 @@ impl Tensors {
         let best = state.best.as_ref().map_or(&[][..], |best| best);
         let tensors = [
             named(&self.model, &state.tensors),
-            named(&self.velocities, &state.velocities),
+            named(&self.kept(state.keeps), &state.kept),
             named(&self.best, best),
+            named(&self.average, state.average.as_deref().unwrap_or_default()),
         ];
         tensor_file::write_sealed(out, metadata, &tensors.concat())
     }
+}
+
+/// The names below a prefix, as `best.0.weight`
+fn under(prefix: &str, tensors: &[(String, Shape)]) -> Vec<(String, Shape)> {
+    tensors.iter().map(|(name, shape)| (format!("{prefix}.{name}"), *shape)).collect()
 }
 
 fn named<'a, T>(names: &[(String, Shape)], elements: &'a [Vec<T>]) -> Vec<(String, Shape, &'a [T])> {
@@ -185,11 +203,12 @@ impl Checkpoint {
     /// If the tensors are not those of the model and those that `holds` says, or an element is not finite.
     pub fn state<T: Scalar>(&self, model: &Mlp<T>, holds: Holds) -> Result<TrainState<T>> {
         let tensors = Tensors::of(model);
-        let velocities = if holds.velocities { &tensors.velocities[..] } else { &[] };
+        let kept = tensors.kept(holds.kept);
         let best = if holds.best { &tensors.best[..] } else { &[] };
+        let average = if holds.average { &tensors.average[..] } else { &[] };
         let read = || -> std::result::Result<TrainState<T>, String> {
             let file = SafeTensors::deserialize(&self.bytes).map_err(|e| format!("header: {e}"))?;
-            let expected = tensors.model.len() + velocities.len() + best.len();
+            let expected = tensors.model.len() + kept.len() + best.len() + average.len();
             let found = file.names().into_iter().filter(|name| *name != tensor_file::SEAL).count();
             if found != expected {
                 return Err(format!("has {found} tensors, expected {expected}"));
@@ -198,8 +217,10 @@ impl Checkpoint {
                 names.iter().map(|(name, shape)| elements(&file, name, *shape)).collect()
             };
             let best = if holds.best { Some(Arc::new(all(best)?)) } else { None };
-            let (tensors, velocities) = (all(&tensors.model)?, all(velocities)?);
-            Ok(TrainState { tensors, velocities, best, progress: self.saved.progress.clone() })
+            let average = if holds.average { Some(all(average)?) } else { None };
+            let (tensors, kept) = (all(&tensors.model)?, all(&kept)?);
+            let progress = self.saved.progress.clone();
+            Ok(TrainState { tensors, keeps: holds.kept, kept, best, average, progress })
         };
         read().map_err(|problem| Error::content(&self.path, problem))
     }
@@ -248,6 +269,7 @@ mod tests {
     use super::*;
     use crate::nn::layers::Activation;
     use crate::nn::loss::LossSum;
+    use crate::train::metrics::AverageSums;
 
     fn state(model: &Mlp<f32>, holds: Holds) -> TrainState<f32> {
         let copies = |scale: f32| {
@@ -255,9 +277,10 @@ mod tests {
         };
         let sums = LossSum { loss: 0.1 + 0.2, correct: 3, rows: 8, ..LossSum::default() };
         let progress = Progress { epoch: 3, batches: 7, sums, seconds: 1e-3 };
-        let velocities = if holds.velocities { copies(-0.5) } else { vec![] };
+        let kept = [-0.5, 0.75].into_iter().take(holds.kept.names().len()).flat_map(copies).collect();
         let best = holds.best.then(|| Arc::new(copies(0.25)));
-        TrainState { tensors: copies(1.0), velocities, best, progress }
+        let average = holds.average.then(|| copies(0.75));
+        TrainState { tensors: copies(1.0), keeps: holds.kept, kept, best, average, progress }
     }
 
     fn written(folder: &Path, model: &Mlp<f32>, state: &TrainState<f32>, saved: &Saved) {
@@ -269,10 +292,13 @@ mod tests {
     fn a_state_reads_back_to_the_same_bits() {
         let folder = tempfile::tempdir().unwrap();
         let model = Mlp::<f32>::new(3, &[5, 4], 2, Activation::Relu, 1);
-        for (velocities, best) in [(true, true), (true, false), (false, true), (false, false)] {
-            let holds = Holds { velocities, best };
+        let kinds = [Kept::None, Kept::Velocity, Kept::Moments];
+        for (kept, n) in kinds.map(|kept| (0..4).map(move |n| (kept, n))).into_iter().flatten() {
+            let holds = Holds { kept, best: n & 1 > 0, average: n & 2 > 0 };
             let state = state(&model, holds);
-            let last = EpochSums { epoch: 2, train: state.progress.sums.clone(), val: None, test: None };
+            let sums = state.progress.sums.clone();
+            let average = holds.average.then(|| AverageSums { val: None, test: Some(sums.clone()) });
+            let last = EpochSums { epoch: 2, train: sums, val: None, test: None, average };
             let best = Some(EpochSums { epoch: 1, test: Some(last.train.clone()), ..last.clone() });
             let saved = Saved {
                 run_id: "a,\"b".to_owned(),
@@ -286,7 +312,8 @@ mod tests {
             let expected = Saved { version: VERSION, progress: state.progress.clone(), ..saved };
             assert_eq!(found.saved, expected);
             assert_eq!(found.state(&model, holds).unwrap(), state);
-            let other = Holds { velocities: !velocities, ..holds };
+            let kept = if kept == Kept::Velocity { Kept::Moments } else { Kept::Velocity };
+            let other = Holds { kept, ..holds };
             let error = found.state(&model, other).unwrap_err().to_string();
             assert!(error.contains("tensors, expected"), "{error}");
         }
@@ -296,7 +323,7 @@ mod tests {
     fn other_tensors_and_newer_versions_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let model = Mlp::<f32>::new(3, &[5], 2, Activation::Relu, 1);
-        let holds = Holds { velocities: true, best: false };
+        let holds = Holds { kept: Kept::Velocity, best: false, average: false };
         written(folder.path(), &model, &state(&model, holds), &Saved::default());
         let found = Checkpoint::read(folder.path()).unwrap();
         let other = Mlp::<f32>::new(3, &[6], 2, Activation::Relu, 1);

@@ -6,6 +6,9 @@ use std::str::FromStr;
 use super::evaluate::BATCH_ROWS;
 use crate::config::Dtype;
 use crate::error::separated;
+use crate::nn::design::Design;
+use crate::nn::layers::Norm;
+use crate::nn::optimizer::Kept;
 
 /// The largest width; a larger one needs more memory than any machine has, so it is probably a typing error
 const WIDTH_MAX: usize = 10_000_000;
@@ -17,10 +20,12 @@ pub struct Dims(pub Vec<usize>);
 /// What training keeps of each parameter beside its value
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Copies {
-    /// A velocity, with momentum
-    pub velocity: bool,
+    /// What the optimizer keeps
+    pub kept: Kept,
     /// The value after the best epoch
     pub best: bool,
+    /// The average of its values
+    pub average: bool,
 }
 
 impl Dims {
@@ -42,12 +47,49 @@ impl Dims {
             }
         };
         // Parameters and what is kept of each: those in use, in a state that is being saved and in one that waits; and as many
-        // elements as parameters for scratch.
-        let copies = 1 + 3 * (1 + u128::from(copies.velocity) + u128::from(copies.best));
+        // elements as parameters for scratch, and for gradients where they are stored.
+        let gradients = u128::from(copies.kept.stores_gradients());
+        let others = u128::from(copies.best) + u128::from(copies.average);
+        let copies = 1 + gradients + 3 * (1 + copies.kept.names().len() as u128 + others);
         // In training, each hidden output has a gradient, and the input and gradients of a layer are packed into scratch.
         let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
         let elements = copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest();
         pairs + elements * dtype.bytes() as u128
+    }
+
+    /// Number of bytes that training needs in addition for the norms, the dropout and the activations of a design
+    ///
+    /// The other parameters are those of [`Self::training_bytes`].
+    pub fn design_bytes(
+        &self,
+        design: Design,
+        dtype: Dtype,
+        copies: Copies,
+        batch: usize,
+        evaluated: usize,
+    ) -> u128 {
+        let hidden = self.hidden();
+        // Running averages have no velocities.
+        let saved = 1 + 3 * (1 + u128::from(copies.best) + u128::from(copies.average));
+        let kept = u128::from(copies.kept.stores_gradients()) + 3 * copies.kept.names().len() as u128;
+        let (trained, running) = (saved + kept + 1, saved + 1);
+        let norms = if design.norm == Norm::None { 0 } else { 2 * (trained + running) * hidden };
+        // A layer that is not fused with the one before has an output and a gradient of its own.
+        let steps = [design.norm != Norm::None, design.dropout > 0.0, design.activation.needs_input()];
+        let steps: u128 = steps.map(u128::from).iter().sum();
+        let rows = 2 * batch as u128 + evaluated as u128;
+        (norms + steps * rows * hidden) * dtype.bytes() as u128
+    }
+
+    /// Number of trained elements of the norms of the hidden layers
+    pub fn norm_parameters(&self, norm: Norm) -> u128 {
+        if norm == Norm::None { 0 } else { 2 * self.hidden() }
+    }
+
+    /// Number of hidden units
+    fn hidden(&self) -> u128 {
+        let ends = [0, self.0.len().saturating_sub(1)].map(|at| self.0.get(at).map_or(0, |&n| n as u128));
+        self.sum().saturating_sub(ends[0] + ends[1])
     }
 
     /// Number of bytes for the pairs of bf16 that a workspace keeps: the operands of the layer that has most
@@ -130,6 +172,8 @@ impl FromStr for Dims {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::layers::Activation;
+    use crate::nn::mlp::Mlp;
 
     #[test]
     fn dims_are_read_and_written_alike() {
@@ -149,5 +193,29 @@ mod tests {
         // 109,184 each for forward and ∂L/∂W, and 8,832 for ∂L/∂X.
         assert_eq!(dims.step_multiply_adds(), 2.0 * 109_184.0 + 8_832.0);
         assert_eq!(Dims(vec![784, 10]).step_multiply_adds(), 2.0 * 7_840.0);
+        // Two of each hidden output in training, and one in evaluation, of 4 bytes
+        let design = Design::from(Activation::Gelu);
+        let bytes = dims.design_bytes(design, Dtype::Bf16, Copies::default(), 10, 100);
+        assert_eq!(bytes, 120 * (128 + 64) * 4);
+    }
+
+    #[test]
+    fn norms_and_dropout_are_counted_for_hidden_units_alone() {
+        let (dims, none) = (Dims(vec![784, 128, 64, 10]), Dims(vec![784, 10]));
+        let model = |dims: &Dims, design: Design| {
+            Mlp::<f32>::new(dims.0[0], &dims.0[1..dims.0.len() - 1], 10, design, 1).parameter_count() as u128
+        };
+        let of = |norm, dropout| Design { norm, dropout, ..Design::default() };
+        for dims in [&dims, &none] {
+            for norm in [Norm::None, Norm::Batch] {
+                let expected = dims.parameters() + dims.norm_parameters(norm);
+                assert_eq!(model(dims, of(norm, 0.5)), expected);
+            }
+        }
+        let bytes = |dims: &Dims, design| dims.design_bytes(design, Dtype::F32, Copies::default(), 64, 0);
+        assert_eq!(bytes(&none, of(Norm::Batch, 0.5)), 0);
+        assert_eq!(bytes(&dims, of(Norm::None, 0.0)), 0);
+        assert_eq!(bytes(&dims, of(Norm::None, 0.5)), 4 * 2 * 64 * 192);
+        assert_eq!(bytes(&dims, of(Norm::Batch, 0.0)), 4 * (2 * 64 * 192 + 2 * (5 + 5) * 192));
     }
 }

@@ -149,7 +149,7 @@ impl<T: Scalar> Evaluator<T> {
 }
 
 /// `Σ (y − ȳ)²` of a target over rows, where ȳ is the mean of y over them; 0 for classes
-fn variation(labels: &Labels, target: usize, rows: &[u32]) -> f64 {
+pub fn variation(labels: &Labels, target: usize, rows: &[u32]) -> f64 {
     let Labels::Numbers { values, targets } = labels else { return 0.0 };
     let column = || rows.iter().map(|&row| values[row as usize * targets + target]);
     let mean = column().sum::<f64>() / rows.len() as f64;

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 
 /// Settings that may be others when a run goes on, since they don't change what it has computed so far
 ///
-/// Data that have moved are known by their hash.
+/// The number of epochs stays where learning rates depend on it (`ScheduleChoice::depends_on_epochs`). Data that have moved
+/// are known by their hash.
 pub const FREE: [&str; 8] =
     ["epochs", "threads", "patience", "max_time", "out", "checkpoint_every", "data", "test_data"];
 
@@ -18,7 +19,8 @@ pub const FREE: [&str; 8] =
 /// If this processor can't run the backend.
 pub fn of(config: &TrainConfig) -> Result<BTreeMap<String, String>> {
     let config = TrainConfig { engine: resolved(config)?, ..config.clone() };
-    let is_kept = |name: &str| !FREE.contains(&name);
+    let has_schedule = config.schedule.depends_on_epochs();
+    let is_kept = |name: &str| !FREE.contains(&name) || (name == "epochs" && has_schedule);
     let values = config.to_values()?.into_iter().filter(|(name, _)| is_kept(name));
     Ok(values.map(|(name, value)| (name, text(&value))).collect())
 }
@@ -31,7 +33,11 @@ pub fn check(before: &BTreeMap<String, String>, config: &TrainConfig) -> Result<
     let now = of(config)?;
     let differences = before.iter().filter_map(|(name, was)| {
         let is = now.get(name).filter(|is| *is != was)?;
-        Some(format!("{name} was {was}, and is {is}"))
+        let because = match name.as_str() {
+            "epochs" => format!(", on which the rates of --schedule {} depend", now.get("schedule")?),
+            _ => String::new(),
+        };
+        Some(format!("{name} was {was}, and is {is}{because}"))
     });
     let differences = differences.collect::<Vec<_>>().join("; ");
     if differences.is_empty() {

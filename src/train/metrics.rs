@@ -53,6 +53,19 @@ pub struct EpochSums {
     pub val: Option<LossSum>,
     /// Over the test set after the epoch; `None` without one
     pub test: Option<LossSum>,
+    /// Those of the averaged weights; `None` where there is no average
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<AverageSums>,
+}
+
+/// The sums after an epoch, computed with the averaged weights
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AverageSums {
+    /// Over the validation rows; `None` without a validation split
+    pub val: Option<LossSum>,
+    /// Over the test set; `None` without one
+    pub test: Option<LossSum>,
 }
 
 /// The metrics of one epoch, whole or ended early
@@ -60,7 +73,7 @@ pub struct EpochSums {
 pub struct EpochMetrics {
     /// Number of the epoch, from 1
     pub epoch: u32,
-    /// Learning rate that its steps used
+    /// Learning rate of its last step
     pub learning_rate: f64,
     /// Sums over its batches, each computed with the weights before the batch's step
     pub train: LossSum,
@@ -68,6 +81,8 @@ pub struct EpochMetrics {
     pub val: Option<LossSum>,
     /// Sums over the test set after the epoch; `None` without one, or if it did not end
     pub test: Option<LossSum>,
+    /// Sums of the averaged weights; `None` where there is no average, or if the epoch did not end
+    pub average: Option<AverageSums>,
     /// Time of the training alone, s
     pub seconds: f64,
     /// How it ended
@@ -81,6 +96,7 @@ impl EpochMetrics {
         let train = Some(&self.train).filter(|_| !diverged);
         let train_metrics = Metrics::of(train, dtype);
         let [val, test] = [&self.val, &self.test].map(|sums| Metrics::of(sums.as_ref(), dtype));
+        let [average_val, average_test] = average_metrics(self.average.as_ref(), dtype);
         EpochRow {
             run_id: run_id.to_owned(),
             epoch: self.epoch,
@@ -99,13 +115,19 @@ impl EpochMetrics {
             test_rmse: test.rmse,
             test_mae: test.mae,
             test_r2: test.r2,
+            average_val_loss: average_val.loss,
+            average_val_accuracy: average_val.accuracy,
+            average_test_loss: average_test.loss,
+            average_test_accuracy: average_test.accuracy,
+            average_val_rmse: average_val.rmse,
+            average_test_rmse: average_test.rmse,
         }
     }
 
     /// The sums of this epoch
     pub fn sums(&self) -> EpochSums {
-        let Self { epoch, train, val, test, .. } = self.clone();
-        EpochSums { epoch, train, val, test }
+        let Self { epoch, train, val, test, average, .. } = self.clone();
+        EpochSums { epoch, train, val, test, average }
     }
 
     /// Why and where training ended, in words without a comma; `None` after all batches, or if it was told to stop
@@ -158,6 +180,20 @@ pub fn evaluated(result: &mut RunResult, val: Option<&LossSum>, test: Option<&Lo
     (result.test_mae, result.test_r2) = (test.mae, test.r2);
 }
 
+/// Enters the metrics of the averaged weights into the result of a run; they are empty where there is no average
+pub fn averaged(result: &mut RunResult, average: Option<&AverageSums>, dtype: Dtype) {
+    let [val, test] = average_metrics(average, dtype);
+    (result.average_val_loss, result.average_val_accuracy) = (val.loss, val.accuracy);
+    (result.average_test_loss, result.average_test_accuracy) = (test.loss, test.accuracy);
+    (result.average_val_rmse, result.average_test_rmse) = (val.rmse, test.rmse);
+}
+
+/// The metrics of the averaged weights on validation and test rows
+fn average_metrics(average: Option<&AverageSums>, dtype: Dtype) -> [Metrics; 2] {
+    let of = |sums: fn(&AverageSums) -> Option<&LossSum>| Metrics::of(average.and_then(sums), dtype);
+    [of(|average| average.val.as_ref()), of(|average| average.test.as_ref())]
+}
+
 /// A metric of a run in `dtype`, which is written with the digits of that type
 pub fn metric(value: f64, dtype: Dtype) -> Metric {
     match dtype {
@@ -207,7 +243,21 @@ mod tests {
     fn epoch(end: EpochEnd) -> EpochMetrics {
         let train = LossSum { loss: 1.0, correct: 1, rows: 3, ..LossSum::default() };
         let test = Some(train.clone());
-        EpochMetrics { epoch: 2, learning_rate: 0.1, train, val: None, test, seconds: 0.5, end }
+        EpochMetrics {
+            epoch: 2,
+            learning_rate: 0.1,
+            train,
+            val: None,
+            test,
+            average: None,
+            seconds: 0.5,
+            end,
+        }
+    }
+
+    /// No sums
+    fn none() -> EpochSums {
+        EpochSums { epoch: 0, train: LossSum::default(), val: None, test: None, average: None }
     }
 
     #[test]
@@ -233,7 +283,7 @@ mod tests {
         let errors = |squared| ErrorSum { squared, absolute: squared, variation: 4.0 };
         let sums = |squared| LossSum { rows: 1, errors: vec![errors(squared)], ..LossSum::default() };
         let epoch =
-            |epoch, squared| EpochSums { epoch, train: sums(squared), val: None, test: Some(sums(squared)) };
+            |epoch, squared| EpochSums { epoch, train: sums(squared), test: Some(sums(squared)), ..none() };
         let mut result = RunResult::default();
         summarise(&mut result, &epoch(4, 4.0), Some(&epoch(2, 1.0)), 4, Dtype::F64);
         assert_eq!((result.best_epoch, result.best_of, result.epochs_done), (Some(2), Some("test"), 4));
@@ -243,5 +293,24 @@ mod tests {
         );
         assert_eq!((result.test_r2, result.best_accuracy), (Some(Metric::Double(0.0)), None));
         assert_eq!(result.test_rmse, result.train_rmse);
+    }
+
+    #[test]
+    fn metrics_of_an_average_have_columns_of_their_own() {
+        let test = |correct| Some(LossSum { loss: 2.0, correct, rows: 4, ..LossSum::default() });
+        let average = Some(AverageSums { val: test(1), test: test(3) });
+        let row = EpochMetrics { average: average.clone(), ..epoch(EpochEnd::Done) }.row("a", Dtype::F64);
+        assert_eq!((row.average_val_accuracy, row.average_test_accuracy), (double(0.25), double(0.75)));
+        assert_eq!((row.average_test_loss, row.average_test_rmse), (double(0.5), None));
+        assert_eq!((row.test_accuracy, row.test_loss), (double(1.0 / 3.0), double(1.0 / 3.0)));
+        assert_eq!(epoch(EpochEnd::Done).row("a", Dtype::F64).average_test_loss, None);
+        let mut result = RunResult::default();
+        averaged(&mut result, average.as_ref(), Dtype::F64);
+        assert_eq!((result.average_val_accuracy, result.average_test_accuracy), (double(0.25), double(0.75)));
+        assert_eq!((result.average_val_loss, result.test_accuracy), (double(0.5), None));
+    }
+
+    fn double(x: f64) -> Option<Metric> {
+        Some(Metric::Double(x))
     }
 }

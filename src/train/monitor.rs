@@ -124,7 +124,8 @@ mod tests {
 
     fn epoch(epoch: u32, loss: f64, correct: usize) -> EpochSums {
         let val = LossSum { loss, correct, rows: 10, ..LossSum::default() };
-        EpochSums { epoch, train: LossSum::default(), val: Some(val), test: Some(LossSum::default()) }
+        let test = Some(LossSum::default());
+        EpochSums { epoch, train: LossSum::default(), val: Some(val), test, average: None }
     }
 
     fn monitor(metric: Metric, patience: u32) -> Monitor {

@@ -6,7 +6,7 @@ use crate::nn::loss::LossSum;
 
 /// The place of a training in its epochs
 ///
-/// With the weights and the velocities, this is all that the next batch depends on: the order of the rows, and random
+/// With the weights and what the optimizer keeps, this is all that the next batch depends on: the order of the rows, and random
 /// numbers in layers, follow from the seed, the epoch and the batch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use chainrule_kernels::Scalar;
 
+use super::average;
 use super::checkpoint::{Checkpoint, Holds, Saved};
 use super::evaluate::Predicted;
 use super::kept_settings;
-use super::metrics::{EpochEnd, EpochMetrics, EpochSums, evaluated, summarise};
+use super::metrics::{EpochEnd, EpochMetrics, EpochSums, averaged, evaluated, summarise};
 use super::monitor::Monitor;
+use super::optimizer;
 pub use super::run_files::RunNames;
 use super::run_files::{RunFiles, blank_result, make_folder, now, one_line, resolved};
 use super::trainer::Trainer;
@@ -38,6 +40,8 @@ pub struct Request<'a> {
     pub resume: Option<Resume<'a>>,
     /// When training stops if it has not ended; `None`: it trains all epochs
     pub deadline: Option<Instant>,
+    /// The epoch after which training halts, so that it can go on later; `None`: it trains all epochs
+    pub halt_after: Option<u32>,
 }
 
 /// Where a run goes on
@@ -79,7 +83,8 @@ pub struct Outcome {
 ///
 /// When the loss diverges the run ends, and the last model whose metrics were finite stays on disk. It also ends when there
 /// was no better epoch for as many epochs as the setting `patience` says. `summary.csv` is written last: a run that has one
-/// has ended. Its metrics are those of model.safetensors, and so are the predictions for the test set.
+/// has ended. Its metrics are those of model.safetensors, and so are the predictions for the test set; averaged weights have
+/// metrics of their own.
 ///
 /// * `stop`: read before each batch
 ///
@@ -113,11 +118,13 @@ struct Run<'a, T> {
     begun: Instant,
     /// Time before this process, s
     wall_before: f64,
+    /// The epoch after which training halts
+    halt_after: Option<u32>,
 }
 
 impl<'a, T: Scalar> Run<'a, T> {
     fn start(request: &Request<'a>) -> Result<Self> {
-        let Request { config, data, parent, run_id, names, resume, deadline } = *request;
+        let Request { config, data, parent, run_id, names, resume, deadline, halt_after } = *request;
         let begun = Instant::now();
         let monitor = Monitor::new(config, data)?;
         let mut trainer = match resume {
@@ -139,7 +146,8 @@ impl<'a, T: Scalar> Run<'a, T> {
                 check_data(&saved.data_hash, set)?;
                 kept_settings::check(&saved.settings, config)?;
                 let best = config.keep != Keep::Last && saved.best.is_some();
-                let holds = Holds { velocities: config.momentum > 0.0, best };
+                let average = average::is_there(config, saved.last.as_ref().map_or(0, |last| last.epoch));
+                let holds = Holds { kept: optimizer::kept(config), best, average };
                 trainer.restore(&checkpoint.state(trainer.model(), holds)?);
                 let run_id = run_id.unwrap_or(&saved.run_id).to_owned();
                 let files = RunFiles::reopen(config, data, parent.join(&run_id), saved, copy_of)?;
@@ -177,6 +185,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             last,
             begun,
             wall_before,
+            halt_after,
         };
         run.summarise();
         // A folder that can't be written, or a disk that is full, is an error before the first epoch.
@@ -204,17 +213,28 @@ impl<'a, T: Scalar> Run<'a, T> {
             Ok(last) => (last, None),
             Err(error) => (None, Some(error)),
         };
-        let ended = last.as_ref().map_or(Status::Ok, |last| last.end.status());
+        let ended = match last.as_ref().map_or(Status::Ok, |last| last.end.status()) {
+            Status::Ok if self.last_epoch() < self.config.epochs => Status::Halted,
+            ended => ended,
+        };
         self.result.status = if failure.is_some() { Status::Failed } else { ended };
         self.result.samples_per_s = tables::rate(self.trained_rows, self.result.train_s.unwrap_or_default());
         self.result.reason = match &failure {
             Some(error) => Some(one_line(&error.chain())),
+            None if self.result.status == Status::Halted => {
+                Some(format!("halted after epoch {}", self.result.epochs_done))
+            }
             None => last.as_ref().and_then(EpochMetrics::reason).or_else(|| self.stalled()),
         };
         self.result.wall_s = Some(tables::seconds(self.wall_s()));
         let summary = SummaryRow { config: self.used, result: self.result, tags: self.tags.to_vec() };
         let written = self.files.write_summary(&summary);
         Ok(Outcome { last, folder: self.files.folder, summary, error: failure.or(written.err()) })
+    }
+
+    /// The last epoch that is trained in this process
+    fn last_epoch(&self) -> u32 {
+        self.halt_after.map_or(self.config.epochs, |epoch| epoch.min(self.config.epochs))
     }
 
     /// Why the run ended before its last epoch, if no better one came; `None` if it did not
@@ -231,6 +251,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let Self { config, result, best, last: Some(last), .. } = self else { return };
         let described = best.as_ref().filter(|_| config.keep == Keep::Best).unwrap_or(last);
         summarise(result, described, best.as_ref(), last.epoch, config.dtype);
+        averaged(result, last.average.as_ref(), config.dtype);
     }
 
     /// Trains all epochs, each with its row and the model after it, until no better one comes; returns the last, which may
@@ -249,8 +270,9 @@ impl<'a, T: Scalar> Run<'a, T> {
             let val = self.trainer.validate();
             let test = results.as_ref().map(|(sums, _)| sums);
             evaluated(&mut self.result, val.as_ref(), test, self.config.dtype);
+            averaged(&mut self.result, self.trainer.evaluate_average().as_ref(), self.config.dtype);
         }
-        for epoch in first..=self.config.epochs {
+        for epoch in first..=self.last_epoch() {
             let goes_on = is_within && epoch == first;
             if !goes_on && self.monitor.has_stalled(self.last.as_ref(), self.best.as_ref()) {
                 break;
@@ -321,13 +343,13 @@ impl<'a, T: Scalar> Run<'a, T> {
             if metrics.end != EpochEnd::Paused {
                 break metrics;
             }
-            if self.trainer.model().is_finite() {
+            if self.trainer.is_finite() {
                 self.save(self.files.epochs.written())?;
             }
         };
         let Self { trainer, .. } = self;
         // Weights behind dead units are in no loss.
-        if !matches!(metrics.end, EpochEnd::Diverged { .. }) && !trainer.model().is_finite() {
+        if !matches!(metrics.end, EpochEnd::Diverged { .. }) && !trainer.is_finite() {
             metrics.end = EpochEnd::Diverged { batch: None };
         }
         if metrics.end != EpochEnd::Done {
@@ -339,6 +361,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             metrics.end = EpochEnd::Diverged { batch: None };
         } else {
             (metrics.val, metrics.test) = (val, test);
+            metrics.average = trainer.evaluate_average();
         }
         Ok((metrics, predicted))
     }

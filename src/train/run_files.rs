@@ -34,13 +34,16 @@ pub(super) const SUMMARY: &str = "summary.csv";
 /// Name of the model in a run's folder
 pub const MODEL: &str = "model.safetensors";
 const BEST_MODEL: &str = "model-best.safetensors";
+/// Name of the model of the averaged weights in a run's folder
+pub const AVERAGE_MODEL: &str = "model-average.safetensors";
 const CONFIG: &str = "config.toml";
 
 /// Names of the files that a run can leave behind, pictures aside
 ///
 /// A run of classes has confusion.csv, classes.csv and class_means.csv, one of regression targets.csv and predictions.csv;
-/// a run that diverged at once, or has no test set, has neither. One that keeps both models has model-best.safetensors.
-pub const NAMES: [&str; 11] = [
+/// a run that diverged at once, or has no test set, has neither. One that keeps both models has model-best.safetensors, and
+/// one that averages weights model-average.safetensors.
+pub const NAMES: [&str; 12] = [
     EPOCHS,
     SUMMARY,
     CONFUSION,
@@ -50,6 +53,7 @@ pub const NAMES: [&str; 11] = [
     PREDICTIONS,
     MODEL,
     BEST_MODEL,
+    AVERAGE_MODEL,
     CHECKPOINT,
     CONFIG,
 ];
@@ -169,6 +173,9 @@ impl<'a> RunFiles<'a> {
                     write(MODEL, &state.tensors)?;
                 }
                 (None, _) | (Some(_), Keep::Last) => write(MODEL, &state.tensors)?,
+            }
+            if let Some(average) = &state.average {
+                write(AVERAGE_MODEL, average)?;
             }
             // After a power failure, epochs.csv must not be shorter than the checkpoint says.
             sync_rows()?;

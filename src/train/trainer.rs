@@ -6,13 +6,17 @@ use std::time::Instant;
 
 use chainrule_kernels::{Scalar, team};
 
+use super::average::Average;
 use super::dims::{Copies, Dims};
 use super::evaluate::{self, Evaluator, Predicted};
-use super::metrics::{EpochEnd, EpochMetrics};
+use super::metrics::{AverageSums, EpochEnd, EpochMetrics};
+use super::optimizer;
 use super::progress::Progress;
+use super::schedule::Schedule;
 use super::state::TrainState;
 use crate::config::{Every, Keep, TrainConfig};
 use crate::data::Dataset;
+use crate::data::augmentation::{self, Augmentation};
 use crate::data::batches::{Order, gather};
 use crate::data::encoder::Encoder;
 use crate::data::init_model;
@@ -22,20 +26,21 @@ use crate::error::{Result, memory, separated};
 use crate::nn::layers::Place;
 use crate::nn::loss::{BatchLabels, Loss, LossSum};
 use crate::nn::mlp::Mlp;
-use crate::nn::sgd::Sgd;
+use crate::nn::optimizer::Optimizer;
 use crate::nn::workspace::Workspace;
 
-/// A model in training with its buffers; batches after the first allocate nothing
+/// A model in training with its buffers; batches after the first allocate nothing, except for AdamW's lists of tensors
 #[derive(Debug)]
 pub struct Trainer<'a, T> {
     data: &'a RunData<'a>,
     encoder: Encoder<T>,
     model: Mlp<T>,
-    sgd: Sgd<T>,
-    learning_rate: f64,
+    optimizer: Optimizer<T>,
+    schedule: Schedule,
     seed: u64,
     loss: Loss<T>,
     order: Order,
+    augmentation: Option<Augmentation>,
     batch_size: usize,
     labels: BatchLabels<T>,
     /// The weights of a batch's rows; empty without weights
@@ -46,6 +51,7 @@ pub struct Trainer<'a, T> {
     progress: Progress,
     /// The elements of the tensors after the best epoch, where they are kept
     best: Option<Arc<Vec<Vec<T>>>>,
+    average: Option<Average<T>>,
     pause: Option<Every>,
     deadline: Option<Instant>,
 }
@@ -75,31 +81,39 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let most = set.test.len().max(data.val_rows.as_ref().map_or(0, Vec::len));
         let evaluation_rows = (evaluate::BATCH_ROWS * rayon::current_num_threads()).min(most.max(1));
         let dims = Dims(config.dims(features, outputs));
-        check_memory(&dims, config, batch_size, evaluation_rows)?;
+        check_memory(&dims, config, set, batch_size, evaluation_rows)?;
+        let augmentation = Augmentation::new(config, set, batch_size)?;
+        let labels = match &augmentation {
+            None => data.outputs.batch_labels(batch_size),
+            Some(augmentation) => augmentation.batch_labels(&data.outputs, batch_size),
+        };
         let mut model = match init {
             Some(init) => init_model::net(init, config, &dims.0)?,
             None => {
                 let are_pixels = data.preprocessing.encoding == Encoding::Pixels;
                 let initial = config.initial_weights.of(config.activation, are_pixels);
-                Mlp::with_initial_weights(&dims.0, config.activation, initial, config.seed)
+                Mlp::with_initial_weights(&dims.0, config.design(), initial, config.seed)
             }
         };
+        let average = Average::new(config, &model, order.len().div_ceil(batch_size));
         Ok(Self {
             data,
             encoder: Encoder::new(&data.preprocessing, &set.inputs),
-            sgd: Sgd::new(model.parameters_mut(), config.learning_rate, config.momentum, config.weight_decay),
-            learning_rate: config.learning_rate,
+            optimizer: optimizer::new(config, &mut model),
+            schedule: Schedule::new(config, order.len().div_ceil(batch_size)),
             seed: config.seed,
-            loss: data.outputs.loss(),
+            loss: data.outputs.training_loss(config.label_smoothing),
             order,
+            augmentation,
             batch_size,
-            labels: data.outputs.batch_labels(batch_size),
+            labels,
             weights: Vec::with_capacity(data.weights.as_ref().map_or(0, |_| batch_size)),
             workspace: model.workspace(batch_size, backend),
             evaluator: Evaluator::new(backend, data.outputs.clone()),
             test_rows: (0..).take(set.test.len()).collect(),
             progress: Progress::default(),
             best: None,
+            average,
             pause: None,
             deadline: None,
             model,
@@ -109,6 +123,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// The model as it is now
     pub fn model(&self) -> &Mlp<T> {
         &self.model
+    }
+
+    /// Whether every parameter is finite, and its average, if there is one
+    pub fn is_finite(&self) -> bool {
+        self.model.is_finite() && self.average.as_ref().is_none_or(Average::is_finite)
     }
 
     /// Where the training is
@@ -130,8 +149,10 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     pub fn state(&self) -> TrainState<T> {
         TrainState {
             tensors: self.tensors(),
-            velocities: self.sgd.velocities().map(<[T]>::to_vec).collect(),
+            keeps: self.optimizer.keeps(),
+            kept: self.optimizer.kept().into_iter().map(<[T]>::to_vec).collect(),
             best: self.best.clone(),
+            average: self.average.as_ref().and_then(Average::elements),
             progress: self.progress.clone(),
         }
     }
@@ -156,13 +177,16 @@ impl<'a, T: Scalar> Trainer<'a, T> {
     /// Goes on from a state of a training with the same settings and data
     ///
     /// # Panics
-    /// If its tensors or velocities have other lengths.
+    /// If its tensors have other lengths.
     pub fn restore(&mut self, state: &TrainState<T>) {
         self.set_tensors(&state.tensors);
-        for (velocities, stored) in self.sgd.velocities_mut().zip(&state.velocities) {
-            velocities.copy_from_slice(stored);
+        for (kept, stored) in self.optimizer.kept_mut().into_iter().zip(&state.kept) {
+            kept.copy_from_slice(stored);
         }
         (self.best, self.progress) = (state.best.clone(), state.progress.clone());
+        if let Some(average) = &mut self.average {
+            average.restore(state.average.clone());
+        }
     }
 
     /// Numbers of training samples and of validation samples
@@ -192,19 +216,23 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         stop: &AtomicBool,
         on_batch: &mut (dyn FnMut(usize, &LossSum) + Send),
     ) -> EpochMetrics {
+        let batches_before = u64::from(epoch).saturating_sub(1) * self.batches() as u64;
         let Self {
             data,
             encoder,
             model,
-            sgd,
+            optimizer,
+            schedule,
             seed,
             loss,
             order,
+            augmentation,
             batch_size,
             labels,
             weights,
             workspace,
             progress,
+            average,
             ..
         } = self;
         if progress.epoch != epoch {
@@ -215,6 +243,7 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let first = *done;
         let end = team::scope(|| {
             order.start_epoch(epoch);
+            augmentation.iter_mut().for_each(|augmentation| augmentation.start_epoch(epoch));
             let mut batches = order.batches(*batch_size).skip(first).peekable();
             while let Some(rows) = batches.next() {
                 let batch = *done + 1;
@@ -229,7 +258,11 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                 }
                 workspace.set_rows(rows.len());
                 let next = batches.peek().copied().unwrap_or_default();
-                gather(split, (encoder, &data.outputs), rows, next, workspace.input_mut(), labels);
+                let (read, x) = ((&*encoder, &data.outputs), workspace.input_mut());
+                match augmentation {
+                    None => gather(split, read, rows, next, x, labels),
+                    Some(augmentation) => augmentation.gather(split, read, rows, next, x, labels),
+                }
                 model.forward_training(workspace, Place { seed: *seed, epoch, batch });
                 if loss.forward(workspace.output_mut(), labels).has_diverged() {
                     return EpochEnd::Diverged { batch: Some(batch) };
@@ -241,15 +274,24 @@ impl<'a, T: Scalar> Trainer<'a, T> {
                     loss.weigh(workspace.output_mut(), weights);
                 }
                 train.add(loss.sum());
-                model.backward(workspace, Some(sgd));
+                let number = batches_before + batch as u64;
+                optimizer.step(model, workspace, number, schedule.rate(number - 1));
+                if let Some(average) = average {
+                    average.after_batch(model, epoch, batch);
+                }
                 *done = batch;
                 on_batch(batch, train);
+            }
+            if let Some(average) = average {
+                average.after_epoch(model, epoch);
             }
             EpochEnd::Done
         });
         progress.seconds += start.elapsed().as_secs_f64();
-        let (seconds, learning_rate, train) = (progress.seconds, self.learning_rate, progress.sums.clone());
-        EpochMetrics { epoch, learning_rate, train, val: None, test: None, seconds, end }
+        // Before the first batch, the rate that it would have
+        let learning_rate = self.schedule.rate(batches_before + progress.batches.saturating_sub(1) as u64);
+        let (seconds, train) = (progress.seconds, progress.sums.clone());
+        EpochMetrics { epoch, learning_rate, train, val: None, test: None, average: None, seconds, end }
     }
 
     /// The sums over the test set, and what was predicted; `None` without one
@@ -272,20 +314,50 @@ impl<'a, T: Scalar> Trainer<'a, T> {
         let rows = self.data.val_rows.as_ref()?;
         Some(self.evaluator.evaluate(&self.model, &self.encoder, &self.data.set.train, rows).0)
     }
+
+    /// The sums over the validation rows and the test set, computed with the averaged weights
+    ///
+    /// `None` if there is no average, or one of the losses has diverged.
+    pub fn evaluate_average(&mut self) -> Option<AverageSums> {
+        let mut average = self.average.take()?;
+        let sums = average.swap(&mut self.model).then(|| {
+            let test = self.evaluate().map(|(sums, _)| sums);
+            AverageSums { val: self.validate(), test }
+        });
+        average.swap(&mut self.model);
+        self.average = Some(average);
+        sums.filter(|AverageSums { val, test }| ![val, test].into_iter().flatten().any(LossSum::has_diverged))
+    }
 }
 
 /// Fails if the memory for a net and its batches can't be reserved, before the first allocation is made
-fn check_memory(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated: usize) -> Result<()> {
-    let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated);
+fn check_memory(
+    dims: &Dims,
+    config: &TrainConfig,
+    set: &Dataset,
+    batch_size: usize,
+    evaluated: usize,
+) -> Result<()> {
+    let bytes = training_bytes(dims, config, batch_size, evaluated)
+        + augmentation::scratch_bytes(config, set, batch_size);
     // The thread that saves the state
     memory::check_with_threads(bytes, 1, || {
-        format!("{} parameters, batches of {}", separated(dims.parameters()), separated(batch_size))
+        let parameters = dims.parameters() + dims.norm_parameters(config.norm);
+        format!("{} parameters, batches of {}", separated(parameters), separated(batch_size))
     })
+}
+
+/// Number of bytes that a run with these settings needs
+fn training_bytes(dims: &Dims, config: &TrainConfig, batch_size: usize, evaluated: usize) -> u128 {
+    let (dtype, copies) = (config.dtype, copies(config));
+    dims.training_bytes(dtype, copies, batch_size, evaluated)
+        + dims.design_bytes(config.design(), dtype, copies, batch_size, evaluated)
 }
 
 /// What is kept of each parameter beside its value
 fn copies(config: &TrainConfig) -> Copies {
-    Copies { velocity: config.momentum > 0.0, best: config.keep != Keep::Last }
+    let average = config.ema > 0.0 || config.swa > 0;
+    Copies { kept: optimizer::kept(config), best: config.keep != Keep::Last, average }
 }
 
 /// Checks that there is memory for the `jobs` largest of these runs at once, each on threads of its own
@@ -305,7 +377,8 @@ pub fn check_side_by_side<'a>(
             if config.val_split > 0.0 { data.test.len().max(data.train.len()) } else { data.test.len() };
         let evaluated = (evaluate::BATCH_ROWS * threads).min(most.max(1));
         let batch_size = config.batch_size.min(data.train.len());
-        let bytes = dims.training_bytes(config.dtype, copies(config), batch_size, evaluated);
+        let bytes = training_bytes(&dims, config, batch_size, evaluated)
+            + augmentation::scratch_bytes(config, data, batch_size);
         // Its own thread, the one that saves its state, and those of its pool
         (bytes, 2 + threads)
     };

@@ -1,10 +1,12 @@
 //! Backpropagation against central differences in f64
 
+use chainrule::nn::design::Design;
 use chainrule::nn::gradient_check::{Check, TOLERANCE, central_difference, relative_error};
-use chainrule::nn::layers::{Activation, Linear};
+use chainrule::nn::layers::{Activation, Layer, Linear, Norm, Place};
 use chainrule::nn::loss::{BatchLabels, ErrorFunction, Loss};
 use chainrule::nn::matrix::Matrix;
 use chainrule_kernels::{self as kernels, DenseKernels};
+use clap::ValueEnum;
 
 use crate::numbers::Numbers;
 
@@ -28,9 +30,9 @@ const LOSSES: [Option<ErrorFunction>; 4] =
 
 #[test]
 fn whole_nets_have_the_right_gradients() {
-    for activation in [Activation::Relu, Activation::Sigmoid] {
+    for &activation in Activation::value_variants() {
         for dims in NETS {
-            for (batch, seed) in [(1, 1), (4, 2), (7, 3)] {
+            for (batch, seed) in [(1, 1), (4, 3), (7, 3)] {
                 for loss in LOSSES {
                     let what = format!("{dims:?} {activation} {loss:?} batch {batch}");
                     let checks = Check::new(dims, activation, batch, loss, seed).run(usize::MAX);
@@ -47,8 +49,63 @@ fn whole_nets_have_the_right_gradients() {
 }
 
 #[test]
-fn a_gradient_that_is_one_percent_too_large_is_found_in_any_tensor() {
+fn nets_with_norms_and_dropout_have_the_right_gradients() {
     for activation in [Activation::Relu, Activation::Sigmoid] {
+        for norm in [Norm::None, Norm::Batch, Norm::Layer] {
+            for (dropout, input_dropout) in [(0.0, 0.0), (0.4, 0.0), (0.3, 0.2)] {
+                let design = Design { activation, norm, dropout, input_dropout };
+                for (dims, batch) in [(&[6, 3][..], 4), (&[7, 5, 3], 9), (&[5, 7, 6, 3], 6)] {
+                    let checks = Check::new(dims, design, batch, None, 3).run(usize::MAX);
+                    // Weight decay makes the check one of a step, in which each layer updates its parameters itself.
+                    let steps = Check::new(dims, design, batch, LOSSES[1], 4).with_weight_decay(0.1).run(50);
+                    let (mut at_kink, mut checked) = (0, 0);
+                    for check in checks.iter().chain(&steps) {
+                        assert!(check.passed(), "{dims:?} {design} batch {batch}: {check:?}");
+                        at_kink += check.at_kink;
+                        checked += check.checked;
+                    }
+                    assert!(at_kink <= checked / 4, "{dims:?} {design}: {at_kink} of {checked}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn norms_and_dropout_have_the_right_gradients_by_their_inputs() {
+    let design = |norm| Design { norm, dropout: 0.3, ..Activation::Relu.into() };
+    for (batch, cols) in [(1, 4), (5, 7), (9, 70)] {
+        let (x, dy) = (random(batch, cols, 1), random(batch, cols, 2));
+        let layers = [Norm::Batch, Norm::Layer].map(|norm| design(norm).of_hidden::<f64>(cols));
+        for mut layer in layers.into_iter().flatten().filter(|layer| layer.activation().is_none()) {
+            for (salt, tensor) in
+                layer.tensors_mut(0).into_iter().filter(|t| t.gradient.is_some()).enumerate()
+            {
+                tensor.data.copy_from_slice(random(1, cols, 3 + salt as u64).data());
+            }
+            let (mut y, mut dx) = (Matrix::zeros(batch, cols), Matrix::zeros(batch, cols));
+            let (mut engine, identity) = (DenseKernels::default(), kernels::Activation::Identity.into());
+            layer.start_step(Place::default(), 1);
+            layer.forward_training(&x, identity, &mut y, &mut engine);
+            layer.backward((&x, &y), &dy, Some((&mut dx, identity)), None, &mut engine);
+            assert!(batch == 1 || !matches!(layer, Layer::Dropout(_)) || y.data().contains(&0.0));
+            for at in 0..batch * cols {
+                let numeric = central_difference(|h| {
+                    let mut x = x.clone();
+                    x.data_mut()[at] += h;
+                    layer.forward_training(&x, identity, &mut y, &mut engine);
+                    weighted(&y, &dy)
+                });
+                let found = dx.data()[at];
+                assert!(relative_error(found, numeric) < TOLERANCE, "{layer} at {at}: {found}, {numeric}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gradient_that_is_one_percent_too_large_is_found_in_any_tensor() {
+    for &activation in Activation::value_variants() {
         let tensors = 1 + 2 * 3;
         for planted in 0..tensors {
             let mut checks = Check::new(&[5, 7, 4, 3], activation, 4, LOSSES[planted % 4], 2);
@@ -80,7 +137,7 @@ fn a_linear_layer_has_the_right_gradient_by_its_input() {
         let mut layer = Linear::new(random(d_in, d_out, 3));
         let (mut y, mut dx) = (Matrix::zeros(batch, d_out), Matrix::zeros(batch, d_in));
         let mut engine = DenseKernels::default();
-        layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);
+        layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity.into())), None, &mut engine);
         for at in 0..batch * d_in {
             let numeric = central_difference(|h| {
                 let mut x = x.clone();
@@ -95,14 +152,20 @@ fn a_linear_layer_has_the_right_gradient_by_its_input() {
 
 #[test]
 fn activation_layers_have_the_right_gradients() {
-    // No input is within 0.004 of ReLU's kink, which is twice the longest step.
+    // No input is within 0.004 of a kink, which is twice the longest step.
     let (x, dy) = (random(5, 7, 1), random(5, 7, 2));
     assert!(x.data().iter().all(|x| x.abs() > 0.004));
-    for activation in [Activation::Relu, Activation::Sigmoid] {
+    for &activation in Activation::value_variants() {
         let mut layer = activation.layer::<f64>();
         let (mut y, mut dx, mut engine) = (Matrix::zeros(5, 7), Matrix::zeros(5, 7), DenseKernels::default());
         layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
-        layer.backward((&x, &y), &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut engine);
+        layer.backward(
+            (&x, &y),
+            &dy,
+            Some((&mut dx, kernels::Activation::Identity.into())),
+            None,
+            &mut engine,
+        );
         for at in 0..35 {
             let numeric = central_difference(|h| {
                 let mut x = x.clone();
@@ -110,7 +173,7 @@ fn activation_layers_have_the_right_gradients() {
                 layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
                 weighted(&y, &dy)
             });
-            assert!(relative_error(dx.data()[at], numeric) < TOLERANCE, "at {at}");
+            assert!(relative_error(dx.data()[at], numeric) < TOLERANCE, "{activation} at {at}");
         }
     }
 }
@@ -139,9 +202,26 @@ fn losses() -> impl Iterator<Item = (Matrix<f64>, BatchLabels<f64>, Loss<f64>)> 
     )
 }
 
+/// Outputs of each shape with classes whose labels are smoothed, mixed, or both
+fn smoothed_and_mixed() -> impl Iterator<Item = (Matrix<f64>, BatchLabels<f64>, Loss<f64>)> {
+    let shapes = [(1, 2), (3, 10), (7, 3)];
+    shapes
+        .into_iter()
+        .flat_map(|shape| [(0.1, false), (0.0, true), (0.4, true)].map(|case| (shape, case)))
+        .map(|((batch, cols), (smoothing, is_mixed))| {
+            let classes = (0..batch as u32).map(|i| i * 7 % cols as u32).collect();
+            let labels = BatchLabels::Classes(classes);
+            let mut labels = if is_mixed { labels.into_mixed(batch) } else { labels };
+            if is_mixed {
+                labels.mix(&(0..batch).map(|i| [0.3, 1.0, 0.5, 0.0][i % 4]).collect::<Vec<_>>());
+            }
+            (random(batch, cols, 6), labels, Loss::of_smoothed_classes(smoothing))
+        })
+}
+
 #[test]
 fn losses_have_the_right_gradients_with_and_without_weights() {
-    for (z, labels, mut loss) in losses() {
+    for (z, labels, mut loss) in losses().chain(smoothed_and_mixed()) {
         let batch = z.rows();
         let all: Vec<f64> = (0..batch).map(|i| [2.5, 0.0, 0.3, 1.0][i % 4]).collect();
         for weights in [None, Some(&all[..])] {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod arrays;
+mod augmentation;
+mod averages;
 mod export;
 mod fashion;
 mod fuzz;
@@ -10,9 +12,13 @@ mod gradients;
 mod idx;
 mod imports;
 mod nets;
+mod norms;
+mod optimizers;
 mod tables;
 mod training;
 
+#[path = "../support/erf.rs"]
+mod erf;
 #[path = "../support/export_cases.rs"]
 mod export_cases;
 #[path = "../support/fuzz_cases.rs"]

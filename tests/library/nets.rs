@@ -4,7 +4,8 @@
 //! analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.3): the errors of its inputs,
 //! multiplied by the weights, plus the rounding of its own sum. No tolerance is chosen.
 
-use chainrule::nn::layers::{Activation, Layer, Linear};
+use chainrule::nn::design::Design;
+use chainrule::nn::layers::{Activation, Layer, Linear, Norm, Place};
 use chainrule::nn::loss::SoftmaxCrossEntropy;
 use chainrule::nn::mlp::Mlp;
 use chainrule::nn::parameter;
@@ -12,6 +13,9 @@ use chainrule::nn::sgd::Sgd;
 use chainrule::nn::workspace::Workspace;
 use chainrule::random::{Purpose, Random};
 use chainrule_kernels::{Backend, Scalar, team};
+use clap::ValueEnum;
+
+use crate::erf::erf;
 
 /// Number of nets, which take some seconds
 const NETS: u64 = 250;
@@ -73,6 +77,8 @@ type Rows = Vec<Vec<Bounded>>;
 struct Shape {
     dims: Vec<usize>,
     activation: Activation,
+    /// What is between the linear layers, the activation among it
+    design: Design,
     /// Rows of the workspace, and rows of the batch
     rows: (usize, usize),
 }
@@ -87,10 +93,11 @@ fn draw(random: &mut Random) -> Shape {
     }
     let classes = dims.len() - 1;
     dims[classes] = 1 + up_to(69);
-    let activation = if up_to(2) == 1 { Activation::Relu } else { Activation::Sigmoid };
+    let all = Activation::value_variants();
+    let activation = all[up_to(all.len() as u32) - 1];
     let most = up_to(130);
     let rows = if up_to(2) == 1 { most } else { up_to(most as u32) };
-    Shape { dims, activation, rows: (most, rows) }
+    Shape { dims, activation, design: activation.into(), rows: (most, rows) }
 }
 
 /// A net with its batch, in T; parameters and inputs are exact in f32
@@ -103,7 +110,7 @@ struct Case<T> {
 fn case<T: Scalar>(shape: &Shape, seed: u64) -> Case<T> {
     let (dims, last) = (&shape.dims, shape.dims.len() - 1);
     let mut random = Random::new(seed, Purpose::BenchImages);
-    let mut model = Mlp::new(dims[0], &dims[1..last], dims[last], shape.activation, seed);
+    let mut model = Mlp::new(dims[0], &dims[1..last], dims[last], shape.design, seed);
     for tensor in model.parameters_mut() {
         let d_in = match tensor.shape {
             parameter::Shape::Vector(_) => 1,
@@ -136,27 +143,22 @@ fn reference<T: Scalar>(case: &Case<T>, shape: &Shape, unit: f64) -> Vec<(Vec<Bo
     let mut flow: Vec<Rows> = vec![
         case.x.chunks(shape.dims[0]).map(|row| row.iter().copied().map(Bounded::exact).collect()).collect(),
     ];
+    // What each layer computes before its activation
+    let mut sums: Vec<Rows> = Vec::new();
     for (l, layer) in layers.iter().enumerate() {
-        let activate = |z: Bounded| match shape.activation {
-            _ if l + 1 == layers.len() => z,
-            Activation::Relu if z.x + z.e <= 0.0 => Bounded::exact(0.0),
-            Activation::Relu => Bounded { x: z.x.max(0.0), e: z.e },
-            Activation::Sigmoid => {
-                // The slope is at most 1/4. The error of exp is 2 ulp; 1 + e and 1 / (…) are rounded once each.
-                Bounded { x: 1.0 / (1.0 + (-z.x).exp()), e: z.e / 4.0 + 8.0 * eps }
-            }
-        };
-        let next = flow[l].iter().map(|x| {
+        let sum = flow[l].iter().map(|x| {
             let unit = |j: usize| {
                 let products = x.iter().enumerate().map(|(i, &x)| (x.rounded(unit), weight(l, i, j)));
-                activate(sum_of_products::<T>(layer.b[j].to_f64(), products))
+                sum_of_products::<T>(layer.b[j].to_f64(), products)
             };
             (0..layer.b.len()).map(unit).collect()
         });
-        let next = next.collect();
-        flow.push(next);
+        let sum: Rows = sum.collect();
+        let activate = |z: &Vec<Bounded>| z.iter().map(|&z| value(z, shape.activation, eps)).collect();
+        flow.push(sum.iter().map(activate).collect());
+        sums.push(sum);
     }
-    let logits = flow.last().unwrap();
+    let logits = sums.last().unwrap();
     let mut dy: Rows =
         logits.iter().zip(&case.labels).map(|(z, &label)| loss_gradient(z, label, rows, eps)).collect();
     let mut gradients = Vec::new();
@@ -170,16 +172,17 @@ fn reference<T: Scalar>(case: &Case<T>, shape: &Shape, unit: f64) -> Vec<(Vec<Bo
         let db =
             (0..d_out).map(|j| sum_of_products::<T>(0.0, dy.iter().map(|dy| (Bounded::exact(1.0), dy[j]))));
         gradients.push((dw.collect(), db.collect()));
-        let dx = dy.iter().zip(&flow[l]).map(|(dy, y)| {
+        if l == 0 {
+            continue;
+        }
+        let dx = dy.iter().zip(sums[l - 1].iter().zip(&flow[l])).map(|(dy, (z, y))| {
             let unit = |i: usize| {
                 let products = dy.iter().enumerate().map(|(j, &dy)| (dy.rounded(unit), weight(l, i, j)));
-                times_derivative(sum_of_products::<T>(0.0, products), y[i], shape.activation, eps)
+                times_derivative(sum_of_products::<T>(0.0, products), (z[i], y[i]), shape.activation, eps)
             };
             (0..d_in).map(unit).collect()
         });
-        if l > 0 {
-            dy = dx.collect();
-        }
+        dy = dx.collect();
     }
     gradients.reverse();
     gradients
@@ -205,24 +208,69 @@ fn loss_gradient(z: &[Bounded], label: u32, rows: usize, eps: f64) -> Vec<Bounde
     z.iter().enumerate().map(one).collect()
 }
 
-/// The product `d · f'`, where y is the value of f
-fn times_derivative(d: Bounded, y: Bounded, f: Activation, eps: f64) -> Bounded {
+/// λ and λ α of SELU
+const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.758_099_340_847_376_8];
+
+/// `f(z)`: the error of z times the largest slope, and the rounding of f, whose parts are within 4 ulp
+fn value(z: Bounded, f: Activation, eps: f64) -> Bounded {
+    let of = |x: f64, slope: f64, rounding: f64| Bounded { x, e: SLACK * (z.e * slope + rounding * eps) };
     match f {
-        // So close to the kink, the derivative of either side is right.
-        Activation::Relu if y.x <= y.e && y.e > 0.0 => {
-            Bounded { x: if y.x > 0.0 { d.x } else { 0.0 }, e: d.size() }
-        }
-        Activation::Relu => {
-            Bounded { x: if y.x > 0.0 { d.x } else { 0.0 }, e: if y.x > 0.0 { d.e } else { 0.0 } }
-        }
-        Activation::Sigmoid => {
-            let slope = y.x * (1.0 - y.x);
-            // |d y (1 − y) / dy| ≤ 1, and three results, at most y, slope and the product, are rounded.
-            let slope_e = y.e + y.e * y.e + 3.0 * eps * y.size();
-            let e = d.size() * slope_e + d.e * slope + 2.0 * eps * d.size() * (slope + slope_e);
-            Bounded { x: d.x * slope, e: SLACK * e }
+        Activation::Relu if z.x + z.e <= 0.0 => Bounded::exact(0.0),
+        Activation::Relu => Bounded { x: z.x.max(0.0), e: z.e },
+        // The error of exp is 2 ulp; 1 + e and 1 / (…) are rounded once each.
+        Activation::Sigmoid => of(1.0 / (1.0 + (-z.x).exp()), 0.25, 8.0),
+        Activation::Tanh => of(z.x.tanh(), 1.0, 4.0),
+        Activation::LeakyRelu if z.x + z.e <= 0.0 => of(0.01 * z.x, 0.01, 0.02 * z.size()),
+        Activation::LeakyRelu => of(z.x.max(0.01 * z.x), 1.0, 0.02 * z.size()),
+        // In f64, 1 + erf of the reference has this error, too.
+        Activation::Gelu => of(z.x * (1.0 + erf(z.x / 2f64.sqrt())) / 2.0, 1.13, 6.0 * z.size()),
+        Activation::Silu => of(z.x / (1.0 + (-z.x).exp()), 1.1, 6.0 * z.size()),
+        Activation::Selu => {
+            let x = if z.x > 0.0 { SELU[0] * z.x } else { SELU[1] * z.x.exp_m1() };
+            of(x, SELU[1], 5.0 * SELU[1] * z.size())
         }
     }
+}
+
+/// The product `d · f'` at z, where y is `f(z)`
+fn times_derivative(d: Bounded, (z, y): (Bounded, Bounded), f: Activation, eps: f64) -> Bounded {
+    // So close to a kink, the derivative of either side is right.
+    let is_at_kink = y.x.abs() <= y.e && y.e > 0.0;
+    let is_above = y.x > 0.0;
+    let slope = match f {
+        Activation::Relu => {
+            let x = if is_above { d.x } else { 0.0 };
+            let e = if is_at_kink { d.size() } else { d.e };
+            return Bounded { x, e: if is_above || is_at_kink { e } else { 0.0 } };
+        }
+        // |d y (1 − y) / dy| ≤ 1, and three results, at most y, slope and the product, are rounded.
+        Activation::Sigmoid => Bounded { x: y.x * (1.0 - y.x), e: y.e + y.e * y.e + 3.0 * eps * y.size() },
+        Activation::Tanh => Bounded { x: 1.0 - y.x * y.x, e: 2.0 * y.x.abs() * y.e + y.e * y.e + 2.0 * eps },
+        Activation::LeakyRelu => {
+            let x = if is_above { 1.0 } else { 0.01 };
+            Bounded { x, e: if is_at_kink { 0.991 } else { 0.01 * eps } }
+        }
+        Activation::Selu => {
+            let [lambda, lambda_alpha] = SELU;
+            let x = if is_above { lambda } else { y.x + lambda_alpha };
+            let jump = if is_at_kink { lambda_alpha - lambda } else { 0.0 };
+            Bounded { x, e: jump + y.e + 4.0 * eps }
+        }
+        // The second derivative is at most 2 φ(0) < 0.8; Φ and x φ, both at most about 1, are within 4 ulp.
+        Activation::Gelu => {
+            let density = (-z.x * z.x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            let x = (1.0 + erf(z.x / 2f64.sqrt())) / 2.0 + z.x * density;
+            Bounded { x, e: 0.8 * z.e + 8.0 * eps }
+        }
+        // The second derivative is at most 1/2; 1 − σ has the error of σ, which x multiplies.
+        Activation::Silu => {
+            let sigmoid = 1.0 / (1.0 + (-z.x).exp());
+            let x = sigmoid * (1.0 + z.x * (1.0 - sigmoid));
+            Bounded { x, e: 0.5 * z.e + (10.0 + 5.0 * z.size()) * eps }
+        }
+    };
+    let e = d.size() * slope.e + d.e * slope.x.abs() + 2.0 * eps * d.size() * slope.size();
+    Bounded { x: d.x * slope.x, e: SLACK * e }
 }
 
 fn fill<T: Scalar>(ws: &mut Workspace<T>, case: &Case<T>) {
@@ -235,9 +283,10 @@ fn fill<T: Scalar>(ws: &mut Workspace<T>, case: &Case<T>) {
 /// Forward pass, loss and backward pass; with `sgd`, the backward pass updates the parameters
 fn pass<T: Scalar>(case: &mut Case<T>, ws: &mut Workspace<T>, sgd: Option<&mut Sgd<T>>) {
     fill(ws, case);
-    case.model.forward(ws);
-    SoftmaxCrossEntropy::default().forward(ws.output_mut(), &case.labels);
-    SoftmaxCrossEntropy::backward(ws.output_mut(), &case.labels);
+    case.model.forward_training(ws, Place::default());
+    let mut loss = SoftmaxCrossEntropy::default();
+    loss.forward(ws.output_mut(), &case.labels);
+    loss.backward(ws.output_mut(), &case.labels);
     case.model.backward(ws, sgd);
 }
 
@@ -264,43 +313,76 @@ fn check<T: Scalar>(seed: u64) {
                 );
             }
         }
-        // Layers that are computed one by one give the same bits of every output and gradient.
-        let mut by_layer = case::<T>(&shape, seed);
-        let mut layers = by_layer.model.layer_by_layer(shape.rows.0, engine);
-        pass(&mut by_layer, &mut layers, None);
-        let gradients = |case: &mut Case<T>| -> Vec<u64> {
-            let gradients = case.model.parameters_mut().filter_map(|p| p.gradient);
-            gradients.flat_map(|g| g.iter().map(|g| g.to_f64().to_bits())).collect()
-        };
-        assert!(
-            gradients(&mut by_layer) == gradients(&mut stored) && layers.output_mut() == ws.output_mut(),
-            "net {seed}, {engine:?}, {shape:?}: layer by layer differs from fused"
-        );
-        // Two updates inside the backward pass give the same bits as two afterwards, for any number of threads.
-        let mut apart = case::<T>(&shape, seed);
-        let mut sgd = Sgd::new(apart.model.parameters_mut(), 0.1, 0.9, 0.01);
-        for _ in 0..2 {
-            pass(&mut apart, &mut ws, None);
-            sgd.step(apart.model.parameters_mut());
-        }
-        for threads in [1, 3] {
-            let mut inside = case::<T>(&shape, seed);
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                team::scope(|| {
-                    let mut sgd = Sgd::new(inside.model.parameters_mut(), 0.1, 0.9, 0.01);
-                    let mut ws = inside.model.workspace(shape.rows.0, engine);
-                    for _ in 0..2 {
-                        pass(&mut inside, &mut ws, Some(&mut sgd));
-                    }
-                });
-            });
-            assert!(
-                bits(&inside.model) == bits(&apart.model),
-                "net {seed}, {engine:?}, {threads} threads, {shape:?}"
-            );
-        }
+        check_bits::<T>(&shape, seed, engine, (&mut stored, &mut ws));
     }
+}
+
+/// Checks that a pass that stores gradients, of which the net and the workspace are given, has the bits of passes in other
+/// ways
+fn check_bits<T: Scalar>(
+    shape: &Shape,
+    seed: u64,
+    engine: Backend,
+    (stored, ws): (&mut Case<T>, &mut Workspace<T>),
+) {
+    // Layers that are computed one by one give the same bits of every output and gradient.
+    let mut by_layer = case::<T>(shape, seed);
+    let mut layers = by_layer.model.layer_by_layer(shape.rows.0, engine);
+    pass(&mut by_layer, &mut layers, None);
+    let gradients = |case: &mut Case<T>| -> Vec<u64> {
+        let gradients = case.model.parameters_mut().filter_map(|p| p.gradient);
+        gradients.flat_map(|g| g.iter().map(|g| g.to_f64().to_bits())).collect()
+    };
+    assert!(
+        gradients(&mut by_layer) == gradients(stored) && layers.output_mut() == ws.output_mut(),
+        "net {seed}, {engine:?}, {shape:?}: layer by layer differs from fused"
+    );
+    // Two updates inside the backward pass give the same bits as two afterwards, for any number of threads.
+    let mut apart = case::<T>(shape, seed);
+    let mut sgd = Sgd::new(apart.model.parameters_mut(), 0.1, 0.9, 0.01);
+    for _ in 0..2 {
+        pass(&mut apart, ws, None);
+        sgd.step(apart.model.parameters_mut());
+    }
+    for threads in [1, 3] {
+        let mut inside = case::<T>(shape, seed);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            team::scope(|| {
+                let mut sgd = Sgd::new(inside.model.parameters_mut(), 0.1, 0.9, 0.01);
+                let mut ws = inside.model.workspace(shape.rows.0, engine);
+                for _ in 0..2 {
+                    pass(&mut inside, &mut ws, Some(&mut sgd));
+                }
+            });
+        });
+        assert!(
+            bits(&inside.model) == bits(&apart.model),
+            "net {seed}, {engine:?}, {threads} threads, {shape:?}"
+        );
+    }
+}
+
+/// Nets with norms and dropout: their gradients are checked in gradients.rs
+fn check_design<T: Scalar>(seed: u64) {
+    let random = &mut Random::new(seed, Purpose::GradientCheck);
+    let mut shape = draw(random);
+    let share = |n: u32| [0.0, 0.2, 0.5][n as usize];
+    shape.design.norm = [Norm::None, Norm::Batch, Norm::Layer][random.below(3) as usize];
+    shape.design.dropout = share(random.below(3));
+    shape.design.input_dropout = share(random.below(3));
+    for engine in engines::<T>() {
+        let mut stored = case::<T>(&shape, seed);
+        let mut ws = stored.model.workspace(shape.rows.0, engine);
+        pass(&mut stored, &mut ws, None);
+        check_bits::<T>(&shape, seed, engine, (&mut stored, &mut ws));
+    }
+}
+
+#[test]
+fn random_nets_with_norms_and_dropout_have_the_same_bits_in_any_way_of_computing_them() {
+    (1000..1000 + NETS / 4).for_each(check_design::<f32>);
+    (2000..2000 + NETS / 8).for_each(check_design::<f64>);
 }
 
 #[test]

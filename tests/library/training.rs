@@ -64,6 +64,7 @@ fn any_number_of_threads_gives_the_same_weights_and_metrics() {
         "hidden_dims = [128, 64]",
         "hidden_dims = [33]\nactivation = \"sigmoid\"",
         "hidden_dims = []\nmomentum = 0.0",
+        "hidden_dims = [33]\noptimizer = \"adamw\"\nschedule = \"cosine\"",
     ] {
         let config = config(settings);
         let run = |threads: usize| {
@@ -277,13 +278,14 @@ fn a_diverging_run_keeps_the_last_good_weights_and_leaves_its_metrics_empty() {
         names: RunNames::default(),
         resume: None,
         deadline: None,
+        halt_after: None,
     };
     let outcome = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome.summary.result.status, Status::Diverged);
     let last = outcome.last.map(|last| (last.epoch, last.end));
     assert!(matches!(last, Some((1, EpochEnd::Diverged { batch: Some(_) }))), "{last:?}");
     let epochs = std::fs::read_to_string(folder.path().join("bad/epochs.csv")).unwrap();
-    assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged,,,,"));
+    assert_eq!(epochs.lines().nth(1), Some("bad,1,1e30,,,,,,,diverged,,,,,,,"));
     let runs = std::fs::read_to_string(folder.path().join("bad/summary.csv")).unwrap();
     assert!(runs.lines().nth(1).unwrap().starts_with("bad,diverged,5,relu,3,"), "{runs}");
     let model = saved_model::load::<f32>(&folder.path().join("bad/model.safetensors")).unwrap().model;
@@ -311,6 +313,7 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
         names: RunNames::default(),
         resume: None,
         deadline: None,
+        halt_after: None,
     };
     let outcome = run::train(&request, &mut StopAfter(&stop), &stop).unwrap();
     let end = outcome.last.map(|last| last.end);
@@ -323,7 +326,7 @@ fn an_interrupted_run_saves_its_epochs_and_files() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort_unstable();
-    let others = [TARGETS, PREDICTIONS, "model-best.safetensors"];
+    let others = [TARGETS, PREDICTIONS, "model-best.safetensors", "model-average.safetensors"];
     let mut names: Vec<&str> = NAMES.into_iter().filter(|name| !others.contains(name)).collect();
     names.sort_unstable();
     assert_eq!(files, names, "training draws no picture");
@@ -342,6 +345,7 @@ fn with_a_validation_split_validation_chooses_the_best_epoch_and_has_columns() {
         names: RunNames::default(),
         resume: None,
         deadline: None,
+        halt_after: None,
     };
     let summary = run::train(&request, &mut Silent, &AtomicBool::new(false)).unwrap().summary;
     let csv = std::fs::read_to_string(folder.path().join("val/epochs.csv")).unwrap();

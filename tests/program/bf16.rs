@@ -46,6 +46,12 @@ fn every_processor_and_any_number_of_threads_give_the_same_model() {
         let flags = [&["--dtype", "bf16", "--threads", threads], settings].concat();
         std::fs::read(epoch_at_level(folder.path(), level, &flags).join("model.safetensors")).unwrap()
     };
+    for activation in ["tanh", "leaky-relu", "gelu", "silu", "selu"] {
+        let settings = ["--hidden-dims", "17,5", "--activation", activation];
+        let first = model("avx512", &settings, "1");
+        assert!(model("avx2", &settings, "2") == first, "{activation} avx2");
+        assert!(model("portable", &settings, "3") == first, "{activation} portable");
+    }
     for settings in [&["--hidden-dims", "129,33"][..], &["--hidden-dims", "40", "--activation", "sigmoid"]] {
         let first = model("avx512", settings, "1");
         for threads in ["2", "3", "8"] {

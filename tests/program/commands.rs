@@ -31,8 +31,19 @@ fn train(folder: &Path, flags: &[&str]) -> Output {
     chainrule(folder, &[&SMALL, flags].concat())
 }
 
-const COMMANDS: [&str; 10] =
-    ["train", "sweep", "gradcheck", "bench", "info", "export", "runs", "plot", "completions", "man"];
+const COMMANDS: [&str; 11] = [
+    "train",
+    "sweep",
+    "gradcheck",
+    "ensemble",
+    "bench",
+    "info",
+    "export",
+    "runs",
+    "plot",
+    "completions",
+    "man",
+];
 
 #[test]
 fn help_fits_80_columns_and_ends_with_examples() {
@@ -72,8 +83,22 @@ fn usage_errors_say_what_to_type() {
         (&["export", "model.safetensors"], "chainrule export MODEL --onnx FILE.onnx"),
         (&["export", "m", "--onnx", "a", "--c", "./a"], "--onnx and --c name the same file"),
         (&["export", "m", "--npz", "m"], "name another file"),
-        (&["train", "--optimizer", "adam"], "SGD with momentum"),
-        (&["train", "--dropout", "0.5"], "--weight-decay"),
+        (&["train", "--optimizer", "adam"], "[possible values: sgd, adamw]"),
+        (&["train", "--adam"], "--optimizer adamw"),
+        (&["train", "--lr-schedule", "cosine"], "--schedule constant, step, cosine"),
+        (&["train", "--optimizer", "adamw", "--momentum", "0.9"], "no --momentum with --optimizer adamw"),
+        (
+            &["train", "--beta1", "0.9"],
+            "no --beta1 with --optimizer sgd, which has none, or --optimizer adamw",
+        ),
+        (&["train", "--schedule", "one-cycle", "--warmup", "1"], "warm-up of its own"),
+        (&["train", "--nesterov", "--momentum", "0"], "--momentum above 0"),
+        (
+            &["sweep", "--data", ".", "--grid", "epochs=1,2", "--optimizer", "adamw", "--momentum", "0.9"],
+            "no --momentum with",
+        ),
+        (&["train", "--l1", "0.5"], "--weight-decay"),
+        (&["train", "--batch-norm"], "--norm batch"),
         (&["train", "--lr", "0.5"], "--learning-rate"),
         (&["train", "--grid", "epochs=1,2"], "`sweep` has"),
         (&["train", "--hidden-dims", "none", "3"], "--hidden-dims none"),

@@ -60,7 +60,8 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
     let count = kill_count(40);
     let mut kills = 0;
     let mut round = 0;
-    let settings = "--data synthetic --hidden-dims 64 --batch-size 32 --epochs 6 -q --checkpoint-every";
+    let settings =
+        "--data synthetic --hidden-dims 64 --batch-size 32 --epochs 6 --ema 0.99 -q --checkpoint-every";
     ended(path, &format!("train {settings} 1h --run-id whole"), 0);
     let begun = Instant::now();
     ended(path, &format!("train {settings} 1h --run-id timed"), 0);

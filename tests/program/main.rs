@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod arrays;
+mod augmentation;
+mod averages;
 mod bf16;
 mod cli;
 mod commands;
@@ -10,6 +12,7 @@ mod corruption;
 mod data;
 mod docs;
 mod early_stopping;
+mod ensemble;
 mod evaluate;
 mod export;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -19,13 +22,16 @@ mod init;
 mod kills;
 mod limits;
 mod locks;
+mod norms;
 mod odd_tables;
 mod own_data;
 mod plots;
 mod predict;
+mod presets;
 mod regression;
 mod regression_plots;
 mod resume;
+mod search;
 mod state_dict;
 mod surroundings;
 mod sweep;

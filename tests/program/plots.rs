@@ -241,7 +241,7 @@ fn a_sweep_of_nothing_but_divergence_has_pictures_and_a_report_that_says_so() {
     let heatmap = std::fs::read_to_string(folder.path().join("heatmap.svg")).unwrap();
     assert_eq!(heatmap.matches(">diverged</text>").count(), 4);
     let report = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
-    assert!(report.contains("8 trials of 4 settings: 8 `diverged`."), "{report}");
+    assert!(report.contains("8 trials of 4 combinations: 8 `diverged`."), "{report}");
     assert!(report.contains("no trial ended with metrics"), "{report}");
 }
 
@@ -252,7 +252,7 @@ fn the_report_names_the_winner_the_command_and_how_it_was_chosen() {
     redraw(folder.path()).unwrap();
     let report = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
     for part in [
-        "12 trials of 6 settings: 8 `ok`, 4 `diverged`.",
+        "12 trials of 6 combinations: 8 `ok`, 4 `diverged`.",
         "`hidden_dims` 128x64, `learning_rate` 0.01: validation accuracy 88.10 ± 0.14 % over 2 seeds.",
         "    chainrule train --hidden-dims 128x64 --learning-rate 0.01 --epochs 10 --val-split 0.1 --seed 42 --data data/fashion-mnist\n",
         "`--seed 43`",

@@ -47,6 +47,8 @@ pub fn assert_same(what: &str, a: &Path, b: &Path, but: &[&str]) {
         elements(&a.join("model.safetensors")) == elements(&b.join("model.safetensors")),
         "{what}: weights"
     );
+    let [x, y] = [a, b].map(|folder| folder.join("model-average.safetensors"));
+    assert!(x.exists() == y.exists() && (!x.exists() || elements(&x) == elements(&y)), "{what}: average");
     let [x, y] = [a, b].map(|folder| elements(&folder.join("checkpoint.safetensors")));
     assert!(x == y, "{what}: velocities");
     assert_eq!(cells(&a.join("epochs.csv")), cells(&b.join("epochs.csv")), "{what}");
@@ -78,6 +80,7 @@ pub const TABLE: &str = "--data t.csv --target price --test-split 0.2";
 fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
     let folder = folder();
     let path = folder.path();
+    let mut wholes = 0;
     for (n, (settings, threads)) in [
         ("--hidden-dims 9 7 --batch-size 16", 1),
         ("--hidden-dims 9 7 --batch-size 16 --momentum 0 --dtype f64", 3),
@@ -87,18 +90,25 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
         ("--hidden-dims 9 --class-weight balanced --engine matrixmultiply", 1),
         ("--hidden-dims 10 5 --keep both --val-split 0.25 --patience 9 --batch-size 32", 2),
         ("--hidden-dims 19 7 --batch-size 33 --dtype bf16", 3),
+        ("--hidden-dims 9 7 --optimizer adamw --weight-decay 0.1 --decay-bias false --warmup 1.5 --keep both", 2),
+        ("--hidden-dims 9 --nesterov --weight-decay 0.01 --decay-bias=false --engine matrixmultiply", 3),
+        ("--hidden-dims 9 7 --batch-size 16 --ema 0.95 --val-split 0.2", 2),
+        ("--hidden-dims 9 7 --batch-size 16 --swa 2 --keep best", 1),
+        ("--hidden-dims 9 --batch-size 16 --flip --shift 1 --mixup 0.3 --label-smoothing 0.1", 2),
+        ("--hidden-dims 11 8 --batch-size 40 --activation gelu", 2),
     ]
     .into_iter()
     .enumerate()
     {
         for data in [IMAGES, TABLE] {
-            if data == TABLE && settings.contains("class-weight") {
+            if data == TABLE && (settings.contains("class-weight") || settings.contains("flip")) {
                 continue;
             }
             let kind = if data == TABLE { "t" } else { "i" };
             let name = |what: &str| format!("{what}{n}{kind}");
             let train = format!("train {data} {settings} -q");
             ended(path, &format!("{train} --epochs 5 --threads 1 --run-id {}", name("whole")), 0);
+            wholes += 1;
             for stop in [0, 1, 3, 5] {
                 let id = format!("{}-{stop}", name("part"));
                 ended(path, &format!("{train} --epochs {stop} --threads 1 --run-id {id}"), 0);
@@ -117,7 +127,7 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
     names.sort_unstable();
     let count = names.len();
     names.dedup();
-    assert_eq!((count, names.len()), (15 * 5, 15 * 5));
+    assert_eq!((count, names.len()), (wholes * 5, wholes * 5));
 }
 
 #[test]
@@ -155,10 +165,14 @@ fn a_run_that_a_signal_stops_goes_on_within_its_epoch() {
     let folder = folder();
     let path = folder.path();
     let settings = "train --data synthetic --hidden-dims 64 --batch-size 8 --epochs 3 --val-split 0.1";
-    ended(path, &format!("{settings} -q --run-id whole"), 0);
-    for (round, (signal, code)) in [("INT", 130), ("TERM", 143), ("USR1", 143)].into_iter().enumerate() {
-        let id = format!("cut{round}");
-        let child = start(path, &format!("{settings} -q --run-id {id}"));
+    let adamw = " --optimizer adamw --schedule cosine --warmup 0.5";
+    let rounds = [("INT", 130, ""), ("TERM", 143, adamw), ("USR1", 143, "")];
+    for (round, (signal, code, more)) in rounds.into_iter().enumerate() {
+        let (id, whole) = (format!("cut{round}"), if more.is_empty() { "whole" } else { "adamw" });
+        if !path.join("results").join(whole).exists() {
+            ended(path, &format!("{settings}{more} -q --run-id {whole}"), 0);
+        }
+        let child = start(path, &format!("{settings}{more} -q --run-id {id}"));
         let run = path.join("results").join(&id);
         while !run.join("checkpoint.safetensors").exists() {
             std::thread::sleep(Duration::from_millis(1));
@@ -169,7 +183,7 @@ fn a_run_that_a_signal_stops_goes_on_within_its_epoch() {
         let Output { status, stderr, .. } = child.wait_with_output().unwrap();
         assert_eq!(status.code(), Some(code), "{}", String::from_utf8_lossy(&stderr));
         ended(path, &format!("train --resume results/{id} -q"), 0);
-        assert_same(&id, &run, &path.join("results/whole"), &[]);
+        assert_same(&id, &run, &path.join("results").join(whole), &[]);
     }
 }
 
@@ -191,10 +205,18 @@ fn what_would_change_a_run_that_goes_on_is_refused() {
         ("--data nowhere --out elsewhere", 1, &["nowhere"]),
         ("--data synthetic --out elsewhere", 1, &["the data have changed since the run began"]),
         ("--checkpoint-every 5x", 2, &["checkpoint-every is 5x, expected a time, as 30s"]),
+        ("--schedule cosine", 2, &["schedule was constant, and is cosine"]),
+        ("--optimizer adamw", 2, &["optimizer was sgd, and is adamw"]),
     ] {
         let stderr = ended(path, &format!("train --resume results/a {args}"), code);
         assert!(messages.iter().all(|message| stderr.contains(message)), "{args}: {stderr}");
     }
+    // Rates that depend on the number of epochs
+    ended(path, &format!("train {IMAGES} --hidden-dims 9 --epochs 2 --schedule cosine --run-id c -q"), 0);
+    let stderr = ended(path, "train --resume results/c --epochs 3", 2);
+    let message = "epochs is 3, expected 2, as before, since the rates of --schedule cosine depend on it";
+    assert!(stderr.contains(message), "{stderr}");
+    ended(path, "train --resume results/c --epochs 2 -q", 0);
     // What is refused copies nothing.
     assert!(!path.join("elsewhere").exists());
     for (folder, message) in

@@ -180,15 +180,23 @@ fn a_file_that_is_no_state_dict_of_linear_layers_is_refused_by_the_name_of_a_ten
     for (tensors, messages) in [
         (
             with(("1.running_mean", "F32", vec![4], vec![0.0; 4])),
-            ["1.running_mean: belongs to a BatchNorm layer", expected],
+            ["1.running_mean: there is no 1.weight", expected],
         ),
         (
             with(("1.num_batches_tracked", "I64", vec![], vec![7.0])),
-            ["1.num_batches_tracked: belongs to a BatchNorm layer", expected],
+            ["1.num_batches_tracked: there is no 1.weight", expected],
+        ),
+        (with(("1.weight", "F32", vec![4], vec![1.0; 4])), ["1.bias: missing", expected]),
+        (
+            with(("3.weight", "F32", vec![4], vec![1.0; 4])),
+            [
+                "3.weight: has shape [4], as BatchNorm and LayerNorm have",
+                "module 2 is no Linear layer of 4 outputs",
+            ],
         ),
         (
-            with(("1.weight", "F32", vec![4], vec![1.0; 4])),
-            ["1.weight: has shape [4], as BatchNorm and LayerNorm have", "expected [outputs, inputs]"],
+            with(("0.running_var", "F32", vec![4], vec![1.0; 4])),
+            ["0.running_var: belongs to a BatchNorm layer, but 0.weight to a Linear one", ""],
         ),
         (
             changed(0, ("0.weight", "F32", vec![4, 4, 2, 2], vec![0.5; 64])),
@@ -314,7 +322,7 @@ fn flags_say_how_cells_become_inputs_and_what_the_classes_are() {
         ("--class-names a,b", 2, "--class-names gives 2 names, but s.safetensors has 3 outputs"),
         ("--class-names a,b,a", 2, "--class-names: name 3: `a` is also in name 1"),
         ("--class-names names", 2, "--class-names is names, which is no file"),
-        ("--activation tanh", 2, "tanh"),
+        ("--activation softplus", 2, "softplus"),
     ] {
         let args = format!("predict s.safetensors {IMAGES} {args}");
         let stderr = ended(path, &args.split(' ').collect::<Vec<_>>(), code).1;

@@ -9,12 +9,15 @@ use chainrule::data::preprocessing::{Column, Encoding, Preprocessing};
 use chainrule::data::saved_model::{self, SavedModel};
 use chainrule::data::signature::Signature;
 use chainrule::data::{Cells, Inputs};
-use chainrule::nn::layers::Activation;
+use chainrule::nn::design::Design;
+use chainrule::nn::layers::{Activation, Norm};
 use chainrule::nn::loss::ErrorFunction;
 use chainrule::nn::mlp::Mlp;
 use chainrule::nn::model_file;
+use chainrule::nn::parameter::Shape;
 use chainrule::random::{Purpose, Random};
 use chainrule_kernels::{Backend, Scalar};
+use clap::ValueEnum;
 
 /// Number of rows of each case
 pub const ROWS: usize = 100;
@@ -75,7 +78,8 @@ fn preprocessings() -> [Preprocessing; 4] {
     ]
 }
 
-/// Each kind of preprocessing with 0 to 3 hidden layers, with either activation and in either type
+/// Each kind of preprocessing with 0 to 3 hidden layers, with each activation and norm, with and without dropout, in either
+/// type
 pub fn cases(folder: &Path) -> Vec<Case> {
     let hidden: [&[usize]; 4] = [&[], &[7], &[9, 5], &[6, 8, 4]];
     let mut cases = Vec::new();
@@ -85,10 +89,22 @@ pub fn cases(folder: &Path) -> Vec<Case> {
             let classes = texts(&["T-shirt/top", "say \"hi\\??/\"", "Käfer"]);
             let outputs = Outputs::Classes(classes);
             let signature = Signature { outputs, preprocessing: preprocessing.clone() };
-            // Each kind and each number of layers has both activations and both types.
+            // Each kind and each number of layers has both of these activations and both types.
             let activation = [Activation::Relu, Activation::Sigmoid][(at + at / 4) % 2];
             let case = if at % 4 < 2 { case::<f32> } else { case::<f64> };
-            cases.push(case(folder, at, hidden, activation, &signature));
+            let norm = [Norm::None, Norm::Batch, Norm::Layer][at % 3];
+            let dropout = [0.0, 0.5][at % 2];
+            let design = Design { norm, dropout, ..activation.into() };
+            cases.push(case(folder, at, hidden, design, &signature));
+        }
+    }
+    let others = Activation::value_variants().iter().copied();
+    for activation in others.filter(|f| ![Activation::Relu, Activation::Sigmoid].contains(f)) {
+        let [_, preprocessing, ..] = preprocessings();
+        let outputs = Outputs::Classes(texts(&["a", "b", "c"]));
+        let signature = Signature { outputs, preprocessing };
+        for case in [case::<f32>, case::<f64>] {
+            cases.push(case(folder, cases.len(), &[9, 5], activation.into(), &signature));
         }
     }
     cases
@@ -104,7 +120,8 @@ pub fn regression_cases(folder: &Path) -> Vec<Case> {
         for hidden in [&[][..], &[9, 5]] {
             let signature = Signature { outputs: outputs.clone(), preprocessing: preprocessing.clone() };
             let case = if cases.len() % 4 < 2 { case::<f32> } else { case::<f64> };
-            cases.push(case(folder, cases.len(), hidden, Activation::Relu, &signature));
+            let design = Design { norm: Norm::Batch, input_dropout: 0.1, ..Activation::Relu.into() };
+            cases.push(case(folder, cases.len(), hidden, design, &signature));
         }
     }
     cases
@@ -127,14 +144,16 @@ fn case<T: Scalar>(
     folder: &Path,
     at: usize,
     hidden: &[usize],
-    activation: Activation,
+    design: Design,
     signature: &Signature,
 ) -> Case {
     let mut random = Random::new(at as u64, Purpose::GradientCheck);
     let preprocessing = &signature.preprocessing;
-    let mut model = Mlp::<T>::new(preprocessing.features(), hidden, signature.outputs.len(), activation, 7);
-    for tensor in model.tensors_mut().filter(|tensor| tensor.kind == "bias") {
-        tensor.data.iter_mut().for_each(|x| *x = T::from_f64(random.symmetric(0.5)));
+    let mut model = Mlp::<T>::new(preprocessing.features(), hidden, signature.outputs.len(), design, 7);
+    for tensor in model.tensors_mut().filter(|tensor| matches!(tensor.shape, Shape::Vector(_))) {
+        // The scales and variances of norms are around 1.
+        let center = if ["weight", "running_var"].contains(&tensor.kind) { 1.0 } else { 0.0 };
+        tensor.data.iter_mut().for_each(|x| *x = T::from_f64(center + random.symmetric(0.5)));
     }
     let name = format!("case_{at}");
     let path = folder.join(format!("{name}.safetensors"));

@@ -23,6 +23,7 @@ use chainrule::data::{
 use chainrule::nn::layers::Activation;
 use chainrule::nn::mlp::Mlp;
 use chainrule::nn::model_file::{self, ModelFile};
+use chainrule::nn::optimizer::Kept;
 use chainrule::plot::folder_pictures::{Format, PictureStyle, overlay, redraw_into};
 use chainrule::report::analysis::Analysis;
 use chainrule::report::markdown::report;
@@ -468,8 +469,9 @@ pub fn checkpoint(bytes: &[u8]) {
 
 fn check_state<T: Scalar>(found: &Checkpoint) {
     let model = Mlp::<T>::new(3, &[5], 2, Activation::Relu, 1);
-    for (velocities, best) in [(true, true), (true, false), (false, true), (false, false)] {
-        let holds = Holds { velocities, best };
+    let kinds = [Kept::Velocity, Kept::None, Kept::Moments];
+    for (kept, n) in kinds.map(|kept| (0..4).map(move |n| (kept, n))).into_iter().flatten() {
+        let holds = Holds { kept, best: n & 1 > 0, average: n & 2 > 0 };
         let Some(state) = checked(found.state(&model, holds)) else { continue };
         let mut written = Vec::new();
         let tensors = Tensors::of(&model);

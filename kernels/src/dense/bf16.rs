@@ -13,7 +13,7 @@
 use crate::aligned::AlignedVec;
 use crate::dense::fused::{self, Operands};
 use crate::dense::gradient::Gradient;
-use crate::elementwise::activation::Activation;
+use crate::elementwise::epilogue::Epilogue;
 use crate::elementwise::pairs::{Pairing, pair_up};
 use crate::gemm::kernel::Kernel;
 use crate::number::pair::Pair;
@@ -24,7 +24,7 @@ pub(crate) fn forward(
     x: View<'_, f32>,
     w: View<'_, f32>,
     b: &[f32],
-    f: Activation,
+    f: Epilogue<f32>,
     y: &mut [f32],
     scratch: &mut AlignedVec<f32>,
     pairs: &mut AlignedVec<Pair>,
@@ -41,7 +41,7 @@ pub(crate) fn backward(
     x: View<'_, f32>,
     dy: View<'_, f32>,
     w: &mut [f32],
-    dx: Option<(&mut [f32], Activation)>,
+    dx: Option<(&mut [f32], Epilogue<f32>)>,
     gradient: Gradient<'_, f32>,
     scratch: &mut AlignedVec<f32>,
     pairs: &mut AlignedVec<Pair>,

@@ -1,11 +1,11 @@
-//! The fused backend: one task computes a block and applies bias, activation or SGD while it is in cache
+//! The fused backend: one task computes a block and applies bias, activation, dropout or SGD while it is in cache
 //!
 //! `matrixmultiply` packs both operands of each product, and each further pass over memory takes as long again
 //! (docs/engine.md, row "packing in every product"). Here one thread completes each block:
 //!
-//! * forward: a block of Y starts from the bias; its product is added, and then the activation is applied
+//! * forward: a block of Y starts from the bias; its product is added, and then activation and dropout are applied
 //! * backward: a task has some rows of W. It computes the same columns of dX from their transpose, and multiplies them
-//!   by the derivative of the activation. Then it computes the same rows of ∂L/∂W, and applies the step of SGD to these
+//!   by the derivative of activation and dropout. Then it computes the same rows of ∂L/∂W, and applies the step of SGD to these
 //!   rows of W in registers. One parallel loop computes all gradients of a layer.
 //!
 //! Each product of a task is computed by the [`Kernel`] that suits its left operand: tiles, or rows that skip zeros.
@@ -20,8 +20,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::aligned::{AlignedVec, whole_lines};
 use crate::cpu::simd_level::multiversion;
-use crate::dense::gradient::Gradient;
-use crate::elementwise::activation::{Activation, backward_block, forward_block};
+use crate::dense::gradient::{Gradient, InputGradient};
+use crate::elementwise::epilogue::Epilogue;
 use crate::elementwise::reduce::sum_rows;
 use crate::elementwise::sgd::{SgdStep, sgd};
 use crate::gemm::blocking::{NR, is_far};
@@ -57,7 +57,7 @@ pub(super) fn forward<O: Operand>(
     x: View<'_, O>,
     w: View<'_, O::Sum>,
     b: &[O::Sum],
-    f: Activation,
+    f: Epilogue<O::Sum>,
     y: &mut [O::Sum],
     scratch: &mut AlignedVec<O::Sum>,
 ) {
@@ -121,8 +121,8 @@ pub(super) fn forward<O: Operand>(
             let scratch = scratch.get().add(i * each);
             product(block, to.get()).compute_block(rows.clone(), cols, kernel, scratch, |cols| {
                 if is_whole {
-                    let start = to.get().add(rows.start * n + cols.start);
-                    forward_block(f, BlockMut::new(start, rows.len(), n, cols.len()));
+                    let first = rows.start * n + cols.start;
+                    f.forward_block(BlockMut::new(to.get().add(first), rows.len(), n, cols.len()), first);
                 }
             });
         }
@@ -133,7 +133,7 @@ pub(super) fn forward<O: Operand>(
 }
 
 /// `Y ← f(sum of the blocks)`, added in their order; Y has n columns
-fn add_blocks<T: Number>(sums: &[T], blocks: usize, f: Activation, y: &mut [T], n: usize) {
+fn add_blocks<T: Number>(sums: &[T], blocks: usize, f: Epilogue<T>, y: &mut [T], n: usize) {
     let len = y.len();
     let rows = Partition::by_work(len / n.max(1), 1, ADD_WORK * blocks * n, MAX_TASKS);
     let y = SendPtr(y.as_mut_ptr());
@@ -143,7 +143,7 @@ fn add_blocks<T: Number>(sums: &[T], blocks: usize, f: Activation, y: &mut [T], 
         // SAFETY: only this task accesses these rows of Y, which has `len` elements and is borrowed until the loop ends.
         let y = unsafe { std::slice::from_raw_parts_mut(y.get().add(at.start), at.len()) };
         add_rows(y, sums, len, at.start);
-        forward_block(f, BlockMut::one_row(y));
+        f.forward_block(BlockMut::one_row(y), at.start);
     });
 }
 multiversion! {
@@ -182,7 +182,7 @@ pub(super) fn backward<O: Operand>(
     dy: View<'_, O::Sum>,
     operands: Operands<'_, O>,
     w: &mut [O::Sum],
-    dx: Option<(&mut [O::Sum], Activation)>,
+    dx: Option<InputGradient<'_, O::Sum>>,
     gradient: Gradient<'_, O::Sum>,
     scratch: &mut AlignedVec<O::Sum>,
 ) {
@@ -246,9 +246,9 @@ pub(super) fn backward<O: Operand>(
     let scratch = SendPtr(scratch.as_mut_ptr());
     let (target, update, db, bias_step) = match gradient {
         Gradient::Store { dw, db } => (SendPtr(dw.as_mut_ptr()), None, db, None),
-        Gradient::Step { b, step: SgdStep { rule, vw, vb } } => {
+        Gradient::Step { b, step: SgdStep { rule, bias_rule, vw, vb } } => {
             let v = if vw.is_empty() { ptr::null_mut() } else { vw.as_mut_ptr() };
-            (SendPtr(w.get()), Some((rule, SendPtr(v))), db_scratch, Some((rule, b, vb)))
+            (SendPtr(w.get()), Some((rule, SendPtr(v))), db_scratch, Some((bias_rule, b, vb)))
         }
     };
     let bias = Mutex::new((db, bias_step));
@@ -272,7 +272,7 @@ pub(super) fn backward<O: Operand>(
             unsafe {
                 to_x(dx.get()).compute_block(0..m, rows.clone(), for_x, scratch, |cols| {
                     let block = BlockMut::new(dx.get().add(cols.start), m, k, cols.len());
-                    backward_block(*f, block, x.data(), k, cols);
+                    f.backward_block(block, x.data(), k, cols);
                 });
             }
         }

@@ -1,6 +1,10 @@
 //! What a backward pass does with the gradients of a layer
 
+use crate::elementwise::epilogue::Epilogue;
 use crate::elementwise::sgd::SgdStep;
+
+/// The gradient of a layer's input, for writing, and the epilogue that made the input
+pub(crate) type InputGradient<'a, T> = (&'a mut [T], Epilogue<T>);
 
 /// What a backward pass does with the gradients of W and b
 #[derive(Debug)]

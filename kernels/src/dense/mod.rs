@@ -1,6 +1,7 @@
 //! One dense layer, forward and backward, by one of three backends
 //!
-//! Forward: `Y = f(X W + 1 bᵀ)`; X: m × d_in, W: d_in × d_out, b: d_out, Y: m × d_out. Backward: see
+//! Forward: `Y = f(X W + 1 bᵀ)`; X: m × d_in, W: d_in × d_out, b: d_out, Y: m × d_out, f: an activation and dropout.
+//! Backward: see
 //! [`DenseKernels::affine_backward`].
 //!
 //! The fused backend (`fused.rs`) computes products by our own kernels, and applies the epilogue to a block of the
@@ -20,7 +21,7 @@ use crate::aligned::AlignedVec;
 use crate::cpu::simd_level::{SimdLevel, simd_level};
 use crate::dense::fused::Operands;
 use crate::dense::scalar::Scalar;
-use crate::elementwise::activation::Activation;
+use crate::elementwise::epilogue::Epilogue;
 use crate::gemm::kernel::Kernel;
 use crate::number::pair::Pair;
 use crate::view::{View, ViewMut};
@@ -106,7 +107,15 @@ impl<T: Scalar> DenseKernels<T> {
     /// # Panics
     /// If the shapes don't fit each other, or X or W is transposed.
     #[track_caller]
-    pub fn affine(&mut self, x: View<'_, T>, w: View<'_, T>, b: &[T], f: Activation, mut y: ViewMut<'_, T>) {
+    pub fn affine(
+        &mut self,
+        x: View<'_, T>,
+        w: View<'_, T>,
+        b: &[T],
+        f: impl Into<Epilogue<T>>,
+        mut y: ViewMut<'_, T>,
+    ) {
+        let f = f.into();
         let ((m, k), (k2, n)) = (x.shape(), w.shape());
         assert!(
             k == k2 && b.len() == n && y.shape() == (m, n),
@@ -127,7 +136,7 @@ impl<T: Scalar> DenseKernels<T> {
 
     /// The gradients of [`Self::affine`], given `dy = ∂L/∂(X W + 1 bᵀ)`
     ///
-    /// * `dx ← (dY Wᵀ) ∘ f'`, with W as it is before its step; f' is the derivative of the activation that made X,
+    /// * `dx ← (dY Wᵀ) ∘ f'`, with W as it is before its step; f' is the derivative of the epilogue that made X,
     ///   computed from X; the old content of `dx` is not read
     /// * `∂L/∂W = Xᵀ dY` and `∂L/∂b = Σᵢ dY[i,:]` go where `gradient` says
     /// * 0 in X or dY times a value that is infinite or NaN may be 0 instead of NaN, as in [`Self::affine`]
@@ -141,7 +150,7 @@ impl<T: Scalar> DenseKernels<T> {
         x: View<'_, T>,
         dy: View<'_, T>,
         w: &mut [T],
-        dx: Option<(&mut [T], Activation)>,
+        dx: Option<(&mut [T], Epilogue<T>)>,
         gradient: Gradient<'_, T>,
     ) {
         let ((m, k), (m2, n)) = (x.shape(), dy.shape());

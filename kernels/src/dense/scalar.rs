@@ -3,7 +3,7 @@
 use crate::aligned::AlignedVec;
 use crate::dense::bf16;
 use crate::dense::gradient::Gradient;
-use crate::elementwise::activation::Activation;
+use crate::elementwise::epilogue::Epilogue;
 use crate::gemm::dispatch::Operand;
 use crate::number::Number;
 use crate::number::pair::Pair;
@@ -39,12 +39,12 @@ pub struct Bf16<T> {
 }
 
 type Forward<T> =
-    fn(View<'_, T>, View<'_, T>, &[T], Activation, &mut [T], &mut AlignedVec<T>, &mut AlignedVec<Pair>);
+    fn(View<'_, T>, View<'_, T>, &[T], Epilogue<T>, &mut [T], &mut AlignedVec<T>, &mut AlignedVec<Pair>);
 type Backward<T> = fn(
     View<'_, T>,
     View<'_, T>,
     &mut [T],
-    Option<(&mut [T], Activation)>,
+    Option<(&mut [T], Epilogue<T>)>,
     Gradient<'_, T>,
     &mut AlignedVec<T>,
     &mut AlignedVec<Pair>,

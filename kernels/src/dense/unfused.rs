@@ -3,7 +3,8 @@
 use crate::aligned::AlignedVec;
 use crate::dense::gradient::Gradient;
 use crate::dense::scalar::Scalar;
-use crate::elementwise::activation::{Activation, fill_rows};
+use crate::elementwise::activation::fill_rows;
+use crate::elementwise::epilogue::Epilogue;
 use crate::elementwise::reduce::sum_rows;
 use crate::elementwise::sgd::{SgdStep, sgd};
 use crate::threads::parallel::{SendPtr, parallel_for};
@@ -18,7 +19,7 @@ const BLOCK_UNIT: usize = 32;
 const MAX_BLOCKS: usize = 8;
 
 /// `Y ← f(X W + 1 bᵀ)`; the caller checks the shapes
-pub(super) fn forward<T: Scalar>(x: View<'_, T>, w: View<'_, T>, b: &[T], f: Activation, y: &mut [T]) {
+pub(super) fn forward<T: Scalar>(x: View<'_, T>, w: View<'_, T>, b: &[T], f: Epilogue<T>, y: &mut [T]) {
     fill_rows(y, b);
     gemm(T::ONE, x, w, T::ONE, ViewMut::new(y, x.shape().0, b.len()));
     f.forward(y);
@@ -29,7 +30,7 @@ pub(super) fn backward<T: Scalar>(
     x: View<'_, T>,
     dy: View<'_, T>,
     w: &mut [T],
-    dx: Option<(&mut [T], Activation)>,
+    dx: Option<(&mut [T], Epilogue<T>)>,
     gradient: Gradient<'_, T>,
     scratch: &mut AlignedVec<T>,
 ) {
@@ -44,12 +45,12 @@ pub(super) fn backward<T: Scalar>(
     };
     match gradient {
         Gradient::Store { dw, db } => store(dw, db),
-        Gradient::Step { b, step: SgdStep { rule, vw, vb } } => {
+        Gradient::Step { b, step: SgdStep { rule, bias_rule, vw, vb } } => {
             scratch.set_len((k + 1) * n);
             let (dw, db) = scratch.split_at_mut(k * n);
             store(dw, db);
             sgd(rule, w, vw, dw);
-            sgd(rule, b, vb, db);
+            sgd(bias_rule, b, vb, db);
         }
     }
 }

@@ -21,11 +21,36 @@ pub enum Activation {
     ///
     /// For large negative x the exponential is infinite, and y = 0.
     Sigmoid,
+    /// `y = tanh x`, y' = 1 − y²
+    Tanh,
+    /// y = x where x ≥ 0, else 0.01 x; y' = 1 where y > 0, else 0.01 (also at x = 0)
+    ///
+    /// Source: Maas, Hannun, Ng, *Rectifier Nonlinearities Improve Neural Network Acoustic Models* (2013).
+    LeakyRelu,
+    /// y = λ x where x > 0, else λ α (eˣ − 1); y' = λ where y > 0, else y + λ α
+    ///
+    /// Source: Klambauer, Unterthiner, Mayr, Hochreiter, *Self-Normalizing Neural Networks* (2017).
+    Selu,
 }
 
+/// The slope of the leaky ReLU where x is negative, which is PyTorch's default
+const LEAK: f64 = 0.01;
+/// λ of SELU, `1.050_700_987_355_480_493_42`
+const SELU_LAMBDA: f64 = 1.050_700_987_355_480_5;
+/// λ α of SELU, where α is `1.673_263_242_354_377_284_82`
+const SELU_LAMBDA_ALPHA: f64 = 1.758_099_340_847_376_8;
+
 impl Activation {
+    /// Whether the derivative is known from the value also after dropout: it is 0 where the value is 0, and 1 elsewhere
+    pub fn survives_dropout(self) -> bool {
+        self == Self::Relu
+    }
+
     /// `x ← y`, in place
     pub fn forward<T: Number>(self, x: &mut [T]) {
+        if self == Self::Identity {
+            return;
+        }
         for_each_chunk(x, CHUNK, |_, x| forward_block(self, BlockMut::one_row(x)));
     }
 
@@ -36,6 +61,9 @@ impl Activation {
     #[track_caller]
     pub fn backward<T: Number>(self, dy: &mut [T], y: &[T]) {
         same_len("backward of an activation", dy.len(), y.len());
+        if self == Self::Identity {
+            return;
+        }
         for_each_chunk(dy, CHUNK, |i, dy| {
             let (y, len) = (&y[i * CHUNK..][..dy.len()], dy.len());
             backward_block(self, BlockMut::one_row(dy), y, len, 0..len);
@@ -58,6 +86,24 @@ multiversion! {
                         *x = T::ONE / (T::ONE + (-*x).exp());
                     }
                 }
+                Activation::Tanh => {
+                    for x in row {
+                        *x = x.tanh();
+                    }
+                }
+                Activation::LeakyRelu => {
+                    let leak = T::from_f64(LEAK);
+                    for x in row {
+                        *x = if *x < T::ZERO { leak * *x } else { *x };
+                    }
+                }
+                Activation::Selu => {
+                    let [lambda, lambda_alpha] = [SELU_LAMBDA, SELU_LAMBDA_ALPHA].map(T::from_f64);
+                    for x in row {
+                        let below = lambda_alpha * x.exp_m1();
+                        *x = if *x > T::ZERO { lambda * *x } else { below };
+                    }
+                }
             }
         }
     }
@@ -77,6 +123,15 @@ multiversion! {
                 Activation::Identity => {}
                 Activation::Relu => elements.for_each(|(dy, &y)| *dy = if y > T::ZERO { *dy } else { T::ZERO }),
                 Activation::Sigmoid => elements.for_each(|(dy, &y)| *dy *= y * (T::ONE - y)),
+                Activation::Tanh => elements.for_each(|(dy, &y)| *dy *= T::ONE - y * y),
+                Activation::LeakyRelu => {
+                    let leak = T::from_f64(LEAK);
+                    elements.for_each(|(dy, &y)| *dy = if y > T::ZERO { *dy } else { leak * *dy });
+                }
+                Activation::Selu => {
+                    let [lambda, lambda_alpha] = [SELU_LAMBDA, SELU_LAMBDA_ALPHA].map(T::from_f64);
+                    elements.for_each(|(dy, &y)| *dy *= if y > T::ZERO { lambda } else { y + lambda_alpha });
+                }
             }
         }
     }
@@ -154,6 +209,49 @@ mod tests {
         let mut ends = [f32::NEG_INFINITY, -200.0, 200.0, f32::INFINITY];
         Activation::Sigmoid.forward(&mut ends);
         assert_eq!(ends, [0.0, 0.0, 1.0, 1.0]);
+    }
+
+    /// Checks an activation and its derivative, both as functions of x, against the kernel in f64
+    fn follows(f: Activation, value: impl Fn(f64) -> f64, derivative: impl Fn(f64) -> f64) {
+        for len in LENGTHS {
+            let x = multiples(len, 0.1);
+            let (mut y, mut dy) = (x.clone(), vec![3.0; len]);
+            f.forward(&mut y);
+            f.backward(&mut dy, &y);
+            for (i, &x) in x.iter().enumerate() {
+                let (y_want, dy_want) = (value(x), 3.0 * derivative(x));
+                assert!((y[i] - y_want).abs() <= 8.0 * f64::EPSILON * y_want.abs(), "{f:?}({x}): {}", y[i]);
+                // The value is rounded before it is subtracted from a constant of up to 1.8.
+                assert!((dy[i] - dy_want).abs() <= 40.0 * f64::EPSILON, "{f:?}'({x}): {}", dy[i] / 3.0);
+            }
+        }
+    }
+
+    #[test]
+    fn tanh_leaky_relu_and_selu_and_their_gradients_follow_the_formulas() {
+        follows(Activation::Tanh, f64::tanh, |x| 1.0 - x.tanh().powi(2));
+        follows(Activation::LeakyRelu, |x| x.max(0.01 * x), |x| if x > 0.0 { 1.0 } else { 0.01 });
+        let (lambda, alpha) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
+        let below = |x: f64| lambda * alpha * x.exp_m1();
+        follows(
+            Activation::Selu,
+            |x| if x > 0.0 { lambda * x } else { below(x) },
+            |x| if x > 0.0 { lambda } else { lambda * alpha * x.exp() },
+        );
+    }
+
+    #[test]
+    fn activations_of_infinity_are_their_limits_and_nan_stays_nan() {
+        let infinity = f32::INFINITY;
+        for (f, below, above) in [
+            (Activation::Tanh, -1.0, 1.0),
+            (Activation::LeakyRelu, -infinity, infinity),
+            (Activation::Selu, -1.758_099_3, infinity),
+        ] {
+            let mut x = [-infinity, infinity, f32::NAN];
+            f.forward(&mut x);
+            assert!(x[..2] == [below, above] && x[2].is_nan(), "{f:?}: {x:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::threads::parallel::{SendPtr, parallel_for};
 use crate::threads::partition::{MAX_TASKS, Partition, inner_blocks};
 
 /// Work of gathering a number from memory, in multiply-adds of a product (docs/engine.md, row "gathering rows")
-const GATHER_WORK: usize = 64;
+pub(super) const GATHER_WORK: usize = 64;
 
 /// `out[i, :] ← bytes[rows[i], :] / 255`, correctly rounded: scales the pixels of chosen images to [0, 1]
 ///

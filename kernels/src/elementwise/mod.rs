@@ -1,9 +1,19 @@
-//! Loops over the elements of slices: activations, softmax, reductions and the SGD update
+//! Loops over the elements of slices: activations, dropout, normalisation, softmax, reductions, running averages, and the
+//! updates of SGD and AdamW
 //!
 //! A loop over more than [`CHUNK`] elements is divided into chunks that threads share.
 
 pub(crate) mod activation;
+pub(crate) mod adamw;
+pub(crate) mod average;
+pub(crate) mod batch_norm;
+pub(crate) mod dropout;
+pub(crate) mod epilogue;
 pub(crate) mod gather;
+pub(crate) mod images;
+pub(crate) mod layer_norm;
+pub(crate) mod mix;
+pub(crate) mod non_monotonic;
 pub(crate) mod pairs;
 pub(crate) mod reduce;
 pub(crate) mod sgd;

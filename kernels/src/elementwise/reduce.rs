@@ -39,6 +39,38 @@ multiversion! {
     }
 }
 
+/// Partial sums of a row in [`row_sums`]: those of a vector of f64
+const PARTIAL_SUMS: usize = 8;
+
+/// `out[i] ← Σⱼ x[i, j]` in f64: the sum of each row of a row-major matrix of `cols` columns
+///
+/// Column j belongs to the partial sum j mod 8; these are added last, in their order. Without columns, the sums are 0.
+///
+/// # Panics
+/// If `x` does not hold `out.len()` rows of `cols` elements.
+#[track_caller]
+pub fn row_sums<T: Number>(x: &[T], cols: usize, out: &mut [f64]) {
+    assert!(x.len() == cols * out.len(), "row_sums: {} elements in {} rows of {cols}", x.len(), out.len());
+    if cols == 0 {
+        out.fill(0.0);
+        return;
+    }
+    sum_each_row(x, cols, out);
+}
+multiversion! {
+    fn sum_each_row<T>(x: &[T], cols: usize, out: &mut [f64]) {
+        for (row, out) in x.chunks_exact(cols).zip(out) {
+            let mut sums = [0.0; PARTIAL_SUMS];
+            let (whole, rest) = row.as_chunks::<PARTIAL_SUMS>();
+            for x in whole {
+                sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x.to_f64());
+            }
+            sums.iter_mut().zip(rest).for_each(|(sum, x)| *sum += x.to_f64());
+            *out = sums.iter().fold(0.0, |sum, x| sum + x);
+        }
+    }
+}
+
 /// `out[i] ←` the column of the largest element of row i, the first one if several are equal; NaN is never larger
 ///
 /// # Panics
@@ -81,6 +113,20 @@ mod tests {
             for j in 0..cols {
                 let want = (0..rows).fold(0.0, |sum, i| sum + x[i * cols + j]);
                 assert_eq!(out[j], want, "column {j} of {rows}×{cols}");
+            }
+        }
+    }
+
+    #[test]
+    fn row_sums_adds_each_row_in_eight_partial_sums() {
+        for (rows, cols) in [(3, 0), (0, 3), (1, 1), (2, 7), (3, 8), (4, 10), (5, 1003)] {
+            let x = numbers(rows * cols, 1, |x| x as f32);
+            let mut out = vec![f64::NAN; rows];
+            row_sums(&x, cols, &mut out);
+            for (i, out) in out.into_iter().enumerate() {
+                let row = &x[i * cols..][..cols];
+                let part = |k: usize| row.iter().skip(k).step_by(8).fold(0.0, |sum, &x| sum + f64::from(x));
+                assert_eq!(out, (0..8).fold(0.0, |sum, k| sum + part(k)), "row {i} of {rows}×{cols}");
             }
         }
     }

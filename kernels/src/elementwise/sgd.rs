@@ -1,7 +1,8 @@
 //! The parameter update of stochastic gradient descent
 //!
-//! `v ← μ v + (g + λ w); w ← w − η v`, without dampening or Nesterov's correction: the convention of PyTorch's
-//! `torch.optim.SGD`. (Sutskever et al. have η inside v; the two differ when η changes.)
+//! `v ← μ v + (g + λ w); w ← w − η v`, without dampening: the convention of PyTorch's `torch.optim.SGD`. (Sutskever
+//! et al. have η inside v; the two differ when η changes.) Nesterov's momentum is also PyTorch's:
+//! `w ← w − η ((g + λ w) + μ v)` with the new v.
 //!
 //! Source: Sutskever, Martens, Dahl, Hinton, *On the importance of initialization and momentum in deep
 //! learning* (2013).
@@ -20,20 +21,24 @@ pub struct SgdRule<T> {
     pub mu: T,
     /// Weight decay λ
     pub lambda: T,
+    /// Whether the momentum is Nesterov's; has no effect without velocities
+    pub nesterov: bool,
 }
 
 /// One step of a layer: its constants and the velocities that it updates
 #[derive(Debug)]
 pub struct SgdStep<'a, T> {
-    /// η, μ and λ
+    /// η, μ and λ of the weights
     pub rule: SgdRule<T>,
+    /// Those of the bias
+    pub bias_rule: SgdRule<T>,
     /// Velocities of the weights; empty for a step without momentum
     pub vw: &'a mut [T],
     /// Velocities of the bias; empty for a step without momentum
     pub vb: &'a mut [T],
 }
 
-/// `v ← μ v + (g + λ w)`, then `w ← w − η v`
+/// `v ← μ v + (g + λ w)`, then `w ← w − η v`, or with Nesterov's momentum `w ← w − η ((g + λ w) + μ v)`
 ///
 /// `w`: parameters, `v`: velocities, `g`: gradient of the loss with respect to `w`; all of one length. If `v` is empty,
 /// the step is `w ← w − η (g + λ w)`, as for μ = 0.
@@ -51,23 +56,42 @@ pub fn sgd<T: Number>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
     if v.is_empty() {
         for_each_chunk(w, CHUNK, |i, w| plain(rule, w, &g[i * CHUNK..][..w.len()]));
     } else {
-        for_each_chunk2(w, v, CHUNK, |i, w, v| momentum(rule, w, v, &g[i * CHUNK..][..w.len()]));
+        for_each_chunk2(w, v, CHUNK, |i, w, v| step(rule, w, v, &g[i * CHUNK..][..w.len()]));
     }
 }
 
 /// Updates as [`sgd`] does, on this thread alone
 pub(crate) fn step<T: Number>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
-    if v.is_empty() { plain(rule, w, g) } else { momentum(rule, w, v, g) }
+    match (v.is_empty(), rule.nesterov) {
+        (true, _) => plain(rule, w, g),
+        (false, false) => momentum(rule, w, v, g),
+        (false, true) => nesterov(rule, w, v, g),
+    }
+}
+
+/// `x`, or 0 if its magnitude is below the bound of velocities
+#[inline(always)]
+pub(super) fn unless_negligible<T: Number>(x: T) -> T {
+    let negligible = x < T::NEGLIGIBLE && -x < T::NEGLIGIBLE;
+    if negligible { T::ZERO } else { x }
 }
 
 multiversion! {
     fn momentum<T>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
-        let SgdRule { eta, mu, lambda } = rule;
+        let SgdRule { eta, mu, lambda, .. } = rule;
         for ((w, v), &g) in w.iter_mut().zip(v).zip(g) {
-            let new = mu * *v + if lambda == T::ZERO { g } else { g + lambda * *w };
-            let negligible = new < T::NEGLIGIBLE && -new < T::NEGLIGIBLE;
-            *v = if negligible { T::ZERO } else { new };
+            *v = unless_negligible(mu * *v + if lambda == T::ZERO { g } else { g + lambda * *w });
             *w = *w - eta * *v;
+        }
+    }
+}
+multiversion! {
+    fn nesterov<T>(rule: SgdRule<T>, w: &mut [T], v: &mut [T], g: &[T]) {
+        let SgdRule { eta, mu, lambda, .. } = rule;
+        for ((w, v), &g) in w.iter_mut().zip(v).zip(g) {
+            let decayed = if lambda == T::ZERO { g } else { g + lambda * *w };
+            *v = unless_negligible(mu * *v + decayed);
+            *w = *w - eta * (decayed + mu * *v);
         }
     }
 }
@@ -84,12 +108,14 @@ mod tests {
     use super::*;
     use crate::numbers::numbers;
 
+    const RULE: SgdRule<f64> = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.01, nesterov: false };
+
     #[test]
     fn two_steps_with_momentum_follow_the_formula() {
         for len in [0, 1, 33, CHUNK + 3] {
             let (mut w, mut v) = (vec![2.0f64; len], vec![0.0; len]);
             for _ in 0..2 {
-                sgd(SgdRule { eta: 0.1, mu: 0.9, lambda: 0.01 }, &mut w, &mut v, &vec![0.5; len]);
+                sgd(RULE, &mut w, &mut v, &vec![0.5; len]);
             }
             // v₁ = 0.5 + 0.02 = 0.52, w₁ = 1.948; v₂ = 0.468 + 0.51948 = 0.98748, w₂ = 1.849252
             assert!(v.iter().all(|v| (v - 0.98748).abs() < 1e-15));
@@ -98,13 +124,30 @@ mod tests {
     }
 
     #[test]
-    fn velocities_die_out_before_they_become_subnormal_and_nan_stays() {
-        let (mut w, mut v) = ([1.0f32; 3], [1.0, -1.0, f32::NAN]);
-        for _ in 0..1000 {
-            sgd(SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0 }, &mut w, &mut v, &[0.0; 3]);
-            assert!(v.iter().all(|v| !v.is_subnormal()));
+    fn two_steps_with_nesterovs_momentum_follow_the_formula() {
+        for len in [0, 1, 33, CHUNK + 3] {
+            let (mut w, mut v) = (vec![2.0f64; len], vec![0.0; len]);
+            for _ in 0..2 {
+                sgd(SgdRule { nesterov: true, ..RULE }, &mut w, &mut v, &vec![0.5; len]);
+            }
+            // d₁ = v₁ = 0.52, w₁ = 2 − 0.1 (0.52 + 0.468) = 1.9012; d₂ = 0.519012, v₂ = 0.468 + d₂ = 0.987012,
+            // w₂ = w₁ − 0.1 (d₂ + 0.8883108) = 1.76046772
+            assert!(v.iter().all(|v| (v - 0.987012).abs() < 1e-15));
+            assert!(w.iter().all(|w| (w - 1.76046772).abs() < 1e-15));
         }
-        assert!(v[0] == 0.0 && v[1] == 0.0 && v[2].is_nan());
+    }
+
+    #[test]
+    fn velocities_die_out_before_they_become_subnormal_and_nan_stays() {
+        for nesterov in [false, true] {
+            let (mut w, mut v) = ([1.0f32; 3], [1.0, -1.0, f32::NAN]);
+            for _ in 0..1000 {
+                let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0, nesterov };
+                sgd(rule, &mut w, &mut v, &[0.0; 3]);
+                assert!(v.iter().all(|v| !v.is_subnormal()));
+            }
+            assert!(v[0] == 0.0 && v[1] == 0.0 && v[2].is_nan());
+        }
     }
 
     #[test]
@@ -112,7 +155,7 @@ mod tests {
         const LEN: usize = 70 * 90;
         let [g, start] = [1, 2].map(|seed| numbers(LEN, seed, |x| x as f32));
         let (mut a, mut b, mut v) = (start.clone(), start, vec![5.0; LEN]);
-        let rule = SgdRule { eta: 0.1, mu: 0.0, lambda: 0.01 };
+        let rule = SgdRule { eta: 0.1, mu: 0.0, lambda: 0.01, nesterov: false };
         sgd(rule, &mut a, &mut [], &g);
         sgd(rule, &mut b, &mut v, &g);
         assert_eq!(a, b);

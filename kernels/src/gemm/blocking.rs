@@ -248,6 +248,7 @@ mod tests {
         b_transposed: bool,
         /// C₀ is a matrix, and not one repeated row
         full_init: bool,
+        /// A step of SGD, with Nesterov's momentum if C₀ is a matrix
         step: bool,
     }
 
@@ -267,7 +268,8 @@ mod tests {
         let c_init = sums(m, n, 1, 3);
         let [mut c, mut v] = [4, 5].map(|seed| sums(m, n, 2, seed));
         let [eta, mu, lambda] = [0.1, 0.9, 0.01].map(O::Sum::from_f64);
-        let update = Update { rule: SgdRule { eta, mu, lambda }, v: v.as_mut_ptr() };
+        let update =
+            Update { rule: SgdRule { eta, mu, lambda, nesterov: case.full_init }, v: v.as_mut_ptr() };
         let p = Gemm {
             a_transposed: case.a_transposed,
             b_stride: b_shape.1 + 5,

@@ -234,9 +234,17 @@ macro_rules! tiles {
                         return;
                     };
                     let constants = constants(update);
+                    if update.rule.nesterov {
+                        for i in 0..HEIGHT {
+                            for v in 0..VECTORS {
+                                apply_sgd::<true>(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
+                            }
+                        }
+                        return;
+                    }
                     for i in 0..HEIGHT {
                         for v in 0..VECTORS {
-                            apply_sgd(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
+                            apply_sgd::<false>(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
                         }
                     }
                 }

@@ -83,7 +83,7 @@ pub struct Gemm<O: Factor> {
 /// A step of SGD on weights whose gradient is a product
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Update<T> {
-    /// η, μ, λ
+    /// η, μ, λ, and the kind of momentum
     pub rule: SgdRule<T>,
     /// Velocities, with the strides of C; null without momentum
     pub v: *mut T,

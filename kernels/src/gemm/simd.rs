@@ -146,14 +146,15 @@ macro_rules! vectors {
                 [splat(update.rule.eta), splat(update.rule.mu), splat(update.rule.lambda)]
             }
 
-            /// Applies a step of SGD to the weights at `c + at`
+            /// Applies a step of SGD to the weights at `c + at`; with `NESTEROV`, one of Nesterov's momentum if there are
+            /// velocities
             ///
             /// # Safety
             /// The elements of the mask exist there, and in the velocities unless these are null; no other thread
             /// accesses them.
             #[target_feature(enable = $features)]
             #[inline]
-            pub(crate) unsafe fn apply_sgd(
+            pub(crate) unsafe fn apply_sgd<const NESTEROV: bool>(
                 update: &Update<$t>,
                 [eta, mu, lambda]: [Vector; 3],
                 c: *mut $t,
@@ -172,9 +173,13 @@ macro_rules! vectors {
                         step = $add(step, $mul(lambda, w));
                     }
                     if !update.v.is_null() {
+                        let decayed = step;
                         step = $add($mul(mu, load(update.v.add(at), mask)), step);
                         step = at_least(step, splat(<$t>::NEGLIGIBLE));
                         store(update.v.add(at), mask, step);
+                        if NESTEROV {
+                            step = $add(decayed, $mul(mu, step));
+                        }
                     }
                     store(c.add(at), mask, $sub(w, $mul(eta, step)));
                 }

@@ -2,7 +2,9 @@
 
 mod exp;
 pub(crate) mod factor;
+mod normal;
 pub(crate) mod pair;
+mod tanh;
 
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
@@ -38,6 +40,8 @@ pub trait Number:
     const ONE: Self;
     /// The bound below which a velocity is set to 0: 2⁻⁹⁵ or 2⁻¹⁰⁰⁰; see [`sgd`](crate::sgd)
     const NEGLIGIBLE: Self;
+    /// The smallest positive number that is not subnormal
+    const MIN_POSITIVE: Self;
     /// Distance from 1 to the next number: 2⁻²³ or 2⁻⁵²
     const EPSILON: f64;
     /// Size in memory and in files, in bytes
@@ -49,8 +53,19 @@ pub trait Number:
     fn to_f64(self) -> f64;
     /// `eˣ` by our own polynomial, within 2 units in the last place
     fn exp(self) -> Self;
+    /// `eˣ − 1` by the same polynomial, within 3 units in the last place, also where x is close to 0
+    fn exp_m1(self) -> Self;
+    /// The hyperbolic tangent of x, within 4 units in the last place
+    fn tanh(self) -> Self;
+    /// The distribution function Φ(x) of the standard normal distribution, within 4 units in the last place, and its
+    /// density φ(x)
+    fn normal(self) -> (Self, Self);
     /// `ln x`
     fn ln(self) -> Self;
+    /// `|x|`
+    fn abs(self) -> Self;
+    /// The number with this magnitude and the sign of another
+    fn copysign(self, sign: Self) -> Self;
     /// `byte / 255`, correctly rounded
     fn pixel(byte: u8) -> Self;
     /// `√x`, correctly rounded
@@ -66,11 +81,12 @@ pub trait Number:
 }
 
 macro_rules! number {
-    ($t:ident, $exp:path, $negligible:expr, $hi:expr, $rest:expr) => {
+    ($t:ident, $exp:ident, $normal:ident, $negligible:expr, $hi:expr, $rest:expr) => {
         impl Number for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const NEGLIGIBLE: Self = $negligible;
+            const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
             const EPSILON: f64 = $t::EPSILON as f64;
             const BYTES: usize = size_of::<$t>();
 
@@ -84,11 +100,31 @@ macro_rules! number {
             }
             #[inline(always)]
             fn exp(self) -> Self {
-                $exp(self)
+                exp::$exp::exp(self)
+            }
+            #[inline(always)]
+            fn exp_m1(self) -> Self {
+                exp::$exp::exp_m1(self)
+            }
+            #[inline(always)]
+            fn tanh(self) -> Self {
+                tanh::tanh(self)
+            }
+            #[inline(always)]
+            fn normal(self) -> (Self, Self) {
+                normal::$normal(self)
             }
             #[inline(always)]
             fn ln(self) -> Self {
                 self.ln()
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $t::abs(self)
+            }
+            #[inline(always)]
+            fn copysign(self, sign: Self) -> Self {
+                $t::copysign(self, sign)
             }
             #[inline(always)]
             fn pixel(byte: u8) -> Self {
@@ -123,10 +159,11 @@ macro_rules! number {
 
 // HI is 1/255 truncated to 16 bits (f32) and 45 bits (f64): times the byte's 8 bits, that fits in 24 and 53. The
 // remainders are 2⁻¹⁶/255 and 2⁻⁴⁸/255.
-number!(f32, exp::exp_f32, f32::from_bits((127 - 95) << 23), 32896.0 / 8_388_608.0, 1.0 / 65_536.0);
+number!(f32, single, normal_f32, f32::from_bits((127 - 95) << 23), 32896.0 / 8_388_608.0, 1.0 / 65_536.0);
 number!(
     f64,
-    exp::exp_f64,
+    double,
+    normal_f64,
     f64::from_bits((1023 - 1000) << 52),
     17_661_175_009_296.0 / 4_503_599_627_370_496.0,
     1.0 / 281_474_976_710_656.0

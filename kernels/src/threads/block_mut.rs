@@ -27,6 +27,22 @@ impl<'a, T> BlockMut<'a, T> {
         Self { start: slice.as_mut_ptr(), rows: 1, stride: width, width, _borrow: PhantomData }
     }
 
+    /// The same block, borrowed from this one
+    pub(crate) fn reborrow(&mut self) -> BlockMut<'_, T> {
+        BlockMut {
+            start: self.start,
+            rows: self.rows,
+            stride: self.stride,
+            width: self.width,
+            _borrow: PhantomData,
+        }
+    }
+
+    /// The distance from row to row, in elements
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// The rows of the block, first to last
     #[inline(always)]
     pub(crate) fn into_rows(self) -> impl Iterator<Item = &'a mut [T]> {

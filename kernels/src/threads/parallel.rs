@@ -67,6 +67,27 @@ pub(crate) fn for_each_chunk2<T: Send>(
     });
 }
 
+/// The same as [`for_each_chunk2`], for three slices
+///
+/// # Panics
+/// As [`for_each_chunk2`].
+pub(crate) fn for_each_chunk3<T: Send>(
+    a: &mut [T],
+    b: &mut [T],
+    c: &mut [T],
+    len: usize,
+    f: impl Fn(usize, &mut [T], &mut [T], &mut [T]) + Sync,
+) {
+    assert!(a.len() == c.len(), "slices of {} and {} elements", a.len(), c.len());
+    let (total, c) = (c.len(), SendPtr(c.as_mut_ptr()));
+    for_each_chunk2(a, b, len, |i, a, b| {
+        let from = i * len;
+        debug_assert!(from + a.len() <= total);
+        // SAFETY: as in `for_each_chunk`: `a` is chunk i of a slice of the same length, divided alike.
+        f(i, a, b, unsafe { std::slice::from_raw_parts_mut(c.get().add(from), a.len()) });
+    });
+}
+
 /// A pointer that can be sent to other threads; every use says why that is sound
 pub(crate) struct SendPtr<T>(pub(crate) *mut T);
 // SAFETY: only an address is sent; every place that dereferences it says why it may.
@@ -98,17 +119,19 @@ mod tests {
     #[test]
     fn chunks_cover_the_slice_and_know_their_number() {
         for threads in [1, 3] {
-            let (mut a, mut b) = (vec![0; 103], vec![0; 103]);
+            let (mut a, mut b, mut c) = (vec![0; 103], vec![0; 103], vec![0; 103]);
             pool(threads).install(|| {
                 scope(|| {
-                    for_each_chunk2(&mut a, &mut b, 10, |i, a, b| {
+                    for_each_chunk3(&mut a, &mut b, &mut c, 10, |i, a, b, c| {
                         a.fill(i);
                         b.fill(10 * i);
+                        c.fill(7 * i);
                     });
                 });
             });
             assert!(a.iter().enumerate().all(|(at, &i)| i == at / 10));
             assert!(b.iter().enumerate().all(|(at, &i)| i == at / 10 * 10));
+            assert!(c.iter().enumerate().all(|(at, &i)| i == at / 10 * 7));
         }
     }
 

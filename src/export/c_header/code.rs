@@ -15,7 +15,7 @@ static inline void $F_add_row(float x, const float *row, float *y, size_t len)
 }
 ";
 
-/// For nets with robust scaling: the root is found by Newton's method, so that expf is all that is needed of libc
+/// For nets with robust scaling: the root is found by Newton's method, so that no other function of libc is needed
 ///
 /// With u = |z| / 3, `√(1 + u²)` is u times `√(1 + 1/u²)`, so that the root is always of a number t from 1 to 2. There,
 /// the line through (1, 1) and (2, √2) has a relative error below 0.02, and each step squares it and halves it.
@@ -56,26 +56,37 @@ static inline void $F_linear(const float *x, const float *weight, const float *b
 }
 ";
 
-/// The activation ReLU
-pub const RELU: &str = "\
-static inline void $F_relu(float *y, size_t len)
+/// Layer normalisation: the root is found by Newton's method, so that expf is all that is needed of libc
+///
+/// The number is at least ε, 1e-5, so that no division is by 0. From a power of 2 within a factor of 2 of the root, each step
+/// about squares the relative error.
+pub const LAYER_NORM: &str = "\
+/* y = weight * (y - mean) / sqrt(variance + 1e-5) + bias, with the mean and variance of y */
+static inline void $F_layer_norm(float *y, const float *weight, const float *bias, size_t len)
 {
+    float mean = 0.0f, variance = 0.0f, root = 1.0f;
     size_t j;
+    int step;
 
     for (j = 0; j < len; j++) {
-        y[j] = y[j] > 0.0f ? y[j] : 0.0f;
+        mean += y[j];
     }
-}
-";
-
-/// The activation sigmoid
-pub const SIGMOID: &str = "\
-static inline void $F_sigmoid(float *y, size_t len)
-{
-    size_t j;
-
+    mean /= (float)len;
     for (j = 0; j < len; j++) {
-        y[j] = 1.0f / (1.0f + expf(-y[j]));
+        variance += (y[j] - mean) * (y[j] - mean);
+    }
+    variance = variance / (float)len + 1e-5f;
+    while (root * root > 4.0f * variance) {
+        root *= 0.5f;
+    }
+    while (root < 1e18f && 4.0f * root * root < variance) {
+        root *= 2.0f;
+    }
+    for (step = 0; step < 5; step++) {
+        root = 0.5f * (root + variance / root);
+    }
+    for (j = 0; j < len; j++) {
+        y[j] = weight[j] * (y[j] - mean) / root + bias[j];
     }
 }
 ";

@@ -1,8 +1,8 @@
 //! C headers: a model as one C99 file without dependencies, allocations and global state
 //!
 //! The header has the weights as constants, `NAME_predict`, `NAME_logits` and `NAME_class_names`; a model of numbers has
-//! `NAME_standardised` and `NAME_target_names` in place of the last two. It computes in `float` and needs only `expf` of
-//! libc. The first layer scales each cell just before it is multiplied, so there is no buffer of inputs, and the input of a
+//! `NAME_standardised` and `NAME_target_names` in place of the last two. It computes in `float` and needs of libc only
+//! `expf`, and for some activations one function more. The first layer scales each cell just before it is multiplied, so there is no buffer of inputs, and the input of a
 //! category costs one row of weights.
 
 mod code;
@@ -11,14 +11,18 @@ mod text;
 
 pub use text::prefix;
 
+use clap::ValueEnum;
+
 use self::inputs::{described, has_categories, has_fill};
 use crate::config::{Dtype, Scale};
 use crate::data::outputs::{Outputs, Target};
 use crate::data::preprocessing::{Column, Encoding, Preprocessing};
 use crate::data::saved_model::SavedModel;
 use crate::error::separated;
+use crate::export::activation;
 use crate::export::element::check_single;
-use crate::nn::layers::{Layer, Linear};
+use crate::export::folded::folded;
+use crate::nn::layers::{Activation, Layer, Linear};
 
 /// The memory that a header needs
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +44,15 @@ pub struct Header {
 
 /// The header of a model; all names start with `prefix`, those of macros in upper case
 ///
+/// Batch normalisation is folded into the weights before it.
+///
 /// # Errors
-/// If a number of the model is too large for `float`, or the first layer is not linear.
+/// If a number of the model is too large for `float`, the first layer is not linear, or a batch normalisation can't be
+/// folded.
 pub fn header(saved: &SavedModel<f64>, prefix: &str) -> Result<Header, String> {
+    check_single(saved)?;
+    let without_batch_norm = folded(saved)?;
+    let saved = without_batch_norm.as_ref().unwrap_or(saved);
     check_single(saved)?;
     let Some(Layer::Linear(first)) = saved.model.layers().first() else {
         return Err("layer 0 is not linear, which a C header needs".to_owned());
@@ -103,6 +113,19 @@ impl Parts<'_> {
         }
     }
 
+    /// The functions that the header needs of libc, as `expf and tanhf`
+    fn functions_of_libc(&self) -> String {
+        let others = self.activations().filter_map(activation::c_needs);
+        std::iter::once("expf").chain(others).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// The activations of the net, each once
+    fn activations(&self) -> impl Iterator<Item = Activation> {
+        let layers = self.saved.model.layers();
+        let is_used = |f: &Activation| layers.iter().any(|layer| layer.activation() == Some(*f));
+        Activation::value_variants().iter().copied().filter(move |f| is_used(f))
+    }
+
     /// The names of the classes or targets
     fn output_names(&self) -> Vec<&str> {
         let outputs = &self.saved.signature.outputs;
@@ -147,7 +170,7 @@ impl Parts<'_> {
  * The net {dims}{activation}, written by chainrule {version}
  *
 {usage} *{rounded}
- * C99, needs expf; {flash} bytes of constants and {ram} bytes of buffers on the stack.
+ * C99, needs {functions}; {flash} bytes of constants and {ram} bytes of buffers on the stack.
  *
 {inputs} */
 #ifndef $M_H
@@ -160,6 +183,7 @@ impl Parts<'_> {
 #define {length}
 ",
             version = env!("CARGO_PKG_VERSION"),
+            functions = self.functions_of_libc(),
             flash = separated(flash),
             ram = separated(ram),
             inputs = "$INPUTS",
@@ -211,6 +235,18 @@ impl Parts<'_> {
             }
         }
         for (at, layer) in self.saved.model.layers().iter().enumerate() {
+            if let Layer::LayerNorm(norm) = layer {
+                all += &format!("\n/* Layer {at}: layer normalisation */\n");
+                for (name, elements) in [("weight", &norm.gamma), ("bias", &norm.beta)] {
+                    let elements = elements.iter().map(|&x| text::float(x as f32));
+                    all += &text::array(
+                        "float",
+                        &format!("{prefix}_{name}_{at}"),
+                        &norm.width().to_string(),
+                        elements,
+                    );
+                }
+            }
             if let Layer::Linear(linear) = layer {
                 let (rows, cols) = linear.w.shape();
                 let float = |&x: &f64| text::float(x as f32);
@@ -234,14 +270,15 @@ impl Parts<'_> {
     }
 
     fn functions(&self) -> String {
-        let layers = self.saved.model.layers();
-        let has = |is: fn(&Layer<f64>) -> bool| layers.iter().any(is);
         let is_clipped = self.columns().is_some_and(|(_, scale)| scale == Scale::Robust);
         let mut parts = vec![code::ADD_ROW];
         parts.extend(is_clipped.then_some(code::CLIP));
         parts.extend((self.saved.model.dims().len() > 2).then_some(code::LINEAR));
-        parts.extend(has(|layer| matches!(layer, Layer::Relu)).then_some(code::RELU));
-        parts.extend(has(|layer| matches!(layer, Layer::Sigmoid)).then_some(code::SIGMOID));
+        let has_layer_norm =
+            self.saved.model.layers().iter().any(|layer| matches!(layer, Layer::LayerNorm(_)));
+        parts.extend(has_layer_norm.then_some(code::LAYER_NORM));
+        let activations = self.activations().map(activation::c_function).collect::<Vec<_>>();
+        parts.extend(activations.iter().map(String::as_str));
         let first = if self.columns().is_none() {
             code::FIRST_PIXEL.to_owned()
         } else {
@@ -281,8 +318,8 @@ static inline void $F_{name}(const float *input, float *{name})
         };
         let (mut x, mut len) = ("", 0);
         for (at, layer) in layers.iter().enumerate() {
-            text += &match layer {
-                Layer::Linear(linear) => {
+            text += &match (layer, layer.activation()) {
+                (Layer::Linear(linear), _) => {
                     let (rows, cols) = linear.w.shape();
                     let y = if at == last {
                         name
@@ -300,8 +337,11 @@ static inline void $F_{name}(const float *input, float *{name})
                     (x, len) = (y, cols);
                     call
                 }
-                Layer::Relu => format!("    $F_relu({x}, {len});\n"),
-                Layer::Sigmoid => format!("    $F_sigmoid({x}, {len});\n"),
+                (Layer::LayerNorm(_), _) => {
+                    format!("    $F_layer_norm({x}, $F_weight_{at}, $F_bias_{at}, {len});\n")
+                }
+                (_, Some(activation)) => format!("    $F_{}({x}, {len});\n", activation::c_name(activation)),
+                (_, None) => unreachable!("`folded` leaves no batch norm and no dropout"),
             };
         }
         text + "}\n"

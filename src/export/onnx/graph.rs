@@ -52,6 +52,11 @@ impl<'a> Graph<'a> {
         Self { message, nodes: Message::default(), element }
     }
 
+    /// The type of the graph's numbers
+    pub fn element(&self) -> Element {
+        self.element
+    }
+
     /// Writes the nodes
     pub fn end(self) {
         self.message.extend(&self.nodes);
@@ -81,6 +86,21 @@ impl<'a> Graph<'a> {
                     attribute.int(20, 2); // AttributeProto.INT
                 });
             }
+        });
+    }
+
+    /// Adds a node that computes the mean of each row, as a matrix of one column
+    pub fn mean_of_rows(&mut self, input: &str, output: &str) {
+        self.nodes.message(1, |node| {
+            node.text(1, input);
+            node.text(2, output);
+            node.text(3, output);
+            node.text(4, "ReduceMean");
+            node.message(5, |attribute| {
+                attribute.text(1, "axes");
+                attribute.int(8, 1);
+                attribute.int(20, 7); // AttributeProto.INTS
+            });
         });
     }
 

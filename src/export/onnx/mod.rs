@@ -6,16 +6,19 @@
 //! the targets in their own units. The metadata has the names of classes, targets, columns and categories as JSON.
 //!
 //! The graph computes in the type of the model's tensors: an f64 model converts the input to f64, and its output to f32.
+//! Batch normalisation is a part of the weights before it.
 
-mod graph;
+pub(super) mod graph;
 mod protobuf;
 
-use chainrule_kernels::CLIP_MAX;
+use chainrule_kernels::{CLIP_MAX, NORM_EPSILON};
 
 use self::graph::{Dim, Graph, Type};
 use self::protobuf::Message;
+use super::activation;
 use super::element::Element;
 use super::features::Features;
+use super::folded::folded;
 use crate::data::outputs::{Outputs, Target};
 use crate::data::preprocessing::{Encoding, Preprocessing};
 use crate::data::saved_model::SavedModel;
@@ -33,8 +36,11 @@ const BYTES_MAX: usize = i32::MAX as usize;
 /// The bytes of an ONNX file
 ///
 /// # Errors
-/// If the file would be too large for ONNX, or a number too large for an f32 model.
+/// If the file would be too large for ONNX, a number too large for an f32 model, or a batch normalisation can't be folded.
 pub fn to_bytes(saved: &SavedModel<f64>) -> Result<Vec<u8>, String> {
+    Element::of(saved)?;
+    let without_batch_norm = folded(saved)?;
+    let saved = without_batch_norm.as_ref().unwrap_or(saved);
     let element = Element::of(saved)?;
     let bytes_each = if element == Element::Single { 4 } else { 8 };
     let too_large = |bytes: usize| {
@@ -102,13 +108,14 @@ fn write_graph(message: &mut Message, saved: &SavedModel<f64>, element: Element)
             let elements = tensor.shape.stored_order().map(|at| tensor.data[at]);
             graph.numbers(&tensor.name(), &tensor.shape.stored(), elements);
         }
-        match layer {
-            Layer::Linear(_) => {
+        match (layer, layer.activation()) {
+            (Layer::Linear(_), _) => {
                 let (weight, bias) = (format!("{at}.weight"), format!("{at}.bias"));
                 graph.node("Gemm", &[&x, &weight, &bias], &output, &[("transB", 1)]);
             }
-            Layer::Relu => graph.node("Relu", &[&x], &output, &[]),
-            Layer::Sigmoid => graph.node("Sigmoid", &[&x], &output, &[]),
+            (Layer::LayerNorm(_), _) => layer_norm(&mut graph, &x, at, &output),
+            (_, Some(activation)) => activation::add_nodes(activation, &mut graph, &x, &output),
+            (_, None) => unreachable!("`folded` leaves no batch norm and no dropout"),
         }
         x = output;
     }
@@ -117,6 +124,24 @@ fn write_graph(message: &mut Message, saved: &SavedModel<f64>, element: Element)
         Outputs::Targets { targets, .. } => self::targets(&mut graph, &x, element, batch, targets),
     }
     graph.end();
+}
+
+/// Adds the nodes of the layer normalisation with index `at`, of which ONNX has one only since opset 17
+fn layer_norm(graph: &mut Graph<'_>, x: &str, at: usize, output: &str) {
+    let name = |what: &str| format!("{at}.{what}");
+    let [mean, centered, square, variance] = ["mean", "centered", "square", "variance"].map(name);
+    let [epsilon, sum, deviation] = ["epsilon", "variance_sum", "deviation"].map(name);
+    let [normalised, scaled, weight, bias] = ["normalised", "scaled", "weight", "bias"].map(name);
+    graph.numbers(&epsilon, &[], [NORM_EPSILON].into_iter());
+    graph.mean_of_rows(x, &mean);
+    graph.node("Sub", &[x, &mean], &centered, &[]);
+    graph.node("Mul", &[&centered, &centered], &square, &[]);
+    graph.mean_of_rows(&square, &variance);
+    graph.node("Add", &[&variance, &epsilon], &sum, &[]);
+    graph.node("Sqrt", &[&sum], &deviation, &[]);
+    graph.node("Div", &[&centered, &deviation], &normalised, &[]);
+    graph.node("Mul", &[&normalised, &weight], &scaled, &[]);
+    graph.node("Add", &[&scaled, &bias], output, &[]);
 }
 
 /// Adds the outputs of a model of classes, from its logits

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use chainrule_kernels::{self as kernels, DenseKernels, Gradient, Scalar, SgdStep};
+use chainrule_kernels::{DenseKernels, Epilogue, Gradient, Scalar, SgdStep};
 
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::{Shape, Tensor};
 use crate::nn::sgd::Step;
 
-/// A fully connected layer, `Y = f(X W + 1 bᵀ)`; X: batch × d_in, f: the activation fused with the layer, or identity
+/// A fully connected layer, `Y = f(X W + 1 bᵀ)`; X: batch × d_in, f: the activation and dropout fused with the layer
 ///
 /// Its text is `linear d_in d_out`. The workspace owns X and Y and lends X to [`Linear::backward`], so no layer copies its input.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl<T: Scalar> Linear<T> {
     pub fn forward(
         &self,
         x: &Matrix<T>,
-        f: kernels::Activation,
+        f: impl Into<Epilogue<T>>,
         y: &mut Matrix<T>,
         backend: &mut DenseKernels<T>,
     ) {
@@ -76,7 +76,7 @@ impl<T: Scalar> Linear<T> {
 
     /// Computes from `dy = ∂L/∂(X W + 1 bᵀ)` the gradients of the parameters and, if `dx` is given, of the input
     ///
-    /// * `dx`: set to `(dY Wᵀ) ∘ f'(X)`, where f is the activation fused with the layer before
+    /// * `dx`: set to `(dY Wᵀ) ∘ f'(X)`, where f is what is fused with the layer before
     /// * `step`: if given, the parameters are updated in the same pass, and no gradients are stored in `dw` and `db`
     ///
     /// # Panics
@@ -86,15 +86,17 @@ impl<T: Scalar> Linear<T> {
         &mut self,
         x: &Matrix<T>,
         dy: &Matrix<T>,
-        dx: Option<(&mut Matrix<T>, kernels::Activation)>,
+        dx: Option<(&mut Matrix<T>, Epilogue<T>)>,
         step: Option<Step<'_, T>>,
         backend: &mut DenseKernels<T>,
     ) {
         let Self { w, b, dw, db } = self;
         let gradient = match step {
             Some(step) => {
-                let (rule, [vw, vb]) = (step.rule, step.velocities());
-                Gradient::Step { b, step: SgdStep { rule, vw, vb } }
+                let rule = step.rule(Shape::Matrix(w.rows(), w.cols()));
+                let bias_rule = step.rule(Shape::Vector(b.len()));
+                let [vw, vb] = step.velocities();
+                Gradient::Step { b, step: SgdStep { rule, bias_rule, vw, vb } }
             }
             None => {
                 dw.set_rows(w.rows());
@@ -126,6 +128,8 @@ fn tensors<D>(
 
 #[cfg(test)]
 mod tests {
+    use chainrule_kernels as kernels;
+
     use super::*;
 
     #[test]
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(y.data(), [-3.5, -4.5, 5.5, 7.5]);
         let dy = Matrix::from_slice(&[1.0, 2.0, 3.0, 4.0], 2, 2);
         let mut dx = Matrix::from_fn(2, 3, |_, _| f64::NAN);
-        layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity)), None, &mut backend);
+        layer.backward(&x, &dy, Some((&mut dx, kernels::Activation::Identity.into())), None, &mut backend);
         assert_eq!(layer.dw.data(), [7.0, 10.0, 3.0, 4.0, -1.0, -2.0]);
         assert_eq!(layer.db, [4.0, 6.0]);
         assert_eq!(dx.data(), [5.0, 11.0, 17.0, 11.0, 25.0, 39.0]);

@@ -6,15 +6,29 @@
 //! To add a layer, add a file here and a variant of [`Layer`]; for an activation, also a variant of [`Activation`].
 //! The trainer, the optimizer, the model file and the gradient check know no particular layer.
 
+mod batch_norm;
+mod dropout;
+mod gelu;
+mod layer_norm;
+mod leaky_relu;
 mod linear;
+mod norm;
 mod relu;
+mod selu;
 mod sigmoid;
+mod silu;
+mod tanh;
+mod weight_limit;
 
+pub use batch_norm::BatchNorm;
+pub use dropout::Dropout;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use norm::Norm;
 
 use std::fmt;
 
-use chainrule_kernels::{self as kernels, DenseKernels, Scalar};
+use chainrule_kernels::{self as kernels, DenseKernels, Epilogue, Scalar};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +38,7 @@ use crate::nn::sgd::Step;
 
 /// One layer of a model
 ///
-/// Its text, such as `linear 784 128` or `relu`, is its entry in the list of layers in a model file: [`Layer::parse`]
+/// Its text, such as `linear 784 128`, `relu`, `batch-norm 128` or `dropout 0.5`, is its entry in the list of layers in a model file: [`Layer::parse`]
 /// makes a layer from it, whose parameters are then read from the file.
 #[derive(Debug)]
 pub enum Layer<T> {
@@ -34,6 +48,22 @@ pub enum Layer<T> {
     Relu,
     /// `y = 1 / (1 + e⁻ˣ)`
     Sigmoid,
+    /// `y = tanh x`
+    Tanh,
+    /// `y = max(x, 0.01 x)`
+    LeakyRelu,
+    /// `y = x Φ(x)`
+    Gelu,
+    /// `y = x / (1 + e⁻ˣ)`
+    Silu,
+    /// `y = λ x` where x > 0, else `λ α (eˣ − 1)`
+    Selu,
+    /// Normalises each column of the batch
+    BatchNorm(BatchNorm<T>),
+    /// Normalises each row
+    LayerNorm(LayerNorm<T>),
+    /// In training, sets a random share of the elements to 0
+    Dropout(Dropout<T>),
 }
 
 /// The place of a training step in its run: a layer that draws random numbers draws them from a stream of this place
@@ -51,13 +81,23 @@ pub struct Place {
 
 /// The activation after each linear layer except the last
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// `max(x, 0)`
     #[default]
     Relu,
     /// `1 / (1 + e⁻ˣ)`
     Sigmoid,
+    /// `tanh x`
+    Tanh,
+    /// `max(x, 0.01 x)`
+    LeakyRelu,
+    /// `x Φ(x)`, where Φ is the distribution function of the normal distribution: the exact GELU, with erf
+    Gelu,
+    /// `x / (1 + e⁻ˣ)`, also called swish
+    Silu,
+    /// `1.0507 x` where x > 0, else `1.7581 (eˣ − 1)`
+    Selu,
 }
 
 impl Activation {
@@ -66,18 +106,31 @@ impl Activation {
         match self {
             Self::Relu => Layer::Relu,
             Self::Sigmoid => Layer::Sigmoid,
+            Self::Tanh => Layer::Tanh,
+            Self::LeakyRelu => Layer::LeakyRelu,
+            Self::Gelu => Layer::Gelu,
+            Self::Silu => Layer::Silu,
+            Self::Selu => Layer::Selu,
         }
     }
 
     /// Largest magnitude of the initial weights of a d_in × d_out layer in a net with this activation
     pub fn weight_limit(self, d_in: usize, d_out: usize) -> f64 {
         match self {
-            Self::Relu => relu::weight_limit(d_in),
-            Self::Sigmoid => sigmoid::weight_limit(d_in, d_out),
+            Self::Relu | Self::LeakyRelu | Self::Gelu | Self::Silu => weight_limit::he(d_in),
+            Self::Sigmoid | Self::Tanh => weight_limit::xavier(d_in, d_out),
+            Self::Selu => weight_limit::lecun(d_in),
         }
     }
 
-    /// All names, for messages: `relu or sigmoid`
+    /// Whether the derivative is computed from the input, as it has several values for some outputs
+    ///
+    /// Such an activation is a step of its own, which keeps its input: it is not fused with the linear layer before it.
+    pub fn needs_input(self) -> bool {
+        matches!(self, Self::Gelu | Self::Silu)
+    }
+
+    /// All names, for messages: `relu or sigmoid or …`
     pub fn names() -> String {
         Self::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
     }
@@ -94,6 +147,9 @@ impl<T: Scalar> Layer<T> {
         let mut words = text.split(' ');
         let layer = match words.next() {
             Some("linear") => Some(Self::Linear(Linear::parse(words, most)?)),
+            Some("batch-norm") => Some(Self::BatchNorm(BatchNorm::new(width(words, most / 4)?))),
+            Some("layer-norm") => Some(Self::LayerNorm(LayerNorm::new(width(words, most / 2)?))),
+            Some("dropout") => Some(Self::Dropout(Dropout::parse(words)?)),
             Some(name) => Activation::from_str(name, false).ok().map(Activation::layer),
             None => None,
         };
@@ -105,38 +161,68 @@ impl<T: Scalar> Layer<T> {
     pub fn output_cols(&self, input_cols: usize) -> Option<usize> {
         match self {
             Self::Linear(linear) => (linear.w.rows() == input_cols).then(|| linear.w.cols()),
-            Self::Relu | Self::Sigmoid => Some(input_cols),
+            Self::BatchNorm(norm) => (norm.width() == input_cols).then_some(input_cols),
+            Self::LayerNorm(norm) => (norm.width() == input_cols).then_some(input_cols),
+            Self::Relu
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::LeakyRelu
+            | Self::Gelu
+            | Self::Silu
+            | Self::Selu
+            | Self::Dropout(_) => Some(input_cols),
         }
     }
 
     /// The activation that this layer computes; `None` for other layers
     pub fn activation(&self) -> Option<Activation> {
         match self {
-            Self::Linear(_) => None,
+            Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_) | Self::Dropout(_) => None,
             Self::Relu => Some(Activation::Relu),
             Self::Sigmoid => Some(Activation::Sigmoid),
+            Self::Tanh => Some(Activation::Tanh),
+            Self::LeakyRelu => Some(Activation::LeakyRelu),
+            Self::Gelu => Some(Activation::Gelu),
+            Self::Silu => Some(Activation::Silu),
+            Self::Selu => Some(Activation::Selu),
         }
     }
 
     /// The activation kernel by which this layer also computes the layer `next`; `None` if the two can't be fused
     pub fn fuse(&self, next: &Self) -> Option<kernels::Activation> {
         match (self, next) {
-            (Self::Linear(_), Self::Relu) => Some(relu::FUSED),
-            (Self::Linear(_), Self::Sigmoid) => Some(sigmoid::FUSED),
+            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Relu) => Some(relu::FUSED),
+            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Sigmoid) => {
+                Some(sigmoid::FUSED)
+            }
+            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Tanh) => Some(tanh::FUSED),
+            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::LeakyRelu) => {
+                Some(leaky_relu::FUSED)
+            }
+            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Selu) => Some(selu::FUSED),
             _ => None,
         }
     }
 
     /// Whether the derivative is discontinuous at input 0
     pub fn has_kink(&self) -> bool {
-        matches!(self, Self::Relu)
+        matches!(self, Self::Relu | Self::LeakyRelu | Self::Selu)
     }
 
     /// The tensors of this layer, whose index in the model is `at`
     pub fn tensors(&self, at: usize) -> Vec<Tensor<&[T]>> {
         match self {
             Self::Linear(linear) => linear.tensors(at),
-            Self::Relu | Self::Sigmoid => Vec::new(),
+            Self::BatchNorm(norm) => norm.tensors(at),
+            Self::LayerNorm(norm) => norm.tensors(at),
+            Self::Relu
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::LeakyRelu
+            | Self::Gelu
+            | Self::Silu
+            | Self::Selu
+            | Self::Dropout(_) => Vec::new(),
         }
     }
 
@@ -144,11 +230,41 @@ impl<T: Scalar> Layer<T> {
     pub fn tensors_mut(&mut self, at: usize) -> Vec<Tensor<&mut [T]>> {
         match self {
             Self::Linear(linear) => linear.tensors_mut(at),
-            Self::Relu | Self::Sigmoid => Vec::new(),
+            Self::BatchNorm(norm) => norm.tensors_mut(at),
+            Self::LayerNorm(norm) => norm.tensors_mut(at),
+            Self::Relu
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::LeakyRelu
+            | Self::Gelu
+            | Self::Silu
+            | Self::Selu
+            | Self::Dropout(_) => Vec::new(),
         }
     }
 
-    /// Computes Y from X, as in evaluation; a linear layer also applies `f`, the activation fused with it
+    /// What this layer normalises
+    pub fn norm(&self) -> Norm {
+        match self {
+            Self::BatchNorm(_) => Norm::Batch,
+            Self::LayerNorm(_) => Norm::Layer,
+            _ => Norm::None,
+        }
+    }
+
+    /// Whether this layer is dropout
+    pub fn is_dropout(&self) -> bool {
+        matches!(self, Self::Dropout(_))
+    }
+
+    /// Draws what is random in the training step at `place`; `at` is the index of this layer in the model
+    pub fn start_step(&mut self, place: Place, at: usize) {
+        if let Self::Dropout(dropout) = self {
+            dropout.draw(place, at);
+        }
+    }
+
+    /// Computes Y from X, as in evaluation; a linear layer or a norm also applies `f`, the activation fused with it
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -162,14 +278,22 @@ impl<T: Scalar> Layer<T> {
     ) {
         match self {
             Self::Linear(linear) => linear.forward(x, f, y, backend),
+            Self::BatchNorm(norm) => norm.forward(x, f, y),
+            Self::LayerNorm(norm) => norm.forward(x, f, y),
             Self::Relu => relu::forward(x, y),
             Self::Sigmoid => sigmoid::forward(x, y),
+            Self::Tanh => tanh::forward(x, y),
+            Self::LeakyRelu => leaky_relu::forward(x, y),
+            Self::Gelu => gelu::forward(x, y),
+            Self::Silu => silu::forward(x, y),
+            Self::Selu => selu::forward(x, y),
+            Self::Dropout(_) => y.data_mut().copy_from_slice(x.data()),
         }
     }
 
-    /// Computes Y from X, as in training, for the step at `place`; [`Self::backward`] then differentiates this pass
+    /// Computes Y from X, as in training; [`Self::backward`] then differentiates this pass
     ///
-    /// The layers that there are compute the same as in evaluation, and none draws random numbers.
+    /// * `f`: the activation and dropout fused with a linear layer or a norm
     ///
     /// # Panics
     /// If the shapes don't fit.
@@ -177,20 +301,29 @@ impl<T: Scalar> Layer<T> {
     pub fn forward_training(
         &mut self,
         x: &Matrix<T>,
-        f: kernels::Activation,
+        f: Epilogue<T>,
         y: &mut Matrix<T>,
-        _place: Place,
         backend: &mut DenseKernels<T>,
     ) {
         match self {
-            Self::Linear(_) | Self::Relu | Self::Sigmoid => self.forward(x, f, y, backend),
+            Self::Linear(linear) => linear.forward(x, f, y, backend),
+            Self::BatchNorm(norm) => norm.forward_training(x, f, y),
+            Self::LayerNorm(norm) => norm.forward_training(x, f, y),
+            Self::Dropout(dropout) => dropout.apply(x, y),
+            Self::Relu
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::LeakyRelu
+            | Self::Gelu
+            | Self::Silu
+            | Self::Selu => self.forward(x, f.f, y, backend),
         }
     }
 
     /// Computes from ∂L/∂Y the gradients of the parameters and, if `dx` is given, of the input
     ///
-    /// * `y`: the output of [`Self::forward`] for `x`; a linear layer does not read it
-    /// * `dx`: set to `∂L/∂X ∘ f'(X)`, where f is the activation fused with the layer before
+    /// * `y`: the output of [`Self::forward_training`] for `x`; a linear layer and a norm do not read it
+    /// * `dx`: set to `∂L/∂X ∘ f'(X)`, where f is what is fused with the layer before
     /// * `step`: if given, the layer updates its parameters in the same pass instead of storing gradients
     ///
     /// # Panics
@@ -200,19 +333,42 @@ impl<T: Scalar> Layer<T> {
         &mut self,
         (x, y): (&Matrix<T>, &Matrix<T>),
         dy: &Matrix<T>,
-        dx: Option<(&mut Matrix<T>, kernels::Activation)>,
+        mut dx: Option<(&mut Matrix<T>, Epilogue<T>)>,
         step: Option<Step<'_, T>>,
         backend: &mut DenseKernels<T>,
     ) {
-        let elementwise = match self {
-            Self::Linear(linear) => return linear.backward(x, dy, dx, step, backend),
-            Self::Relu => relu::backward,
-            Self::Sigmoid => sigmoid::backward,
-        };
+        let to = dx.as_mut().map(|(dx, _)| &mut **dx);
+        match (self, to) {
+            (Self::Linear(linear), _) => return linear.backward(x, dy, dx, step, backend),
+            (Self::BatchNorm(norm), dx) => norm.backward(x, dy, dx, step),
+            (Self::LayerNorm(norm), dx) => norm.backward(x, dy, dx, step),
+            (Self::Dropout(dropout), Some(dx)) => dropout.apply(dy, dx),
+            // The derivative of an activation is computed from its output, or if it needs that, from its input.
+            (Self::Relu, Some(dx)) => relu::backward(y, dy, dx),
+            (Self::Sigmoid, Some(dx)) => sigmoid::backward(y, dy, dx),
+            (Self::Tanh, Some(dx)) => tanh::backward(y, dy, dx),
+            (Self::LeakyRelu, Some(dx)) => leaky_relu::backward(y, dy, dx),
+            (Self::Gelu, Some(dx)) => gelu::backward(x, dy, dx),
+            (Self::Silu, Some(dx)) => silu::backward(x, dy, dx),
+            (Self::Selu, Some(dx)) => selu::backward(y, dy, dx),
+            (_, None) => {}
+        }
         if let Some((dx, f)) = dx {
-            elementwise(y, dy, dx);
             f.backward(dx.data_mut(), x.data());
         }
+    }
+}
+
+/// The width in the text of a norm, from its words after the name
+///
+/// # Errors
+/// If the words are not one width, or it is larger than `most`.
+fn width<'a>(words: impl Iterator<Item = &'a str>, most: usize) -> Result<usize, String> {
+    let widths: Vec<usize> = words.map_while(|word| word.parse().ok().filter(|&n| n > 0)).collect();
+    match widths[..] {
+        [width] if width <= most => Ok(width),
+        [width] => Err(format!("a norm of {width} columns has more parameters than can be there")),
+        _ => Err("a norm needs a width of 1 or more".to_owned()),
     }
 }
 
@@ -220,8 +376,16 @@ impl<T: Scalar> fmt::Display for Layer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Linear(linear) => linear.fmt(f),
+            Self::BatchNorm(norm) => norm.fmt(f),
+            Self::LayerNorm(norm) => norm.fmt(f),
+            Self::Dropout(dropout) => dropout.fmt(f),
             Self::Relu => Activation::Relu.fmt(f),
             Self::Sigmoid => Activation::Sigmoid.fmt(f),
+            Self::Tanh => Activation::Tanh.fmt(f),
+            Self::LeakyRelu => Activation::LeakyRelu.fmt(f),
+            Self::Gelu => Activation::Gelu.fmt(f),
+            Self::Silu => Activation::Silu.fmt(f),
+            Self::Selu => Activation::Selu.fmt(f),
         }
     }
 }
@@ -230,5 +394,32 @@ impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Every variant has a possible value, since none is `#[value(skip)]`.
         self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_activation_is_fused_unless_its_derivative_needs_its_input() {
+        let linear = Layer::Linear(Linear::new(Matrix::<f32>::zeros(1, 1)));
+        for &activation in Activation::value_variants() {
+            let layer = activation.layer();
+            assert_eq!(linear.fuse(&layer).is_none(), activation.needs_input(), "{activation}");
+            assert_eq!(layer.activation(), Some(activation));
+        }
+    }
+
+    #[test]
+    fn the_text_of_each_activation_is_the_name_of_its_setting() {
+        let texts = ["relu", "sigmoid", "tanh", "leaky-relu", "gelu", "silu", "selu"];
+        for (activation, text) in Activation::value_variants().iter().zip(texts) {
+            let layer = Layer::<f32>::parse(text, 0).unwrap();
+            assert_eq!((layer.activation(), layer.to_string()), (Some(*activation), text.to_owned()));
+            let toml = toml::Value::try_from(activation).unwrap();
+            assert_eq!(toml.as_str(), Some(text));
+        }
+        assert!(Layer::<f32>::parse("leaky_relu", 0).is_err());
     }
 }

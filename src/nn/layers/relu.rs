@@ -20,10 +20,3 @@ pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &Matrix<T>, dx: &mut Matrix<T>) {
     dx.data_mut().copy_from_slice(dy.data());
     FUSED.backward(dx.data_mut(), y.data());
 }
-
-/// He's limit for the initial weights, `√(6 / d_in)`
-///
-/// Source: He, Zhang, Ren, Sun, *Delving Deep into Rectifiers* (2015).
-pub fn weight_limit(d_in: usize) -> f64 {
-    (6.0 / d_in as f64).sqrt()
-}

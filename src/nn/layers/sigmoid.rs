@@ -20,10 +20,3 @@ pub fn backward<T: Scalar>(y: &Matrix<T>, dy: &Matrix<T>, dx: &mut Matrix<T>) {
     dx.data_mut().copy_from_slice(dy.data());
     FUSED.backward(dx.data_mut(), y.data());
 }
-
-/// Xavier's limit for the initial weights, `√(6 / (d_in + d_out))`
-///
-/// Source: Glorot and Bengio, *Understanding the difficulty of training deep feedforward neural networks* (2010).
-pub fn weight_limit(d_in: usize, d_out: usize) -> f64 {
-    (6.0 / (d_in + d_out) as f64).sqrt()
-}

@@ -1,9 +1,11 @@
 //! The losses that training minimises: cross-entropy of classes, and functions of the errors of numbers
 
+mod labels;
 mod regression;
 mod softmax_cross_entropy;
 mod sums;
 
+pub use labels::{BatchLabels, MixedClasses};
 pub use regression::{ErrorFunction, Regression};
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use sums::{ErrorSum, LossSum};
@@ -11,30 +13,6 @@ pub use sums::{ErrorSum, LossSum};
 use chainrule_kernels::Scalar;
 
 use super::matrix::Matrix;
-
-/// The labels of a batch
-#[derive(Debug)]
-pub enum BatchLabels<T> {
-    /// The class of each row
-    Classes(Vec<u32>),
-    /// The standardised targets of each row, rows × targets
-    Numbers(Matrix<T>),
-}
-
-impl<T: Scalar> BatchLabels<T> {
-    /// Number of rows
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Classes(labels) => labels.len(),
-            Self::Numbers(labels) => labels.rows(),
-        }
-    }
-
-    /// Whether there are no rows
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
 
 /// A loss with its scratch and the sums of its last forward pass
 #[derive(Debug)]
@@ -52,7 +30,12 @@ enum Kind<T> {
 impl<T: Scalar> Loss<T> {
     /// The cross-entropy of classes
     pub fn of_classes() -> Self {
-        Self { kind: Kind::CrossEntropy(SoftmaxCrossEntropy::default()), sum: LossSum::default() }
+        Self::of_smoothed_classes(0.0)
+    }
+
+    /// The cross-entropy of classes whose labels are smoothed by ε, a share from 0 to 1
+    pub fn of_smoothed_classes(smoothing: f64) -> Self {
+        Self { kind: Kind::CrossEntropy(SoftmaxCrossEntropy::new(smoothing)), sum: LossSum::default() }
     }
 
     /// A loss of numbers; `scales` are the standard deviations of the targets in their own units
@@ -71,6 +54,9 @@ impl<T: Scalar> Loss<T> {
         let sum = &mut self.sum;
         match (&mut self.kind, labels) {
             (Kind::CrossEntropy(loss), BatchLabels::Classes(labels)) => *sum = loss.forward(outputs, labels),
+            (Kind::CrossEntropy(loss), BatchLabels::Mixed(labels)) => {
+                *sum = loss.forward_mixed(outputs, labels);
+            }
             (Kind::Regression(loss), BatchLabels::Numbers(labels)) => {
                 let mut errors = std::mem::take(&mut sum.errors);
                 errors.clear();
@@ -89,9 +75,8 @@ impl<T: Scalar> Loss<T> {
     #[track_caller]
     pub fn backward(&self, outputs: &mut Matrix<T>, labels: &BatchLabels<T>) {
         match (&self.kind, labels) {
-            (Kind::CrossEntropy(_), BatchLabels::Classes(labels)) => {
-                SoftmaxCrossEntropy::backward(outputs, labels);
-            }
+            (Kind::CrossEntropy(loss), BatchLabels::Classes(labels)) => loss.backward(outputs, labels),
+            (Kind::CrossEntropy(loss), BatchLabels::Mixed(labels)) => loss.backward_mixed(outputs, labels),
             (Kind::Regression(loss), BatchLabels::Numbers(labels)) => loss.backward(outputs, labels),
             _ => panic!("labels of another kind than the loss"),
         }

@@ -1,6 +1,7 @@
 //! Ranges, ticks and their labels
 
 use crate::error::separated;
+use crate::report::analysis::short_number;
 
 /// One axis: its range, its ticks and its scale
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +93,35 @@ pub fn scale_for(values: &[f64]) -> Option<Scale> {
         [0.0, rest @ ..] if rest.len() > 1 && wins(rest) => None,
         _ => Some(Scale::Linear),
     }
+}
+
+/// Whether `values`, which ascend, are spread more evenly by their ratios than by their differences: the median says so
+///
+/// The distances between single values, which [`scale_for`] compares, say nothing if the values were drawn at random.
+pub fn is_even_in_ratios(values: &[f64]) -> bool {
+    let [first, .., last] = values else { return false };
+    let median = values[values.len() / 2];
+    let off_middle = |scale: Scale| (scale.fraction(median, *first, *last) - 0.5).abs();
+    *first > 0.0 && off_middle(Scale::Log) < off_middle(Scale::Linear)
+}
+
+/// A log axis from `lo`, above 0, to `hi`, with ticks at round numbers
+pub fn ratios(lo: f64, hi: f64) -> Axis {
+    let powers = hi.log10() - lo.log10();
+    let steps: &[u32] = match powers {
+        _ if powers > 3.5 => &[1],
+        _ if powers > 1.2 => &[1, 3],
+        _ => &[1, 2, 3, 5, 7],
+    };
+    let exponents = lo.log10().floor() as i32..=hi.log10().ceil() as i32;
+    let numbers =
+        exponents.flat_map(|exp| steps.iter().filter_map(move |m| format!("{m}e{exp}").parse().ok()));
+    let mut round: Vec<f64> = numbers.filter(|x| (lo..=hi).contains(x)).collect();
+    if round.len() < 2 {
+        round = vec![lo, hi];
+    }
+    let ticks = round.into_iter().map(|x| (x, short_number(x))).collect();
+    Axis { lo, hi, ticks, scale: Scale::Log, beyond: vec![] }
 }
 
 /// An axis from the first to the last epoch, with ticks at whole epochs

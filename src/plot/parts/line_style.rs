@@ -82,6 +82,12 @@ impl Look {
         }
     }
 
+    /// The same mark without a line
+    pub fn alone(mut self) -> Self {
+        self.stroke.width = 0.0;
+        self
+    }
+
     /// The same look with the dashes of number `i`
     pub fn dashed(mut self, i: usize) -> Self {
         self.stroke.dash = DASHES[i % DASHES.len()];

@@ -10,7 +10,8 @@ use crate::report::score::{ScoreKind, labelled};
 
 const HEIGHT: f64 = 320.0;
 
-/// Draws loss and score by epoch side by side, for training, test, and validation if there is one; returns the height
+/// Draws loss and score by epoch side by side, for training, test, and validation if there is one, and for the averaged weights
+/// if there are any; returns the height
 ///
 /// * `subtitle`: what was trained; may be empty
 /// * `best`: the best epoch, if the run says it; otherwise that with the best score
@@ -20,13 +21,19 @@ const HEIGHT: f64 = 320.0;
 pub fn draw(scene: &mut Scene, curves: &Curves, subtitle: &str, best: Option<u32>) -> f64 {
     titles(scene, &curves.title(), subtitle);
     let shown = || Split::ALL.into_iter().filter(|split| curves.has(*split));
+    let averaged = || Split::ALL.into_iter().filter(|split| curves.has_average(*split));
     let mut entries: Vec<_> = shown().map(|split| (look_of(split), split.name().to_lowercase())).collect();
-    let lines = |metrics: &[Points; 3]| {
+    let of_average =
+        |split: Split| (look_of_average(split), split.name().to_lowercase() + ", averaged weights");
+    entries.extend(averaged().map(of_average));
+    let lines = |metrics: &[Points; 3], averages: &[Points; 3]| {
         let line = |split| Line::new(look_of(split), metrics[split as usize].clone(), true);
-        shown().map(line).collect::<Vec<_>>()
+        let average = |split| Line::new(look_of_average(split), averages[split as usize].clone(), true);
+        shown().map(line).chain(averaged().map(average)).collect::<Vec<_>>()
     };
     let kind = curves.kind.unwrap_or_default();
-    let (mut loss, mut score) = (lines(&curves.loss), lines(&curves.score));
+    let mut loss = lines(&curves.loss, &curves.average_loss);
+    let mut score = lines(&curves.score, &curves.average_score);
     if let Some((split, epoch, best)) = best_of(curves, kind, best) {
         let best = labelled(&format!("best epoch: {epoch}"), &[&kind.text_with_unit(best)]);
         entries.push((Look::BEST, best));
@@ -67,6 +74,13 @@ fn look_of(split: Split) -> Look {
     }
 }
 
+fn look_of_average(split: Split) -> Look {
+    match split {
+        Split::Training | Split::Test => Look::of(3),
+        Split::Validation => Look::of(4),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,8 +104,8 @@ mod tests {
             loss: [falling(0.8, 0.5), vec![], falling(0.7, 0.3)],
             score: [rising(1.0, 0.3), vec![], rising(0.9, 0.2)],
             kind: Some(ScoreKind::Accuracy),
-            diverged: None,
             epochs,
+            ..Curves::default()
         }
     }
 
@@ -160,6 +174,24 @@ mod tests {
         (curves.loss[1], curves.score[1]) = (curves.loss[2].clone(), curves.score[2].clone());
         let svg = files(&curves).0;
         assert!(svg.contains(">validation</text>") && svg.contains("#009E73"), "{svg}");
+    }
+
+    #[test]
+    fn averaged_weights_are_a_line_of_their_own_in_both_panels() {
+        let mut curves = curves(5, "r");
+        let look = look_of_average(Split::Test);
+        let color = format!("#{:06X}", look.stroke.color.0);
+        let before = files(&curves).0.matches(&color).count();
+        assert!(!files(&curves).0.contains("averaged weights"));
+        curves.average_loss[2] = vec![(4, 0.3), (5, 0.29)];
+        curves.average_score[2] = vec![(4, 0.9), (5, 0.91)];
+        let svg = files(&curves).0;
+        assert!(
+            svg.contains(">test, averaged weights</text>") && svg.matches(&color).count() > before,
+            "{svg}"
+        );
+        let (_, marks) = rings_and_marks(&curves, look);
+        assert_eq!(marks.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
     }
 
     /// The centre of the ring in each panel, and the centres of the marks in this look in each panel

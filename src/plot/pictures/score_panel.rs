@@ -63,17 +63,19 @@ pub fn seeds(analysis: &Analysis) -> usize {
     analysis.groups.iter().map(|group| group.trials.len()).max().unwrap_or(0)
 }
 
-/// Why a group has no metrics: `diverged`, `failed` or `unfinished`
+/// Why a group has no metrics: `diverged`, `failed`, `halted` or `unfinished`
 pub fn without_metrics(analysis: &Analysis, group: &Group) -> &'static str {
-    let mut statuses = group.trials.iter().map(|&i| analysis.trials[i].status);
-    statuses
-        .find(|status| [Status::Diverged, Status::Failed].contains(status))
-        .map_or("unfinished", Status::name)
+    let statuses = group.trials.iter().map(|&i| analysis.trials[i].status);
+    let of = |status| statuses.clone().any(|of| of == status);
+    match [Status::Diverged, Status::Failed, Status::Halted].into_iter().find(|status| of(*status)) {
+        Some(status) => status.name(),
+        None => "unfinished",
+    }
 }
 
 /// True if a trial of the group diverged or failed
 pub fn failed(analysis: &Analysis, group: &Group) -> bool {
-    without_metrics(analysis, group) != "unfinished"
+    !["unfinished", "halted"].contains(&without_metrics(analysis, group))
 }
 
 /// The names of the settings that were varied

@@ -9,6 +9,7 @@ use crate::plot::pictures::settings_table::{ranked, settings};
 use crate::plot::pictures::sweep_curves::draw_curves;
 use crate::plot::pictures::sweep_looks::Looks;
 use crate::report::analysis::Analysis;
+use crate::report::sampled::is_sampled;
 
 const TOP: f64 = 50.0;
 const PANEL: f64 = 268.0;
@@ -18,6 +19,7 @@ const GAP: f64 = 14.0;
 ///
 /// * `curves`: the curves of the trials, in any order; if there are none, their panels are left out
 /// * One setting or none: a wide panel beside the table of settings. Two or three: a panel for each. More: the table alone.
+/// * Of values that were drawn: the table alone.
 /// * A setting has one look in the whole picture. If there are more than twelve, only the best have a look of their own;
 ///   the others are grey.
 pub fn draw(scene: &mut Scene, analysis: &Analysis, curves: &[Curves]) -> f64 {
@@ -32,7 +34,9 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis, curves: &[Curves]) -> f64 {
         y += legend.height() + 6.0;
     }
     let cell = |left: f64, right: f64, top: f64| Area { left, top, right, bottom: top + PANEL };
-    y = match axes {
+    // The panels of drawn values are a picture of their own.
+    let panels = if is_sampled(analysis) { usize::MAX } else { axes };
+    y = match panels {
         0 | 1 => {
             let bottom = Panel::new(analysis, 0, &looks.groups).draw(scene, cell(0.0, WIDTH - TABLE, y));
             settings(scene, analysis, &looks.groups, cell(WIDTH - TABLE, WIDTH, y)).max(bottom) + GAP

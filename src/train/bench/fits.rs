@@ -2,12 +2,13 @@
 
 use super::{Bench, Net};
 use crate::error::{Result, memory};
+use crate::nn::optimizer::Kept;
 use crate::train::dims::Copies;
 use crate::train::evaluate::BATCH_ROWS;
 use crate::train::thread_count::cores;
 
 /// What the measured training keeps of each parameter
-const COPIES: Copies = Copies { velocity: true, best: false };
+const COPIES: Copies = Copies { kept: Kept::Velocity, best: false, average: false };
 
 /// Numbers of training and test images of the synthetic set, and of its features and classes
 const SYNTHETIC: ((usize, usize), (usize, usize)) = ((60_000, 10_000), (784, 10));

@@ -9,7 +9,7 @@ use crate::random::{Purpose, Random};
 use crate::tables::BenchRow;
 
 /// An update rule with a step so small that it hardly changes the weights
-const RULE: SgdRule<f32> = SgdRule { eta: 1e-12, mu: 0.9, lambda: 0.0 };
+const RULE: SgdRule<f32> = SgdRule { eta: 1e-12, mu: 0.9, lambda: 0.0, nesterov: false };
 
 /// Measures the forward pass of each layer of a net, and its backward pass with the SGD step
 ///
@@ -57,8 +57,9 @@ fn product(to: &mut Measurements<'_>, net: &Net, l: usize, backend: Backend, zer
     let skipped_x = dense.skipped(x.view(), n);
     to.flops(row("forward"), forward, gflop, Some(skipped_x));
     let backward = to.effort.in_team(|| {
-        let step = Gradient::Step { b: &mut b, step: SgdStep { rule: RULE, vw: vw.data_mut(), vb: &mut vb } };
-        let dx = (l > 0).then(|| (dx.data_mut(), kernels::Activation::Relu));
+        let sgd = SgdStep { rule: RULE, bias_rule: RULE, vw: vw.data_mut(), vb: &mut vb };
+        let step = Gradient::Step { b: &mut b, step: sgd };
+        let dx = (l > 0).then(|| (dx.data_mut(), kernels::Activation::Relu.into()));
         dense.affine_backward(x.view(), dy.view(), w.data_mut(), dx, step);
     });
     // The backward pass computes ∂L/∂W with the SGD step and, in every layer except the first, ∂L/∂X.

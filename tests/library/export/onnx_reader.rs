@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::erf::erf;
+
 /// The fields of a message of protocol buffers: numbers and bytes
 #[derive(Debug)]
 pub enum Field<'a> {
@@ -80,12 +82,15 @@ impl Array {
         Self { elements: self.elements.iter().map(|&x| f(x)).collect(), cols: self.cols }
     }
 
-    /// Element by element; a shorter array is repeated
+    /// Element by element; a shorter array is repeated: one of several rows of one column for each column
     fn zip(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
-        let len = self.elements.len().max(other.elements.len());
-        let at = |array: &Self, i: usize| array.elements[i % array.elements.len()];
+        let (len, cols) = (self.elements.len().max(other.elements.len()), self.cols.max(other.cols));
+        let at = |array: &Self, i: usize| match array.elements.len() {
+            several if array.cols == 1 && several > 1 => array.elements[i / cols],
+            len => array.elements[i % len],
+        };
         let elements = (0..len).map(|i| f(at(self, i), at(other, i))).collect();
-        Self { elements, cols: self.cols.max(other.cols) }
+        Self { elements, cols }
     }
 
     fn rows(&self, f: impl Fn(&[f64]) -> Vec<f64>) -> Self {
@@ -130,7 +135,13 @@ pub fn compute(graph: &[u8], input: Array) -> BTreeMap<String, Array> {
             "Clip" => x.map(|x| x.clamp(inputs[1].elements[0], inputs[2].elements[0])),
             "Sqrt" => x.map(f64::sqrt),
             "Relu" => x.map(|x| x.max(0.0)),
+            "Tanh" => x.map(f64::tanh),
+            "Exp" => x.map(f64::exp),
+            "Erf" => x.map(erf),
+            "Max" => x.zip(inputs[1], f64::max),
+            "Min" => x.zip(inputs[1], f64::min),
             "Sigmoid" => x.map(|x| 1.0 / (1.0 + (-x).exp())),
+            "ReduceMean" => x.rows(|row| vec![row.iter().sum::<f64>() / row.len() as f64]),
             "Where" => {
                 let len = inputs.iter().map(|array| array.elements.len()).max().unwrap();
                 let at = |array: &Array, i: usize| array.elements[i % array.elements.len()];

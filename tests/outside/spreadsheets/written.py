@@ -8,7 +8,7 @@ TEXT = set(
     "run_id trial status hidden_dims activation started_at version dtype engine no_shuffle data"
     " true predicted class mean sweep_id dataset data_hash simd cpu host commit reason best_of note"
     " test_data target ignore categorical missing scale class_weight weight_column task loss init initial_weights"
-    " monitor keep".split()
+    " monitor keep schedule nesterov decay_bias optimizer flip norm".split()
 )
 # What differs from one run of the same settings to the next.
 TIMES = {"train_s", "wall_s", "epoch_s", "samples_per_s", "started_at"}

@@ -50,6 +50,9 @@ relu = lambda: nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 6), nn.Re
 save("relu", relu())
 save("dropout", nn.Sequential(nn.Flatten(), nn.Linear(12, 9), nn.ReLU(), nn.Dropout(0.3), nn.Linear(9, 4)))
 save("sigmoid", nn.Sequential(nn.Linear(12, 9), nn.Sigmoid(), nn.Linear(9, 4)), "--activation sigmoid")
+for layer in (nn.Tanh(), nn.LeakyReLU(), nn.GELU(), nn.SiLU(), nn.SELU()):
+    name = {"LeakyReLU": "leaky-relu"}.get(type(layer).__name__, type(layer).__name__.lower())
+    save(name, nn.Sequential(nn.Linear(12, 9), layer, nn.Linear(9, 4)), f"--activation {name}")
 save("no_bias", nn.Sequential(nn.Linear(12, 9, bias=False), nn.ReLU(), nn.Linear(9, 4, bias=False)))
 save("linear", nn.Sequential(nn.Linear(12, 9), nn.Linear(9, 4)))
 save("softmax_regression", nn.Sequential(nn.Linear(12, 4)))
@@ -62,3 +65,21 @@ save("normalized", relu(), "--inputs pixels --mean 0.2860 --std 0.3530", pixels=
 mean, std = torch.linspace(-1, 1, 12), torch.linspace(0.5, 2, 12)
 numbers = lambda x: ",".join(str(float(y)) for y in x)
 save("each", relu(), f"--mean={numbers(mean)} --std {numbers(std)}", transform=lambda x: (x - mean) / std)
+
+
+def with_averages(net):
+    """A net whose norms have scales, shifts and running averages as after training."""
+    for module in net.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.LayerNorm)):
+            for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+                if tensor.is_floating_point():
+                    tensor.data.uniform_(*(-1, 1) if name in ("bias", "running_mean") else (0.5, 2))
+    return net
+
+
+linear = lambda a, b, norm: [nn.Linear(a, b), norm(b), nn.ReLU()]
+for norm in (nn.BatchNorm1d, nn.LayerNorm):
+    layers = [*linear(12, 9, norm), nn.Dropout(0.5), *linear(9, 6, norm), nn.Linear(6, 4)]
+    save(norm.__name__, with_averages(nn.Sequential(*layers)))
+mixed = [*linear(12, 9, nn.BatchNorm1d), *linear(9, 6, nn.LayerNorm), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4)]
+save("mixed_norms", with_averages(Net(nn.Sequential(*mixed))), dtype=torch.float64)

@@ -30,7 +30,7 @@ const RULES: [(&str, Rule); 30] = [
     ("status", OneOf(&["ok", "diverged", "failed", "interrupted"])),
     ("hidden_dims", Dims),
     ("hidden_dim", Whole(1, u64::MAX)),
-    ("activation", OneOf(&["relu", "sigmoid"])),
+    ("activation", OneOf(&["relu", "sigmoid", "tanh", "leaky-relu", "gelu", "silu", "selu"])),
     ("epochs", Whole(0, u32::MAX as u64)),
     ("epoch", Whole(1, u32::MAX as u64)),
     ("batch_size", Whole(1, u64::MAX)),

@@ -1,0 +1,250 @@
+//! Random changes of training rows while they are gathered: flips and shifts of images, and mixup
+
+use chainrule_kernels::{ImageShape, Move, Scalar, mix_rows, move_images};
+
+use super::batches::gather;
+use super::beta::Beta;
+use super::encoder::Encoder;
+use super::image_shape::image_shape;
+use super::outputs::Outputs;
+use super::{Cells, Dataset, Split, Task};
+use crate::config::{ClassWeight, TrainConfig};
+use crate::error::{Error, Result};
+use crate::nn::loss::BatchLabels;
+use crate::nn::matrix::Matrix;
+use crate::random::{Purpose, Streams};
+
+/// What happens to the rows of a batch while they are gathered; keeps its scratch between batches
+///
+/// How a row is changed depends only on the seed, the epoch and the index of the row in the training set. With mixup, the
+/// partner of a row is the next one of its batch.
+#[derive(Debug)]
+pub struct Augmentation {
+    seed: u64,
+    moves: Option<Moves>,
+    mixup: Option<Mixup>,
+}
+
+/// Flips and shifts of images
+#[derive(Debug)]
+struct Moves {
+    flip: bool,
+    shift: u32,
+    shape: ImageShape,
+    streams: Streams,
+    /// The move of each row of the batch
+    of_rows: Vec<Move>,
+    /// The moved images of the batch, not yet scaled
+    moved: Cells,
+    /// The whole numbers from 0, which are the rows of `moved`
+    rows: Vec<u32>,
+}
+
+/// Mixing of neighbours in a batch
+#[derive(Debug)]
+struct Mixup {
+    beta: Beta,
+    streams: Streams,
+    /// The share of each row of the batch
+    shares: Vec<f64>,
+}
+
+impl Augmentation {
+    /// What the settings ask for; `None` if rows are not changed
+    ///
+    /// # Errors
+    /// If images are to be moved and the rows are no images, as [`check`] says.
+    pub fn new(config: &TrainConfig, set: &Dataset, batch_size: usize) -> Result<Option<Self>> {
+        let TrainConfig { seed, flip, shift, mixup, .. } = *config;
+        let moves = images(config, set)?.map(|shape| Moves {
+            flip,
+            shift,
+            shape,
+            streams: Streams::new(seed, Purpose::Moves { epoch: 0 }),
+            of_rows: Vec::with_capacity(batch_size),
+            moved: set.train.cells.zeros(batch_size * shape.len()),
+            rows: (0..).take(batch_size).collect(),
+        });
+        let mixup = (mixup > 0.0).then(|| Mixup {
+            beta: Beta::new(mixup),
+            streams: Streams::new(seed, Purpose::Mixup { epoch: 0 }),
+            shares: Vec::with_capacity(batch_size),
+        });
+        Ok((moves.is_some() || mixup.is_some()).then_some(Self { seed, moves, mixup }))
+    }
+
+    /// Sets the epoch, counted from 1, whose changes are drawn
+    pub fn start_epoch(&mut self, epoch: u32) {
+        if let Some(moves) = &mut self.moves {
+            moves.streams = Streams::new(self.seed, Purpose::Moves { epoch });
+        }
+        if let Some(mixup) = &mut self.mixup {
+            mixup.streams = Streams::new(self.seed, Purpose::Mixup { epoch });
+        }
+    }
+
+    /// Memory for the labels of a batch of up to `rows` rows
+    pub fn batch_labels<T: Scalar>(&self, outputs: &Outputs, rows: usize) -> BatchLabels<T> {
+        let labels = outputs.batch_labels(rows);
+        if self.mixup.is_some() { labels.into_mixed(rows) } else { labels }
+    }
+
+    /// Gathers a batch as [`gather`](super::batches::gather) does, with its rows changed
+    ///
+    /// # Panics
+    /// As those of [`gather`](super::batches::gather); if there are more rows than the batch size, or `labels` are not from
+    /// [`Self::batch_labels`].
+    #[track_caller]
+    pub fn gather<T: Scalar>(
+        &mut self,
+        split: &Split,
+        (encoder, outputs): (&Encoder<T>, &Outputs),
+        rows: &[u32],
+        next: &[u32],
+        x: &mut Matrix<T>,
+        labels: &mut BatchLabels<T>,
+    ) {
+        match &mut self.moves {
+            None => gather(split, (encoder, outputs), rows, next, x, labels),
+            Some(moves) => {
+                outputs.gather(&split.labels, rows, labels);
+                moves.gather(&split.cells, rows, next);
+                encoder.gather(&moves.moved, &moves.rows[..rows.len()], &[], x);
+            }
+        }
+        if let Some(Mixup { beta, streams, shares }) = &mut self.mixup {
+            shares.clear();
+            shares.extend(rows.iter().map(|&row| beta.draw(&mut streams.at(row))));
+            let features = x.cols();
+            mix_rows(x.data_mut(), features, shares);
+            labels.mix(shares);
+        }
+    }
+}
+
+impl Moves {
+    /// Copies the images `rows`, moved, to the beginning of `moved`
+    fn gather(&mut self, cells: &Cells, rows: &[u32], next: &[u32]) {
+        self.of_rows.clear();
+        self.of_rows.extend(rows.iter().map(|&row| draw(self.flip, self.shift, self.streams, row)));
+        let (shape, moves, len) = (self.shape, (rows, &self.of_rows[..]), rows.len() * self.shape.len());
+        match (cells, &mut self.moved) {
+            (Cells::Bytes(from), Cells::Bytes(to)) => move_images(from, shape, moves, next, &mut to[..len]),
+            (Cells::Single(from), Cells::Single(to)) => move_images(from, shape, moves, next, &mut to[..len]),
+            (Cells::Double(from), Cells::Double(to)) => move_images(from, shape, moves, next, &mut to[..len]),
+            _ => unreachable!("scratch of the type of the cells"),
+        }
+    }
+}
+
+/// Draws how the image `row` is moved
+fn draw(flip: bool, shift: u32, streams: Streams, row: u32) -> Move {
+    let mut random = streams.at(row);
+    let flips = random.below(2) == 1;
+    // At most 65,535, so nothing is cut off.
+    let mut distance = || random.below(2 * shift as usize + 1) as i32 - shift as i32;
+    let (down, right) = (distance(), distance());
+    Move { flip: flip && flips, down, right }
+}
+
+/// The shape of the images that are moved; `None` if none are
+fn images(config: &TrainConfig, set: &Dataset) -> Result<Option<ImageShape>> {
+    let TrainConfig { flip, shift, .. } = *config;
+    if !flip && shift == 0 {
+        return Ok(None);
+    }
+    let wrong = |problem: &str| match (flip, shift) {
+        (true, _) => Error::Setting {
+            name: "flip",
+            expected: format!("false, since {problem}"),
+            found: flip.to_string(),
+        },
+        (false, _) => Error::Setting {
+            name: "shift",
+            expected: format!("0, since {problem}"),
+            found: shift.to_string(),
+        },
+    };
+    let shape = image_shape(&set.inputs.dims).map_err(|problem| wrong(&problem))?;
+    let (height, width) = (shape.height, shape.width);
+    if shift as usize >= height.min(width) {
+        let most = height.min(width) - 1;
+        let expected = format!("at most {most}, since the images have {height} × {width} pixels");
+        return Err(Error::Setting { name: "shift", expected, found: shift.to_string() });
+    }
+    Ok(Some(shape))
+}
+
+/// Checks that the settings of augmentation and label smoothing fit the data
+///
+/// # Errors
+/// If images are to be moved and the rows are no images, labels that are numbers are to be smoothed, or rows are to be mixed
+/// that have weights.
+pub fn check(config: &TrainConfig, set: &Dataset) -> Result<()> {
+    images(config, set)?;
+    let TrainConfig { label_smoothing, mixup, class_weight, .. } = *config;
+    if label_smoothing > 0.0 && matches!(set.task, Task::Regress(_)) {
+        let expected = "0, since these labels are numbers to predict".to_owned();
+        return Err(Error::Setting { name: "label-smoothing", expected, found: label_smoothing.to_string() });
+    }
+    let weights = match (&set.row_weights, class_weight) {
+        (Some(_), _) => "--weight-column",
+        (None, ClassWeight::Balanced) => "--class-weight balanced",
+        (None, ClassWeight::None) => return Ok(()),
+    };
+    if mixup > 0.0 {
+        let expected = format!(
+            "0 with {weights}, since a mix of two rows has no weight of its own: leave out one of the two"
+        );
+        return Err(Error::Setting { name: "mixup", expected, found: mixup.to_string() });
+    }
+    Ok(())
+}
+
+/// Number of bytes of scratch for batches of `batch_size` rows
+pub fn scratch_bytes(config: &TrainConfig, set: &Dataset, batch_size: usize) -> u128 {
+    if !config.flip && config.shift == 0 {
+        return 0;
+    }
+    let row = set.train.columns * set.train.cells.cell_bytes() + size_of::<Move>() + size_of::<u32>();
+    batch_size as u128 * row as u128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_images_are_flipped_and_all_shifts_are_equally_likely() {
+        const IMAGES: u32 = 90_000;
+        let streams = |epoch| Streams::new(5, Purpose::Moves { epoch });
+        let moves =
+            |epoch| (0..IMAGES).map(move |row| draw(true, 1, streams(epoch), row)).collect::<Vec<_>>();
+        let (one, two) = (moves(1), moves(2));
+        let mut counts = [0u32; 18];
+        for by in &one {
+            let place = 3 * (by.down + 1) + by.right + 1;
+            counts[place as usize * 2 + usize::from(by.flip)] += 1;
+        }
+        // Counts of a binomial distribution with p = 1/18 have the standard deviation 69: five of them.
+        assert!(counts.iter().all(|count| count.abs_diff(IMAGES / 18) < 345), "{counts:?}");
+        // Another epoch, and the image that follows, agree with an image as often as chance says, with the same deviation.
+        let same =
+            |others: &mut dyn Iterator<Item = &Move>| one.iter().zip(others).filter(|(a, b)| a == b).count();
+        for agree in [same(&mut two.iter()), same(&mut one.iter().skip(1))] {
+            assert!((agree as u32).abs_diff(IMAGES / 18) < 345, "{agree}");
+        }
+        assert_eq!(one, moves(1));
+    }
+
+    #[test]
+    fn without_flip_no_image_is_flipped_and_shifts_stay_the_same() {
+        let streams = Streams::new(5, Purpose::Moves { epoch: 3 });
+        for row in 0..1000 {
+            let (with, without) = (draw(true, 4, streams, row), draw(false, 4, streams, row));
+            assert_eq!(without, Move { flip: false, ..with });
+            assert!(with.down.abs() <= 4 && with.right.abs() <= 4);
+            assert_eq!(draw(true, 0, streams, row), Move { flip: with.flip, ..Move::default() });
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a halving did: its rungs, and the epochs that it trained, from the rows of its trials
+
+use crate::error::separated;
+use crate::report::analysis::Analysis;
+use crate::report::markdown_text::row;
+use crate::tables::Status;
+
+/// A rung of a halving
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// Its number, counted from 1
+    pub number: u32,
+    /// The epoch after which it ended; `None` if no trial has ended it
+    pub epochs: Option<u32>,
+    /// Number of trials that trained in it
+    pub trials: usize,
+    /// Number of those that diverged or failed in it
+    pub failed: usize,
+}
+
+/// The rungs of a halving, and the epochs of all its trials
+#[derive(Clone, Debug, PartialEq)]
+pub struct Halving {
+    /// The rungs, in order
+    pub rungs: Vec<Rung>,
+    /// Number of epochs that were trained
+    pub trained: u64,
+    /// Number of epochs that all trials would have trained without it
+    pub all: u64,
+}
+
+impl Halving {
+    /// The halving of these trials; `None` if they have no rungs
+    pub fn of(analysis: &Analysis) -> Option<Self> {
+        let trials = &analysis.trials;
+        let last = trials.iter().filter_map(|trial| trial.rung).max()?;
+        let rung = |number| {
+            let in_it = || trials.iter().filter(move |trial| trial.rung == Some(number));
+            let has_ended = |status| matches!(status, Status::Ok | Status::Halted);
+            let ended = in_it().filter(|trial| has_ended(trial.status));
+            Rung {
+                number,
+                epochs: ended.filter_map(|trial| trial.epochs_done).max(),
+                trials: trials.iter().filter(|trial| trial.rung >= Some(number)).count(),
+                failed: in_it().filter(|t| matches!(t.status, Status::Failed | Status::Diverged)).count(),
+            }
+        };
+        let epochs = trials.iter().filter_map(|trial| trial.setting("epochs").parse::<u64>().ok());
+        Some(Self {
+            rungs: (1..=last).map(rung).collect(),
+            trained: trials.iter().filter_map(|trial| trial.epochs_done).map(u64::from).sum(),
+            all: epochs.sum(),
+        })
+    }
+
+    /// The rungs in a line: `81 trials to epoch 1, 27 to 3, 9 to 10; 363 of 2,430 epochs (15 %)`
+    pub fn text(&self) -> String {
+        let of = |(i, rung): (usize, &Rung)| {
+            let trials = separated(rung.trials);
+            let epochs = rung.epochs.map_or("an epoch that none reached".to_owned(), separated);
+            match (i, rung.trials) {
+                (0, 1) => format!("{trials} trial to epoch {epochs}"),
+                (0, _) => format!("{trials} trials to epoch {epochs}"),
+                _ => format!("{trials} to {epochs}"),
+            }
+        };
+        let rungs: Vec<String> = self.rungs.iter().enumerate().map(of).collect();
+        format!("{}; {}", rungs.join(", "), self.epochs())
+    }
+
+    /// The epochs that were trained: `363 of 2,430 epochs (15 %)`
+    pub fn epochs(&self) -> String {
+        let share = 100.0 * self.trained as f64 / self.all.max(1) as f64;
+        format!("{} of {} epochs ({share:.0} %)", separated(self.trained), separated(self.all))
+    }
+
+    /// Its section of a report
+    pub(super) fn section(&self) -> String {
+        let mut text = format!(
+            "## Rungs\n\nAfter each rung, the best by the validation score of its last epoch went on, and the others were halted. \
+             Only trials that reached the last epoch are compared below. Trained: {}.\n\n\
+             | rung | ends after epoch | trials | diverged or failed |\n|---:|---:|---:|---:|\n",
+            self.epochs()
+        );
+        for Rung { number, epochs, trials, failed } in &self.rungs {
+            let epochs = epochs.map_or_else(String::new, separated);
+            text += &row(&[number.to_string(), epochs, separated(*trials), separated(*failed)]);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::tables::reader::Table;
+
+    #[test]
+    fn rungs_are_counted_with_those_that_left_them_and_epochs_summed() {
+        let csv = "trial,status,epochs,epochs_done,seed,momentum,test_accuracy,val_accuracy,rung\n\
+                   a,halted,9,1,1,0,0.1,0.1,1\nb,halted,9,3,1,0.1,0.2,0.2,2\nc,ok,9,9,1,0.2,0.3,0.3,3\nd,diverged,9,0,1,0.3,,,1\n\
+                   e,failed,9,4,1,0.4,,,3\n";
+        let of = |csv: &str| {
+            let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();
+            Halving::of(&Analysis::from_table(&table).unwrap())
+        };
+        let found = of(csv).unwrap();
+        let rung = |number, epochs, trials, failed| Rung { number, epochs: Some(epochs), trials, failed };
+        assert_eq!(found.rungs, [rung(1, 1, 5, 1), rung(2, 3, 3, 0), rung(3, 9, 2, 1)]);
+        assert_eq!(found.text(), "5 trials to epoch 1, 3 to 3, 2 to 9; 17 of 45 epochs (38 %)");
+        assert!(found.section().ends_with("| 3 | 9 | 2 | 1 |\n"), "{}", found.section());
+        assert_eq!(of(&csv.replace("rung", "other")), None);
+    }
+}

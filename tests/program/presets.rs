@@ -1,0 +1,94 @@
+//! `--preset`, and `train --dry-run`
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use chainrule::config::{PRESETS, Settings};
+
+use crate::launch::{CHAINRULE, launch};
+use crate::small_data::small_data;
+
+/// Standard output and standard error of a command that must end with this exit code
+#[track_caller]
+fn ended(folder: &Path, args: &[&str], code: i32) -> (String, String) {
+    let Output { status, stdout, stderr } = launch(CHAINRULE, folder).args(args).output().unwrap();
+    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert_eq!(status.code(), Some(code), "{args:?}: {stderr}");
+    (stdout, stderr)
+}
+
+fn table(text: &str) -> toml::Table {
+    toml::from_str(text).unwrap()
+}
+
+#[test]
+fn a_dry_run_prints_the_settings_of_a_preset_as_a_config_that_reads_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for preset in PRESETS {
+        let (printed, _) = ended(path, &["train", "--preset", preset.name, "--dry-run"], 0);
+        fs::write(path.join("printed.toml"), &printed).unwrap();
+        let (again, _) = ended(path, &["train", "--config", "printed.toml", "--dry-run"], 0);
+        assert_eq!(again, printed, "{}", preset.name);
+        let [all, own] = [&printed, preset.text].map(|text| Settings::from_table(table(text), text).unwrap());
+        for key in table(preset.text).keys() {
+            assert_eq!(all.get(key), own.get(key), "{}: {key}", preset.name);
+        }
+        let (help, _) = ended(path, &["train", "--help"], 0);
+        let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(line(&help).contains(&format!("{}: {}", preset.name, line(preset.about()))), "{help}");
+        let (completions, _) = ended(path, &["completions", "fish"], 0);
+        assert!(completions.contains(preset.about()), "{}", preset.name);
+    }
+    assert!(!path.join("results").exists());
+}
+
+#[test]
+fn flags_and_files_override_a_preset_and_unknown_names_list_the_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("mine.toml"), "epochs = 7\nbatch_size = 32\n").unwrap();
+    let args = ["--preset", "course", "--config", "mine.toml", "--batch-size", "16", "--dry-run"];
+    let printed = table(&ended(path, &[&["train"], &args[..]].concat(), 0).0);
+    let found = ["epochs", "batch_size"].map(|name| printed[name].as_integer());
+    assert_eq!((found, printed["momentum"].as_float()), ([Some(7), Some(16)], Some(0.9)));
+    let printed = table(&ended(path, &["train", "--preset", "course", "--quick", "--dry-run"], 0).0);
+    assert_eq!(printed["epochs"].as_integer(), Some(3));
+    for command in ["train", "sweep"] {
+        let (_, message) = ended(path, &[command, "--preset", "corse"], 2);
+        assert!(message.contains("'corse'") && message.contains("course"), "{message}");
+    }
+    ended(path, &["train", "--resume", "a", "--preset", "course"], 2);
+    ended(path, &["train", "--resume", "a", "--dry-run"], 2);
+}
+
+#[test]
+fn a_run_keeps_the_values_of_its_preset_and_its_report_repeats_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    small_data(path);
+    let train = ["train", "--data", ".", "--preset", "course", "--epochs", "2", "--hidden-dims", "5", "-q"];
+    ended(path, &[&train[..], &["--run-id", "a"]].concat(), 0);
+    let config = fs::read_to_string(path.join("results/a/config.toml")).unwrap();
+    assert!(config.contains("learning_rate = 0.01\n") && !config.contains("preset"), "{config}");
+    let report = fs::read_to_string(path.join("results/a/report.md")).unwrap();
+    let command = report.lines().find_map(|line| line.strip_prefix("    chainrule train ")).unwrap();
+    let flags: Vec<&str> = command.split(' ').collect();
+    ended(path, &[&["train", "-q", "--run-id", "b"], &flags[..]].concat(), 0);
+    let [a, b] =
+        ["a", "b"].map(|id| fs::read(path.join("results").join(id).join("model.safetensors")).unwrap());
+    assert!(a == b, "{command}");
+}
+
+#[test]
+fn a_sweep_varies_settings_of_a_preset() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let sweep = ["sweep", "hidden_dim", "--data", "synthetic", "--dry-run"];
+    let plain = ended(path, &sweep, 0);
+    // The course is the default run, so its sweep has the same plan, whose hash the folder's name has.
+    let (stdout, stderr) = ended(path, &[&sweep[..], &["--preset", "course"]].concat(), 0);
+    let first = |stderr: &str| stderr.lines().next().unwrap().to_owned();
+    assert_eq!((stdout, first(&stderr)), (plain.0, first(&plain.1)));
+}
