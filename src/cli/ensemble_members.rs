@@ -106,6 +106,15 @@ fn best_trials(sweep: &Path, top: usize) -> Result<Members> {
         let rank = |run: &ObservedRun| score.kind.rank(run.metric(score.column()));
         rank(b).total_cmp(&rank(a))
     });
+    if runs.len() < 2 {
+        let problem = format!(
+            "{} ended with a {}, and an ensemble needs two or more; trials that were halted at a rung do not count: to use \
+             them, name their folders in place of --top",
+            several(runs.len(), "run"),
+            score.name()
+        );
+        return Err(Error::content(&table, problem).into());
+    }
     if runs.len() < top {
         let expected = format!(
             "{} or less, the number of runs in {} that ended with a {}",

@@ -109,7 +109,7 @@ impl Common {
     pub fn over(&self, plan: Settings) -> Result<Settings> {
         let quick = if self.quick { Settings::quick() } else { Settings::default() };
         let file = self.config.as_deref().map_or(Ok(Settings::default()), Settings::from_toml)?;
-        let given = self.flags.clone().or(quick).or(plan).or(file);
+        let given = self.flags.clone().or(quick).or(plan).above(file);
         match &self.preset {
             Some(name) => Ok(over_preset(given, Preset::find(name)?.settings()?)),
             None => Ok(given),
@@ -123,7 +123,7 @@ fn over_preset(given: Settings, mut preset: Settings) -> Settings {
     if given.get("init").is_some() {
         preset = preset.without("hidden_dims").without("activation").without("norm");
     }
-    given.or(preset)
+    given.above(preset)
 }
 
 /// The parser of names of presets, with what each is for
@@ -399,7 +399,10 @@ mod tests {
             (config.hidden_dims.to_string().as_str(), config.epochs, config.momentum),
             ("9x8", 3, 0.5)
         );
-        let merged = over_preset(given.with("init", "m.safetensors"), preset());
+        let merged = over_preset(given.clone().with("init", "m.safetensors"), preset());
         assert_eq!((merged.get("hidden_dims"), merged.get("momentum")), (None, Some(&0.5.into())));
+        // Another optimizer does not have the preset's momentum.
+        let config = over_preset(given.with("optimizer", "adamw"), preset()).resolve().unwrap();
+        assert_eq!((config.epochs, config.momentum), (3, TrainConfig::default().momentum));
     }
 }

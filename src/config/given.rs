@@ -5,9 +5,11 @@ use std::io::Read;
 use std::path::Path;
 use std::{fs, io};
 
+use clap::ValueEnum;
 use toml::map::Entry;
 use toml::{Table, Value};
 
+use super::optimizer_choices::OptimizerChoice;
 use super::setting::text;
 use super::settings::find;
 use super::train_config::TrainConfig;
@@ -47,6 +49,19 @@ impl Settings {
         self.values.remove(name);
         self.places.remove(name);
         self
+    }
+
+    /// These settings with those of `below` that are not given
+    ///
+    /// Where `self` chooses an optimizer, settings of another one in `below` are left out, since they are part of the choice
+    /// that it replaces.
+    #[must_use]
+    pub fn above(self, below: Self) -> Self {
+        let chosen = self.get("optimizer").and_then(Value::as_str);
+        let chosen = chosen.and_then(|name| OptimizerChoice::from_str(name, false).ok());
+        let unused = chosen.map_or(&[][..], OptimizerChoice::unused);
+        let below = unused.iter().fold(below, |below, name| below.without(name));
+        self.or(below)
     }
 
     /// The value that was given for a setting; `None` if it was left out

@@ -85,7 +85,7 @@ pub static SETTINGS: &[Setting] = &[
         .computed_with(),
     row("weight_decay", Kind::Number, "0", "LAMBDA")
         .under(TRAINING)
-        .help("Weight decay λ of weights and biases")
+        .help("Weight decay λ of weights and, with --decay-bias true, of biases and the scales and shifts of norms")
         .within(NOT_NEGATIVE)
         .computed_with(),
     row("batch_size", Kind::Integer, "64", "N")
@@ -331,7 +331,7 @@ pub static SETTINGS: &[Setting] = &[
         .added(),
     row("decay_bias", Kind::Switch, "true", "BOOL")
         .under(TRAINING)
-        .help("Whether weight decay applies to biases; false: to weights only")
+        .help("Whether weight decay applies to biases, and to the scales and shifts of norms; false: to weights only")
         .added(),
     row("optimizer", Kind::Choice(names::<OptimizerChoice>), "sgd", "NAME")
         .under(TRAINING)

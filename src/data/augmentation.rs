@@ -89,10 +89,10 @@ impl Augmentation {
         if self.mixup.is_some() { labels.into_mixed(rows) } else { labels }
     }
 
-    /// Gathers a batch as [`gather`](super::batches::gather) does, with its rows changed
+    /// Gathers a batch as [`gather`] does, with its rows changed
     ///
     /// # Panics
-    /// As those of [`gather`](super::batches::gather); if there are more rows than the batch size, or `labels` are not from
+    /// As those of [`gather`]; if there are more rows than the batch size, or `labels` are not from
     /// [`Self::batch_labels`].
     #[track_caller]
     pub fn gather<T: Scalar>(

@@ -46,7 +46,6 @@ pub struct Workspace<T> {
 
 impl<T: Scalar> Workspace<T> {
     /// A workspace for forward passes of up to `rows` rows
-    ///
     pub(super) fn new(
         layers: &[Layer<T>],
         features: usize,

@@ -129,17 +129,19 @@ fn rows_of_task(cols: usize) -> usize {
     CHUNK.div_ceil(cols)
 }
 
-/// `Σ f(i)` for i below `len`, by partial sums
+/// `Σ f(a[i], b[i], c[i])`, by partial sums; the three have the same length
 #[inline(always)]
-fn sum<T: Number>(len: usize, f: impl Fn(usize) -> T) -> T {
+fn sum<T: Number>(a: &[T], b: &[T], c: &[T], f: impl Fn(T, T, T) -> T) -> T {
     let mut sums = [T::ZERO; LANES];
-    for from in (0..len - len % LANES).step_by(LANES) {
-        for (lane, sum) in sums.iter_mut().enumerate() {
-            *sum += f(from + lane);
+    let ((a, a_rest), (b, b_rest), (c, c_rest)) =
+        (a.as_chunks::<LANES>(), b.as_chunks::<LANES>(), c.as_chunks::<LANES>());
+    for ((a, b), c) in a.iter().zip(b).zip(c) {
+        for lane in 0..LANES {
+            sums[lane] += f(a[lane], b[lane], c[lane]);
         }
     }
-    for at in len - len % LANES..len {
-        sums[at % LANES] += f(at);
+    for (sum, ((&a, &b), &c)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest).zip(c_rest)) {
+        *sum += f(a, b, c);
     }
     sums.into_iter().fold(T::ZERO, |sum, part| sum + part)
 }
@@ -150,8 +152,8 @@ multiversion! {
         let (count, epsilon) = (T::from_f64(cols as f64), T::from_f64(NORM_EPSILON));
         let mut moments = moments.map(|RowMomentsMut { mean, factor }| mean.iter_mut().zip(factor));
         for (x, y) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)) {
-            let mean = sum(cols, |j| x[j]) / count;
-            let variance = sum(cols, |j| (x[j] - mean) * (x[j] - mean)) / count;
+            let mean = sum(x, x, x, |x, _, _| x) / count;
+            let variance = sum(x, x, x, |x, _, _| (x - mean) * (x - mean)) / count;
             let factor = T::ONE / (variance + epsilon).sqrt();
             for ((y, &x), (&gamma, &beta)) in y.iter_mut().zip(x).zip(by.gamma.iter().zip(by.beta)) {
                 *y = (x - mean) * factor * gamma + beta;
@@ -169,8 +171,8 @@ multiversion! {
         let count = T::from_f64(cols as f64);
         let rows = x.chunks_exact(cols).zip(dy.chunks_exact(cols)).zip(dx.chunks_exact_mut(cols));
         for (((x, dy), dx), (&mean, &factor)) in rows.zip(mean.iter().zip(factor)) {
-            let shift = sum(cols, |j| gamma[j] * dy[j]) / count;
-            let slope = sum(cols, |j| gamma[j] * dy[j] * (x[j] - mean)) * factor * factor / count;
+            let shift = sum(gamma, dy, dy, |gamma, dy, _| gamma * dy) / count;
+            let slope = sum(gamma, dy, x, |gamma, dy, x| gamma * dy * (x - mean)) * factor * factor / count;
             for ((dx, &x), (&dy, &gamma)) in dx.iter_mut().zip(x).zip(dy.iter().zip(gamma)) {
                 *dx = factor * (gamma * dy - shift - (x - mean) * slope);
             }
