@@ -211,10 +211,7 @@ macro_rules! tiles {
                     let mut left = p.k / UNROLL;
                     if let Some(update) = &p.update {
                         // Row by row, since more requests at once than the processor can track delay those for A and B
-                        // (docs/engine.md, row "spread prefetches"). A product with few steps has no step for some rows.
-                        for i in left.min(HEIGHT)..HEIGHT {
-                            (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(i, v)));
-                        }
+                        // (docs/engine.md, row "spread prefetches").
                         for i in 0..HEIGHT.min(left) {
                             (0..VECTORS).for_each(|v| prefetch_weights(update, p.c, at(i, v)));
                             (0..UNROLL).for_each(|_| step());
@@ -234,17 +231,9 @@ macro_rules! tiles {
                         return;
                     };
                     let constants = constants(update);
-                    if update.rule.nesterov {
-                        for i in 0..HEIGHT {
-                            for v in 0..VECTORS {
-                                apply_sgd::<true>(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
-                            }
-                        }
-                        return;
-                    }
                     for i in 0..HEIGHT {
                         for v in 0..VECTORS {
-                            apply_sgd::<false>(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
+                            apply_sgd(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
                         }
                     }
                 }

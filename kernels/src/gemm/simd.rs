@@ -146,15 +146,17 @@ macro_rules! vectors {
                 [splat(update.rule.eta), splat(update.rule.mu), splat(update.rule.lambda)]
             }
 
-            /// Applies a step of SGD to the weights at `c + at`; with `NESTEROV`, one of Nesterov's momentum if there are
-            /// velocities
+            /// Applies a step of SGD to the weights at `c + at`
+            ///
+            /// Nesterov's momentum is a branch here, since a second copy of the caller's loop would make the compiler keep
+            /// sums in memory (docs/engine.md, row "Nesterov in the epilogue").
             ///
             /// # Safety
             /// The elements of the mask exist there, and in the velocities unless these are null; no other thread
             /// accesses them.
             #[target_feature(enable = $features)]
             #[inline]
-            pub(crate) unsafe fn apply_sgd<const NESTEROV: bool>(
+            pub(crate) unsafe fn apply_sgd(
                 update: &Update<$t>,
                 [eta, mu, lambda]: [Vector; 3],
                 c: *mut $t,
@@ -177,7 +179,7 @@ macro_rules! vectors {
                         step = $add($mul(mu, load(update.v.add(at), mask)), step);
                         step = at_least(step, splat(<$t>::NEGLIGIBLE));
                         store(update.v.add(at), mask, step);
-                        if NESTEROV {
+                        if update.rule.nesterov {
                             step = $add(decayed, $mul(mu, step));
                         }
                     }

@@ -136,14 +136,8 @@ macro_rules! rows {
                         return (0..VECTORS).for_each(|v| store(p.c.wrapping_add(at(v)), masks[v], sums[v]));
                     };
                     let constants = constants(update);
-                    if update.rule.nesterov {
-                        for v in 0..VECTORS {
-                            apply_sgd::<true>(update, constants, p.c, at(v), masks[v], sums[v]);
-                        }
-                        return;
-                    }
                     for v in 0..VECTORS {
-                        apply_sgd::<false>(update, constants, p.c, at(v), masks[v], sums[v]);
+                        apply_sgd(update, constants, p.c, at(v), masks[v], sums[v]);
                     }
                 }
             }
