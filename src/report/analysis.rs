@@ -100,15 +100,15 @@ impl Analysis {
 
     /// Analyses the rows that `chosen` chooses
     fn of_rows(table: &Table, chosen: impl Fn(&TableRow<'_>) -> bool) -> Result<Self> {
-        let (trials, short) = read_runs(table, chosen)?;
-        Ok(Self::new(trials, short))
+        let (trials, has_short) = read_runs(table, chosen)?;
+        Ok(Self::new(trials, has_short))
     }
 
     /// Analyses runs
     ///
-    /// * `short`: the column that replaces hidden_dims
-    fn new(trials: Vec<ObservedRun>, short: Option<&str>) -> Self {
-        let (axes, fixed) = varied_settings(&trials, short);
+    /// * `has_short`: whether short forms replace `hidden_dims`
+    fn new(trials: Vec<ObservedRun>, has_short: bool) -> Self {
+        let (axes, fixed) = varied_settings(&trials, has_short);
         let fixed = fixed.into_iter().map(|name| (name, trials[0].setting(name).to_owned())).collect();
         let places_on = |axis: &VariedSetting| -> Vec<usize> {
             let place_of: HashMap<&str, usize> = axis.values.iter().map(String::as_str).zip(0..).collect();

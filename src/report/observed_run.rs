@@ -62,7 +62,7 @@ impl ObservedRun {
     }
 }
 
-/// Reads the rows that `chosen` chooses; returns the runs, and the short form that replaces `hidden_dims`, if one does
+/// Reads the rows that `chosen` chooses; returns the runs, and whether short forms replace `hidden_dims`
 ///
 /// # Errors
 /// If the table lacks run_id, status or test_accuracy, names a run twice, holds a status, a setting or a number that
@@ -70,12 +70,12 @@ impl ObservedRun {
 pub(super) fn read_runs(
     table: &Table,
     chosen: impl Fn(&TableRow<'_>) -> bool,
-) -> Result<(Vec<ObservedRun>, Option<&'static str>)> {
+) -> Result<(Vec<ObservedRun>, bool)> {
     let names = table.run_names()?;
     let status = table.need("status")?;
     let seed = find("seed").and_then(|setting| Some((setting, table.column("seed")?)));
     table.need("test_accuracy")?;
-    let (columns, short) = compared_settings(table, &chosen);
+    let (columns, has_short) = compared_settings(table, &chosen);
     // Settings that can't change results are checked, too, since a wrong one shows that the file is damaged.
     let others = sweepable().filter(|setting| !setting.affects_results);
     let others: Vec<_> = others.filter_map(|setting| Some((setting, table.column(setting.name)?))).collect();
@@ -127,7 +127,7 @@ pub(super) fn read_runs(
             metrics,
         });
     }
-    Ok((runs, short))
+    Ok((runs, has_short))
 }
 
 /// The whole number in a column, which a table of another program may lack, or hold anything else in
@@ -157,24 +157,25 @@ fn score_of(
     }
 }
 
-/// The settings that can change results, without the seed, each with its column, and the short form that replaces
+/// The settings that can change results, without the seed, each with its column, and whether short forms replace
 /// `hidden_dims`
 ///
-/// A width or a depth replaces the list of widths, but only if every chosen row has one.
+/// Width, depth or both replace the list of widths, but only if each that a chosen row has is in all of them.
 fn compared_settings(
     table: &Table,
     chosen: impl Fn(&TableRow<'_>) -> bool,
-) -> (Vec<(&'static Setting, usize)>, Option<&'static str>) {
+) -> (Vec<(&'static Setting, usize)>, bool) {
     let compared = sweepable().filter(|setting| setting.affects_results && setting.name != "seed");
     let mut columns: Vec<_> =
         compared.filter_map(|setting| Some((setting, table.column(setting.name)?))).collect();
-    let is_filled = |column| {
-        table.rows().len() > 0 && table.rows().filter(&chosen).all(|row| !row.text(column).is_empty())
-    };
-    let shorts = SHORT_FORMS.each_ref().map(|short| short.name);
-    let short = shorts.into_iter().find(|name| table.column(name).is_some_and(is_filled));
-    columns.retain(|(setting, _)| Some(setting.name) == short || !shorts.contains(&setting.name));
-    (columns, short)
+    let cells = |column: usize| table.rows().filter(&chosen).map(move |row| !row.text(column).is_empty());
+    let is_short = |setting: &Setting| SHORT_FORMS.contains(setting);
+    columns.retain(|(setting, column)| !is_short(setting) || cells(*column).any(|is_filled| is_filled));
+    let mut shorts = columns.iter().filter(|(setting, _)| is_short(setting)).peekable();
+    let has_short =
+        shorts.peek().is_some() && shorts.all(|(_, column)| cells(*column).all(|is_filled| is_filled));
+    columns.retain(|(setting, _)| has_short || !is_short(setting));
+    (columns, has_short)
 }
 
 /// One name for each set of data, found by its hash: the path may be typed differently from run to run

@@ -18,16 +18,16 @@ pub struct VariedSetting {
 
 /// The settings in which `trials` differ, and the names of those that are the same in all
 ///
-/// * `short`: the column that replaces `hidden_dims`
+/// * `has_short`: whether short forms replace `hidden_dims`
 pub(super) fn varied_settings(
     trials: &[ObservedRun],
-    short: Option<&str>,
+    has_short: bool,
 ) -> (Vec<VariedSetting>, Vec<&'static str>) {
     let names: Vec<&'static str> =
         trials.first().map_or(vec![], |trial| trial.settings.iter().map(|(name, _)| *name).collect());
     let differs = |name: &&str| trials.iter().any(|trial| trial.setting(name) != trials[0].setting(name));
     let (mut varied, fixed): (Vec<&str>, Vec<&str>) = names.into_iter().partition(differs);
-    if short.is_some() {
+    if has_short {
         varied.retain(|name| *name != "hidden_dims");
     }
     // The path of the data may depend on the machine: then it was not varied.
@@ -81,6 +81,17 @@ mod tests {
         let mixed = analysis(&format!("{head}b,ok,64x32,0.5,\n"));
         assert_eq!((mixed.axes.len(), mixed.axes[0].name.as_str()), (1, "hidden_dims"));
         assert_eq!(mixed.axes[0].numbers, None);
+    }
+
+    #[test]
+    fn width_and_depth_together_stand_for_the_list_of_widths() {
+        let head = "trial,status,hidden_dims,test_accuracy,hidden_dim,num_layers\na,ok,8,0.5,8,1\nb,ok,16,0.5,16,1\n";
+        let both = analysis(&format!("{head}c,ok,8x8,0.5,8,2\nd,ok,16x16,0.5,16,2\n"));
+        let names: Vec<_> = both.axes.iter().map(|axis| axis.name.as_str()).collect();
+        assert_eq!((names, both.groups.len(), both.repeats.len()), (vec!["hidden_dim", "num_layers"], 4, 0));
+        // A width in all runs is not enough where some have a depth.
+        let mixed = analysis(&format!("{head}c,ok,8x8,0.5,8,\n"));
+        assert_eq!((mixed.axes.len(), mixed.axes[0].name.as_str()), (1, "hidden_dims"));
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn share(decay: f64, t: f64) -> f64 {
     1.0 - decay.min((1.0 + t) / (10.0 + t))
 }
 
-/// Whether a run with these settings has an average after so many whole epochs
+/// Whether a run with these settings has an average once `epochs` epochs have ended
 pub fn is_there(config: &TrainConfig, epochs: u32) -> bool {
     config.ema > 0.0 || (config.swa > 0 && epochs >= config.swa)
 }

@@ -29,7 +29,9 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The rates of a training with these settings and so many `batches` in an epoch
+    /// The rates of a training with these settings
+    ///
+    /// * `batches`: number of batches in an epoch
     pub fn new(config: &TrainConfig, batches: usize) -> Self {
         let batches = batches as u64;
         Self {
