@@ -28,6 +28,7 @@ const LAYERS: &[Layer] = &[
     ("tiny, first layer", 16, 784, 32),
     ("wide, first layer", 128, 784, 512),
     ("wide, second layer", 128, 512, 512),
+    ("1,024 wide, second layer", 256, 1024, 1024),
 ];
 
 /// Calls of a kernel in one scope of a team, since entering the scope takes as long as several calls

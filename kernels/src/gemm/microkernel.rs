@@ -224,16 +224,19 @@ macro_rules! tiles {
                     for _ in 0..p.k % UNROLL {
                         step();
                     }
+                    let full = |v: usize| FULL || v + 1 < VECTORS;
                     let Some(update) = &p.update else {
                         for i in 0..HEIGHT {
-                            (0..VECTORS).for_each(|v| store(p.c.add(at(i, v)), masks[v], sums[i][v]));
+                            for v in 0..VECTORS {
+                                store_full_or_masked(full(v), p.c.add(at(i, v)), masks[v], sums[i][v]);
+                            }
                         }
                         return;
                     };
                     let constants = constants(update);
                     for i in 0..HEIGHT {
                         for v in 0..VECTORS {
-                            apply_sgd(update, constants, p.c, at(i, v), masks[v], sums[i][v]);
+                            apply_sgd(full(v), update, constants, p.c, at(i, v), masks[v], sums[i][v]);
                         }
                     }
                 }

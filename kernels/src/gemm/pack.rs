@@ -67,7 +67,7 @@ macro_rules! transpose {
                     unsafe {
                         for j in (0..cols - cols % LANES).step_by(LANES) {
                             prefetch(from.wrapping_add(AHEAD * stride + j));
-                            store(to.add(j), whole, load_full_or_masked::<true>(from.add(j), whole));
+                            store_full(to.add(j), load_full_or_masked::<true>(from.add(j), whole));
                         }
                         if cols % LANES > 0 {
                             let j = cols - cols % LANES;
@@ -103,7 +103,7 @@ macro_rules! transpose {
                 for j in 0..LANES {
                     if FULL || j < width {
                         // SAFETY: the caller keeps the contract.
-                        unsafe { store(to.add(j * to_stride), high, rows[j]) };
+                        unsafe { store_full_or_masked(FULL, to.add(j * to_stride), high, rows[j]) };
                     }
                 }
             }

@@ -17,7 +17,8 @@ macro_rules! pairs {
             use super::*;
             use crate::gemm::simd::$single;
             pub(crate) use crate::gemm::simd::$single::{
-                LANES, Mask, Vector, apply_sgd, constants, masks, prefetch_weights, store, zero,
+                LANES, Mask, Vector, apply_sgd, constants, masks, prefetch_weights, store_full_or_masked,
+                zero,
             };
 
             /// All lanes the pair at this place
@@ -164,7 +165,7 @@ mod tests {
                             let [x, y] =
                                 [x, y].map(|x| load_full_or_masked::<true>(x.as_ptr().add(at), mask));
                             let sum = multiply_add(x, y, load(z.as_ptr().add(at), mask));
-                            store(sums.as_mut_ptr().add(at), mask, sum);
+                            store_full_or_masked(false, sums.as_mut_ptr().add(at), mask, sum);
                         }
                     }
                     sums
@@ -246,7 +247,14 @@ mod tests {
                     let (mut sums, [mask]) = ([f32::NAN; 16], masks::<1>(LANES));
                     for at in (0..16).step_by(LANES) {
                         // SAFETY: all lanes lie inside the arrays.
-                        unsafe { store(sums.as_mut_ptr().add(at), mask, load(z.as_ptr().add(at), mask)) };
+                        unsafe {
+                            store_full_or_masked(
+                                false,
+                                sums.as_mut_ptr().add(at),
+                                mask,
+                                load(z.as_ptr().add(at), mask),
+                            )
+                        };
                     }
                     sums
                 }

@@ -17,7 +17,7 @@ pub(crate) fn prefetch<T>(at: *const T) {
 
 macro_rules! vectors {
     ($module:ident, $t:ident, $features:literal, $lanes:literal, $vector:ident, $mask:ty,
-     $zero:ident, $splat:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $whole:ident,
+     $zero:ident, $splat:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $whole:ident, $store_whole:ident,
      |$load_at:ident, $load_mask:ident| $load:expr, |$store_at:ident, $store_mask:ident, $store_value:ident| $store:expr,
      |$count:ident| $make_mask:expr, |$n:ident| $nonzero:expr, |$x:ident, $bound:ident| $at_least:expr) => {
         pub(crate) mod $module {
@@ -111,6 +111,29 @@ macro_rules! vectors {
                 unsafe { $store }
             }
 
+            /// Stores all lanes
+            ///
+            /// # Safety
+            /// All elements of the vector exist, and no other thread accesses them.
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) unsafe fn store_full(at: *mut $t, x: Vector) {
+                // SAFETY: the caller keeps the contract.
+                unsafe { $store_whole(at, x) }
+            }
+
+            /// Stores all lanes if `full`, which the compiler should know, else those of the mask: a store with a mask
+            /// takes processors of AMD many times as long with AVX2 (docs/engine.md, row "masked stores")
+            ///
+            /// # Safety
+            /// The elements of the mask exist, and if `full` all elements of the vector; no other thread accesses them.
+            #[target_feature(enable = $features)]
+            #[inline]
+            pub(crate) unsafe fn store_full_or_masked(full: bool, at: *mut $t, mask: Mask, x: Vector) {
+                // SAFETY: the caller keeps the contract.
+                unsafe { if full { store_full(at, x) } else { store(at, mask, x) } }
+            }
+
             /// Which of `len ≤ 64` elements are nonzero (or NaN): bit i is set if element i is
             ///
             /// # Safety
@@ -152,11 +175,12 @@ macro_rules! vectors {
             /// sums in memory (docs/engine.md, row "Nesterov in the epilogue").
             ///
             /// # Safety
-            /// The elements of the mask exist there, and in the velocities unless these are null; no other thread
-            /// accesses them.
+            /// The elements of the mask, and if `full` all elements of the vector, exist there, and in the velocities
+            /// unless these are null; no other thread accesses them.
             #[target_feature(enable = $features)]
             #[inline]
             pub(crate) unsafe fn apply_sgd(
+                full: bool,
                 update: &Update<$t>,
                 [eta, mu, lambda]: [Vector; 3],
                 c: *mut $t,
@@ -168,7 +192,8 @@ macro_rules! vectors {
                 let at_least = |$x: Vector, $bound: Vector| -> Vector { $at_least };
                 // SAFETY: the caller keeps the contract.
                 unsafe {
-                    let w = load(c.add(at), mask);
+                    let load = |from: *const $t| if full { $whole(from) } else { load(from, mask) };
+                    let w = load(c.add(at));
                     // Without fused operations, so that the bits are those of `sgd.rs`.
                     let mut step = gradient;
                     if update.rule.lambda != 0.0 {
@@ -176,14 +201,15 @@ macro_rules! vectors {
                     }
                     if !update.v.is_null() {
                         let decayed = step;
-                        step = $add($mul(mu, load(update.v.add(at), mask)), step);
+                        let velocity = load(update.v.add(at));
+                        step = $add($mul(mu, velocity), step);
                         step = at_least(step, splat(<$t>::NEGLIGIBLE));
-                        store(update.v.add(at), mask, step);
+                        store_full_or_masked(full, update.v.add(at), mask, step);
                         if update.rule.nesterov {
                             step = $add(decayed, $mul(mu, step));
                         }
                     }
-                    store(c.add(at), mask, $sub(w, $mul(eta, step)));
+                    store_full_or_masked(full, c.add(at), mask, $sub(w, $mul(eta, step)));
                 }
             }
         }
@@ -204,6 +230,7 @@ vectors!(
     _mm512_sub_ps,
     _mm512_mul_ps,
     _mm512_loadu_ps,
+    _mm512_storeu_ps,
     |at, mask| _mm512_maskz_loadu_ps(mask, at),
     |at, mask, x| _mm512_mask_storeu_ps(at, mask, x),
     |count| ((1u32 << count) - 1) as __mmask16,
@@ -228,6 +255,7 @@ vectors!(
     _mm512_sub_pd,
     _mm512_mul_pd,
     _mm512_loadu_pd,
+    _mm512_storeu_pd,
     |at, mask| _mm512_maskz_loadu_pd(mask, at),
     |at, mask, x| _mm512_mask_storeu_pd(at, mask, x),
     |count| ((1u32 << count) - 1) as __mmask8,
@@ -248,6 +276,7 @@ vectors!(
     _mm256_sub_ps,
     _mm256_mul_ps,
     _mm256_loadu_ps,
+    _mm256_storeu_ps,
     |at, mask| _mm256_maskload_ps(at, mask),
     |at, mask, x| _mm256_maskstore_ps(at, mask, x),
     |count| _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
@@ -271,6 +300,7 @@ vectors!(
     _mm256_sub_pd,
     _mm256_mul_pd,
     _mm256_loadu_pd,
+    _mm256_storeu_pd,
     |at, mask| _mm256_maskload_pd(at, mask),
     |at, mask, x| _mm256_maskstore_pd(at, mask, x),
     |count| _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)),

@@ -132,12 +132,16 @@ macro_rules! rows {
                     for _ in 0..count % UNROLL {
                         step();
                     }
+                    let full = |v: usize| FULL || v + 1 < VECTORS;
                     let Some(update) = &p.update else {
-                        return (0..VECTORS).for_each(|v| store(p.c.wrapping_add(at(v)), masks[v], sums[v]));
+                        for v in 0..VECTORS {
+                            store_full_or_masked(full(v), p.c.wrapping_add(at(v)), masks[v], sums[v]);
+                        }
+                        return;
                     };
                     let constants = constants(update);
                     for v in 0..VECTORS {
-                        apply_sgd(update, constants, p.c, at(v), masks[v], sums[v]);
+                        apply_sgd(full(v), update, constants, p.c, at(v), masks[v], sums[v]);
                     }
                 }
             }
