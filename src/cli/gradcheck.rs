@@ -82,6 +82,10 @@ pub struct Args {
     flags: BatchFlags,
 }
 
+/// Fewest rows with batch normalisation: it divides by the standard deviation of a column, which for two or three rows is
+/// often so small that a step of a finite difference changes the loss by more than its tangent tells
+const MIN_BATCH_OF_NORM: usize = 4;
+
 /// Reads the value of a setting that is a number, as `train` does
 fn number(setting: &str, text: &str) -> Result<f64, String> {
     let setting = find(setting).ok_or("no such setting")?;
@@ -152,6 +156,14 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let batch_size = batch.as_ref().map_or(args.batch_size as usize, |batch| batch.labels.len());
     let design = args.design();
+    if args.norm == Norm::Batch && batch_size < MIN_BATCH_OF_NORM {
+        return Err(chainrule::Error::Setting {
+            name: "batch-size",
+            expected: format!("at least {MIN_BATCH_OF_NORM} rows with --norm batch, since few rows often vary too little for finite differences"),
+            found: count(batch_size),
+        }
+        .into());
+    }
     let of_design = dims.design_bytes(design, Dtype::F64, Copies::default(), batch_size, 0);
     memory::check(dims.gradient_check_bytes(batch_size) + of_design, || {
         format!("{dims}, a batch of {}", count(batch_size))

@@ -86,7 +86,7 @@ impl Net {
         let hidden_dims = HiddenDims(dims[1..dims.len() - 1].to_vec());
         let uneven = || {
             let problem =
-                "has norms after some of its hidden linear layers, expected them after all or after none";
+                "has not the same norm after all of its hidden linear layers, expected batch norm, layer norm or none after all";
             Error::content(path, problem)
         };
         let norm = file.model.norm().ok_or_else(uneven)?;

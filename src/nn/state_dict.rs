@@ -88,10 +88,9 @@ impl StateDict {
                 let before = layers.last_mut().filter(|before| before.index + 1 == index);
                 let Some(before) = before.filter(|before| before.d_out == width) else {
                     return Err(format!(
-                        "{}: has shape [{width}], as BatchNorm and LayerNorm have, but module {prefix}{} is no Linear \
-                         layer of {width} outputs, {EXPECTED}",
-                        name("weight"),
-                        index.wrapping_sub(1)
+                        "{}: has shape [{width}], as BatchNorm and LayerNorm have, but the module before it is no \
+                         Linear layer of {width} outputs, {EXPECTED}",
+                        name("weight")
                     ));
                 };
                 before.norm = norm(&module, width).map_err(|(kind, e)| format!("{}: {e}", name(kind)))?;

@@ -114,4 +114,8 @@ fn gradcheck_checks_norms_and_dropout() {
         assert!(text.contains(part), "{text}");
     }
     assert!(!text.contains("running"), "{text}");
+    let (_, message) = run(folder.path(), "gradcheck --norm batch --batch-size 3", 2);
+    assert!(message.contains("batch-size is 3, expected at least 4 rows with --norm batch"), "{message}");
+    run(folder.path(), "gradcheck --norm batch --batch-size 4", 0);
+    run(folder.path(), "gradcheck --norm layer --batch-size 1", 0);
 }
