@@ -21,11 +21,12 @@ use super::{DONE, note, print};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folders of runs, or model files; with --top, the folder of a sweep
+    /// Folders of runs, of which it takes model.safetensors, or model files; with --top, the folder of a sweep
     #[arg(value_name = "RUN|MODEL|SWEEP", required = true)]
     paths: Vec<PathBuf>,
 
-    /// Take the K best trials of the sweep, by their validation score; without one, by their test score
+    /// Take the K best trials of the sweep, by their validation score; without one, by their test score. Of each it takes
+    /// model.safetensors, not the average of --ema or --swa, and no trial that a halving halted; to use these, name the files
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..))]
     top: Option<u16>,
 

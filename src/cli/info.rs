@@ -16,6 +16,7 @@ use chainrule::nn::layers::Norm;
 use chainrule::nn::state_dict::StateDict;
 use chainrule::report::analysis::Analysis;
 use chainrule::report::halving::{Halving, Rung};
+use chainrule::report::score::NO_SAMPLES;
 use chainrule::tables::reader::{Table, TableRow};
 use chainrule::tables::{Columns, EpochRow, Status, SummaryRow, is_text};
 use chainrule::train::dims::Dims;
@@ -246,6 +247,8 @@ fn sweep_folder(folder: &Path) -> Result<Shown> {
         writeln!(text, "{}", printable(best))?;
     } else if let Some(undecided) = analysis.undecided() {
         writeln!(text, "{}", super::sweep_output::no_best(undecided))?;
+    } else if analysis.has_no_samples() {
+        writeln!(text, "no best: {NO_SAMPLES}")?;
     }
     writeln!(text, "\nthe table: chainrule runs {}", shell_quoted(folder))?;
     let columns: Vec<usize> = (0..table.names().count()).collect();

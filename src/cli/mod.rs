@@ -28,6 +28,7 @@ mod sweep;
 mod sweep_output;
 mod sweep_progress;
 mod table_form;
+mod tags;
 mod train;
 mod usage;
 

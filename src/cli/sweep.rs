@@ -15,7 +15,7 @@ use super::shard_choice::{ShardChoice, shard};
 use super::signals::Signals;
 use super::standard::{self, StandardParser};
 pub use super::sweep_output::best;
-use super::sweep_output::{dry_run, failed, summarise};
+use super::sweep_output::{dry_run, failed, summarise, warnings};
 use super::sweep_progress::SweepProgress;
 use super::train::{Common, deadline, run_id};
 use super::{DONE, SIGNALLED, SOME_FAILED, note, with_origin};
@@ -165,6 +165,9 @@ fn sweep(
     let jobs = args.jobs.map_or(fitting, usize::from).min(mine.len().max(1));
     if let Some(warning) = warning(jobs * threads, machine_cores()).filter(|_| !args.common.quiet) {
         note(&warning);
+    }
+    if !args.common.quiet {
+        warnings(&plan).iter().for_each(|warning| note(warning));
     }
     if args.dry_run {
         return dry_run(&plan, &mine, jobs, &folder, args.common.quiet);

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Result;
+use chainrule::config::TrainConfig;
 use chainrule::error::{first_ten, printable, shell_quoted, shown};
 use chainrule::report;
 use chainrule::report::analysis::{Analysis, Undecided, VariedSetting};
+use chainrule::report::score::NO_SAMPLES;
 use chainrule::sweep::{self, Ended, Estimate, Halving, Plan, Rung, Shard, Trial};
 use chainrule::tables::Status;
+use chainrule::train::{average, schedule};
 
 use super::format::{count, rough_duration, several};
 use super::{DONE, note, print};
@@ -28,6 +31,21 @@ pub fn failed(analysis: &Analysis, plan: &Plan, how_to_resume: &str) -> Option<S
     let (n, all) = (failed.len(), analysis.trials.len());
     let (some, all) = (count(n), count(all));
     (n > 0).then(|| format!("error: {some} of {all} trials failed or diverged: {names}; {again}"))
+}
+
+/// The warnings about settings of trials: of each kind the first, with the number of the other trials that have it
+pub fn warnings(plan: &Plan) -> Vec<String> {
+    let of_kind = |warning: fn(&TrainConfig) -> Option<String>| {
+        let found = plan.trials.iter().filter_map(|trial| Some((&trial.id, warning(&trial.config)?)));
+        let found: Vec<_> = found.collect();
+        let (first, text) = found.first()?;
+        Some(match found.len() {
+            n if n == plan.trials.len() => format!("warning: {text}"),
+            1 => format!("warning: {first}: {text}"),
+            n => format!("warning: {first} and {}: {text}", several(n - 1, "other trial")),
+        })
+    };
+    [schedule::warning, average::warning].into_iter().filter_map(of_kind).collect()
 }
 
 /// Prints the table of trials to stdout, and their number and an estimate of the time to stderr
@@ -90,6 +108,8 @@ pub fn summarise(ended: &Ended, folder: &Path, shard: Option<Shard>) {
     best(analysis).iter().for_each(|line| note(line));
     if let Some(undecided) = analysis.undecided() {
         note(no_best(undecided));
+    } else if analysis.has_no_samples() {
+        note(&format!("no best: {NO_SAMPLES}"));
     }
     let prefix = shard.map_or_else(String::new, Shard::file_prefix);
     let tables = ["runs.csv", "epochs.csv", "plan.toml"].map(|name| format!("{prefix}{name}"));

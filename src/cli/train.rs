@@ -12,7 +12,7 @@ use chainrule::error::{first_ten, printable, shell_quoted, shown};
 use chainrule::plot::folder_pictures;
 use chainrule::report::analysis::short_number;
 use chainrule::report::divergence::remedy;
-use chainrule::tables::{Columns, Metric, NOTE, Status, SummaryRow, check_appendable};
+use chainrule::tables::{Metric, Status, check_appendable};
 use chainrule::train::average;
 use chainrule::train::dims::Dims;
 use chainrule::train::metrics::EpochEnd;
@@ -21,6 +21,7 @@ use chainrule::train::run::{self, Outcome, Request, RunNames};
 use chainrule::train::run_files::{self, NAMES};
 use chainrule::train::run_id;
 use chainrule::train::run_table::{RUNS, append_run};
+use chainrule::train::schedule;
 use chainrule::train::thread_count::{cores, machine_cores, pool, useful_threads, warning};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
@@ -29,6 +30,7 @@ use super::resume::Resumed;
 use super::run_output::{Print, Printer};
 use super::run_progress::Progress;
 use super::signals::Signals;
+use super::tags::{columns, note_text, tag};
 use super::{DIVERGED, DONE, FAILED, SIGNALLED, note, print, with_origin};
 
 #[derive(clap::Args)]
@@ -62,20 +64,6 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", value_parser = note_text)]
     note: Option<String>,
 }
-
-/// Names that a tag can't have, beside those of a summary's columns: columns of sweeps, and of later versions
-const RESERVED: [&str; 10] = [
-    NOTE,
-    "trial",
-    "rung",
-    "hidden_dim",
-    "num_layers",
-    "train_rmse",
-    "val_rmse",
-    "test_rmse",
-    "test_mae",
-    "test_r2",
-];
 
 /// The number of runs that a message lists by name
 const NAMED: usize = 10;
@@ -137,43 +125,6 @@ pub fn run_id(name: &str) -> Result<String, String> {
     run_id::check(name)
 }
 
-/// Reads a tag, `KEY=VALUE`, whose key becomes a column
-fn tag(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, such as machine=laptop")?;
-    let starts = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !starts || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Err("expected a key of letters, digits and `_`, starting with a letter".to_owned());
-    }
-    let columns = Columns::of::<SummaryRow>();
-    let mut taken = columns.names().iter().map(String::as_str).chain(RESERVED);
-    if taken.any(|name| name.eq_ignore_ascii_case(key)) {
-        return Err(format!("`{key}` is a column of the program, expected another key"));
-    }
-    Ok((key.to_owned(), note_text(value)?))
-}
-
-/// Checks the text of a note or a tag, which must be one line
-fn note_text(text: &str) -> Result<String, String> {
-    let is_line = !text.contains(char::is_control);
-    is_line.then(|| text.to_owned()).ok_or_else(|| "expected one line without control characters".to_owned())
-}
-
-impl Args {
-    /// The columns that the tags and the note become
-    fn columns(&self) -> Result<Vec<(String, String)>> {
-        let mut columns: Vec<(String, String)> = vec![];
-        let note = self.note.iter().map(|note| (NOTE.to_owned(), note.clone()));
-        for (key, value) in self.tag.iter().cloned().chain(note) {
-            if columns.iter().any(|(other, _)| other.eq_ignore_ascii_case(&key)) {
-                let (expected, found) = ("each key once".to_owned(), format!("{key} twice"));
-                return Err(chainrule::Error::Setting { name: "tag", expected, found }.into());
-            }
-            columns.push((key, value));
-        }
-        Ok(columns)
-    }
-}
-
 pub fn run(args: &Args) -> Result<u8> {
     let begun = Instant::now();
     let given = args.common.over(Settings::default())?;
@@ -210,8 +161,10 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
         resumed.check_epochs(config.epochs)?;
         config.out = resumed.parent.clone();
     }
-    let tags =
-        resumed.as_ref().map_or_else(|| args.columns(), |run| Ok(run.checkpoint.saved.tags.clone()))?;
+    let tags = resumed.as_ref().map_or_else(
+        || columns(&args.tag, args.note.as_ref()),
+        |run| Ok(run.checkpoint.saved.tags.clone()),
+    )?;
     // Check that the files can be written before loading the data.
     if let Some(folder) = args.run_id.as_ref().map(|id| config.out.join(id))
         && folder.symlink_metadata().is_ok()
@@ -232,8 +185,9 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
     let chosen_on_test = monitor::warning(&config, &data);
-    let no_average = average::warning(&config);
-    let of_data = set.warnings.iter().chain(&data.warnings).chain(&chosen_on_test).chain(&no_average);
+    let of_settings = [schedule::warning(&config), average::warning(&config)];
+    let of_settings = of_settings.iter().flatten();
+    let of_data = set.warnings.iter().chain(&data.warnings).chain(&chosen_on_test).chain(of_settings);
     let of_data = of_data.map(|warning| Some(format!("warning: {warning}")));
     let warnings = [warning(threads, machine_cores())].into_iter().chain(of_data);
     let assumed = nets.assumed.into_iter().map(Some);

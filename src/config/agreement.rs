@@ -1,5 +1,6 @@
 //! Checks that settings fit each other, each of which is in its range
 
+use clap::ValueEnum;
 use toml::{Table, Value};
 
 use super::optimizer_choices::{OptimizerChoice, ScheduleChoice};
@@ -36,6 +37,17 @@ pub fn check(optimizer: OptimizerChoice, schedule: ScheduleChoice, values: &Tabl
             wrong("nesterov", "a --momentum above 0, as --momentum 0.9, or no --nesterov", nesterov)
         }
         _ => Ok(()),
+    }
+}
+
+/// The settings that a run does not use where the setting `name` has this value: those of other optimizers, and the warm-up
+/// beside a schedule that begins with its own
+pub fn unused(name: &str, value: &Value) -> &'static [&'static str] {
+    let choice = value.as_str().unwrap_or_default();
+    match name {
+        "optimizer" => OptimizerChoice::from_str(choice, false).map_or(&[], OptimizerChoice::unused),
+        "schedule" if ScheduleChoice::from_str(choice, false) == Ok(ScheduleChoice::OneCycle) => &["warmup"],
+        _ => &[],
     }
 }
 

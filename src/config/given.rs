@@ -5,11 +5,10 @@ use std::io::Read;
 use std::path::Path;
 use std::{fs, io};
 
-use clap::ValueEnum;
 use toml::map::Entry;
 use toml::{Table, Value};
 
-use super::optimizer_choices::OptimizerChoice;
+use super::agreement;
 use super::setting::text;
 use super::settings::find;
 use super::train_config::TrainConfig;
@@ -53,14 +52,12 @@ impl Settings {
 
     /// These settings with those of `below` that are not given
     ///
-    /// Where `self` chooses an optimizer, settings of another one in `below` are left out, since they are part of the choice
-    /// that it replaces.
+    /// Where `self` chooses an optimizer or a schedule, settings in `below` that it does not use are left out, since they are
+    /// part of the choice that it replaces.
     #[must_use]
     pub fn above(self, below: Self) -> Self {
-        let chosen = self.get("optimizer").and_then(Value::as_str);
-        let chosen = chosen.and_then(|name| OptimizerChoice::from_str(name, false).ok());
-        let unused = chosen.map_or(&[][..], OptimizerChoice::unused);
-        let below = unused.iter().fold(below, |below, name| below.without(name));
+        let unused = self.values.iter().flat_map(|(name, value)| agreement::unused(name, value));
+        let below = unused.fold(below, |below, name| below.without(name));
         self.or(below)
     }
 
@@ -96,7 +93,9 @@ impl Settings {
                 None => problem,
             };
             let Some(setting) = find(&key) else {
-                if ["grid", "trial", "seeds", "sample", "sampling", "halving"].contains(&key.as_str()) {
+                if ["grid", "trial", "seeds", "sample", "sampling", "sampled", "halving"]
+                    .contains(&key.as_str())
+                {
                     return Err(at(format!(
                         "`{key}` belongs to a sweep; to run its plan, type: chainrule sweep --plan FILE"
                     )));

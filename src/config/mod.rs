@@ -18,6 +18,7 @@ mod setting;
 mod settings;
 mod train_config;
 
+pub use agreement::unused;
 pub use choices::{CsvDialect, Dtype, EngineChoice, InitialWeightsChoice, Keep, LossChoice, MonitorChoice};
 pub use data_choices::{ClassWeight, Decimal, Header, Missing, Scale, TaskChoice};
 pub use every::Every;

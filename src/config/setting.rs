@@ -65,6 +65,11 @@ impl Kind {
     }
 }
 
+/// The least number above 0 of f32 with two digits, which rounds to itself there
+const LEAST: &str = "1.4e-45";
+/// The greatest number of f32 with two digits
+const GREATEST: &str = "3.4e38";
+
 /// Largest number of characters of a wrong value in messages; longer values are cut
 const FOUND_MAX: usize = 80;
 
@@ -164,13 +169,17 @@ impl Setting {
     pub fn lost_in(&self, value: &Value, dtype: Dtype) -> Option<(String, String)> {
         let x = value.as_float().filter(|_| self.is_computed_with && dtype != Dtype::F64)?;
         let (rounded, found) = (f64::from(x as f32), |what: &str| format!("{x:?}, which is {what} in f32"));
-        let words = self.range.as_ref().map_or("a number", |(_, words)| words);
         if rounded == 0.0 && x != 0.0 {
-            return Some((found("0"), "0, or a larger number, or --dtype f64".to_owned()));
+            let takes_0 = self.out_of_range(&Value::Float(0.0)).is_none();
+            let expected =
+                if takes_0 { "0, or a larger number".to_owned() } else { format!("{LEAST} or more") };
+            return Some((found("0"), expected + ", or --dtype f64"));
         }
-        let rounded_text = if rounded.is_infinite() { "infinite".to_owned() } else { rounded.to_string() };
-        let value = self.out_of_range(&Value::Float(rounded));
-        value.map(|_| (found(&rounded_text), format!("{words}, or --dtype f64")))
+        if rounded.is_infinite() {
+            return Some((found("infinite"), format!("{GREATEST} or less, or --dtype f64")));
+        }
+        let words = self.out_of_range(&Value::Float(rounded))?;
+        Some((found(&rounded.to_string()), format!("{words}, or --dtype f64")))
     }
 
     /// The message for text that is not a value of this setting
@@ -224,7 +233,27 @@ pub fn text(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::find;
+    use toml::Value;
+
+    use crate::config::{Dtype, SETTINGS, find};
+
+    #[test]
+    fn the_number_that_is_advised_in_place_of_one_that_f32_loses_is_allowed() {
+        for setting in SETTINGS.iter().filter(|setting| setting.is_computed_with) {
+            for lost in [1e-60, 1e300, 1.0_f64.next_down()] {
+                let lost = Value::Float(lost);
+                let found =
+                    setting.lost_in(&lost, Dtype::F32).filter(|_| setting.out_of_range(&lost).is_none());
+                let Some((_, expected)) = found else { continue };
+                let advised = expected.split([' ', ',']).next().unwrap();
+                let value = setting.value(advised).unwrap_or_else(|e| panic!("{expected}: {e}"));
+                assert_eq!(setting.out_of_range(&value), None, "{}: {expected}", setting.name);
+                assert_eq!(setting.lost_in(&value, Dtype::F32), None, "{}: {expected}", setting.name);
+            }
+        }
+        let (_, expected) = find("epsilon").unwrap().lost_in(&Value::Float(1e-60), Dtype::Bf16).unwrap();
+        assert_eq!(expected, "1.4e-45 or more, or --dtype f64");
+    }
 
     #[test]
     fn lists_of_a_file_hold_what_the_command_line_takes() {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::plot::epochs_csv::{Curves, read_run, read_trials};
+use crate::plot::epochs_csv::{Curves, Split, read_run, read_trials};
 use crate::plot::picture_files::Written;
 pub use crate::plot::picture_files::{Format, PictureStyle};
 use crate::plot::pictures::{confusion, halving, heatmap, overlay, predictions, run_curves, samples, sweep};
@@ -14,7 +14,7 @@ use crate::report::analysis::Analysis;
 use crate::report::halving::Halving;
 use crate::report::markdown::report;
 use crate::report::run_report::{RunSummary, differences, run_report};
-use crate::report::sampled::is_sampled;
+use crate::report::sampled;
 use crate::report::score::ScoreKind;
 use crate::tables::reader::Table;
 
@@ -162,10 +162,12 @@ fn draw_run(dir: &Path, epochs: Option<Table>, written: &mut Written<'_>) -> Res
 }
 
 fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Written<'_>) -> Result<()> {
-    let analysis = Analysis::from_table(runs)?;
+    let mut analysis = Analysis::from_table(runs)?;
     if analysis.trials.is_empty() {
         return Ok(());
     }
+    let is_drawn = sampled::of_plan(dir).unwrap_or(analysis.is_sampled);
+    analysis.is_sampled = is_drawn && !analysis.axes.is_empty();
     let curves = epochs.as_ref().map_or_else(|| curves_of_runs(dir, &analysis), read_trials)?;
     if let Some(epochs) = &epochs {
         check_trials(runs, &curves)?;
@@ -177,14 +179,15 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
         let what = format!("{score} by varied setting, and the learning curves of all trials");
         written.picture("sweep", |scene| sweep::draw(scene, &analysis, &curves))?;
         pictures.push(("sweep".to_owned(), what));
-        if let Some(rungs) = Halving::of(&analysis).filter(|_| !curves.is_empty()) {
+        let is_validated = |run: &Curves| !run.score[Split::Validation as usize].is_empty();
+        if let Some(rungs) = Halving::of(&analysis).filter(|_| curves.iter().any(is_validated)) {
             written.picture("halving", |scene| halving::draw(scene, &analysis, &rungs, &curves))?;
             pictures.push((
                 "halving".to_owned(),
                 format!("{score} by epoch, and the rungs at which trials were halted"),
             ));
         }
-        if is_sampled(&analysis) {
+        if analysis.is_sampled {
             written.picture("samples", |scene| samples::draw(scene, &analysis))?;
             pictures.push(("samples".to_owned(), format!("{score} of all combinations by each setting")));
         } else if analysis.axes.len() == 2 {

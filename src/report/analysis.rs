@@ -3,9 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+pub use super::comparison::{Undecided, validation_decides};
+use super::comparison::{counted, scores};
 pub use super::metric_column::MetricColumn;
 pub use super::observed_run::ObservedRun;
 use super::observed_run::read_runs;
+use super::sampled::looks_sampled;
 use super::score::{Score, ScoreKind};
 pub use super::short_number::{four_digits, short_number};
 pub use super::spread::Spread;
@@ -42,32 +45,14 @@ pub struct Analysis {
     pub fixed: Vec<(&'static str, String)>,
     /// The combinations, in the order of their first observations
     pub groups: Vec<Group>,
+    /// Whether the combinations are a sample in place of all: as the plan says, or else as [`looks_sampled`] guesses
+    pub is_sampled: bool,
     /// The score by which combinations are compared: on validation data if every `ok` run has it, else on test data
     pub score: Score,
     /// The score of the runs of regression, if there are also runs of classification
     pub other: Option<Score>,
     /// Indices of the groups, best first
     ranked: Vec<usize>,
-}
-
-/// Why the scores of runs can't be compared, so that none is best
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undecided {
-    /// Some are accuracies and others RMSEs
-    Tasks,
-    /// They are RMSEs in the units of different targets
-    Targets,
-}
-
-/// Whether combinations or curves are compared on validation data: if there are any, and all of them have validation data
-///
-/// Otherwise they are compared on test data, since validation and test metrics can't be compared with each other.
-pub fn validation_decides<T>(
-    items: impl IntoIterator<Item = T>,
-    has_validation: impl FnMut(T) -> bool,
-) -> bool {
-    let mut found = items.into_iter().map(has_validation);
-    found.next().is_some_and(|first| first && found.all(|has| has))
 }
 
 impl Analysis {
@@ -136,9 +121,10 @@ impl Analysis {
             observations.push(trial);
         }
         let (score, other) = scores(&observations);
-        let ranked = vec![];
+        let (ranked, is_sampled) = (vec![], looks_sampled(&axes, groups.len()));
+        let trials = observations;
         let mut found =
-            Self { trials: observations, repeats, contradictions, axes, fixed, groups, score, other, ranked };
+            Self { trials, repeats, contradictions, axes, fixed, groups, is_sampled, score, other, ranked };
         let ranks: Vec<_> = found.groups.iter().map(|group| found.rank(group)).collect();
         found.ranked = (0..ranks.len()).collect();
         let so_far: Vec<_> = found.groups.iter().map(|group| found.rank_so_far(group)).collect();
@@ -190,6 +176,15 @@ impl Analysis {
         (is_of_targets && self.axes.iter().any(|axis| axis.name == "target")).then_some(Undecided::Targets)
     }
 
+    /// Whether runs are `ok`, and none has a score, since there were neither validation nor test samples
+    pub fn has_no_samples(&self) -> bool {
+        let is_scored = |run: &ObservedRun| {
+            let [_, validation, test] = run.score.unwrap_or_default().columns();
+            run.metric(validation).or(run.metric(test)).is_some()
+        };
+        self.count(Status::Ok) > 0 && !self.trials.iter().any(is_scored)
+    }
+
     /// A number that is greater the better the mean score of a group is; least without a score
     pub fn rank(&self, group: &Group) -> f64 {
         self.score.kind.rank(self.scored(group).map(|spread| spread.mean))
@@ -233,43 +228,6 @@ impl Analysis {
         let shown = self.axes.iter().enumerate().filter(|(i, _)| !but.contains(i));
         shown.map(named).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// The score by which `trials` are compared, and a second one if some classify and some regress
-///
-/// The runs that are `ok` say which; if none is, all runs do.
-fn scores(trials: &[ObservedRun]) -> (Score, Option<Score>) {
-    let is_ok = |trial: &&ObservedRun| trial.status == Status::Ok;
-    let any_ok = trials.iter().any(|trial| is_ok(&trial));
-    let of = |kind: ScoreKind| {
-        let mut runs = trials.iter().filter(|trial| is_ok(trial) || !any_ok);
-        runs.any(|trial| trial.score == Some(kind)).then(|| {
-            let ok = trials.iter().filter(is_ok);
-            let ok = ok.filter(|trial| trial.score.is_none_or(|score| score == kind));
-            let [_, validation, _] = kind.columns();
-            Score { kind, is_validated: validation_decides(ok, |trial| trial.metric(validation).is_some()) }
-        })
-    };
-    match ScoreKind::ALL.map(of) {
-        [Some(accuracy), rmse] => (accuracy, rmse),
-        [None, rmse] => (rmse.unwrap_or_default(), None),
-    }
-}
-
-/// For each run, the index of the run that is counted for its combination and seed
-///
-/// A run without a seed repeats no other.
-fn counted(trials: &[ObservedRun], places: &[Vec<usize>]) -> Vec<usize> {
-    let mut first: HashMap<(&[usize], &str), usize> = HashMap::new();
-    for (i, trial) in trials.iter().enumerate().filter(|(_, trial)| !trial.seed.is_empty()) {
-        let best = first.entry((&places[i], &trial.seed)).or_insert(i);
-        if trials[*best].status != Status::Ok && trial.status == Status::Ok {
-            *best = i;
-        }
-    }
-    let runs = trials.iter().zip(places).enumerate();
-    runs.map(|(i, (trial, place))| first.get(&(&place[..], trial.seed.as_str())).copied().unwrap_or(i))
-        .collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::error::separated;
 use crate::report::analysis::Analysis;
-use crate::report::markdown_text::row;
+use crate::report::markdown_text::{plural, row};
 use crate::tables::Status;
 
 /// A rung of a halving
@@ -10,7 +10,7 @@ use crate::tables::Status;
 pub struct Rung {
     /// Its number, counted from 1
     pub number: u32,
-    /// The epoch after which it ended; `None` if no trial has ended it
+    /// The epoch after which it ended; `None` if no trial has ended it, or none stayed at its end, so that no row says it
     pub epochs: Option<u32>,
     /// Number of trials that trained in it
     pub trials: usize,
@@ -56,12 +56,12 @@ impl Halving {
     /// The rungs in a line: `81 trials to epoch 1, 27 to 3, 9 to 10; 363 of 2,430 epochs (15 %)`
     pub fn text(&self) -> String {
         let of = |(i, rung): (usize, &Rung)| {
-            let trials = separated(rung.trials);
-            let epochs = rung.epochs.map_or("an epoch that none reached".to_owned(), separated);
-            match (i, rung.trials) {
-                (0, 1) => format!("{trials} trial to epoch {epochs}"),
-                (0, _) => format!("{trials} trials to epoch {epochs}"),
-                _ => format!("{trials} to {epochs}"),
+            let trials = if i == 0 { plural(rung.trials, "trial") } else { separated(rung.trials) };
+            match rung.epochs {
+                Some(epochs) if i == 0 => format!("{trials} to epoch {}", separated(epochs)),
+                Some(epochs) => format!("{trials} to {}", separated(epochs)),
+                None if i + 1 < self.rungs.len() => format!("{trials} in rung {}", rung.number),
+                None => format!("{trials} in rung {}, which none ended", rung.number),
             }
         };
         let rungs: Vec<String> = self.rungs.iter().enumerate().map(of).collect();
@@ -76,14 +76,23 @@ impl Halving {
 
     /// Its section of a report
     pub(super) fn section(&self) -> String {
+        let said = match &self.rungs[..] {
+            [Rung { epochs: None, .. }] => "No trial has ended the first rung, so none went on.",
+            _ => {
+                "After each rung, the best by the validation score of its last epoch went on, and the others were halted. \
+                 Only trials that reached the last epoch are compared below."
+            }
+        };
         let mut text = format!(
-            "## Rungs\n\nAfter each rung, the best by the validation score of its last epoch went on, and the others were halted. \
-             Only trials that reached the last epoch are compared below. Trained: {}.\n\n\
+            "## Rungs\n\n{said} Trained: {}.\n\n\
              | rung | ends after epoch | trials | diverged or failed |\n|---:|---:|---:|---:|\n",
             self.epochs()
         );
+        let last = self.rungs.last().map_or(0, |rung| rung.number);
         for Rung { number, epochs, trials, failed } in &self.rungs {
-            let epochs = epochs.map_or_else(String::new, separated);
+            let unknown =
+                if *number < last { "not known: all that ended it went on" } else { "none ended it" };
+            let epochs = epochs.map_or_else(|| unknown.to_owned(), separated);
             text += &row(&[number.to_string(), epochs, separated(*trials), separated(*failed)]);
         }
         text
@@ -112,5 +121,38 @@ mod tests {
         assert_eq!(found.text(), "5 trials to epoch 1, 3 to 3, 2 to 9; 17 of 45 epochs (38 %)");
         assert!(found.section().ends_with("| 3 | 9 | 2 | 1 |\n"), "{}", found.section());
         assert_eq!(of(&csv.replace("rung", "other")), None);
+        let found = of(&csv.replace("ok,9,9", "diverged,9,5")).unwrap();
+        assert_eq!(
+            found.text(),
+            "5 trials to epoch 1, 3 to 3, 2 in rung 3, which none ended; 13 of 45 epochs (29 %)"
+        );
+        assert!(found.section().ends_with("| 3 | none ended it | 2 | 2 |\n"), "{}", found.section());
+    }
+
+    #[test]
+    fn a_rung_that_trials_left_only_by_diverging_or_going_on_is_not_said_to_have_no_end() {
+        let csv = "trial,status,epochs,epochs_done,seed,momentum,test_accuracy,rung\na,diverged,4,0,1,0,,1\n\
+                   b,halted,4,2,1,0.1,0.5,2\nc,ok,4,4,1,0.2,0.5,3\n";
+        let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();
+        let found = Halving::of(&Analysis::from_table(&table).unwrap()).unwrap();
+        assert_eq!(found.text(), "3 trials in rung 1, 2 to 2, 1 to 4; 6 of 12 epochs (50 %)");
+        let section = found.section();
+        assert!(section.contains("the others were halted") && !section.contains("none"), "{section}");
+        assert!(section.contains("| 1 | not known: all that ended it went on | 3 | 1 |\n"), "{section}");
+    }
+
+    #[test]
+    fn a_first_rung_that_no_trial_ended_is_said_to_have_no_end() {
+        let csv = "trial,status,epochs,epochs_done,seed,momentum,test_accuracy,rung\na,diverged,9,0,1,0,,1\n\
+                   b,failed,9,0,1,0.1,,1\n";
+        let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();
+        let found = Halving::of(&Analysis::from_table(&table).unwrap()).unwrap();
+        assert_eq!(found.text(), "2 trials in rung 1, which none ended; 0 of 18 epochs (0 %)");
+        let section = found.section();
+        assert!(
+            section.starts_with("## Rungs\n\nNo trial has ended the first rung, so none went on. Trained: 0"),
+            "{section}"
+        );
+        assert!(section.ends_with("| 1 | none ended it | 2 | 2 |\n"), "{section}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::config::SHORT_FORMS;
+use crate::config::{SHORT_FORMS, find};
 use crate::error::separated;
 use crate::report::analysis::{
     Analysis, Group, MetricColumn, ObservedRun, Spread, Undecided, VariedSetting, four_digits,
@@ -10,13 +10,16 @@ use crate::report::analysis::{
 use crate::report::halving::Halving;
 use crate::report::markdown_table::{against_linear, combination, table};
 use crate::report::markdown_text::{decimals, escape, plural, row};
-use crate::report::sampled::is_sampled;
-use crate::report::score::Score;
+use crate::report::score::{NO_SAMPLES, Score};
 use crate::report::train_command::train_command;
 use crate::tables::Status;
 
 /// Number of values of a sampled setting that are listed; more are counted
 const LISTED: usize = 8;
+
+/// Settings that are the same for all and listed also where they have their defaults
+const ALWAYS: [&str; 8] =
+    ["hidden_dims", "activation", "optimizer", "learning_rate", "batch_size", "epochs", "data", "dtype"];
 
 /// The text of `report.md`
 ///
@@ -53,11 +56,10 @@ fn overview(analysis: &Analysis) -> String {
     let mut known = HashSet::new();
     let seeds = analysis.trials.iter().map(|trial| &trial.seed).filter(|seed| !seed.is_empty());
     let seeds: Vec<_> = seeds.filter(|seed| known.insert(*seed)).cloned().collect();
-    let is_sampled = is_sampled(analysis);
     let varied = analysis.axes.iter().map(|axis| (axis.name.as_str(), &axis.values));
     for (name, values) in varied.chain((!seeds.is_empty()).then_some(("seed", &seeds))) {
         let values: Vec<_> = match &values[..] {
-            [first, .., last] if is_sampled && values.len() > LISTED => {
+            [first, .., last] if analysis.is_sampled && values.len() > LISTED => {
                 text += &format!(
                     "- `{name}`: {} values from {} to {}\n",
                     values.len(),
@@ -70,12 +72,29 @@ fn overview(analysis: &Analysis) -> String {
         };
         text += &format!("- `{name}`: {}\n", values.join(", "));
     }
-    let fixed = analysis.fixed.iter().filter(|(_, value)| !value.is_empty());
-    let fixed: Vec<_> = fixed.map(|(name, value)| format!("`{name}` {}", escape(value))).collect();
-    if !fixed.is_empty() {
-        text += &format!("- the same for all: {}\n", fixed.join(", "));
+    text + &fixed(analysis)
+}
+
+/// The settings that are the same for all: those that are not the defaults, and those that every reader needs
+fn fixed(analysis: &Analysis) -> String {
+    let is_default = |name: &str, value: &str| find(name).is_some_and(|setting| setting.default == value);
+    let filled: Vec<_> = analysis.fixed.iter().filter(|(_, value)| !value.is_empty()).collect();
+    let is_shown =
+        |(name, value): &&&(&'static str, String)| ALWAYS.contains(name) || !is_default(name, value);
+    let shown: Vec<_> =
+        filled.iter().filter(is_shown).map(|(name, value)| format!("`{name}` {}", escape(value))).collect();
+    let rest = filled.len() - shown.len();
+    match (&shown[..], rest) {
+        ([], 0) => String::new(),
+        ([], _) => {
+            "- the same for all: the defaults of all other settings, which `runs.csv` lists\n".to_owned()
+        }
+        (_, 0) => format!("- the same for all: {}\n", shown.join(", ")),
+        _ => format!(
+            "- the same for all: {}; all other settings have their defaults, which `runs.csv` lists\n",
+            shown.join(", ")
+        ),
     }
-    text
 }
 
 /// Says how many runs are not counted because they repeat another; empty if there are none
@@ -113,7 +132,10 @@ fn winner(analysis: &Analysis) -> String {
     }
     let winner = analysis.winner().and_then(|winner| Some((winner, analysis.scored(winner)?)));
     let Some((winner, scored)) = winner else {
-        return text + "None: no trial ended with metrics.\n";
+        return match analysis.has_no_samples() {
+            true => text + "None: " + NO_SAMPLES + ".\n",
+            false => text + "None: no trial ended with metrics.\n",
+        };
     };
     let name = if analysis.axes.is_empty() {
         "The only combination".to_owned()

@@ -2,6 +2,7 @@
 //! and the advice for one that diverged
 
 pub mod analysis;
+mod comparison;
 pub mod divergence;
 pub mod halving;
 pub mod markdown;

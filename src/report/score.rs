@@ -4,6 +4,10 @@ use super::metric_column::MetricColumn;
 use super::short_number::{four_digits, significant};
 use super::spread::Spread;
 
+/// Why trials can't be compared that have no score although they are `ok`, and what to give
+pub const NO_SAMPLES: &str = "trials have neither validation samples nor test samples, so there is nothing to compare them by; \
+                              --val-split 0.1 holds out training samples for it, or give --test-data or --test-split";
+
 /// The metric that says how good a net is: one for each task
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScoreKind {

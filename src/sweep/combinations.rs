@@ -6,6 +6,7 @@ use toml::Value;
 
 use super::axis::{Axis, HIDDEN_DIMS};
 use super::plan::Values;
+use super::unused::without_unused;
 use crate::config::{HiddenDims, Setting, Settings, TrainConfig, find, text};
 use crate::data::init_model::InitNets;
 use crate::error::{Error, Result, separated};
@@ -47,6 +48,7 @@ pub fn combinations(
     for axis in grid {
         all = product(&all, axis.setting, &axis.values);
     }
+    all = all.into_iter().map(without_unused).collect();
     if only_listed {
         all.clear();
     }
@@ -67,7 +69,7 @@ pub fn seed_setting() -> &'static Setting {
     find("seed").unwrap_or_else(|| unreachable!("`seed` is in the table of settings"))
 }
 
-/// All settings of a trial: its combination over the settings that all trials share
+/// All settings of a trial: its combination over the settings that all trials share, without those that it does not use
 ///
 /// * `nets`: the models that trials start from, whose widths and activation they have
 ///
@@ -90,7 +92,7 @@ pub fn apply(values: &Values, base: &Settings, nets: &mut InitNets) -> Result<Tr
         let dims = HiddenDims(vec![usize::try_from(width).unwrap_or(0); usize::try_from(depth).unwrap_or(0)]);
         settings = settings.with(HIDDEN_DIMS, dims.to_string());
     }
-    let mut config = nets.complete(settings.or(base.clone()))?.resolve()?;
+    let mut config = nets.complete(settings.above(base.clone()))?.resolve()?;
     // Trials run side by side, so one thread for each is fastest.
     config.threads = config.threads.or(Some(1));
     Ok(config)

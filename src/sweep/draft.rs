@@ -12,8 +12,10 @@ use super::conflicts::{all_differ, both_forms, given_twice};
 use super::halving::Halving;
 use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
+use super::plan_text::fnv1a;
 use super::sample::{Sampling, sample};
-use crate::config::{SETTINGS, Setting, Settings, TrainConfig, text};
+use super::unused;
+use crate::config::{Setting, Settings, text};
 use crate::data::Dataset;
 use crate::data::init_model::InitNets;
 use crate::error::{Error, Result, separated, shown};
@@ -31,6 +33,8 @@ pub struct Draft {
     pub sample: Option<u32>,
     /// How they are drawn; `None`: as is usual
     pub sampling: Option<Sampling>,
+    /// Whether the listed trials were drawn; [`Self::sample`] draws more
+    pub is_sampled: bool,
     /// The share of trials that go on after a rung of a halving is one of this number; `None`: all trials train all epochs
     pub halving: Option<u32>,
     /// Trials listed one by one, which follow those of the grid
@@ -49,6 +53,7 @@ impl Draft {
     /// no data set is named and the default folders hold none.
     pub fn resolve(self) -> Result<Plan> {
         let varied = self.varied()?;
+        unused::check(&self.grid, self.sample.is_some())?;
         if self.sample.is_some() {
             return self.sampled()?.resolve();
         }
@@ -94,9 +99,9 @@ impl Draft {
         all_differ(&trials, self.file.as_deref())?;
         let halving = self.halving.map(|eta| Halving::new(eta, trials.iter().map(|trial| &trial.config)));
         let halving = halving.transpose()?;
-        let text = self.to_toml(&base)?;
+        let (text, is_sampled) = (self.to_toml(&base)?, self.is_sampled);
         let hash = format!("{:016x}", fnv1a(text.as_bytes()));
-        Ok(Plan { trials, varied, halving, text, hash })
+        Ok(Plan { trials, varied, halving, is_sampled, text, hash })
     }
 
     /// The same sweep with the trials of its sample listed one by one, before those that are listed already
@@ -130,7 +135,7 @@ impl Draft {
             |values: &Values| apply(values, &base, &mut nets).map_err(|error| self.placed(error))?.to_toml();
         let drawn = sample(&self.grid, (count, self.sampling.unwrap_or_default(), seed), key)?;
         let listed = drawn.into_iter().chain(self.listed.iter().cloned()).collect();
-        Ok(Self { base, grid: vec![], listed, sample: None, sampling: None, ..self })
+        Ok(Self { base, grid: vec![], listed, sample: None, sampling: None, is_sampled: true, ..self })
     }
 
     /// The setting that names the file at `path`, with the file and line that its value comes from, as [`Settings::origin`]
@@ -154,11 +159,11 @@ impl Draft {
         Some(format!("{name} in {}, line {line}", shown(self.file.as_ref()?)))
     }
 
-    fn seeds(&self) -> u32 {
+    pub(super) fn seeds(&self) -> u32 {
         self.seeds.unwrap_or(1).max(1)
     }
 
-    fn varied(&self) -> Result<Vec<&'static Setting>> {
+    pub(super) fn varied(&self) -> Result<Vec<&'static Setting>> {
         let mut varied: Vec<&'static Setting> = self.grid.iter().map(|axis| axis.setting).collect();
         let twice = varied.iter().enumerate().find(|(i, setting)| varied[..*i].contains(setting));
         if let Some((_, setting)) = twice {
@@ -200,54 +205,6 @@ impl Draft {
         }
         Error::Setting { name, expected, found }
     }
-
-    /// The plan in one canonical form: every setting that affects results, every value of a range
-    fn to_toml(&self, base: &TrainConfig) -> Result<String> {
-        let mut table = base.to_values()?;
-        // A sweep may be resumed in another folder and with another number of threads.
-        for setting in SETTINGS.iter().filter(|setting| !setting.affects_results) {
-            table.remove(setting.name);
-        }
-        for setting in SETTINGS.iter().filter(|setting| setting.added) {
-            if table.get(setting.name) == setting.default_value().as_ref() {
-                table.remove(setting.name);
-            }
-        }
-        if self.listed.is_empty() {
-            for axis in &self.grid {
-                table.remove(axis.decides());
-            }
-        }
-        // The widths of such trials are those of their models, not the default ones.
-        let starts_from_models =
-            base.init.is_some() || self.varied()?.iter().any(|setting| setting.name == "init");
-        for name in ["hidden_dims", "activation"] {
-            if starts_from_models && self.base.get(name).is_none() {
-                table.remove(name);
-            }
-        }
-        table.insert("seeds".to_owned(), Value::Integer(self.seeds().into()));
-        if let Some(eta) = self.halving {
-            table.insert("halving".to_owned(), Value::Integer(eta.into()));
-        }
-        let axis = |axis: &Axis| (axis.setting.name.to_owned(), Value::Array(axis.values.clone()));
-        if !self.grid.is_empty() {
-            table.insert("grid".to_owned(), Value::Table(self.grid.iter().map(axis).collect()));
-        }
-        if !self.listed.is_empty() {
-            let own = |(setting, value): &(&Setting, Value)| (setting.name.to_owned(), value.clone());
-            let trial = |values: &Values| Value::Table(values.iter().map(own).collect());
-            table.insert("trial".to_owned(), Value::Array(self.listed.iter().map(trial).collect()));
-        }
-        toml::to_string(&table).map_err(|e| Error::content("plan.toml".as_ref(), e.to_string()))
-    }
-}
-
-/// Fowler, Noll and Vo's 64-bit hash (FNV-1a), which distinguishes plans but does not protect them
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -390,23 +347,5 @@ mod tests {
         }
         let axis = draft(&["data=d,e"]);
         assert_eq!(axis.origin(Path::new("d")), None, "from the command line");
-    }
-
-    #[test]
-    fn the_hash_depends_on_what_is_computed_and_not_on_where() {
-        let hash = |axes: &[&str]| draft(axes).resolve().unwrap().hash;
-        let reference = hash(&["learning_rate=0.01,0.1"]);
-        assert_eq!(reference, hash(&["learning-rate=1e-2,1e-1"]));
-        assert_ne!(reference, hash(&["learning_rate=0.1,0.01"]));
-        let mut elsewhere = draft(&["learning_rate=0.01,0.1"]);
-        elsewhere.base = elsewhere
-            .base
-            .with("out", "there")
-            .with("threads", 3)
-            .with("epochs", 30)
-            .with("learning_rate", 7.0);
-        assert_eq!(reference, elsewhere.clone().resolve().unwrap().hash);
-        elsewhere.base = elsewhere.base.with("epochs", 31);
-        assert_ne!(reference, elsewhere.resolve().unwrap().hash);
     }
 }

@@ -24,6 +24,7 @@ mod merge;
 mod plan;
 mod plan_file;
 mod plan_lines;
+mod plan_text;
 mod range;
 mod rebuild;
 mod rungs;
@@ -35,6 +36,7 @@ mod shard;
 mod sobol;
 mod trial_check;
 mod trial_rows;
+mod unused;
 
 pub use auto_shard::{Environment, Taken, auto_shard, slurm_shard, submitted_again};
 pub use axis::Axis;

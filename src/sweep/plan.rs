@@ -9,6 +9,7 @@ use super::shard::Shard;
 use crate::config::{Setting, TrainConfig, text};
 use crate::error::shell_quoted;
 use crate::report::analysis::short_number;
+use crate::report::sampled::SAMPLED;
 
 /// The settings that a trial has of its own, with their values
 pub type Values = Vec<(&'static Setting, Value)>;
@@ -57,7 +58,9 @@ pub struct Plan {
     pub varied: Vec<&'static Setting>,
     /// The rungs of a halving; `None`: each trial trains all its epochs
     pub halving: Option<Halving>,
-    /// The plan as TOML that reads back to the same
+    /// Whether trials were drawn in place of all combinations
+    pub is_sampled: bool,
+    /// The plan as TOML that reads back to the same, but for [`Self::is_sampled`]
     pub text: String,
     /// The hash of `text`, 16 hexadecimal digits
     pub hash: String,
@@ -76,10 +79,14 @@ impl Plan {
         self.trials.iter().filter(|trial| shard.is_none_or(|shard| shard.holds(trial.number))).collect()
     }
 
-    /// The text of a plan file; its first line shows how to run it
+    /// The text of a plan file; its first line shows how to run it, and the next says whether the trials were drawn, which
+    /// is no part of the hash
     pub fn file(&self, path: &Path) -> String {
         let (version, Self { hash, text, .. }) = (env!("CARGO_PKG_VERSION"), self);
         let path = shell_quoted(path);
-        format!("# chainrule {version}, plan {hash}; run with: chainrule sweep --plan {path}\n{text}")
+        let sampled = if self.is_sampled { format!("{SAMPLED} = true\n") } else { String::new() };
+        format!(
+            "# chainrule {version}, plan {hash}; run with: chainrule sweep --plan {path}\n{sampled}{text}"
+        )
     }
 }

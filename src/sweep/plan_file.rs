@@ -14,6 +14,7 @@ use super::plan_lines::{Section, head, line_in};
 use super::sample::Sampling;
 use crate::config::{Kind, Settings, line_of, read, text as text_of, toml_problem};
 use crate::error::{Error, Result, separated};
+use crate::report::sampled::SAMPLED;
 
 /// Number of characters of a wrong value in a message
 const SHOWN: usize = 80;
@@ -66,6 +67,11 @@ fn parse(text: &str) -> std::result::Result<Draft, String> {
                 };
                 let number = Some(number.ok_or_else(problem)?);
                 if key == "halving" { draft.halving = number } else { draft.sample = number }
+            }
+            (SAMPLED, value) => {
+                let place = line_of(text, SAMPLED).map_or(String::new(), |line| format!("line {line}: "));
+                let problem = || format!("{place}{SAMPLED} is {value}, expected true or false");
+                draft.is_sampled = value.as_bool().ok_or_else(problem)?;
             }
             ("sampling", value) => {
                 let place = line_of(text, "sampling").map_or(String::new(), |line| format!("line {line}: "));
@@ -173,6 +179,7 @@ mod tests {
             ("learnign_rate = 1", "learnign_rate"),
             ("grid = 3", "expected [grid]"),
             ("seeds = 0", "seeds is 0"),
+            ("\nsampled = 9", "line 2: sampled is 9, expected true or false"),
             ("seeds = \"a\"", "whole number"),
             ("[grid]\nout = [\"a\"]", "[grid]: `out`"),
             ("[grid]\nepochs = [\"a\"]", "[grid] epochs: `a`"),

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use super::axis::Axis;
 use super::plan::Values;
 use super::sobol::{AXES_MAX, Sobol};
+use super::unused::without_unused;
 use crate::error::{Error, Result, separated};
 use crate::random::{Purpose, Random};
 
@@ -28,7 +29,7 @@ pub enum Sampling {
 /// Number of draws in a row that give no new trial, after which there are probably none left
 const VAIN_MAX: u32 = 10_000;
 
-/// Draws the combinations of `count` trials
+/// Draws the combinations of `count` trials, without values that a trial does not use beside its others
 ///
 /// A larger sample begins with the trials of a smaller one.
 ///
@@ -67,6 +68,7 @@ pub fn sample(
     while drawn.len() < count {
         let shares = points.next();
         let values: Values = grid.iter().zip(shares).map(|(axis, share)| value(axis, share)).collect();
+        let values = without_unused(values);
         if known.insert(key(&values)?) {
             drawn.push(values);
             vain = 0;

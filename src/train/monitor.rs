@@ -107,14 +107,14 @@ fn compares(config: &TrainConfig) -> Option<(&'static str, String)> {
     patience.or_else(|| keep.map(|keep| ("keep", keep.to_owned())))
 }
 
-/// A warning where the test set chooses the epoch; `None` where it does not
+/// A warning where the test set chooses the epoch; `None` where it does not, also since there is none
 pub fn warning(config: &TrainConfig, data: &RunData<'_>) -> Option<String> {
     let (name, value) = compares(config)?;
     let text = format!(
         "--{name} {value} compares epochs on the test set, so the test metrics are better than those of new samples would be; \
          --val-split 0.1 holds out training samples for it"
     );
-    data.val_rows.is_none().then_some(text)
+    (data.val_rows.is_none() && !data.set.test.is_empty()).then_some(text)
 }
 
 #[cfg(test)]

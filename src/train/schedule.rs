@@ -78,6 +78,22 @@ impl Schedule {
     }
 }
 
+/// A warning where the warm-up does not end before the training; `None` where it does
+pub fn warning(config: &TrainConfig) -> Option<String> {
+    let (warmup, epochs) = (config.warmup, config.epochs);
+    if warmup == 0.0 || epochs == 0 || warmup < f64::from(epochs) {
+        return None;
+    }
+    let what = if warmup > f64::from(epochs) {
+        "is longer than the training, so the learning rate never reaches --learning-rate"
+    } else {
+        "is as long as the training, so only the last batch has the full learning rate"
+    };
+    Some(format!(
+        "--warmup {warmup} {what}, with --epochs {epochs}; give a smaller --warmup or more --epochs"
+    ))
+}
+
 /// What is between `from` and `to` along half a cosine, after a part of it from 0 to 1
 fn half_cosine(from: f64, to: f64, part: f64) -> f64 {
     to + (from - to) / 2.0 * (1.0 + cos_pi(part))
@@ -155,6 +171,16 @@ mod tests {
         // Fractions of a batch are rounded, and a warm-up may be longer than the run.
         assert_eq!(rates(ScheduleChoice::Constant, 0.14, 1)[..2], [0.1, 0.1]);
         assert!(rates(ScheduleChoice::Linear, 7.0, 2).is_sorted());
+    }
+
+    #[test]
+    fn a_warm_up_that_does_not_end_before_the_training_has_a_warning() {
+        let of = |warmup, epochs| warning(&TrainConfig { warmup, epochs, ..TrainConfig::default() });
+        for (warmup, epochs) in [(0.0, 3), (2.5, 3), (0.0, 0), (5.0, 0)] {
+            assert_eq!(of(warmup, epochs), None, "{warmup} {epochs}");
+        }
+        assert!(of(3.0, 3).is_some_and(|text| text.starts_with("--warmup 3 is as long as the training")));
+        assert!(of(3.5, 3).is_some_and(|text| text.contains("3.5 is longer") && text.contains("--epochs 3")));
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod state_dict;
 mod surroundings;
 mod sweep;
 mod sweep_faults;
+mod sweep_reports;
 mod tables;
 
 #[path = "../support/cells.rs"]

@@ -260,7 +260,7 @@ fn a_sample_is_the_same_each_time_and_every_trial_of_it_is_in_the_plan() {
     let report = std::fs::read_to_string(sweep.join("report.md")).unwrap();
     assert!(report.contains("- `learning_rate`: 9 values from "), "{report}");
     let plan = std::fs::read_to_string(sweep.join("plan.toml")).unwrap();
-    assert_eq!((plan.matches("[[trial]]").count(), plan.contains("sample")), (9, false), "{plan}");
+    assert_eq!((plan.matches("[[trial]]").count(), plan.contains("sample =")), (9, false), "{plan}");
     // The command and the plan name the same sweep.
     let (code, _, stderr) = of(&["--sample", "9", "--resume", "--sweep-id", "s"]);
     assert!(code == Some(0) && stderr.contains("9 trials, 9 of them ended before"), "{stderr}");

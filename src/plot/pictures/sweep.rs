@@ -9,7 +9,6 @@ use crate::plot::pictures::settings_table::{ranked, settings};
 use crate::plot::pictures::sweep_curves::draw_curves;
 use crate::plot::pictures::sweep_looks::Looks;
 use crate::report::analysis::Analysis;
-use crate::report::sampled::is_sampled;
 
 const TOP: f64 = 50.0;
 const PANEL: f64 = 268.0;
@@ -35,7 +34,7 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis, curves: &[Curves]) -> f64 {
     }
     let cell = |left: f64, right: f64, top: f64| Area { left, top, right, bottom: top + PANEL };
     // The panels of drawn values are a picture of their own.
-    let panels = if is_sampled(analysis) { usize::MAX } else { axes };
+    let panels = if analysis.is_sampled { usize::MAX } else { axes };
     y = match panels {
         0 | 1 => {
             let bottom = Panel::new(analysis, 0, &looks.groups).draw(scene, cell(0.0, WIDTH - TABLE, y));

@@ -8,7 +8,6 @@ use crate::plot::parts::line_style::{LOOKS, Look};
 use crate::plot::pictures::overlay::looks;
 use crate::plot::pictures::score_panel::failed;
 use crate::report::analysis::{Analysis, Group};
-use crate::report::sampled::is_sampled;
 
 /// The look of each combination
 pub struct Looks {
@@ -27,7 +26,7 @@ impl Looks {
             let few = (0..axes.len()).filter(|&i| axes[i].values.len() <= most && Some(i) != but);
             few.min_by_key(|&i| (axes[i].numbers.is_some(), axes[i].values.len()))
         };
-        let color = fewest(LOOKS, None).filter(|_| matches!(axes.len(), 2 | 3) && !is_sampled(analysis));
+        let color = fewest(LOOKS, None).filter(|_| matches!(axes.len(), 2 | 3) && !analysis.is_sampled);
         let dashes = fewest(4, color).filter(|_| color.is_some() && axes.len() == 3);
         let groups = match color {
             None => looks(&analysis.groups.iter().map(|group| analysis.rank(group)).collect::<Vec<_>>()),
