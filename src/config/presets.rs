@@ -27,6 +27,7 @@ macro_rules! presets {
 
 presets! {
     "course",
+    "good",
 }
 
 impl Preset {
