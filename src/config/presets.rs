@@ -27,6 +27,7 @@ macro_rules! presets {
 
 presets! {
     "course",
+    "table",
 }
 
 impl Preset {
