@@ -85,8 +85,7 @@ impl Net {
         let dims = file.model.dims();
         let hidden_dims = HiddenDims(dims[1..dims.len() - 1].to_vec());
         let uneven = || {
-            let problem =
-                "has not the same norm after all of its hidden linear layers, expected batch norm, layer norm or none after all";
+            let problem = "has not the same norm after all of its hidden linear layers, expected batch norm, layer norm or none after all";
             Error::content(path, problem)
         };
         let norm = file.model.norm().ok_or_else(uneven)?;

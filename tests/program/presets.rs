@@ -82,6 +82,58 @@ fn a_run_keeps_the_values_of_its_preset_and_its_report_repeats_it() {
 }
 
 #[test]
+fn the_preset_for_tables_learns_a_rule_that_no_line_separates() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    // Two columns in [−1, 1], whose product decides the class, and a third that decides none: no linear rule is right for
+    // more than about half of the rows.
+    let mut state = 1u32;
+    let mut number = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(state >> 8) / f64::from(1 << 23) - 1.0
+    };
+    let rows: String = (0..1000)
+        .map(|_| {
+            let [a, b, c] = [number(), number(), number()];
+            format!("{a},{b},{c},{}\n", if a * b > 0.0 { "same" } else { "opposite" })
+        })
+        .collect();
+    fs::write(path.join("signs.csv"), format!("a,b,c,target\n{rows}")).unwrap();
+    let train = ["train", "-q", "--data", "signs.csv", "--test-split", "0.3", "--print", "json"];
+    let accuracy = |flags: &[&str]| {
+        let (printed, _) = ended(path, &[&train[..], flags].concat(), 0);
+        serde_json::from_str::<serde_json::Value>(&printed).unwrap()["test_accuracy"].as_f64().unwrap()
+    };
+    let linear = accuracy(&["--preset", "table", "--hidden-dims", "none"]);
+    let table = accuracy(&["--preset", "table", "--seed", "1"]);
+    assert!(linear < 0.65 && table > 0.95, "{linear} {table}");
+}
+
+#[test]
+fn the_preset_for_tables_trains_on_categories_numbers_to_predict_and_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    small_data(path);
+    let trees = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/trees.csv");
+    let summary = |flags: &str| {
+        let train = ["train", "-q", "--preset", "table", "--print", "json"];
+        let (printed, _) = ended(path, &[&train[..], &flags.split(' ').collect::<Vec<_>>()[..]].concat(), 0);
+        serde_json::from_str::<serde_json::Value>(&printed).unwrap()
+    };
+    let table = format!("--data {trees} --ignore id --missing median --test-split 0.3 --seed 1");
+    let species = summary(&format!("{table} --target species --categorical auto"));
+    assert!(species["test_accuracy"].as_f64().unwrap() > 0.85, "{species}");
+    let heights = format!("{table} --target height_m --categorical bark,species");
+    let refused = [&["train", "--preset", "table"], &heights.split(' ').collect::<Vec<_>>()[..]].concat();
+    let (_, message) = ended(path, &refused, 2);
+    assert!(message.contains("label-smoothing is 0.05, expected 0"), "{message}");
+    let heights = summary(&format!("{heights} --label-smoothing 0"));
+    assert!(heights["test_r2"].as_f64().unwrap() > 0.9, "{heights}");
+    let images = summary("--data . --epochs 20");
+    assert!(images["test_accuracy"].as_f64().unwrap() > 0.9, "{images}");
+}
+
+#[test]
 fn a_sweep_varies_settings_of_a_preset() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

@@ -196,7 +196,10 @@ fn a_file_that_is_no_state_dict_of_linear_layers_is_refused_by_the_name_of_a_ten
         ),
         (
             vec![("0.weight", "F32", vec![16], vec![1.0; 16]), ("0.bias", "F32", vec![16], vec![0.0; 16])],
-            ["0.weight: has shape [16], as BatchNorm", "the module before it is no Linear layer of 16 outputs"],
+            [
+                "0.weight: has shape [16], as BatchNorm",
+                "the module before it is no Linear layer of 16 outputs",
+            ],
         ),
         (
             with(("0.running_var", "F32", vec![4], vec![1.0; 4])),
