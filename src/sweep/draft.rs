@@ -12,10 +12,10 @@ use super::conflicts::{all_differ, both_forms, given_twice};
 use super::halving::Halving;
 use super::plan::{Plan, Trial, Values};
 use super::plan_lines::{Section, line_in};
-use super::plan_text::fnv1a;
+use super::plan_text::{PlanText, fnv1a};
 use super::sample::{Sampling, sample};
 use super::unused;
-use crate::config::{Setting, Settings, text};
+use crate::config::{Setting, Settings, TrainConfig, text};
 use crate::data::Dataset;
 use crate::data::init_model::InitNets;
 use crate::error::{Error, Result, separated, shown};
@@ -99,7 +99,7 @@ impl Draft {
         all_differ(&trials, self.file.as_deref())?;
         let halving = self.halving.map(|eta| Halving::new(eta, trials.iter().map(|trial| &trial.config)));
         let halving = halving.transpose()?;
-        let (text, is_sampled) = (self.to_toml(&base)?, self.is_sampled);
+        let (text, is_sampled) = (self.plan_text(&base)?, self.is_sampled);
         let hash = format!("{:016x}", fnv1a(text.as_bytes()));
         Ok(Plan { trials, varied, halving, is_sampled, text, hash })
     }
@@ -159,11 +159,11 @@ impl Draft {
         Some(format!("{name} in {}, line {line}", shown(self.file.as_ref()?)))
     }
 
-    pub(super) fn seeds(&self) -> u32 {
+    fn seeds(&self) -> u32 {
         self.seeds.unwrap_or(1).max(1)
     }
 
-    pub(super) fn varied(&self) -> Result<Vec<&'static Setting>> {
+    fn varied(&self) -> Result<Vec<&'static Setting>> {
         let mut varied: Vec<&'static Setting> = self.grid.iter().map(|axis| axis.setting).collect();
         let twice = varied.iter().enumerate().find(|(i, setting)| varied[..*i].contains(setting));
         if let Some((_, setting)) = twice {
@@ -204,6 +204,17 @@ impl Draft {
             found += &format!(" in {}, line {line}", shown(path));
         }
         Error::Setting { name, expected, found }
+    }
+
+    fn plan_text(&self, base: &TrainConfig) -> Result<String> {
+        // The widths of trials that start from models are those of their models, not the default ones.
+        let starts_from_models =
+            base.init.is_some() || self.varied()?.iter().any(|setting| setting.name == "init");
+        let is_of_trials = |name: &&str| starts_from_models && self.base.get(name).is_none();
+        let of_trials: Vec<&str> = ["hidden_dims", "activation"].into_iter().filter(is_of_trials).collect();
+        let (grid, listed) = (&self.grid[..], &self.listed[..]);
+        PlanText { base, grid, listed, of_trials: &of_trials, seeds: self.seeds(), halving: self.halving }
+            .to_toml()
     }
 }
 
@@ -347,5 +358,23 @@ mod tests {
         }
         let axis = draft(&["data=d,e"]);
         assert_eq!(axis.origin(Path::new("d")), None, "from the command line");
+    }
+
+    #[test]
+    fn the_hash_depends_on_what_is_computed_and_not_on_where() {
+        let hash = |axes: &[&str]| draft(axes).resolve().unwrap().hash;
+        let reference = hash(&["learning_rate=0.01,0.1"]);
+        assert_eq!(reference, hash(&["learning-rate=1e-2,1e-1"]));
+        assert_ne!(reference, hash(&["learning_rate=0.1,0.01"]));
+        let mut elsewhere = draft(&["learning_rate=0.01,0.1"]);
+        elsewhere.base = elsewhere
+            .base
+            .with("out", "there")
+            .with("threads", 3)
+            .with("epochs", 30)
+            .with("learning_rate", 7.0);
+        assert_eq!(reference, elsewhere.clone().resolve().unwrap().hash);
+        elsewhere.base = elsewhere.base.with("epochs", 31);
+        assert_ne!(reference, elsewhere.resolve().unwrap().hash);
     }
 }

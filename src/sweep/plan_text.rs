@@ -3,15 +3,33 @@
 use toml::Value;
 
 use super::axis::Axis;
-use super::draft::Draft;
 use super::plan::Values;
 use crate::config::{SETTINGS, Setting, TrainConfig};
 use crate::error::{Error, Result};
 
-impl Draft {
+/// What a plan says
+pub struct PlanText<'a> {
+    /// The settings of all trials, with their defaults
+    pub base: &'a TrainConfig,
+    /// The axes, unless trials are listed one by one
+    pub grid: &'a [Axis],
+    /// The trials that are listed one by one
+    pub listed: &'a [Values],
+    /// Settings that `base` has by default, and each trial in its own way
+    pub of_trials: &'a [&'static str],
+    /// Number of seeds of each trial
+    pub seeds: u32,
+    /// The share of trials that go on after a rung is one of this number
+    pub halving: Option<u32>,
+}
+
+impl PlanText<'_> {
     /// The plan in one canonical form: every setting that affects results, every value of a range
-    pub(super) fn to_toml(&self, base: &TrainConfig) -> Result<String> {
-        let mut table = base.to_values()?;
+    ///
+    /// # Errors
+    /// If a setting can't be written as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        let mut table = self.base.to_values()?;
         // A sweep may be resumed in another folder and with another number of threads.
         for setting in SETTINGS.iter().filter(|setting| !setting.affects_results) {
             table.remove(setting.name);
@@ -22,19 +40,14 @@ impl Draft {
             }
         }
         if self.listed.is_empty() {
-            for axis in &self.grid {
+            for axis in self.grid {
                 table.remove(axis.decides());
             }
         }
-        // The widths of such trials are those of their models, not the default ones.
-        let starts_from_models =
-            base.init.is_some() || self.varied()?.iter().any(|setting| setting.name == "init");
-        for name in ["hidden_dims", "activation"] {
-            if starts_from_models && self.base.get(name).is_none() {
-                table.remove(name);
-            }
+        for &name in self.of_trials {
+            table.remove(name);
         }
-        table.insert("seeds".to_owned(), Value::Integer(self.seeds().into()));
+        table.insert("seeds".to_owned(), Value::Integer(self.seeds.into()));
         if let Some(eta) = self.halving {
             table.insert("halving".to_owned(), Value::Integer(eta.into()));
         }
@@ -56,33 +69,4 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Settings;
-
-    fn draft(axes: &[&str]) -> Draft {
-        let grid = axes.iter().map(|spec| Axis::parse(spec).unwrap()).collect();
-        Draft { base: Settings::default().with("data", "synthetic"), grid, ..Draft::default() }
-    }
-
-    #[test]
-    fn the_hash_depends_on_what_is_computed_and_not_on_where() {
-        let hash = |axes: &[&str]| draft(axes).resolve().unwrap().hash;
-        let reference = hash(&["learning_rate=0.01,0.1"]);
-        assert_eq!(reference, hash(&["learning-rate=1e-2,1e-1"]));
-        assert_ne!(reference, hash(&["learning_rate=0.1,0.01"]));
-        let mut elsewhere = draft(&["learning_rate=0.01,0.1"]);
-        elsewhere.base = elsewhere
-            .base
-            .with("out", "there")
-            .with("threads", 3)
-            .with("epochs", 30)
-            .with("learning_rate", 7.0);
-        assert_eq!(reference, elsewhere.clone().resolve().unwrap().hash);
-        elsewhere.base = elsewhere.base.with("epochs", 31);
-        assert_ne!(reference, elsewhere.resolve().unwrap().hash);
-    }
 }
