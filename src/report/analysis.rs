@@ -45,7 +45,7 @@ pub struct Analysis {
     pub fixed: Vec<(&'static str, String)>,
     /// The combinations, in the order of their first observations
     pub groups: Vec<Group>,
-    /// Whether the combinations are a sample in place of all: as the plan says, or else as [`looks_sampled`] guesses
+    /// Whether the combinations are a sample in place of all: as the plan says, or else guessed from the number of values
     pub is_sampled: bool,
     /// The score by which combinations are compared: on validation data if every `ok` run has it, else on test data
     pub score: Score,
