@@ -21,11 +21,16 @@ pub struct Legend {
     column: f64,
 }
 
-/// One entry for each line with a look of its own, and one for the number of grey lines, which `others` names
-pub fn entries(lines: impl Iterator<Item = (Look, String)>, others: &str) -> Vec<(Look, String)> {
+/// One entry for each line with a look of its own, and one for the number of grey lines, with the name of one of them or of
+/// several
+pub fn entries(
+    lines: impl Iterator<Item = (Look, String)>,
+    [one, several]: [&str; 2],
+) -> Vec<(Look, String)> {
     let (grey, mut entries): (Vec<_>, Vec<_>) = lines.partition(|(look, _)| *look == Look::FAINT);
     if !grey.is_empty() {
-        entries.push((Look::FAINT, format!("{} {others}", grey.len())));
+        let what = if grey.len() == 1 { one } else { several };
+        entries.push((Look::FAINT, format!("{} {what}", grey.len())));
     }
     entries
 }
@@ -74,5 +79,21 @@ impl Legend {
                 scene.text(name, TICK_EM, Align::Start, (x + SAMPLE + GAP, baseline(top)));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grey_lines_are_one_entry_that_counts_them() {
+        let of = |grey: usize| {
+            let lines = (0..grey).map(|_| (Look::FAINT, String::new()));
+            entries(lines, ["trial halted", "trials halted"]).pop().map(|(_, name)| name)
+        };
+        assert_eq!(of(0), None);
+        assert_eq!(of(1).unwrap(), "1 trial halted");
+        assert_eq!(of(2).unwrap(), "2 trials halted");
     }
 }

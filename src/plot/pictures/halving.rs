@@ -51,7 +51,8 @@ pub fn draw(scene: &mut Scene, analysis: &Analysis, halving: &Halving, curves: &
     );
     let lines = lines(analysis, halving, curves);
     let named = lines.iter().map(|line| (line.look, line.name.clone()));
-    let mut keys = entries(named, "trials that an earlier rung halted");
+    let mut keys =
+        entries(named, ["trial that an earlier rung halted", "trials that an earlier rung halted"]);
     if lines.iter().any(|line| has_failed(line.trial)) {
         keys.push((Look::FAILURE, "diverged or failed".to_owned()));
     }

@@ -25,7 +25,8 @@ pub fn draw(scene: &mut Scene, runs: &[&Curves], kind: ScoreKind, note: &str) ->
     let last = |run: &&Curves| kind.rank(run.score[split as usize].last().map(|&(_, score)| score));
     let looks = looks(&runs.iter().map(last).collect::<Vec<_>>());
     let lines = looks.iter().zip(runs).map(|(look, run)| (*look, run.title()));
-    let legend = Legend::new("", entries(lines, &format!("others, {}", kind.worse())), WIDTH - 40.0);
+    let others = ["other", "others"].map(|others| format!("{others}, {}", kind.worse()));
+    let legend = Legend::new("", entries(lines, others.each_ref().map(String::as_str)), WIDTH - 40.0);
     legend.draw(scene, [0.0, WIDTH], above);
     let top = above + legend.height() + 8.5;
     pair(runs, &looks, kind, split).draw(scene, top, top + PANELS);
