@@ -7,6 +7,7 @@ use std::process::Output;
 use chainrule::config::{PRESETS, Settings};
 
 use crate::launch::{CHAINRULE, launch};
+use crate::numbers::Numbers;
 use crate::small_data::small_data;
 
 /// Standard output and standard error of a command that must end with this exit code
@@ -87,14 +88,10 @@ fn the_preset_for_tables_learns_a_rule_that_no_line_separates() {
     let path = folder.path();
     // Two columns in [−1, 1], whose product decides the class, and a third that decides none: no linear rule is right for
     // more than about half of the rows.
-    let mut state = 1u32;
-    let mut number = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        f64::from(state >> 8) / f64::from(1 << 23) - 1.0
-    };
+    let mut numbers = Numbers::new(1);
     let rows: String = (0..1000)
         .map(|_| {
-            let [a, b, c] = [number(), number(), number()];
+            let [a, b, c] = std::array::from_fn::<f64, 3, _>(|_| numbers.symmetric());
             format!("{a},{b},{c},{}\n", if a * b > 0.0 { "same" } else { "opposite" })
         })
         .collect();
