@@ -31,7 +31,7 @@ pub fn folded(saved: &SavedModel<f64>) -> Result<Option<SavedModel<f64>>, String
                 (copy.gamma, copy.beta) = (norm.gamma.clone(), norm.beta.clone());
                 left.push(Layer::LayerNorm(copy));
             }
-            other => left.extend(other.activation().map(|activation| activation.layer())),
+            Layer::Activation(activation) => left.push(Layer::Activation(*activation)),
         }
     }
     let SavedModel { dtype, signature, id_columns, target_column, metadata, imported, .. } = saved;

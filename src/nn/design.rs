@@ -38,7 +38,7 @@ impl Design {
             Norm::Batch => Some(Layer::BatchNorm(BatchNorm::new(width))),
             Norm::Layer => Some(Layer::LayerNorm(LayerNorm::new(width))),
         };
-        norm.into_iter().chain([self.activation.layer()]).chain(self.of_units()).collect()
+        norm.into_iter().chain([Layer::Activation(self.activation)]).chain(self.of_units()).collect()
     }
 
     /// The layers after an activation

@@ -181,7 +181,7 @@ impl StateDict {
         let mut layers = Vec::new();
         for (at, layer) in self.layers.iter().enumerate() {
             if at > 0 && is_gap(&self.layers[at - 1], layer) {
-                layers.push(activation.layer());
+                layers.push(Layer::Activation(activation));
             }
             let mut linear = Linear::new(Matrix::zeros(layer.d_in, layer.d_out));
             let order = Shape::Matrix(layer.d_in, layer.d_out).stored_order();

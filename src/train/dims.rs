@@ -75,7 +75,7 @@ impl Dims {
         let (trained, running) = (saved + kept + 1, saved + 1);
         let norms = if design.norm == Norm::None { 0 } else { 2 * (trained + running) * hidden };
         // A layer that is not fused with the one before has an output and a gradient of its own.
-        let steps = [design.norm != Norm::None, design.dropout > 0.0, design.activation.needs_input()];
+        let steps = [design.norm != Norm::None, design.dropout > 0.0, design.activation.fused().is_none()];
         let steps: u128 = steps.map(u128::from).iter().sum();
         let rows = 2 * batch as u128 + evaluated as u128;
         (norms + steps * rows * hidden) * dtype.bytes() as u128

@@ -156,7 +156,7 @@ fn activation_layers_have_the_right_gradients() {
     let (x, dy) = (random(5, 7, 1), random(5, 7, 2));
     assert!(x.data().iter().all(|x| x.abs() > 0.004));
     for &activation in Activation::value_variants() {
-        let mut layer = activation.layer::<f64>();
+        let mut layer = Layer::<f64>::Activation(activation);
         let (mut y, mut dx, mut engine) = (Matrix::zeros(5, 7), Matrix::zeros(5, 7), DenseKernels::default());
         layer.forward(&x, kernels::Activation::Identity, &mut y, &mut engine);
         layer.backward(

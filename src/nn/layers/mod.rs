@@ -3,23 +3,18 @@
 //! Layers own parameters and gradients. A workspace owns the inputs and outputs, and lends them to the layers in both
 //! passes. `dz` always means ∂L/∂z and has the shape of `z`.
 //!
-//! To add a layer, add a file here and a variant of [`Layer`]; for an activation, also a variant of [`Activation`].
+//! To add a layer, add a file here and a variant of [`Layer`]; to add an activation, a variant of [`Activation`].
 //! The trainer, the optimizer, the model file and the gradient check know no particular layer.
 
+mod activation;
 mod batch_norm;
 mod dropout;
-mod gelu;
 mod layer_norm;
-mod leaky_relu;
 mod linear;
 mod norm;
-mod relu;
-mod selu;
-mod sigmoid;
-mod silu;
-mod tanh;
 mod weight_limit;
 
+pub use activation::Activation;
 pub use batch_norm::BatchNorm;
 pub use dropout::Dropout;
 pub use layer_norm::LayerNorm;
@@ -30,7 +25,6 @@ use std::fmt;
 
 use chainrule_kernels::{self as kernels, DenseKernels, Epilogue, Scalar};
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::Tensor;
@@ -44,20 +38,8 @@ use crate::nn::sgd::Step;
 pub enum Layer<T> {
     /// `Y = X W + 1 bᵀ`
     Linear(Linear<T>),
-    /// `y = max(x, 0)`
-    Relu,
-    /// `y = 1 / (1 + e⁻ˣ)`
-    Sigmoid,
-    /// `y = tanh x`
-    Tanh,
-    /// `y = max(x, 0.01 x)`
-    LeakyRelu,
-    /// `y = x Φ(x)`
-    Gelu,
-    /// `y = x / (1 + e⁻ˣ)`
-    Silu,
-    /// `y = λ x` where x > 0, else `λ α (eˣ − 1)`
-    Selu,
+    /// `y = f(x)`, element by element
+    Activation(Activation),
     /// Normalises each column of the batch
     BatchNorm(BatchNorm<T>),
     /// Normalises each row
@@ -79,63 +61,6 @@ pub struct Place {
     pub batch: usize,
 }
 
-/// The activation after each linear layer except the last
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// `max(x, 0)`
-    #[default]
-    Relu,
-    /// `1 / (1 + e⁻ˣ)`
-    Sigmoid,
-    /// `tanh x`
-    Tanh,
-    /// `max(x, 0.01 x)`
-    LeakyRelu,
-    /// `x Φ(x)`, where Φ is the distribution function of the normal distribution: the exact GELU, with erf
-    Gelu,
-    /// `x / (1 + e⁻ˣ)`, also called swish
-    Silu,
-    /// `1.0507 x` where x > 0, else `1.7581 (eˣ − 1)`
-    Selu,
-}
-
-impl Activation {
-    /// The layer that computes this activation
-    pub fn layer<T>(self) -> Layer<T> {
-        match self {
-            Self::Relu => Layer::Relu,
-            Self::Sigmoid => Layer::Sigmoid,
-            Self::Tanh => Layer::Tanh,
-            Self::LeakyRelu => Layer::LeakyRelu,
-            Self::Gelu => Layer::Gelu,
-            Self::Silu => Layer::Silu,
-            Self::Selu => Layer::Selu,
-        }
-    }
-
-    /// Largest magnitude of the initial weights of a d_in × d_out layer in a net with this activation
-    pub fn weight_limit(self, d_in: usize, d_out: usize) -> f64 {
-        match self {
-            Self::Relu | Self::LeakyRelu | Self::Gelu | Self::Silu => weight_limit::he(d_in),
-            Self::Sigmoid | Self::Tanh => weight_limit::xavier(d_in, d_out),
-            Self::Selu => weight_limit::lecun(d_in),
-        }
-    }
-
-    /// Whether the derivative is computed from the input, as it has several values for some outputs
-    ///
-    /// Such an activation is a step of its own, which keeps its input: it is not fused with the linear layer before it.
-    pub fn needs_input(self) -> bool {
-        matches!(self, Self::Gelu | Self::Silu)
-    }
-
-    /// All names, for messages: `relu or sigmoid or …`
-    pub fn names() -> String {
-        Self::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
-    }
-}
-
 impl<T: Scalar> Layer<T> {
     /// The layer that `text` describes, with parameters that are 0
     ///
@@ -150,7 +75,7 @@ impl<T: Scalar> Layer<T> {
             Some("batch-norm") => Some(Self::BatchNorm(BatchNorm::new(width(words, most / 4)?))),
             Some("layer-norm") => Some(Self::LayerNorm(LayerNorm::new(width(words, most / 2)?))),
             Some("dropout") => Some(Self::Dropout(Dropout::parse(words)?)),
-            Some(name) => Activation::from_str(name, false).ok().map(Activation::layer),
+            Some(name) => Activation::from_str(name, false).ok().map(Self::Activation),
             None => None,
         };
         // A second text of the same layer, such as one with `04` for `4`, is refused.
@@ -163,50 +88,29 @@ impl<T: Scalar> Layer<T> {
             Self::Linear(linear) => (linear.w.rows() == input_cols).then(|| linear.w.cols()),
             Self::BatchNorm(norm) => (norm.width() == input_cols).then_some(input_cols),
             Self::LayerNorm(norm) => (norm.width() == input_cols).then_some(input_cols),
-            Self::Relu
-            | Self::Sigmoid
-            | Self::Tanh
-            | Self::LeakyRelu
-            | Self::Gelu
-            | Self::Silu
-            | Self::Selu
-            | Self::Dropout(_) => Some(input_cols),
+            Self::Activation(_) | Self::Dropout(_) => Some(input_cols),
         }
     }
 
     /// The activation that this layer computes; `None` for other layers
     pub fn activation(&self) -> Option<Activation> {
         match self {
+            Self::Activation(activation) => Some(*activation),
             Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_) | Self::Dropout(_) => None,
-            Self::Relu => Some(Activation::Relu),
-            Self::Sigmoid => Some(Activation::Sigmoid),
-            Self::Tanh => Some(Activation::Tanh),
-            Self::LeakyRelu => Some(Activation::LeakyRelu),
-            Self::Gelu => Some(Activation::Gelu),
-            Self::Silu => Some(Activation::Silu),
-            Self::Selu => Some(Activation::Selu),
         }
     }
 
     /// The activation kernel by which this layer also computes the layer `next`; `None` if the two can't be fused
     pub fn fuse(&self, next: &Self) -> Option<kernels::Activation> {
         match (self, next) {
-            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Relu) => Some(relu::FUSED),
-            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Sigmoid) => {
-                Some(sigmoid::FUSED)
-            }
-            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Tanh) => Some(tanh::FUSED),
-            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::LeakyRelu) => {
-                Some(leaky_relu::FUSED)
-            }
-            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Selu) => Some(selu::FUSED),
+            (Self::Linear(_) | Self::BatchNorm(_) | Self::LayerNorm(_), Self::Activation(f)) => f.fused(),
             _ => None,
         }
     }
 
     /// Whether the derivative is discontinuous at input 0
     pub fn has_kink(&self) -> bool {
-        matches!(self, Self::Relu | Self::LeakyRelu | Self::Selu)
+        self.activation().is_some_and(Activation::has_kink)
     }
 
     /// The tensors of this layer, whose index in the model is `at`
@@ -215,14 +119,7 @@ impl<T: Scalar> Layer<T> {
             Self::Linear(linear) => linear.tensors(at),
             Self::BatchNorm(norm) => norm.tensors(at),
             Self::LayerNorm(norm) => norm.tensors(at),
-            Self::Relu
-            | Self::Sigmoid
-            | Self::Tanh
-            | Self::LeakyRelu
-            | Self::Gelu
-            | Self::Silu
-            | Self::Selu
-            | Self::Dropout(_) => Vec::new(),
+            Self::Activation(_) | Self::Dropout(_) => Vec::new(),
         }
     }
 
@@ -232,14 +129,7 @@ impl<T: Scalar> Layer<T> {
             Self::Linear(linear) => linear.tensors_mut(at),
             Self::BatchNorm(norm) => norm.tensors_mut(at),
             Self::LayerNorm(norm) => norm.tensors_mut(at),
-            Self::Relu
-            | Self::Sigmoid
-            | Self::Tanh
-            | Self::LeakyRelu
-            | Self::Gelu
-            | Self::Silu
-            | Self::Selu
-            | Self::Dropout(_) => Vec::new(),
+            Self::Activation(_) | Self::Dropout(_) => Vec::new(),
         }
     }
 
@@ -280,13 +170,7 @@ impl<T: Scalar> Layer<T> {
             Self::Linear(linear) => linear.forward(x, f, y, backend),
             Self::BatchNorm(norm) => norm.forward(x, f, y),
             Self::LayerNorm(norm) => norm.forward(x, f, y),
-            Self::Relu => relu::forward(x, y),
-            Self::Sigmoid => sigmoid::forward(x, y),
-            Self::Tanh => tanh::forward(x, y),
-            Self::LeakyRelu => leaky_relu::forward(x, y),
-            Self::Gelu => gelu::forward(x, y),
-            Self::Silu => silu::forward(x, y),
-            Self::Selu => selu::forward(x, y),
+            Self::Activation(f) => f.forward(x, y),
             Self::Dropout(_) => y.data_mut().copy_from_slice(x.data()),
         }
     }
@@ -310,13 +194,7 @@ impl<T: Scalar> Layer<T> {
             Self::BatchNorm(norm) => norm.forward_training(x, f, y),
             Self::LayerNorm(norm) => norm.forward_training(x, f, y),
             Self::Dropout(dropout) => dropout.apply(x, y),
-            Self::Relu
-            | Self::Sigmoid
-            | Self::Tanh
-            | Self::LeakyRelu
-            | Self::Gelu
-            | Self::Silu
-            | Self::Selu => self.forward(x, f.f, y, backend),
+            Self::Activation(_) => self.forward(x, f.f, y, backend),
         }
     }
 
@@ -343,14 +221,7 @@ impl<T: Scalar> Layer<T> {
             (Self::BatchNorm(norm), dx) => norm.backward(x, dy, dx, step),
             (Self::LayerNorm(norm), dx) => norm.backward(x, dy, dx, step),
             (Self::Dropout(dropout), Some(dx)) => dropout.apply(dy, dx),
-            // The derivative of an activation is computed from its output, or if it needs that, from its input.
-            (Self::Relu, Some(dx)) => relu::backward(y, dy, dx),
-            (Self::Sigmoid, Some(dx)) => sigmoid::backward(y, dy, dx),
-            (Self::Tanh, Some(dx)) => tanh::backward(y, dy, dx),
-            (Self::LeakyRelu, Some(dx)) => leaky_relu::backward(y, dy, dx),
-            (Self::Gelu, Some(dx)) => gelu::backward(x, dy, dx),
-            (Self::Silu, Some(dx)) => silu::backward(x, dy, dx),
-            (Self::Selu, Some(dx)) => selu::backward(y, dy, dx),
+            (Self::Activation(f), Some(dx)) => f.backward((x, y), dy, dx),
             (_, None) => {}
         }
         if let Some((dx, f)) = dx {
@@ -379,37 +250,14 @@ impl<T: Scalar> fmt::Display for Layer<T> {
             Self::BatchNorm(norm) => norm.fmt(f),
             Self::LayerNorm(norm) => norm.fmt(f),
             Self::Dropout(dropout) => dropout.fmt(f),
-            Self::Relu => Activation::Relu.fmt(f),
-            Self::Sigmoid => Activation::Sigmoid.fmt(f),
-            Self::Tanh => Activation::Tanh.fmt(f),
-            Self::LeakyRelu => Activation::LeakyRelu.fmt(f),
-            Self::Gelu => Activation::Gelu.fmt(f),
-            Self::Silu => Activation::Silu.fmt(f),
-            Self::Selu => Activation::Selu.fmt(f),
+            Self::Activation(activation) => activation.fmt(f),
         }
-    }
-}
-
-impl fmt::Display for Activation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Every variant has a possible value, since none is `#[value(skip)]`.
-        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_activation_is_fused_unless_its_derivative_needs_its_input() {
-        let linear = Layer::Linear(Linear::new(Matrix::<f32>::zeros(1, 1)));
-        for &activation in Activation::value_variants() {
-            let layer = activation.layer();
-            assert_eq!(linear.fuse(&layer).is_none(), activation.needs_input(), "{activation}");
-            assert_eq!(layer.activation(), Some(activation));
-        }
-    }
 
     #[test]
     fn the_text_of_each_activation_is_the_name_of_its_setting() {
