@@ -24,7 +24,7 @@ if [[ ${1-} == -h || ${1-} == --help ]]; then
     echo
 fi
 command -v python3 >/dev/null || die "python3 is not installed"
-peers=$(python3 scripts/compare/driver.py "$@" --list-peers) || exit $?
+peers=$(python3 scripts/compare/compare.py "$@" --list-peers) || exit $?
 if [[ ${1-} == -h || ${1-} == --help ]]; then
     echo "$peers"
     exit 0
@@ -55,4 +55,4 @@ cargo build --release --locked --quiet
 if [[ ${rust-} ]]; then
     (cd peers && cargo build --release --locked --quiet) || say "peers/ failed to build"
 fi
-exec python3 scripts/compare/driver.py "$@"
+exec python3 scripts/compare/compare.py "$@"

@@ -28,6 +28,8 @@ import tempfile
 import time
 import warnings
 
+from console import names_of, say
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLES = ["iris", "wine", "breast_cancer", "digits", "clusters"]
 PROGRAMS = ["chainrule", "mlp", "hgb"]
@@ -39,10 +41,9 @@ COLUMNS = [
 
 
 def arguments():
-    names = lambda known: lambda text: check_names(text.split(","), known)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=names(TABLES), default=TABLES, help=f"of {','.join(TABLES)} (default: all)")
-    parser.add_argument("--programs", type=names(PROGRAMS), default=PROGRAMS, help=f"of {','.join(PROGRAMS)} (default: all)")
+    parser.add_argument("--tables", type=names_of(TABLES), default=TABLES, help=f"of {','.join(TABLES)} (default: all)")
+    parser.add_argument("--programs", type=names_of(PROGRAMS), default=PROGRAMS, help=f"of {','.join(PROGRAMS)} (default: all)")
     parser.add_argument("--splits", type=int, default=5, help="number of splits of each table but clusters (default 5)")
     parser.add_argument("--large-splits", type=int, default=1, help="number of splits of clusters (default 1)")
     parser.add_argument("--trials", type=int, default=30, help="random trials of mlp for each split (default 30)")
@@ -53,17 +54,6 @@ def arguments():
     parser.add_argument("--keep", action="store_true", help="keep the rows of tables.csv that are not measured now")
     parser.add_argument("--redraw", action="store_true", help="run none: make tables.md again from tables.csv")
     return parser.parse_args()
-
-
-def check_names(names, known):
-    for name in names:
-        if name not in known:
-            raise argparse.ArgumentTypeError(f"`{name}` is none of {', '.join(known)}")
-    return names
-
-
-def say(text):
-    print(f"tables: {text}", file=sys.stderr, flush=True)
 
 
 # --- data --------------------------------------------------------------------------------------
@@ -275,4 +265,5 @@ def main():
     print(markdown(rows), end="")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,8 @@ import tempfile
 import time
 from xml.sax.saxutils import escape
 
+from console import names_of, say
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 NETS = {
@@ -52,10 +54,9 @@ COLUMNS = [
 
 
 def arguments():
-    names = lambda known: lambda text: check_names(text.split(","), known)
     parser = argparse.ArgumentParser(prog="compare.sh", description=__doc__.splitlines()[0])
-    parser.add_argument("--peers", type=names(PEERS), default=PEERS, help=f"of {','.join(PEERS)} (default: all)")
-    parser.add_argument("--nets", type=names(NETS), default=list(NETS), help=f"of {','.join(NETS)} (default: all)")
+    parser.add_argument("--peers", type=names_of(PEERS), default=PEERS, help=f"of {','.join(PEERS)} (default: all)")
+    parser.add_argument("--nets", type=names_of(NETS), default=list(NETS), help=f"of {','.join(NETS)} (default: all)")
     parser.add_argument("--threads", type=lambda t: [int(n) for n in t.split(",")], default=[1, 2], help="default 1,2")
     parser.add_argument("--epochs", type=int, default=5, help="timed epochs per turn, after one warm-up epoch (default 5)")
     parser.add_argument("--turns", type=int, default=1, help="number of turns of each program (default 1)")
@@ -66,17 +67,6 @@ def arguments():
     parser.add_argument("--redraw", action="store_true", help="run nothing: make table and chart from the compare.csv that is there")
     parser.add_argument("--list-peers", action="store_true", help="only print the chosen peers, one per line")
     return parser.parse_args()
-
-
-def check_names(names, known):
-    for name in names:
-        if name not in known:
-            raise argparse.ArgumentTypeError(f"`{name}` is none of {', '.join(known)}")
-    return names
-
-
-def say(text):
-    print(f"compare: {text}", file=sys.stderr, flush=True)
 
 
 class Failure(Exception):
@@ -427,4 +417,5 @@ def main():
     return 1 if problems else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
