@@ -11,7 +11,7 @@ use chainrule::report::analysis::{Analysis, Undecided, VariedSetting};
 use chainrule::report::score::NO_SAMPLES;
 use chainrule::sweep::{self, Ended, Estimate, Halving, Plan, Rung, Shard, Trial};
 use chainrule::tables::Status;
-use chainrule::train::{average, schedule};
+use chainrule::train::warnings::OF_SETTINGS;
 
 use super::format::{count, rough_duration, several};
 use super::{DONE, note, print};
@@ -45,7 +45,7 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
             n => format!("warning: {first} and {}: {text}", several(n - 1, "other trial")),
         })
     };
-    [schedule::warning, average::warning].into_iter().filter_map(of_kind).collect()
+    OF_SETTINGS.into_iter().filter_map(of_kind).collect()
 }
 
 /// Prints the table of trials to stdout, and their number and an estimate of the time to stderr

@@ -24,3 +24,4 @@ pub mod state;
 pub mod target_files;
 pub mod thread_count;
 pub mod trainer;
+pub mod warnings;

@@ -175,6 +175,31 @@ fn a_warm_up_or_an_average_that_the_epochs_do_not_reach_has_a_warning() {
 }
 
 #[test]
+fn settings_of_hidden_layers_without_hidden_layers_have_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_table(path);
+    let of = |command: &[&str], more: &[&str]| {
+        ended(
+            path,
+            &[command, &["--data", "t.csv", "--test-split", "0.2", "--epochs", "1"], more].concat(),
+            0,
+        )
+    };
+    let none = ["--hidden-dims", "none", "--norm", "batch"];
+    let warning = "warning: --norm batch has no effect with --hidden-dims none, which has no hidden layers\n";
+    assert!(of(&["train"], &none).contains(warning));
+    let stderr = of(&["train"], &[&none[..], &["--dropout", "0.2"]].concat());
+    assert!(stderr.contains("warning: --norm batch and --dropout 0.2 have no effect"), "{stderr}");
+    for accepted in [&["--norm", "batch"][..], &["--hidden-dims", "none", "--input-dropout", "0.1"]] {
+        assert!(!of(&["train"], accepted).contains("warning"));
+    }
+    let grid = ["--norm", "layer", "--grid", "hidden_dims=none,8"];
+    let stderr = of(&["sweep", "--dry-run"], &grid);
+    assert!(stderr.contains("warning: t0000: --norm layer has no effect"), "{stderr}");
+}
+
+#[test]
 fn the_report_lists_the_settings_that_are_not_the_defaults_and_those_that_matter_most() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
