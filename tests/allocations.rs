@@ -36,7 +36,8 @@ fn batches_after_the_first_allocate_nothing() {
     let plain = |activation| TrainConfig { activation, no_shuffle: true, ..TrainConfig::default() };
     // GELU is not fused with the layer before it.
     let [relu, gelu] = [Activation::Relu, Activation::Gelu].map(plain);
-    let augmented = TrainConfig { flip: true, shift: 1, mixup: 0.2, label_smoothing: 0.1, ..relu.clone() };
+    let moved = TrainConfig { flip: true, shift: 1, distort: 0.1, erase: 9, ..relu.clone() };
+    let augmented = TrainConfig { mixup: 0.2, label_smoothing: 0.1, ..moved };
     let design = TrainConfig { norm: Norm::Batch, dropout: 0.3, input_dropout: 0.1, ..relu.clone() };
     let configs = [relu, gelu, augmented, design];
     for (config, threads) in configs.iter().flat_map(|config| [(config, 1), (config, 2)]) {

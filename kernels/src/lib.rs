@@ -50,10 +50,12 @@ pub use elementwise::batch_norm::{
     ColumnMoments, ColumnMomentsMut, NORM_EPSILON, ScaleShift, batch_norm, batch_norm_backward,
     normalize_columns,
 };
+pub use elementwise::distort::Pixel;
 pub use elementwise::dropout::Dropout;
 pub use elementwise::epilogue::Epilogue;
 pub use elementwise::gather::scale_rows;
-pub use elementwise::images::{ImageShape, Move, move_images};
+pub use elementwise::image_moves::{Distortion, ImageShape, Move, Part};
+pub use elementwise::images::move_images;
 pub use elementwise::layer_norm::{
     RowMoments, RowMomentsMut, layer_norm, layer_norm_backward, layer_norm_training,
 };

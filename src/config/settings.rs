@@ -371,6 +371,21 @@ pub static SETTINGS: &[Setting] = &[
         )
         .within((0.0..=u32::MAX as f64, "0 to 4,294,967,295"))
         .added(),
+    row("distort", Kind::Number, "0", "SHARE")
+        .under(TRAINING)
+        .help(
+            "Turn, stretch and skew each training image about its centre, drawn anew in each epoch: each element of the matrix \
+             is up to SHARE, 0 to 0.5, from that of the identity",
+        )
+        .within((0.0..=0.5, "0 to 0.5"))
+        .added(),
+    row("erase", Kind::Integer, "0", "PIXELS")
+        .under(TRAINING)
+        .help(
+            "Set a rectangle of each training image to 0, drawn anew in each epoch: its height and its width are up to PIXELS",
+        )
+        .within((0.0..=u16::MAX as f64, "0 to 65,535"))
+        .added(),
     Setting {
         affects_results: false,
         sweepable: false,

@@ -135,6 +135,10 @@ pub struct TrainConfig {
     pub flip: bool,
     /// Pixels by which training images are shifted at most
     pub shift: u32,
+    /// By how much an element of the matrix that distorts a training image differs from the identity at most
+    pub distort: f64,
+    /// Height and width at most of the rectangle that is erased from a training image, in pixels
+    pub erase: u32,
     /// The α of the distribution of the shares by which training rows are mixed; 0: they are not
     pub mixup: f64,
     /// What normalises the outputs of the linear layers, before the activation

@@ -1,6 +1,6 @@
-//! Random changes of training rows while they are gathered: flips and shifts of images, and mixup
+//! Random changes of training rows while they are gathered: moves of images, and mixup
 
-use chainrule_kernels::{ImageShape, Move, Scalar, mix_rows, move_images};
+use chainrule_kernels::{Distortion, ImageShape, Move, Part, Scalar, mix_rows, move_images};
 
 use super::batches::gather;
 use super::beta::Beta;
@@ -25,11 +25,10 @@ pub struct Augmentation {
     mixup: Option<Mixup>,
 }
 
-/// Flips and shifts of images
+/// Moves of images
 #[derive(Debug)]
 struct Moves {
-    flip: bool,
-    shift: u32,
+    range: Range,
     shape: ImageShape,
     streams: Streams,
     /// The move of each row of the batch
@@ -38,6 +37,16 @@ struct Moves {
     moved: Cells,
     /// The whole numbers from 0, which are the rows of `moved`
     rows: Vec<u32>,
+}
+
+/// The moves from which one is drawn for each image
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    flip: bool,
+    shift: u32,
+    /// Largest difference from the identity of an element of the linear map, as in [`Distortion`]
+    distort: i32,
+    erase: u32,
 }
 
 /// Mixing of neighbours in a batch
@@ -55,10 +64,10 @@ impl Augmentation {
     /// # Errors
     /// If images are to be moved and the rows are no images, as [`check`] says.
     pub fn new(config: &TrainConfig, set: &Dataset, batch_size: usize) -> Result<Option<Self>> {
-        let TrainConfig { seed, flip, shift, mixup, .. } = *config;
+        let TrainConfig { seed, flip, shift, distort, erase, mixup, .. } = *config;
+        let distort = (distort * f64::from(Distortion::ONE)).round() as i32;
         let moves = images(config, set)?.map(|shape| Moves {
-            flip,
-            shift,
+            range: Range { flip, shift, distort, erase },
             shape,
             streams: Streams::new(seed, Purpose::Moves { epoch: 0 }),
             of_rows: Vec::with_capacity(batch_size),
@@ -126,7 +135,7 @@ impl Moves {
     /// Copies the images `rows`, moved, to the beginning of `moved`
     fn gather(&mut self, cells: &Cells, rows: &[u32], next: &[u32]) {
         self.of_rows.clear();
-        self.of_rows.extend(rows.iter().map(|&row| draw(self.flip, self.shift, self.streams, row)));
+        self.of_rows.extend(rows.iter().map(|&row| self.range.draw(self.shape, self.streams, row)));
         let (shape, moves, len) = (self.shape, (rows, &self.of_rows[..]), rows.len() * self.shape.len());
         match (cells, &mut self.moved) {
             (Cells::Bytes(from), Cells::Bytes(to)) => move_images(from, shape, moves, next, &mut to[..len]),
@@ -137,40 +146,58 @@ impl Moves {
     }
 }
 
-/// Draws how the image `row` is moved
-fn draw(flip: bool, shift: u32, streams: Streams, row: u32) -> Move {
-    let mut random = streams.at(row);
-    let flips = random.below(2) == 1;
-    // At most 65,535, so nothing is cut off.
-    let mut distance = || random.below(2 * shift as usize + 1) as i32 - shift as i32;
-    let (down, right) = (distance(), distance());
-    Move { flip: flip && flips, down, right }
+impl Range {
+    /// Draws how the image `row` is moved
+    fn draw(self, shape: ImageShape, streams: Streams, row: u32) -> Move {
+        let mut random = streams.at(row);
+        let flip = random.below(2) == 1 && self.flip;
+        // At most 65,535, so nothing is cut off.
+        let mut within = |most: i32| random.below(2 * most as usize + 1) as i32 - most;
+        let (down, right) = (within(self.shift as i32), within(self.shift as i32));
+        let [xx, xy, yx, yy] = [(); 4].map(|()| within(self.distort));
+        let mut below = |n: usize| random.below(n) as u32;
+        let [height, width] = [(); 2].map(|()| below(self.erase as usize + 1));
+        let top = below(shape.height - height as usize + 1);
+        let left = below(shape.width - width as usize + 1);
+        let erased = Part { top, left, height, width };
+        Move { flip, down, right, distortion: Distortion { xx, xy, yx, yy }, erased }
+    }
+}
+
+/// A setting that moves images
+struct OfImages {
+    name: &'static str,
+    is_on: bool,
+    /// The value with which it does nothing
+    off: &'static str,
+    found: String,
+}
+
+/// All settings that move images
+fn settings(config: &TrainConfig) -> [OfImages; 4] {
+    let TrainConfig { flip, shift, distort, erase, .. } = *config;
+    [
+        OfImages { name: "flip", is_on: flip, off: "false", found: flip.to_string() },
+        OfImages { name: "shift", is_on: shift > 0, off: "0", found: shift.to_string() },
+        OfImages { name: "distort", is_on: distort > 0.0, off: "0", found: distort.to_string() },
+        OfImages { name: "erase", is_on: erase > 0, off: "0", found: erase.to_string() },
+    ]
 }
 
 /// The shape of the images that are moved; `None` if none are
 fn images(config: &TrainConfig, set: &Dataset) -> Result<Option<ImageShape>> {
-    let TrainConfig { flip, shift, .. } = *config;
-    if !flip && shift == 0 {
-        return Ok(None);
-    }
-    let wrong = |problem: &str| match (flip, shift) {
-        (true, _) => Error::Setting {
-            name: "flip",
-            expected: format!("false, since {problem}"),
-            found: flip.to_string(),
-        },
-        (false, _) => Error::Setting {
-            name: "shift",
-            expected: format!("0, since {problem}"),
-            found: shift.to_string(),
-        },
-    };
-    let shape = image_shape(&set.inputs.dims).map_err(|problem| wrong(&problem))?;
+    let Some(setting) = settings(config).into_iter().find(|setting| setting.is_on) else { return Ok(None) };
+    let shape = image_shape(&set.inputs.dims).map_err(|problem| {
+        let expected = format!("{}, since {problem}", setting.off);
+        Error::Setting { name: setting.name, expected, found: setting.found }
+    })?;
     let (height, width) = (shape.height, shape.width);
-    if shift as usize >= height.min(width) {
-        let most = height.min(width) - 1;
-        let expected = format!("at most {most}, since the images have {height} × {width} pixels");
-        return Err(Error::Setting { name: "shift", expected, found: shift.to_string() });
+    let side = height.min(width);
+    for (name, pixels, most) in [("shift", config.shift, side - 1), ("erase", config.erase, side)] {
+        if pixels as usize > most {
+            let expected = format!("at most {most}, since the images have {height} × {width} pixels");
+            return Err(Error::Setting { name, expected, found: pixels.to_string() });
+        }
     }
     Ok(Some(shape))
 }
@@ -203,7 +230,7 @@ pub fn check(config: &TrainConfig, set: &Dataset) -> Result<()> {
 
 /// Number of bytes of scratch for batches of `batch_size` rows
 pub fn scratch_bytes(config: &TrainConfig, set: &Dataset, batch_size: usize) -> u128 {
-    if !config.flip && config.shift == 0 {
+    if settings(config).iter().all(|setting| !setting.is_on) {
         return 0;
     }
     let row = set.train.columns * set.train.cells.cell_bytes() + size_of::<Move>() + size_of::<u32>();
@@ -214,12 +241,16 @@ pub fn scratch_bytes(config: &TrainConfig, set: &Dataset, batch_size: usize) -> 
 mod tests {
     use super::*;
 
+    const SHAPE: ImageShape = ImageShape { planes: 1, height: 9, width: 12, channels: 1 };
+    const NONE: Range = Range { flip: false, shift: 0, distort: 0, erase: 0 };
+
     #[test]
     fn half_of_the_images_are_flipped_and_all_shifts_are_equally_likely() {
         const IMAGES: u32 = 90_000;
+        let range = Range { flip: true, shift: 1, ..NONE };
         let streams = |epoch| Streams::new(5, Purpose::Moves { epoch });
         let moves =
-            |epoch| (0..IMAGES).map(move |row| draw(true, 1, streams(epoch), row)).collect::<Vec<_>>();
+            |epoch| (0..IMAGES).map(move |row| range.draw(SHAPE, streams(epoch), row)).collect::<Vec<_>>();
         let (one, two) = (moves(1), moves(2));
         let mut counts = [0u32; 18];
         for by in &one {
@@ -229,8 +260,10 @@ mod tests {
         // Counts of a binomial distribution with p = 1/18 have the standard deviation 69: five of them.
         assert!(counts.iter().all(|count| count.abs_diff(IMAGES / 18) < 345), "{counts:?}");
         // Another epoch, and the image that follows, agree with an image as often as chance says, with the same deviation.
-        let same =
-            |others: &mut dyn Iterator<Item = &Move>| one.iter().zip(others).filter(|(a, b)| a == b).count();
+        let same = |others: &mut dyn Iterator<Item = &Move>| {
+            let of_image = |by: &Move| (by.flip, by.down, by.right);
+            one.iter().zip(others).filter(|(a, b)| of_image(a) == of_image(b)).count()
+        };
         for agree in [same(&mut two.iter()), same(&mut one.iter().skip(1))] {
             assert!((agree as u32).abs_diff(IMAGES / 18) < 345, "{agree}");
         }
@@ -238,13 +271,45 @@ mod tests {
     }
 
     #[test]
-    fn without_flip_no_image_is_flipped_and_shifts_stay_the_same() {
+    fn each_setting_changes_its_own_part_of_a_move() {
         let streams = Streams::new(5, Purpose::Moves { epoch: 3 });
+        let all = Range { flip: true, shift: 4, distort: 6554, erase: 9 };
         for row in 0..1000 {
-            let (with, without) = (draw(true, 4, streams, row), draw(false, 4, streams, row));
-            assert_eq!(without, Move { flip: false, ..with });
-            assert!(with.down.abs() <= 4 && with.right.abs() <= 4);
-            assert_eq!(draw(true, 0, streams, row), Move { flip: with.flip, ..Move::default() });
+            let draw = |range: Range| range.draw(SHAPE, streams, row);
+            let by = draw(all);
+            assert_eq!(draw(Range { flip: false, ..all }), Move { flip: false, ..by });
+            assert_eq!(draw(Range { shift: 0, ..all }), Move { down: 0, right: 0, ..by });
+            assert_eq!(draw(Range { distort: 0, ..all }), Move { distortion: Distortion::default(), ..by });
+            let whole = draw(Range { erase: 0, ..all });
+            assert_eq!((whole.erased.height, whole.erased.width), (0, 0));
+            assert_eq!(Move { erased: by.erased, ..whole }, by);
+            assert!(by.down.abs() <= 4 && by.right.abs() <= 4);
         }
+    }
+
+    #[test]
+    fn all_maps_and_parts_within_the_range_are_equally_likely() {
+        let streams = Streams::new(5, Purpose::Moves { epoch: 1 });
+        let range = Range { distort: 1, erase: 9, ..NONE };
+        let (mut elements, mut sizes, mut places) = ([[0u32; 3]; 4], [[0u32; 10]; 2], [0u32; 9]);
+        for row in 0..90_000 {
+            let by = range.draw(SHAPE, streams, row);
+            let Distortion { xx, xy, yx, yy } = by.distortion;
+            for (counts, element) in elements.iter_mut().zip([xx, xy, yx, yy]) {
+                counts[(element + 1) as usize] += 1;
+            }
+            let Part { top, left, height, width } = by.erased;
+            assert!(top + height <= 9 && left + width <= 12);
+            for (counts, size) in sizes.iter_mut().zip([height, width]) {
+                counts[size as usize] += 1;
+            }
+            if height == 1 {
+                places[top as usize] += 1;
+            }
+        }
+        // Five standard deviations of binomial distributions with p = 1/3, 1/10 and, of the 9,000 or so of height 1, 1/9.
+        assert!(elements.iter().flatten().all(|count| count.abs_diff(30_000) < 707), "{elements:?}");
+        assert!(sizes.iter().flatten().all(|count| count.abs_diff(9_000) < 450), "{sizes:?}");
+        assert!(places.iter().all(|count| count.abs_diff(1_000) < 200), "{places:?}");
     }
 }

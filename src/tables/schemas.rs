@@ -452,7 +452,7 @@ mod tests {
              init,initial_weights,patience,monitor,keep,average_val_loss,average_val_accuracy,average_test_loss,\
              average_test_accuracy,average_val_rmse,average_test_rmse,\
              label_smoothing,flip,shift,mixup,norm,dropout,input_dropout,schedule,warmup,nesterov,decay_bias,optimizer,\
-             beta1,beta2,epsilon,ema,swa"
+             beta1,beta2,epsilon,ema,swa,distort,erase"
         );
         assert_eq!(header(Columns::of::<ConfusionRow>()), "true,predicted,count,true_index,predicted_index");
         assert_eq!(header(Columns::of::<ClassRow>()), "class,support,precision,recall,f1,class_index");

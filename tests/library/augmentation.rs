@@ -59,10 +59,13 @@ fn config() -> TrainConfig {
 }
 
 /// All kinds of changes, in several combinations
-fn settings() -> [TrainConfig; 6] {
+fn settings() -> [TrainConfig; 9] {
     [
         TrainConfig { flip: true, ..config() },
         TrainConfig { shift: 2, val_split: 0.2, ..config() },
+        TrainConfig { distort: 0.1, ..config() },
+        TrainConfig { erase: 5, no_shuffle: true, ..config() },
+        TrainConfig { flip: true, shift: 1, distort: 0.2, erase: 8, dtype: Dtype::Bf16, ..config() },
         TrainConfig { mixup: 0.4, no_shuffle: true, ..config() },
         TrainConfig { label_smoothing: 0.1, ..config() },
         TrainConfig { flip: true, shift: 1, mixup: 1.5, label_smoothing: 0.1, ..config() },
@@ -115,11 +118,20 @@ fn any_number_of_threads_and_a_stop_within_an_epoch_give_the_same_bits() {
 fn the_settings_at_their_defaults_change_no_bit_and_evaluation_is_never_changed() {
     let data = images();
     let plain = train(&config(), &data, 2, None);
-    let off = TrainConfig { flip: false, shift: 0, mixup: 0.0, label_smoothing: 0.0, ..config() };
+    let off = TrainConfig {
+        flip: false,
+        shift: 0,
+        distort: 0.0,
+        erase: 0,
+        mixup: 0.0,
+        label_smoothing: 0.0,
+        ..config()
+    };
     assert!(train(&off, &data, 2, None) == plain);
     // Without steps, the model is the same, and so must be what it says of the test set.
     let frozen = TrainConfig { learning_rate: 0.0, ..config() };
-    let all = TrainConfig { flip: true, shift: 3, mixup: 1.0, label_smoothing: 0.3, ..frozen.clone() };
+    let moves = TrainConfig { flip: true, shift: 3, distort: 0.3, erase: 4, ..frozen.clone() };
+    let all = TrainConfig { mixup: 1.0, label_smoothing: 0.3, ..moves };
     let (frozen, all) = (train(&frozen, &data, 1, None), train(&all, &data, 1, None));
     assert!(frozen.0 == all.0 && frozen.2 == all.2);
     assert!(frozen.1 != all.1);
@@ -179,6 +191,49 @@ fn each_image_is_moved_before_it_is_scaled_in_another_way_in_each_epoch() {
         let same = found[0].iter().zip(&found[1]).filter(|(a, b)| a == b).count();
         assert!(same < 20, "{same} of 211 images are moved alike in both epochs");
     }
+}
+
+#[test]
+fn an_image_loses_one_rectangle_up_to_the_size_that_was_asked_for() {
+    let data = images();
+    let whole = batch(&TrainConfig { erase: 0, flip: true, ..config() }, &data, 1).0;
+    let erased = batch(&TrainConfig { erase: 4, flip: true, ..config() }, &data, 1).0;
+    let mut sizes = std::collections::BTreeSet::new();
+    for i in 0..data.train.len() {
+        let lost: Vec<_> = (0..PIXELS).filter(|&at| erased.row(i)[at] != whole.row(i)[at]).collect();
+        // No pixel of these images is 0, so all that is erased differs.
+        assert!(lost.iter().all(|&at| erased.row(i)[at] == 0.0));
+        let (ys, xs) = (lost.iter().map(|at| at / SIDE), lost.iter().map(|at| at % SIDE));
+        let side = |min: Option<usize>, max: Option<usize>| max.map_or(0, |max| max + 1 - min.unwrap_or(max));
+        let size = (side(ys.clone().min(), ys.max()), side(xs.clone().min(), xs.max()));
+        assert_eq!(lost.len(), size.0 * size.1, "image {i}");
+        sizes.insert(size);
+    }
+    // All sizes from 1 to 4, and no pixel
+    assert_eq!(sizes.len(), 17, "{sizes:?}");
+    assert!(sizes.iter().all(|&(height, width)| height <= 4 && width <= 4));
+}
+
+#[test]
+fn a_distorted_image_keeps_its_centre_and_is_another_in_each_epoch() {
+    // One bright pixel in the middle of an odd width, and one in a corner
+    const SIDE: usize = 9;
+    let mut data = images();
+    data.inputs = Inputs::of_array(&[SIDE, SIDE]);
+    for split in [&mut data.train, &mut data.test] {
+        let mut image = [0; SIDE * SIDE];
+        (image[SIDE * SIDE / 2], image[0]) = (200, 200);
+        split.cells = Cells::Bytes(image.repeat(split.len()));
+        split.columns = SIDE * SIDE;
+    }
+    let config = TrainConfig { distort: 0.15, ..config() };
+    let [one, two] = [1, 2].map(|epoch| batch(&config, &data, epoch).0);
+    let centre = |x: &Matrix<f32>, i: usize| x.row(i)[SIDE * SIDE / 2];
+    let corner = |x: &Matrix<f32>, i: usize| x.row(i)[..SIDE].to_vec();
+    let rows = data.train.len();
+    assert!((0..rows).all(|i| centre(&one, i) == 200.0 / 255.0));
+    let differing = (0..rows).filter(|&i| corner(&one, i) != corner(&two, i)).count();
+    assert!(differing > rows / 2, "{differing}");
 }
 
 #[test]
@@ -246,6 +301,21 @@ fn settings_that_do_not_fit_the_data_are_refused_with_what_to_do() {
             "shift is 8, expected at most 7, since the images have 8 × 8 pixels",
         ),
         (
+            TrainConfig { distort: 0.1, ..config() },
+            &flat,
+            "distort is 0.1, expected 0, since rows of 64 numbers are no images",
+        ),
+        (
+            TrainConfig { erase: 2, ..config() },
+            &flat,
+            "erase is 2, expected 0, since rows of 64 numbers are no images",
+        ),
+        (
+            TrainConfig { shift: 7, erase: 9, ..config() },
+            &images,
+            "erase is 9, expected at most 8, since the images have 8 × 8 pixels",
+        ),
+        (
             TrainConfig { label_smoothing: 0.1, ..config() },
             &numbers,
             "label-smoothing is 0.1, expected 0, since these labels",
@@ -260,7 +330,15 @@ fn settings_that_do_not_fit_the_data_are_refused_with_what_to_do() {
         let error = RunData::new(&config, data).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
     }
-    let allowed = TrainConfig { flip: true, shift: 7, class_weight, label_smoothing: 0.9, ..config() };
+    let allowed = TrainConfig {
+        flip: true,
+        shift: 7,
+        erase: 8,
+        distort: 0.5,
+        class_weight,
+        label_smoothing: 0.9,
+        ..config()
+    };
     assert!(RunData::new(&allowed, &images).is_ok());
     assert!(RunData::new(&TrainConfig { mixup: 0.2, ..config() }, &flat).is_ok());
 }

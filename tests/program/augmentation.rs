@@ -1,4 +1,4 @@
-//! Flips, shifts, mixup and label smoothing as a person asks for them
+//! Moved images, mixup and label smoothing as a person asks for them
 
 use std::fs;
 
@@ -10,8 +10,7 @@ fn every_processor_and_any_number_of_threads_give_the_same_model() {
     let folder = tempfile::tempdir().unwrap();
     let model = |level: &str, threads: &str| {
         // The only element type whose products are the same without FMA
-        let settings =
-            "--dtype bf16 --hidden-dims 20 --flip=true --shift 2 --mixup 0.3 --label-smoothing 0.1";
+        let settings = "--dtype bf16 --hidden-dims 20 --flip=true --shift 2 --distort 0.1 --erase 9 --mixup 0.3 --label-smoothing 0.1";
         let flags: Vec<&str> = settings.split(' ').chain(["--threads", threads]).collect();
         fs::read(epoch_at_level(folder.path(), level, &flags).join("model.safetensors")).unwrap()
     };
@@ -35,6 +34,15 @@ fn what_does_not_fit_the_data_is_a_mistake_in_the_command_line() {
             "--data . --shift 4".to_owned(),
             "shift is 4, expected at most 3, since the images have 4 × 4 pixels",
         ),
+        (
+            "--data . --erase 5".to_owned(),
+            "erase is 5, expected at most 4, since the images have 4 × 4 pixels",
+        ),
+        (
+            format!("{TABLE} --distort 0.1"),
+            "distort is 0.1, expected 0, since rows of 2 numbers are no images",
+        ),
+        ("--data . --distort 0.6".to_owned(), "0 to 0.5"),
         ("--data . --label-smoothing 1".to_owned(), "0 or more and below 1"),
         (
             "--data . --mixup 0.2 --class-weight balanced".to_owned(),
@@ -47,5 +55,7 @@ fn what_does_not_fit_the_data_is_a_mistake_in_the_command_line() {
     }
     ended(path, &format!("train {TABLE} --mixup 0.2 --epochs 1 -q --run-id mixed"), 0);
     let config = fs::read_to_string(path.join("results/mixed/config.toml")).unwrap();
-    assert!(config.contains("\nlabel_smoothing = 0.0\nflip = false\nshift = 0\nmixup = 0.2\n"), "{config}");
+    let settings =
+        "\nlabel_smoothing = 0.0\nflip = false\nshift = 0\ndistort = 0.0\nerase = 0\nmixup = 0.2\n";
+    assert!(config.contains(settings), "{config}");
 }

@@ -94,7 +94,7 @@ fn a_run_that_goes_on_ends_as_one_that_was_never_stopped() {
         ("--hidden-dims 9 --nesterov --weight-decay 0.01 --decay-bias=false --engine matrixmultiply", 3),
         ("--hidden-dims 9 7 --batch-size 16 --ema 0.95 --val-split 0.2", 2),
         ("--hidden-dims 9 7 --batch-size 16 --swa 2 --keep best", 1),
-        ("--hidden-dims 9 --batch-size 16 --flip --shift 1 --mixup 0.3 --label-smoothing 0.1", 2),
+        ("--hidden-dims 9 --batch-size 16 --flip --shift 1 --distort 0.1 --erase 2 --mixup 0.3 --label-smoothing 0.1", 2),
         ("--hidden-dims 11 8 --batch-size 40 --activation gelu", 2),
     ]
     .into_iter()

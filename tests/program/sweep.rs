@@ -119,7 +119,7 @@ fn a_trial_writes_the_same_files_as_train_with_its_settings() {
     let header = &timeless(&sweep.join("epochs.csv"))[0];
     assert_eq!(header[..6], ["run_id", "trial", "hidden_dim", "seed", "epoch", "learning_rate"]);
     assert!(
-        timeless(&sweep.join("runs.csv"))[0].ends_with(&["swa", "trial", "hidden_dim"].map(str::to_owned))
+        timeless(&sweep.join("runs.csv"))[0].ends_with(&["erase", "trial", "hidden_dim"].map(str::to_owned))
     );
     assert_eq!(column(&sweep.join("runs.csv"), "hidden_dim"), ["4", "4", "5", "5"]);
     assert_eq!(column(&sweep.join("runs.csv"), "seed"), ["42", "43", "42", "43"]);

@@ -1,45 +1,11 @@
-//! The images of a batch, flipped and shifted while they are gathered
+//! The images of a batch, moved while they are gathered: flipped, distorted, shifted, and partly erased
 
+use super::distort::{Pixel, distort_plane};
 use super::gather::{GATHER_WORK, prefetch};
+use super::image_moves::{Distortion, ImageShape, Move, Part};
 use super::same_len;
 use crate::threads::parallel::for_each_chunk;
 use crate::threads::partition::{MAX_TASKS, Partition};
-
-/// How the elements of an image are laid out: `planes` planes of `height` lines of `width` pixels of `channels` elements
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImageShape {
-    /// Number of planes: the channels of an image whose channels come first, else 1
-    pub planes: usize,
-    /// Number of lines
-    pub height: usize,
-    /// Number of pixels in a line
-    pub width: usize,
-    /// Elements of a pixel: the channels of an image whose channels come last, else 1
-    pub channels: usize,
-}
-
-impl ImageShape {
-    /// Number of elements of an image
-    pub fn len(&self) -> usize {
-        self.planes * self.height * self.width * self.channels
-    }
-
-    /// Whether an image has no elements
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// How an image is moved: flipped first, then shifted
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Move {
-    /// Whether left and right are exchanged
-    pub flip: bool,
-    /// Pixels by which it is shifted down, or up if negative
-    pub down: i32,
-    /// Pixels by which it is shifted to the right, or to the left if negative
-    pub right: i32,
-}
 
 /// `out[i] ←` image `rows[i]`, moved by `moves[i]`; where no pixel of the image comes to lie, the elements are 0
 ///
@@ -48,9 +14,10 @@ pub struct Move {
 /// * `next`: the rows of the next call, or empty; they are prefetched, since they lie anywhere in memory
 ///
 /// # Panics
-/// If there is not one move for each row, `out` is not one image for each row, or a row is beyond `images`.
+/// If there is not one move for each row, `out` is not one image for each row, a row is beyond `images`, or an erased part
+/// beyond its image.
 #[track_caller]
-pub fn move_images<T: Copy + Default + Send + Sync>(
+pub fn move_images<T: Pixel>(
     images: &[T],
     shape: ImageShape,
     (rows, moves): (&[u32], &[Move]),
@@ -74,22 +41,38 @@ pub fn move_images<T: Copy + Default + Send + Sync>(
 }
 
 /// `to ←` the image `from`, moved
-fn move_image<T: Copy + Default>(from: &[T], shape: ImageShape, by: Move, to: &mut [T]) {
+fn move_image<T: Pixel>(from: &[T], shape: ImageShape, by: Move, to: &mut [T]) {
     let ImageShape { height, width, channels, .. } = shape;
     let line = width * channels;
     for (from, to) in from.chunks_exact(height * line).zip(to.chunks_exact_mut(height * line)) {
-        for (y, to) in to.chunks_exact_mut(line).enumerate() {
-            let source = usize::try_from(y as i64 - i64::from(by.down)).ok().filter(|&y| y < height);
-            match source {
-                Some(y) => move_line(&from[y * line..][..line], channels, by, to),
-                None => to.fill(T::default()),
-            }
+        if by.distortion == Distortion::default() {
+            move_plane(from, shape, by, to);
+        } else {
+            distort_plane(from, shape, by, to);
+        }
+        let Part { top, left, height, width } = by.erased;
+        let (left, width) = (left as usize * channels, width as usize * channels);
+        for y in top as usize..(top + height) as usize {
+            to[y * line + left..][..width].fill(T::default());
+        }
+    }
+}
+
+/// `to ←` a plane of an image, flipped and shifted
+fn move_plane<T: Pixel>(from: &[T], shape: ImageShape, by: Move, to: &mut [T]) {
+    let ImageShape { height, width, channels, .. } = shape;
+    let line = width * channels;
+    for (y, to) in to.chunks_exact_mut(line).enumerate() {
+        let source = usize::try_from(y as i64 - i64::from(by.down)).ok().filter(|&y| y < height);
+        match source {
+            Some(y) => move_line(&from[y * line..][..line], channels, by, to),
+            None => to.fill(T::default()),
         }
     }
 }
 
 /// `to ←` the line `from`, flipped and shifted to the right
-fn move_line<T: Copy + Default>(from: &[T], channels: usize, by: Move, to: &mut [T]) {
+fn move_line<T: Pixel>(from: &[T], channels: usize, by: Move, to: &mut [T]) {
     let line = from.len();
     let beyond = (by.right.unsigned_abs() as usize * channels).min(line);
     let kept = line - beyond;
@@ -129,7 +112,8 @@ mod tests {
             let far = height.min(width) as i32 - 1;
             for (down, right) in [(0, 0), (1, 0), (0, 1), (-1, 2), (far, -far), (-far, 1), (-1, -1)] {
                 for flip in [false, true] {
-                    let by = Move { flip, down: down.clamp(-far, far), right: right.clamp(-far, far) };
+                    let (down, right) = (down.clamp(-far, far), right.clamp(-far, far));
+                    let by = Move { flip, down, right, ..Move::default() };
                     let rows = [4, 0, 4];
                     let moves = [Move::default(), by, by];
                     let mut out = vec![99; 3 * len];
@@ -157,9 +141,30 @@ mod tests {
     }
 
     #[test]
+    fn the_erased_part_is_0_in_each_plane_and_channel_and_nothing_else_is() {
+        for (planes, channels) in [(1, 1), (3, 1), (1, 4)] {
+            let shape = ImageShape { planes, height: 5, width: 6, channels };
+            let image: Vec<u8> = (1..=shape.len() as u8).collect();
+            for (top, left, height, width) in
+                [(0, 0, 5, 6), (1, 2, 3, 4), (4, 5, 1, 1), (2, 2, 0, 3), (0, 0, 0, 0)]
+            {
+                let erased = Part { top, left, height, width };
+                let mut out = image.clone();
+                let moves = [Move { erased, ..Move::default() }];
+                move_images(&image, shape, (&[0], &moves), &[], &mut out);
+                for (at, (&byte, &was)) in out.iter().zip(&image).enumerate() {
+                    let (y, x) = ((at / channels / 6 % 5) as u32, (at / channels % 6) as u32);
+                    let is_erased = (top..top + height).contains(&y) && (left..left + width).contains(&x);
+                    assert_eq!(byte, if is_erased { 0 } else { was }, "{shape:?} {erased:?} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_shift_beyond_the_image_leaves_zeros_and_no_images_give_none() {
         let shape = ImageShape { planes: 1, height: 2, width: 3, channels: 1 };
-        let by = |down, right| Move { flip: true, down, right };
+        let by = |down, right| Move { flip: true, down, right, ..Move::default() };
         let mut out = [7.0; 12];
         move_images(&[1.0; 6], shape, (&[0, 0], &[by(2, 0), by(0, -9)]), &[], &mut out);
         assert_eq!(out, [0.0; 12]);
