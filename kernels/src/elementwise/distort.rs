@@ -47,28 +47,53 @@ pub(super) fn distort_plane<T: Pixel>(from: &[T], shape: ImageShape, by: Move, t
     let [xx, xy, yx, yy] =
         [i64::from(map.xx) + one, i64::from(map.xy), i64::from(map.yx), i64::from(map.yy) + one];
     let left = -2 * i64::from(by.right) - centre(width);
-    for (y, to) in to.chunks_exact_mut(width * channels).enumerate() {
+    // From a pixel of the flipped image to the one at its right, in elements of the image; modulo 2⁶⁴
+    let next = if by.flip { channels.wrapping_neg() } else { channels };
+    let line = width * channels;
+    for (y, to) in to.chunks_exact_mut(line).enumerate() {
         let below = 2 * (y as i64 - i64::from(by.down)) - centre(height);
         let mut source_x = one * centre(width) + xx * left + xy * below;
         let mut source_y = one * centre(height) + yx * left + yy * below;
         for to in to.chunks_exact_mut(channels) {
             let ((x, right), (y, down)) = (place(source_x), place(source_y));
-            let element = |x: i64, y: i64, channel: usize| {
-                let is_inside = (0..width as i64).contains(&x) && (0..height as i64).contains(&y);
-                let x = if by.flip { width as i64 - 1 - x } else { x };
-                if is_inside {
-                    from[(y as usize * width + x as usize) * channels + channel]
-                } else {
-                    T::default()
-                }
-            };
-            for (channel, to) in to.iter_mut().enumerate() {
-                let line = |y: i64| [element(x, y, channel), element(x + 1, y, channel)];
-                *to = T::between([line(y), line(y + 1)], right, down);
-            }
             source_x += 2 * xx;
             source_y += 2 * yx;
+            // Almost all pixels lie between four others. A negative number is greater than any width.
+            if (x as usize) < width - 1 && (y as usize) < height - 1 {
+                let column = if by.flip { width - 1 - x as usize } else { x as usize };
+                let at = y as usize * line + column * channels;
+                for (channel, to) in to.iter_mut().enumerate() {
+                    let pair = |at: usize| [from[at], from[at.wrapping_add(next)]];
+                    *to = T::between([pair(at + channel), pair(at + line + channel)], right, down);
+                }
+            } else {
+                at_edge(from, shape, by.flip, (x, y), (right, down), to);
+            }
         }
+    }
+}
+
+/// `to ←` a pixel between four of the flipped image, some of which may lie outside of it
+fn at_edge<T: Pixel>(
+    from: &[T],
+    shape: ImageShape,
+    flip: bool,
+    (x, y): (i64, i64),
+    (right, down): (u16, u16),
+    to: &mut [T],
+) {
+    let (height, width) = (shape.height as i64, shape.width as i64);
+    if !(-1..width).contains(&x) || !(-1..height).contains(&y) {
+        return to.fill(T::default());
+    }
+    let element = |x: i64, y: i64, channel: usize| {
+        let is_inside = (0..width).contains(&x) && (0..height).contains(&y);
+        let x = if flip { width - 1 - x } else { x };
+        if is_inside { from[(y * width + x) as usize * shape.channels + channel] } else { T::default() }
+    };
+    for (channel, to) in to.iter_mut().enumerate() {
+        let pair = |y: i64| [element(x, y, channel), element(x + 1, y, channel)];
+        *to = T::between([pair(y), pair(y + 1)], right, down);
     }
 }
 
