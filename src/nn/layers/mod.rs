@@ -260,6 +260,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_activation_is_fused_unless_its_derivative_needs_its_input() {
+        let linear = Layer::Linear(Linear::new(Matrix::<f32>::zeros(1, 1)));
+        for &activation in Activation::value_variants() {
+            let layer = Layer::Activation(activation);
+            let needs_input = matches!(activation, Activation::Gelu | Activation::Silu);
+            assert_eq!(linear.fuse(&layer).is_none(), needs_input, "{activation}");
+            assert_eq!(layer.activation(), Some(activation));
+        }
+    }
+
+    #[test]
     fn the_text_of_each_activation_is_the_name_of_its_setting() {
         let texts = ["relu", "sigmoid", "tanh", "leaky-relu", "gelu", "silu", "selu"];
         for (activation, text) in Activation::value_variants().iter().zip(texts) {
