@@ -8,7 +8,7 @@ use super::plan::{Plan, Trial};
 use super::shard::Shard;
 use crate::error::{Error, Result};
 use crate::tables::atomic_file::{create, create_atomically, remove_leftovers};
-use crate::tables::create_folder;
+use crate::tables::{Locked, create_folder};
 
 /// The paths of the files of a sweep or of one shard
 #[derive(Clone, Debug)]
@@ -33,9 +33,9 @@ impl Files {
 /// The locks of a process that runs in a sweep's folder, which end when they are dropped
 #[derive(Debug)]
 pub struct Locks {
-    _own: File,
+    _own: Locked,
     /// For a shard: the lock on the whole sweep's plan, shared with the other shards
-    _whole: Option<File>,
+    _whole: Option<Locked>,
 }
 
 /// What a process wants in a sweep's folder
@@ -90,24 +90,18 @@ pub fn open(sweep: &Path, plan: &Plan, claim: Claim<'_>) -> Result<(Files, Locks
 }
 
 /// Locks a plan file, as the process that runs the sweep does; fails if another process holds the lock
-pub fn lock(plan: &Path) -> Result<File> {
+pub fn lock(plan: &Path) -> Result<Locked> {
     lock_as(plan, File::try_lock)
 }
 
 fn lock_as(
     plan: &Path,
     try_lock: impl FnOnce(&File) -> std::result::Result<(), TryLockError>,
-) -> Result<File> {
+) -> Result<Locked> {
     let file = OpenOptions::new().read(true).append(true).open(plan).map_err(Error::writing(plan))?;
-    match try_lock(&file) {
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::content(plan, "another process is running this sweep; wait until it has ended"))
-        }
-        Err(TryLockError::Error(e)) if e.kind() != std::io::ErrorKind::Unsupported => {
-            Err(Error::writing(plan)(e))
-        }
-        _ => Ok(file),
-    }
+    let problem = "another process is running this sweep; wait until it has ended";
+    let locked = Locked::try_new(file, try_lock).map_err(Error::writing(plan))?;
+    locked.ok_or_else(|| Error::content(plan, problem))
 }
 
 /// Removes the folder of a trial, if it exists
@@ -150,8 +144,6 @@ mod tests {
     fn of_processes_that_start_at_once_those_that_do_not_fit_the_first_are_refused() {
         let plan = plan();
         for round in 0..50 {
-            #[cfg(unix)]
-            let _alone = crate::error::fifo::no_children();
             let folder = tempfile::tempdir().unwrap();
             let sweep = folder.path().join("out/s");
             if round % 2 == 0 {

@@ -1,7 +1,6 @@
 //! The merge of a sweep's shards
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 
 use super::folder::{Files, lock, remove_unfinished};
@@ -16,6 +15,7 @@ use crate::data::DataOptions;
 use crate::error::{Error, Result, first_ten};
 use crate::plot::folder_pictures;
 use crate::report::analysis::Analysis;
+use crate::tables::Locked;
 use crate::tables::atomic_file::write_atomically;
 use crate::tables::reader::Table;
 
@@ -28,7 +28,7 @@ use crate::tables::reader::Table;
 pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
     let problem = |problem: String| Error::content(sweep, problem);
     let mut first: Option<(String, Plan)> = None;
-    let mut shards: Vec<(Shard, File)> = Vec::new();
+    let mut shards: Vec<(Shard, Locked)> = Vec::new();
     for (shard, path) in plans(sweep)? {
         let plan = saved_plan(&path)?;
         let name = shard.map_or("plan.toml".to_owned(), |shard| format!("shard {shard}"));

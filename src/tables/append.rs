@@ -1,6 +1,5 @@
 //! Appending to a `runs.csv` that several processes share
 
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use super::atomic_file::replace_atomically;
 use super::layout::Layout;
 use super::reader::{Table, TableRow};
 use super::shared_file::{append_whole, lock};
-use super::{Cell, Record};
+use super::{Cell, Locked, Record};
 use crate::config::CsvDialect;
 use crate::error::{Error, Result};
 
@@ -27,7 +26,7 @@ pub fn check_appendable(path: &Path, dialect: Option<CsvDialect>) -> Result<()> 
 #[derive(Debug)]
 pub struct SharedTable {
     path: PathBuf,
-    file: File,
+    file: Locked,
     /// `None` for an empty file
     table: Option<Table>,
     ends_with_line: bool,

@@ -8,6 +8,7 @@ use tempfile::NamedTempFile;
 
 pub(crate) use super::destination::folder_of;
 use super::destination::{Destination, destination};
+use super::locked::Locked;
 use crate::error::{Error, Result};
 
 /// Prefix of the names of temporary files; a killed process leaves its file behind
@@ -65,7 +66,7 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let beside = beside(path)?;
     beside.as_file().write_all(bytes)?;
     beside.as_file().sync_all()?;
-    match beside.persist_noclobber(path).map(drop) {
+    match beside.persist_noclobber(path).map(Locked::of_locked).map(drop) {
         Ok(()) => sync_folder(folder_of(path)).map(|()| true),
         Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(e.error),
@@ -102,7 +103,7 @@ pub fn remove_leftovers(folder: &Path) {
 /// Creates a temporary file in the folder of `path`, which is removed unless it is renamed
 ///
 /// It has the permissions of an existing file at `path`; otherwise those that the umask leaves of 0o666. It is locked
-/// until it is closed, so that [`remove_leftovers`] can distinguish it from the file of a process that was killed.
+/// until it is dropped or renamed, so that [`remove_leftovers`] can distinguish it from the file of a process that was killed.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = folder_of(path);
     remove_leftovers(folder);
@@ -133,10 +134,11 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
 /// Renames a temporary file to `target`, which it replaces; if that fails, the temporary file is removed
 fn persist(file: NamedTempFile, target: &Path) -> io::Result<()> {
     if cfg!(not(unix)) {
-        return file.persist(target).map(drop).map_err(Into::into);
+        return file.persist(target).map(Locked::of_locked).map(drop).map_err(Into::into);
     }
     // The crate tempfile calls the kernel itself. The function of the C library does the same, and a test can make it fail.
-    let (_locked, mut temporary) = file.into_parts();
+    let (file, mut temporary) = file.into_parts();
+    let _locked = Locked::of_locked(file);
     fs::rename(&temporary, target)?;
     temporary.disable_cleanup(true);
     Ok(())

@@ -12,6 +12,7 @@ mod destination;
 mod dialect;
 mod header;
 mod layout;
+mod locked;
 mod new_folder;
 pub mod reader;
 mod record;
@@ -26,6 +27,7 @@ pub use cell::{Cell, Metric, Row, ToCell, rate, seconds};
 pub use columns::Columns;
 pub(crate) use dialect::FORMULA;
 pub use dialect::to_csv;
+pub use locked::Locked;
 pub use new_folder::create_folder;
 pub use record::Record;
 pub use schemas::{

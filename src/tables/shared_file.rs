@@ -4,13 +4,14 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use super::Locked;
 use crate::error::{Error, Result, kind_name};
 
 /// Opens a file for reading and appending, which is created if there is none, and locks it where the file system can
 ///
 /// # Errors
 /// If it can't be opened or locked, or is no regular file.
-pub fn lock(path: &Path) -> Result<File> {
+pub fn lock(path: &Path) -> Result<Locked> {
     loop {
         if let Some(kind) = path.metadata().ok().map(|metadata| metadata.file_type())
             && !kind.is_file()
@@ -23,6 +24,7 @@ pub fn lock(path: &Path) -> Result<File> {
             Err(e) if e.kind() != ErrorKind::Unsupported => return Err(Error::writing(path)(e)),
             _ => {}
         }
+        let file = Locked::of_locked(file);
         // Another process may have replaced the file before it was locked.
         let (mine, there) = (file.metadata().map_err(Error::reading(path))?, path.metadata());
         if there.is_ok_and(|there| is_same(&mine, &there)) {

@@ -1,13 +1,13 @@
 //! A CSV file that grows by whole lines
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crc32fast::Hasher;
 
 use super::atomic_file::create_atomically;
-use super::{Columns, Row, append_whole};
+use super::{Columns, Locked, Row, append_whole};
 use crate::config::CsvDialect;
 use crate::error::{Error, Result, open_regular};
 
@@ -54,7 +54,7 @@ impl Written {
 #[derive(Debug)]
 pub struct CsvWriter {
     path: PathBuf,
-    file: File,
+    file: Locked,
     columns: Columns,
     dialect: CsvDialect,
     /// Of all that was written
@@ -140,21 +140,16 @@ impl CsvWriter {
     }
 }
 
-/// Opens a file for appending, and locks it where the file system can, until it is closed
-fn locked(path: &Path) -> Result<File> {
+/// Opens a file for appending, and locks it where the file system can
+fn locked(path: &Path) -> Result<Locked> {
     let opened = OpenOptions::new().read(true).append(true).open(path);
     let file = opened.map_err(|e| match e.kind() {
         ErrorKind::NotFound => Error::content(path, "is missing, and the run goes on with it; bring it back"),
         _ => Error::writing(path)(e),
     })?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => {
-            let problem = "another process writes to it; wait until that has ended, or stop it";
-            Err(Error::content(path, problem))
-        }
-        Err(TryLockError::Error(e)) if e.kind() != ErrorKind::Unsupported => Err(Error::writing(path)(e)),
-        _ => Ok(file),
-    }
+    let problem = "another process writes to it; wait until that has ended, or stop it";
+    let locked = Locked::try_new(file, File::try_lock).map_err(Error::writing(path))?;
+    locked.ok_or_else(|| Error::content(path, problem))
 }
 
 #[cfg(test)]

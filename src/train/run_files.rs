@@ -73,8 +73,9 @@ pub(super) struct RunFiles<'a> {
     pub folder: PathBuf,
     config: &'a TrainConfig,
     data: &'a RunData<'a>,
-    pub epochs: CsvWriter,
+    /// Before `epochs`, so that a checkpoint that is being written is complete when the lock of `epochs` ends
     saver: Saver,
+    pub epochs: CsvWriter,
 }
 
 impl<'a> RunFiles<'a> {
