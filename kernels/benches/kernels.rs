@@ -11,8 +11,8 @@ use chainrule_kernels as kernels;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box_drop};
 use kernels::{
-    Activation, AdamWRule, Backend, DenseKernels, Gradient, NonMonotonic, SgdRule, SgdStep, View, ViewMut,
-    team,
+    Activation, AdamWRule, Backend, DenseKernels, Distortion, Gradient, ImageShape, Move, NonMonotonic,
+    SgdRule, SgdStep, View, ViewMut, team,
 };
 
 fn main() {
@@ -161,6 +161,34 @@ fn gather<const THREADS: usize>(bencher: Bencher<'_, '_>) {
     let rows: Vec<u32> = (0..64).map(|i| i * 7919 % 10_000).collect();
     let mut x = numbers(64 * 784);
     in_team(bencher, THREADS, 64 * 784, || kernels::scale_rows(&bytes, &rows, &[], &mut x, 784));
+}
+
+/// A batch of grey images of 28 x 28 bytes, each flipped or not, shifted by a pixel, and with some distortion if `map` is not 0
+fn move_images<const THREADS: usize>(bencher: Bencher<'_, '_>, map: i32) {
+    let bytes: Vec<u8> = (0..10_000 * 784).map(|i| (i % 251) as u8).collect();
+    let rows: Vec<u32> = (0..64).map(|i| i * 7919 % 10_000).collect();
+    let by = |i: i32| {
+        let sign = 1 - 2 * (i / 2 % 2);
+        let distortion = Distortion { xx: map, xy: sign * map, yx: map, yy: -sign * map };
+        Move { flip: i % 2 == 0, down: i % 3 - 1, right: i / 3 % 3 - 1, distortion, ..Move::default() }
+    };
+    let moves: Vec<Move> = (0..64).map(by).collect();
+    let shape = ImageShape { planes: 1, height: 28, width: 28, channels: 1 };
+    let mut scratch = vec![0; kernels::move_images_scratch(shape).unwrap()];
+    let mut out = vec![0; 64 * 784];
+    in_team(bencher, THREADS, 64 * 784, || {
+        kernels::move_images(&bytes, shape, (&rows, &moves), &[], &mut scratch, &mut out);
+    });
+}
+
+#[divan::bench(consts = [1, 2], sample_size = 1)]
+fn flip_and_shift<const THREADS: usize>(bencher: Bencher<'_, '_>) {
+    move_images::<THREADS>(bencher, 0);
+}
+
+#[divan::bench(consts = [1, 2], sample_size = 1)]
+fn distort<const THREADS: usize>(bencher: Bencher<'_, '_>) {
+    move_images::<THREADS>(bencher, Distortion::ONE / 20);
 }
 
 #[divan::bench(args = [("hidden layer", 64 * 128), ("wide", 128 * 512)])]

@@ -55,7 +55,7 @@ pub use elementwise::dropout::Dropout;
 pub use elementwise::epilogue::Epilogue;
 pub use elementwise::gather::scale_rows;
 pub use elementwise::image_moves::{Distortion, ImageShape, Move, Part};
-pub use elementwise::images::move_images;
+pub use elementwise::images::{move_images, move_images_scratch};
 pub use elementwise::layer_norm::{
     RowMoments, RowMomentsMut, layer_norm, layer_norm_backward, layer_norm_training,
 };

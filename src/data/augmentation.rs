@@ -1,14 +1,17 @@
 //! Random changes of training rows while they are gathered: moves of images, and mixup
 
-use chainrule_kernels::{Distortion, ImageShape, Move, Part, Scalar, mix_rows, move_images};
+use chainrule_kernels::{
+    Distortion, ImageShape, Move, Part, Scalar, mix_rows, move_images, move_images_scratch,
+};
 
 use super::batches::gather;
 use super::beta::Beta;
 use super::encoder::Encoder;
 use super::image_shape::image_shape;
 use super::outputs::Outputs;
+use super::preprocessing::{Encoding, Preprocessing};
 use super::{Cells, Dataset, Split, Task};
-use crate::config::{ClassWeight, TrainConfig};
+use crate::config::{ClassWeight, Scale, TrainConfig};
 use crate::error::{Error, Result};
 use crate::nn::loss::BatchLabels;
 use crate::nn::matrix::Matrix;
@@ -28,20 +31,22 @@ pub struct Augmentation {
 /// Moves of images
 #[derive(Debug)]
 struct Moves {
-    range: Range,
+    range: MoveRange,
     shape: ImageShape,
     streams: Streams,
     /// The move of each row of the batch
     of_rows: Vec<Move>,
     /// The moved images of the batch, not yet scaled
     moved: Cells,
+    /// Scratch of [`move_images`]; empty if no image is distorted
+    scratch: Cells,
     /// The whole numbers from 0, which are the rows of `moved`
     rows: Vec<u32>,
 }
 
 /// The moves from which one is drawn for each image
 #[derive(Clone, Copy, Debug)]
-struct Range {
+struct MoveRange {
     flip: bool,
     shift: u32,
     /// Largest difference from the identity of an element of the linear map, as in [`Distortion`]
@@ -65,13 +70,14 @@ impl Augmentation {
     /// If images are to be moved and the rows are no images, as [`check`] says.
     pub fn new(config: &TrainConfig, set: &Dataset, batch_size: usize) -> Result<Option<Self>> {
         let TrainConfig { seed, flip, shift, distort, erase, mixup, .. } = *config;
-        let distort = (distort * f64::from(Distortion::ONE)).round() as i32;
+        let distort = of_matrix(distort);
         let moves = images(config, set)?.map(|shape| Moves {
-            range: Range { flip, shift, distort, erase },
+            range: MoveRange { flip, shift, distort, erase },
             shape,
             streams: Streams::new(seed, Purpose::Moves { epoch: 0 }),
             of_rows: Vec::with_capacity(batch_size),
             moved: set.train.cells.zeros(batch_size * shape.len()),
+            scratch: set.train.cells.zeros(scratch_len(distort, shape)),
             rows: (0..).take(batch_size).collect(),
         });
         let mixup = (mixup > 0.0).then(|| Mixup {
@@ -137,16 +143,22 @@ impl Moves {
         self.of_rows.clear();
         self.of_rows.extend(rows.iter().map(|&row| self.range.draw(self.shape, self.streams, row)));
         let (shape, moves, len) = (self.shape, (rows, &self.of_rows[..]), rows.len() * self.shape.len());
-        match (cells, &mut self.moved) {
-            (Cells::Bytes(from), Cells::Bytes(to)) => move_images(from, shape, moves, next, &mut to[..len]),
-            (Cells::Single(from), Cells::Single(to)) => move_images(from, shape, moves, next, &mut to[..len]),
-            (Cells::Double(from), Cells::Double(to)) => move_images(from, shape, moves, next, &mut to[..len]),
+        match (cells, &mut self.moved, &mut self.scratch) {
+            (Cells::Bytes(from), Cells::Bytes(to), Cells::Bytes(scratch)) => {
+                move_images(from, shape, moves, next, scratch, &mut to[..len]);
+            }
+            (Cells::Single(from), Cells::Single(to), Cells::Single(scratch)) => {
+                move_images(from, shape, moves, next, scratch, &mut to[..len]);
+            }
+            (Cells::Double(from), Cells::Double(to), Cells::Double(scratch)) => {
+                move_images(from, shape, moves, next, scratch, &mut to[..len]);
+            }
             _ => unreachable!("scratch of the type of the cells"),
         }
     }
 }
 
-impl Range {
+impl MoveRange {
     /// Draws how the image `row` is moved
     fn draw(self, shape: ImageShape, streams: Streams, row: u32) -> Move {
         let mut random = streams.at(row);
@@ -191,6 +203,14 @@ fn images(config: &TrainConfig, set: &Dataset) -> Result<Option<ImageShape>> {
         let expected = format!("{}, since {problem}", setting.off);
         Error::Setting { name: setting.name, expected, found: setting.found }
     })?;
+    if config.distort > 0.0 && of_matrix(config.distort) == 0 {
+        let expected = "0, or 0.00001 to 0.5".to_owned();
+        return Err(Error::Setting { name: "distort", expected, found: config.distort.to_string() });
+    }
+    if config.distort > 0.0 && move_images_scratch(shape).is_none() {
+        let expected = "0, since the images have 2³² elements or more in a plane".to_owned();
+        return Err(Error::Setting { name: "distort", expected, found: config.distort.to_string() });
+    }
     let (height, width) = (shape.height, shape.width);
     let side = height.min(width);
     for (name, pixels, most) in [("shift", config.shift, side - 1), ("erase", config.erase, side)] {
@@ -200,6 +220,16 @@ fn images(config: &TrainConfig, set: &Dataset) -> Result<Option<ImageShape>> {
         }
     }
     Ok(Some(shape))
+}
+
+/// A share of 1 in the units of a [`Distortion`]
+fn of_matrix(share: f64) -> i32 {
+    (share * f64::from(Distortion::ONE)).round() as i32
+}
+
+/// Elements of the scratch of [`move_images`]; 0 for images that can't be distorted
+fn scratch_len(distort: i32, shape: ImageShape) -> usize {
+    if distort > 0 { move_images_scratch(shape).unwrap_or(0) } else { 0 }
 }
 
 /// Checks that the settings of augmentation and label smoothing fit the data
@@ -228,13 +258,24 @@ pub fn check(config: &TrainConfig, set: &Dataset) -> Result<()> {
     Ok(())
 }
 
+/// A warning where images are moved, so that a pixel comes to a place with another scale
+pub fn warning(config: &TrainConfig, preprocessing: &Preprocessing) -> Option<String> {
+    let moved = settings(config).into_iter().find(|setting| setting.is_on)?.name;
+    let Encoding::Columns { scale, .. } = &preprocessing.encoding else { return None };
+    (*scale != Scale::None).then(|| {
+        format!(
+            "--{moved} moves pixels, and each place of the image has its own scale, learnt from images that are not moved; \
+             --scale none keeps the numbers of the file, which should be about 0 to 1"
+        )
+    })
+}
+
 /// Number of bytes of scratch for batches of `batch_size` rows
 pub fn scratch_bytes(config: &TrainConfig, set: &Dataset, batch_size: usize) -> u128 {
-    if settings(config).iter().all(|setting| !setting.is_on) {
-        return 0;
-    }
+    let Ok(Some(shape)) = images(config, set) else { return 0 };
+    let planes = scratch_len(of_matrix(config.distort), shape) * set.train.cells.cell_bytes();
     let row = set.train.columns * set.train.cells.cell_bytes() + size_of::<Move>() + size_of::<u32>();
-    batch_size as u128 * row as u128
+    planes as u128 + batch_size as u128 * row as u128
 }
 
 #[cfg(test)]
@@ -242,12 +283,12 @@ mod tests {
     use super::*;
 
     const SHAPE: ImageShape = ImageShape { planes: 1, height: 9, width: 12, channels: 1 };
-    const NONE: Range = Range { flip: false, shift: 0, distort: 0, erase: 0 };
+    const NONE: MoveRange = MoveRange { flip: false, shift: 0, distort: 0, erase: 0 };
 
     #[test]
     fn half_of_the_images_are_flipped_and_all_shifts_are_equally_likely() {
         const IMAGES: u32 = 90_000;
-        let range = Range { flip: true, shift: 1, ..NONE };
+        let range = MoveRange { flip: true, shift: 1, ..NONE };
         let streams = |epoch| Streams::new(5, Purpose::Moves { epoch });
         let moves =
             |epoch| (0..IMAGES).map(move |row| range.draw(SHAPE, streams(epoch), row)).collect::<Vec<_>>();
@@ -271,16 +312,34 @@ mod tests {
     }
 
     #[test]
+    fn images_whose_pixels_have_scales_of_their_own_have_a_warning_if_they_are_moved() {
+        let with = |encoding| Preprocessing { dims: vec![2, 2], names: Vec::new(), encoding };
+        let columns = |scale| with(Encoding::Columns { scale, columns: Vec::new() });
+        let still = TrainConfig::default();
+        let moved = TrainConfig { shift: 1, ..TrainConfig::default() };
+        assert_eq!(warning(&still, &columns(Scale::Standard)), None);
+        assert_eq!(warning(&moved, &with(Encoding::Pixels)), None);
+        assert_eq!(warning(&moved, &columns(Scale::None)), None);
+        for scale in [Scale::Standard, Scale::Minmax, Scale::Robust] {
+            let text = warning(&moved, &columns(scale)).unwrap();
+            assert!(text.starts_with("--shift moves pixels") && text.contains("--scale none"), "{text}");
+        }
+    }
+
+    #[test]
     fn each_setting_changes_its_own_part_of_a_move() {
         let streams = Streams::new(5, Purpose::Moves { epoch: 3 });
-        let all = Range { flip: true, shift: 4, distort: 6554, erase: 9 };
+        let all = MoveRange { flip: true, shift: 4, distort: 6554, erase: 9 };
         for row in 0..1000 {
-            let draw = |range: Range| range.draw(SHAPE, streams, row);
+            let draw = |range: MoveRange| range.draw(SHAPE, streams, row);
             let by = draw(all);
-            assert_eq!(draw(Range { flip: false, ..all }), Move { flip: false, ..by });
-            assert_eq!(draw(Range { shift: 0, ..all }), Move { down: 0, right: 0, ..by });
-            assert_eq!(draw(Range { distort: 0, ..all }), Move { distortion: Distortion::default(), ..by });
-            let whole = draw(Range { erase: 0, ..all });
+            assert_eq!(draw(MoveRange { flip: false, ..all }), Move { flip: false, ..by });
+            assert_eq!(draw(MoveRange { shift: 0, ..all }), Move { down: 0, right: 0, ..by });
+            assert_eq!(
+                draw(MoveRange { distort: 0, ..all }),
+                Move { distortion: Distortion::default(), ..by }
+            );
+            let whole = draw(MoveRange { erase: 0, ..all });
             assert_eq!((whole.erased.height, whole.erased.width), (0, 0));
             assert_eq!(Move { erased: by.erased, ..whole }, by);
             assert!(by.down.abs() <= 4 && by.right.abs() <= 4);
@@ -290,8 +349,9 @@ mod tests {
     #[test]
     fn all_maps_and_parts_within_the_range_are_equally_likely() {
         let streams = Streams::new(5, Purpose::Moves { epoch: 1 });
-        let range = Range { distort: 1, erase: 9, ..NONE };
-        let (mut elements, mut sizes, mut places) = ([[0u32; 3]; 4], [[0u32; 10]; 2], [0u32; 9]);
+        let range = MoveRange { distort: 1, erase: 9, ..NONE };
+        let (mut elements, mut sizes) = ([[0u32; 3]; 4], [[0u32; 10]; 2]);
+        let (mut tops, mut lefts) = ([0u32; 9], [0u32; 12]);
         for row in 0..90_000 {
             let by = range.draw(SHAPE, streams, row);
             let Distortion { xx, xy, yx, yy } = by.distortion;
@@ -304,12 +364,17 @@ mod tests {
                 counts[size as usize] += 1;
             }
             if height == 1 {
-                places[top as usize] += 1;
+                tops[top as usize] += 1;
+            }
+            if width == 1 {
+                lefts[left as usize] += 1;
             }
         }
-        // Five standard deviations of binomial distributions with p = 1/3, 1/10 and, of the 9,000 or so of height 1, 1/9.
+        // Five standard deviations of binomial distributions with p = 1/3, 1/10 and, of the 9,000 or so of height or width 1, 1/9
+        // and 1/12.
         assert!(elements.iter().flatten().all(|count| count.abs_diff(30_000) < 707), "{elements:?}");
         assert!(sizes.iter().flatten().all(|count| count.abs_diff(9_000) < 450), "{sizes:?}");
-        assert!(places.iter().all(|count| count.abs_diff(1_000) < 200), "{places:?}");
+        assert!(tops.iter().all(|count| count.abs_diff(1_000) < 200), "{tops:?}");
+        assert!(lefts.iter().all(|count| count.abs_diff(750) < 180), "{lefts:?}");
     }
 }

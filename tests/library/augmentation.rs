@@ -115,19 +115,8 @@ fn any_number_of_threads_and_a_stop_within_an_epoch_give_the_same_bits() {
 }
 
 #[test]
-fn the_settings_at_their_defaults_change_no_bit_and_evaluation_is_never_changed() {
+fn evaluation_is_never_changed() {
     let data = images();
-    let plain = train(&config(), &data, 2, None);
-    let off = TrainConfig {
-        flip: false,
-        shift: 0,
-        distort: 0.0,
-        erase: 0,
-        mixup: 0.0,
-        label_smoothing: 0.0,
-        ..config()
-    };
-    assert!(train(&off, &data, 2, None) == plain);
     // Without steps, the model is the same, and so must be what it says of the test set.
     let frozen = TrainConfig { learning_rate: 0.0, ..config() };
     let moves = TrainConfig { flip: true, shift: 3, distort: 0.3, erase: 4, ..frozen.clone() };

@@ -27,6 +27,8 @@ impl ImageShape {
 
 /// The difference from the identity of the matrix of a linear map about the centre of an image, in units of 2⁻¹⁶
 ///
+/// No element is greater than [`Self::MAX`].
+///
 /// What lies at `(x, y)` of the new image is taken from `(x + xx x + xy y, y + yx x + yy y)` of the old one, where x counts
 /// pixels to the right of the centre and y pixels below it. Small differences are a rotation, a change of size and a shear
 /// in one.
@@ -45,6 +47,14 @@ pub struct Distortion {
 impl Distortion {
     /// 1 in the units of the matrix
     pub const ONE: i32 = 1 << 16;
+
+    /// The greatest absolute value of an element: 16
+    pub const MAX: i32 = 16 * Self::ONE;
+
+    /// Whether no element is greater than [`Self::MAX`]
+    pub(super) fn is_valid(self) -> bool {
+        [self.xx, self.xy, self.yx, self.yy].iter().all(|element| element.unsigned_abs() <= Self::MAX as u32)
+    }
 }
 
 /// How an image is moved: flipped first, then distorted, then shifted, then erased in part

@@ -67,6 +67,26 @@ pub(crate) fn for_each_chunk2<T: Send>(
     });
 }
 
+/// The same as [`for_each_chunk`], with a part of `scratch` for each chunk: `f(i, chunk, part)`, each part `part_len` long
+///
+/// # Panics
+/// If `scratch` has fewer parts than there are chunks, `len` is 0, or one of the calls panics.
+pub(crate) fn for_each_chunk_with<T: Send>(
+    data: &mut [T],
+    len: usize,
+    (scratch, part_len): (&mut [T], usize),
+    f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
+) {
+    let needed = data.len().div_ceil(len) * part_len;
+    assert!(needed <= scratch.len(), "scratch of {} elements, expected {needed}", scratch.len());
+    let scratch = SendPtr(scratch.as_mut_ptr());
+    for_each_chunk(data, len, |i, chunk| {
+        // SAFETY: part i lies inside `scratch`, which has as many parts as there are chunks and is borrowed mutably until
+        // all tasks are done. Each i is called once, and parts of different i don't overlap.
+        f(i, chunk, unsafe { std::slice::from_raw_parts_mut(scratch.get().add(i * part_len), part_len) });
+    });
+}
+
 /// The same as [`for_each_chunk2`], for three slices
 ///
 /// # Panics
