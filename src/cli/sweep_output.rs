@@ -33,16 +33,26 @@ pub fn failed(analysis: &Analysis, plan: &Plan, how_to_resume: &str) -> Option<S
     (n > 0).then(|| format!("error: {some} of {all} trials failed or diverged: {names}; {again}"))
 }
 
-/// The warnings about settings of trials: of each kind the first, with the number of the other trials that have it
+/// The warnings about settings of trials, each with the first trial that has it and the number of the others
+///
+/// Of the warnings of one kind with different texts, such as values, the first and their number are enough.
 pub fn warnings(plan: &Plan) -> Vec<String> {
     let of_kind = |warning: fn(&TrainConfig) -> Option<String>| {
         let found = plan.trials.iter().filter_map(|trial| Some((&trial.id, warning(&trial.config)?)));
         let found: Vec<_> = found.collect();
         let (first, text) = found.first()?;
-        Some(match found.len() {
+        let alike = found.iter().filter(|(_, other)| other == text).count();
+        let others = match found.len() - alike {
+            0 => String::new(),
+            n => format!(
+                " (and {} a warning like it)",
+                several(n, "other trial") + if n == 1 { " has" } else { " have" }
+            ),
+        };
+        Some(match alike {
             n if n == plan.trials.len() => format!("warning: {text}"),
-            1 => format!("warning: {first}: {text}"),
-            n => format!("warning: {first} and {}: {text}", several(n - 1, "other trial")),
+            1 => format!("warning: {first}: {text}{others}"),
+            n => format!("warning: {first} and {}: {text}{others}", several(n - 1, "other trial")),
         })
     };
     OF_SETTINGS.into_iter().filter_map(of_kind).collect()

@@ -374,8 +374,8 @@ pub static SETTINGS: &[Setting] = &[
     row("distort", Kind::Number, "0", "SHARE")
         .under(TRAINING)
         .help(
-            "Turn, stretch and skew each training image about its centre, drawn anew in each epoch: each element of the matrix \
-             is up to SHARE, 0 to 0.5, from that of the identity",
+            "Turn, stretch and skew each training image about its centre, drawn anew in each epoch, by a matrix whose elements \
+             differ from the identity by up to SHARE, 0 to 0.5; 0.1 is much",
         )
         .within((0.0..=0.5, "0 to 0.5"))
         .added(),

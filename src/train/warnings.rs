@@ -5,8 +5,16 @@ use crate::config::TrainConfig;
 use crate::nn::layers::Norm;
 
 /// Each gives a warning about the settings of a run, or `None` if it finds nothing to warn about
-pub const OF_SETTINGS: [fn(&TrainConfig) -> Option<String>; 3] =
-    [schedule::warning, average::warning, without_hidden_layers];
+pub const OF_SETTINGS: [fn(&TrainConfig) -> Option<String>; 4] =
+    [schedule::warning, average::warning, without_hidden_layers, mixup_alone];
+
+/// A warning where each row would be mixed with itself
+fn mixup_alone(config: &TrainConfig) -> Option<String> {
+    let is_alone = config.mixup > 0.0 && config.batch_size == 1;
+    is_alone.then(|| {
+        "--mixup has no effect with --batch-size 1, since a batch of one row has no other".to_owned()
+    })
+}
 
 /// A warning where a net without hidden layers has settings of hidden layers
 fn without_hidden_layers(config: &TrainConfig) -> Option<String> {

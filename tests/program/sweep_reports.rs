@@ -168,7 +168,11 @@ fn a_warm_up_or_an_average_that_the_epochs_do_not_reach_has_a_warning() {
     let stderr = of(&dry, &["--warmup", "2", "--seeds", "3"]);
     assert!(stderr.contains(warning) && stderr.matches("warning").count() == 1, "{stderr}");
     let stderr = of(&dry, &["--grid", "warmup=0,1,2,3"]);
-    assert!(stderr.contains("warning: t0002 and 1 other trial: --warmup 2 is as long"), "{stderr}");
+    assert!(stderr.contains("warning: t0002: --warmup 2 is as long"), "{stderr}");
+    assert!(stderr.contains("more --epochs (and 1 other trial has a warning like it)\n"), "{stderr}");
+    let stderr = of(&dry, &["--grid", "warmup=0,2", "--seeds", "3"]);
+    assert!(stderr.contains("warning: t0003 and 2 other trials: --warmup 2 is as long"), "{stderr}");
+    assert!(stderr.contains("more --epochs\n") && !stderr.contains("like it"), "{stderr}");
     let stderr = of(&dry, &["--grid", "swa=0,2,3"]);
     assert!(stderr.contains("warning: t0002: --swa 3 averages from epoch 3 on"), "{stderr}");
     assert!(of(&dry, &["--grid", "swa=0,3", "--quiet"]).is_empty());
@@ -195,8 +199,11 @@ fn settings_of_hidden_layers_without_hidden_layers_have_a_warning() {
         assert!(!of(&["train"], accepted).contains("warning"));
     }
     let grid = ["--norm", "layer", "--grid", "hidden_dims=none,8"];
+    assert!(!of(&["sweep", "--dry-run"], &grid).contains("warning"));
+    let grid = ["--hidden-dims", "none", "--grid", "dropout=0,0.1,0.2"];
     let stderr = of(&["sweep", "--dry-run"], &grid);
-    assert!(stderr.contains("warning: t0000: --norm layer has no effect"), "{stderr}");
+    assert!(stderr.contains("warning: t0001: --dropout 0.1 has no effect"), "{stderr}");
+    assert!(stderr.contains("(and 1 other trial has a warning like it)"), "{stderr}");
 }
 
 #[test]
