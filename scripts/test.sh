@@ -120,8 +120,8 @@ RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
     cargo test --package chainrule-kernels --locked --lib team_model
 
 begin "cargo bench, build only"
-# Only the benches, and without the slow link-time optimisation: this step only checks that they build.
-CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 cargo bench --workspace --bench '*' --locked --no-run
+# In the tests' profile, whose libraries are built already: this step only checks that the benches build.
+cargo bench --workspace --bench '*' --locked --no-run --profile dev
 
 say ""
 if [[ -s $LEFT_OUT_FILE ]]; then
