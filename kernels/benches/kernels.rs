@@ -174,7 +174,7 @@ fn move_images<const THREADS: usize>(bencher: Bencher<'_, '_>, map: i32) {
     };
     let moves: Vec<Move> = (0..64).map(by).collect();
     let shape = ImageShape { planes: 1, height: 28, width: 28, channels: 1 };
-    let mut scratch = vec![0; kernels::move_images_scratch(shape).unwrap()];
+    let mut scratch = vec![0; kernels::move_images_scratch(shape, 64).unwrap()];
     let mut out = vec![0; 64 * 784];
     in_team(bencher, THREADS, 64 * 784, || {
         kernels::move_images(&bytes, shape, (&rows, &moves), &[], &mut scratch, &mut out);

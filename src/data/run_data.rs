@@ -89,7 +89,7 @@ impl<'a> RunData<'a> {
                  a constant from them"
             ));
         }
-        warnings.extend(augmentation::warning(config, &preprocessing));
+        warnings.extend(augmentation::warning(config, &set, &preprocessing));
         let weights = weights(config, &set, &train_rows)?;
         Ok(Self { set, train_rows, val_rows, preprocessing, outputs, weights, warnings })
     }

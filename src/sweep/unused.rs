@@ -1,4 +1,4 @@
-//! Settings that a trial does not use beside its optimizer, its schedule or its hidden layers, which stay at their defaults
+//! Settings that the optimizer or the schedule of a trial does not use, which stay at their defaults
 
 use toml::Value;
 
@@ -14,7 +14,7 @@ pub fn without_unused(values: Values) -> Values {
     values.into_iter().filter(|(setting, _)| !unused.contains(&setting.name)).collect()
 }
 
-/// Checks the axes of settings that only trials with some optimizers, schedules or hidden layers use
+/// Checks the axes of settings that only trials with some optimizers or schedules use
 ///
 /// * `is_sampled`: whether trials are drawn, so that equal ones are drawn again
 ///
@@ -94,21 +94,6 @@ mod tests {
         let found: Vec<_> =
             plan.trials.iter().map(|trial| (trial.config.momentum, trial.config.warmup)).collect();
         assert_eq!(found, [(0.5, 1.0), (0.5, 0.0), (0.9, 1.0), (0.9, 0.0)]);
-    }
-
-    #[test]
-    fn a_net_without_hidden_layers_has_none_of_their_settings() {
-        let axes = ["hidden_dims=none,8", "dropout=0,0.5", "norm=none,batch", "activation=relu,tanh"];
-        let plan = resolve(&axes, Some(9), Settings::default()).unwrap();
-        let linear: Vec<_> =
-            plan.trials.iter().filter(|trial| trial.config.hidden_dims.0.is_empty()).collect();
-        assert_eq!((linear.len(), linear[0].values.len()), (1, 1));
-        let error = resolve(&axes[..2], None, Settings::default()).unwrap_err();
-        assert!(error.contains("hidden_dims none does not use dropout"), "{error}");
-        let base = Settings::default().with("norm", "batch").with("dropout", 0.2);
-        let plan = resolve(&axes[..1], None, base).unwrap();
-        let found: Vec<_> = plan.trials.iter().map(|trial| trial.config.dropout).collect();
-        assert_eq!(found, [0.0, 0.2]);
     }
 
     #[test]

@@ -115,6 +115,26 @@ fn any_number_of_threads_and_a_stop_within_an_epoch_give_the_same_bits() {
 }
 
 #[test]
+fn moved_images_whose_pixels_have_scales_of_their_own_have_a_warning() {
+    let bytes = images();
+    let numbers = of_numbers(&bytes);
+    let warnings =
+        |config: &TrainConfig, set: &Dataset| RunData::new(config, set).unwrap().warnings.join("\n");
+    let shifted = TrainConfig { shift: 1, ..config() };
+    let found = warnings(&shifted, &numbers);
+    assert!(found.starts_with("--shift moves pixels") && found.contains("--scale none"), "{found}");
+    let found = warnings(&TrainConfig { scale: Scale::Minmax, ..shifted.clone() }, &bytes);
+    assert!(found.contains("without --scale, bytes are divided by 255"), "{found}");
+    let unscaled = TrainConfig { scale: Scale::None, ..shifted.clone() };
+    let erased = TrainConfig { erase: 3, ..config() };
+    for (config, set) in
+        [(&config(), &numbers), (&shifted, &bytes), (&unscaled, &numbers), (&erased, &numbers)]
+    {
+        assert_eq!(warnings(config, set), "");
+    }
+}
+
+#[test]
 fn evaluation_is_never_changed() {
     let data = images();
     // Without steps, the model is the same, and so must be what it says of the test set.

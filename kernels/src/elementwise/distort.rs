@@ -15,9 +15,12 @@ const GROUP: usize = 32;
 /// Zeros on each side of a padded plane: between two of them, everything outside of the plane is 0
 const PADDING: usize = 2;
 
-/// Number of elements of a padded plane
-pub(super) fn padded_len(shape: ImageShape) -> usize {
-    (shape.height + 2 * PADDING) * padded_line(shape)
+/// Number of elements of a padded plane; `None` if its places do not fit the numbers that they are computed with
+pub(super) fn padded_len(shape: ImageShape) -> Option<usize> {
+    let has_short_sides = shape.height.max(shape.width) < 1 << 30;
+    let sides = [shape.height, shape.width].map(|side| side + 2 * PADDING);
+    let len = sides[0].checked_mul(sides[1])?.checked_mul(shape.channels)?;
+    (has_short_sides && u32::try_from(len).is_ok()).then_some(len)
 }
 
 fn padded_line(shape: ImageShape) -> usize {
@@ -230,7 +233,7 @@ mod tests {
     /// The plane, padded, flipped and distorted
     fn distorted<T: Pixel>(plane: &[T], shape: ImageShape, by: Move) -> Vec<T> {
         let ImageShape { width, channels, .. } = shape;
-        let mut padded = vec![T::default(); padded_len(shape)];
+        let mut padded = vec![T::default(); padded_len(shape).unwrap()];
         for (padded, line) in padded_lines(&mut padded, shape).zip(plane.chunks_exact(width * channels)) {
             padded.copy_from_slice(line);
             if by.flip {

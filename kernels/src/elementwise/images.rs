@@ -16,7 +16,8 @@ use crate::threads::partition::{MAX_TASKS, Partition};
 ///
 /// # Panics
 /// If there is not one move for each row, `out` is not one image for each row, a row is beyond `images`, an erased part
-/// beyond its image, an element of a distortion beyond [`Distortion::MAX`], or an image is distorted without scratch.
+/// beyond its image, an element of a distortion beyond [`Distortion::MAX`], an image is distorted without scratch, or there is
+/// scratch, but too little, or images are too large for [`move_images_scratch`].
 #[track_caller]
 pub fn move_images<T: Pixel>(
     images: &[T],
@@ -34,7 +35,8 @@ pub fn move_images<T: Pixel>(
     assert!(is_allowed, "move_images: a distortion beyond its range, or without scratch");
     let image = |row: u32| &images[row as usize * len..][..len];
     let height = Partition::by_work(rows.len(), 1, len * GATHER_WORK, MAX_TASKS).longest().max(1);
-    let padded_len = if scratch.is_empty() { 0 } else { padded_len(shape) };
+    let too_large = || panic!("move_images: distorted images of {} x {} pixels", shape.height, shape.width);
+    let padded_len = if scratch.is_empty() { 0 } else { padded_len(shape).unwrap_or_else(too_large) };
     for_each_chunk_with(out, (height * len).max(1), (scratch, padded_len), |i, out, padded| {
         let from = i * height;
         for (at, out) in (from..).zip(out.chunks_exact_mut(len)) {
@@ -46,11 +48,10 @@ pub fn move_images<T: Pixel>(
     });
 }
 
-/// Elements of scratch that [`move_images`] needs to distort images; `None` for images that it can't distort, with 2³⁰ pixels or
-/// more in a line or a column, or about 2³² elements in a plane
-pub fn move_images_scratch(shape: ImageShape) -> Option<usize> {
-    let is_addressable = shape.width.max(shape.height) < 1 << 30 && u32::try_from(padded_len(shape)).is_ok();
-    is_addressable.then(|| MAX_TASKS * padded_len(shape))
+/// Elements of scratch that [`move_images`] needs to distort up to `rows` images; `None` for images that it can't distort, with
+/// 2³⁰ pixels or more in a line or a column, or about 2³² elements in a plane
+pub fn move_images_scratch(shape: ImageShape, rows: usize) -> Option<usize> {
+    padded_len(shape).map(|len| MAX_TASKS.min(rows) * len)
 }
 
 /// `to ←` the image `from`, moved
@@ -194,7 +195,7 @@ mod tests {
         let grey = ImageShape { planes: 1, height, width, channels: 1 };
         let moved = |image: &[u8], shape: ImageShape, by: Move| {
             let (mut scratch, mut out) =
-                (vec![9; move_images_scratch(shape).unwrap()], vec![9; 2 * shape.len()]);
+                (vec![9; move_images_scratch(shape, 2).unwrap()], vec![9; 2 * shape.len()]);
             move_images(image, shape, (&[0, 0], &[Move::default(), by]), &[], &mut scratch, &mut out);
             assert_eq!(out[..shape.len()], *image);
             out.split_off(shape.len())

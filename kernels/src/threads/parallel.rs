@@ -77,8 +77,9 @@ pub(crate) fn for_each_chunk_with<T: Send>(
     (scratch, part_len): (&mut [T], usize),
     f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
 ) {
-    let needed = data.len().div_ceil(len) * part_len;
-    assert!(needed <= scratch.len(), "scratch of {} elements, expected {needed}", scratch.len());
+    let chunks = data.len().div_ceil(len);
+    let is_enough = chunks.checked_mul(part_len).is_some_and(|needed| needed <= scratch.len());
+    assert!(is_enough, "scratch of {} elements for {chunks} chunks", scratch.len());
     let scratch = SendPtr(scratch.as_mut_ptr());
     for_each_chunk(data, len, |i, chunk| {
         // SAFETY: part i lies inside `scratch`, which has as many parts as there are chunks and is borrowed mutably until
@@ -152,6 +153,28 @@ mod tests {
             assert!(a.iter().enumerate().all(|(at, &i)| i == at / 10));
             assert!(b.iter().enumerate().all(|(at, &i)| i == at / 10 * 10));
             assert!(c.iter().enumerate().all(|(at, &i)| i == at / 10 * 7));
+        }
+    }
+
+    #[test]
+    fn each_chunk_has_its_own_part_of_the_scratch() {
+        for threads in [1, 3] {
+            let (mut a, mut scratch) = (vec![0; 103], vec![99; 3 * 11 + 2]);
+            pool(threads).install(|| {
+                scope(|| {
+                    for_each_chunk_with(&mut a, 10, (&mut scratch, 3), |i, a, part| {
+                        a.fill(i);
+                        part.fill(i);
+                    });
+                });
+            });
+            assert!(a.iter().enumerate().all(|(at, &i)| i == at / 10));
+            assert!(scratch[..33].iter().enumerate().all(|(at, &i)| i == at / 3));
+            assert_eq!(scratch[33..], [99, 99]);
+            for (len, part_len) in [(9, 3), (10, 4), (1, usize::MAX)] {
+                let call = || for_each_chunk_with(&mut a, len, (&mut scratch, part_len), |_, _, _| {});
+                assert!(std::panic::catch_unwind(AssertUnwindSafe(call)).is_err(), "{len} {part_len}");
+            }
         }
     }
 
