@@ -199,7 +199,8 @@ fn settings_of_hidden_layers_without_hidden_layers_have_a_warning() {
         assert!(!of(&["train"], accepted).contains("warning"));
     }
     let grid = ["--norm", "layer", "--grid", "hidden_dims=none,8"];
-    assert!(!of(&["sweep", "--dry-run"], &grid).contains("warning"));
+    let stderr = of(&["sweep", "--dry-run"], &grid);
+    assert!(stderr.contains("warning: t0000: --norm layer has no effect"), "{stderr}");
     let grid = ["--hidden-dims", "none", "--grid", "dropout=0,0.1,0.2"];
     let stderr = of(&["sweep", "--dry-run"], &grid);
     assert!(stderr.contains("warning: t0001: --dropout 0.1 has no effect"), "{stderr}");
