@@ -95,6 +95,7 @@ pub fn remove_leftovers(folder: &Path) {
             && let Ok(file) = OpenOptions::new().append(true).open(entry.path())
             && file.try_lock().is_ok()
         {
+            let _locked = Locked::of_locked(file);
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -199,9 +200,10 @@ mod tests {
         std::fs::write(&dead, "half").unwrap();
         let file = File::create(&living).unwrap();
         file.lock().unwrap();
+        let locked = Locked::of_locked(file);
         write_atomically(&folder.path().join("a"), b"1").unwrap();
         assert!(!dead.exists() && living.exists());
-        drop(file);
+        drop(locked);
         remove_leftovers(folder.path());
         assert!(!living.exists());
     }

@@ -201,7 +201,7 @@ fn a_merge_and_a_resume_remove_what_killed_shards_left() {
     living.lock().unwrap();
     assert_eq!(ended(path, "sweep merge results/s -q"), (Some(0), String::new()));
     assert_eq!(leftovers(&sweep), [".writing-living"]);
-    drop(living);
+    living.unlock().unwrap();
     assert_eq!(ended(path, "sweep merge results/s -q"), (Some(0), String::new()));
     assert!(leftovers(&path.join("results/s")).is_empty());
     let resume = format!("sweep {SHORT} --seeds 4 --sweep-id s --resume");
