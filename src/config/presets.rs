@@ -28,6 +28,7 @@ macro_rules! presets {
 presets! {
     "course",
     "good",
+    "best",
     "table",
 }
 

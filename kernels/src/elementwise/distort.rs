@@ -9,7 +9,7 @@ use std::array;
 use super::image_moves::{Distortion, ImageShape, Move};
 use crate::cpu::simd_level::multiversion;
 
-/// Pixels of a group
+/// Pixels of a group: a line of the usual small images, and whole vectors
 const GROUP: usize = 32;
 
 /// Zeros on each side of a padded plane: between two of them, everything outside of the plane is 0
