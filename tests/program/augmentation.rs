@@ -43,6 +43,7 @@ fn what_does_not_fit_the_data_is_a_mistake_in_the_command_line() {
             "distort is 0.1, expected 0, since rows of 2 numbers are no images",
         ),
         ("--data . --distort 0.6".to_owned(), "0 to 0.5"),
+        ("--data . --distort 0.000005".to_owned(), "distort is 0.000005, expected 0, or 0.00001 to 0.5"),
         ("--data . --label-smoothing 1".to_owned(), "0 or more and below 1"),
         (
             "--data . --mixup 0.2 --class-weight balanced".to_owned(),
@@ -53,7 +54,11 @@ fn what_does_not_fit_the_data_is_a_mistake_in_the_command_line() {
         assert!(stderr.contains(message), "{args}: {stderr}");
         assert!(!path.join("results").exists(), "{args}");
     }
-    ended(path, &format!("train {TABLE} --mixup 0.2 --epochs 1 -q --run-id mixed"), 0);
+    let stderr =
+        ended(path, &format!("train {TABLE} --mixup 0.2 --batch-size 1 --epochs 1 --run-id alone"), 0);
+    assert!(stderr.contains("warning: --mixup has no effect with --batch-size 1"), "{stderr}");
+    let stderr = ended(path, &format!("train {TABLE} --mixup 0.2 --epochs 1 --run-id mixed"), 0);
+    assert!(!stderr.contains("warning"), "{stderr}");
     let config = fs::read_to_string(path.join("results/mixed/config.toml")).unwrap();
     let settings =
         "\nlabel_smoothing = 0.0\nflip = false\nshift = 0\ndistort = 0.0\nerase = 0\nmixup = 0.2\n";
