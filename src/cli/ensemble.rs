@@ -13,8 +13,9 @@ use chainrule::train::target_files::target_rows;
 use chainrule::train::thread_count::{cores, pool};
 use serde_json::{Map, Value};
 
+use super::copies_flags::CopiesFlags;
 use super::ensemble_members::{Members, shared_data};
-use super::evaluate::{data_line, make_folder, of_classes, parts_json, row_json, write_files};
+use super::evaluate::{data_lines, make_folder, of_classes, parts_json, row_json, write_files};
 use super::format::{columns, percent, significant};
 use super::import_flags::ImportFlags;
 use super::{DONE, note, print};
@@ -55,6 +56,9 @@ pub struct Args {
     quiet: bool,
 
     #[command(flatten)]
+    copies: CopiesFlags,
+
+    #[command(flatten)]
     import: ImportFlags,
 }
 
@@ -70,7 +74,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let models =
         paths.iter().map(|path| args.import.load_any(path, args.quiet)).collect::<Result<Vec<_>>>()?;
     let models: Vec<_> = paths.iter().map(PathBuf::as_path).zip(&models).collect();
-    let evaluation = evaluate_ensemble(&models, &options, &pool)?;
+    let evaluation = evaluate_ensemble(&models, &options, args.copies.choice(), &pool)?;
     if !args.quiet {
         evaluation.mean.warnings.iter().for_each(|warning| note(warning));
     }
@@ -112,7 +116,7 @@ fn text(evaluation: &EnsembleEvaluation, rows: &[EvaluationRow]) -> String {
     };
     let head = std::iter::once("model").chain(names.iter().copied()).map(str::to_owned).collect();
     let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows.iter().map(line)).collect();
-    let text = format!("{}\n{}", data_line(mean), columns(&lines));
+    let text = format!("{}\n{}", data_lines(mean), columns(&lines));
     match &mean.predicted {
         Predicted::Classes(confusion) => text + &of_classes(mean.outputs.classes(), confusion),
         Predicted::Numbers(_) if mean.outputs.len() > 1 => text + &of_targets(evaluation),

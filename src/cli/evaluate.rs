@@ -21,6 +21,7 @@ use chainrule::train::target_files::{self, target_rows};
 use chainrule::train::thread_count::{cores, pool};
 use serde_json::{Map, Value, json};
 
+use super::copies_flags::CopiesFlags;
 use super::format::{columns, count, percent, significant};
 use super::import_flags::ImportFlags;
 use super::{DONE, note, print};
@@ -63,6 +64,9 @@ pub struct Args {
     quiet: bool,
 
     #[command(flatten)]
+    copies: CopiesFlags,
+
+    #[command(flatten)]
     import: ImportFlags,
 }
 
@@ -73,7 +77,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;
     let model = args.import.load_any(&args.model, args.quiet)?;
-    let evaluation = evaluate(&model, &options, &pool)?;
+    let evaluation = evaluate(&model, &options, args.copies.choice(), &pool)?;
     if !args.quiet {
         evaluation.warnings.iter().for_each(|warning| note(warning));
     }
@@ -141,7 +145,7 @@ pub fn write_files(rows: &[EvaluationRow], evaluation: &Evaluation, out: &Path) 
 fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
     let Evaluation { dims, sums, top5, outputs, .. } = evaluation;
     let row = evaluation.row(model);
-    let mut text = data_line(evaluation);
+    let mut text = data_lines(evaluation);
     writeln!(text, "model       {}: {}, {}", shown(model), Dims(dims.clone()), row.dtype)?;
     let confusion = match &evaluation.predicted {
         Predicted::Classes(confusion) => confusion,
@@ -161,14 +165,18 @@ fn text(evaluation: &Evaluation, model: &Path) -> Result<String> {
     Ok(text + &of_classes(outputs.classes(), confusion))
 }
 
-/// The line that says which rows were evaluated
-pub fn data_line(evaluation: &Evaluation) -> String {
+/// The lines that say which rows were evaluated, and how many copies of each
+pub fn data_lines(evaluation: &Evaluation) -> String {
     let which = match evaluation.part {
         Part::Test => "test set",
         Part::All => "all rows, since there is no test set",
     };
+    let copies = match evaluation.copies {
+        1 => String::new(),
+        copies => format!("copies      {} of each image, whose predictions are averaged\n", count(copies)),
+    };
     format!(
-        "data        {}: {which}, {} samples\n",
+        "data        {}: {which}, {} samples\n{copies}",
         printable(&evaluation.source),
         count(evaluation.sums.rows)
     )

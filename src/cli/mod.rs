@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod completions;
+mod copies_flags;
 mod ensemble;
 mod ensemble_members;
 mod evaluate;

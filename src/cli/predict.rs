@@ -13,6 +13,7 @@ use chainrule::predict::{Columns, Outcome, Request, predict};
 use chainrule::tables::atomic_file::{check_writable, replace_atomically};
 use chainrule::train::thread_count::{cores, pool};
 
+use super::copies_flags::CopiesFlags;
 use super::ensemble_members::check_differ;
 use super::format::count;
 use super::import_flags::ImportFlags;
@@ -64,6 +65,9 @@ pub struct Args {
     quiet: bool,
 
     #[command(flatten)]
+    copies: CopiesFlags,
+
+    #[command(flatten)]
     import: ImportFlags,
 }
 
@@ -106,7 +110,9 @@ pub fn run(args: &Args) -> Result<u8> {
         paths.iter().map(|path| args.import.load_any(path, args.quiet)).collect::<Result<Vec<_>>>()?;
     let models: Vec<_> = paths.into_iter().zip(&models).collect();
     let x = args.x.as_deref();
-    let request = Request { models: &models, input: &input, x, table: &table, columns: &columns, output };
+    let copies = args.copies.choice();
+    let request =
+        Request { models: &models, input: &input, x, table: &table, copies, columns: &columns, output };
     let outcome = if is_stdout {
         predict(&request, &pool, &mut io::BufWriter::new(io::stdout().lock()))?
     } else {

@@ -1,17 +1,16 @@
 //! Random changes of training rows while they are gathered: moves of images, and mixup
 
-use chainrule_kernels::{
-    Distortion, ImageShape, Move, Part, Scalar, mix_rows, move_images, move_images_scratch,
-};
+use chainrule_kernels::{Distortion, ImageShape, Move, Part, Scalar, mix_rows, move_images_scratch};
 
 use super::batches::gather;
 use super::beta::Beta;
 use super::encoder::Encoder;
 use super::image_shape::image_shape;
+use super::moved_images::{check_at_most, check_shift, move_cells, own_scales};
 use super::outputs::Outputs;
-use super::preprocessing::{Encoding, Preprocessing};
+use super::preprocessing::Preprocessing;
 use super::{Cells, Dataset, Split, Task};
-use crate::config::{ClassWeight, Scale, TrainConfig};
+use crate::config::{ClassWeight, TrainConfig};
 use crate::error::{Error, Result};
 use crate::nn::loss::BatchLabels;
 use crate::nn::matrix::Matrix;
@@ -38,7 +37,7 @@ struct Moves {
     of_rows: Vec<Move>,
     /// The moved images of the batch, not yet scaled
     moved: Cells,
-    /// Scratch of [`move_images`]; empty if no image is distorted
+    /// Scratch of [`move_cells`]; empty if no image is distorted
     scratch: Cells,
     /// The whole numbers from 0, which are the rows of `moved`
     rows: Vec<u32>,
@@ -142,19 +141,7 @@ impl Moves {
     fn gather(&mut self, cells: &Cells, rows: &[u32], next: &[u32]) {
         self.of_rows.clear();
         self.of_rows.extend(rows.iter().map(|&row| self.range.draw(self.shape, self.streams, row)));
-        let (shape, moves, len) = (self.shape, (rows, &self.of_rows[..]), rows.len() * self.shape.len());
-        match (cells, &mut self.moved, &mut self.scratch) {
-            (Cells::Bytes(from), Cells::Bytes(to), Cells::Bytes(scratch)) => {
-                move_images(from, shape, moves, next, scratch, &mut to[..len]);
-            }
-            (Cells::Single(from), Cells::Single(to), Cells::Single(scratch)) => {
-                move_images(from, shape, moves, next, scratch, &mut to[..len]);
-            }
-            (Cells::Double(from), Cells::Double(to), Cells::Double(scratch)) => {
-                move_images(from, shape, moves, next, scratch, &mut to[..len]);
-            }
-            _ => unreachable!("scratch of the type of the cells"),
-        }
+        move_cells(cells, self.shape, (rows, &self.of_rows), next, &mut self.scratch, &mut self.moved);
     }
 }
 
@@ -213,14 +200,8 @@ fn images(config: &TrainConfig, set: &Dataset) -> Result<Option<ImageShape>> {
                 .to_owned();
         return Err(Error::Setting { name: "distort", expected, found: config.distort.to_string() });
     }
-    let (height, width) = (shape.height, shape.width);
-    let side = height.min(width);
-    for (name, pixels, most) in [("shift", config.shift, side - 1), ("erase", config.erase, side)] {
-        if pixels as usize > most {
-            let expected = format!("at most {most}, since the images have {height} × {width} pixels");
-            return Err(Error::Setting { name, expected, found: pixels.to_string() });
-        }
-    }
+    check_shift(shape, config.shift)?;
+    check_at_most("erase", config.erase, shape.height.min(shape.width), shape)?;
     Ok(Some(shape))
 }
 
@@ -229,7 +210,7 @@ fn of_matrix(share: f64) -> i32 {
     (share * f64::from(Distortion::ONE)).round() as i32
 }
 
-/// Elements of the scratch of [`move_images`]; 0 for images that can't be distorted
+/// Elements of the scratch of [`move_cells`]; 0 for images that can't be distorted
 fn scratch_len(distort: i32, shape: ImageShape, batch_size: usize) -> usize {
     if distort > 0 { move_images_scratch(shape, batch_size).unwrap_or(0) } else { 0 }
 }
@@ -266,17 +247,12 @@ pub fn check(config: &TrainConfig, set: &Dataset) -> Result<()> {
 pub fn warning(config: &TrainConfig, set: &Dataset, preprocessing: &Preprocessing) -> Option<String> {
     let is_on = |setting: &OfImages| setting.is_on && setting.name != "erase";
     let moved = settings(config).into_iter().find(is_on)?.name;
-    let Encoding::Columns { scale, .. } = &preprocessing.encoding else { return None };
-    if *scale == Scale::None || config.init.is_some() {
-        return None;
-    }
+    let own_scales = own_scales(moved, preprocessing).filter(|_| config.init.is_none())?;
     let instead = match set.train.cells {
         Cells::Bytes(_) => "without --scale, bytes are divided by 255",
         _ => "--scale none keeps the numbers of the file, which should be about 0 to 1",
     };
-    Some(format!(
-        "--{moved} moves pixels, and each place of the image has its own scale, learnt from images that are not moved; {instead}"
-    ))
+    Some(format!("{own_scales}; {instead}"))
 }
 
 /// Number of bytes of scratch for batches of `batch_size` rows

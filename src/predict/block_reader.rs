@@ -2,12 +2,13 @@
 
 use chainrule_kernels::Scalar;
 
+use super::copies::Copies;
 use super::input::Block;
 use super::mean::values;
 use crate::config::EngineChoice;
-use crate::data::Inputs;
 use crate::data::encoder::Encoder;
 use crate::data::saved_model::{AnyModel, SavedModel};
+use crate::data::{Cells, Inputs};
 use crate::error::Result;
 use crate::train::evaluate::Evaluator;
 
@@ -45,14 +46,35 @@ impl<'a, T: Scalar> BlockReader<'a, T> {
         block: &Block,
         each: impl Fn(usize, &[u32], &[T]) -> R + Sync,
     ) -> Vec<R> {
+        self.outputs_of(block, (&block.cells.of_dtype(self.model.dtype), block.rows), each)
+    }
+
+    /// The outputs of a block as they are averaged: batch by batch, or of all its rows their means over the copies
+    fn values(&mut self, block: &Block, copies: Option<&Copies>) -> Vec<Vec<f64>> {
+        let cells = block.cells.of_dtype(self.model.dtype);
+        let outputs = &self.model.signature.outputs;
+        let mut of =
+            |cells: &Cells, rows| self.outputs_of(block, (cells, rows), |_, _, batch| values(outputs, batch));
+        match copies {
+            None => of(&cells, block.rows),
+            Some(copies) => vec![copies.means(&cells, of)],
+        }
+    }
+
+    /// What `each` returns for each batch of the first `rows` rows of `cells`, which are those of a block, or copies of them
+    fn outputs_of<R: Send>(
+        &mut self,
+        block: &Block,
+        (cells, rows): (&Cells, usize),
+        each: impl Fn(usize, &[u32], &[T]) -> R + Sync,
+    ) -> Vec<R> {
         let Self { model, evaluator, encoder, row_numbers } = self;
         // The indices of categories are those of the block.
         let own = (!block.inputs.categories.is_empty())
             .then(|| Encoder::new(&model.signature.preprocessing, &block.inputs));
         let encoder = own.as_ref().unwrap_or(encoder);
-        row_numbers.extend(row_numbers.len() as u32..block.rows.max(row_numbers.len()) as u32);
-        let rows = &row_numbers[..block.rows];
-        evaluator.outputs(&model.model, encoder, &block.cells.of_dtype(model.dtype), rows, each)
+        row_numbers.extend(row_numbers.len() as u32..rows.max(row_numbers.len()) as u32);
+        evaluator.outputs(&model.model, encoder, cells, &row_numbers[..rows], each)
     }
 }
 
@@ -77,16 +99,11 @@ impl<'a> AnyBlockReader<'a> {
         })
     }
 
-    /// The outputs of a block as they are averaged, batch by batch
-    pub fn values(&mut self, block: &Block) -> Vec<Vec<f64>> {
+    /// The outputs of a block as they are averaged: batch by batch, or of all its rows their means over the copies
+    pub fn values(&mut self, block: &Block, copies: Option<&Copies>) -> Vec<Vec<f64>> {
         match self {
-            Self::Single(reader) => of(reader, block),
-            Self::Double(reader) => of(reader, block),
+            Self::Single(reader) => reader.values(block, copies),
+            Self::Double(reader) => reader.values(block, copies),
         }
     }
-}
-
-fn of<T: Scalar>(reader: &mut BlockReader<'_, T>, block: &Block) -> Vec<Vec<f64>> {
-    let outputs = &reader.model.signature.outputs;
-    reader.outputs(block, |_, _, batch| values(outputs, batch))
 }

@@ -6,13 +6,17 @@ use std::path::Path;
 use chainrule_kernels::Scalar;
 use rayon::ThreadPool;
 
+use super::copies::{Copies, CopiesChoice};
 use super::mean::values;
+use super::mean_metrics::MeanMetrics;
+use super::top::{TOP, among_top};
 use crate::config::{Dtype, EngineChoice};
 use crate::data::encoder::Encoder;
 use crate::data::model_set::ModelSet;
 pub use crate::data::model_set::Part;
 use crate::data::outputs::Outputs;
 use crate::data::saved_model::{AnyModel, SavedModel};
+use crate::data::signature::Signature;
 use crate::data::{Cells, DataOptions, Labels, Split};
 use crate::error::Result;
 use crate::nn::loss::LossSum;
@@ -20,16 +24,15 @@ use crate::tables::{EvaluationRow, Metric};
 use crate::train::evaluate::{Evaluator, Predicted};
 use crate::train::metrics::Metrics;
 
-/// Classes above which the five most probable ones are a metric
-pub(super) const TOP: usize = 5;
-
 /// The metrics of a model on labelled rows
 #[derive(Debug)]
 pub struct Evaluation {
     /// Widths of the net; empty for an ensemble
     pub dims: Vec<usize>,
-    /// Element type of the net
+    /// Element type of the net; f64 for an ensemble
     pub dtype: Dtype,
+    /// Number of moved copies of each row whose predictions were averaged; 1 for the row alone
+    pub copies: usize,
     /// Where the rows are from
     pub source: String,
     /// Which rows of it they are
@@ -50,26 +53,53 @@ pub struct Evaluation {
 
 /// Evaluates a model on the test set that the options name, or on all rows if there is none
 ///
-/// The metrics are those that training writes for the same rows, to the same bits.
+/// The metrics are those that training writes for the same rows, to the same bits. With copies of images, they are those of the
+/// mean over them, in f64.
 ///
 /// # Errors
-/// If the data can't be read, or don't fit the model.
-pub fn evaluate(model: &AnyModel, options: &DataOptions, pool: &ThreadPool) -> Result<Evaluation> {
+/// If the data can't be read, or don't fit the model, or copies are asked for of rows that are no images.
+pub fn evaluate(
+    model: &AnyModel,
+    options: &DataOptions,
+    choice: CopiesChoice,
+    pool: &ThreadPool,
+) -> Result<Evaluation> {
     match model {
-        AnyModel::Single(model) => pool.install(|| run(model, options)),
-        AnyModel::Double(model) => pool.install(|| run(model, options)),
+        AnyModel::Single(model) => pool.install(|| run(model, options, choice)),
+        AnyModel::Double(model) => pool.install(|| run(model, options, choice)),
     }
 }
 
-fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions) -> Result<Evaluation> {
+fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions, choice: CopiesChoice) -> Result<Evaluation> {
     let mut options = DataOptions { dtype: model.dtype, ..options.clone() };
     options.table.class_column = model.target_column.clone();
-    let set = ModelSet::load(&options, &model.signature)?;
-    Ok(measure(model, &set, false)?.0)
+    let (set, copies) = load(&options, &model.signature, choice)?;
+    Ok(measure(model, &set, copies.as_ref(), false)?.0)
+}
+
+/// The rows that the options name, and the copies of each
+///
+/// # Errors
+/// As [`evaluate`].
+pub(super) fn load(
+    options: &DataOptions,
+    signature: &Signature,
+    choice: CopiesChoice,
+) -> Result<(ModelSet, Option<Copies>)> {
+    let mut set = ModelSet::load(options, signature)?;
+    let copies = Copies::new(choice, [&signature.preprocessing.dims, &set.inputs.dims])?;
+    set.warnings.extend(choice.warning(&signature.preprocessing));
+    Ok((set, copies))
+}
+
+/// Number of copies of a row whose predictions are averaged; 1 for the row alone
+pub(super) fn copies_of(copies: Option<&Copies>) -> usize {
+    copies.map_or(1, Copies::count)
 }
 
 /// The metrics of a model on the rows of a set, and its outputs as they are averaged, batch by batch
 ///
+/// * `copies`: the copies of each row whose outputs are averaged first
 /// * `is_member`: whether the outputs are asked for; otherwise there are no batches
 ///
 /// # Errors
@@ -77,6 +107,7 @@ fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions) -> Result<Evalua
 pub(super) fn measure<T: Scalar>(
     saved: &SavedModel<T>,
     set: &ModelSet,
+    copies: Option<&Copies>,
     is_member: bool,
 ) -> Result<(Evaluation, Vec<Vec<f64>>)> {
     let (model, dtype, outputs) = (&saved.model, saved.dtype, saved.signature.outputs.clone());
@@ -85,26 +116,44 @@ pub(super) fn measure<T: Scalar>(
     let encoder = Encoder::<T>::new(preprocessing, &set.inputs);
     let mut evaluator = Evaluator::new(EngineChoice::Auto.backend(dtype)?, outputs.clone());
     let rows: Vec<u32> = (0..).take(split.len()).collect();
-    let (sums, predicted) = evaluator.evaluate(model, &encoder, &split, &rows);
-    let classes = outputs.classes().len();
-    let has_top = classes > TOP;
-    let (mut among, mut members) = (0, Vec::new());
-    if has_top || is_member {
-        let batch = |start: usize, _: &[u32], batch: &[T]| {
-            let among = if has_top { among_top(batch, &split.labels.classes()[start..], classes) } else { 0 };
-            (among, if is_member { values(&outputs, batch) } else { Vec::new() })
-        };
-        let batches = evaluator.outputs(model, &encoder, &split.cells, &rows, batch);
-        among = batches.iter().map(|(among, _)| among).sum();
-        members = batches.into_iter().map(|(_, values)| values).filter(|_| is_member).collect();
-    }
+    let (metrics, members) = match copies {
+        Some(copies) => {
+            let values = |cells: &Cells, count: usize| {
+                evaluator
+                    .outputs(model, &encoder, cells, &rows[..count], |_, _, batch| values(&outputs, batch))
+            };
+            let means = copies.means(&split.cells, values);
+            (MeanMetrics::of(&means, &split.labels, outputs.len()), vec![means])
+        }
+        None => {
+            let (sums, predicted) = evaluator.evaluate(model, &encoder, &split, &rows);
+            let classes = outputs.classes().len();
+            let has_top = classes > TOP;
+            let batch = |start: usize, _: &[u32], batch: &[T]| {
+                let among =
+                    if has_top { among_top(batch, &split.labels.classes()[start..], classes) } else { 0 };
+                (among, if is_member { values(&outputs, batch) } else { Vec::new() })
+            };
+            let batches = if has_top || is_member {
+                evaluator.outputs(model, &encoder, &split.cells, &rows, batch)
+            } else {
+                Vec::new()
+            };
+            let among: usize = batches.iter().map(|(among, _)| among).sum();
+            let top5 = has_top.then(|| among as f64 / split.len() as f64);
+            let members = batches.into_iter().map(|(_, values)| values).filter(|_| is_member).collect();
+            (MeanMetrics { sums, top5, predicted }, members)
+        }
+    };
+    let MeanMetrics { sums, top5, predicted } = metrics;
     let evaluation = Evaluation {
         dims: model.dims(),
         dtype,
+        copies: copies_of(copies),
         source: set.source.clone(),
         part: set.part,
         sums,
-        top5: has_top.then(|| among as f64 / split.len() as f64),
+        top5,
         predicted,
         labels: split.labels.clone(),
         outputs,
@@ -119,19 +168,6 @@ fn in_type(rows: &Split, dtype: Dtype) -> Cow<'_, Split> {
         Cow::Borrowed(_) => Cow::Borrowed(rows),
         Cow::Owned(cells) => Cow::Owned(Split { cells, columns: rows.columns, labels: rows.labels.clone() }),
     }
-}
-
-/// Number of rows of rows × classes probabilities whose label is among the five most probable classes
-pub(super) fn among_top<T: Scalar>(probabilities: &[T], labels: &[u32], classes: usize) -> usize {
-    let rows = probabilities.chunks_exact(classes).zip(labels);
-    rows.filter(|(row, label)| is_among(row, **label as usize)).count()
-}
-
-/// Whether fewer than five classes come before this one: more probable ones, and earlier ones that are as probable
-fn is_among<T: Scalar>(probabilities: &[T], label: usize) -> bool {
-    let p = probabilities[label];
-    let before = |(class, &other): (usize, &T)| other > p || other == p && class < label;
-    probabilities.iter().enumerate().filter(|&other| before(other)).count() < TOP
 }
 
 impl Evaluation {
@@ -151,7 +187,7 @@ impl Evaluation {
             Predicted::Numbers(_) => None,
         };
         EvaluationRow {
-            loss,
+            loss: loss.filter(|_| self.has_loss()),
             accuracy,
             top5_accuracy: self.top5.map(Metric::Double),
             macro_f1: confusion.and_then(|counts| counts.means(false)).map(|means| Metric::Double(means.f1)),
@@ -166,6 +202,13 @@ impl Evaluation {
             rmse,
             mae,
             r2,
+            copies: self.copies,
         }
+    }
+
+    /// Whether the rows have a loss; means of numbers have none, since each model standardises targets by its own training rows
+    fn has_loss(&self) -> bool {
+        let is_mean = self.dims.is_empty() || self.copies > 1;
+        !is_mean || self.outputs.targets().is_empty()
     }
 }

@@ -177,6 +177,14 @@ impl Input {
         Ok(Self { source, path, kept: Vec::new(), is_live: false, next_row: 1, unknown })
     }
 
+    /// The dimensions of a row of an array; empty for a table
+    pub fn dims(&self) -> &[usize] {
+        match &self.source {
+            Source::Table { .. } => &[],
+            Source::Array(array) => array.dims().get(1..).unwrap_or_default(),
+        }
+    }
+
     /// Whether the cells are bytes, such as those of images
     pub fn has_bytes(&self) -> bool {
         matches!(&self.source, Source::Array(array) if array.has_bytes())

@@ -1,4 +1,4 @@
-//! The mean of what several models predict for the same rows
+//! The mean of what several models predict for the same rows, or one model for copies of them
 
 use chainrule_kernels::Scalar;
 
@@ -28,34 +28,34 @@ pub fn outputs(of_models: &Outputs) -> Outputs {
     }
 }
 
-/// `1/M Σₘ v[m]` over M models, in f64, added in the order of the models
+/// `1/M Σₘ v[m]` over M predictions, those of models or of copies, in f64, added in their order
 #[derive(Debug, Default)]
 pub struct Mean {
     sum: Vec<f64>,
-    models: usize,
+    count: usize,
 }
 
 impl Mean {
-    /// Adds the values of a further model, batch by batch
+    /// Adds further values, batch by batch
     ///
     /// # Panics
-    /// If they are not as many as those of the first model.
+    /// If they are not as many as the first.
     #[track_caller]
     pub fn add(&mut self, batches: &[Vec<f64>]) {
-        if self.models == 0 {
+        if self.count == 0 {
             self.sum = batches.concat();
         } else {
             let found: usize = batches.iter().map(Vec::len).sum();
-            assert!(found == self.sum.len(), "{found} values of a model, {} of the first", self.sum.len());
+            assert!(found == self.sum.len(), "{found} values, {} were added first", self.sum.len());
             self.sum.iter_mut().zip(batches.iter().flatten()).for_each(|(sum, value)| *sum += value);
         }
-        self.models += 1;
+        self.count += 1;
     }
 
     /// The means
     pub fn finish(mut self) -> Vec<f64> {
-        let models = self.models as f64;
-        self.sum.iter_mut().for_each(|sum| *sum /= models);
+        let count = self.count as f64;
+        self.sum.iter_mut().for_each(|sum| *sum /= count);
         self.sum
     }
 }

@@ -4,14 +4,18 @@
 mod agreement;
 mod answers;
 mod block_reader;
+mod copies;
 mod ensemble;
 mod evaluation;
 mod input;
 mod mean;
+mod mean_metrics;
 mod run;
 mod text_cell;
+mod top;
 
 pub use answers::Columns;
+pub use copies::CopiesChoice;
 pub use ensemble::{ENSEMBLE, EnsembleEvaluation, evaluate_ensemble};
 pub use evaluation::{Evaluation, Part, evaluate};
 pub use run::{Outcome, Request, predict};

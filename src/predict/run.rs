@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::agreement::check_agreement;
 use super::answers::{Answers, Columns};
 use super::block_reader::{AnyBlockReader, BlockReader};
+use super::copies::{Copies, CopiesChoice};
 use super::input::{Block, Input, KeptColumns};
 use super::mean::{self, Mean, most_probable};
 use crate::config::Dtype;
@@ -29,6 +30,8 @@ pub struct Request<'a> {
     pub x: Option<&'a str>,
     /// How a table is read; only `header`, `separator` and `decimal` count
     pub table: &'a TableOptions,
+    /// The copies of each image whose predictions are averaged
+    pub copies: CopiesChoice,
     /// The columns of the predictions
     pub columns: &'a Columns,
     /// The name of the output, for messages
@@ -40,7 +43,7 @@ pub struct Request<'a> {
 pub struct Outcome {
     /// Number of rows
     pub rows: u64,
-    /// A warning for each column with values that the model does not know
+    /// A warning for each column with values that the model does not know, and for copies of images that it was not made for
     pub warnings: Vec<String>,
 }
 
@@ -49,11 +52,12 @@ pub struct Outcome {
 /// It needs memory for a few blocks of rows, however many there are. A row of standard input is answered before the next
 /// is read. The results do not depend on the number of threads of `pool`.
 ///
-/// Of several models, probabilities, or targets in their units, are averaged in f64 in the order of the models.
+/// Of several models, probabilities, or targets in their units, are averaged in f64 in the order of the models; of copies of an
+/// image, those of each model before.
 ///
 /// # Errors
-/// If the input can't be read, has no rows or does not fit the model, the models do not fit each other, or `out` can't be
-/// written to.
+/// If the input can't be read, has no rows or does not fit the model, the models do not fit each other, copies are asked for of
+/// rows that are no images, or `out` can't be written to.
 ///
 /// # Panics
 /// If there is no model.
@@ -62,12 +66,14 @@ pub fn predict(request: &Request<'_>, pool: &ThreadPool, out: &mut dyn Write) ->
     let mut input = open(request)?;
     let (_, first) = request.models[0];
     let (outputs, has_bytes) = (&first.signature().outputs, input.has_bytes());
+    let preprocessing = &first.signature().preprocessing;
+    let copies = Copies::new(request.copies, [&preprocessing.dims, input.dims()])?;
     match request.models {
-        [(_, AnyModel::Single(model))] => {
+        [(_, AnyModel::Single(model))] if copies.is_none() => {
             let answers = Answers::new(outputs, request.columns)?;
             run(One { answers, reader: BlockReader::new(model, has_bytes)? }, &mut input, request, pool, out)
         }
-        [(_, AnyModel::Double(model))] => {
+        [(_, AnyModel::Double(model))] if copies.is_none() => {
             let answers = Answers::new(outputs, request.columns)?;
             run(One { answers, reader: BlockReader::new(model, has_bytes)? }, &mut input, request, pool, out)
         }
@@ -75,7 +81,7 @@ pub fn predict(request: &Request<'_>, pool: &ThreadPool, out: &mut dyn Write) ->
             let readers = models.iter().map(|(_, model)| AnyBlockReader::new(model, has_bytes));
             let readers = readers.collect::<Result<_>>()?;
             let answers = Answers::new(&mean::outputs(outputs), request.columns)?;
-            run(Several { answers, readers, width: outputs.len() }, &mut input, request, pool, out)
+            run(Several { answers, readers, copies, width: outputs.len() }, &mut input, request, pool, out)
         }
     }
 }
@@ -127,7 +133,9 @@ fn run(
     if rows == 0 {
         return Err(input.no_rows());
     }
-    Ok(Outcome { rows, warnings: input.unknown.warnings(preprocessing) })
+    let mut warnings = input.unknown.warnings(preprocessing);
+    warnings.extend(request.copies.warning(preprocessing));
+    Ok(Outcome { rows, warnings })
 }
 
 /// Predicts blocks of rows
@@ -155,10 +163,11 @@ impl<T: Scalar> Predictor for One<'_, T> {
     }
 }
 
-/// The mean of several models
+/// The mean of several models, or of copies of each image
 struct Several<'a> {
     answers: Answers,
     readers: Vec<AnyBlockReader<'a>>,
+    copies: Option<Copies>,
     /// Number of outputs
     width: usize,
 }
@@ -169,9 +178,9 @@ impl Predictor for Several<'_> {
     }
 
     fn lines(&mut self, block: &Block) -> Vec<Vec<u8>> {
-        let Self { answers, readers, width } = self;
+        let Self { answers, readers, copies, width } = self;
         let mut mean = Mean::default();
-        readers.iter_mut().for_each(|reader| mean.add(&reader.values(block)));
+        readers.iter_mut().for_each(|reader| mean.add(&reader.values(block, copies.as_ref())));
         let (answers, width) = (&*answers, *width);
         let lines = |(at, means): (usize, &[f64])| {
             answers.lines(block, at * BATCH_ROWS, &most_probable(means, width), means)

@@ -402,6 +402,8 @@ schema! {
         mae: Option<Metric>,
         /// R²
         r2: Option<Metric>,
+        /// Number of moved copies of each row whose predictions were averaged; 1 for the row alone
+        copies: usize,
     }
 }
 

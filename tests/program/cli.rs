@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use chainrule_kernels::{SimdLevel, simd_level};
 
 use crate::idx_files::{gzip, idx_bytes};
+use crate::images::images;
 use crate::launch::{CHAINRULE, launch};
 use crate::left_out::left_out;
 use crate::small_data::small_data;
@@ -320,11 +321,16 @@ fn sigterm_ends_the_run_with_its_files_whole() {
     assert_eq!(code(&info), Some(0), "{}", text(&info.stderr));
 }
 
-/// Trains one epoch on the built-in images with `CHAINRULE_SIMD=level` and returns the run's folder
+/// Trains one epoch on a few images with `CHAINRULE_SIMD=level` and returns the run's folder
 pub fn epoch_at_level(folder: &Path, level: &str, flags: &[&str]) -> PathBuf {
+    let data = folder.join("images");
+    if !data.exists() {
+        std::fs::create_dir(&data).unwrap();
+        images(&data);
+    }
     let name = [&[level], flags].concat().join("_").replace(',', "x");
     let output = launch(CHAINRULE, folder)
-        .args(["train", "--data", "synthetic", "--epochs", "1", "--quiet", "--run-id", "run", "--out"])
+        .args(["train", "--data", "images", "--epochs", "1", "--quiet", "--run-id", "run", "--out"])
         .arg(folder.join(&name))
         .args(flags)
         .env("CHAINRULE_SIMD", level)

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use crate::images::images;
 use crate::numbers::Numbers;
-use crate::resume::{assert_same, cells, ended, folder, start};
+use crate::resume::{assert_same, cells, ended, start};
 
 /// Runs the program, and kills it if it still runs after `wait`; returns its output if it ended before
 fn killed_after(path: &Path, args: &str, wait: Duration) -> Option<Output> {
@@ -54,14 +55,14 @@ fn kill_count(default: usize) -> usize {
 
 #[test]
 fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
-    let folder = folder();
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
+    images(path);
     let mut random = Numbers::new(13);
     let count = kill_count(40);
     let mut kills = 0;
     let mut round = 0;
-    let settings =
-        "--data synthetic --hidden-dims 64 --batch-size 32 --epochs 6 --ema 0.99 -q --checkpoint-every";
+    let settings = "--data . --hidden-dims 64 --batch-size 32 --epochs 20 --ema 0.99 -q --checkpoint-every";
     ended(path, &format!("train {settings} 1h --run-id whole"), 0);
     let begun = Instant::now();
     ended(path, &format!("train {settings} 1h --run-id timed"), 0);
@@ -79,13 +80,14 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
 
 #[test]
 fn a_sweep_that_is_killed_again_and_again_ends_with_the_same_tables() {
-    let folder = folder();
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
+    images(path);
     let mut random = Numbers::new(14);
     let (count, mut kills, mut round) = (kill_count(10), 0, 0);
     let sweep = |id: &str| {
         format!(
-            "sweep --grid learning_rate=0.02,0.05,0.1 --data synthetic --hidden-dims 32 --batch-size 32 --epochs 3 \
+            "sweep --grid learning_rate=0.02,0.05,0.1 --data . --hidden-dims 32 --batch-size 32 --epochs 20 \
              --checkpoint-every 5batches --jobs 2 -q --sweep-id {id}"
         )
     };

@@ -8,6 +8,7 @@ mod averages;
 mod bf16;
 mod cli;
 mod commands;
+mod copies;
 mod corruption;
 mod data;
 mod docs;
@@ -43,6 +44,8 @@ mod tables;
 mod cells;
 #[path = "../support/idx_files.rs"]
 mod idx_files;
+#[path = "../support/images.rs"]
+mod images;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "../outside/installed.rs"]
 mod installed;
