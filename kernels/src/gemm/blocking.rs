@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use crate::aligned::whole_lines;
+use crate::cpu::simd_level::{SimdLevel, simd_level};
 use crate::gemm::Gemm;
 use crate::gemm::dispatch::Operand;
 use crate::gemm::kernel::{Kernel, block_columns};
@@ -21,6 +22,11 @@ const PAGE: usize = 4096;
 /// Rows or columns that must read a panel for packing to pay: more than two tiles of AVX-512 (docs/engine.md, row "uses
 /// of a panel")
 const MIN_PANEL_USES: usize = 32;
+/// The same two with AVX2, whose processors have a smaller L1, where A is not transposed: two tiles (docs/engine.md, row
+/// "packing with AVX2")
+const AVX2_FAR: usize = 1024;
+/// See [`AVX2_FAR`]
+const AVX2_MIN_PANEL_USES: usize = 12;
 /// Rows of a block of B for skipping zeros: the bits of a mask (docs/engine.md, row "shallower blocks")
 const KC: usize = 64;
 
@@ -91,7 +97,11 @@ impl<O: Operand> Gemm<O> {
             }
             (p.a, p.a_stride, p.a_unrounded) = (a.wrapping_sub(rows.start), rows.len(), false);
         }
-        let far = is_far::<O>(self.b_stride) && rows.len() >= MIN_PANEL_USES;
+        let (far, uses) = match simd_level() {
+            SimdLevel::Avx2 if !self.a_transposed => (AVX2_FAR, AVX2_MIN_PANEL_USES),
+            _ => (PAGE, MIN_PANEL_USES),
+        };
+        let far = self.b_stride * size_of::<O>() >= far && rows.len() >= uses;
         let packed = self.b_transposed || self.b_unrounded || far;
         let step = if packed { NR } else { cols.len().max(1) };
         for first in cols.clone().step_by(step) {
@@ -195,7 +205,6 @@ impl<O: Operand> Gemm<O> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::simd_level::{SimdLevel, simd_level};
     use crate::elementwise::sgd::SgdRule;
     use crate::gemm::Update;
     use crate::left_out::left_out;
