@@ -19,7 +19,7 @@ fn main() {
     divan::main();
 }
 
-/// Which layer of a standard net it is (README.md), m = batch, k = d_in, n = d_out
+/// Which layer of a standard net (README.md) or of the preset `best` it is, m = batch, k = d_in, n = d_out
 type Layer = (&'static str, usize, usize, usize);
 const LAYERS: &[Layer] = &[
     ("small, first layer", 64, 784, 128),
@@ -28,6 +28,8 @@ const LAYERS: &[Layer] = &[
     ("tiny, first layer", 16, 784, 32),
     ("wide, first layer", 128, 784, 512),
     ("wide, second layer", 128, 512, 512),
+    ("best, first layer", 256, 784, 768),
+    ("best, second layer", 256, 768, 768),
     ("1,024 wide, second layer", 256, 1024, 1024),
 ];
 

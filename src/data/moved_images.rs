@@ -4,7 +4,6 @@ use chainrule_kernels::{ImageShape, Move, move_images};
 
 use super::Cells;
 use super::preprocessing::{Encoding, Preprocessing};
-use crate::config::Scale;
 use crate::error::{Error, Result};
 
 /// Copies images, moved, to the beginning of `to`, as [`move_images`] does
@@ -50,11 +49,11 @@ pub fn check_at_most(name: &'static str, pixels: u32, most: usize, shape: ImageS
     Err(Error::Setting { name, expected, found: pixels.to_string() })
 }
 
-/// A sentence, without a full stop, on images that `--{flag}` moves so that a pixel comes to a place with another scale; `None`
-/// if all places have one
+/// The start of a warning of images that `--{flag}` moves so that a pixel comes to a place with another scale; `None` if all
+/// places have the same
 pub fn own_scales(flag: &str, preprocessing: &Preprocessing) -> Option<String> {
     match &preprocessing.encoding {
-        Encoding::Columns { scale, .. } if *scale != Scale::None => Some(format!(
+        Encoding::Columns { columns, .. } if columns.windows(2).any(|two| two[0] != two[1]) => Some(format!(
             "--{flag} moves pixels, and each place of the image has its own scale, learnt from images that are not moved"
         )),
         _ => None,

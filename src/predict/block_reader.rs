@@ -57,11 +57,13 @@ impl<'a, T: Scalar> BlockReader<'a, T> {
             |cells: &Cells, rows| self.outputs_of(block, (cells, rows), |_, _, batch| values(outputs, batch));
         match copies {
             None => of(&cells, block.rows),
-            Some(copies) => vec![copies.means(&cells, of)],
+            Some(copies) => vec![copies.means(&cells, outputs.len(), of)],
         }
     }
 
-    /// What `each` returns for each batch of the first `rows` rows of `cells`, which are those of a block, or copies of them
+    /// What `each` returns for each batch of the first `rows` rows of `cells`
+    ///
+    /// * `cells`: those of `block`, or of moved copies of its rows
     fn outputs_of<R: Send>(
         &mut self,
         block: &Block,

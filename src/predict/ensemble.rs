@@ -5,10 +5,10 @@ use std::path::Path;
 use rayon::ThreadPool;
 
 use super::agreement::check_agreement;
-use super::copies::CopiesChoice;
-use super::evaluation::{Evaluation, copies_of, load, measure};
+use super::copies::{Copies, CopiesChoice};
+use super::evaluation::{Evaluation, load, measure};
 use super::mean::Mean;
-use super::mean_metrics::MeanMetrics;
+use super::row_metrics::RowMetrics;
 use crate::config::Dtype;
 use crate::data::DataOptions;
 use crate::data::model_set::ModelSet;
@@ -38,7 +38,8 @@ impl EnsembleEvaluation {
 /// Evaluates models and their mean on the test set that the options name, or on all rows if there is none
 ///
 /// Probabilities, or targets in their own units, are averaged in f64 in the order of the models. The rows are read once, as
-/// f64 if one of the models is f64. With copies of images, what is averaged is each model's mean over them. It needs memory for the rows, and for two numbers of f64 for each row and output.
+/// f64 if one of the models is f64. With copies of images, each model's mean over them is averaged. It needs memory for the
+/// rows, and for two numbers of f64 for each row and output, with copies three.
 ///
 /// # Errors
 /// If the models do not fit each other, the data can't be read or don't fit the models, or there is no memory.
@@ -66,7 +67,8 @@ fn run(
     let mut options = DataOptions { dtype, ..options.clone() };
     options.table.class_column = first.target_column().cloned();
     let outputs = first.signature().outputs.clone();
-    let (set, copies) = load(&options, first.signature(), choice)?;
+    let signatures: Vec<_> = models.iter().map(|(_, model)| model.signature()).collect();
+    let (set, copies) = load(&options, &signatures, choice)?;
     let bytes = 16 * set.rows.len() as u128 * outputs.len() as u128;
     memory::check(bytes, || format!("the predictions of {} models", separated(models.len())))?;
     let (mut mean, mut members) = (Mean::default(), Vec::new());
@@ -79,14 +81,16 @@ fn run(
         members.push(evaluation.row(path));
     }
     let ModelSet { source, part, rows, warnings, .. } = set;
-    let MeanMetrics { sums, top5, predicted } = MeanMetrics::of(&mean.finish(), &rows.labels, outputs.len());
+    let RowMetrics { sums, has_loss, top5, predicted } =
+        RowMetrics::of_means(&mean.finish(), &rows.labels, outputs.len());
     let mean = Evaluation {
         dims: Vec::new(),
         dtype: Dtype::F64,
-        copies: copies_of(copies.as_ref()),
+        copies: Copies::count(copies.as_ref()),
         source,
         part,
         sums,
+        has_loss,
         top5,
         predicted,
         labels: rows.labels,

@@ -8,7 +8,7 @@ use rayon::ThreadPool;
 
 use super::copies::{Copies, CopiesChoice};
 use super::mean::values;
-use super::mean_metrics::MeanMetrics;
+use super::row_metrics::RowMetrics;
 use super::top::{TOP, among_top};
 use crate::config::{Dtype, EngineChoice};
 use crate::data::encoder::Encoder;
@@ -18,7 +18,7 @@ use crate::data::outputs::Outputs;
 use crate::data::saved_model::{AnyModel, SavedModel};
 use crate::data::signature::Signature;
 use crate::data::{Cells, DataOptions, Labels, Split};
-use crate::error::Result;
+use crate::error::{Result, memory};
 use crate::nn::loss::LossSum;
 use crate::tables::{EvaluationRow, Metric};
 use crate::train::evaluate::{Evaluator, Predicted};
@@ -39,6 +39,8 @@ pub struct Evaluation {
     pub part: Part,
     /// The sums over the rows
     pub sums: LossSum,
+    /// Whether the sums have a loss; those of mean numbers have none
+    pub has_loss: bool,
     /// Share of the rows whose label is among the five most probable classes; `None` for up to five classes
     pub top5: Option<f64>,
     /// What was predicted
@@ -73,28 +75,24 @@ pub fn evaluate(
 fn run<T: Scalar>(model: &SavedModel<T>, options: &DataOptions, choice: CopiesChoice) -> Result<Evaluation> {
     let mut options = DataOptions { dtype: model.dtype, ..options.clone() };
     options.table.class_column = model.target_column.clone();
-    let (set, copies) = load(&options, &model.signature, choice)?;
+    let (set, copies) = load(&options, &[&model.signature], choice)?;
     Ok(measure(model, &set, copies.as_ref(), false)?.0)
 }
 
-/// The rows that the options name, and the copies of each
+/// The rows that the options name, as the first of some models reads them, and the copies of each
 ///
 /// # Errors
 /// As [`evaluate`].
 pub(super) fn load(
     options: &DataOptions,
-    signature: &Signature,
+    models: &[&Signature],
     choice: CopiesChoice,
 ) -> Result<(ModelSet, Option<Copies>)> {
-    let mut set = ModelSet::load(options, signature)?;
-    let copies = Copies::new(choice, [&signature.preprocessing.dims, &set.inputs.dims])?;
-    set.warnings.extend(choice.warning(&signature.preprocessing));
+    let mut set = ModelSet::load(options, models[0])?;
+    let preprocessings = || models.iter().map(|model| &model.preprocessing);
+    let copies = Copies::new(choice, preprocessings(), &set.inputs.dims)?;
+    set.warnings.extend(choice.warning(preprocessings()));
     Ok((set, copies))
-}
-
-/// Number of copies of a row whose predictions are averaged; 1 for the row alone
-pub(super) fn copies_of(copies: Option<&Copies>) -> usize {
-    copies.map_or(1, Copies::count)
 }
 
 /// The metrics of a model on the rows of a set, and its outputs as they are averaged, batch by batch
@@ -103,56 +101,34 @@ pub(super) fn copies_of(copies: Option<&Copies>) -> usize {
 /// * `is_member`: whether the outputs are asked for; otherwise there are no batches
 ///
 /// # Errors
-/// If this processor can't compute with the model.
+/// If this processor can't compute with the model, or there is no memory for the means over copies.
 pub(super) fn measure<T: Scalar>(
     saved: &SavedModel<T>,
     set: &ModelSet,
     copies: Option<&Copies>,
     is_member: bool,
 ) -> Result<(Evaluation, Vec<Vec<f64>>)> {
-    let (model, dtype, outputs) = (&saved.model, saved.dtype, saved.signature.outputs.clone());
+    let (dtype, outputs) = (saved.dtype, saved.signature.outputs.clone());
     let split = in_type(&set.rows, dtype);
     let preprocessing = saved.preprocessing(matches!(split.cells, Cells::Bytes(_)));
     let encoder = Encoder::<T>::new(preprocessing, &set.inputs);
     let mut evaluator = Evaluator::new(EngineChoice::Auto.backend(dtype)?, outputs.clone());
-    let rows: Vec<u32> = (0..).take(split.len()).collect();
     let (metrics, members) = match copies {
+        None => of_rows(saved, &mut evaluator, &encoder, &split, is_member),
         Some(copies) => {
-            let values = |cells: &Cells, count: usize| {
-                evaluator
-                    .outputs(model, &encoder, cells, &rows[..count], |_, _, batch| values(&outputs, batch))
-            };
-            let means = copies.means(&split.cells, values);
-            (MeanMetrics::of(&means, &split.labels, outputs.len()), vec![means])
-        }
-        None => {
-            let (sums, predicted) = evaluator.evaluate(model, &encoder, &split, &rows);
-            let classes = outputs.classes().len();
-            let has_top = classes > TOP;
-            let batch = |start: usize, _: &[u32], batch: &[T]| {
-                let among =
-                    if has_top { among_top(batch, &split.labels.classes()[start..], classes) } else { 0 };
-                (among, if is_member { values(&outputs, batch) } else { Vec::new() })
-            };
-            let batches = if has_top || is_member {
-                evaluator.outputs(model, &encoder, &split.cells, &rows, batch)
-            } else {
-                Vec::new()
-            };
-            let among: usize = batches.iter().map(|(among, _)| among).sum();
-            let top5 = has_top.then(|| among as f64 / split.len() as f64);
-            let members = batches.into_iter().map(|(_, values)| values).filter(|_| is_member).collect();
-            (MeanMetrics { sums, top5, predicted }, members)
+            let means = of_copies(saved, &mut evaluator, &encoder, &split, copies)?;
+            (RowMetrics::of_means(&means, &split.labels, outputs.len()), vec![means])
         }
     };
-    let MeanMetrics { sums, top5, predicted } = metrics;
+    let RowMetrics { sums, has_loss, top5, predicted } = metrics;
     let evaluation = Evaluation {
-        dims: model.dims(),
+        dims: saved.model.dims(),
         dtype,
-        copies: copies_of(copies),
+        copies: Copies::count(copies),
         source: set.source.clone(),
         part: set.part,
         sums,
+        has_loss,
         top5,
         predicted,
         labels: split.labels.clone(),
@@ -160,6 +136,55 @@ pub(super) fn measure<T: Scalar>(
         warnings: set.warnings.clone(),
     };
     Ok((evaluation, members))
+}
+
+/// The metrics of the rows as they are, and the outputs as [`measure`] says
+fn of_rows<T: Scalar>(
+    saved: &SavedModel<T>,
+    evaluator: &mut Evaluator<T>,
+    encoder: &Encoder<T>,
+    split: &Split,
+    is_member: bool,
+) -> (RowMetrics, Vec<Vec<f64>>) {
+    let (model, outputs) = (&saved.model, &saved.signature.outputs);
+    let rows: Vec<u32> = (0..).take(split.len()).collect();
+    let (sums, predicted) = evaluator.evaluate(model, encoder, split, &rows);
+    let classes = outputs.classes().len();
+    let has_top = classes > TOP;
+    let (mut among, mut members) = (0, Vec::new());
+    if has_top || is_member {
+        let batch = |start: usize, _: &[u32], batch: &[T]| {
+            let among = if has_top { among_top(batch, &split.labels.classes()[start..], classes) } else { 0 };
+            (among, if is_member { values(outputs, batch) } else { Vec::new() })
+        };
+        let batches = evaluator.outputs(model, encoder, &split.cells, &rows, batch);
+        among = batches.iter().map(|(among, _)| among).sum();
+        members = batches.into_iter().map(|(_, values)| values).filter(|_| is_member).collect();
+    }
+    let top5 = has_top.then(|| among as f64 / split.len() as f64);
+    (RowMetrics { sums, has_loss: true, top5, predicted }, members)
+}
+
+/// The means over the copies, rows × outputs
+///
+/// # Errors
+/// If there is no memory for them.
+fn of_copies<T: Scalar>(
+    saved: &SavedModel<T>,
+    evaluator: &mut Evaluator<T>,
+    encoder: &Encoder<T>,
+    split: &Split,
+    copies: &Copies,
+) -> Result<Vec<f64>> {
+    let (model, outputs) = (&saved.model, &saved.signature.outputs);
+    // Numbers are copied for predictions.csv.
+    let bytes = 16 * split.len() as u128 * outputs.len() as u128;
+    memory::check(bytes, || "the predictions of copies of the images".to_owned())?;
+    let mut rows: Vec<u32> = Vec::new();
+    Ok(copies.means(&split.cells, outputs.len(), |cells, count| {
+        rows.extend(rows.len() as u32..count.max(rows.len()) as u32);
+        evaluator.outputs(model, encoder, cells, &rows[..count], |_, _, batch| values(outputs, batch))
+    }))
 }
 
 /// Rows with their cells as a net of `dtype` reads them
@@ -187,7 +212,7 @@ impl Evaluation {
             Predicted::Numbers(_) => None,
         };
         EvaluationRow {
-            loss: loss.filter(|_| self.has_loss()),
+            loss: loss.filter(|_| self.has_loss),
             accuracy,
             top5_accuracy: self.top5.map(Metric::Double),
             macro_f1: confusion.and_then(|counts| counts.means(false)).map(|means| Metric::Double(means.f1)),
@@ -204,11 +229,5 @@ impl Evaluation {
             r2,
             copies: self.copies,
         }
-    }
-
-    /// Whether the rows have a loss; means of numbers have none, since each model standardises targets by its own training rows
-    fn has_loss(&self) -> bool {
-        let is_mean = self.dims.is_empty() || self.copies > 1;
-        !is_mean || self.outputs.targets().is_empty()
     }
 }

@@ -9,7 +9,7 @@ mod ensemble;
 mod evaluation;
 mod input;
 mod mean;
-mod mean_metrics;
+mod row_metrics;
 mod run;
 mod text_cell;
 mod top;

@@ -15,6 +15,7 @@ use super::input::{Block, Input, KeptColumns};
 use super::mean::{self, Mean, most_probable};
 use crate::config::Dtype;
 use crate::data::options::TableOptions;
+use crate::data::preprocessing::Preprocessing;
 use crate::data::saved_model::AnyModel;
 use crate::error::{Error, Result};
 use crate::train::evaluate::BATCH_ROWS;
@@ -66,8 +67,7 @@ pub fn predict(request: &Request<'_>, pool: &ThreadPool, out: &mut dyn Write) ->
     let mut input = open(request)?;
     let (_, first) = request.models[0];
     let (outputs, has_bytes) = (&first.signature().outputs, input.has_bytes());
-    let preprocessing = &first.signature().preprocessing;
-    let copies = Copies::new(request.copies, [&preprocessing.dims, input.dims()])?;
+    let copies = Copies::new(request.copies, preprocessings(request), input.dims())?;
     match request.models {
         [(_, AnyModel::Single(model))] if copies.is_none() => {
             let answers = Answers::new(outputs, request.columns)?;
@@ -84,6 +84,11 @@ pub fn predict(request: &Request<'_>, pool: &ThreadPool, out: &mut dyn Write) ->
             run(Several { answers, readers, copies, width: outputs.len() }, &mut input, request, pool, out)
         }
     }
+}
+
+/// The preprocessing of each model
+fn preprocessings<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a Preprocessing> {
+    request.models.iter().map(|(_, model)| &model.signature().preprocessing)
 }
 
 /// Opens the input as the models read it; if one of them is f64, numbers are read as f64
@@ -134,7 +139,7 @@ fn run(
         return Err(input.no_rows());
     }
     let mut warnings = input.unknown.warnings(preprocessing);
-    warnings.extend(request.copies.warning(preprocessing));
+    warnings.extend(request.copies.warning(preprocessings(request)));
     Ok(Outcome { rows, warnings })
 }
 

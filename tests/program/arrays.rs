@@ -4,29 +4,19 @@
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
-use std::process::Output;
 
 use chainrule::tables::reader::Table;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::ended::ended_line;
 use crate::idx_files::{gzip, idx_bytes};
 use crate::launch::{CHAINRULE, launch};
 
 const MODEL: &str = "results/a/model.safetensors";
 
-/// Standard output and standard error of a command that must end with this exit code
-#[track_caller]
-fn ended(folder: &Path, args: &str, code: i32) -> (String, String) {
-    let Output { status, stdout, stderr } = launch(CHAINRULE, folder).args(args.split(' ')).output().unwrap();
-    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert_eq!(status.code(), Some(code), "{args}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    (stdout, stderr)
-}
-
 /// An NPY file of this type and these dimensions
-fn npy(descr: &str, is_fortran: bool, dims: &[usize], data: &[u8]) -> Vec<u8> {
+pub fn npy(descr: &str, is_fortran: bool, dims: &[usize], data: &[u8]) -> Vec<u8> {
     let order = if is_fortran { "True" } else { "False" };
     let shape: String = dims.iter().map(|dim| format!("{dim},")).collect();
     let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({shape}), }}\n");
@@ -88,7 +78,7 @@ fn missing_numbers_of_arrays_are_refused_filled_or_left_out_as_those_of_tables()
         ("x.npy,y.npy", "x.npy: row 4, element 2: found NaN"),
         ("idx", "train-images-idx3-ubyte: row 4, element 2: found NaN"),
     ] {
-        let message = ended(path, &format!("train --data {data} {net}"), 1).1;
+        let message = ended_line(path, &format!("train --data {data} {net}"), 1).1;
         assert!(
             message.contains(place) && message.contains("--missing mean, median, zero or drop"),
             "{message}"
@@ -102,12 +92,12 @@ fn missing_numbers_of_arrays_are_refused_filled_or_left_out_as_those_of_tables()
                 data.replace('.', "-")
             )
         };
-        let stderr = ended(path, &run("rows.csv"), 0).1;
+        let stderr = ended_line(path, &run("rows.csv"), 0).1;
         let samples = if missing == "drop" { "144 training and 36 test" } else { "160 training and 40 test" };
         assert!(stderr.contains(samples), "{stderr}");
         let evaluated = |data: &str| {
             metrics(
-                &ended(
+                &ended_line(
                     path,
                     &format!("evaluate results/{missing}-{}/model.safetensors", data.replace('.', "-")),
                     0,
@@ -117,7 +107,7 @@ fn missing_numbers_of_arrays_are_refused_filled_or_left_out_as_those_of_tables()
         };
         let expected = evaluated("rows.csv");
         for data in ["both.npz", "idx"] {
-            let stderr = ended(path, &run(data), 0).1;
+            let stderr = ended_line(path, &run(data), 0).1;
             assert!(stderr.contains(samples), "{missing} {data}: {stderr}");
             assert_eq!(evaluated(data), expected, "{missing} {data}");
         }
@@ -125,19 +115,26 @@ fn missing_numbers_of_arrays_are_refused_filled_or_left_out_as_those_of_tables()
     // The model says what replaces a missing number.
     let with_median =
         |input: &str| format!("predict results/median-both-npz/model.safetensors {input} --proba");
-    let expected = ended(path, &with_median("rows.csv"), 0).0;
+    let expected = ended_line(path, &with_median("rows.csv"), 0).0;
     assert_eq!(expected.lines().count(), 201);
     for input in ["x.npy", "idx/train-images-idx3-ubyte"] {
-        assert_eq!(ended(path, &with_median(input), 0).0, expected, "{input}");
+        assert_eq!(ended_line(path, &with_median(input), 0).0, expected, "{input}");
     }
-    let message = ended(path, "predict results/drop-both-npz/model.safetensors x.npy", 1).1;
+    let message = ended_line(path, "predict results/drop-both-npz/model.safetensors x.npy", 1).1;
     assert!(message.contains("x.npy: row 4, column 2: a missing value, expected a number"), "{message}");
-    let message = ended(path, "evaluate results/drop-both-npz/model.safetensors --data both.npz", 1).1;
+    let message = ended_line(path, "evaluate results/drop-both-npz/model.safetensors --data both.npz", 1).1;
     assert!(message.contains("row 3 (counted from 0), column 2: a missing value"), "{message}");
-    let (stdout, _) =
-        ended(path, "evaluate results/drop-both-npz/model.safetensors --data both.npz --missing drop", 0);
+    let (stdout, _) = ended_line(
+        path,
+        "evaluate results/drop-both-npz/model.safetensors --data both.npz --missing drop",
+        0,
+    );
     assert!(stdout.contains("180 samples"), "{stdout}");
-    ended(path, "sweep --data both.npz --epochs 1 --test-split 0.2 --grid missing=mean,drop --sweep-id s", 0);
+    ended_line(
+        path,
+        "sweep --data both.npz --epochs 1 --test-split 0.2 --grid missing=mean,drop --sweep-id s",
+        0,
+    );
     let runs = Table::read(&path.join("results/s/runs.csv")).unwrap();
     let column = runs.need("train_samples").unwrap();
     assert!(runs.rows().map(|row| row.text(column)).eq(["160", "144"]));
@@ -153,14 +150,14 @@ fn infinite_numbers_and_arrays_without_a_whole_row_are_refused() {
         fs::write(path.join("a.npz"), npz(&[("X", x), ("y", y.to_vec())])).unwrap();
     };
     write([1.0, f32::INFINITY, f32::NAN, 2.0], &y);
-    let message = ended(path, "train --data a.npz --missing mean", 1).1;
+    let message = ended_line(path, "train --data a.npz --missing mean", 1).1;
     assert!(message.contains("array X: row 1, element 2: found inf, expected a finite number"), "{message}");
     write([1.0, f32::NAN, f32::NAN, 2.0], &y);
-    let message = ended(path, "train --data a.npz --missing drop", 1).1;
+    let message = ended_line(path, "train --data a.npz --missing drop", 1).1;
     assert!(message.contains("a.npz: X: each row lacks a value"), "{message}");
     let y = npy("<f8", false, &[2], &[0.0, f64::NAN].map(f64::to_le_bytes).concat());
     write([1.0, 2.0, 3.0, 4.0], &y);
-    let message = ended(path, "train --data a.npz --missing mean", 1).1;
+    let message = ended_line(path, "train --data a.npz --missing mean", 1).1;
     assert!(message.contains("array y: row 2: found NaN") && message.contains("--missing drop"), "{message}");
 }
 
@@ -195,23 +192,23 @@ fn settings_that_do_not_fit_the_kind_of_the_data_are_refused() {
         ("x.npy,y.npy", "--y y.npy", "y is y.npy, expected none"),
         ("idx", "--x a", "x is a, expected none"),
     ] {
-        let message = ended(path, &format!("train --data {data} {flag} --missing mean"), 2).1;
+        let message = ended_line(path, &format!("train --data {data} {flag} --missing mean"), 2).1;
         assert!(message.contains(expected), "{data} {flag}: {message}");
         assert!(!path.join("results").exists(), "{data} {flag} left files");
     }
-    ended(path, "train --data both.npz --missing mean --epochs 1 --run-id a", 0);
-    let message = ended(path, &format!("evaluate {MODEL} --data both.npz --target y"), 2).1;
+    ended_line(path, "train --data both.npz --missing mean --epochs 1 --run-id a", 0);
+    let message = ended_line(path, &format!("evaluate {MODEL} --data both.npz --target y"), 2).1;
     assert!(message.contains("--target is for tables: leave it out"), "{message}");
     // Each setting fits one of two sources; a config.toml has the defaults of all settings.
-    ended(
+    ended_line(
         path,
         "train --data both.npz --test-data rows.csv --target label --missing mean --epochs 1 --run-id b",
         0,
     );
-    ended(path, "train --config results/a/config.toml --run-id c", 0);
+    ended_line(path, "train --config results/a/config.toml --run-id c", 0);
     let sweep = "sweep --missing mean --epochs 1 --sweep-id s --grid data=both.npz,rows.csv";
-    ended(path, sweep, 0);
-    let message = ended(path, &format!("{} --target label", sweep.replace("-id s", "-id t")), 4).1;
+    ended_line(path, sweep, 0);
+    let message = ended_line(path, &format!("{} --target label", sweep.replace("-id s", "-id t")), 4).1;
     assert!(message.contains("since both.npz is an .npz"), "{message}");
 }
 
@@ -222,7 +219,7 @@ fn a_rare_label_of_an_array_is_refused_with_what_helps_for_arrays() {
     let x = npy("<f4", false, &[300, 1], &floats((0..300).map(|i| i as f32)));
     let y: Vec<u8> = (0..300_u16).flat_map(|i| (if i == 7 { 999 } else { i % 3 }).to_le_bytes()).collect();
     fs::write(path.join("a.npz"), npz(&[("X", x), ("y", npy("<u2", false, &[300], &y))])).unwrap();
-    let message = ended(path, "train --data a.npz", 1).1;
+    let message = ended_line(path, "train --data a.npz", 1).1;
     assert!(
         message.contains("label 999 in row 7 (counted from 0) is outside the classes 0 to 2"),
         "{message}"
@@ -236,11 +233,11 @@ fn info_shows_arrays_with_missing_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_rows(path, 60);
-    let stdout = ended(path, "info x.npy", 0).0;
+    let stdout = ended_line(path, "info x.npy", 0).0;
     assert!(stdout.contains("60 rows of 3, numbers\nvalues      -9.8 to 21.8, 6 missing"), "{stdout}");
-    let stdout = ended(path, "info both.npz", 0).0;
+    let stdout = ended_line(path, "info both.npz", 0).0;
     assert!(stdout.contains("60 rows of 3, 6 missing"), "{stdout}");
-    ended(path, "info idx/train-images-idx3-ubyte", 0);
+    ended_line(path, "info idx/train-images-idx3-ubyte", 0);
 }
 
 #[test]
@@ -248,7 +245,7 @@ fn arrays_are_predicted_block_by_block_in_every_order_and_packing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_rows(path, 200);
-    ended(path, "train --data both.npz --missing mean --epochs 1 --hidden-dims 4 --run-id a --quiet", 0);
+    ended_line(path, "train --data both.npz --missing mean --epochs 1 --hidden-dims 4 --run-id a --quiet", 0);
     // More rows than a block has.
     let rows = 40_000;
     let numbers = numbers(rows);
@@ -266,11 +263,11 @@ fn arrays_are_predicted_block_by_block_in_every_order_and_packing() {
     ] {
         fs::write(path.join(name), bytes).unwrap();
     }
-    let expected = ended(path, &format!("predict {MODEL} x.npy --proba"), 0).0;
+    let expected = ended_line(path, &format!("predict {MODEL} x.npy --proba"), 0).0;
     assert_eq!(expected.lines().count(), rows + 1);
     for name in ["x.gz", "fortran.npy", "fortran.gz", "big.npy"] {
         assert!(
-            ended(path, &format!("predict {MODEL} {name} --proba --threads 3"), 0).0 == expected,
+            ended_line(path, &format!("predict {MODEL} {name} --proba --threads 3"), 0).0 == expected,
             "{name}"
         );
     }
@@ -290,7 +287,7 @@ fn arrays_are_predicted_block_by_block_in_every_order_and_packing() {
         ("long.gz", gzip(&[&x[..], &[0]].concat()), "more than 480000 bytes of data"),
     ] {
         fs::write(path.join(name), bytes).unwrap();
-        let found = ended(path, &format!("predict {MODEL} {name} -o out.csv"), 1).1;
+        let found = ended_line(path, &format!("predict {MODEL} {name} -o out.csv"), 1).1;
         assert!(found.contains(message) && !path.join("out.csv").exists(), "{name}: {found}");
     }
 }
@@ -309,7 +306,11 @@ fn an_array_larger_than_memory_is_predicted() {
     );
     let y = npy("|u1", false, &[20], &labels(20));
     fs::write(path.join("small.npz"), npz(&[("X", x), ("y", y)])).unwrap();
-    ended(path, "train --data small.npz --scale standard --epochs 1 --hidden-dims 1 --run-id a --quiet", 0);
+    ended_line(
+        path,
+        "train --data small.npz --scale standard --epochs 1 --hidden-dims 1 --run-id a --quiet",
+        0,
+    );
     // 320 MB, of which the file system stores the header alone.
     for (name, is_fortran) in [("large.npy", false), ("turned.npy", true)] {
         let header = npy("<f8", is_fortran, &[rows, columns], &[]);
@@ -336,14 +337,14 @@ fn half_a_test_set_is_refused_rather_than_ignored() {
         let members = [("x_train", x()), ("y_train", y()), (name, array.clone())];
         fs::write(path.join("half.npz"), npz(&members)).unwrap();
         let said = format!("half.npz: has {name}, but not {lacking}");
-        let stderr = ended(path, &format!("train --data half.npz {run}"), 1).1;
+        let stderr = ended_line(path, &format!("train --data half.npz {run}"), 1).1;
         assert!(stderr.contains(&said) && stderr.contains("--x x_train --y y_train"), "{stderr}");
-        let stderr = ended(path, &format!("train --data half.npz --x x_train --y y_train {run}"), 0).1;
+        let stderr = ended_line(path, &format!("train --data half.npz --x x_train --y y_train {run}"), 0).1;
         assert!(stderr.contains("40 training and 0 test samples"), "{stderr}");
         for (name, array) in members {
             fs::write(path.join(format!("files/{name}.npy")), array).unwrap();
         }
-        let stderr = ended(path, &format!("train --data files {run}"), 1).1;
+        let stderr = ended_line(path, &format!("train --data files {run}"), 1).1;
         let advice = "--data files/x_train.npy,files/y_train.npy";
         assert!(stderr.contains(&format!("has {name}, but not {lacking}")), "{stderr}");
         assert!(stderr.contains(advice), "{stderr}");
@@ -356,8 +357,8 @@ fn arrays_of_an_npz_and_of_standard_input_are_predicted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_rows(path, 200);
-    ended(path, "train --data both.npz --missing mean --epochs 1 --hidden-dims 4 --run-id a --quiet", 0);
-    let expected = ended(path, &format!("predict {MODEL} x.npy"), 0).0;
+    ended_line(path, "train --data both.npz --missing mean --epochs 1 --hidden-dims 4 --run-id a --quiet", 0);
+    let expected = ended_line(path, &format!("predict {MODEL} x.npy"), 0).0;
     assert_eq!(expected.lines().count(), 201);
     let x = |rows| npy("<f4", false, &[rows, 3], &floats(numbers(rows)));
     let y = npy("|u1", false, &[200], &labels(200));
@@ -367,9 +368,9 @@ fn arrays_of_an_npz_and_of_standard_input_are_predicted() {
     fs::write(path.join("only.npz"), npz(&[("rows", x(200))])).unwrap();
     fs::write(path.join("odd.npz"), npz(&[("a", x(7)), ("b", x(200)), ("c", y)])).unwrap();
     for input in ["both.npz", "sets.npz", "only.npz", "odd.npz --x b"] {
-        assert_eq!(ended(path, &format!("predict {MODEL} {input}"), 0).0, expected, "{input}");
+        assert_eq!(ended_line(path, &format!("predict {MODEL} {input}"), 0).0, expected, "{input}");
     }
-    let train = ended(path, &format!("predict {MODEL} sets.npz --x x_train"), 0).0;
+    let train = ended_line(path, &format!("predict {MODEL} sets.npz --x x_train"), 0).0;
     assert!(expected.starts_with(&train) && train.lines().count() == 8, "{train}");
     for (input, code, said) in [
         (
@@ -382,7 +383,7 @@ fn arrays_of_an_npz_and_of_standard_input_are_predicted() {
         ("x.npy --x a", 2, "x.npy is no .npz, and --x is for an .npz"),
         ("- --x a", 2, "standard input is no .npz"),
     ] {
-        let message = ended(path, &format!("predict {MODEL} {input}"), code).1;
+        let message = ended_line(path, &format!("predict {MODEL} {input}"), code).1;
         assert!(message.contains(said), "{input}: {message}");
     }
 
@@ -431,7 +432,7 @@ fn labels_from_1_are_numbers_of_classes_in_an_array_and_names_of_classes_in_a_ta
     for (data, net) in [("t.npz --missing mean", "net 3-4-11,"), ("t.csv", "net 2-4-10,")] {
         let run = net.replace([' ', ','], "-") + "run";
         let args = format!("train --data {data} --epochs 1 --hidden-dims 4 --run-id {run}");
-        let stderr = ended(path, &args, 0).1;
+        let stderr = ended_line(path, &args, 0).1;
         assert!(stderr.contains(net), "{data}: {stderr}");
     }
 }

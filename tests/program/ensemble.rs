@@ -2,22 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
 use chainrule::tables::reader::Table;
 
-use crate::launch::{CHAINRULE, launch};
+use crate::ended::ended;
 use crate::small_data::small_data;
-
-/// Standard output and standard error of a command that must end with this exit code
-#[track_caller]
-fn ended(folder: &Path, args: &[&str], code: i32) -> (String, String) {
-    let Output { status, stdout, stderr } = launch(CHAINRULE, folder).args(args).output().unwrap();
-    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert_eq!(status.code(), Some(code), "{args:?}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    (stdout, stderr)
-}
 
 /// Trains a run called `id`
 #[track_caller]

@@ -5,9 +5,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::ended::ended;
 use crate::idx_files::{gzip, idx_bytes};
 use crate::small_data::small_data;
-use crate::state_dict::{ended, of, tensors};
+use crate::state_dict::{of, tensors};
 use crate::state_dicts::state_dict;
 use crate::zip_files::{Packed, zip_bytes};
 

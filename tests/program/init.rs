@@ -5,7 +5,8 @@ use std::path::Path;
 
 use chainrule::tables::reader::Table;
 
-use crate::state_dict::{ended, of, tensors, trained};
+use crate::ended::ended;
+use crate::state_dict::{of, tensors, trained};
 
 const MODEL: &str = "results/a/model.safetensors";
 

@@ -69,7 +69,7 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
     let most = begun.elapsed();
     while kills < count {
         let id = format!("killed{round}");
-        let every = ["20batches", "1s", "3batches"][round % 3];
+        let every = ["20batches", "5ms", "3batches"][round % 3];
         kills += killed(path, &id, &format!("train {settings} {every}"), most.mul_f64(0.6), &mut random);
         let [part, whole] = [&id, "whole"].map(|id| path.join("results").join(id));
         assert_same(&id, &part, &whole, &[]);

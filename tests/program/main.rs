@@ -42,6 +42,8 @@ mod tables;
 
 #[path = "../support/cells.rs"]
 mod cells;
+#[path = "../support/ended.rs"]
+mod ended;
 #[path = "../support/idx_files.rs"]
 mod idx_files;
 #[path = "../support/images.rs"]

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::cli::epoch_at_level;
+use crate::ended::ended;
 use crate::small_data::small_data;
-use crate::state_dict::ended;
 
 /// The standard output and the messages of a command, whose words are separated by spaces
 #[track_caller]

@@ -3,21 +3,12 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
 use chainrule::error::separated;
 
+use crate::ended::ended;
 use crate::launch::{CHAINRULE, launch};
-
-/// Standard output and standard error of a command that must end with this exit code
-#[track_caller]
-fn ended(folder: &Path, args: &[&str], code: i32) -> (String, String) {
-    let Output { status, stdout, stderr } = launch(CHAINRULE, folder).args(args).output().unwrap();
-    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert_eq!(status.code(), Some(code), "{args:?}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    (stdout, stderr)
-}
 
 /// The standard error of `train` with small steps and these arguments
 #[track_caller]

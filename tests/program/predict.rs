@@ -3,27 +3,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
+use crate::ended::ended;
 use crate::idx_files::{gzip, idx_bytes};
 use crate::launch::{CHAINRULE, launch};
 use crate::small_data::small_data;
 
 const MODEL: &str = "results/a/model.safetensors";
-
-fn chainrule(folder: &Path, args: &[&str]) -> Output {
-    launch(CHAINRULE, folder).args(args).output().unwrap()
-}
-
-/// Standard output and standard error of a command that must end with this exit code
-#[track_caller]
-fn ended(folder: &Path, args: &[&str], code: i32) -> (String, String) {
-    let Output { status, stdout, stderr } = chainrule(folder, args);
-    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert_eq!(status.code(), Some(code), "{args:?}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    (stdout, stderr)
-}
 
 #[track_caller]
 fn predicted(folder: &Path, input: &str, more: &[&str]) -> String {

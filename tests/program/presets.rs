@@ -1,23 +1,12 @@
 //! `--preset`, and `train --dry-run`
 
 use std::fs;
-use std::path::Path;
-use std::process::Output;
 
 use chainrule::config::{PRESETS, Settings};
 
-use crate::launch::{CHAINRULE, launch};
+use crate::ended::ended;
 use crate::numbers::Numbers;
 use crate::small_data::small_data;
-
-/// Standard output and standard error of a command that must end with this exit code
-#[track_caller]
-fn ended(folder: &Path, args: &[&str], code: i32) -> (String, String) {
-    let Output { status, stdout, stderr } = launch(CHAINRULE, folder).args(args).output().unwrap();
-    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert_eq!(status.code(), Some(code), "{args:?}: {stderr}");
-    (stdout, stderr)
-}
 
 fn table(text: &str) -> toml::Table {
     toml::from_str(text).unwrap()

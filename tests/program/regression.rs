@@ -7,7 +7,7 @@ use std::path::Path;
 
 use chainrule::tables::reader::Table;
 
-use crate::launch::{CHAINRULE, launch};
+use crate::ended::ended_line;
 
 const MODEL: &str = "results/a/model.safetensors";
 
@@ -29,16 +29,6 @@ fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("flats.csv"), flats(400)).unwrap();
     folder
-}
-
-/// Standard output and standard error of a command that must end with this exit code
-#[track_caller]
-fn ended(folder: &Path, args: &str, code: i32) -> (String, String) {
-    let output = launch(CHAINRULE, folder).args(args.split(' ')).output().unwrap();
-    let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert_eq!(output.status.code(), Some(code), "{args}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    (stdout, stderr)
 }
 
 /// The cells of a column
@@ -68,7 +58,7 @@ const PRICE: &str = "--target price --ignore rent --epochs 30 --learning-rate 0.
 fn a_run_writes_errors_in_the_unit_of_the_target_and_no_accuracy() {
     let folder = folder();
     let path = folder.path();
-    let (_, stderr) = ended(path, &format!("{FLATS} {PRICE} --val-split 0.1"), 0);
+    let (_, stderr) = ended_line(path, &format!("{FLATS} {PRICE} --val-split 0.1"), 0);
     let said = "regression, since the target price has numbers with a fractional part; --task classify makes each number a class";
     assert_eq!(stderr.lines().next(), Some(said), "{stderr}");
     assert!(
@@ -117,9 +107,9 @@ fn evaluate_gives_the_metrics_of_the_run_and_predict_its_predictions() {
     for dtype in ["f32", "f64"] {
         let folder = folder();
         let path = folder.path();
-        ended(path, &format!("{FLATS} {PRICE} --dtype {dtype} --quiet"), 0);
+        ended_line(path, &format!("{FLATS} {PRICE} --dtype {dtype} --quiet"), 0);
         let run = path.join("results/a");
-        let (stdout, _) = ended(path, &format!("evaluate {MODEL} --out e"), 0);
+        let (stdout, _) = ended_line(path, &format!("evaluate {MODEL} --out e"), 0);
         assert!(stdout.contains("RMSE") && stdout.contains("R^2") && stdout.contains("price"), "{stdout}");
         for (own, name) in
             [("test_loss", "loss"), ("test_rmse", "rmse"), ("test_mae", "mae"), ("test_r2", "r2")]
@@ -133,14 +123,14 @@ fn evaluate_gives_the_metrics_of_the_run_and_predict_its_predictions() {
         for name in ["targets.csv", "predictions.csv"] {
             assert_eq!(fs::read(path.join("e").join(name)).unwrap(), fs::read(run.join(name)).unwrap());
         }
-        let (json, _) = ended(path, &format!("evaluate {MODEL} --json"), 0);
+        let (json, _) = ended_line(path, &format!("evaluate {MODEL} --json"), 0);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(
             (&json["per_target"][0]["target"], &json["accuracy"]),
             (&"price".into(), &serde_json::Value::Null)
         );
 
-        ended(path, &format!("predict {MODEL} flats.csv --keep price -o p.csv --quiet"), 0);
+        ended_line(path, &format!("predict {MODEL} flats.csv --keep price -o p.csv --quiet"), 0);
         let all = path.join("p.csv");
         assert_eq!(fs::read_to_string(&all).unwrap().lines().next(), Some("row,price,predicted"));
         let [price, predicted] = ["price", "predicted"].map(|name| column(&all, name));
@@ -151,9 +141,9 @@ fn evaluate_gives_the_metrics_of_the_run_and_predict_its_predictions() {
         for (label, predicted) in tested {
             assert_eq!(*rows[&bits(&label)], predicted);
         }
-        let (_, stderr) = ended(path, &format!("predict {MODEL} flats.csv --proba"), 2);
+        let (_, stderr) = ended_line(path, &format!("predict {MODEL} flats.csv --proba"), 2);
         assert!(stderr.contains("this one predicts numbers"), "{stderr}");
-        let (shown, _) = ended(path, &format!("info {MODEL}"), 0);
+        let (shown, _) = ended_line(path, &format!("info {MODEL}"), 0);
         assert!(shown.contains("targets     1, trained by the loss mse\n  price  "), "{shown}");
     }
 }
@@ -163,7 +153,7 @@ fn several_targets_are_trained_at_once_and_matched_by_name() {
     let folder = folder();
     let path = folder.path();
     let several = "--target price,rent --epochs 40 --learning-rate 0.02 --run-id a";
-    let (_, stderr) = ended(path, &format!("{FLATS} {several}"), 0);
+    let (_, stderr) = ended_line(path, &format!("{FLATS} {several}"), 0);
     assert!(stderr.starts_with("regression of 2 targets: price, rent\n"), "{stderr}");
     let targets = path.join("results/a/targets.csv");
     assert_eq!(column(&targets, "target"), ["price", "rent"]);
@@ -181,11 +171,11 @@ fn several_targets_are_trained_at_once_and_matched_by_name() {
     fs::write(path.join("reversed.csv"), reversed).unwrap();
     fs::write(path.join("plain.csv"), flats(50)).unwrap();
     for name in ["reversed", "plain"] {
-        ended(path, &format!("evaluate {MODEL} --data {name}.csv --out {name} --quiet"), 0);
+        ended_line(path, &format!("evaluate {MODEL} --data {name}.csv --out {name} --quiet"), 0);
     }
     let read = |name: &str| fs::read(path.join(name).join("predictions.csv")).unwrap();
     assert_eq!(read("reversed"), read("plain"));
-    ended(path, &format!("predict {MODEL} reversed.csv -o p.csv --quiet"), 0);
+    ended_line(path, &format!("predict {MODEL} reversed.csv -o p.csv --quiet"), 0);
     let predicted = column(&path.join("plain/predictions.csv"), "predicted");
     let both = ["predicted_price", "predicted_rent"].map(|name| column(&path.join("p.csv"), name));
     assert_eq!(both[0], predicted.iter().step_by(2).cloned().collect::<Vec<_>>());
@@ -194,7 +184,7 @@ fn several_targets_are_trained_at_once_and_matched_by_name() {
     let with_test =
         "train --data flats.csv --categorical town --ignore id --target price,rent --epochs 1 --quiet";
     for (run, table) in [("r", "reversed"), ("p", "plain")] {
-        ended(path, &format!("{with_test} --test-data {table}.csv --run-id {run}"), 0);
+        ended_line(path, &format!("{with_test} --test-data {table}.csv --run-id {run}"), 0);
     }
     let tested = |run: &str| fs::read(path.join(format!("results/{run}/predictions.csv"))).unwrap();
     assert_eq!(tested("r"), tested("p"));
@@ -210,7 +200,11 @@ fn the_same_command_gives_the_same_bits_for_any_number_of_threads_and_every_loss
             let id = format!("{loss}{threads}");
             let settings = "--target price,rent --epochs 5 --weight-column id --val-split 0.1 --quiet";
             let data = FLATS.replace("--ignore id ", "");
-            ended(path, &format!("{data} {settings} --loss {loss} --threads {threads} --run-id {id}"), 0);
+            ended_line(
+                path,
+                &format!("{data} {settings} --loss {loss} --threads {threads} --run-id {id}"),
+                0,
+            );
             let read = |name: &str| fs::read(path.join(format!("results/{id}/{name}"))).unwrap();
             (read("model.safetensors"), read("predictions.csv"))
         };
@@ -233,7 +227,7 @@ fn the_task_follows_from_the_labels_unless_it_is_given() {
     table("many.csv", |i| (i % 101).to_string());
     table("texts.csv", |i| ["x", "y"][i % 2].to_owned());
     let task = |args: &str| {
-        let (_, stderr) = ended(path, &format!("train --epochs 1 --hidden-dims 4 {args}"), 0);
+        let (_, stderr) = ended_line(path, &format!("train --epochs 1 --hidden-dims 4 {args}"), 0);
         if stderr.contains("RMSE") { "regress" } else { "classify" }
     };
     assert_eq!(task("--data few.csv"), "classify");
@@ -257,14 +251,14 @@ fn the_task_follows_from_the_labels_unless_it_is_given() {
         (1, "--data many.csv --target a,1", "--target names column a twice"),
         (1, "--data many.csv --target a,c", "`c`"),
     ] {
-        let (_, stderr) = ended(path, &format!("train --run-id wrong {args}"), code);
+        let (_, stderr) = ended_line(path, &format!("train --run-id wrong {args}"), code);
         assert!(stderr.contains(message), "{args}: {stderr}");
         assert!(!path.join("results/wrong").exists());
     }
     fs::write(path.join("gap.csv"), "a,y\n1,0.5\n2,\n3,1.5\n4,2.5\n").unwrap();
-    let (_, stderr) = ended(path, "train --data gap.csv", 1);
+    let (_, stderr) = ended_line(path, "train --data gap.csv", 1);
     assert!(stderr.contains("line 3: the label is missing; --missing drop"), "{stderr}");
-    let (_, stderr) = ended(path, "train --data gap.csv --missing drop --epochs 1", 0);
+    let (_, stderr) = ended_line(path, "train --data gap.csv --missing drop --epochs 1", 0);
     assert!(stderr.contains("3 training and 0 test samples"), "{stderr}");
 }
 
@@ -294,15 +288,15 @@ fn arrays_of_numbers_are_targets_and_one_hot_rows_are_classes() {
     ] {
         fs::write(path.join(format!("{name}.npy")), npy(dims, &y)).unwrap();
         let (_, stderr) =
-            ended(path, &format!("train --data x.npy,{name}.npy --epochs 2 --run-id {name}"), 0);
+            ended_line(path, &format!("train --data x.npy,{name}.npy --epochs 2 --run-id {name}"), 0);
         assert!(stderr.contains(shown), "{name}: {stderr}");
     }
     let model = "results/two/model.safetensors";
-    let (stdout, _) = ended(path, &format!("evaluate {model} --data x.npy,two.npy"), 0);
+    let (stdout, _) = ended_line(path, &format!("evaluate {model} --data x.npy,two.npy"), 0);
     assert!(stdout.contains("y2"), "{stdout}");
-    let (_, stderr) = ended(path, &format!("evaluate {model} --data x.npy,one.npy"), 1);
+    let (_, stderr) = ended_line(path, &format!("evaluate {model} --data x.npy,one.npy"), 1);
     assert!(stderr.contains("labels of 1 targets, but the model predicts 2"), "{stderr}");
-    let (stdout, _) = ended(path, &format!("predict {model} x.npy"), 0);
+    let (stdout, _) = ended_line(path, &format!("predict {model} x.npy"), 0);
     assert_eq!((stdout.lines().next(), stdout.lines().count()), (Some("row,predicted_y1,predicted_y2"), 121));
 }
 
@@ -311,13 +305,14 @@ fn a_diverged_run_says_so_and_a_far_outlier_is_no_divergence() {
     let folder = folder();
     let path = folder.path();
     let (_, stderr) =
-        ended(path, &format!("{FLATS} --target price --ignore rent --learning-rate 1e3 --run-id d"), 3);
+        ended_line(path, &format!("{FLATS} --target price --ignore rent --learning-rate 1e3 --run-id d"), 3);
     assert!(stderr.contains("diverged") && !stderr.contains("nats"), "{stderr}");
     assert_eq!(cell(&path.join("results/d/summary.csv"), "status"), "diverged");
     let rows: String = (0..100).map(|i| format!("{},{}\n", i % 10, f64::from(i % 10) + 0.5)).collect();
     fs::write(path.join("train.csv"), format!("a,y\n{rows}")).unwrap();
     fs::write(path.join("test.csv"), "a,y\n3,3.5\n4,1e12\n").unwrap();
-    let (_, stderr) = ended(path, "train --data train.csv --test-data test.csv --epochs 2 --run-id far", 0);
+    let (_, stderr) =
+        ended_line(path, "train --data train.csv --test-data test.csv --epochs 2 --run-id far", 0);
     assert!(stderr.contains("ok: test RMSE"), "{stderr}");
 }
 
@@ -331,16 +326,16 @@ fn gradients_are_checked_on_the_losses_of_numbers() {
         "--loss huber --targets 2 --weight-decay 0.1",
         "--data flats.csv --target price,rent --categorical town --ignore id --loss huber",
     ] {
-        let (stdout, _) = ended(path, &format!("gradcheck {args}"), 0);
+        let (stdout, _) = ended_line(path, &format!("gradcheck {args}"), 0);
         assert!(stdout.contains("outputs") && stdout.contains("gradient check passed"), "{args}: {stdout}");
     }
     // Data are read by the flags of train, which messages name.
     fs::write(path.join("gaps.csv"), "id;a;b;y\n1;1,5;x;2,5\n2;;y;1,5\n3;2,5;x;0,5\n").unwrap();
     let gaps =
         "gradcheck --data gaps.csv --separator ; --decimal , --header yes --categorical b --keep-as-id id";
-    let (_, stderr) = ended(path, gaps, 1);
+    let (_, stderr) = ended_line(path, gaps, 1);
     assert!(stderr.contains("add --missing mean, median, zero or drop"), "{stderr}");
-    let (stdout, _) = ended(path, &format!("{gaps} --missing mean --scale minmax --task regress"), 0);
+    let (stdout, _) = ended_line(path, &format!("{gaps} --missing mean --scale minmax --task regress"), 0);
     assert!(stdout.contains("gradient check passed"), "{stdout}");
     let x: Vec<f64> = (0..30).map(|i| f64::from(i * 7 % 11)).collect();
     let members = [("a", npy("10, 3", &x)), ("b", npy("10,", &x[..10]))];
@@ -350,9 +345,9 @@ fn gradients_are_checked_on_the_losses_of_numbers() {
         archive.write_all(&bytes).unwrap();
     }
     fs::write(path.join("xy.npz"), archive.finish().unwrap().into_inner()).unwrap();
-    ended(path, "gradcheck --data xy.npz --x a --y b --task regress", 0);
+    ended_line(path, "gradcheck --data xy.npz --x a --y b --task regress", 0);
     for args in ["--missing mean", "--data flats.csv --features 3", "--data flats.csv --targets 2"] {
-        ended(path, &format!("gradcheck {args}"), 2);
+        ended_line(path, &format!("gradcheck {args}"), 2);
     }
 }
 
@@ -360,9 +355,9 @@ fn gradients_are_checked_on_the_losses_of_numbers() {
 fn targets_are_matched_by_their_names() {
     let folder = folder();
     let path = folder.path();
-    ended(path, &format!("{FLATS} --target price,rent --epochs 2 --run-id a"), 0);
+    ended_line(path, &format!("{FLATS} --target price,rent --epochs 2 --run-id a"), 0);
     let evaluate =
-        |target: &str, code| ended(path, &format!("evaluate {MODEL} --data flats.csv {target}"), code);
+        |target: &str, code| ended_line(path, &format!("evaluate {MODEL} --data flats.csv {target}"), code);
     let (expected, _) = evaluate("--target price,rent", 0);
     for target in ["--target rent,price", "--target 5,4", "--quiet"] {
         assert_eq!(evaluate(target, 0).0, expected, "{target}");
@@ -373,12 +368,12 @@ fn targets_are_matched_by_their_names() {
     // The columns of a table without a header have only positions.
     let headless: String = flats(400).lines().skip(1).map(|line| line.to_owned() + "\n").collect();
     fs::write(path.join("headless.csv"), format!("area,floor,town,c4,c5,id\n{headless}")).unwrap();
-    let (_, stderr) = ended(path, &format!("evaluate {MODEL} --data headless.csv --target c4,c5"), 0);
+    let (_, stderr) = ended_line(path, &format!("evaluate {MODEL} --data headless.csv --target c4,c5"), 0);
     assert_eq!(stderr, "");
 
-    ended(path, &format!("{FLATS} {PRICE}").replace("--run-id a", "--run-id b"), 0);
+    ended_line(path, &format!("{FLATS} {PRICE}").replace("--run-id a", "--run-id b"), 0);
     let other = MODEL.replace("/a/", "/b/");
-    let (_, stderr) = ended(path, &format!("evaluate {other} --data flats.csv --target rent"), 0);
+    let (_, stderr) = ended_line(path, &format!("evaluate {other} --data flats.csv --target rent"), 0);
     assert!(stderr.contains("warning: the target is the column rent, but the model predicts price"));
 }
 
@@ -387,7 +382,8 @@ fn a_sweep_over_targets_names_no_best() {
     let folder = folder();
     let path = folder.path();
     let sweep = FLATS.replacen("train", "sweep", 1);
-    let (_, stderr) = ended(path, &format!("{sweep} --epochs 1 --sweep-id s --grid target=price,rent"), 0);
+    let (_, stderr) =
+        ended_line(path, &format!("{sweep} --epochs 1 --sweep-id s --grid target=price,rent"), 0);
     assert!(stderr.contains("no best: trials predict different targets"), "{stderr}");
     assert!(!stderr.contains("best:") || stderr.contains("no best:"), "{stderr}");
     let report = fs::read_to_string(path.join("results/s/report.md")).unwrap();
@@ -396,6 +392,6 @@ fn a_sweep_over_targets_names_no_best() {
         "{report}"
     );
     assert!(!path.join("results/s/sweep.svg").exists());
-    let (stdout, _) = ended(path, "info results/s", 0);
+    let (stdout, _) = ended_line(path, "info results/s", 0);
     assert!(stdout.contains("no best: trials predict different targets"), "{stdout}");
 }

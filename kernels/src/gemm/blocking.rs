@@ -16,16 +16,15 @@ use crate::gemm::kernel::{Kernel, block_columns};
 
 /// Columns of a panel of tiles: two vectors of AVX-512 in f32, two cache lines
 pub(crate) const NR: usize = 32;
-/// Smallest distance from row to row, in bytes, at which rows are packed: each is then on a page of its own, and all
+/// Smallest distance from row to row, in bytes, at which rows are packed, but for [`AVX2_FAR`]: each is then on a page of its own, and all
 /// fall into the same few sets of the caches (docs/engine.md, row "packing far rows")
 const PAGE: usize = 4096;
 /// Rows or columns that must read a panel for packing to pay: more than two tiles of AVX-512 (docs/engine.md, row "uses
 /// of a panel")
 const MIN_PANEL_USES: usize = 32;
-/// The same two with AVX2, whose processors have a smaller L1, where A is not transposed: two tiles (docs/engine.md, row
-/// "packing with AVX2")
+/// [`PAGE`] with AVX2 for rows of B, where A is not transposed (docs/engine.md, row "packing with AVX2")
 const AVX2_FAR: usize = 1024;
-/// See [`AVX2_FAR`]
+/// [`MIN_PANEL_USES`] with [`AVX2_FAR`]: two tiles (docs/engine.md, row "packing with AVX2")
 const AVX2_MIN_PANEL_USES: usize = 12;
 /// Rows of a block of B for skipping zeros: the bits of a mask (docs/engine.md, row "shallower blocks")
 const KC: usize = 64;

@@ -1,4 +1,4 @@
-//! Register tiles of `C ← C₀ + A B`, which read their operands in place
+//! Register tiles of `C ← C₀ + A B`, which read their operands where they are: in place, or packed (`blocking.rs`)
 //!
 //! A tile is `MR` rows by two vectors of columns of C, which stay in registers during the loop over k. Each iteration
 //! loads two vectors of a row of B and one element of each row of A. A may be transposed; B may not.

@@ -1,4 +1,4 @@
-//! The metrics of predictions that are means: over models, or over copies of an image
+//! The metrics of rows, and how those of mean predictions are computed: means over models, or over copies of an image
 
 use super::mean::most_probable;
 use super::top::{TOP, among_top};
@@ -10,25 +10,27 @@ use crate::train::evaluate::{Predicted, variation};
 /// The least probability of a label in the loss of a mean: where all probabilities are 0, the loss stays finite, 87.3 nats
 const LEAST: f64 = f32::MIN_POSITIVE as f64;
 
-/// What is known of the rows of a set from the means of their predictions
+/// The metrics of the rows of a set
 #[derive(Debug)]
-pub struct MeanMetrics {
-    /// The sums over the rows; of numbers without a loss
+pub struct RowMetrics {
+    /// The sums over the rows
     pub sums: LossSum,
+    /// Whether the sums have a loss; those of mean numbers have none, since a loss is that of one model's standardised targets
+    pub has_loss: bool,
     /// Share of the rows whose label is among the five most probable classes; `None` for up to five classes
     pub top5: Option<f64>,
     /// What is predicted
     pub predicted: Predicted,
 }
 
-impl MeanMetrics {
-    /// The metrics of means, rows × outputs
-    pub fn of(means: &[f64], labels: &Labels, outputs: usize) -> Self {
+impl RowMetrics {
+    /// The metrics of mean predictions, rows × outputs
+    pub fn of_means(means: &[f64], labels: &Labels, outputs: usize) -> Self {
         match labels {
             Labels::Classes(classes) => of_classes(means, classes, outputs),
             Labels::Numbers { values, targets } => {
                 let sums = of_numbers(means, values, *targets, labels);
-                Self { sums, top5: None, predicted: Predicted::Numbers(means.to_vec()) }
+                Self { sums, has_loss: false, top5: None, predicted: Predicted::Numbers(means.to_vec()) }
             }
         }
     }
@@ -37,7 +39,7 @@ impl MeanMetrics {
 /// The metrics of mean probabilities, rows × classes
 ///
 /// The loss of a row is −ln of the probability of its label. Losses are added from the first row to the last.
-fn of_classes(means: &[f64], labels: &[u32], classes: usize) -> MeanMetrics {
+fn of_classes(means: &[f64], labels: &[u32], classes: usize) -> RowMetrics {
     let predicted = most_probable(means, classes);
     let of_row = |(row, &label): (&[f64], &u32)| {
         let p = row[label as usize];
@@ -53,7 +55,7 @@ fn of_classes(means: &[f64], labels: &[u32], classes: usize) -> MeanMetrics {
     let mut counts = Confusion::new(classes);
     counts.add_rows(labels, &predicted);
     let top5 = (classes > TOP).then(|| among_top(means, labels, classes) as f64 / labels.len() as f64);
-    MeanMetrics { sums, top5, predicted: Predicted::Classes(counts) }
+    RowMetrics { sums, has_loss: true, top5, predicted: Predicted::Classes(counts) }
 }
 
 /// The sums over the rows of mean predictions, rows × targets, which have no loss
@@ -76,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_loss_is_that_of_the_mean_probability_and_stays_finite() {
-        let MeanMetrics { sums, top5, predicted } = of_classes(&[0.25, 0.75, 1.0, 0.0], &[1, 1], 2);
+        let RowMetrics { sums, top5, predicted, .. } = of_classes(&[0.25, 0.75, 1.0, 0.0], &[1, 1], 2);
         approx::assert_relative_eq!(sums.loss, -(0.75f64.ln()) - LEAST.ln(), max_relative = 1e-15);
         assert_eq!((sums.correct, sums.rows, top5), (1, 2, None));
         let Predicted::Classes(counts) = predicted else { panic!("classes") };
@@ -86,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_label_is_counted_among_the_five_most_probable_of_more_than_five_classes() {
-        let MeanMetrics { top5, .. } =
+        let RowMetrics { top5, .. } =
             of_classes(&[0.3, 0.2, 0.2, 0.1, 0.1, 0.1, 0.3, 0.2, 0.2, 0.1, 0.1, 0.1], &[5, 4], 6);
         assert_eq!(top5, Some(0.5));
     }
