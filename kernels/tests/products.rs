@@ -102,6 +102,21 @@ fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
     View::new(data, rows, cols)
 }
 
+/// A B by the plain loop, for A: m × k and B: k × n, row by row
+fn product(a: &[f64], b: &[f64], (m, k, n): (usize, usize, usize)) -> Vec<f64> {
+    let mut c = vec![0.0; m * n];
+    for (i, p) in (0..m).flat_map(|i| (0..k).map(move |p| (i, p))) {
+        let (c, b) = (&mut c[i * n..][..n], &b[p * n..][..n]);
+        c.iter_mut().zip(b).for_each(|(c, b)| *c += a[i * k + p] * b);
+    }
+    c
+}
+
+fn transposed(a: &[f64], cols: usize) -> Vec<f64> {
+    let rows = a.len().checked_div(cols).unwrap_or(0);
+    (0..cols).flat_map(|j| (0..rows).map(move |i| a[i * cols + j])).collect()
+}
+
 const ACTIVATIONS: [Activation; 6] = [
     Activation::Identity,
     Activation::Relu,
@@ -116,10 +131,11 @@ const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.758_099_340_847_376_8];
 /// Compares forward products with the plain loop, for every activation
 fn check_affine<T: Scalar>(backend: Backend) {
     let mut kernels = DenseKernels::<T>::new(backend);
-    let of = |x: T| operand(backend, x);
+    let of = |x: &[T]| -> Vec<f64> { x.iter().map(|&x| operand(backend, x)).collect() };
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let x = if zeros { half_zeros::<T>(m * k, 1) } else { numbers(m * k, 1) };
         let (w, b) = (numbers::<T>(k * n, 2), numbers::<T>(n, 3));
+        let products = product(&of(&x), &of(&w), (m, k, n));
         for f in ACTIVATIONS {
             // The old content must not be read.
             let mut y = vec![T::from_f64(f64::NAN); m * n];
@@ -129,8 +145,7 @@ fn check_affine<T: Scalar>(backend: Backend) {
             let tolerance = 2.0 * (((k + 2) * (k + 2)) as f64 + 8.0 * (k + 1) as f64) * T::EPSILON;
             for (at, got) in y.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
-                let z: f64 = (0..k).map(|p| of(x[i * k + p]) * of(w[p * n + j])).sum();
-                let z = z + b[j].to_f64();
+                let z = products[at] + b[j].to_f64();
                 let want = match f {
                     Activation::Identity => z,
                     Activation::Relu => z.max(0.0),
@@ -153,10 +168,12 @@ fn check_affine<T: Scalar>(backend: Backend) {
 /// Compares all three gradients with plain loops, and a step with stored gradients and `sgd`
 fn check_backward<T: Scalar>(backend: Backend) {
     let (mut kernels, nan) = (DenseKernels::<T>::new(backend), T::from_f64(f64::NAN));
-    let of = |x: T| operand(backend, x);
+    let of = |x: &[T]| -> Vec<f64> { x.iter().map(|&x| operand(backend, x)).collect() };
     for ((m, k, n), zeros) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let make = if zeros { half_zeros::<T> } else { numbers::<T> };
         let (x, dy, w) = (make(m * k, 1), make(m * n, 2), numbers::<T>(k * n, 3));
+        let want_dx = product(&of(&dy), &transposed(&of(&w), n), (m, n, k));
+        let want_dw = product(&transposed(&of(&x), k), &of(&dy), (k, m, n));
         for f in ACTIVATIONS {
             let (mut dx, mut dw, mut db, mut same) =
                 (vec![nan; m * k], vec![nan; k * n], vec![nan; n], w.clone());
@@ -171,9 +188,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
             assert_eq!(same, w);
             let tolerance = |len: usize| ((len + 4) * (len + 2)) as f64 * T::EPSILON;
             for at in 0..m * k {
-                let (i, j) = (at / k, at % k);
-                let sum: f64 = (0..n).map(|p| of(dy[i * n + p]) * of(w[j * n + p])).sum();
-                let y = x[at].to_f64();
+                let (sum, y) = (want_dx[at], x[at].to_f64());
                 let want = match f {
                     Activation::Identity => sum,
                     Activation::Relu => {
@@ -194,9 +209,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
                     "{backend:?} {f:?} dx {m}×{k}×{n}"
                 );
             }
-            for (at, dw) in dw.iter().enumerate() {
-                let (i, j) = (at / n, at % n);
-                let want: f64 = (0..m).map(|p| of(x[p * k + i]) * of(dy[p * n + j])).sum();
+            for (want, dw) in want_dw.iter().zip(&dw) {
                 assert!((want - dw.to_f64()).abs() <= tolerance(m), "{backend:?} dw {m}×{k}×{n}");
             }
             for j in 0..n {
