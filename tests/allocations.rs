@@ -4,7 +4,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use chainrule::config::TrainConfig;
+use chainrule::config::{OptimizerChoice, TrainConfig};
 use chainrule::data::run_data::RunData;
 use chainrule::data::{Cells, Dataset, Inputs, Labels, Split, Task};
 use chainrule::nn::layers::{Activation, Norm};
@@ -39,7 +39,8 @@ fn batches_after_the_first_allocate_nothing() {
     let moved = TrainConfig { flip: true, shift: 1, distort: 0.1, erase: 9, ..relu.clone() };
     let augmented = TrainConfig { mixup: 0.2, label_smoothing: 0.1, ..moved };
     let design = TrainConfig { norm: Norm::Batch, dropout: 0.3, input_dropout: 0.1, ..relu.clone() };
-    let configs = [relu, gelu, augmented, design];
+    let adamw = TrainConfig { optimizer: OptimizerChoice::AdamW, ..design.clone() };
+    let configs = [relu, gelu, augmented, design, adamw];
     for (config, threads) in configs.iter().flat_map(|config| [(config, 1), (config, 2)]) {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             // The pool's threads allocate as they start.

@@ -187,6 +187,7 @@ fn training(path: &Path) {
         ("f64", "f64", "momentum = 0.9", "auto", "best", "0"),
         ("bf16", "bf16", "momentum = 0.9", "auto", "both", "0"),
         ("adamw", "f32", "optimizer = \"adamw\"", "matrixmultiply", "last", "0"),
+        ("adamw-fused", "f32", "optimizer = \"adamw\"", "auto", "last", "0"),
     ] {
         let file = path.join("run.toml");
         let settings = format!(

@@ -111,7 +111,7 @@ fn backward<const THREADS: usize>(
     let rule = SgdRule { eta: 1e-9, mu: 0.9, lambda: 0.0, nesterov: false };
     in_team(bencher, THREADS, 4 * m * k * n, || {
         let (vw, vb) = v.split_at_mut(k * n);
-        let step = Gradient::Step { b: &mut b, step: SgdStep { rule, bias_rule: rule, vw, vb } };
+        let step = Gradient::Sgd { b: &mut b, step: SgdStep { rule, bias_rule: rule, vw, vb } };
         let to = Some((&mut dx[..], Activation::Relu.into()));
         layer.affine_backward(View::new(&x, m, k), View::new(&dy, m, n), &mut w, to, step);
     });

@@ -44,7 +44,7 @@ pub use dense::scalar::Scalar;
 pub use dense::unfused::gemm;
 pub use dense::{Backend, DenseKernels, Gradient};
 pub use elementwise::activation::{Activation, fill_rows};
-pub use elementwise::adamw::{AdamWRule, AdamWStep, adamw};
+pub use elementwise::adamw::{AdamWRule, AdamWStep, LayerAdamW, adamw};
 pub use elementwise::average::average;
 pub use elementwise::batch_norm::{
     ColumnMoments, ColumnMomentsMut, NORM_EPSILON, ScaleShift, batch_norm, batch_norm_backward,

@@ -7,8 +7,11 @@ mod left_out;
 #[path = "../../tests/support/numbers.rs"]
 mod numbers;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use chainrule_kernels::{
-    Activation, Backend, DenseKernels, Gradient, Scalar, SgdRule, SgdStep, View, ViewMut, gemm, sgd, team,
+    Activation, AdamWRule, Backend, DenseKernels, Gradient, LayerAdamW, Scalar, SgdRule, SgdStep, View,
+    ViewMut, adamw, gemm, sgd, team,
 };
 use left_out::left_out;
 
@@ -165,7 +168,12 @@ fn check_affine<T: Scalar>(backend: Backend) {
     }
 }
 
-/// Compares all three gradients with plain loops, and a step with stored gradients and `sgd`
+/// First and second moments of AdamW
+fn moments<T: Scalar>(len: usize) -> [Vec<T>; 2] {
+    [numbers(len, 5), numbers::<T>(len, 6).into_iter().map(|x| x * x).collect()]
+}
+
+/// Compares all three gradients with plain loops, and a step with stored gradients and `sgd` or `adamw`
 fn check_backward<T: Scalar>(backend: Backend) {
     let (mut kernels, nan) = (DenseKernels::<T>::new(backend), T::from_f64(f64::NAN));
     let of = |x: &[T]| -> Vec<f64> { x.iter().map(|&x| operand(backend, x)).collect() };
@@ -236,7 +244,7 @@ fn check_backward<T: Scalar>(backend: Backend) {
                 sgd(bias_rule, &mut b1, vb, &db);
                 let (vw, vb) = v2.split_at_mut(weights);
                 let mut dx2 = vec![nan; m * k];
-                let step = Gradient::Step { b: &mut b2, step: SgdStep { rule, bias_rule, vw, vb } };
+                let step = Gradient::Sgd { b: &mut b2, step: SgdStep { rule, bias_rule, vw, vb } };
                 let to = Some((&mut dx2[..], f.into()));
                 kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, to, step);
                 assert!(
@@ -244,6 +252,28 @@ fn check_backward<T: Scalar>(backend: Backend) {
                     "{backend:?} step, μ = {mu}, Nesterov {nesterov}, {m}×{k}×{n}"
                 );
             }
+            let rule = AdamWRule { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 };
+            let [constants, bias_constants] = [0.01, 0.0].map(|lambda| rule.step::<T>(3, 0.1, lambda));
+            let start = || (w.clone(), numbers::<T>(n, 4), moments::<T>(k * n), moments::<T>(n));
+            let (mut w1, mut b1, [mut m1, mut v1], [mut bias_m1, mut bias_v1]) = start();
+            adamw(constants, &mut w1, &mut m1, &mut v1, &dw);
+            adamw(bias_constants, &mut b1, &mut bias_m1, &mut bias_v1, &db);
+            let (mut w2, mut b2, mut moments, mut bias_moments) = start();
+            let mut dx2 = vec![nan; m * k];
+            let layer = LayerAdamW {
+                constants,
+                bias_constants,
+                moments: moments.each_mut().map(|moments| &mut moments[..]),
+                bias_moments: bias_moments.each_mut().map(|moments| &mut moments[..]),
+            };
+            let to = (f != Activation::Identity).then_some((&mut dx2[..], f.into()));
+            let step = Gradient::AdamW { b: &mut b2, step: layer };
+            kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, to, step);
+            assert!(
+                w1 == w2 && b1 == b2 && [m1, v1] == moments && [bias_m1, bias_v1] == bias_moments,
+                "{backend:?} {f:?} step of AdamW, {m}×{k}×{n}"
+            );
+            assert!(f == Activation::Identity || dx == dx2, "{backend:?} {f:?} dx, {m}×{k}×{n}");
         }
     }
 }
@@ -279,7 +309,7 @@ fn steps_inside_products_drop_the_same_small_velocities_as_sgd() {
             sgd(rule, &mut w1, &mut v1, &dw);
             let (mut b, mut vb) = (vec![T::ZERO; n], vec![T::ZERO; n]);
             let sgd = SgdStep { rule, bias_rule: rule, vw: &mut v2, vb: &mut vb };
-            let step = Gradient::Step { b: &mut b, step: sgd };
+            let step = Gradient::Sgd { b: &mut b, step: sgd };
             kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w2, None, step);
             assert!(v1 == v2 && w1 == w2, "{backend:?}");
             let dropped = v1.iter().filter(|&&v| v == T::ZERO).count();
@@ -308,37 +338,61 @@ fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
     check::<f64>(with_bias);
 }
 
-/// Y, dX, and W, its velocities and b after a step, of a layer of m samples, k inputs and n outputs
-fn layer(backend: Backend, threads: usize, zeros: bool, shape: (usize, usize, usize)) -> [Vec<f32>; 5] {
-    layer_at(true, backend, threads, zeros, shape)
+/// Where a layer is in its net: dX is computed only if it is not the first
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    First,
+    Inner,
 }
 
-/// As [`layer`]; dX is computed only if the layer is `inner`, and not the first of its net
-fn layer_at(
-    inner: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Optimizer {
+    Sgd,
+    AdamW,
+}
+
+/// Y, dX, and W, its velocities, or first and second moments, and b after a step, of a layer of m samples, k inputs and n
+/// outputs
+fn layer(
+    (place, optimizer): (Place, Optimizer),
     backend: Backend,
     threads: usize,
     zeros: bool,
     (m, k, n): (usize, usize, usize),
-) -> [Vec<f32>; 5] {
+) -> [Vec<f32>; 6] {
     let make = if zeros { half_zeros } else { numbers };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let (x, dy, b) = (make(m * k, 1), make(m * n, 2), numbers::<f32>(n, 3));
     let (mut w, mut y, mut dx) = (numbers::<f32>(k * n, 4), vec![f32::NAN; m * n], vec![f32::NAN; m * k]);
-    let (mut db, mut vw) = (b.clone(), vec![0.5; k * n]);
+    let (mut db, mut first, mut bias_moments) = (b.clone(), vec![0.5; k * n], [(); 2].map(|()| vec![0.0; n]));
+    let mut second = if optimizer == Optimizer::AdamW { vec![0.5; k * n] } else { Vec::new() };
     let mut kernels = DenseKernels::new(backend);
     pool.install(|| {
         team::scope(|| {
             let y = ViewMut::new(&mut y, m, n);
             kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, Activation::Relu, y);
             let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0, nesterov: false };
-            let sgd = SgdStep { rule, bias_rule: rule, vw: &mut vw, vb: &mut [] };
-            let step = Gradient::Step { b: &mut db, step: sgd };
-            let to = inner.then_some((&mut dx[..], Activation::Relu.into()));
+            let constants = AdamWRule { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }.step(1, 0.1, 0.01);
+            let step = match optimizer {
+                Optimizer::Sgd => Gradient::Sgd {
+                    b: &mut db,
+                    step: SgdStep { rule, bias_rule: rule, vw: &mut first, vb: &mut [] },
+                },
+                Optimizer::AdamW => Gradient::AdamW {
+                    b: &mut db,
+                    step: LayerAdamW {
+                        constants,
+                        bias_constants: constants,
+                        moments: [&mut first, &mut second],
+                        bias_moments: bias_moments.each_mut().map(|moments| &mut moments[..]),
+                    },
+                },
+            };
+            let to = (place == Place::Inner).then_some((&mut dx[..], Activation::Relu.into()));
             kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
         });
     });
-    [y, dx, w, vw, db]
+    [y, dx, w, first, second, db]
 }
 
 #[test]
@@ -348,10 +402,16 @@ fn any_number_of_threads_gives_the_same_bits() {
             [(64, 784, 128), (64, 128, 64), (512, 784, 128), (64, 64, 10), (33, 700, 97), (128, 512, 512)]
         {
             for zeros in [false, true] {
-                let one = layer(backend, 1, zeros, shape);
-                for threads in [2, 3, 5, 8] {
-                    let same = layer(backend, threads, zeros, shape) == one;
-                    assert!(same, "{backend:?} {threads} threads, {shape:?}, zeros: {zeros}");
+                for optimizer in [Optimizer::Sgd, Optimizer::AdamW] {
+                    let all = |threads| layer((Place::Inner, optimizer), backend, threads, zeros, shape);
+                    let one = all(1);
+                    for threads in [2, 3, 5, 8] {
+                        let same = all(threads) == one;
+                        assert!(
+                            same,
+                            "{backend:?} {optimizer:?} {threads} threads, {shape:?}, zeros: {zeros}"
+                        );
+                    }
                 }
             }
         }
@@ -363,12 +423,14 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn a_first_layer_makes_the_same_step_as_an_inner_one_for_any_number_of_threads() {
     for backend in backends::<f32>() {
         for shape in [(256, 28, 128), (64, 784, 128), (33, 28, 97), (16, 5, 40)] {
-            let [y, _, w, vw, db] = layer(backend, 1, false, shape);
-            for threads in [1, 2, 3, 8] {
-                let [first_y, _, first_w, first_vw, first_db] =
-                    layer_at(false, backend, threads, false, shape);
-                let same = (&y, &w, &vw, &db) == (&first_y, &first_w, &first_vw, &first_db);
-                assert!(same, "{backend:?} {threads} threads, {shape:?}");
+            for optimizer in [Optimizer::Sgd, Optimizer::AdamW] {
+                let mut inner = layer((Place::Inner, optimizer), backend, 1, false, shape);
+                inner[1].clear();
+                for threads in [1, 2, 3, 8] {
+                    let mut first = layer((Place::First, optimizer), backend, threads, false, shape);
+                    first[1].clear();
+                    assert!(first == inner, "{backend:?} {optimizer:?} {threads} threads, {shape:?}");
+                }
             }
         }
     }
@@ -387,7 +449,7 @@ fn products_over_no_inner_dimension_are_the_bias() {
         let (mut b, mut vw, mut vb) = (vec![1.0; 1030], vec![0.0; 784 * 1030], vec![0.0; 1030]);
         let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0, nesterov: false };
         let sgd = SgdStep { rule, bias_rule: rule, vw: &mut vw, vb: &mut vb };
-        let step = Gradient::Step { b: &mut b, step: sgd };
+        let step = Gradient::Sgd { b: &mut b, step: sgd };
         kernels.affine_backward(matrix(&[], 0, 784), matrix(&[], 0, 1030), &mut w, None, step);
         assert!(w == before && b.iter().all(|&b| b == 1.0), "{backend:?}");
     }
@@ -398,7 +460,7 @@ fn products_over_no_inner_dimension_are_the_bias() {
 #[test]
 fn products_of_bf16_have_the_same_bits_on_every_processor() {
     let hash = |zeros: bool, shape: (usize, usize, usize)| {
-        let all = layer(Backend::Bf16, 2, zeros, shape).concat();
+        let all = layer((Place::Inner, Optimizer::Sgd), Backend::Bf16, 2, zeros, shape).concat();
         // FNV-1a
         all.iter().flat_map(|x| x.to_bits().to_le_bytes()).fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
@@ -431,4 +493,24 @@ fn gradients_that_don_t_fit_panic() {
     let (x, dy, mut w) = ([0.0f32; 6], [0.0; 10], [0.0; 15]);
     let store = Gradient::Store { dw: &mut [0.0; 14], db: &mut [0.0; 5] };
     DenseKernels::default().affine_backward(matrix(&x, 2, 3), matrix(&dy, 2, 5), &mut w, None, store);
+}
+
+#[test]
+fn moments_that_don_t_fit_panic() {
+    for short in 0..4 {
+        let lens = [15, 15, 5, 5].iter().enumerate();
+        let mut all: Vec<Vec<f32>> =
+            lens.map(|(at, len)| vec![0.0; len - usize::from(at == short)]).collect();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let [m, v, bias_m, bias_v] = &mut all[..] else { unreachable!() };
+            let (x, dy, mut w) = ([0.0f32; 6], [0.0; 10], [0.0; 15]);
+            let constants = AdamWRule { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }.step(1, 0.1, 0.01);
+            let (moments, bias_moments) = ([&mut m[..], v], [&mut bias_m[..], bias_v]);
+            let step = LayerAdamW { constants, bias_constants: constants, moments, bias_moments };
+            let step = Gradient::AdamW { b: &mut [0.0; 5], step };
+            DenseKernels::default().affine_backward(matrix(&x, 2, 3), matrix(&dy, 2, 5), &mut w, None, step);
+        }));
+        let message = result.unwrap_err().downcast::<String>().unwrap();
+        assert!(message.contains("moments don't fit 3×5"), "{short}: {message}");
+    }
 }

@@ -56,7 +56,7 @@ pub enum EngineChoice {
     /// `fused` where the processor has AVX2 and FMA, else `matrixmultiply`
     #[default]
     Auto,
-    /// Our own kernels, with activation, its derivative and the SGD step fused into them
+    /// Our own kernels, with activation, its derivative and the optimizer's step fused into them
     Fused,
     /// The crate `matrixmultiply`, and separate passes for everything else
     Matrixmultiply,

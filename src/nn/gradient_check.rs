@@ -9,6 +9,7 @@ use crate::nn::matrix::Matrix;
 use crate::nn::mlp::Mlp;
 use crate::nn::parameter::Shape;
 use crate::nn::sgd::Sgd;
+use crate::nn::step::Steps;
 use crate::nn::workspace::Workspace;
 use crate::random::{Purpose, Random};
 
@@ -185,7 +186,7 @@ impl Check {
         let Self { model, workspace, weight_decay, .. } = self;
         let before: Vec<Vec<f64>> = model.parameters_mut().map(|parameter| parameter.data.to_vec()).collect();
         let mut sgd = Sgd::new(model.parameters_mut(), 1.0, 0.0, *weight_decay);
-        model.backward(workspace, Some(&mut sgd));
+        model.backward(workspace, Some(Steps::Sgd(&mut sgd)));
         let mut steps = Vec::new();
         for (parameter, before) in model.parameters_mut().zip(&before) {
             steps.push(before.iter().zip(&*parameter.data).map(|(before, after)| before - after).collect());

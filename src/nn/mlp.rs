@@ -7,7 +7,7 @@ use crate::nn::initial_weights::InitialWeights;
 use crate::nn::layers::{Activation, Layer, Linear, Norm, Place};
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::Tensor;
-use crate::nn::sgd::Sgd;
+use crate::nn::step::Steps;
 use crate::nn::workspace::{Fusion, Step, Workspace};
 use crate::random::{Purpose, Random};
 
@@ -243,19 +243,19 @@ impl<T: Scalar> Mlp<T> {
     /// Computes the gradients of all parameters from ∂L/∂logits, which the caller has written over the logits
     ///
     /// It differentiates the last [`Self::forward_training`]. In a net without norms and dropout, that is also
-    /// [`Self::forward`]. With `sgd`, each layer updates its parameters in the same pass and stores no gradients. Without it,
-    /// the gradients are stored.
+    /// [`Self::forward`]. With `steps`, each layer updates its parameters in the same pass and keeps no gradients. Without
+    /// them, the gradients are stored.
     ///
     /// # Panics
     /// If `ws` was made by [`Self::forward_workspace`] and the net has hidden layers.
-    pub fn backward(&mut self, ws: &mut Workspace<T>, mut sgd: Option<&mut Sgd<T>>) {
+    pub fn backward(&mut self, ws: &mut Workspace<T>, mut steps: Option<Steps<'_, T>>) {
         let last = ws.steps.len() - 1;
         for (s, step) in ws.steps.iter().enumerate().rev() {
             let (before, after) = ws.grads.split_at_mut(s);
             let dy = if s == last { &ws.flow[last + 1] } else { &after[0] };
             let epilogue = s.checked_sub(1).map(|before| self.epilogue(&ws.steps[before]));
             let dx = before.last_mut().zip(epilogue);
-            let update = sgd.as_deref_mut().map(|sgd| sgd.layer_step(step.layer));
+            let update = steps.as_mut().map(|steps| steps.of_layer(step.layer));
             self.layers[step.layer].backward((&ws.flow[s], &ws.flow[s + 1]), dy, dx, update, &mut ws.backend);
         }
     }

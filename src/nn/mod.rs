@@ -15,6 +15,7 @@ pub mod optimizer;
 pub mod parameter;
 pub mod sgd;
 pub mod state_dict;
+pub mod step;
 pub mod stored;
 pub mod tensor_file;
 pub mod workspace;

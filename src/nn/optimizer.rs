@@ -5,14 +5,15 @@ use chainrule_kernels::Scalar;
 use crate::nn::adamw::AdamW;
 use crate::nn::mlp::Mlp;
 use crate::nn::sgd::Sgd;
+use crate::nn::step::Steps;
 use crate::nn::workspace::Workspace;
 
-/// The optimizer of a training
+/// The optimizer of a training, whose steps are made within the backward pass
 #[derive(Debug)]
 pub enum Optimizer<T> {
-    /// SGD, whose steps are made within the backward pass
+    /// SGD
     Sgd(Sgd<T>),
-    /// AdamW, whose steps are made after the backward pass
+    /// AdamW
     AdamW(AdamW<T>),
 }
 
@@ -37,11 +38,6 @@ impl Kept {
             Self::Moments => &["moment1", "moment2"],
         }
     }
-
-    /// Whether the backward pass stores gradients for the optimizer that keeps this
-    pub fn stores_gradients(self) -> bool {
-        self == Self::Moments
-    }
 }
 
 impl<T: Scalar> Optimizer<T> {
@@ -53,16 +49,14 @@ impl<T: Scalar> Optimizer<T> {
     /// # Panics
     /// As [`Mlp::backward`].
     pub fn step(&mut self, model: &mut Mlp<T>, ws: &mut Workspace<T>, number: u64, learning_rate: f64) {
-        match self {
+        let steps = match self {
             Self::Sgd(sgd) => {
                 sgd.set_learning_rate(learning_rate);
-                model.backward(ws, Some(sgd));
+                Steps::Sgd(sgd)
             }
-            Self::AdamW(adamw) => {
-                model.backward(ws, None);
-                adamw.step(model.parameters_mut(), number, learning_rate);
-            }
-        }
+            Self::AdamW(adamw) => Steps::AdamW(adamw.steps(number, learning_rate)),
+        };
+        model.backward(ws, Some(steps));
     }
 
     /// What is kept of each trained element

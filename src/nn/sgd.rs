@@ -120,7 +120,7 @@ impl<T: Scalar> Sgd<T> {
     /// Updates the given tensors, which must be those passed to [`Self::new`], by their stored gradients
     ///
     /// # Panics
-    /// If a gradient is not stored. [`Mlp::backward`] stores gradients only if it is called without an optimizer.
+    /// If a gradient is not stored. [`Mlp::backward`] stores gradients only if it is called without steps.
     ///
     /// [`Mlp::backward`]: crate::nn::mlp::Mlp::backward
     pub fn step<'a>(&mut self, parameters: impl Iterator<Item = Tensor<&'a mut [T]>>)

@@ -47,10 +47,9 @@ impl Dims {
             }
         };
         // Parameters and what is kept of each: those in use, in a state that is being saved and in one that waits; and as many
-        // elements as parameters for scratch, and for gradients where they are stored.
-        let gradients = u128::from(copies.kept.stores_gradients());
+        // elements as parameters for scratch.
         let others = u128::from(copies.best) + u128::from(copies.average);
-        let copies = 1 + gradients + 3 * (1 + copies.kept.names().len() as u128 + others);
+        let copies = 1 + 3 * (1 + copies.kept.names().len() as u128 + others);
         // In training, each hidden output has a gradient, and the input and gradients of a layer are packed into scratch.
         let (batch, rows) = (batch as u128, 2 * batch as u128 + evaluated as u128);
         let elements = copies * self.parameters() + rows * self.sum() + 3 * batch * self.widest();
@@ -71,7 +70,7 @@ impl Dims {
         let hidden = self.hidden();
         // Running averages have no velocities.
         let saved = 1 + 3 * (1 + u128::from(copies.best) + u128::from(copies.average));
-        let kept = u128::from(copies.kept.stores_gradients()) + 3 * copies.kept.names().len() as u128;
+        let kept = 3 * copies.kept.names().len() as u128;
         let (trained, running) = (saved + kept + 1, saved + 1);
         let norms = if design.norm == Norm::None { 0 } else { 2 * (trained + running) * hidden };
         // A layer that is not fused with the one before has an output and a gradient of its own.

@@ -29,7 +29,7 @@ use crate::nn::mlp::Mlp;
 use crate::nn::optimizer::Optimizer;
 use crate::nn::workspace::Workspace;
 
-/// A model in training with its buffers; batches after the first allocate nothing, except for AdamW's lists of tensors
+/// A model in training with its buffers; batches after the first allocate nothing
 #[derive(Debug)]
 pub struct Trainer<'a, T> {
     data: &'a RunData<'a>,

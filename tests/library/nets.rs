@@ -4,21 +4,25 @@
 //! analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.3): the errors of its inputs,
 //! multiplied by the weights, plus the rounding of its own sum. No tolerance is chosen.
 
+use chainrule::nn::adamw::AdamW;
 use chainrule::nn::design::Design;
 use chainrule::nn::layers::{Activation, Layer, Linear, Norm, Place};
 use chainrule::nn::loss::SoftmaxCrossEntropy;
 use chainrule::nn::mlp::Mlp;
-use chainrule::nn::parameter;
+use chainrule::nn::parameter::{self, Tensor};
 use chainrule::nn::sgd::Sgd;
+use chainrule::nn::step::Steps;
 use chainrule::nn::workspace::Workspace;
 use chainrule::random::{Purpose, Random};
-use chainrule_kernels::{Backend, Scalar, team};
+use chainrule_kernels::{AdamWRule, Backend, Scalar, adamw, team};
 use clap::ValueEnum;
 
 use crate::erf::erf;
 
 /// Number of nets, which take some seconds
 const NETS: u64 = 250;
+/// The constants of AdamW in passes that update the parameters
+const ADAMW: AdamWRule = AdamWRule { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 };
 /// Factor for second-order terms, and for the rounding of the reference and of the bounds, which are f64
 const SLACK: f64 = 1.01;
 
@@ -280,14 +284,14 @@ fn fill<T: Scalar>(ws: &mut Workspace<T>, case: &Case<T>) {
     }
 }
 
-/// Forward pass, loss and backward pass; with `sgd`, the backward pass updates the parameters
-fn pass<T: Scalar>(case: &mut Case<T>, ws: &mut Workspace<T>, sgd: Option<&mut Sgd<T>>) {
+/// Forward pass, loss and backward pass; with `steps`, the backward pass updates the parameters
+fn pass<T: Scalar>(case: &mut Case<T>, ws: &mut Workspace<T>, steps: Option<Steps<'_, T>>) {
     fill(ws, case);
     case.model.forward_training(ws, Place::default());
     let mut loss = SoftmaxCrossEntropy::default();
     loss.forward(ws.output_mut(), &case.labels);
     loss.backward(ws.output_mut(), &case.labels);
-    case.model.backward(ws, sgd);
+    case.model.backward(ws, steps);
 }
 
 fn bits<T: Scalar>(model: &Mlp<T>) -> Vec<u64> {
@@ -338,28 +342,44 @@ fn check_bits<T: Scalar>(
         "net {seed}, {engine:?}, {shape:?}: layer by layer differs from fused"
     );
     // Two updates inside the backward pass give the same bits as two afterwards, for any number of threads.
-    let mut apart = case::<T>(shape, seed);
-    let mut sgd = Sgd::new(apart.model.parameters_mut(), 0.1, 0.9, 0.01);
-    for _ in 0..2 {
-        pass(&mut apart, ws, None);
-        sgd.step(apart.model.parameters_mut());
+    let [mut by_sgd, mut by_adamw] = [(); 2].map(|()| case::<T>(shape, seed));
+    let mut sgd = Sgd::new(by_sgd.model.parameters_mut(), 0.1, 0.9, 0.01);
+    let zeros = |parameter: Tensor<&mut [T]>| [(); 2].map(|()| vec![T::ZERO; parameter.data.len()]);
+    let mut moments: Vec<_> = by_adamw.model.parameters_mut().map(zeros).collect();
+    for t in [1, 2] {
+        pass(&mut by_sgd, ws, None);
+        sgd.step(by_sgd.model.parameters_mut());
+        pass(&mut by_adamw, ws, None);
+        for (parameter, [m, v]) in by_adamw.model.parameters_mut().zip(&mut moments) {
+            let decay = if matches!(parameter.shape, parameter::Shape::Vector(_)) { 0.0 } else { 0.1 };
+            adamw(ADAMW.step(t, 0.01, decay), parameter.data, m, v, parameter.gradient.unwrap());
+        }
     }
     for threads in [1, 3] {
-        let mut inside = case::<T>(shape, seed);
+        let [mut sgd_inside, mut adamw_inside] = [(); 2].map(|()| case::<T>(shape, seed));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             team::scope(|| {
-                let mut sgd = Sgd::new(inside.model.parameters_mut(), 0.1, 0.9, 0.01);
-                let mut ws = inside.model.workspace(shape.rows.0, engine);
-                for _ in 0..2 {
-                    pass(&mut inside, &mut ws, Some(&mut sgd));
+                let mut sgd = Sgd::new(sgd_inside.model.parameters_mut(), 0.1, 0.9, 0.01);
+                let mut adamw = AdamW::new(adamw_inside.model.parameters_mut(), ADAMW, 0.1, false);
+                let mut ws = sgd_inside.model.workspace(shape.rows.0, engine);
+                for t in [1, 2] {
+                    pass(&mut sgd_inside, &mut ws, Some(Steps::Sgd(&mut sgd)));
+                    pass(&mut adamw_inside, &mut ws, Some(Steps::AdamW(adamw.steps(t, 0.01))));
                 }
+                let (first, second) = (moments.iter().map(|[m, _]| m), moments.iter().map(|[_, v]| v));
+                assert!(
+                    adamw.moments().eq(first.chain(second)),
+                    "net {seed}, {engine:?}, {shape:?}: moments"
+                );
             });
         });
-        assert!(
-            bits(&inside.model) == bits(&apart.model),
-            "net {seed}, {engine:?}, {threads} threads, {shape:?}"
-        );
+        for (inside, apart) in [(&sgd_inside, &by_sgd), (&adamw_inside, &by_adamw)] {
+            assert!(
+                bits(&inside.model) == bits(&apart.model),
+                "net {seed}, {engine:?}, {threads} threads, {shape:?}"
+            );
+        }
     }
 }
 

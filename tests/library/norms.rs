@@ -14,6 +14,7 @@ use chainrule::nn::loss::SoftmaxCrossEntropy;
 use chainrule::nn::mlp::Mlp;
 use chainrule::nn::parameter::Shape;
 use chainrule::nn::sgd::Sgd;
+use chainrule::nn::step::Steps;
 use chainrule::train::trainer::Trainer;
 use chainrule_kernels::{Backend, Scalar};
 
@@ -70,7 +71,7 @@ fn a_hundred_steps_of_sgd_give_the_tensors_of_pytorch() {
             let sums = loss.forward(ws.output_mut(), &labels);
             losses.push(sums.loss / BATCH as f64);
             loss.backward(ws.output_mut(), &labels);
-            model.backward(&mut ws, Some(&mut sgd));
+            model.backward(&mut ws, Some(Steps::Sgd(&mut sgd)));
         }
         assert_close(&format!("{norm} losses"), &losses, &figures(norm, "loss"));
         for tensor in model.tensors() {

@@ -1,12 +1,13 @@
-//! The fused backend: one task computes a block and applies bias, activation, dropout or SGD while it is in cache
+//! The fused backend: one task computes a block and applies bias, activation, dropout or the optimizer's step while it is in cache
 //!
 //! `matrixmultiply` packs both operands of each product, and each further pass over memory takes as long again
 //! (docs/engine.md, row "packing in every product"). Here one thread completes each block:
 //!
 //! * forward: a block of Y starts from the bias; its product is added, and then activation and dropout are applied
 //! * backward: a task has some rows of W. It computes the same columns of dX from their transpose, and multiplies them
-//!   by the derivative of activation and dropout. Then it computes the same rows of ∂L/∂W, and applies the step of SGD to these
-//!   rows of W in registers. One parallel loop computes all gradients of a layer.
+//!   by the derivative of activation and dropout. Then it computes the same rows of ∂L/∂W, and applies the step to these
+//!   rows of W: that of SGD while the gradients are in registers, that of AdamW right after, while they are in cache. One
+//!   parallel loop computes all gradients of a layer.
 //!
 //! Each product of a task is computed by the [`Kernel`] that suits its left operand: tiles, or rows that skip zeros.
 //!
@@ -15,15 +16,17 @@
 //! forward product too is divided along these rows ([`inner_blocks`]): each core multiplies the columns of X that it
 //! has gathered by its rows of W, and only partial sums and ∂L/∂Y go from core to core.
 
+use std::ops::Range;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::aligned::{AlignedVec, whole_lines};
 use crate::cpu::simd_level::multiversion;
 use crate::dense::gradient::{Gradient, InputGradient};
+use crate::elementwise::adamw::{self, AdamWStep, LayerAdamW};
 use crate::elementwise::epilogue::Epilogue;
 use crate::elementwise::reduce::sum_rows;
-use crate::elementwise::sgd::{SgdStep, sgd};
+use crate::elementwise::sgd::{SgdRule, SgdStep, sgd};
 use crate::gemm::blocking::{NR, is_far};
 use crate::gemm::dispatch::Operand;
 use crate::gemm::kernel::{Kernel, block_columns};
@@ -176,6 +179,60 @@ pub(super) struct Operands<'a, O> {
     pub to_x: View<'a, O>,
 }
 
+/// What a task does with its rows and columns of ∂L/∂W
+enum ForWeights<T> {
+    /// It stores them here.
+    Store(SendPtr<T>),
+    /// It applies a step of SGD, with velocities unless the pointer is null.
+    Sgd(SgdRule<T>, SendPtr<T>),
+    /// It stores them in scratch, and applies a step of AdamW with these first and second moments.
+    AdamW { step: AdamWStep<T>, moments: [SendPtr<T>; 2], dw: SendPtr<T> },
+}
+
+/// What the last task does with ∂L/∂b, in addition to computing it
+enum ForBias<'a, T> {
+    /// It is only stored.
+    Store,
+    /// A step of SGD of b, with velocities unless they are empty
+    Sgd(SgdRule<T>, &'a mut [T], &'a mut [T]),
+    /// A step of AdamW of b, with these first and second moments
+    AdamW(AdamWStep<T>, &'a mut [T], [&'a mut [T]; 2]),
+}
+
+impl<T: Number> ForBias<'_, T> {
+    fn apply(&mut self, db: &[T]) {
+        match self {
+            Self::Store => {}
+            Self::Sgd(rule, b, vb) => sgd(*rule, b, vb, db),
+            Self::AdamW(step, b, [m, v]) => adamw::update(*step, b, m, v, db),
+        }
+    }
+}
+
+/// Applies a step of AdamW to rows `rows` and columns `cols` of W, which has n columns, as have its moments and gradients
+///
+/// # Safety
+/// W, both moments and the gradients `g` have these rows and columns, valid for reading and, except for `g`, for writing.
+/// No two of the four overlap, and no other thread accesses these elements.
+unsafe fn adamw_block<T: Number>(
+    step: AdamWStep<T>,
+    [w, m, v]: [*mut T; 3],
+    n: usize,
+    (rows, cols): (Range<usize>, Range<usize>),
+    g: *const T,
+) {
+    // Whole rows are contiguous.
+    let (lines, len) = if cols.len() == n { (1, rows.len() * n) } else { (rows.len(), cols.len()) };
+    for line in 0..lines {
+        let at = (rows.start + line) * n + cols.start;
+        // SAFETY: the elements lie in these rows and columns.
+        unsafe {
+            let [w, m, v] = [w, m, v].map(|to| std::slice::from_raw_parts_mut(to.add(at), len));
+            adamw::update(step, w, m, v, std::slice::from_raw_parts(g.add(at), len));
+        }
+    }
+}
+
 /// `dX ← (dY Wᵀ) ∘ f'(X)`, then the gradients of W and b; the caller checks the shapes
 pub(super) fn backward<O: Operand>(
     x: View<'_, O::Sum>,
@@ -241,26 +298,32 @@ pub(super) fn backward<O: Operand>(
     let for_x = if dx.is_some() { Kernel::choose(dy_to_x, k) } else { Kernel::Dense };
     let for_w = Kernel::choose_for_rows::<O>(x, n);
     let (rows, cols, each) = tasks(for_x, for_w);
-    scratch.set_len(len + n);
-    let (scratch, db_scratch) = scratch.split_at_mut(len);
+    let dw_len = if matches!(gradient, Gradient::AdamW { .. }) { whole_lines::<O>(k * n) } else { 0 };
+    scratch.set_len(len + dw_len + n);
+    let (scratch, gradients) = scratch.split_at_mut(len);
+    let (dw_scratch, db_scratch) = gradients.split_at_mut(dw_len);
     let scratch = SendPtr(scratch.as_mut_ptr());
-    let (target, update, db, bias_step) = match gradient {
-        Gradient::Store { dw, db } => (SendPtr(dw.as_mut_ptr()), None, db, None),
-        Gradient::Step { b, step: SgdStep { rule, bias_rule, vw, vb } } => {
+    let (for_weights, db, for_bias) = match gradient {
+        Gradient::Store { dw, db } => (ForWeights::Store(SendPtr(dw.as_mut_ptr())), db, ForBias::Store),
+        Gradient::Sgd { b, step: SgdStep { rule, bias_rule, vw, vb } } => {
             let v = if vw.is_empty() { ptr::null_mut() } else { vw.as_mut_ptr() };
-            (SendPtr(w.get()), Some((rule, SendPtr(v))), db_scratch, Some((bias_rule, b, vb)))
+            (ForWeights::Sgd(rule, SendPtr(v)), db_scratch, ForBias::Sgd(bias_rule, b, vb))
+        }
+        Gradient::AdamW { b, step: LayerAdamW { constants, bias_constants, moments, bias_moments } } => {
+            let moments = moments.map(|moments| SendPtr(moments.as_mut_ptr()));
+            let dw = SendPtr(dw_scratch.as_mut_ptr());
+            let for_weights = ForWeights::AdamW { step: constants, moments, dw };
+            (for_weights, db_scratch, ForBias::AdamW(bias_constants, b, bias_moments))
         }
     };
-    let bias = Mutex::new((db, bias_step));
+    let bias = Mutex::new((db, for_bias));
     // The last task computes the gradient of the bias and its step, which are too little work for a loop of their own.
     let count = rows.count() * cols.count();
     parallel_for_work(count + 1, products * m * k * lanes(n), |i| {
         if i == count {
-            let (db, step) = &mut *bias.lock().unwrap_or_else(PoisonError::into_inner);
+            let (db, for_bias) = &mut *bias.lock().unwrap_or_else(PoisonError::into_inner);
             sum_rows(dy.data(), db);
-            if let Some((rule, b, vb)) = step {
-                sgd(*rule, b, vb, db);
-            }
+            for_bias.apply(db);
             return;
         }
         let (rows, cols) = (rows.range(i / cols.count()), cols.range(i % cols.count()));
@@ -276,9 +339,18 @@ pub(super) fn backward<O: Operand>(
                 });
             }
         }
-        let update = update.as_ref().map(|(rule, v)| Update { rule: *rule, v: v.get() });
-        // SAFETY: as above: only this task accesses these rows and columns of ∂L/∂W or of W, and of the velocities, which
-        // have the shape of W or are null. The columns are all of W's if there is a dX.
-        unsafe { to_w(target.get(), update).compute_block(rows, cols, for_w, scratch, |_| ()) };
+        let product = match &for_weights {
+            ForWeights::Store(dw) | ForWeights::AdamW { dw, .. } => to_w(dw.get(), None),
+            ForWeights::Sgd(rule, v) => to_w(w.get(), Some(Update { rule: *rule, v: v.get() })),
+        };
+        // SAFETY: as above: only this task accesses these rows and columns of ∂L/∂W, of W, of the velocities, which have
+        // the shape of W or are null, and of the moments, which have the shape of W. The columns are all of W's if there
+        // is a dX.
+        unsafe {
+            product.compute_block(rows.clone(), cols.clone(), for_w, scratch, |_| ());
+            if let ForWeights::AdamW { step, moments: [m, v], dw } = &for_weights {
+                adamw_block(*step, [w.get(), m.get(), v.get()], n, (rows, cols), dw.get());
+            }
+        }
     });
 }

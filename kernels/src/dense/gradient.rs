@@ -1,5 +1,6 @@
 //! What a backward pass does with the gradients of a layer
 
+use crate::elementwise::adamw::LayerAdamW;
 use crate::elementwise::epilogue::Epilogue;
 use crate::elementwise::sgd::SgdStep;
 
@@ -17,11 +18,18 @@ pub enum Gradient<'a, T> {
         db: &'a mut [T],
     },
     /// Applies a step of SGD ([`sgd`](crate::sgd)) to W and b; the gradients are not kept
-    Step {
+    Sgd {
         /// d_out
         b: &'a mut [T],
         /// The constants, and the velocities of W and b
         step: SgdStep<'a, T>,
+    },
+    /// Applies a step of AdamW ([`adamw`](crate::adamw)) to W and b; the gradients are not kept
+    AdamW {
+        /// d_out
+        b: &'a mut [T],
+        /// The constants, and the moments of W and b
+        step: LayerAdamW<'a, T>,
     },
 }
 
@@ -31,8 +39,13 @@ impl<T> Gradient<'_, T> {
         let is_velocity = |v: &[T], of: usize| v.is_empty() || v.len() == of;
         match self {
             Self::Store { dw, db } => dw.len() == weights && db.len() == d_out,
-            Self::Step { b, step } => {
+            Self::Sgd { b, step } => {
                 b.len() == d_out && is_velocity(step.vw, weights) && is_velocity(step.vb, d_out)
+            }
+            Self::AdamW { b, step: LayerAdamW { moments, bias_moments, .. } } => {
+                b.len() == d_out
+                    && moments.iter().all(|moments| moments.len() == weights)
+                    && bias_moments.iter().all(|moments| moments.len() == d_out)
             }
         }
     }

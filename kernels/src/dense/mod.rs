@@ -140,7 +140,8 @@ impl<T: Scalar> DenseKernels<T> {
     ///   computed from X; the old content of `dx` is not read
     /// * `∂L/∂W = Xᵀ dY` and `∂L/∂b = Σᵢ dY[i,:]` go where `gradient` says
     /// * 0 in X or dY times a value that is infinite or NaN may be 0 instead of NaN, as in [`Self::affine`]
-    /// * a step gives the same bits as storing the gradients and then calling [`sgd`](crate::sgd)
+    /// * a step gives the same bits as storing the gradients and then calling [`sgd`](crate::sgd) or
+    ///   [`adamw`](crate::adamw)
     ///
     /// # Panics
     /// If the shapes don't fit each other, or X or dY is transposed.
@@ -160,7 +161,10 @@ impl<T: Scalar> DenseKernels<T> {
             w.len(),
             dx.map(|(dx, _)| dx.len())
         );
-        assert!(gradient.fits(k * n, n), "affine_backward: gradients or velocities don't fit {k}×{n}");
+        assert!(
+            gradient.fits(k * n, n),
+            "affine_backward: gradients, velocities or moments don't fit {k}×{n}"
+        );
         assert!(x.is_row_major() && dy.is_row_major(), "affine_backward: a transposed operand");
         match self.backend {
             Backend::Fused => {

@@ -4,6 +4,7 @@ use crate::aligned::AlignedVec;
 use crate::dense::gradient::Gradient;
 use crate::dense::scalar::Scalar;
 use crate::elementwise::activation::fill_rows;
+use crate::elementwise::adamw::{LayerAdamW, adamw};
 use crate::elementwise::epilogue::Epilogue;
 use crate::elementwise::reduce::sum_rows;
 use crate::elementwise::sgd::{SgdStep, sgd};
@@ -43,14 +44,21 @@ pub(super) fn backward<T: Scalar>(
         gemm(T::ONE, x.t(), dy, T::ZERO, ViewMut::new(dw, k, n));
         sum_rows(dy.data(), db);
     };
+    let (weights, biases) = if matches!(gradient, Gradient::Store { .. }) { (0, 0) } else { (k * n, n) };
+    scratch.set_len(weights + biases);
+    let (dw_scratch, db_scratch) = scratch.split_at_mut(weights);
     match gradient {
         Gradient::Store { dw, db } => store(dw, db),
-        Gradient::Step { b, step: SgdStep { rule, bias_rule, vw, vb } } => {
-            scratch.set_len((k + 1) * n);
-            let (dw, db) = scratch.split_at_mut(k * n);
-            store(dw, db);
-            sgd(rule, w, vw, dw);
-            sgd(bias_rule, b, vb, db);
+        Gradient::Sgd { b, step: SgdStep { rule, bias_rule, vw, vb } } => {
+            store(dw_scratch, db_scratch);
+            sgd(rule, w, vw, dw_scratch);
+            sgd(bias_rule, b, vb, db_scratch);
+        }
+        Gradient::AdamW { b, step: LayerAdamW { constants, bias_constants, moments, bias_moments } } => {
+            store(dw_scratch, db_scratch);
+            let ([m, v], [bias_m, bias_v]) = (moments, bias_moments);
+            adamw(constants, w, m, v, dw_scratch);
+            adamw(bias_constants, b, bias_m, bias_v, db_scratch);
         }
     }
 }

@@ -46,6 +46,19 @@ pub struct AdamWStep<T> {
     epsilon: T,
 }
 
+/// A step of AdamW for a layer: its constants and the moments that it updates
+#[derive(Debug)]
+pub struct LayerAdamW<'a, T> {
+    /// The constants of the weights
+    pub constants: AdamWStep<T>,
+    /// Those of the bias
+    pub bias_constants: AdamWStep<T>,
+    /// The first and the second moments of the weights
+    pub moments: [&'a mut [T]; 2],
+    /// Those of the bias
+    pub bias_moments: [&'a mut [T]; 2],
+}
+
 impl AdamWRule {
     /// The constants of step `t`, counted from 1, with learning rate η and weight decay λ
     ///
@@ -96,7 +109,8 @@ pub fn adamw<T: Number>(step: AdamWStep<T>, w: &mut [T], m: &mut [T], v: &mut [T
 }
 
 multiversion! {
-    fn update<T>(step: AdamWStep<T>, w: &mut [T], m: &mut [T], v: &mut [T], g: &[T]) {
+    /// Updates as [`adamw`] does, on this thread alone
+    pub(crate) fn update<T>(step: AdamWStep<T>, w: &mut [T], m: &mut [T], v: &mut [T], g: &[T]) {
         let AdamWStep { kept, new_first, beta2, new_second, eta, scale, epsilon } = step;
         for (((w, m), v), &g) in w.iter_mut().zip(m).zip(v).zip(g) {
             *m = unless_negligible(*m + new_first * (g - *m));

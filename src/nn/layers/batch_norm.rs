@@ -12,7 +12,7 @@ use chainrule_kernels::{
 
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::{Shape, Tensor};
-use crate::nn::sgd::Step;
+use crate::nn::step::LayerStep;
 
 /// How far a batch moves the running averages, as in PyTorch
 const MOMENTUM: f64 = 0.1;
@@ -130,17 +130,14 @@ impl<T: Scalar> BatchNorm<T> {
         x: &Matrix<T>,
         dy: &Matrix<T>,
         dx: Option<&mut Matrix<T>>,
-        step: Option<Step<'_, T>>,
+        step: Option<LayerStep<'_, T>>,
     ) {
         let moments = ColumnMoments { mean: &self.mean, variance: &self.variance };
         let sums = (&mut self.dgamma[..], &mut self.dbeta[..]);
         let dx = dx.map(Matrix::data_mut);
         kernels::batch_norm_backward(x.data(), dy.data(), &self.gamma, moments, dx, sums);
         if let Some(step) = step {
-            let rule = step.rule(Shape::Vector(self.gamma.len()));
-            let [of_gamma, of_beta] = step.velocities();
-            kernels::sgd(rule, &mut self.gamma, of_gamma, &self.dgamma);
-            kernels::sgd(rule, &mut self.beta, of_beta, &self.dbeta);
+            step.update_vectors([(&mut self.gamma, &self.dgamma), (&mut self.beta, &self.dbeta)]);
         }
     }
 }

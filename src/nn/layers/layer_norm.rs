@@ -8,7 +8,7 @@ use chainrule_kernels::{self as kernels, Epilogue, RowMoments, RowMomentsMut, Sc
 
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::{Shape, Tensor};
-use crate::nn::sgd::Step;
+use crate::nn::step::LayerStep;
 
 /// Layer normalisation, `Y = f(γ (X − μ) / √(σ² + ε) + β)`, of each row; f: the activation fused with the layer
 ///
@@ -97,17 +97,14 @@ impl<T: Scalar> LayerNorm<T> {
         x: &Matrix<T>,
         dy: &Matrix<T>,
         dx: Option<&mut Matrix<T>>,
-        step: Option<Step<'_, T>>,
+        step: Option<LayerStep<'_, T>>,
     ) {
         let moments = RowMoments { mean: &self.mean, factor: &self.factor };
         let sums = (&mut self.dgamma[..], &mut self.dbeta[..]);
         let dx = dx.map(Matrix::data_mut);
         kernels::layer_norm_backward(x.data(), dy.data(), &self.gamma, moments, dx, sums);
         if let Some(step) = step {
-            let rule = step.rule(Shape::Vector(self.gamma.len()));
-            let [of_gamma, of_beta] = step.velocities();
-            kernels::sgd(rule, &mut self.gamma, of_gamma, &self.dgamma);
-            kernels::sgd(rule, &mut self.beta, of_beta, &self.dbeta);
+            step.update_vectors([(&mut self.gamma, &self.dgamma), (&mut self.beta, &self.dbeta)]);
         }
     }
 }

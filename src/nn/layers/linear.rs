@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use chainrule_kernels::{DenseKernels, Epilogue, Gradient, Scalar, SgdStep};
+use chainrule_kernels::{DenseKernels, Epilogue, Gradient, Scalar};
 
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::{Shape, Tensor};
-use crate::nn::sgd::Step;
+use crate::nn::step::LayerStep;
 
 /// A fully connected layer, `Y = f(X W + 1 bᵀ)`; X: batch × d_in, f: the activation and dropout fused with the layer
 ///
@@ -87,17 +87,12 @@ impl<T: Scalar> Linear<T> {
         x: &Matrix<T>,
         dy: &Matrix<T>,
         dx: Option<(&mut Matrix<T>, Epilogue<T>)>,
-        step: Option<Step<'_, T>>,
+        step: Option<LayerStep<'_, T>>,
         backend: &mut DenseKernels<T>,
     ) {
         let Self { w, b, dw, db } = self;
         let gradient = match step {
-            Some(step) => {
-                let rule = step.rule(Shape::Matrix(w.rows(), w.cols()));
-                let bias_rule = step.rule(Shape::Vector(b.len()));
-                let [vw, vb] = step.velocities();
-                Gradient::Step { b, step: SgdStep { rule, bias_rule, vw, vb } }
-            }
+            Some(step) => step.gradient_of_linear(Shape::Matrix(w.rows(), w.cols()), b),
             None => {
                 dw.set_rows(w.rows());
                 Gradient::Store { dw: dw.data_mut(), db }

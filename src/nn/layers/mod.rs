@@ -28,7 +28,7 @@ use clap::ValueEnum;
 
 use crate::nn::matrix::Matrix;
 use crate::nn::parameter::Tensor;
-use crate::nn::sgd::Step;
+use crate::nn::step::LayerStep;
 
 /// One layer of a model
 ///
@@ -212,7 +212,7 @@ impl<T: Scalar> Layer<T> {
         (x, y): (&Matrix<T>, &Matrix<T>),
         dy: &Matrix<T>,
         mut dx: Option<(&mut Matrix<T>, Epilogue<T>)>,
-        step: Option<Step<'_, T>>,
+        step: Option<LayerStep<'_, T>>,
         backend: &mut DenseKernels<T>,
     ) {
         let to = dx.as_mut().map(|(dx, _)| &mut **dx);

@@ -58,7 +58,7 @@ fn product(to: &mut Measurements<'_>, net: &Net, l: usize, backend: Backend, zer
     to.flops(row("forward"), forward, gflop, Some(skipped_x));
     let backward = to.effort.in_team(|| {
         let sgd = SgdStep { rule: RULE, bias_rule: RULE, vw: vw.data_mut(), vb: &mut vb };
-        let step = Gradient::Step { b: &mut b, step: sgd };
+        let step = Gradient::Sgd { b: &mut b, step: sgd };
         let dx = (l > 0).then(|| (dx.data_mut(), kernels::Activation::Relu.into()));
         dense.affine_backward(x.view(), dy.view(), w.data_mut(), dx, step);
     });
