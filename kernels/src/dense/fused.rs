@@ -1,4 +1,5 @@
-//! The fused backend: one task computes a block and applies bias, activation, dropout or the optimizer's step while it is in cache
+//! The fused backend: one task computes a block and applies bias, activation, dropout or the optimizer's step to it
+//! while it is in cache
 //!
 //! `matrixmultiply` packs both operands of each product, and each further pass over memory takes as long again
 //! (docs/engine.md, row "packing in every product"). Here one thread completes each block:

@@ -16,8 +16,8 @@ use crate::gemm::kernel::{Kernel, block_columns};
 
 /// Columns of a panel of tiles: two vectors of AVX-512 in f32, two cache lines
 pub(crate) const NR: usize = 32;
-/// Smallest distance from row to row, in bytes, at which rows are packed, but for [`AVX2_FAR`]: each is then on a page of its own, and all
-/// fall into the same few sets of the caches (docs/engine.md, row "packing far rows")
+/// Smallest distance from row to row, in bytes, at which rows are packed where [`AVX2_FAR`] does not hold: each row is
+/// then on a page of its own, and all fall into the same few sets of the caches (docs/engine.md, row "packing far rows")
 const PAGE: usize = 4096;
 /// Rows or columns that must read a panel for packing to pay: more than two tiles of AVX-512 (docs/engine.md, row "uses
 /// of a panel")

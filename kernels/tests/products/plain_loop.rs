@@ -1,19 +1,11 @@
-//! Matrix products against a plain loop in f64
-
-#![allow(clippy::unwrap_used, reason = "a test or bench that can't go on may stop")]
-
-#[path = "../../tests/support/left_out.rs"]
-mod left_out;
-#[path = "../../tests/support/numbers.rs"]
-mod numbers;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! Products, layers and their gradients against plain loops in f64
 
 use chainrule_kernels::{
     Activation, AdamWRule, Backend, DenseKernels, Gradient, LayerAdamW, Scalar, SgdRule, SgdStep, View,
-    ViewMut, adamw, gemm, sgd, team,
+    ViewMut, adamw, gemm, sgd,
 };
-use left_out::left_out;
+
+use crate::{backends, half_zeros, matrix, numbers};
 
 /// Sides around a vector, a tile, a task and a block
 const SHAPES: [(usize, usize, usize); 20] = [
@@ -38,16 +30,6 @@ const SHAPES: [(usize, usize, usize); 20] = [
     (33, 70, 1030),
     (40, 1050, 37),
 ];
-
-/// Random numbers in [−1, 1]
-fn numbers<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
-    numbers::numbers(len, seed, T::from_f64)
-}
-
-/// Random numbers in [−1, 1], about half of which are 0, as a ReLU leaves them
-fn half_zeros<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
-    numbers::sparse(len, seed, 0.5, T::from_f64)
-}
 
 /// Element (i, j) of a matrix that is stored as it is or transposed
 fn at<T: Scalar>(data: &[T], rows: usize, cols: usize, transposed: bool, i: usize, j: usize) -> f64 {
@@ -82,15 +64,6 @@ fn check<T: Scalar>(multiply: impl Fn(View<'_, T>, View<'_, T>, &[T], ViewMut<'_
     }
 }
 
-/// The backends that this processor can run for T
-fn backends<T: Scalar>() -> Vec<Backend> {
-    let all = [Backend::Fused, Backend::Matrixmultiply, Backend::Bf16];
-    let of_type = all.iter().copied().filter(|&backend| backend != Backend::Bf16 || T::BYTES == 4);
-    let (can_run, cannot): (Vec<_>, Vec<_>) = of_type.partition(|backend| backend.is_available());
-    cannot.iter().for_each(|backend| left_out(&format!("the backend {backend:?}"), "it needs AVX2"));
-    can_run
-}
-
 /// The value with which a backend multiplies: rounded to 8 bits, ties to even, for bf16
 fn operand<T: Scalar>(backend: Backend, x: T) -> f64 {
     let x = x.to_f64();
@@ -99,10 +72,6 @@ fn operand<T: Scalar>(backend: Backend, x: T) -> f64 {
     }
     let unit = (x.abs().log2().floor() - 7.0).exp2();
     (x / unit).round_ties_even() * unit
-}
-
-fn matrix<T: Scalar>(data: &[T], rows: usize, cols: usize) -> View<'_, T> {
-    View::new(data, rows, cols)
 }
 
 /// A B by the plain loop, for A: m × k and B: k × n, row by row
@@ -338,104 +307,6 @@ fn gemm_agrees_with_the_plain_loop_for_every_combination_of_transposes() {
     check::<f64>(with_bias);
 }
 
-/// Where a layer is in its net: dX is computed only if it is not the first
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    First,
-    Inner,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Optimizer {
-    Sgd,
-    AdamW,
-}
-
-/// Y, dX, and W, its velocities, or first and second moments, and b after a step, of a layer of m samples, k inputs and n
-/// outputs
-fn layer(
-    (place, optimizer): (Place, Optimizer),
-    backend: Backend,
-    threads: usize,
-    zeros: bool,
-    (m, k, n): (usize, usize, usize),
-) -> [Vec<f32>; 6] {
-    let make = if zeros { half_zeros } else { numbers };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let (x, dy, b) = (make(m * k, 1), make(m * n, 2), numbers::<f32>(n, 3));
-    let (mut w, mut y, mut dx) = (numbers::<f32>(k * n, 4), vec![f32::NAN; m * n], vec![f32::NAN; m * k]);
-    let (mut db, mut first, mut bias_moments) = (b.clone(), vec![0.5; k * n], [(); 2].map(|()| vec![0.0; n]));
-    let mut second = if optimizer == Optimizer::AdamW { vec![0.5; k * n] } else { Vec::new() };
-    let mut kernels = DenseKernels::new(backend);
-    pool.install(|| {
-        team::scope(|| {
-            let y = ViewMut::new(&mut y, m, n);
-            kernels.affine(matrix(&x, m, k), matrix(&w, k, n), &b, Activation::Relu, y);
-            let rule = SgdRule { eta: 0.1, mu: 0.9, lambda: 0.0, nesterov: false };
-            let constants = AdamWRule { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }.step(1, 0.1, 0.01);
-            let step = match optimizer {
-                Optimizer::Sgd => Gradient::Sgd {
-                    b: &mut db,
-                    step: SgdStep { rule, bias_rule: rule, vw: &mut first, vb: &mut [] },
-                },
-                Optimizer::AdamW => Gradient::AdamW {
-                    b: &mut db,
-                    step: LayerAdamW {
-                        constants,
-                        bias_constants: constants,
-                        moments: [&mut first, &mut second],
-                        bias_moments: bias_moments.each_mut().map(|moments| &mut moments[..]),
-                    },
-                },
-            };
-            let to = (place == Place::Inner).then_some((&mut dx[..], Activation::Relu.into()));
-            kernels.affine_backward(matrix(&x, m, k), matrix(&dy, m, n), &mut w, to, step);
-        });
-    });
-    [y, dx, w, first, second, db]
-}
-
-#[test]
-fn any_number_of_threads_gives_the_same_bits() {
-    for backend in backends::<f32>() {
-        for shape in
-            [(64, 784, 128), (64, 128, 64), (512, 784, 128), (64, 64, 10), (33, 700, 97), (128, 512, 512)]
-        {
-            for zeros in [false, true] {
-                for optimizer in [Optimizer::Sgd, Optimizer::AdamW] {
-                    let all = |threads| layer((Place::Inner, optimizer), backend, threads, zeros, shape);
-                    let one = all(1);
-                    for threads in [2, 3, 5, 8] {
-                        let same = all(threads) == one;
-                        assert!(
-                            same,
-                            "{backend:?} {optimizer:?} {threads} threads, {shape:?}, zeros: {zeros}"
-                        );
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Without dX, the gradient of a narrow layer is divided by its columns, too.
-#[test]
-fn a_first_layer_makes_the_same_step_as_an_inner_one_for_any_number_of_threads() {
-    for backend in backends::<f32>() {
-        for shape in [(256, 28, 128), (64, 784, 128), (33, 28, 97), (16, 5, 40)] {
-            for optimizer in [Optimizer::Sgd, Optimizer::AdamW] {
-                let mut inner = layer((Place::Inner, optimizer), backend, 1, false, shape);
-                inner[1].clear();
-                for threads in [1, 2, 3, 8] {
-                    let mut first = layer((Place::First, optimizer), backend, threads, false, shape);
-                    first[1].clear();
-                    assert!(first == inner, "{backend:?} {optimizer:?} {threads} threads, {shape:?}");
-                }
-            }
-        }
-    }
-}
-
 /// An operand without elements, in a product whose other sides are divided into blocks
 #[test]
 fn products_over_no_inner_dimension_are_the_bias() {
@@ -452,65 +323,5 @@ fn products_over_no_inner_dimension_are_the_bias() {
         let step = Gradient::Sgd { b: &mut b, step: sgd };
         kernels.affine_backward(matrix(&[], 0, 784), matrix(&[], 0, 1030), &mut w, None, step);
         assert!(w == before && b.iter().all(|&b| b == 1.0), "{backend:?}");
-    }
-}
-
-/// The same hashes with AVX512-BF16, AVX-512, AVX2 and without: `scripts/test.sh` runs this test with each
-/// `CHAINRULE_SIMD`
-#[test]
-fn products_of_bf16_have_the_same_bits_on_every_processor() {
-    let hash = |zeros: bool, shape: (usize, usize, usize)| {
-        let all = layer((Place::Inner, Optimizer::Sgd), Backend::Bf16, 2, zeros, shape).concat();
-        // FNV-1a
-        all.iter().flat_map(|x| x.to_bits().to_le_bytes()).fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-        })
-    };
-    let shapes = [
-        (false, (64, 784, 128)),
-        (true, (64, 784, 128)),
-        (true, (33, 701, 97)),
-        (false, (7, 130, 1030)),
-        (true, (64, 128, 10)),
-    ];
-    let hashes = shapes.map(|(zeros, shape)| format!("{:016x}", hash(zeros, shape)));
-    let expected =
-        ["bc1753d7834c9ef4", "16bc269a2460cf7b", "085cd09b935baa13", "9368cc8b312b5d7b", "8bf4df7952ccc856"];
-    assert_eq!(hashes, expected);
-}
-
-#[test]
-#[should_panic(expected = "affine: 2×3 by 4×5")]
-fn shapes_that_don_t_fit_panic() {
-    let (x, w, mut y) = ([0.0f32; 6], [0.0; 20], [0.0; 10]);
-    let y = ViewMut::new(&mut y, 2, 5);
-    DenseKernels::default().affine(matrix(&x, 2, 3), matrix(&w, 4, 5), &[0.0; 5], Activation::Relu, y);
-}
-
-#[test]
-#[should_panic(expected = "don't fit 3×5")]
-fn gradients_that_don_t_fit_panic() {
-    let (x, dy, mut w) = ([0.0f32; 6], [0.0; 10], [0.0; 15]);
-    let store = Gradient::Store { dw: &mut [0.0; 14], db: &mut [0.0; 5] };
-    DenseKernels::default().affine_backward(matrix(&x, 2, 3), matrix(&dy, 2, 5), &mut w, None, store);
-}
-
-#[test]
-fn moments_that_don_t_fit_panic() {
-    for short in 0..4 {
-        let lens = [15, 15, 5, 5].iter().enumerate();
-        let mut all: Vec<Vec<f32>> =
-            lens.map(|(at, len)| vec![0.0; len - usize::from(at == short)]).collect();
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let [m, v, bias_m, bias_v] = &mut all[..] else { unreachable!() };
-            let (x, dy, mut w) = ([0.0f32; 6], [0.0; 10], [0.0; 15]);
-            let constants = AdamWRule { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }.step(1, 0.1, 0.01);
-            let (moments, bias_moments) = ([&mut m[..], v], [&mut bias_m[..], bias_v]);
-            let step = LayerAdamW { constants, bias_constants: constants, moments, bias_moments };
-            let step = Gradient::AdamW { b: &mut [0.0; 5], step };
-            DenseKernels::default().affine_backward(matrix(&x, 2, 3), matrix(&dy, 2, 5), &mut w, None, step);
-        }));
-        let message = result.unwrap_err().downcast::<String>().unwrap();
-        assert!(message.contains("moments don't fit 3×5"), "{short}: {message}");
     }
 }
