@@ -115,9 +115,8 @@ else
 fi
 
 begin "models of the kernels' threads"
-# loom needs another build of the kernels, so it has a target folder of its own.
-RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
-    cargo test --package chainrule-kernels --locked --lib team_model
+# loom's flag would invalidate all other builds, so it has a target folder of its own.
+RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --package chainrule-models --locked
 
 begin "cargo bench, build only"
 # In the tests' profile, whose libraries are built already: this step only checks that the benches build.

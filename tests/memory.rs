@@ -198,7 +198,7 @@ fn training(path: &Path) {
         fs::write(&file, settings).unwrap();
         let config: TrainConfig = Settings::from_toml(&file).unwrap().resolve().unwrap();
         let mut set = Dataset::load(&DataOptions::from(&config)).unwrap();
-        set.train = set.train.rows(&(0..640).collect::<Vec<_>>());
+        set.train = set.train.rows(&(0..256).collect::<Vec<_>>());
         let data = RunData::new(&config, &set).unwrap();
         let dims = Dims(data.dims(&config));
         let (kept, best) = (optimizer::kept(&config), config.keep != Keep::Last);

@@ -26,10 +26,15 @@ pub(crate) fn parallel_for_work(tasks: usize, work: usize, f: impl Fn(usize) + S
     match Loops::current() {
         Loops::Team(team) if tasks > 1 && work >= MIN_WORK_TO_SHARE => team.run(tasks, &f),
         Loops::Pool if tasks > 1 && work >= MIN_WORK_TO_WAKE && rayon::current_num_threads() > 1 => {
-            (0..tasks).into_par_iter().with_max_len(1).for_each(&f);
+            run_on_pool(tasks, &f);
         }
         _ => (0..tasks).for_each(f),
     }
+}
+
+/// Calls `f(0)` to `f(tasks − 1)` on the current pool: not generic, since each copy of rayon's loops takes long to compile
+fn run_on_pool(tasks: usize, f: &(dyn Fn(usize) + Sync)) {
+    (0..tasks).into_par_iter().with_max_len(1).for_each(f);
 }
 
 /// Calls `f(i, chunk)` for each chunk of `len` elements of `data`; the last chunk may be shorter

@@ -9,7 +9,7 @@
 //! of another core"). So threads share few lines in a loop: the signal, a counter for each share of tasks, and the
 //! number of tasks that are done.
 //!
-//! `kernels/tests/models/team.rs` checks this protocol with `loom`.
+//! `kernels/models/src/team.rs` checks this protocol with `loom`.
 
 use std::ptr;
 use std::time::Duration;
@@ -254,7 +254,6 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-#[cfg(test)]
-#[cfg(loom)]
-#[path = "../../tests/models/team.rs"]
+#[cfg(all(test, loom))]
+#[path = "../../models/src/team.rs"]
 mod model;

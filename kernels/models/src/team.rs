@@ -55,7 +55,7 @@ fn check(size: usize, preemptions: usize, body: fn(&Team)) {
 }
 
 #[test]
-fn team_model_every_index_runs_once_and_the_leader_sees_what_it_wrote() {
+fn every_index_runs_once_and_the_leader_sees_what_it_wrote() {
     check(2, 3, |team| {
         let counts = Counts::new(3);
         team.run(3, &|i| counts.add_one(i));
@@ -64,7 +64,7 @@ fn team_model_every_index_runs_once_and_the_leader_sees_what_it_wrote() {
 }
 
 #[test]
-fn team_model_tasks_see_what_the_leader_wrote_before_the_loop() {
+fn tasks_see_what_the_leader_wrote_before_the_loop() {
     check(2, 3, |team| {
         let (input, output) = (Counts::new(1), Counts::new(2));
         input.add_one(0);
@@ -79,7 +79,7 @@ fn team_model_tasks_see_what_the_leader_wrote_before_the_loop() {
 }
 
 #[test]
-fn team_model_a_late_thread_runs_no_task_of_a_loop_that_is_over() {
+fn a_late_thread_runs_no_task_of_a_loop_that_is_over() {
     check(2, 3, |team| {
         // Fewer tasks the second time, so that tasks of the first loop would not fit it.
         for indices in [3, 1] {
@@ -91,13 +91,13 @@ fn team_model_a_late_thread_runs_no_task_of_a_loop_that_is_over() {
 }
 
 #[test]
-fn team_model_a_follower_returns_from_a_scope_without_loops() {
+fn a_follower_returns_from_a_scope_without_loops() {
     check(2, 3, |_| ());
 }
 
 /// The two followers look at the signal only once, since `loom` can't explore two threads that wait in loops
 #[test]
-fn team_model_three_threads_claim_no_task_twice() {
+fn three_threads_claim_no_task_twice() {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(2);
     builder.check(|| {
