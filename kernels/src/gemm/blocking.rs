@@ -2,7 +2,9 @@
 //!
 //! Both kernels need the rows of B close together. Where they are not, a block of B is packed into scratch first: for
 //! tiles, a panel of all k rows and [`NR`] columns. Rows that skip zeros read their block of B once for each row of A,
-//! so it is [`KC`] rows of [`block_columns`] columns: 32 KiB, which fit in L1.
+//! so it has [`KC`] rows and as many columns as the kernel keeps sums of in registers: 32 KiB with AVX-512, 16 KiB with
+//! AVX2. Its rows are contiguous, so that they are spread over all sets of L1. Rows of up to [`block_columns`] stay in place (docs/engine.md, row
+//! "contiguous blocks").
 //!
 //! An operand that is not yet rounded to pairs of bf16 is packed in any case, and rounded on the way.
 
@@ -39,7 +41,7 @@ impl<O: Operand> Gemm<O> {
     pub(crate) fn scratch_len(&self, rows: usize, kernel: Kernel) -> usize {
         let (block, sums) = match kernel {
             Kernel::Dense => (self.k * NR, 0),
-            Kernel::SkipZeros => (KC * block_columns::<O>(), rows * block_columns::<O>()),
+            Kernel::SkipZeros => (KC * O::kernels().skip_columns, rows * O::kernels().skip_columns),
         };
         block + sums + if self.a_transposed { whole_lines::<O>(self.k * rows) } else { 0 }
     }
@@ -126,7 +128,7 @@ impl<O: Operand> Gemm<O> {
         scratch: *mut O::Sum,
         mut done: impl FnMut(Range<usize>),
     ) {
-        let width = block_columns::<O>();
+        let width = O::kernels().skip_columns;
         let (block, sums) = (scratch.cast::<O>(), scratch.wrapping_add(KC * width));
         let mut p = *self;
         if self.a_transposed {
@@ -150,7 +152,7 @@ impl<O: Operand> Gemm<O> {
             for from in (0..self.k.max(1)).step_by(KC) {
                 let depth = from..(from + KC).min(self.k);
                 let mut q = Gemm { k: depth.len(), a: p.a.wrapping_add(from), ..p };
-                if self.b_transposed || self.b_unrounded || self.b_stride > width {
+                if self.b_transposed || self.b_unrounded || self.b_stride > block_columns::<O>() {
                     // SAFETY: the block holds `KC` rows of `width` elements.
                     unsafe { self.pack_b(depth.clone(), cols.clone(), block) };
                     (q.b, q.b_stride) = (block.wrapping_sub(first), cols.len());

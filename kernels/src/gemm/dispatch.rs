@@ -5,6 +5,7 @@ use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::simd_level::{SimdLevel, has_bf16};
 use crate::cpu::simd_level::{multiversion, simd_level};
+use crate::gemm::kernel::block_columns;
 use crate::gemm::{Gemm, portable};
 #[cfg(target_arch = "x86_64")]
 use crate::gemm::{microkernel, pack, round, skip_zeros};
@@ -44,6 +45,8 @@ pub struct Kernels<O: Operand> {
     /// # Safety
     /// The contract of [`Gemm`] holds for these rows and columns, neither A nor B is transposed, and k ≤ 64.
     pub skip_zeros: unsafe fn(p: &Gemm<O>, rows: Range<usize>, cols: Range<usize>),
+    /// The columns whose sums `skip_zeros` keeps in registers
+    pub skip_columns: usize,
     /// `to[j, i] ← from[rows.start + i, j]` for j in `0..cols`, with the rows of `to` contiguous
     ///
     /// # Safety
@@ -84,6 +87,7 @@ macro_rules! kernels {
         Kernels {
             tiles: microkernel::$version::block,
             skip_zeros: skip_zeros::$version::block,
+            skip_columns: skip_zeros::$version::COLUMNS,
             transpose: pack::$version::transpose,
             pack: pack::$version::pack,
             round: $round,
@@ -156,6 +160,7 @@ impl Operand for Pair {
         Kernels {
             tiles: portable::block::<false>,
             skip_zeros: portable::block::<true>,
+            skip_columns: block_columns::<Self>(),
             transpose: portable::transpose,
             pack: portable::pack,
             round: portable::round,

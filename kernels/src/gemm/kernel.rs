@@ -3,7 +3,7 @@
 use crate::gemm::dispatch::Operand;
 use crate::view::View;
 
-/// Bytes of a row in a block of B for skipping zeros: 8 vectors of AVX-512
+/// Bytes of the rows of B in a task that skips zeros: 8 vectors of AVX-512, or 16 of AVX2
 const NC_BYTES: usize = 512;
 /// Largest fraction of nonzero elements of A with which zeros are skipped (docs/engine.md, row "density of A")
 const MAX_DENSITY: f64 = 0.6;
@@ -59,7 +59,7 @@ impl Kernel {
     }
 }
 
-/// Columns of a block of B for skipping zeros
+/// The columns of a task that skips zeros are multiples of this: a block of B with AVX-512, or two with AVX2
 pub(crate) fn block_columns<O: Operand>() -> usize {
     NC_BYTES / size_of::<O>()
 }

@@ -23,6 +23,8 @@ macro_rules! rows {
 
             /// Vectors of sums in registers
             const WIDE: usize = 8;
+            /// Columns whose sums are in registers
+            pub(crate) const COLUMNS: usize = WIDE * LANES;
             /// Elements of A in one iteration (docs/engine.md, row "unrolled rows")
             const UNROLL: usize = 4;
 
@@ -33,8 +35,8 @@ macro_rules! rows {
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn block(p: &Gemm<$o>, rows: Range<usize>, cols: Range<usize>) {
                 debug_assert!(p.k <= 64 && !p.a_transposed && !p.b_transposed);
-                for col in cols.clone().step_by(WIDE * LANES) {
-                    let (rows, width) = (rows.clone(), (cols.end - col).min(WIDE * LANES));
+                for col in cols.clone().step_by(COLUMNS) {
+                    let (rows, width) = (rows.clone(), (cols.end - col).min(COLUMNS));
                     // SAFETY: the caller keeps the contract; col + width stays inside the range.
                     unsafe {
                         match width.div_ceil(LANES) {
@@ -46,7 +48,7 @@ macro_rules! rows {
                             5 => columns::<5, false>(p, rows, col, width),
                             6 => columns::<6, false>(p, rows, col, width),
                             7 => columns::<7, false>(p, rows, col, width),
-                            _ if width == WIDE * LANES => columns::<WIDE, true>(p, rows, col, width),
+                            _ if width == COLUMNS => columns::<WIDE, true>(p, rows, col, width),
                             _ => columns::<WIDE, false>(p, rows, col, width),
                         }
                     }
