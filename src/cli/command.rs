@@ -53,8 +53,8 @@ The rows are the test set of the data, or all rows if there is none.",
   chainrule ensemble results/SWEEP --top 5
   chainrule ensemble results/SWEEP --top 5 --data later.csv --out ensemble
 
-Without --data, the rows are the test set that all runs share. Probabilities, or
-numbers that are predicted, are averaged in f64.",
+Without --data, the rows are the test set that all runs share, or all rows if
+there is none. Probabilities, or numbers that are predicted, are averaged in f64.",
     ),
     (
         "predict",

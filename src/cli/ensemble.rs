@@ -1,6 +1,6 @@
 //! `chainrule ensemble`: the metrics of several models, and of the mean of what they predict
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chainrule::config::{DataFlags, Settings};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::copies_flags::CopiesFlags;
 use super::ensemble_members::{Members, shared_data};
-use super::evaluate::{data_lines, make_folder, of_classes, parts_json, row_json, write_files};
+use super::evaluate::{data_lines, make_folder, of_classes, parts_json, row_json, warn, write_files};
 use super::format::{columns, percent, significant};
 use super::import_flags::ImportFlags;
 use super::{DONE, note, print};
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
-    /// Print the results, without warnings and names of files
+    /// Print the results and warnings that metrics are too good, without other warnings and names of files
     #[arg(long, short)]
     quiet: bool,
 
@@ -73,11 +73,10 @@ pub fn run(args: &Args) -> Result<u8> {
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;
     let models =
         paths.iter().map(|path| args.import.load_any(path, args.quiet)).collect::<Result<Vec<_>>>()?;
-    let models: Vec<_> = paths.iter().map(PathBuf::as_path).zip(&models).collect();
-    let evaluation = evaluate_ensemble(&models, &options, args.copies.choice(), &pool)?;
-    if !args.quiet {
-        evaluation.mean.warnings.iter().for_each(|warning| note(warning));
-    }
+    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let models: Vec<_> = paths.iter().copied().zip(&models).collect();
+    let mut evaluation = evaluate_ensemble(&models, &options, args.copies.choice(), &pool)?;
+    warn(&mut evaluation.mean, &paths, args.quiet);
     let rows = evaluation.rows();
     if let Some(out) = &args.out {
         let names = write_files(&rows, &evaluation.mean, out)?;

@@ -64,6 +64,16 @@ pub fn check_differ(models: &[&Path]) -> Result<()> {
     }
 }
 
+/// Checks that `path`, where a command takes a model file only, is not the folder of a run
+pub fn check_is_no_run(path: &Path) -> Result<()> {
+    let model = path.join(MODEL);
+    if !model.is_file() {
+        return Ok(());
+    }
+    let problem = format!("is a folder, expected a model file; type {} in its place", shell_quoted(&model));
+    Err(Error::content(path, problem).into())
+}
+
 /// The model file that `path` is, or that is in the run's folder `path`
 fn model_of(path: &Path) -> Result<PathBuf> {
     let model = path.join(MODEL);

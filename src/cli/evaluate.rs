@@ -10,7 +10,7 @@ use chainrule::data::DataOptions;
 use chainrule::data::outputs::{Outputs, Target};
 use chainrule::error::{printable, shown};
 use chainrule::plot::folder_pictures;
-use chainrule::predict::{Evaluation, Part, evaluate};
+use chainrule::predict::{Evaluation, Part, evaluate, trained_rows_warning};
 use chainrule::tables::atomic_file::write_atomically;
 use chainrule::tables::{Cell, EvaluationRow, Metric, Row, TargetRow, to_csv};
 use chainrule::train::confusion::Confusion;
@@ -22,6 +22,7 @@ use chainrule::train::thread_count::{cores, pool};
 use serde_json::{Map, Value, json};
 
 use super::copies_flags::CopiesFlags;
+use super::ensemble_members::check_is_no_run;
 use super::format::{columns, count, percent, significant};
 use super::import_flags::ImportFlags;
 use super::{DONE, note, print};
@@ -59,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
-    /// Print the results, without warnings and names of files
+    /// Print the results and warnings that metrics are too good, without other warnings and names of files
     #[arg(long, short)]
     quiet: bool,
 
@@ -71,16 +72,15 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<u8> {
+    check_is_no_run(&args.model)?;
     let options = DataOptions::from(&settings(args)?.resolve()?);
     if let Some(out) = &args.out {
         make_folder(out)?;
     }
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;
     let model = args.import.load_any(&args.model, args.quiet)?;
-    let evaluation = evaluate(&model, &options, args.copies.choice(), &pool)?;
-    if !args.quiet {
-        evaluation.warnings.iter().for_each(|warning| note(warning));
-    }
+    let mut evaluation = evaluate(&model, &options, args.copies.choice(), &pool)?;
+    warn(&mut evaluation, &[&args.model], args.quiet);
     if let Some(out) = &args.out {
         let names = write_files(&[evaluation.row(&args.model)], &evaluation, out)?;
         if !args.quiet {
@@ -117,6 +117,15 @@ pub fn make_folder(out: &Path) -> Result<()> {
     }
     std::fs::create_dir_all(out).map_err(Error::writing(out))?;
     Ok(())
+}
+
+/// Prints the warnings of an evaluation, after it adds one if the models were trained on the rows
+///
+/// An estimate that is too good is no detail, so `quiet` does not silence that warning.
+pub fn warn(evaluation: &mut Evaluation, models: &[&Path], quiet: bool) {
+    let warning = trained_rows_warning(models, evaluation);
+    evaluation.warnings.iter().filter(|_| !quiet).chain(&warning).for_each(|warning| note(warning));
+    evaluation.warnings.extend(warning);
 }
 
 /// Writes the tables and pictures; returns their names

@@ -16,9 +16,10 @@ use chainrule::nn::loss::{BatchLabels, Loss};
 use chainrule::nn::matrix::Matrix;
 use chainrule::report::analysis::short_number;
 use chainrule::train::dims::{Copies, Dims};
+use chainrule::train::warnings::OF_SETTINGS;
 
 use super::format::count;
-use super::{DONE, FAILED, print};
+use super::{DONE, FAILED, note, print};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -124,14 +125,35 @@ impl Args {
         Ok(Some(Batch { x, labels, loss: data.outputs.loss(), ends }))
     }
 
-    fn design(&self) -> Design {
+    /// What the net has beside its linear layers; without hidden layers, that is only dropout of the inputs
+    fn design(&self, hidden: &HiddenDims) -> Design {
         let Self { activation, norm, dropout, input_dropout, .. } = *self;
+        if hidden.0.is_empty() {
+            return Design { input_dropout, ..Design::default() };
+        }
         Design { activation, norm, dropout, input_dropout }
+    }
+
+    /// The warnings of `train` about settings that have no effect
+    fn warnings(&self, hidden: &HiddenDims) -> impl Iterator<Item = String> {
+        let Self { activation, norm, dropout, .. } = *self;
+        let config =
+            TrainConfig { hidden_dims: hidden.clone(), activation, norm, dropout, ..TrainConfig::default() };
+        OF_SETTINGS.iter().filter_map(move |warning| warning(&config))
     }
 
     /// The number of random targets; `None` for classes
     fn random_targets(&self) -> Option<u32> {
         self.targets.or((self.loss != LossChoice::Auto).then_some(1))
+    }
+}
+
+/// A net and its layers for the first line, as `6-5-4-3, relu, batch norm`; without hidden layers, there is no activation
+fn described(dims: &Dims, design: Design) -> String {
+    match design.input_dropout {
+        _ if dims.0.len() > 2 => format!("{dims}, {design}"),
+        0.0 => dims.to_string(),
+        share => format!("{dims}, input dropout {share}"),
     }
 }
 
@@ -155,8 +177,8 @@ pub fn run(args: &Args) -> Result<u8> {
         return Err(refused("at most 10^8 parameters in all", found).into());
     }
     let batch_size = batch.as_ref().map_or(args.batch_size as usize, |batch| batch.labels.len());
-    let design = args.design();
-    if args.norm == Norm::Batch && batch_size < MIN_BATCH_OF_NORM {
+    let design = args.design(&hidden);
+    if design.norm == Norm::Batch && batch_size < MIN_BATCH_OF_NORM {
         return Err(chainrule::Error::Setting {
             name: "batch-size",
             expected: format!("at least {MIN_BATCH_OF_NORM} rows with --norm batch, since few rows often vary too little for finite differences"),
@@ -168,6 +190,9 @@ pub fn run(args: &Args) -> Result<u8> {
     memory::check(dims.gradient_check_bytes(batch_size) + of_design, || {
         format!("{dims}, a batch of {}", count(batch_size))
     })?;
+    if !args.quiet {
+        args.warnings(&hidden).for_each(|warning| note(&format!("warning: {warning}")));
+    }
     let check = match batch {
         Some(Batch { x, labels, loss, .. }) => Check::on_batch(&dims.0, design, x, (labels, loss), args.seed),
         None => {
@@ -188,7 +213,7 @@ pub fn run(args: &Args) -> Result<u8> {
         0.0 => String::new(),
         lambda => format!(", weight decay {}", short_number(lambda)),
     };
-    let mut text = format!("net {dims}, {design}, batch {}{decay}, f64\n", count(batch_size));
+    let mut text = format!("net {}, batch {}{decay}, f64\n", described(&dims, design), count(batch_size));
     let loss = if decay.is_empty() {
         "the mean loss"
     } else {

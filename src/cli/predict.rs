@@ -14,7 +14,7 @@ use chainrule::tables::atomic_file::{check_writable, replace_atomically};
 use chainrule::train::thread_count::{cores, pool};
 
 use super::copies_flags::CopiesFlags;
-use super::ensemble_members::check_differ;
+use super::ensemble_members::{check_differ, check_is_no_run};
 use super::format::count;
 use super::import_flags::ImportFlags;
 use super::table_form::{TableForm, check_is_table};
@@ -80,6 +80,7 @@ fn columns(text: &str) -> Result<Vec<String>, String> {
 pub fn run(args: &Args) -> Result<u8> {
     let (input_path, further) = args.rest.split_last().context("expected an input after the model")?;
     let paths: Vec<&Path> = iter::once(&args.model).chain(further).map(PathBuf::as_path).collect();
+    paths.iter().try_for_each(|path| check_is_no_run(path))?;
     check_are_models(&paths, input_path)?;
     check_differ(&paths)?;
     let pool = pool(args.threads.map_or_else(cores, usize::from))?;

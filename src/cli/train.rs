@@ -128,19 +128,37 @@ pub fn run(args: &Args) -> Result<u8> {
     let begun = Instant::now();
     let given = args.common.over(Settings::default())?;
     if args.dry_run {
-        return dry_run(given);
+        return dry_run(args, given.clone()).map_err(|error| placed(error, &given));
     }
     let resumed = args.resume.as_ref().map(|folder| Resumed::read(folder, &given)).transpose()?;
     let settings = resumed.as_ref().map_or(given, |resumed| resumed.settings.clone());
     let trained = train(args, begun, resumed, settings.clone());
-    trained.map_err(|error| with_origin(error, |path| settings.origin(path)))
+    trained.map_err(|error| with_origin(placed(error, &settings), |path| settings.origin(path)))
 }
 
-/// Prints all settings of a run
-fn dry_run(given: Settings) -> Result<u8> {
+/// Prints all settings of a run, after the checks and warnings that need no data
+fn dry_run(args: &Args, given: Settings) -> Result<u8> {
     let config = InitNets::default().complete(given)?.resolve()?;
+    args.common.flags.check_used(std::iter::once(&config))?;
+    for warning in warnings_of(&config).filter(|_| !args.common.quiet) {
+        note(&format!("warning: {warning}"));
+    }
     print(&config.to_toml()?)?;
     Ok(DONE)
+}
+
+/// The warnings about the settings of a run
+fn warnings_of(config: &TrainConfig) -> impl Iterator<Item = String> {
+    OF_SETTINGS.iter().filter_map(|warning| warning(config))
+}
+
+/// An error about a setting that does not fit the data, with the file and line that its value comes from; an error must have
+/// no context yet, which would be lost
+fn placed(error: anyhow::Error, settings: &Settings) -> anyhow::Error {
+    match error.downcast() {
+        Ok(error) => settings.placed_error(error).into(),
+        Err(error) => error,
+    }
 }
 
 /// Trains a run with these settings
@@ -184,7 +202,7 @@ fn train(args: &Args, begun: Instant, resumed: Option<Resumed>, settings: Settin
     let batch_size = config.batch_size.min(data.train_rows.len());
     let threads = config.threads.unwrap_or_else(|| useful_threads(&dims, batch_size, cores()));
     let chosen_on_test = monitor::warning(&config, &data);
-    let of_settings: Vec<String> = OF_SETTINGS.iter().filter_map(|warning| warning(&config)).collect();
+    let of_settings: Vec<String> = warnings_of(&config).collect();
     let of_data = set.warnings.iter().chain(&data.warnings).chain(&chosen_on_test).chain(&of_settings);
     let of_data = of_data.map(|warning| Some(format!("warning: {warning}")));
     let warnings = [warning(threads, machine_cores())].into_iter().chain(of_data);

@@ -170,7 +170,7 @@ impl Settings {
     /// If a value is outside its range, or does not fit the others. The message names the file and line if the value comes
     /// from a file.
     pub fn resolve(self) -> Result<TrainConfig> {
-        TrainConfig::from_values(&self.values).map_err(|error| self.placed_in(error))
+        TrainConfig::from_values(&self.values).map_err(|error| self.placed_error(error))
     }
 
     /// As [`Self::resolve`], but the values may not fit each other: those of a sweep, whose trials change some of them
@@ -178,7 +178,7 @@ impl Settings {
     /// # Errors
     /// If a value is outside its range.
     pub fn resolve_each(self) -> Result<TrainConfig> {
-        TrainConfig::each_from_values(&self.values).map_err(|error| self.placed_in(error))
+        TrainConfig::each_from_values(&self.values).map_err(|error| self.placed_error(error))
     }
 
     /// Checks that each of these settings of an optimizer is one that at least one of the runs uses, also if its value is
@@ -202,10 +202,14 @@ impl Settings {
     }
 
     /// An error about a value, with the file and line that the value comes from
-    fn placed_in(&self, error: Error) -> Error {
+    pub fn placed_error(&self, error: Error) -> Error {
         match error {
-            Error::Setting { name, expected, found } => {
-                Error::Setting { name, expected, found: found + &self.place(name) }
+            Error::Setting { name, expected, mut found } => {
+                let place = self.place(&name.replace('-', "_"));
+                if !found.ends_with(&place) {
+                    found += &place;
+                }
+                Error::Setting { name, expected, found }
             }
             error => error,
         }

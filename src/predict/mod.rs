@@ -13,9 +13,11 @@ mod row_metrics;
 mod run;
 mod text_cell;
 mod top;
+mod trained_rows;
 
 pub use answers::Columns;
 pub use copies::CopiesChoice;
 pub use ensemble::{ENSEMBLE, EnsembleEvaluation, evaluate_ensemble};
 pub use evaluation::{Evaluation, Part, evaluate};
 pub use run::{Outcome, Request, predict};
+pub use trained_rows::trained_rows_warning;

@@ -287,6 +287,27 @@ fn gradcheck_prints_a_line_a_tensor() {
 }
 
 #[test]
+fn gradcheck_names_only_the_layers_that_it_checks() {
+    let none = ["gradcheck", "--hidden-dims", "none", "--activation", "gelu", "--batch-size", "3"];
+    let unused = ["--norm", "batch", "--dropout", "0.5"];
+    let one = "warning: --activation gelu has no effect with --hidden-dims none";
+    let three =
+        "warning: --activation gelu, --norm batch and --dropout 0.5 have no effect with --hidden-dims none";
+    for (flags, net, warning) in [
+        (&[][..], "net 6-3, batch 3, f64\n", one),
+        (&unused, "net 6-3, batch 3, f64\n", three),
+        (&["--input-dropout", "0.2"], "net 6-3, input dropout 0.2, batch 3, f64\n", one),
+    ] {
+        let output = chainrule(Path::new("."), &[&none[..], flags].concat());
+        let (table, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(code(&output) == Some(0) && table.starts_with(net), "{table}{stderr}");
+        assert!(stderr.starts_with(warning), "{stderr}");
+    }
+    let output = chainrule(Path::new("."), &[&none[..], &unused, &["--quiet"]].concat());
+    assert!(code(&output) == Some(0) && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
 fn info_describes_folders_files_and_the_built_in_set() {
     let folder = folder();
     for (what, message) in

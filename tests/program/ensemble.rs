@@ -239,3 +239,37 @@ fn models_that_differ_and_test_rows_that_a_model_was_trained_on_are_refused_by_n
     let (_, message) = ended(path, &["predict", MODELS[0], MODELS[0], "trees.csv"], 2);
     assert!(message.contains("is named twice"), "{message}");
 }
+
+#[test]
+fn metrics_of_rows_that_models_were_trained_on_have_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for name in ["trees.csv", "later.csv"] {
+        fs::write(path.join(name), trees(200)).unwrap();
+    }
+    let data = ["--data", "trees.csv", "--target", "kind", "--ignore", "color", "--val-split", "0.2"];
+    for (id, seed) in [("a", "1"), ("b", "2"), ("c", "3")] {
+        train(path, id, &[&data[..], &["--seed", seed]].concat());
+    }
+    let sweep = ["sweep", "--seeds", "2", "--hidden-dims", "6", "--epochs", "1", "--sweep-id", "s", "-q"];
+    ended(path, &[&sweep[..], &data].concat(), 0);
+    let message = |args: &[&str]| ended(path, &[&["ensemble"], args].concat(), 0).1;
+    for (args, names) in [
+        (&RUNS[..], "results/a/model.safetensors and 2 other models were"),
+        (&["results/b", "results/a", "-q"], "results/b/model.safetensors and 1 other model were"),
+        (&["results/s", "--top", "2"], "/model.safetensors and 1 other model were"),
+    ] {
+        let expected =
+            format!("{names} trained on, so the metrics are too good; train with --test-split 0.2");
+        let found = message(args);
+        assert!(
+            found.contains("warning: the rows of trees.csv include") && found.contains(&expected),
+            "{found}"
+        );
+    }
+    let (json, _) = ended(path, &["ensemble", "results/a", "results/b", "--json"], 0);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json["warnings"][0].as_str().unwrap().contains("the metrics are too good"), "{json}");
+    let later = ["results/a", "results/b", "--data", "later.csv", "--target", "kind"];
+    assert_eq!(message(&later), "");
+}

@@ -138,3 +138,55 @@ fn a_run_on_standard_input_needs_data_to_evaluate() {
     assert!(stderr.contains("read its data from standard input; name labelled rows with --data"), "{stderr}");
     ended(path, &["evaluate", MODEL, "--data", "flowers.csv", "--missing", "drop"], 0);
 }
+
+#[test]
+fn metrics_of_rows_that_the_model_was_trained_on_have_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for name in ["flowers.csv", "later.csv"] {
+        fs::write(path.join(name), flowers()).unwrap();
+    }
+    let train = ["train", "--data", "flowers.csv", "--target", "species", "--ignore", "id,color", "-q"];
+    let train = [&train[..], &["--missing", "mean", "--epochs", "1", "--hidden-dims", "6"]].concat();
+    ended(path, &[&train[..], &["--run-id", "a"]].concat(), 0);
+    ended(path, &[&train[..], &["--run-id", "split", "--test-split", "0.3"]].concat(), 0);
+    let warning = |run: &str, flags: &[&str]| {
+        let model = format!("results/{run}/model.safetensors");
+        let (stdout, stderr) = ended(path, &[&["evaluate", &model, "--json"], flags].concat(), 0);
+        let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        let warnings: Vec<&str> =
+            json["warnings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        assert_eq!(stderr, warnings.iter().map(|text| format!("{text}\n")).collect::<String>());
+        stderr
+    };
+    let start = |file: &str, run: &str| {
+        format!(
+            "warning: the rows of {file} include those that results/{run}/model.safetensors was trained on, \
+             so the metrics are too good; "
+        )
+    };
+    let remedy = "train with --test-split 0.2, or name other labelled rows with --data\n";
+    let own = start("flowers.csv", "a") + remedy;
+    assert_eq!(warning("a", &[]), own);
+    assert_eq!(warning("a", &["--quiet"]), own);
+    let named = ["--data", "./flowers.csv", "--target", "species", "--missing", "drop"];
+    assert_eq!(warning("a", &named), start("./flowers.csv", "a") + remedy);
+    let remedy = "to evaluate the test set of training, leave out the flags of the data\n";
+    assert_eq!(warning("split", &named), start("./flowers.csv", "split") + remedy);
+    let later = ["--data", "later.csv", "--target", "species", "--missing", "drop"];
+    for (run, flags) in [("split", &[][..]), ("split", &later), ("a", &later)] {
+        assert_eq!(warning(run, flags), "");
+    }
+}
+
+#[test]
+fn the_folder_of_a_run_is_refused_with_its_model_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    small_data(path);
+    ended(path, &["train", "--data", ".", "--epochs", "1", "--run-id", "a", "-q"], 0);
+    let (_, message) = ended(path, &["evaluate", "results/a"], 1);
+    let expected =
+        "results/a: is a folder, expected a model file; type results/a/model.safetensors in its place";
+    assert!(message.contains(expected), "{message}");
+}

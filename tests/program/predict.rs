@@ -253,6 +253,12 @@ fn rubbish_is_refused_with_its_place() {
     assert!(error.contains("--keep `nothing`") && error.contains("`id`"), "{error}");
     ended(path, &["predict", MODEL, "passengers.csv", "--top-k", "0"], 2);
     ended(path, &["predict", MODEL], 2);
+    for models in [&["results/a"][..], &["results/a", "results/b"], &[MODEL, "results/a"]] {
+        let error = ended(path, &[&["predict"], models, &["passengers.csv"]].concat(), 1).1;
+        let expected =
+            "results/a: is a folder, expected a model file; type results/a/model.safetensors in its place";
+        assert!(error.contains(expected), "{error}");
+    }
     let error = ended(path, &["predict", MODEL, "text.csv", "-o", "out.csv"], 1).1;
     assert!(error.contains("line 4") && !path.join("out.csv").exists(), "{error}");
 }

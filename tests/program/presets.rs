@@ -4,7 +4,7 @@ use std::fs;
 
 use chainrule::config::{PRESETS, Settings};
 
-use crate::ended::ended;
+use crate::ended::{ended, ended_line};
 use crate::numbers::Numbers;
 use crate::small_data::small_data;
 
@@ -49,8 +49,52 @@ fn flags_and_files_override_a_preset_and_unknown_names_list_the_known() {
         let (_, message) = ended(path, &[command, "--preset", "corse"], 2);
         assert!(message.contains("'corse'") && message.contains("course"), "{message}");
     }
+    let table = format!(
+        "train --data {} --target species --preset",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/examples/trees.csv")
+    );
+    let (_, message) =
+        ended_line(path, &format!("{table} good --ignore id --categorical auto --missing median"), 2);
+    assert!(message.contains("flip is true in preset good, line "), "{message}");
     ended(path, &["train", "--resume", "a", "--preset", "course"], 2);
     ended(path, &["train", "--resume", "a", "--dry-run"], 2);
+}
+
+#[test]
+fn a_dry_run_refuses_and_warns_of_what_a_run_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for given in ["--optimizer adamw --momentum 0.9", "--preset best --momentum 0.9"] {
+        let (_, message) = ended_line(path, &format!("train {given} --dry-run"), 2);
+        assert!(message.contains("expected no --momentum with --optimizer adamw"), "{message}");
+    }
+    for (given, warning) in [
+        ("--warmup 5 --epochs 2", "--warmup"),
+        ("--decay-bias false", "--decay-bias false has no effect without --weight-decay, which is 0"),
+        ("--hidden-dims none --activation gelu", "--activation gelu has no effect with --hidden-dims none"),
+    ] {
+        let (_, stderr) = ended_line(path, &format!("train {given} --dry-run"), 0);
+        assert!(stderr.starts_with("warning: ") && stderr.contains(warning), "{given}: {stderr}");
+        let (_, stderr) = ended_line(path, &format!("train {given} --dry-run --quiet"), 0);
+        assert_eq!(stderr, "", "{given}");
+    }
+    let (_, stderr) = ended(path, &["train", "--preset", "best", "--dry-run"], 0);
+    assert_eq!(stderr, "");
+}
+
+#[test]
+fn the_presets_for_images_train() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    small_data(path);
+    for preset in ["good", "best"] {
+        let train = format!(
+            "train -q --data . --preset {preset} --epochs 40 --hidden-dims 32x32x32 --batch-size 20 --print json"
+        );
+        let summary: serde_json::Value = serde_json::from_str(&ended_line(path, &train, 0).0).unwrap();
+        // A third of the images are of each class.
+        assert!(summary["test_accuracy"].as_f64().unwrap() > 0.6, "{preset}: {summary}");
+    }
 }
 
 #[test]
@@ -112,7 +156,8 @@ fn the_preset_for_tables_trains_on_categories_numbers_to_predict_and_images() {
     let heights = format!("{table} --target height_m --categorical bark,species");
     let refused = [&["train", "--preset", "table"], &heights.split(' ').collect::<Vec<_>>()[..]].concat();
     let (_, message) = ended(path, &refused, 2);
-    assert!(message.contains("label-smoothing is 0.05, expected 0"), "{message}");
+    assert!(message.contains("label-smoothing is 0.05 in preset table, line "), "{message}");
+    assert!(message.contains(", expected 0, since these labels are numbers to predict"), "{message}");
     let heights = summary(&format!("{heights} --label-smoothing 0"));
     assert!(heights["test_r2"].as_f64().unwrap() > 0.9, "{heights}");
     let images = summary("--data . --epochs 20");

@@ -355,7 +355,10 @@ fn a_table_is_read_by_the_columns_of_another_model() {
     let evaluate = |args: &[&str]| {
         let args = [&["evaluate", "--data", "t.csv", "--target", "kind", "--json", "-q"], args].concat();
         let mut json: Value = serde_json::from_str(&ended(path, &args, 0).0).unwrap();
-        json.as_object_mut().unwrap().remove("model").unwrap();
+        // Only the model of a run knows the rows that it was trained on.
+        for key in ["model", "warnings"] {
+            json.as_object_mut().unwrap().remove(key).unwrap();
+        }
         json
     };
     let like = ["s.safetensors", "--inputs", model, "--class-names", "x,y,z"];
