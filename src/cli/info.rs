@@ -16,6 +16,7 @@ use chainrule::nn::layers::Norm;
 use chainrule::nn::state_dict::StateDict;
 use chainrule::report::analysis::Analysis;
 use chainrule::report::halving::{Halving, Rung};
+use chainrule::report::rung_ends;
 use chainrule::report::score::NO_SAMPLES;
 use chainrule::tables::reader::{Table, TableRow};
 use chainrule::tables::{Columns, EpochRow, Status, SummaryRow, is_text};
@@ -223,7 +224,8 @@ fn run_folder(folder: &Path) -> Result<Shown> {
 fn sweep_folder(folder: &Path) -> Result<Shown> {
     let path: PathBuf = folder.join("runs.csv");
     let table = Table::read(&path)?;
-    let analysis = Analysis::from_table(&table)?;
+    let mut analysis = Analysis::from_table(&table)?;
+    analysis.rung_ends = rung_ends::of_plan(folder, &analysis);
     let is_sweep = folder.join("plan.toml").is_file();
     let (kind, thing) = if is_sweep { ("sweep", "trial") } else { ("runs", "run") };
     let counts: Vec<(Status, usize)> = Status::ALL.map(|status| (status, analysis.count(status))).to_vec();

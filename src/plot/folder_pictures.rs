@@ -14,6 +14,7 @@ use crate::report::analysis::Analysis;
 use crate::report::halving::Halving;
 use crate::report::markdown::report;
 use crate::report::run_report::{RunSummary, differences, run_report};
+use crate::report::rung_ends;
 use crate::report::sampled;
 use crate::report::score::ScoreKind;
 use crate::tables::reader::Table;
@@ -168,6 +169,7 @@ fn draw_sweep(dir: &Path, runs: &Table, epochs: Option<Table>, written: &mut Wri
     }
     let is_drawn = sampled::of_plan(dir).unwrap_or(analysis.is_sampled);
     analysis.is_sampled = is_drawn && !analysis.axes.is_empty();
+    analysis.rung_ends = rung_ends::of_plan(dir, &analysis);
     let curves = epochs.as_ref().map_or_else(|| curves_of_runs(dir, &analysis), read_trials)?;
     if let Some(epochs) = &epochs {
         check_trials(runs, &curves)?;

@@ -47,6 +47,8 @@ pub struct Analysis {
     pub groups: Vec<Group>,
     /// Whether the combinations are a sample in place of all: as the plan says, or else guessed from the number of values
     pub is_sampled: bool,
+    /// The epochs after which the rungs of a halving end, if the caller knows the plan; else empty
+    pub rung_ends: Vec<u32>,
     /// The score by which combinations are compared: on validation data if every `ok` run has it, else on test data
     pub score: Score,
     /// The score of the runs of regression, if there are also runs of classification
@@ -122,9 +124,20 @@ impl Analysis {
         }
         let (score, other) = scores(&observations);
         let (ranked, is_sampled) = (vec![], looks_sampled(&axes, groups.len()));
-        let trials = observations;
-        let mut found =
-            Self { trials, repeats, contradictions, axes, fixed, groups, is_sampled, score, other, ranked };
+        let (trials, rung_ends) = (observations, vec![]);
+        let mut found = Self {
+            trials,
+            repeats,
+            contradictions,
+            axes,
+            fixed,
+            groups,
+            is_sampled,
+            rung_ends,
+            score,
+            other,
+            ranked,
+        };
         let ranks: Vec<_> = found.groups.iter().map(|group| found.rank(group)).collect();
         found.ranked = (0..ranks.len()).collect();
         let so_far: Vec<_> = found.groups.iter().map(|group| found.rank_so_far(group)).collect();

@@ -1,7 +1,7 @@
 //! What a halving did: its rungs, and the epochs that it trained, from the rows of its trials
 
 use crate::error::separated;
-use crate::report::analysis::Analysis;
+use crate::report::analysis::{Analysis, ObservedRun};
 use crate::report::markdown_text::{plural, row};
 use crate::tables::Status;
 
@@ -10,7 +10,8 @@ use crate::tables::Status;
 pub struct Rung {
     /// Its number, counted from 1
     pub number: u32,
-    /// The epoch after which it ended; `None` if no trial has ended it, or none stayed at its end, so that no row says it
+    /// The epoch after which it ended; `None` if no trial has ended it, or if no trial stayed at its end and the plan is not
+    /// known
     pub epochs: Option<u32>,
     /// Number of trials that trained in it
     pub trials: usize,
@@ -34,13 +35,16 @@ impl Halving {
     pub fn of(analysis: &Analysis) -> Option<Self> {
         let trials = &analysis.trials;
         let last = trials.iter().filter_map(|trial| trial.rung).max()?;
+        let planned = planned_ends(analysis);
         let rung = |number| {
             let in_it = || trials.iter().filter(move |trial| trial.rung == Some(number));
-            let has_ended = |status| matches!(status, Status::Ok | Status::Halted);
-            let ended = in_it().filter(|trial| has_ended(trial.status));
+            let said =
+                in_it().filter(|trial| has_ended_its_rung(trial)).filter_map(|trial| trial.epochs_done);
+            // Trials of a later rung have ended it, but their rows say so of the later rung alone.
+            let planned = || end(planned, number).filter(|_| number < last);
             Rung {
                 number,
-                epochs: ended.filter_map(|trial| trial.epochs_done).max(),
+                epochs: said.max().or_else(planned),
                 trials: trials.iter().filter(|trial| trial.rung >= Some(number)).count(),
                 failed: in_it().filter(|t| matches!(t.status, Status::Failed | Status::Diverged)).count(),
             }
@@ -99,6 +103,26 @@ impl Halving {
     }
 }
 
+/// Whether a trial reached the end of its rung
+fn has_ended_its_rung(trial: &ObservedRun) -> bool {
+    matches!(trial.status, Status::Ok | Status::Halted)
+}
+
+/// The end of a rung, counted from 1
+fn end(ends: &[u32], rung: u32) -> Option<u32> {
+    ends.get(rung.checked_sub(1)? as usize).copied()
+}
+
+/// The ends that the plan says; empty if a trial ended its rung after another epoch, so that the plan is of other trials
+fn planned_ends(analysis: &Analysis) -> &[u32] {
+    let ends = &analysis.rung_ends;
+    let contradicts = |trial: &ObservedRun| match (trial.rung, trial.epochs_done) {
+        (Some(rung), Some(epochs)) => has_ended_its_rung(trial) && end(ends, rung) != Some(epochs),
+        _ => false,
+    };
+    if analysis.trials.iter().any(contradicts) { &[] } else { ends }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -139,6 +163,27 @@ mod tests {
         let section = found.section();
         assert!(section.contains("the others were halted") && !section.contains("none"), "{section}");
         assert!(section.contains("| 1 | not known: all that ended it went on | 3 | 1 |\n"), "{section}");
+    }
+
+    #[test]
+    fn the_plan_says_the_end_of_a_rung_at_which_no_trial_stayed() {
+        let csv = "trial,status,epochs,epochs_done,seed,momentum,test_accuracy,rung\na,diverged,4,0,1,0,,1\n\
+                   b,halted,4,2,1,0.1,0.5,2\nc,diverged,4,3,1,0.2,,3\n";
+        let table = Table::parse(Path::new("runs.csv"), csv.as_bytes()).unwrap();
+        let planned = |ends: &[u32]| {
+            let mut analysis = Analysis::from_table(&table).unwrap();
+            analysis.rung_ends = ends.to_vec();
+            Halving::of(&analysis).unwrap()
+        };
+        let found = planned(&[1, 2, 4]);
+        let text = "3 trials to epoch 1, 2 to 2, 1 in rung 3, which none ended; 5 of 12 epochs (42 %)";
+        assert_eq!(found.text(), text);
+        let section = found.section();
+        assert!(section.contains("| 1 | 1 | 3 | 1 |\n| 2 | 2 | 2 | 0 |\n"), "{section}");
+        // Trial b contradicts these plans.
+        for ends in [&[1, 3, 4][..], &[4], &[]] {
+            assert_eq!(planned(ends).rungs[0].epochs, None, "{ends:?}");
+        }
     }
 
     #[test]

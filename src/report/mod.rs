@@ -14,6 +14,7 @@ mod observed_run;
 pub mod row_rules;
 mod run_metrics;
 pub mod run_report;
+pub mod rung_ends;
 pub mod sampled;
 pub mod score;
 mod short_number;

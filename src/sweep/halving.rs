@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result, separated};
+use crate::report::rung_ends::rung_ends;
 
 /// The column of the rung, counted from 1, that a trial of a halving has ended, or in which it was stopped
 pub const RUNG: &str = "rung";
@@ -76,14 +77,9 @@ impl Halving {
 
 /// The rungs of `count` combinations and `epochs` epochs, from the first to the last
 fn rungs(eta: u32, count: usize, epochs: u32) -> Vec<Rung> {
-    let eta = u64::from(eta);
-    let (mut rungs, mut part) = (vec![], 1);
-    while part <= count as u64 && part <= u64::from(epochs) {
-        rungs.push(part);
-        part *= eta;
-    }
-    let ends = rungs.iter().rev().map(|part| (u64::from(epochs) / part) as u32);
-    ends.zip(&rungs).map(|(epochs, part)| Rung { epochs, combinations: count / *part as usize }).collect()
+    let rung = |(epochs, part)| Rung { epochs, combinations: count / part };
+    let parts = (0..).map(|rung| (eta as usize).pow(rung));
+    rung_ends(eta, count, epochs).into_iter().zip(parts).map(rung).collect()
 }
 
 /// Checks that the trials of a halving can be compared

@@ -98,7 +98,8 @@ pub fn merge(sweep: &Path) -> Result<(Plan, Ended)> {
     let _lock = lock(&files.plan)?;
     remove_unfinished(sweep, &plan.trials);
     tables.rebuild(&files, sweep, &plan.trials_of(None))?;
-    let analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
+    let mut analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
+    analysis.rung_ends = plan.rung_ends();
     Ok((plan, Ended { analysis, left: 0, waits: None, drawn: folder_pictures::redraw(sweep)? }))
 }
 

@@ -74,6 +74,12 @@ impl Plan {
         format!("sweep-{axes}-{}", &self.hash[..8])
     }
 
+    /// The epochs after which the rungs of a halving end; empty without a halving
+    pub(super) fn rung_ends(&self) -> Vec<u32> {
+        let rungs = self.halving.iter().flat_map(|halving| &halving.rungs);
+        rungs.map(|rung| rung.epochs).collect()
+    }
+
     /// The trials of a shard, in order; `None`: all trials
     pub fn trials_of(&self, shard: Option<Shard>) -> Vec<&Trial> {
         self.trials.iter().filter(|trial| shard.is_none_or(|shard| shard.holds(trial.number))).collect()

@@ -137,7 +137,8 @@ pub fn run(
     };
     drop(sweeper);
     tables.rebuild(&files, sweep, &mine)?;
-    let analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
+    let mut analysis = Analysis::from_table(&Table::read(&files.runs)?)?;
+    analysis.rung_ends = plan.rung_ends();
     // A sweep that was stopped is drawn, too: otherwise old pictures would remain beside new tables.
     let drawn = if options.shard.is_none() { folder_pictures::redraw(sweep)? } else { Vec::new() };
     Ok(Ended { analysis, left, waits, drawn })

@@ -212,6 +212,23 @@ fn shards_of_a_halving_wait_for_each_other_and_merge_to_the_same_sweep() {
 }
 
 #[test]
+fn a_shard_whose_only_trial_went_on_says_after_which_epochs_its_rungs_ended() {
+    let folder = folder();
+    let path = folder.path();
+    let shards = ["0/4", "1/4", "2/4", "3/4"];
+    let run = |more: &[&str]| {
+        shards.map(|shard| halve(path, "parts", &[&["--shard", shard], more].concat())).concat()
+    };
+    run(&[]);
+    run(&["--resume"]);
+    let stderr = run(&["--resume"]);
+    assert!(
+        stderr.contains("rungs: 1 trial to epoch 1, 1 to 2, 1 to 4; 4 of 4 epochs (100 %)\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn no_rung_begins_after_the_time_limit_and_a_resume_goes_on() {
     let folder = folder();
     let path = folder.path();

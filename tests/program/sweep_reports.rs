@@ -65,15 +65,17 @@ fn a_halving_in_which_all_trials_diverge_says_so_and_has_no_empty_cells_or_pictu
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert!(!path.join("results/all/halving.png").exists() && !text.contains("halving.svg"), "{text}");
-    // Where some go on, the picture is there.
-    sweep(path, "some", &[&halving[..], &rates("learning_rate=1e6,0.1,0.01,4e6")].concat(), 4);
+    // Where some go on, the picture is there. The plan knows after which epoch the rung ended at which none stayed.
+    let stderr = sweep(path, "some", &[&halving[..], &rates("learning_rate=1e6,0.1,0.01,4e6")].concat(), 4);
+    assert!(stderr.contains("rungs: 4 trials to epoch 1, 2 to 2, 1 to 4; "), "{stderr}");
     let text = report(path, "some");
-    assert!(
-        text.contains("| 1 | not known: all that ended it went on | 4 | 2 |\n")
-            && text.contains("halving.svg"),
-        "{text}"
-    );
+    assert!(text.contains("| 1 | 1 | 4 | 2 |\n") && text.contains("halving.svg"), "{text}");
+    let picture = fs::read_to_string(path.join("results/some/halving.svg")).unwrap();
+    assert!(picture.contains(">2 diverged, 2 unscored<"), "{picture}");
     assert!(path.join("results/some/halving.png").is_file());
+    let info = launch(CHAINRULE, path).args(["info", "results/some"]).output().unwrap().stdout;
+    let info = String::from_utf8(info).unwrap();
+    assert!(info.contains("rungs       4 trials to epoch 1, 2 to 2, 1 to 4; "), "{info}");
 }
 
 #[test]

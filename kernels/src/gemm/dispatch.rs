@@ -5,7 +5,6 @@ use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::simd_level::{SimdLevel, has_bf16};
 use crate::cpu::simd_level::{multiversion, simd_level};
-use crate::gemm::kernel::block_columns;
 use crate::gemm::{Gemm, portable};
 #[cfg(target_arch = "x86_64")]
 use crate::gemm::{microkernel, pack, round, skip_zeros};
@@ -160,7 +159,7 @@ impl Operand for Pair {
         Kernels {
             tiles: portable::block::<false>,
             skip_zeros: portable::block::<true>,
-            skip_columns: block_columns::<Self>(),
+            skip_columns: portable::COLUMNS,
             transpose: portable::transpose,
             pack: portable::pack,
             round: portable::round,

@@ -9,7 +9,7 @@ use crate::gemm::Gemm;
 use crate::number::pair::Pair;
 
 /// Columns that are summed side by side
-const COLUMNS: usize = 32;
+pub(super) const COLUMNS: usize = 32;
 
 /// Computes rows `rows` and columns `cols` of C; if `SKIP`, pairs of zeros in A are skipped
 ///
