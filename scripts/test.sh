@@ -116,7 +116,8 @@ fi
 
 begin "models of the kernels' threads"
 # loom's flag would invalidate all other builds, so it has a target folder of its own.
-RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --package chainrule-models --locked
+RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --package chainrule-models --locked | tee "$log"
+grep -q '^test result: ok\. [1-9]' "$log" || die "no model was checked"
 
 begin "cargo bench, build only"
 # In the tests' profile, whose libraries are built already: this step only checks that the benches build.

@@ -201,7 +201,7 @@ impl Settings {
         Ok(())
     }
 
-    /// An error about a value, with the file and line that the value comes from
+    /// An error about a value, with the file and line that the value comes from, unless it names them already
     pub fn placed_error(&self, error: Error) -> Error {
         match error {
             Error::Setting { name, expected, mut found } => {

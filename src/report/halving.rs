@@ -49,11 +49,10 @@ impl Halving {
                 failed: in_it().filter(|t| matches!(t.status, Status::Failed | Status::Diverged)).count(),
             }
         };
-        let epochs = trials.iter().filter_map(|trial| trial.setting("epochs").parse::<u64>().ok());
         Some(Self {
             rungs: (1..=last).map(rung).collect(),
             trained: trials.iter().filter_map(|trial| trial.epochs_done).map(u64::from).sum(),
-            all: epochs.sum(),
+            all: trials.iter().filter_map(ObservedRun::epochs).map(u64::from).sum(),
         })
     }
 
@@ -145,6 +144,8 @@ mod tests {
         assert_eq!(found.text(), "5 trials to epoch 1, 3 to 3, 2 to 9; 17 of 45 epochs (38 %)");
         assert!(found.section().ends_with("| 3 | 9 | 2 | 1 |\n"), "{}", found.section());
         assert_eq!(of(&csv.replace("rung", "other")), None);
+        let long = of(&csv.replace("ok,9,9", "diverged,9,9").replace(",9,", ",1000000,")).unwrap();
+        assert_eq!(long.epochs(), "17 of 5,000,000 epochs (0 %)");
         let found = of(&csv.replace("ok,9,9", "diverged,9,5")).unwrap();
         assert_eq!(
             found.text(),

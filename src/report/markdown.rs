@@ -32,7 +32,7 @@ pub fn report(analysis: &Analysis, pictures: &[(String, &str)]) -> String {
     parts.extend(against_linear(analysis));
     parts.extend(not_ok(analysis));
     parts.push(
-        "Made from `runs.csv` and `epochs.csv` alone; `chainrule plot` with this folder makes it again.\n"
+        "Made from `runs.csv`, `epochs.csv` and, if there is one, `plan.toml`; `chainrule plot` with this folder makes it again.\n"
             .to_owned(),
     );
     parts.join("\n")

@@ -60,6 +60,12 @@ impl ObservedRun {
     pub fn setting(&self, name: &str) -> &str {
         self.settings.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value)
     }
+
+    /// The setting `epochs`; `None` if the table does not have it
+    pub fn epochs(&self) -> Option<u32> {
+        // Settings are in their shortest form, as 1e6.
+        self.setting("epochs").parse::<f64>().ok().map(|epochs| epochs as u32)
+    }
 }
 
 /// Reads the rows that `chosen` chooses; returns the runs, and whether short forms replace `hidden_dims`

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::analysis::Analysis;
+use super::analysis::{Analysis, ObservedRun};
 
 /// The line of plan.toml that says that one combination in this number goes on after a rung
 const HALVING: &str = "halving";
@@ -28,8 +28,7 @@ pub fn rung_ends(eta: u32, combinations: usize, epochs: u32) -> Vec<u32> {
 ///
 /// Counts the combinations in `analysis`: once a second rung has begun, every trial of the sweep has a row.
 pub fn of_plan(dir: &Path, analysis: &Analysis) -> Vec<u32> {
-    let epochs = analysis.trials.iter().filter_map(|trial| trial.setting("epochs").parse::<f64>().ok());
-    let epochs = epochs.fold(0.0, f64::max) as u32;
+    let epochs = analysis.trials.iter().filter_map(ObservedRun::epochs).max().unwrap_or(0);
     eta(dir).map_or(vec![], |eta| rung_ends(eta, analysis.groups.len(), epochs))
 }
 

@@ -71,7 +71,7 @@ fn a_halving_in_which_all_trials_diverge_says_so_and_has_no_empty_cells_or_pictu
     let text = report(path, "some");
     assert!(text.contains("| 1 | 1 | 4 | 2 |\n") && text.contains("halving.svg"), "{text}");
     let picture = fs::read_to_string(path.join("results/some/halving.svg")).unwrap();
-    assert!(picture.contains(">2 diverged, 2 unscored<"), "{picture}");
+    assert!(picture.contains(">2 diverged (2 unscored)<"), "{picture}");
     assert!(path.join("results/some/halving.png").is_file());
     let info = launch(CHAINRULE, path).args(["info", "results/some"]).output().unwrap().stdout;
     let info = String::from_utf8(info).unwrap();

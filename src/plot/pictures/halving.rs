@@ -149,7 +149,7 @@ fn keys(analysis: &Analysis, halving: &Halving, lines: &[Line<'_>]) -> Vec<(Look
             let look = if kind.has_failed() { Look::FAILURE } else { Look::FAINT };
             let unscored = match count - drawn {
                 0 => String::new(),
-                unscored => format!(", {} unscored", separated(unscored)),
+                unscored => format!(" ({} unscored)", separated(unscored)),
             };
             keys.push((look, kind.text(count) + &unscored));
         }
@@ -230,12 +230,13 @@ mod tests {
             .collect();
         assert_eq!(
             counts,
-            ["19 halted by an earlier rung", "7 diverged, 4 unscored", "1 failed"],
+            ["19 halted by an earlier rung", "7 diverged (4 unscored)", "1 failed"],
             "{found:?}"
         );
         // Fourteen of the last rung: two more than there are looks.
         let found = texts(&[("ok", LOOKS + 2, 2), ("halted", 1, 1), ("interrupted", 2, 1)]);
-        for text in ["2 others of the last rung", "1 halted by an earlier rung", "2 other trials, 1 unscored"]
+        for text in
+            ["2 others of the last rung", "1 halted by an earlier rung", "2 other trials (1 unscored)"]
         {
             assert!(found.iter().any(|other| other == text), "{text} is not in {found:?}");
         }
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn no_count_of_a_long_legend_is_cut() {
         let found = texts(&[("ok", LOOKS, 2), ("halted", 72, 1), ("diverged", 66, 1)]);
-        for text in ["72 halted by an earlier rung", "66 diverged, 33 unscored"] {
+        for text in ["72 halted by an earlier rung", "66 diverged (33 unscored)"] {
             assert!(found.iter().any(|other| other == text), "{text} is not in {found:?}");
         }
     }
